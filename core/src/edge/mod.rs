@@ -1,0 +1,20 @@
+//! The Worker: what a request asks for, and which object answers it.
+//!
+//! Routing is a pure function, so that a host whose border to core is dear crosses it once: it asks [`route`], collects
+//! the body, calls the object and hands its answer on. [`fetch`] does the same over the runtime traits.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `config` | what a deployment configures |
+//! | `route` | a request's route, and the message to its object |
+//! | `body` | collecting a body within its limit |
+//! | `fetch` | the way of a request over the runtime traits |
+
+mod body;
+mod config;
+mod fetch;
+mod route;
+
+pub use config::{Access, EdgeConfig};
+pub use fetch::{fetch, unreachable};
+pub use route::{Forward, PICKED_HEADERS, Routed, route};

@@ -1,0 +1,362 @@
+//! A request's route, and the message to its object.
+
+use super::{Access, EdgeConfig};
+use crate::protocol::limits::TOKEN_LIMIT;
+use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
+use crate::protocol::path::{ObjectName, StreamTarget};
+use crate::protocol::query::Query;
+use crate::protocol::{
+    CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, ProducerStamp, ReadFrom, Refusal, cursor, header,
+};
+use crate::runtime::{Headers, Method, Response};
+
+/// The request headers that core reads; a host may leave all others out.
+pub const PICKED_HEADERS: &[&str] = &[
+    header::CONTENT_TYPE,
+    header::IF_NONE_MATCH,
+    header::PRODUCER_EPOCH,
+    header::PRODUCER_ID,
+    header::PRODUCER_SEQ,
+    header::STREAM_CLOSED,
+    header::STREAM_EXPIRES_AT,
+    header::STREAM_FORK_OFFSET,
+    header::STREAM_FORK_SUB_OFFSET,
+    header::STREAM_FORKED_FROM,
+    header::STREAM_SEQ,
+    header::STREAM_TTL,
+    header::TAILRACE_DEBUG,
+];
+
+/// Where a request goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Routed {
+    /// It is answered here. A body is to be read and dropped before.
+    Answer(Response),
+    /// An object answers it.
+    Forward(Forward),
+}
+
+/// A call to an object whose answer is the client's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Forward {
+    /// The object's name.
+    pub object: String,
+    /// The encoded message.
+    pub message: String,
+    /// Whether the body goes along; else it is to be read and dropped.
+    pub collect_body: bool,
+    /// Largest body that goes along, in bytes; of a larger one the object is told that it was too large.
+    pub body_limit: usize,
+}
+
+const STREAM_ROUTE: &str = "/v1/stream/";
+
+/// What every method of a stream is.
+const STREAM_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
+
+/// What scripts of other origins may send.
+const ALLOWED_HEADERS: &str = "Authorization, Cache-Control, Content-Type, If-None-Match, Producer-Epoch, Producer-Id, \
+                               Producer-Seq, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, \
+                               Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, Stream-TTL, Tailrace-Debug";
+
+/// Seconds for which a browser may remember a preflight. Our choice; browsers cap it themselves.
+const PREFLIGHT_MAX_AGE_S: &str = "86400";
+
+/// Where a request goes. `url` is absolute.
+pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) -> Routed {
+    let allow_origin = (config.access == Access::NoAuth).then_some("*");
+    let answer = |response: Response| {
+        let response = response.with_common(allow_origin);
+        Routed::Answer(if method == Method::Head { response.without_body() } else { response })
+    };
+    if method == Method::Options {
+        return answer(preflight());
+    }
+    let (origin, path, query) = split(url);
+    if path == "/health" {
+        return answer(match method {
+            Method::Get | Method::Head => health(),
+            _ => method_not_allowed("GET, HEAD, OPTIONS"),
+        });
+    }
+    let Some(stream_path) = path.strip_prefix(STREAM_ROUTE) else {
+        return answer(Response::refusal(&Refusal::new(ErrorCode::UnknownRoute, "there is nothing at this path")));
+    };
+    match &config.access {
+        Access::NoAuth => {}
+        Access::NotConfigured => {
+            let message = "neither authentication nor the no-auth mode is configured";
+            return answer(Response::refusal(&Refusal::new(ErrorCode::AuthNotConfigured, message)));
+        }
+        Access::Misconfigured(problem) => {
+            tracing::error!(problem, "misconfigured");
+            let refusal = Refusal::new(ErrorCode::Misconfigured, "the service is misconfigured");
+            return answer(Response::refusal(&refusal));
+        }
+    }
+    if method == Method::Other {
+        return answer(method_not_allowed(STREAM_METHODS));
+    }
+    let request = StreamRequest { config, method, origin, path, query, headers };
+    match request.forward(stream_path, allow_origin) {
+        Ok(forward) => Routed::Forward(forward),
+        Err(refusal) => answer(Response::refusal(&refusal)),
+    }
+}
+
+struct StreamRequest<'a> {
+    config: &'a EdgeConfig,
+    method: Method,
+    origin: &'a str,
+    path: &'a str,
+    query: &'a str,
+    headers: &'a Headers,
+}
+
+impl StreamRequest<'_> {
+    fn forward(&self, stream_path: &str, allow_origin: Option<&str>) -> Result<Forward, Refusal> {
+        let object = self.object(stream_path)?;
+        let (object, operation) = match self.method {
+            Method::Put => self.create(object)?,
+            Method::Post => (object, Operation::Append(self.append()?)),
+            Method::Get => (object, Operation::Read(self.read()?)),
+            Method::Head => (object, Operation::Head),
+            _ => (object, Operation::Delete),
+        };
+        let collect_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
+        let message = Message { allow_origin: allow_origin.map(str::to_owned), debug: self.is_debugged(), operation };
+        Ok(Forward {
+            object: object.as_str().to_owned(),
+            message: message.encode(),
+            collect_body,
+            body_limit: self.config.body_limit,
+        })
+    }
+
+    fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
+        match StreamTarget::parse(self.config.projects, stream_path)? {
+            StreamTarget::Stream(object) => Ok(object),
+            StreamTarget::Reserved => {
+                Err(Refusal::new(ErrorCode::NotImplemented, "the protocol's control APIs are not offered"))
+            }
+        }
+    }
+
+    /// Debug headers tell about instances, so only the no-auth mode takes them.
+    fn is_debugged(&self) -> bool {
+        self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
+    }
+
+    fn content_type(&self) -> Result<Option<ContentType>, Refusal> {
+        self.headers.get(header::CONTENT_TYPE).map(ContentType::parse).transpose()
+    }
+
+    fn create(&self, object: ObjectName) -> Result<(ObjectName, Operation), Refusal> {
+        let get = |name| self.headers.get(name);
+        let content_type = self.content_type()?;
+        let expiry = Expiry::parse(get(header::STREAM_TTL), get(header::STREAM_EXPIRES_AT))?;
+        let fork = ForkRequest::parse(
+            get(header::STREAM_FORKED_FROM),
+            get(header::STREAM_FORK_OFFSET),
+            get(header::STREAM_FORK_SUB_OFFSET),
+        )?;
+        if let Some(fork) = fork {
+            let source = fork.source.strip_prefix(STREAM_ROUTE).ok_or_else(|| {
+                Refusal::new(ErrorCode::InvalidFork, "Stream-Forked-From is no path of a stream of this server")
+            })?;
+            return Ok((self.object(source)?, Operation::Fork(Fork { offset: fork.offset, content_type })));
+        }
+        let location = format!("{}{}", self.origin, self.path);
+        let closed = header::is_true(get(header::STREAM_CLOSED));
+        Ok((object, Operation::Create(Create { location, content_type, expiry, closed })))
+    }
+
+    fn append(&self) -> Result<Append, Refusal> {
+        let get = |name| self.headers.get(name);
+        let close = header::is_true(get(header::STREAM_CLOSED));
+        let stream_seq = get(header::STREAM_SEQ);
+        if stream_seq.is_some_and(|seq| !(1..=TOKEN_LIMIT).contains(&seq.len())) {
+            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, "Stream-Seq is empty or longer than 256 bytes"));
+        }
+        Ok(Append {
+            // A request that only closes may carry any content type, whatever a library set.
+            content_type: match self.content_type() {
+                Err(_) if close => None,
+                content_type => content_type?,
+            },
+            producer: ProducerStamp::parse(
+                get(header::PRODUCER_ID),
+                get(header::PRODUCER_EPOCH),
+                get(header::PRODUCER_SEQ),
+            )?,
+            stream_seq: stream_seq.map(str::to_owned),
+            close,
+        })
+    }
+
+    fn read(&self) -> Result<Read, Refusal> {
+        let query = Query::parse(self.query);
+        let offset = query.single("offset")?;
+        let from = ReadFrom::parse(offset)?;
+        let live = match query.single("live")? {
+            None => None,
+            Some(text) => {
+                let live = Live::parse(text)
+                    .ok_or_else(|| Refusal::new(ErrorCode::InvalidLive, "live is neither long-poll nor sse"))?;
+                if offset.is_none() {
+                    return Err(Refusal::new(ErrorCode::InvalidLive, "a live read needs an offset"));
+                }
+                Some(live)
+            }
+        };
+        if let Some(text) = query.single("cursor")? {
+            cursor::parse(text)?;
+        }
+        Ok(Read { from, if_none_match: self.headers.get(header::IF_NONE_MATCH).map(str::to_owned), live })
+    }
+}
+
+/// Origin, path and query of an absolute URL; a fragment never reaches a server.
+fn split(url: &str) -> (&str, &str, &str) {
+    let after_scheme = url.find("://").map_or(0, |index| index + 3);
+    let path_at = url.get(after_scheme..).and_then(|rest| rest.find(['/', '?'])).map(|index| after_scheme + index);
+    let (origin, target) = url.split_at(path_at.unwrap_or(url.len()));
+    let (path, query) = target.split_once('?').unwrap_or((target, ""));
+    (origin, if path.is_empty() { "/" } else { path }, query)
+}
+
+fn preflight() -> Response {
+    Response::new(204)
+        .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+        .with(header::ACCESS_CONTROL_ALLOW_METHODS, STREAM_METHODS)
+        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)
+        .with(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_S)
+}
+
+fn health() -> Response {
+    Response::new(200)
+        .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+        .with(header::CONTENT_TYPE, "application/json")
+        .with_body(r#"{"status":"ok"}"#)
+}
+
+fn method_not_allowed(allow: &'static str) -> Response {
+    let refusal = Refusal::new(ErrorCode::MethodNotAllowed, format!("this path takes {allow}"));
+    Response::refusal(&refusal).with(header::ALLOW, allow)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::ProjectMode;
+
+    fn config() -> EdgeConfig {
+        EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 100 }
+    }
+
+    fn routed(config: &EdgeConfig, method: Method, target: &str, fields: &[(&'static str, &str)]) -> Routed {
+        let mut headers = Headers::default();
+        for (name, value) in fields {
+            headers.push(*name, *value);
+        }
+        route(config, method, &format!("http://localhost:8787{target}"), &headers)
+    }
+
+    fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
+        let found = match routed(&config(), method, target, fields) {
+            Routed::Answer(response) => Err(response.status),
+            Routed::Forward(forward) => Ok(Message::decode(&forward.message).expect("round trips").operation),
+        };
+        assert_eq!(found, expected, "{method:?} {target} {fields:?}");
+    }
+
+    #[test]
+    fn routes_and_methods() {
+        check(Method::Get, "/health", &[], Err(200));
+        check(Method::Post, "/health", &[], Err(405));
+        check(Method::Get, "/", &[], Err(404));
+        check(Method::Get, "/v1/stream", &[], Err(404));
+        check(Method::Get, "/v1/projects/p", &[], Err(404));
+        check(Method::Get, "/v1/stream/", &[], Err(400));
+        check(Method::Get, "/v1/stream/a//b", &[], Err(400));
+        check(Method::Other, "/v1/stream/a", &[], Err(405));
+        check(Method::Get, "/v1/stream/__ds/subscriptions/x", &[], Err(501));
+        check(Method::Options, "/v1/stream/a", &[], Err(204));
+        check(Method::Options, "/anywhere", &[], Err(204));
+        check(Method::Head, "/v1/stream/a", &[], Ok(Operation::Head));
+        check(Method::Delete, "/v1/stream/a", &[], Ok(Operation::Delete));
+    }
+
+    #[test]
+    fn reads_are_checked_before_an_object_is_asked() {
+        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live }));
+        check(Method::Get, "/v1/stream/a", &[], read(ReadFrom::Start, None));
+        check(Method::Get, "/v1/stream/a?offset=-1&unknown=x", &[], read(ReadFrom::Start, None));
+        check(Method::Get, "/v1/stream/a?offset=now&live=sse", &[], read(ReadFrom::Now, Some(Live::Sse)));
+        for query in ["offset=", "offset=0", "offset=-1&offset=-1", "live=sse", "offset=-1&live=x", "cursor=x"] {
+            check(Method::Get, &format!("/v1/stream/a?{query}"), &[], Err(400));
+        }
+    }
+
+    #[test]
+    fn malformed_headers_are_refused_before_an_object_is_asked() {
+        let long = "s".repeat(TOKEN_LIMIT + 1);
+        for fields in [
+            &[(header::STREAM_SEQ, "")][..],
+            &[(header::STREAM_SEQ, long.as_str())],
+            &[(header::CONTENT_TYPE, "nonsense")],
+            &[(header::PRODUCER_ID, "p")],
+        ] {
+            check(Method::Post, "/v1/stream/a", fields, Err(400));
+        }
+        for fields in [
+            &[(header::STREAM_TTL, "01")][..],
+            &[(header::STREAM_EXPIRES_AT, "soon")],
+            &[(header::STREAM_TTL, "1"), (header::STREAM_EXPIRES_AT, "2030-01-01T00:00:00Z")],
+            &[(header::STREAM_FORK_SUB_OFFSET, "1")],
+            &[(header::STREAM_FORKED_FROM, "http://elsewhere/a")],
+        ] {
+            check(Method::Put, "/v1/stream/a", fields, Err(400));
+        }
+    }
+
+    #[test]
+    fn a_fork_is_asked_of_its_source() {
+        let fork = routed(&config(), Method::Put, "/v1/stream/b", &[(header::STREAM_FORKED_FROM, "/v1/stream/a")]);
+        let Routed::Forward(forward) = fork else { panic!("{fork:?}") };
+        assert_eq!((forward.object.as_str(), forward.collect_body), ("_default/a", false));
+    }
+
+    #[test]
+    fn without_configuration_every_stream_request_is_500_and_health_answers() {
+        let closed = EdgeConfig { access: Access::NotConfigured, ..config() };
+        let broken = EdgeConfig { access: Access::Misconfigured("x".into()), ..config() };
+        for config in [closed, broken] {
+            for (method, target, expected) in [
+                (Method::Get, "/health", 200),
+                (Method::Get, "/v1/stream/a", 500),
+                (Method::Put, "/v1/stream/a", 500),
+                (Method::Options, "/v1/stream/a", 204),
+            ] {
+                match routed(&config, method, target, &[(header::TAILRACE_DEBUG, "1")]) {
+                    Routed::Answer(response) => {
+                        assert_eq!(response.status, expected);
+                        assert_eq!(response.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
+                        assert_eq!(response.headers.get(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
+                    }
+                    forward => panic!("{forward:?}"),
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_location_is_the_url_without_its_query() {
+        let created = routed(&config(), Method::Put, "/v1/stream/a/b?x=1", &[]);
+        let Routed::Forward(forward) = created else { panic!("{created:?}") };
+        let Some(Operation::Create(create)) = Message::decode(&forward.message).map(|message| message.operation) else {
+            panic!("{forward:?}")
+        };
+        assert_eq!(create.location, "http://localhost:8787/v1/stream/a/b");
+    }
+}

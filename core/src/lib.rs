@@ -1,0 +1,21 @@
+//! All behaviour of Tailrace, without a runtime: no clock, no randomness, no threads.
+//!
+//! | module | what it holds | knows |
+//! | --- | --- | --- |
+//! | [`protocol`] | the vocabulary as values: pure functions | nothing below |
+//! | [`storage`] | the synchronous SQL trait, its values, keys and schema | `protocol` |
+//! | [`stream`] | the rules of one stream: a command in, an outcome out, each atomic | `protocol`, `storage` |
+//! | [`runtime`] | the asynchronous traits that a host implements | `protocol`, `storage` |
+//! | [`object`] | the Durable Objects: drivers that await around calls into `stream` | all above |
+//! | [`edge`] | the Worker: routing and what reaches an object | `protocol`, `runtime` |
+
+// Futures of the platform are `!Send`, and no caller needs to name their bounds.
+#![allow(async_fn_in_trait)]
+
+pub mod edge;
+pub mod mutant;
+pub mod object;
+pub mod protocol;
+pub mod runtime;
+pub mod storage;
+pub mod stream;

@@ -1,0 +1,85 @@
+//! Known bugs that the simulator switches on by name, to prove that its checkers catch them.
+//!
+//! Without the cargo feature `mutants` nothing of this is compiled: [`mutated!`] is then the constant `false`.
+
+/// A known bug of core.
+#[cfg(feature = "mutants")]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mutant {
+    /// A producer's retry is appended once more.
+    DedupeOff,
+    /// A producer's sequence is compared without its epoch, so that a new epoch looks like a retry.
+    DedupeWithoutEpoch,
+    /// An append of several rows moves the tail past its first row only.
+    TailNotMoved,
+    /// After a restart the tail is taken before the last row instead of behind it.
+    OffsetReusedAfterCrash,
+    /// A read does not extend a sliding TTL.
+    ExpiryBeforeLastTouch,
+}
+
+#[cfg(feature = "mutants")]
+impl Mutant {
+    /// All of them.
+    pub const ALL: &[Self] = &[
+        Self::DedupeOff,
+        Self::DedupeWithoutEpoch,
+        Self::TailNotMoved,
+        Self::OffsetReusedAfterCrash,
+        Self::ExpiryBeforeLastTouch,
+    ];
+
+    /// The name on command lines.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::DedupeOff => "dedupe-off",
+            Self::DedupeWithoutEpoch => "dedupe-without-epoch",
+            Self::TailNotMoved => "tail-not-moved",
+            Self::OffsetReusedAfterCrash => "offset-reused-after-crash",
+            Self::ExpiryBeforeLastTouch => "expiry-before-last-touch",
+        }
+    }
+}
+
+#[cfg(feature = "mutants")]
+mod active {
+    use super::Mutant;
+    use std::cell::Cell;
+
+    thread_local! {
+        // A simulation runs on one thread, and several run side by side.
+        static ACTIVE: Cell<Option<Mutant>> = const { Cell::new(None) };
+    }
+
+    /// Switches a bug on for this thread, or all off.
+    pub fn activate(mutant: Option<Mutant>) {
+        ACTIVE.with(|active| active.set(mutant));
+    }
+
+    pub(crate) fn is_active(mutant: Mutant) -> bool {
+        ACTIVE.with(|active| active.get() == Some(mutant))
+    }
+}
+
+#[cfg(feature = "mutants")]
+pub use active::activate;
+#[cfg(feature = "mutants")]
+pub(crate) use active::is_active;
+
+/// Whether this known bug is on: `mutated!(DedupeOff)`.
+#[cfg(feature = "mutants")]
+macro_rules! mutated {
+    ($mutant:ident) => {
+        $crate::mutant::is_active($crate::mutant::Mutant::$mutant)
+    };
+}
+
+/// Known bugs are not compiled in.
+#[cfg(not(feature = "mutants"))]
+macro_rules! mutated {
+    ($mutant:ident) => {
+        false
+    };
+}
+
+pub(crate) use mutated;

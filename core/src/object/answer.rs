@@ -1,0 +1,121 @@
+//! Outcomes as responses.
+
+use crate::protocol::etag::RangeEnd;
+use crate::protocol::message::{Append, Create};
+use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, header};
+use crate::runtime::Response;
+use crate::stream::{AppendOutcome, Page, Stream};
+
+/// A response with what every answer about a stream carries.
+fn base(status: u16, cache_control: CacheControl) -> Response {
+    Response::new(status).with(header::CACHE_CONTROL, cache_control.to_string())
+}
+
+fn closed(closed: bool) -> Option<&'static str> {
+    closed.then_some(header::TRUE)
+}
+
+/// PUT that created the stream, or found it.
+pub(super) fn created(stream: &Stream, create: &Create, is_new: bool) -> Response {
+    base(if is_new { 201 } else { 200 }, CacheControl::NoStore)
+        .with_some(header::LOCATION, is_new.then_some(create.location.as_str()))
+        .with(header::CONTENT_TYPE, stream.content_type.as_str())
+        .with(header::STREAM_NEXT_OFFSET, stream.tail.offset.to_string())
+        .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
+}
+
+/// POST.
+pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome) -> Response {
+    let stamp = append.producer.as_ref();
+    let success = |status, next: Offset| {
+        base(status, CacheControl::NoStore)
+            .with(header::STREAM_NEXT_OFFSET, next.to_string())
+            .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
+    };
+    match outcome {
+        AppendOutcome::Appended { next, closed_only, .. } => match stamp {
+            None => success(204, next),
+            // The protocol tells new data (200) from none (204).
+            Some(stamp) => success(if closed_only { 204 } else { 200 }, next)
+                .with(header::PRODUCER_EPOCH, stamp.epoch.to_string())
+                .with(header::PRODUCER_SEQ, stamp.seq.to_string()),
+        },
+        AppendOutcome::Duplicate { next, last_seq } => success(204, next)
+            .with_some(header::PRODUCER_EPOCH, stamp.map(|stamp| stamp.epoch.to_string()))
+            .with(header::PRODUCER_SEQ, last_seq.to_string()),
+        AppendOutcome::AlreadyClosed => success(204, stream.tail.offset),
+        AppendOutcome::Closed => refused(&Refusal::new(ErrorCode::StreamClosed, "the stream is closed"))
+            .with(header::STREAM_NEXT_OFFSET, stream.tail.offset.to_string())
+            .with(header::STREAM_CLOSED, header::TRUE),
+        AppendOutcome::StaleEpoch { current } => {
+            refused(&Refusal::new(ErrorCode::StaleEpoch, "another instance of this producer has taken over"))
+                .with(header::PRODUCER_EPOCH, current.to_string())
+        }
+        AppendOutcome::SequenceGap { expected } => {
+            refused(&Refusal::new(ErrorCode::SequenceGap, "the producer skipped sequence numbers"))
+                .with(header::PRODUCER_EXPECTED_SEQ, expected.to_string())
+                .with_some(header::PRODUCER_RECEIVED_SEQ, stamp.map(|stamp| stamp.seq.to_string()))
+        }
+        AppendOutcome::Refused(refusal) => refused(&refusal),
+    }
+}
+
+/// GET of a page.
+pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
+    let kind = match (page.up_to_date, page.closed) {
+        (false, _) => RangeEnd::Inside,
+        (true, false) => RangeEnd::Tail,
+        (true, true) => RangeEnd::Closed,
+    };
+    let etag = ETag::new(&stream.incarnation, page.start, page.next, kind);
+    let unchanged = if_none_match.is_some_and(|header| etag.matches(header));
+    let cache_control = match page.up_to_date {
+        true => CacheControl::NoCache,
+        false => CacheControl::Page { remaining_ms: stream.remaining_ms(now_ms) },
+    };
+    let response = base(if unchanged { 304 } else { 200 }, cache_control)
+        .with(header::ETAG, etag.to_string())
+        .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
+        .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
+        .with_some(header::STREAM_CLOSED, closed(page.closed));
+    match unchanged {
+        true => response,
+        false => response.with(header::CONTENT_TYPE, stream.content_type.as_str()).with_body(page.body),
+    }
+}
+
+/// GET of `offset=now`: the tail of this moment, which no cache may keep, so it has no tag.
+pub(super) fn now(stream: &Stream, page: Page) -> Response {
+    base(200, CacheControl::NoStore)
+        .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
+        .with(header::STREAM_UP_TO_DATE, header::TRUE)
+        .with_some(header::STREAM_CLOSED, closed(page.closed))
+        .with(header::CONTENT_TYPE, stream.content_type.as_str())
+        .with_body(page.body)
+}
+
+/// HEAD.
+pub(super) fn head(stream: &Stream) -> Response {
+    use crate::protocol::Expiry;
+    let (ttl, expires_at) = match &stream.expiry {
+        Expiry::Never => (None, None),
+        Expiry::Ttl { seconds } => (Some(seconds.to_string()), None),
+        Expiry::At { text, .. } => (None, Some(text.as_str())),
+    };
+    base(200, CacheControl::NoStore)
+        .with(header::CONTENT_TYPE, stream.content_type.as_str())
+        .with(header::STREAM_NEXT_OFFSET, stream.tail.offset.to_string())
+        .with_some(header::STREAM_TTL, ttl)
+        .with_some(header::STREAM_EXPIRES_AT, expires_at)
+        .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
+}
+
+/// DELETE.
+pub(super) fn deleted() -> Response {
+    base(204, CacheControl::NoStore)
+}
+
+/// Whatever is refused.
+pub(super) fn refused(refusal: &Refusal) -> Response {
+    Response::refusal(refusal)
+}

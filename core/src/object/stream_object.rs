@@ -1,0 +1,284 @@
+//! The object of one stream: the sequencer of its URL.
+
+use std::cell::RefCell;
+
+use bytes::Bytes;
+
+use super::agenda::{self, Duty};
+use super::{Settings, answer};
+use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
+use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
+use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectBody, ObjectRequest, Response};
+use crate::storage::{SqlError, SqlStorage};
+use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, ReadOutcome, Slot};
+
+/// The object of one stream.
+///
+/// Every request is one synchronous turn: it awaits nothing, so none sees another half done.
+pub struct StreamObject<S: ActorState> {
+    state: S,
+    settings: Settings,
+    /// A random name of this start of the object, told in debug headers.
+    instance: Incarnation,
+    /// What storage holds; `None` before it is loaded, and again after a failure.
+    slot: RefCell<Option<Slot>>,
+}
+
+/// Why a request has no outcome.
+enum Failure {
+    Refused(Refusal),
+    Storage(SqlError),
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+fn random_id<S: ActorState>(state: &S) -> Incarnation {
+    let mut bytes = [0; 16];
+    state.fill_random(&mut bytes);
+    Incarnation::from_random(bytes)
+}
+
+impl<S: ActorState> Actor<S> for StreamObject<S> {
+    type Settings = Settings;
+
+    fn new(state: S, settings: Settings) -> Self {
+        let instance = random_id(&state);
+        // A failure shows, and is tried again, at the first request.
+        let slot = Slot::load(state.sql()).ok();
+        Self { state, settings, instance, slot: RefCell::new(slot) }
+    }
+
+    async fn fetch(&self, request: ObjectRequest) -> Response {
+        let rows_before = self.state.rows_written();
+        let Some(message) = Message::decode(&request.message) else {
+            tracing::error!("a message that this version does not know");
+            return Response::refusal(&Refusal::new(
+                ErrorCode::Internal,
+                "edge and object do not understand each other",
+            ))
+            .with_common(None);
+        };
+        let response = match self.answer(&message.operation, &request.body) {
+            Ok(response) => response,
+            Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
+            Err(Failure::Storage(error)) => {
+                tracing::error!(%error, "a request failed");
+                Response::refusal(&Refusal::new(ErrorCode::StorageFailed, "the storage failed; nothing was changed"))
+            }
+        };
+        let response = response.with_common(message.allow_origin.as_deref());
+        let response = if message.operation == Operation::Head { response.without_body() } else { response };
+        if !message.debug {
+            return response;
+        }
+        let rows = self.state.rows_written() - rows_before;
+        response
+            .with(header::TAILRACE_INSTANCE, self.instance.as_str())
+            .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string())
+    }
+
+    async fn alarm(&self) -> Result<(), AlarmFailure> {
+        self.state.sometimes("alarm_fired");
+        self.with_slot(|slot| self.do_what_is_due(slot)).map_err(|failure| {
+            let message = match failure {
+                Failure::Storage(error) => error.message,
+                Failure::Refused(refusal) => refusal.message.into_owned(),
+            };
+            tracing::error!(message, "the alarm failed");
+            AlarmFailure { message }
+        })
+    }
+}
+
+impl<S: ActorState> StreamObject<S> {
+    /// Runs `body` with what storage holds. Where storage fails, memory may have moved on without it: it is dropped.
+    fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
+        let mut guard = self.slot.borrow_mut();
+        let mut slot = match guard.take() {
+            Some(slot) => slot,
+            None => Slot::load(self.state.sql())?,
+        };
+        let result = body(&mut slot);
+        if !matches!(result, Err(Failure::Storage(_))) {
+            *guard = Some(slot);
+        }
+        result
+    }
+
+    fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Response, Failure> {
+        let now_ms = self.state.now_ms();
+        self.with_slot(|slot| match operation {
+            Operation::Create(create) => self.create(slot, now_ms, create, body),
+            Operation::Fork(fork) => self.fork(slot, now_ms, fork),
+            Operation::Append(append) => self.append(slot, now_ms, append, body),
+            Operation::Read(read) => self.read(slot, now_ms, read),
+            Operation::Head => self.head(slot, now_ms),
+            Operation::Delete => self.delete(slot, now_ms),
+        })
+    }
+
+    fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: &ObjectBody) -> Result<Response, Failure> {
+        let sql = self.state.sql();
+        let incarnation = random_id(&self.state);
+        let empty = Bytes::new();
+        let body = match body {
+            ObjectBody::Empty => Some(&empty),
+            ObjectBody::Bytes(bytes) => Some(bytes).filter(|bytes| bytes.len() <= self.settings.limits.body_bytes),
+            ObjectBody::TooLarge => None,
+        };
+        let command = CreateCommand { now_ms, incarnation, create, body };
+        // The stream and the duty to end it come together.
+        let outcome = sql.transaction(|| {
+            let outcome = slot.create(sql, &self.settings.limits, command)?;
+            if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
+                match stream.ends_ms() {
+                    Some(ends_ms) => agenda::enter(&self.state, Duty::Expire, ends_ms)?,
+                    None => agenda::strike(&self.state, Duty::Expire)?,
+                }
+            }
+            Ok::<_, SqlError>(outcome)
+        })?;
+        let is_new = match outcome {
+            CreateOutcome::Created => true,
+            CreateOutcome::Exists => false,
+            CreateOutcome::Refused(refusal) => return Err(refusal.into()),
+        };
+        match slot {
+            Slot::Occupied(stream) => Ok(answer::created(stream, create, is_new)),
+            Slot::Vacant { .. } => Err(SqlError::new("a created stream is not there").into()),
+        }
+    }
+
+    /// Asked of the source of a fork: what is wrong with the source comes before that forks are not offered.
+    fn fork(&self, slot: &mut Slot, now_ms: u64, fork: &Fork) -> Result<Response, Failure> {
+        let stream = self.living(slot, now_ms)?;
+        if let Some(offset) = fork.offset {
+            stream.resolve(ReadFrom::At(offset))?;
+        }
+        if fork.content_type.as_ref().is_some_and(|content_type| *content_type != stream.content_type) {
+            let message = format!("the source's content type is {}", stream.content_type.as_str());
+            return Err(Refusal::new(ErrorCode::ContentTypeMismatch, message).into());
+        }
+        Err(Refusal::new(ErrorCode::NotImplemented, "forks are not offered").into())
+    }
+
+    fn append(&self, slot: &mut Slot, now_ms: u64, append: &Append, body: &ObjectBody) -> Result<Response, Failure> {
+        let limit = self.settings.limits.body_bytes;
+        let empty = Bytes::new();
+        let bytes = match body {
+            ObjectBody::Empty => Some(&empty),
+            ObjectBody::Bytes(bytes) => Some(bytes).filter(|bytes| bytes.len() <= limit),
+            ObjectBody::TooLarge => None,
+        };
+        let is_empty = bytes.is_some_and(Bytes::is_empty);
+        if is_empty && !append.close {
+            return Err(Refusal::new(ErrorCode::EmptyBody, "an append needs a body, or Stream-Closed: true").into());
+        }
+        if !is_empty && append.content_type.is_none() {
+            return Err(Refusal::new(ErrorCode::InvalidContentType, "an append needs a Content-Type").into());
+        }
+        let stream = self.living(slot, now_ms)?;
+        let Some(bytes) = bytes else {
+            return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
+        };
+        let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes)?;
+        match outcome {
+            AppendOutcome::Duplicate { .. } => self.state.sometimes("append_deduplicated"),
+            AppendOutcome::StaleEpoch { .. } => self.state.sometimes("stale_epoch_refused"),
+            AppendOutcome::Appended { rows: 2.., .. } => self.state.sometimes("append_spanned_rows"),
+            _ => {}
+        }
+        Ok(answer::appended(stream, append, outcome))
+    }
+
+    fn read(&self, slot: &mut Slot, now_ms: u64, read: &Read) -> Result<Response, Failure> {
+        let sql = self.state.sql();
+        let stream = self.living(slot, now_ms)?;
+        let page = match stream.read(sql, &self.settings.limits, read.from)? {
+            ReadOutcome::Page(page) => page,
+            ReadOutcome::Refused(refusal) => return Err(refusal.into()),
+        };
+        if read.live.is_some() {
+            return Err(Refusal::new(ErrorCode::NotImplemented, "live reads are not offered").into());
+        }
+        if page.inside_append {
+            self.state.sometimes("page_ended_inside_append");
+        }
+        stream.touch(sql, now_ms)?;
+        Ok(match read.from {
+            ReadFrom::Now => answer::now(stream, page),
+            _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
+        })
+    }
+
+    fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
+        let stream = self.living(slot, now_ms)?;
+        stream.tail = stream.strong_tail(self.state.sql())?;
+        Ok(answer::head(stream))
+    }
+
+    fn delete(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
+        self.living(slot, now_ms)?;
+        self.remove(slot)?;
+        Ok(answer::deleted())
+    }
+
+    fn remove(&self, slot: &mut Slot) -> Result<(), SqlError> {
+        let sql = self.state.sql();
+        sql.transaction(|| {
+            slot.remove(sql)?;
+            agenda::strike(&self.state, Duty::Expire)
+        })
+    }
+
+    /// The stream. Where there is none, storage says so in this very turn: an instance that has lost its storage must
+    /// not deny what its successor holds.
+    fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut crate::stream::Stream, Failure> {
+        if matches!(slot, Slot::Vacant { .. }) {
+            *slot = Slot::load(self.state.sql())?;
+        }
+        if let Slot::Occupied(stream) = &*slot
+            && stream.is_expired(now_ms)
+        {
+            self.state.sometimes("expired_before_its_alarm");
+        }
+        Ok(slot.living(now_ms)?)
+    }
+
+    fn do_what_is_due(&self, slot: &mut Slot) -> Result<(), Failure> {
+        let now_ms = self.state.now_ms();
+        while let Some(duty) = agenda::due(&self.state, now_ms)? {
+            match duty {
+                Duty::Expire => self.expire(slot, now_ms)?,
+            }
+        }
+        Ok(agenda::rearm(&self.state)?)
+    }
+
+    fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        match slot {
+            Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
+                match (&stream.expiry, stream.ends_ms()) {
+                    (Expiry::Ttl { .. }, Some(ends_ms)) => {
+                        self.state.sometimes("touched_after_its_alarm_was_set");
+                        agenda::enter(&self.state, Duty::Expire, ends_ms)
+                    }
+                    // A stream created meanwhile, whose end is no duty of this entry.
+                    _ => agenda::strike(&self.state, Duty::Expire),
+                }
+            }
+            Slot::Occupied(_) => self.remove(slot),
+            Slot::Vacant { .. } => agenda::strike(&self.state, Duty::Expire),
+        }
+    }
+}

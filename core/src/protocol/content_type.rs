@@ -1,0 +1,100 @@
+//! Media types.
+
+use super::limits::TOKEN_LIMIT;
+use super::{ErrorCode, Refusal};
+
+/// A media type as it was given. Compared case-insensitively and without parameters; returned as created.
+#[derive(Clone, Debug)]
+pub struct ContentType(String);
+
+/// What a stream without a content type gets.
+const DEFAULT: &str = "application/octet-stream";
+
+impl Default for ContentType {
+    fn default() -> Self {
+        Self(DEFAULT.to_owned())
+    }
+}
+
+impl ContentType {
+    /// `type/subtype`, each a token of HTTP, with whatever parameters; at most [`TOKEN_LIMIT`] bytes.
+    pub fn parse(text: &str) -> Result<Self, Refusal> {
+        let refuse = |message| Err(Refusal::new(ErrorCode::InvalidContentType, message));
+        let text = text.trim_matches([' ', '\t']);
+        if text.len() > TOKEN_LIMIT {
+            return refuse("Content-Type is longer than 256 bytes");
+        }
+        if text.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
+            return refuse("Content-Type holds a control character");
+        }
+        match essence(text).split_once('/') {
+            Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(Self(text.to_owned())),
+            _ => refuse("Content-Type is not type/subtype"),
+        }
+    }
+
+    /// As it was given.
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// Whether the stream is in JSON mode.
+    pub fn is_json(&self) -> bool {
+        essence(&self.0).eq_ignore_ascii_case("application/json")
+    }
+}
+
+impl PartialEq for ContentType {
+    fn eq(&self, other: &Self) -> bool {
+        essence(&self.0).eq_ignore_ascii_case(essence(&other.0))
+    }
+}
+
+impl Eq for ContentType {}
+
+fn essence(text: &str) -> &str {
+    text.split(';').next().unwrap_or_default().trim_matches([' ', '\t'])
+}
+
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&byte))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parsed(text: &str) -> ContentType {
+        ContentType::parse(text).expect(text)
+    }
+
+    #[test]
+    fn types_compare_without_case_and_parameters_and_stay_as_given() {
+        assert_eq!(parsed("Text/Plain; charset=utf-8"), parsed("text/plain"));
+        assert_ne!(parsed("text/plain"), parsed("text/html"));
+        assert_eq!(parsed("Text/Plain ;x=1").as_str(), "Text/Plain ;x=1");
+        assert_eq!(parsed(" text/plain\t").as_str(), "text/plain");
+    }
+
+    #[test]
+    fn json_mode_is_the_one_type() {
+        for (text, json) in [
+            ("application/json", true),
+            ("APPLICATION/JSON; charset=utf-8", true),
+            ("application/json-seq", false),
+            ("application/vnd.api+json", false),
+            ("text/json", false),
+        ] {
+            assert_eq!(parsed(text).is_json(), json, "{text}");
+        }
+        assert!(!ContentType::default().is_json());
+    }
+
+    #[test]
+    fn what_is_no_media_type_is_refused() {
+        let long = format!("text/{}", "a".repeat(TOKEN_LIMIT));
+        for text in ["", "text", "text/", "/plain", "text/plain/x", "te xt/plain", "text/plain\n", ";", "é/x", &long] {
+            assert!(ContentType::parse(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,0 +1,146 @@
+//! Every way to refuse a request: a stable code for programs, a status, and a sentence for people.
+
+use std::borrow::Cow;
+
+/// Why a request is refused. The name is stable: clients may match on it.
+macro_rules! error_codes {
+    ($($(#[doc = $doc:literal])* $variant:ident = $status:literal, $name:literal;)*) => {
+        /// Why a request is refused; each has one status and one stable name.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum ErrorCode {
+            $($(#[doc = $doc])* $variant,)*
+        }
+
+        impl ErrorCode {
+            /// All codes.
+            pub const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// The HTTP status it is answered with.
+            pub fn status(self) -> u16 {
+                match self { $(Self::$variant => $status,)* }
+            }
+
+            /// The stable name, as in `{"error":{"code":…}}`.
+            pub fn name(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+error_codes! {
+    /// The path is no stream path.
+    InvalidPath = 400, "invalid_path";
+    /// The project id is malformed or reserved.
+    InvalidProject = 400, "invalid_project";
+    /// The query is malformed, or a parameter is repeated.
+    InvalidQuery = 400, "invalid_query";
+    /// The offset is malformed, or beyond the tail.
+    InvalidOffset = 400, "invalid_offset";
+    /// The cursor is no decimal below 2^53.
+    InvalidCursor = 400, "invalid_cursor";
+    /// `live` is neither `long-poll` nor `sse`, or lacks an offset.
+    InvalidLive = 400, "invalid_live";
+    /// `Content-Type` is missing, malformed or too long.
+    InvalidContentType = 400, "invalid_content_type";
+    /// `Stream-TTL` is no canonical decimal, or too large.
+    InvalidTtl = 400, "invalid_ttl";
+    /// `Stream-Expires-At` is no RFC 3339 instant.
+    InvalidExpiresAt = 400, "invalid_expires_at";
+    /// Both `Stream-TTL` and `Stream-Expires-At`.
+    ConflictingExpiry = 400, "conflicting_expiry";
+    /// Producer headers are incomplete or malformed.
+    InvalidProducer = 400, "invalid_producer";
+    /// A new epoch does not start at sequence 0.
+    EpochMustStartAtZero = 400, "epoch_must_start_at_zero";
+    /// `Stream-Seq` is empty or too long.
+    InvalidStreamSeq = 400, "invalid_stream_seq";
+    /// The headers that ask for a fork are malformed.
+    InvalidFork = 400, "invalid_fork";
+    /// An append without a body that does not close.
+    EmptyBody = 400, "empty_body";
+    /// A JSON append of an empty array.
+    EmptyArray = 400, "empty_array";
+    /// The body is not JSON, not UTF-8, or nested too deep.
+    InvalidJson = 400, "invalid_json";
+    /// The producer's epoch is behind the one the stream knows.
+    StaleEpoch = 403, "stale_epoch";
+    /// There is nothing at this URL.
+    UnknownRoute = 404, "unknown_route";
+    /// There is no stream at this URL.
+    StreamNotFound = 404, "stream_not_found";
+    /// The route does not know the method.
+    MethodNotAllowed = 405, "method_not_allowed";
+    /// A stream with another configuration is at this URL.
+    ConfigurationConflict = 409, "configuration_conflict";
+    /// The stream is closed.
+    StreamClosed = 409, "stream_closed";
+    /// The content type is not the stream's.
+    ContentTypeMismatch = 409, "content_type_mismatch";
+    /// The producer skipped a sequence number.
+    SequenceGap = 409, "sequence_gap";
+    /// `Stream-Seq` is not above the last one.
+    StreamSeqRegression = 409, "stream_seq_regression";
+    /// The offset belongs to data that is gone, or to an earlier stream at this URL.
+    OffsetGone = 410, "offset_gone";
+    /// The body passed the limit.
+    BodyTooLarge = 413, "body_too_large";
+    /// A fault of the service; operators find the cause in their logs.
+    Internal = 500, "internal_error";
+    /// The deployment is configured wrongly; operators find the variable in their logs.
+    Misconfigured = 500, "misconfigured";
+    /// Neither authentication nor the explicit no-auth mode is configured.
+    AuthNotConfigured = 500, "auth_not_configured";
+    /// The storage failed; the request left nothing behind.
+    StorageFailed = 500, "storage_failed";
+    /// A part of the protocol that this server does not offer.
+    NotImplemented = 501, "not_implemented";
+    /// The stream's object could not be reached; whether the request was applied is unknown.
+    ObjectUnavailable = 503, "object_unavailable";
+    /// The stream's object has more to do than it can hold; nothing was applied.
+    ObjectOverloaded = 503, "object_overloaded";
+    /// The stream has as many segments as offsets can count.
+    StreamFull = 507, "stream_full";
+}
+
+/// A refused request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Refusal {
+    /// Why, for programs.
+    pub code: ErrorCode,
+    /// Why, for people. Never holds what an operator alone should see.
+    pub message: Cow<'static, str>,
+}
+
+impl Refusal {
+    /// A refusal with this sentence.
+    pub fn new(code: ErrorCode, message: impl Into<Cow<'static, str>>) -> Self {
+        Self { code, message: message.into() }
+    }
+
+    /// The body of the answer: `{"error":{"code":…,"message":…}}`.
+    pub fn to_json(&self) -> String {
+        serde_json::json!({ "error": { "code": self.code.name(), "message": self.message } }).to_string()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_statuses_are_errors() {
+        let mut names: Vec<_> = ErrorCode::ALL.iter().map(|code| code.name()).collect();
+        names.sort_unstable();
+        names.dedup();
+        assert_eq!(names.len(), ErrorCode::ALL.len());
+        assert!(ErrorCode::ALL.iter().all(|code| (400..600).contains(&code.status())));
+    }
+
+    #[test]
+    fn the_body_is_json_whatever_the_message_holds() {
+        let refusal = Refusal::new(ErrorCode::InvalidPath, "a \"quoted\"\nword");
+        let expected = r#"{"error":{"code":"invalid_path","message":"a \"quoted\"\nword"}}"#;
+        assert_eq!(refusal.to_json(), expected);
+    }
+}

@@ -1,0 +1,40 @@
+//! Every limit on what comes from outside, and on what the platform lets a row hold.
+
+/// Largest body of an append or a creation, in bytes. Our choice: twice a segment, and far below the platform's
+/// request limit of 100 MB.
+pub const BODY_LIMIT: usize = 8 << 20;
+
+/// Largest body of a log row, in bytes. Our choice: half the platform's 2 MB for a row, so that the other columns and
+/// the engine's own overhead always fit.
+pub const ROW_LIMIT: usize = 1 << 20;
+
+/// Bytes after which a page of a read ends. Our choice; a page holds at least one message.
+pub const PAGE_BYTES: usize = 1 << 20;
+
+/// Messages after which an append seals its segment. Our choice.
+pub const SEGMENT_MESSAGES: u64 = 1_000;
+
+/// Bytes after which an append seals its segment. Our choice.
+pub const SEGMENT_BYTES: u64 = 4 << 20;
+
+/// Longest stream path after percent-decoding, in bytes. Our choice; object names may hold it with its project.
+pub const PATH_LIMIT: usize = 512;
+
+/// Longest project id, in bytes. Our choice.
+pub const PROJECT_LIMIT: usize = 64;
+
+/// Longest `Producer-Id`, `Stream-Seq` and content type, in bytes. Our choice: they are stored with rows.
+pub const TOKEN_LIMIT: usize = 256;
+
+/// Longest `If-None-Match` that is looked at, in bytes. Our choice; a longer one matches nothing.
+pub const IF_NONE_MATCH_LIMIT: usize = 4_096;
+
+/// Deepest nesting of a JSON message. Our choice: what common parsers accept by default.
+pub const JSON_DEPTH_LIMIT: usize = 128;
+
+/// Largest integer of the protocol (`Producer-Epoch`, `Producer-Seq`, cursors): 2^53 - 1, exact in JavaScript
+/// (protocol, section 5.2.1).
+pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
+pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;

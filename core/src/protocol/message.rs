@@ -1,0 +1,329 @@
+//! What the edge sends to a stream object: one request, checked as far as it can be without the stream.
+//!
+//! Its text is a first line of version and operation, then one line a field that is present: a letter and the value,
+//! in which `%`, CR and LF are percent-encoded. The body travels beside it.
+
+use super::query::decode;
+use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
+
+/// The version of the text. An edge and an object of different deployments may meet: an object refuses what it does
+/// not know.
+const VERSION: char = '1';
+
+/// One request to a stream object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Message {
+    /// The value of `Access-Control-Allow-Origin`, if there is one.
+    pub allow_origin: Option<String>,
+    /// Whether the answer tells about the instance that gave it.
+    pub debug: bool,
+    /// What is asked.
+    pub operation: Operation,
+}
+
+/// What is asked of a stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Operation {
+    /// PUT.
+    Create(Create),
+    /// PUT of a fork, asked of the fork's source.
+    Fork(Fork),
+    /// POST.
+    Append(Append),
+    /// GET.
+    Read(Read),
+    /// HEAD.
+    Head,
+    /// DELETE.
+    Delete,
+}
+
+/// Creates a stream, or finds that it exists with this configuration.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Create {
+    /// The stream's URL, for `Location`.
+    pub location: String,
+    /// The content type; absent, the default.
+    pub content_type: Option<ContentType>,
+    /// When it ends by itself.
+    pub expiry: Expiry,
+    /// Whether it is created closed.
+    pub closed: bool,
+}
+
+/// Asks a stream whether it can be forked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fork {
+    /// Where the fork branches off.
+    pub offset: Option<Offset>,
+    /// The fork's content type, if it names one.
+    pub content_type: Option<ContentType>,
+}
+
+/// Appends, closes, or both.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Append {
+    /// The content type of the body.
+    pub content_type: Option<ContentType>,
+    /// Who appends, if it wants to be idempotent.
+    pub producer: Option<ProducerStamp>,
+    /// The writers' own order.
+    pub stream_seq: Option<String>,
+    /// Whether this closes the stream.
+    pub close: bool,
+}
+
+/// Reads a page.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Read {
+    /// Where it starts.
+    pub from: ReadFrom,
+    /// The value of `If-None-Match`.
+    pub if_none_match: Option<String>,
+    /// Whether it waits for what comes.
+    pub live: Option<Live>,
+}
+
+/// How a live read waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Live {
+    /// For one answer.
+    LongPoll,
+    /// With a stream of events.
+    Sse,
+}
+
+impl Live {
+    /// From the value of `live`.
+    pub fn parse(text: &str) -> Option<Self> {
+        match text {
+            "long-poll" => Some(Self::LongPoll),
+            "sse" => Some(Self::Sse),
+            _ => None,
+        }
+    }
+
+    fn as_str(self) -> &'static str {
+        match self {
+            Self::LongPoll => "long-poll",
+            Self::Sse => "sse",
+        }
+    }
+}
+
+impl Message {
+    /// The text.
+    pub fn encode(&self) -> String {
+        let mut writer = Writer(String::with_capacity(160));
+        writer.0.push(VERSION);
+        writer.0.push(match &self.operation {
+            Operation::Create(_) => 'C',
+            Operation::Fork(_) => 'F',
+            Operation::Append(_) => 'A',
+            Operation::Read(_) => 'R',
+            Operation::Head => 'H',
+            Operation::Delete => 'D',
+        });
+        writer.optional('o', self.allow_origin.as_deref());
+        writer.flag('d', self.debug);
+        match &self.operation {
+            Operation::Create(create) => {
+                writer.field('l', &create.location);
+                writer.optional('t', create.content_type.as_ref().map(ContentType::as_str));
+                match &create.expiry {
+                    Expiry::Never => {}
+                    Expiry::Ttl { seconds } => writer.field('e', &seconds.to_string()),
+                    Expiry::At { text, .. } => writer.field('x', text),
+                }
+                writer.flag('c', create.closed);
+            }
+            Operation::Fork(fork) => {
+                writer.optional('a', fork.offset.map(|offset| offset.to_string()).as_deref());
+                writer.optional('t', fork.content_type.as_ref().map(ContentType::as_str));
+            }
+            Operation::Append(append) => {
+                writer.optional('t', append.content_type.as_ref().map(ContentType::as_str));
+                if let Some(producer) = &append.producer {
+                    writer.field('p', producer.id.as_str());
+                    writer.field('n', &producer.epoch.to_string());
+                    writer.field('s', &producer.seq.to_string());
+                }
+                writer.optional('q', append.stream_seq.as_deref());
+                writer.flag('c', append.close);
+            }
+            Operation::Read(read) => {
+                writer.field('f', &read.from.to_string());
+                writer.optional('m', read.if_none_match.as_deref());
+                writer.optional('w', read.live.map(Live::as_str));
+            }
+            Operation::Head | Operation::Delete => {}
+        }
+        writer.0
+    }
+
+    /// From the text. `None` for whatever another version, or nobody, wrote.
+    pub fn decode(text: &str) -> Option<Self> {
+        let mut lines = text.split('\n');
+        let mut first = lines.next()?.chars();
+        if first.next()? != VERSION {
+            return None;
+        }
+        let kind = first.next()?;
+        let fields = Fields(lines.filter_map(|line| line.chars().next().map(|key| (key, line))).collect());
+        let content_type = match fields.get('t') {
+            None => None,
+            Some(text) => Some(ContentType::parse(&text).ok()?),
+        };
+        let operation = match kind {
+            'C' => Operation::Create(Create {
+                location: fields.get('l')?,
+                content_type,
+                expiry: Expiry::parse(fields.get('e').as_deref(), fields.get('x').as_deref()).ok()?,
+                closed: fields.has('c'),
+            }),
+            'F' => Operation::Fork(Fork {
+                offset: match fields.get('a') {
+                    None => None,
+                    Some(text) => Some(Offset::parse(&text)?),
+                },
+                content_type,
+            }),
+            'A' => Operation::Append(Append {
+                content_type,
+                producer: match fields.get('p') {
+                    None => None,
+                    Some(id) => Some(ProducerStamp {
+                        id: ProducerId::parse(&id)?,
+                        epoch: fields.get('n')?.parse().ok()?,
+                        seq: fields.get('s')?.parse().ok()?,
+                    }),
+                },
+                stream_seq: fields.get('q'),
+                close: fields.has('c'),
+            }),
+            'R' => Operation::Read(Read {
+                from: ReadFrom::parse(Some(&fields.get('f')?)).ok()?,
+                if_none_match: fields.get('m'),
+                live: match fields.get('w') {
+                    None => None,
+                    Some(text) => Some(Live::parse(&text)?),
+                },
+            }),
+            'H' => Operation::Head,
+            'D' => Operation::Delete,
+            _ => return None,
+        };
+        Some(Self { allow_origin: fields.get('o'), debug: fields.has('d'), operation })
+    }
+}
+
+struct Writer(String);
+
+impl Writer {
+    fn field(&mut self, key: char, value: &str) {
+        self.0.push('\n');
+        self.0.push(key);
+        if value.contains(['%', '\n', '\r']) {
+            self.0.push_str(&value.replace('%', "%25").replace('\n', "%0A").replace('\r', "%0D"));
+        } else {
+            self.0.push_str(value);
+        }
+    }
+
+    fn optional(&mut self, key: char, value: Option<&str>) {
+        if let Some(value) = value {
+            self.field(key, value);
+        }
+    }
+
+    fn flag(&mut self, key: char, value: bool) {
+        if value {
+            self.field(key, "");
+        }
+    }
+}
+
+struct Fields<'a>(Vec<(char, &'a str)>);
+
+impl Fields<'_> {
+    fn get(&self, key: char) -> Option<String> {
+        let (_, line) = self.0.iter().find(|(name, _)| *name == key)?;
+        line.get(key.len_utf8()..).map(|value| decode(value, false))
+    }
+
+    fn has(&self, key: char) -> bool {
+        self.0.iter().any(|(name, _)| *name == key)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::limits::{MAX_INTEGER, TTL_LIMIT_S};
+    use proptest::prelude::*;
+
+    fn content_types() -> impl Strategy<Value = Option<ContentType>> {
+        proptest::option::of("[a-z]{1,8}/[a-z+.-]{1,8}(; [a-z]=[!-~%]{0,8})?")
+            .prop_map(|text| text.map(|text| ContentType::parse(&text).expect("valid")))
+    }
+
+    fn offsets() -> impl Strategy<Value = Offset> {
+        (0..=MAX_INTEGER, 0..=MAX_INTEGER).prop_map(|(read_seq, position)| Offset { read_seq, position })
+    }
+
+    fn operations() -> impl Strategy<Value = Operation> {
+        let expiry = prop_oneof![
+            Just(Expiry::Never),
+            (0..=TTL_LIMIT_S).prop_map(|seconds| Expiry::Ttl { seconds }),
+            Just(Expiry::parse(None, Some("2026-01-01T00:00:00.5+01:00")).expect("valid")),
+        ];
+        let producer = ("\\PC{1,20}|[%\\r\\n]{1,5}", 0..=MAX_INTEGER, 0..=MAX_INTEGER)
+            .prop_map(|(id, epoch, seq)| ProducerStamp { id: ProducerId::parse(&id).expect("short"), epoch, seq });
+        let from = prop_oneof![Just(ReadFrom::Start), Just(ReadFrom::Now), offsets().prop_map(ReadFrom::At)];
+        let live = proptest::option::of(prop_oneof![Just(Live::LongPoll), Just(Live::Sse)]);
+        prop_oneof![
+            (any::<String>(), content_types(), expiry, any::<bool>()).prop_map(
+                |(location, content_type, expiry, closed)| Operation::Create(Create {
+                    location,
+                    content_type,
+                    expiry,
+                    closed
+                })
+            ),
+            (proptest::option::of(offsets()), content_types())
+                .prop_map(|(offset, content_type)| Operation::Fork(Fork { offset, content_type })),
+            (content_types(), proptest::option::of(producer), any::<Option<String>>(), any::<bool>()).prop_map(
+                |(content_type, producer, stream_seq, close)| {
+                    Operation::Append(Append { content_type, producer, stream_seq, close })
+                }
+            ),
+            (from, any::<Option<String>>(), live)
+                .prop_map(|(from, if_none_match, live)| { Operation::Read(Read { from, if_none_match, live }) }),
+            Just(Operation::Head),
+            Just(Operation::Delete),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn text_round_trips(allow_origin: Option<String>, debug: bool, operation in operations()) {
+            let message = Message { allow_origin, debug, operation };
+            let decoded = Message::decode(&message.encode());
+            prop_assert_eq!(decoded, Some(message));
+        }
+
+        #[test]
+        fn no_text_panics(text in any::<String>(), fields in "1[CFARHD](\n[a-z][ -~é%]{0,9}){0,6}") {
+            let _ = Message::decode(&text);
+            let _ = Message::decode(&fields);
+        }
+    }
+
+    #[test]
+    fn another_version_is_refused() {
+        assert!(Message::decode("1H").is_some());
+        for text in ["", "1", "2H", "H", "1Z", "1R", "1C"] {
+            assert!(Message::decode(text).is_none(), "{text:?}");
+        }
+    }
+}

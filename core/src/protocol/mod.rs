@@ -1,0 +1,48 @@
+//! The protocol's vocabulary as values: pure functions, no I/O, one noun a file.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `cache_control` | what caches may do with a response |
+//! | `content_type` | media types, compared without parameters |
+//! | `cursor` | the client's echo of a live position |
+//! | `error` | every refusal: stable code, status, message |
+//! | `etag` | entity tags and `If-None-Match` |
+//! | `expiry` | `Stream-TTL`, `Stream-Expires-At`, and the slack of a sliding deadline |
+//! | `fork` | the headers that ask for a fork |
+//! | `header` | header names, and the two truth values |
+//! | `incarnation` | which life of a URL a stream is |
+//! | `json` | JSON mode: splitting a body into messages |
+//! | `limits` | every limit, with its source |
+//! | `message` | what the edge sends to a stream object |
+//! | `offset` | positions, their text, and where a read starts |
+//! | `path` | projects and stream paths |
+//! | `producer` | idempotent producers |
+//! | `query` | percent-encoded query strings |
+
+pub mod cache_control;
+pub mod content_type;
+pub mod cursor;
+pub mod error;
+pub mod etag;
+pub mod expiry;
+pub mod fork;
+pub mod header;
+pub mod incarnation;
+pub mod json;
+pub mod limits;
+pub mod message;
+pub mod offset;
+pub mod path;
+pub mod producer;
+pub mod query;
+
+pub use cache_control::CacheControl;
+pub use content_type::ContentType;
+pub use error::{ErrorCode, Refusal};
+pub use etag::ETag;
+pub use expiry::Expiry;
+pub use fork::ForkRequest;
+pub use incarnation::Incarnation;
+pub use offset::{Offset, ReadFrom};
+pub use path::{ObjectName, ProjectMode};
+pub use producer::{ProducerId, ProducerStamp};

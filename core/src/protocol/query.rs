@@ -1,0 +1,96 @@
+//! Query strings, as the URL standard's form encoding reads them.
+
+use super::{ErrorCode, Refusal};
+
+/// The parameters of a URL in order, decoded.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Query(Vec<(String, String)>);
+
+impl Query {
+    /// From the text behind `?`.
+    pub fn parse(text: &str) -> Self {
+        let pairs = text.split('&').filter(|pair| !pair.is_empty());
+        Self(
+            pairs
+                .map(|pair| {
+                    let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+                    (decode(name, true), decode(value, true))
+                })
+                .collect(),
+        )
+    }
+
+    /// The value of a parameter that may be there once.
+    pub fn single(&self, name: &str) -> Result<Option<&str>, Refusal> {
+        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        match (values.next(), values.next()) {
+            (_, Some(_)) => Err(Refusal::new(ErrorCode::InvalidQuery, format!("{name} is repeated"))),
+            (value, None) => Ok(value),
+        }
+    }
+}
+
+/// Percent-decodes; what is no `%` with two hexadecimal digits stays, and what is not UTF-8 then becomes U+FFFD, which
+/// no parameter or path accepts.
+pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
+    if !text.contains(['%', '+']) {
+        return text.to_owned();
+    }
+    let mut bytes = Vec::with_capacity(text.len());
+    let mut rest = text.as_bytes();
+    while let Some((&byte, after)) = rest.split_first() {
+        rest = after;
+        match (byte, after) {
+            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
+                bytes.push(nibble(*high) << 4 | nibble(*low));
+                rest = after;
+            }
+            (b'+', _) if plus_is_space => bytes.push(b' '),
+            _ => bytes.push(byte),
+        }
+    }
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+fn nibble(digit: u8) -> u8 {
+    match digit {
+        b'0'..=b'9' => digit - b'0',
+        b'a'..=b'f' => digit - b'a' + 10,
+        _ => digit.wrapping_sub(b'A').wrapping_add(10),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn parameters_are_decoded_and_may_not_repeat() {
+        let query = Query::parse("offset=0%2C1&live&x=a+b&&=&y=%zz&y2=%4&twice=1&twice=2");
+        for (name, value) in [
+            ("offset", Some("0,1")),
+            ("live", Some("")),
+            ("x", Some("a b")),
+            ("y", Some("%zz")),
+            ("y2", Some("%4")),
+            ("absent", None),
+        ] {
+            assert_eq!(query.single(name), Ok(value), "{name}");
+        }
+        assert_eq!(query.single("twice").map_err(|refusal| refusal.code), Err(ErrorCode::InvalidQuery));
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_percent_encoded_comes_back(text in any::<String>()) {
+            let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
+            prop_assert_eq!(decode(&encoded, true), text);
+        }
+
+        #[test]
+        fn no_query_panics(text in any::<String>()) {
+            let _ = Query::parse(&text);
+        }
+    }
+}

@@ -1,0 +1,52 @@
+//! An object's state, and the object itself.
+
+use std::fmt;
+
+use super::{Isolate, ObjectRequest, Response};
+use crate::storage::SqlStorage;
+
+/// What an object has: its SQL storage and its one alarm.
+pub trait ActorState: Isolate {
+    /// The storage.
+    type Sql: SqlStorage;
+
+    /// The storage.
+    fn sql(&self) -> &Self::Sql;
+
+    /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. Part of the turn's writes: durable
+    /// with them or not at all. Billed as a row.
+    fn set_alarm(&self, at_ms: u64);
+
+    /// Rows written by this instance so far, as the platform bills them; 0 on hosts that do not count.
+    fn rows_written(&self) -> u64;
+}
+
+/// An alarm that could not do its work; the platform calls again, with back-off.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct AlarmFailure {
+    /// What went wrong, for operators.
+    pub message: String,
+}
+
+impl fmt::Display for AlarmFailure {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "alarm: {}", self.message)
+    }
+}
+
+impl std::error::Error for AlarmFailure {}
+
+/// An object as core exports it and hosts drive it. Events may interleave at every await.
+pub trait Actor<S: ActorState>: 'static {
+    /// What the deployment configures.
+    type Settings: Clone + 'static;
+
+    /// Runs at every start, also after hibernation: memory is empty, storage is not. Writes nothing.
+    fn new(state: S, settings: Self::Settings) -> Self;
+
+    /// Answers one request. The host holds the answer back until what was written before it is durable.
+    async fn fetch(&self, request: ObjectRequest) -> Response;
+
+    /// The alarm went off: at least once, perhaps early, perhaps again.
+    async fn alarm(&self) -> Result<(), AlarmFailure>;
+}

@@ -1,0 +1,13 @@
+//! What every isolate has.
+
+/// Clock, randomness, timers and background work. Handles are cheap to clone.
+pub trait Isolate: Clone + 'static {
+    /// Milliseconds since the Unix epoch; stands still between I/O on Workers.
+    fn now_ms(&self) -> u64;
+
+    /// Fills `bytes` with randomness: cryptographic on Workers, seeded in the simulator.
+    fn fill_random(&self, bytes: &mut [u8]);
+
+    /// A coverage mark: what should happen sometimes has happened. A no-op outside the simulator.
+    fn sometimes(&self, _mark: &'static str) {}
+}

@@ -1,0 +1,96 @@
+//! The log's primary key.
+
+use super::SqlError;
+use crate::protocol::Offset;
+
+/// Bits of a part's number: a message of the body limit spans at most nine rows.
+const PART_BITS: u32 = 4;
+
+/// Bits of a position inside a segment. A segment holds less than its threshold before its last append, whose body is
+/// at most 8 MiB: below 2^24 bytes or messages together.
+const POSITION_BITS: u32 = 24;
+
+/// Bits of a segment's number: what remains of the 53 that survive JavaScript.
+const READ_SEQ_BITS: u32 = 53 - PART_BITS - POSITION_BITS;
+
+/// Rows that one message may span.
+pub const PARTS: u64 = 1 << PART_BITS;
+
+/// Positions of one segment.
+pub const POSITIONS: u64 = 1 << POSITION_BITS;
+
+/// Segments of one URL, over all its incarnations.
+pub const READ_SEQS: u64 = 1 << READ_SEQ_BITS;
+
+/// Where a row of the log stands: the offset of its first message, and which part of that message it is.
+///
+/// One integer instead of three columns, so that the log is one rowid table without a further index: an index would
+/// double the rows that the platform bills.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct RowKey {
+    /// The first position of the row.
+    pub offset: Offset,
+    /// 0, or for the further rows of a message that spans several the count of rows before.
+    pub part: u64,
+}
+
+impl RowKey {
+    /// The key of the first row at an offset.
+    pub fn first(offset: Offset) -> Self {
+        Self { offset, part: 0 }
+    }
+
+    /// The integer; keys and integers have one order. Fails where the offset is beyond what a key can count.
+    pub fn pack(self) -> Result<u64, SqlError> {
+        let Offset { read_seq, position } = self.offset;
+        if read_seq >= READ_SEQS || position >= POSITIONS || self.part >= PARTS {
+            return Err(SqlError::new(format!("no row key for {self:?}")));
+        }
+        Ok((read_seq << POSITION_BITS | position) << PART_BITS | self.part)
+    }
+
+    /// From the integer.
+    pub fn unpack(packed: u64) -> Self {
+        let position = packed >> PART_BITS & (POSITIONS - 1);
+        let read_seq = packed >> (PART_BITS + POSITION_BITS);
+        Self { offset: Offset { read_seq, position }, part: packed & (PARTS - 1) }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::limits::{BODY_LIMIT, ROW_LIMIT, SEGMENT_BYTES};
+    use crate::storage::MAX_SAFE_INTEGER;
+    use proptest::prelude::*;
+
+    fn keys() -> impl Strategy<Value = RowKey> {
+        (0..READ_SEQS, 0..POSITIONS, 0..PARTS)
+            .prop_map(|(read_seq, position, part)| RowKey { offset: Offset { read_seq, position }, part })
+    }
+
+    proptest! {
+        #[test]
+        fn integers_round_trip_in_order(one in keys(), other in keys()) {
+            let packed = one.pack().expect("in range");
+            prop_assert!(packed <= MAX_SAFE_INTEGER as u64);
+            prop_assert_eq!(RowKey::unpack(packed), one);
+            prop_assert_eq!(packed.cmp(&other.pack().expect("in range")), one.cmp(&other));
+        }
+    }
+
+    #[test]
+    fn what_no_key_can_hold_is_an_error() {
+        let key = |read_seq, position, part| RowKey { offset: Offset { read_seq, position }, part };
+        for beyond in [key(READ_SEQS, 0, 0), key(0, POSITIONS, 0), key(0, 0, PARTS), key(u64::MAX, u64::MAX, u64::MAX)]
+        {
+            assert!(beyond.pack().is_err(), "{beyond:?}");
+        }
+    }
+
+    #[test]
+    fn the_widths_hold_the_largest_body() {
+        assert!((BODY_LIMIT as u64) < PARTS * ROW_LIMIT as u64);
+        assert!(SEGMENT_BYTES + (BODY_LIMIT as u64) < POSITIONS);
+    }
+}

@@ -1,0 +1,124 @@
+//! Creating a stream, or finding that it exists.
+
+use bytes::Bytes;
+
+use super::log::{Batch, Content, Marks};
+use super::tail::Tail;
+use super::{Slot, Stream, StreamLimits, lifetime};
+use crate::protocol::json::JsonMessages;
+use crate::protocol::message::Create;
+use crate::protocol::{ErrorCode, Expiry, Incarnation, Refusal};
+use crate::storage::{SqlError, SqlParam, SqlStorage, row_key, schema};
+
+/// A creation.
+#[derive(Debug)]
+pub struct CreateCommand<'a> {
+    /// The time.
+    pub now_ms: u64,
+    /// Fresh, in case a stream is created.
+    pub incarnation: Incarnation,
+    /// What is asked.
+    pub create: &'a Create,
+    /// The first content; `None` if it passed the body limit.
+    pub body: Option<&'a Bytes>,
+}
+
+/// How a creation ended.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum CreateOutcome {
+    /// The stream is new.
+    Created,
+    /// It existed with this configuration: the body was ignored.
+    Exists,
+    /// Nothing was created.
+    Refused(Refusal),
+}
+
+impl Slot {
+    /// Creates a stream with its first content, unless there is one: one atomic transaction.
+    pub fn create<S: SqlStorage>(
+        &mut self,
+        sql: &S,
+        limits: &StreamLimits,
+        command: CreateCommand<'_>,
+    ) -> Result<CreateOutcome, SqlError> {
+        let CreateCommand { now_ms, incarnation, create, body } = command;
+        let content_type = create.content_type.clone().unwrap_or_default();
+        if let Ok(stream) = self.living(now_ms) {
+            let same = stream.content_type == content_type
+                && stream.expiry == create.expiry
+                && stream.tail.closed == create.closed;
+            if !same {
+                let message = "a stream with another content type, lifetime or closure is at this URL";
+                return Ok(CreateOutcome::Refused(Refusal::new(ErrorCode::ConfigurationConflict, message)));
+            }
+            stream.touch(sql, now_ms)?;
+            return Ok(CreateOutcome::Exists);
+        }
+        let content = match body {
+            None => Err(Refusal::new(ErrorCode::BodyTooLarge, "the body is larger than the limit")),
+            Some(body) if content_type.is_json() && !body.is_empty() => JsonMessages::split(body).map(Content::Json),
+            Some(body) => Ok(Content::Bytes(body.clone())),
+        };
+        let content = match content {
+            Ok(content) => content,
+            Err(refusal) => return Ok(CreateOutcome::Refused(refusal)),
+        };
+        let next_read_seq = self.next_read_seq();
+        if next_read_seq >= row_key::READ_SEQS {
+            let refusal = Refusal::new(ErrorCode::StreamFull, "the offsets of this URL are used up");
+            return Ok(CreateOutcome::Refused(refusal));
+        }
+        let mut stream = Stream {
+            incarnation,
+            content_type,
+            expiry: create.expiry.clone(),
+            first_read_seq: next_read_seq,
+            deadline_ms: lifetime::deadline_ms(&create.expiry, now_ms),
+            tail: Tail::empty(next_read_seq),
+        };
+        let marks = Marks { close: create.closed, ..Marks::default() };
+        let first = match content.is_empty() && !create.closed {
+            true => None,
+            false => Batch::plan(&stream.tail, limits, now_ms, &content, &marks),
+        };
+        sql.transaction(|| {
+            if matches!(self, Self::Occupied(_)) {
+                // An expired stream whose alarm has not come yet makes room.
+                schema::drop_stream_content(sql)?;
+            }
+            schema::create_stream_tables(sql)?;
+            insert(sql, &stream)?;
+            first.as_ref().map_or(Ok(()), |batch| batch.write(sql))
+        })?;
+        if let Some(batch) = first {
+            stream.tail = batch.into_tail(&stream);
+        }
+        *self = Self::Occupied(stream);
+        Ok(CreateOutcome::Created)
+    }
+}
+
+fn insert<S: SqlStorage>(sql: &S, stream: &Stream) -> Result<(), SqlError> {
+    const UPSERT: &str = "INSERT INTO stream (id, version, first_read_seq, incarnation, content_type, ttl_s, \
+                          expires_at, deadline_ms) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                          ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
+                          first_read_seq = excluded.first_read_seq, incarnation = excluded.incarnation, \
+                          content_type = excluded.content_type, ttl_s = excluded.ttl_s, \
+                          expires_at = excluded.expires_at, deadline_ms = excluded.deadline_ms";
+    let (ttl_s, expires_at) = match &stream.expiry {
+        Expiry::Never => (None, None),
+        Expiry::Ttl { seconds } => (Some(*seconds), None),
+        Expiry::At { text, .. } => (None, Some(text.as_str())),
+    };
+    let params = [
+        SqlParam::count(schema::VERSION)?,
+        SqlParam::count(stream.first_read_seq)?,
+        SqlParam::Text(stream.incarnation.as_str()),
+        SqlParam::Text(stream.content_type.as_str()),
+        SqlParam::count_or_null(ttl_s)?,
+        SqlParam::text_or_null(expires_at),
+        SqlParam::count_or_null(stream.deadline_ms)?,
+    ];
+    sql.run(UPSERT, &params)
+}

@@ -1,0 +1,208 @@
+//! Planning and writing the rows of one append.
+
+use bytes::Bytes;
+
+use super::tail::{CLOSED, CONTINUES, SEALED, Tail};
+use super::{Stream, StreamLimits};
+use crate::mutant::mutated;
+use crate::protocol::json::JsonMessages;
+use crate::protocol::{Offset, ProducerId};
+use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, lengths, row_key};
+
+/// What is appended.
+#[derive(Clone, Debug)]
+pub(super) enum Content {
+    /// Bytes of a stream that is not in JSON mode.
+    Bytes(Bytes),
+    /// Messages of a stream in JSON mode.
+    Json(JsonMessages),
+}
+
+impl Content {
+    pub(super) fn is_empty(&self) -> bool {
+        match self {
+            Self::Bytes(bytes) => bytes.is_empty(),
+            Self::Json(messages) => messages.lengths.is_empty(),
+        }
+    }
+}
+
+/// One append: its rows, and the tail behind them.
+#[derive(Debug)]
+pub(super) struct Batch {
+    rows: Vec<Row>,
+    pub(super) tail: Tail,
+}
+
+#[derive(Debug)]
+struct Row {
+    key: RowKey,
+    count: u64,
+    flags: u64,
+    tally: u64,
+    lengths: Vec<u8>,
+    body: Bytes,
+}
+
+/// What an append does beside adding content.
+#[derive(Debug, Default)]
+pub(super) struct Marks<'a> {
+    pub(super) stream_seq: Option<&'a str>,
+    pub(super) close: bool,
+    pub(super) closed_by: Option<&'a ProducerId>,
+}
+
+impl Batch {
+    /// Plans an append behind `tail`. `None` where the offsets of the URL are used up.
+    pub(super) fn plan(
+        tail: &Tail,
+        limits: &StreamLimits,
+        now_ms: u64,
+        content: &Content,
+        marks: &Marks<'_>,
+    ) -> Option<Self> {
+        // A row without content stands at the tail itself, sealed or not, so that closing moves no offset.
+        let start = if content.is_empty() { tail.offset } else { tail.next_append() };
+        if start.read_seq >= row_key::READ_SEQS {
+            return None;
+        }
+        let tally = if start.read_seq == tail.offset.read_seq { tail.tally } else { 0 };
+        let mut rows = match content {
+            _ if content.is_empty() => Vec::new(),
+            Content::Bytes(bytes) => byte_rows(bytes, start, tally + 1, limits),
+            Content::Json(messages) => json_rows(messages, start, tally, limits),
+        };
+        if rows.is_empty() {
+            let key = RowKey::first(start);
+            rows.push(Row { key, count: 0, flags: 0, tally, lengths: Vec::new(), body: Bytes::new() });
+        }
+        let last = rows.last_mut()?;
+        let position = last.key.offset.position + last.count;
+        let (bytes, messages) = match content {
+            Content::Bytes(_) => (position, last.tally),
+            Content::Json(_) => (last.tally, position),
+        };
+        let sealed = marks.close || bytes >= limits.segment_bytes || messages >= limits.segment_messages;
+        if sealed {
+            last.flags |= SEALED;
+        }
+        if marks.close {
+            last.flags |= CLOSED;
+        }
+        let tail = Tail {
+            offset: Offset { read_seq: start.read_seq, position },
+            sealed,
+            closed: marks.close,
+            commit_ms: now_ms.max(tail.commit_ms + 1),
+            tally: last.tally,
+            stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
+            closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
+        };
+        Some(Self { rows, tail })
+    }
+
+    /// How many rows it writes.
+    pub(super) fn row_count(&self) -> usize {
+        self.rows.len()
+    }
+
+    /// Writes the rows; the caller holds the transaction if there are several.
+    pub(super) fn write<S: SqlStorage>(&self, sql: &S) -> Result<(), SqlError> {
+        const INSERT: &str = "INSERT INTO log (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, \
+                              body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        // The mutants that use an offset twice would else be caught by the primary key.
+        const REPLACE: &str = "INSERT OR REPLACE INTO log (key, count, commit_ms, flags, tally, stream_seq, closed_by, \
+                               lengths, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let replace = mutated!(TailNotMoved) || mutated!(OffsetReusedAfterCrash);
+        for row in &self.rows {
+            let lengths = if row.lengths.is_empty() { SqlParam::Null } else { SqlParam::Blob(&row.lengths) };
+            let params = [
+                SqlParam::count(row.key.pack()?)?,
+                SqlParam::count(row.count)?,
+                SqlParam::count(self.tail.commit_ms)?,
+                SqlParam::count(row.flags)?,
+                SqlParam::count(row.tally)?,
+                SqlParam::text_or_null(self.tail.stream_seq.as_deref()),
+                SqlParam::text_or_null(self.tail.closed_by.as_deref()),
+                lengths,
+                SqlParam::Blob(&row.body),
+            ];
+            sql.run(if replace { REPLACE } else { INSERT }, &params)?;
+        }
+        Ok(())
+    }
+
+    /// The tail that memory takes over once the rows are written.
+    pub(super) fn into_tail(self, stream: &Stream) -> Tail {
+        if mutated!(TailNotMoved)
+            && let [first, _, ..] = self.rows.as_slice()
+        {
+            let offset = Offset { position: first.key.offset.position + first.count, ..first.key.offset };
+            return Tail { offset, sealed: false, ..stream.tail.clone() };
+        }
+        self.tail
+    }
+}
+
+fn byte_rows(bytes: &Bytes, start: Offset, tally: u64, limits: &StreamLimits) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut rest = bytes.clone();
+    let mut position = start.position;
+    while !rest.is_empty() {
+        let body = rest.split_to(rest.len().min(limits.row_bytes));
+        let count = body.len() as u64;
+        let key = RowKey::first(Offset { read_seq: start.read_seq, position });
+        rows.push(Row { key, count, flags: 0, tally, lengths: Vec::new(), body });
+        position += count;
+    }
+    rows
+}
+
+/// Groups messages into rows. A message that is larger than a row has rows of its own: its parts.
+fn json_rows(messages: &JsonMessages, start: Offset, tally: u64, limits: &StreamLimits) -> Vec<Row> {
+    let mut rows = Vec::new();
+    let mut rest = messages.joined.clone();
+    let mut position = start.position;
+    let mut tally = tally;
+    let mut lengths = messages.lengths.as_slice();
+    while let Some((&first, _)) = lengths.split_first() {
+        let key = RowKey::first(Offset { read_seq: start.read_seq, position });
+        let (mut taken, mut bytes) = (1, first as usize);
+        if bytes > limits.row_bytes {
+            part_rows(rest.split_to(bytes), key, tally, limits, &mut rows);
+        } else {
+            while let Some(next) = lengths.get(taken).map(|length| bytes + 1 + *length as usize)
+                && next <= limits.row_bytes
+            {
+                bytes = next;
+                taken += 1;
+            }
+            let (of_row, _) = lengths.split_at(taken);
+            let packed = if taken > 1 { lengths::pack(of_row) } else { Vec::new() };
+            let body = rest.split_to(bytes);
+            rows.push(Row { key, count: taken as u64, flags: 0, tally, lengths: packed, body });
+        }
+        tally += bytes as u64;
+        if let Some(last) = rows.last_mut() {
+            last.tally = tally;
+        }
+        position += taken as u64;
+        (_, lengths) = lengths.split_at(taken);
+        // The comma between two rows is not stored.
+        let comma = rest.len().min(1);
+        let _ = rest.split_to(comma);
+    }
+    rows
+}
+
+/// The rows of one message; its count stands in the last one, so that the last row of the log tells the tail.
+fn part_rows(mut message: Bytes, key: RowKey, tally: u64, limits: &StreamLimits, rows: &mut Vec<Row>) {
+    let mut part = 0;
+    while !message.is_empty() {
+        let body = message.split_to(message.len().min(limits.row_bytes));
+        let is_last = message.is_empty();
+        let (count, flags) = if is_last { (1, 0) } else { (0, CONTINUES) };
+        rows.push(Row { key: RowKey { part, ..key }, count, flags, tally, lengths: Vec::new(), body });
+        part += 1;
+    }
+}

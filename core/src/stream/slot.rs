@@ -1,0 +1,93 @@
+//! What is at a URL.
+
+use super::tail::{SELECT_TAIL, Tail};
+use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, Refusal};
+use crate::storage::{SqlError, SqlRow, SqlStorage, schema};
+
+/// What is at a URL, as storage tells it. Kept in memory between requests; after a failed request it is loaded anew.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Slot {
+    /// No stream, and perhaps the tombstone of one.
+    Vacant {
+        /// The first segment of the next stream: 0, or above what an earlier one used.
+        next_read_seq: u64,
+    },
+    /// A stream. It may be past its end and not yet removed.
+    Occupied(Stream),
+}
+
+/// A stream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Stream {
+    /// Which life of the URL it is.
+    pub incarnation: Incarnation,
+    /// As it was created.
+    pub content_type: ContentType,
+    /// When it ends by itself.
+    pub expiry: Expiry,
+    /// Its first segment.
+    pub first_read_seq: u64,
+    /// The persisted deadline in ms, if it ends by itself; see `lifetime`.
+    pub deadline_ms: Option<u64>,
+    /// The end of its log.
+    pub tail: Tail,
+}
+
+const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms FROM stream WHERE id = 0";
+
+impl Slot {
+    /// Reads storage; writes nothing.
+    pub fn load<S: SqlStorage>(sql: &S) -> Result<Self, SqlError> {
+        if !schema::has_table(sql, "stream")? {
+            return Ok(Self::Vacant { next_read_seq: 0 });
+        }
+        let row = sql.first(SELECT_STREAM, &[], read_stream)?;
+        let Some((first_read_seq, identity)) = row else {
+            return Ok(Self::Vacant { next_read_seq: 0 });
+        };
+        let Some(identity) = identity else {
+            return Ok(Self::Vacant { next_read_seq: first_read_seq });
+        };
+        let tail = sql.first(SELECT_TAIL, &[], Tail::from_row)?.unwrap_or_else(|| Tail::empty(first_read_seq));
+        let Identity { incarnation, content_type, expiry, deadline_ms } = identity;
+        Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail }))
+    }
+
+    /// The stream, unless there is none or it is past its end.
+    pub fn living(&mut self, now_ms: u64) -> Result<&mut Stream, Refusal> {
+        match self {
+            Self::Occupied(stream) if !stream.is_expired(now_ms) => Ok(stream),
+            _ => Err(Refusal::new(ErrorCode::StreamNotFound, "there is no stream at this URL")),
+        }
+    }
+}
+
+struct Identity {
+    incarnation: Incarnation,
+    content_type: ContentType,
+    expiry: Expiry,
+    deadline_ms: Option<u64>,
+}
+
+fn read_stream(row: SqlRow<'_>) -> Result<(u64, Option<Identity>), SqlError> {
+    let version = row.count(0)?;
+    if version != schema::VERSION {
+        return Err(SqlError::new(format!("schema version {version} is not {}", schema::VERSION)));
+    }
+    let first_read_seq = row.count(1)?;
+    let Some(incarnation) = row.optional_text(2)? else {
+        return Ok((first_read_seq, None));
+    };
+    let unreadable = |refusal: Refusal| SqlError::new(format!("the stream row: {}", refusal.message));
+    let expiry = match (row.optional_count(4)?, row.optional_text(5)?) {
+        (Some(seconds), _) => Expiry::Ttl { seconds },
+        (None, text) => Expiry::parse(None, text).map_err(unreadable)?,
+    };
+    let identity = Identity {
+        incarnation: Incarnation::from_stored(incarnation),
+        content_type: ContentType::parse(row.text(3)?).map_err(unreadable)?,
+        expiry,
+        deadline_ms: row.optional_count(6)?,
+    };
+    Ok((first_read_seq, Some(identity)))
+}

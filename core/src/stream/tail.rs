@@ -1,0 +1,72 @@
+//! The end of the log, as its last row tells it.
+
+use crate::mutant::mutated;
+use crate::protocol::Offset;
+use crate::storage::{RowKey, SqlError, SqlRow};
+
+/// The row is a part of a message that goes on in the next row.
+pub(super) const CONTINUES: u64 = 1;
+
+/// The row's append sealed its segment: the next one starts another.
+pub(super) const SEALED: u64 = 2;
+
+/// The row's append closed the stream.
+pub(super) const CLOSED: u64 = 4;
+
+/// The end of the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Tail {
+    /// The position behind the last message, spelled in that message's segment.
+    pub offset: Offset,
+    /// Whether the segment takes no further append.
+    pub sealed: bool,
+    /// Whether the stream takes no further append.
+    pub closed: bool,
+    /// Commit time of the last append in ms; 0 before the first.
+    pub commit_ms: u64,
+    /// Bytes (JSON mode) or appends in the segment.
+    pub tally: u64,
+    /// The last `Stream-Seq`.
+    pub stream_seq: Option<String>,
+    /// The producer that closed the stream, if one did.
+    pub closed_by: Option<String>,
+}
+
+/// The columns that [`Tail::from_row`] reads, from the last row.
+pub(super) const SELECT_TAIL: &str =
+    "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by FROM log ORDER BY key DESC LIMIT 1";
+
+impl Tail {
+    /// The end of a log without rows.
+    pub(super) fn empty(first_read_seq: u64) -> Self {
+        Self {
+            offset: Offset::start_of(first_read_seq),
+            sealed: false,
+            closed: false,
+            commit_ms: 0,
+            tally: 0,
+            stream_seq: None,
+            closed_by: None,
+        }
+    }
+
+    pub(super) fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
+        let start = RowKey::unpack(row.count(0)?).offset;
+        let count = if mutated!(OffsetReusedAfterCrash) { 0 } else { row.count(1)? };
+        let flags = row.count(3)?;
+        Ok(Self {
+            offset: Offset { read_seq: start.read_seq, position: start.position + count },
+            sealed: flags & SEALED != 0,
+            closed: flags & CLOSED != 0,
+            commit_ms: row.count(2)?,
+            tally: row.count(4)?,
+            stream_seq: row.optional_text(5)?.map(str::to_owned),
+            closed_by: row.optional_text(6)?.map(str::to_owned),
+        })
+    }
+
+    /// Where the next append starts.
+    pub(super) fn next_append(&self) -> Offset {
+        if self.sealed { Offset::start_of(self.offset.read_seq + 1) } else { self.offset }
+    }
+}
