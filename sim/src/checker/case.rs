@@ -1,0 +1,202 @@
+//! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
+
+use super::{Invariant, Log, Position, Violation};
+use crate::history::{Call, From, History, Lifetime, Moment, Op};
+
+/// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
+/// millisecond borrows from the next ones.
+pub(super) const COMMIT_AHEAD_MS: u64 = 100;
+
+/// One stream of a history.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) history: &'a History,
+    pub(super) stream: usize,
+    pub(super) log: Log,
+    /// Indices of the stream's operations.
+    pub(super) ops: Vec<usize>,
+}
+
+/// What an answer says about the end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// The operation.
+    pub(super) op: usize,
+    /// Whether it moved the end itself.
+    pub(super) writes: bool,
+    /// The end was here when it took effect, or when it began to write; `None` if it was this far or farther.
+    pub(super) before: Option<Position>,
+    /// The end was at least here afterwards.
+    pub(super) after: Position,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(history: &'a History, stream: usize) -> Self {
+        let ops = history.of_stream(stream).map(|(index, _)| index).collect();
+        Self { history, stream, log: Log::derive(history, stream), ops }
+    }
+
+    pub(super) fn op(&self, index: usize) -> &'a Op {
+        &self.history.ops[index]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.ops.iter().map(|index| (*index, &self.history.ops[*index]))
+    }
+
+    pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
+        let stream = self.history.streams[self.stream].path.clone();
+        Violation { invariant, stream, ops: ops.to_vec(), message }
+    }
+
+    /// The offset that an answer carries, if it is one.
+    pub(super) fn offset(&self, op: &Op) -> Option<Position> {
+        let answer = self.history.shown(op).or(op.definite())?;
+        answer.next_offset.as_deref().and_then(Position::parse)
+    }
+
+    /// The operations that carry a batch.
+    pub(super) fn carriers(&self, batch: usize) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.iter().filter(move |(_, op)| op.batch() == Some(batch))
+    }
+
+    /// Whether the answer says that the stream was there.
+    pub(super) fn was_present(&self, op: &Op) -> bool {
+        matches!(
+            (&op.call, op.status()),
+            (Call::Create { .. }, Some(200 | 201 | 409))
+                | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
+                | (Call::Read { .. }, Some(200 | 304))
+                | (Call::Head, Some(200))
+        )
+    }
+
+    /// Whether the answer says that the stream was not there, if only until this request.
+    pub(super) fn was_absent(&self, op: &Op) -> bool {
+        match op.call {
+            Call::Create { .. } => op.status() == Some(201),
+            _ => op.status() == Some(404),
+        }
+    }
+
+    /// The lifetimes that the stream may have had before `until`.
+    pub(super) fn lifetimes(&self, until: Moment) -> impl Iterator<Item = Lifetime> {
+        self.iter().filter(move |(_, op)| op.invoked < until).filter_map(|(_, op)| match op.call {
+            Call::Create { lifetime, .. } if matches!(op.status(), None | Some(201)) => Some(lifetime),
+            _ => None,
+        })
+    }
+
+    /// Whether the answer says that this request started a sliding TTL anew.
+    fn touched(&self, op: &Op) -> bool {
+        match op.call {
+            Call::Head | Call::Delete => false,
+            Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
+            Call::Create { .. } | Call::Append { .. } => op.succeeded(),
+        }
+    }
+
+    /// Whether the stream may have been deleted between two moments.
+    pub(super) fn deletion_between(&self, after: Moment, until: Moment) -> bool {
+        self.iter().any(|(_, op)| {
+            op.call == Call::Delete
+                && matches!(op.status(), None | Some(204))
+                && op.settled() > after
+                && op.invoked < until
+        })
+    }
+
+    /// Whether the stream that `seen` saw may have been gone at some moment before `op` was answered: it may have been
+    /// deleted, or have come to its end, or it was certainly created anew in between.
+    pub(super) fn removable(&self, seen: usize, op: &Op) -> bool {
+        let after = self.op(seen).invoked;
+        let until = op.ended.unwrap_or(op.settled());
+        let batch = self.op(seen).batch();
+        let between = |index: usize, other: &Op| {
+            let is_seen = index == seen || (batch.is_some() && other.batch() == batch);
+            !is_seen && other.invoked != op.invoked && other.settled() > after && other.invoked < until
+        };
+        let creations = self
+            .iter()
+            .filter(|(index, other)| matches!(other.call, Call::Create { .. }) && between(*index, other))
+            .filter(|(_, other)| matches!(other.status(), None | Some(201)));
+        // A creation whose answer was lost may have been of another stream, which is then the one touched since.
+        self.deletion_between(after, until)
+            || self.may_have_expired(op, until)
+            || creations.into_iter().any(|(_, other)| other.succeeded() || self.may_have_expired(other, until))
+    }
+
+    /// Whether the stream may have come to its end by itself until then, for all touches that were over before `op`
+    /// was asked.
+    fn may_have_expired(&self, op: &Op, until: Moment) -> bool {
+        let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
+        let touch_ms =
+            touches.filter(|(_, other)| self.history.is_strong(other)).map(|(_, other)| other.invoked.ms).max();
+        self.lifetimes(until).any(|lifetime| match lifetime {
+            Lifetime::Endless => false,
+            Lifetime::Until(at_ms) => until.ms >= at_ms,
+            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| until.ms >= touch_ms + seconds * 1_000),
+        })
+    }
+
+    /// The latest virtual time in ms at which the stream can have come to its end, were it not for `op` itself; `None`
+    /// if it has none.
+    pub(super) fn latest_end_ms(&self, op: Option<usize>, until: Moment) -> Option<u64> {
+        let straggler_ms = self.history.conditions.straggler_ms;
+        let others = self.iter().filter(|(index, other)| Some(*index) != op && other.invoked < until);
+        let last_touch_ms = others
+            .filter(|(_, other)| other.call != Call::Head)
+            .map(|(_, other)| match (other.definite(), other.ended) {
+                (Some(_), Some(ended)) => ended.ms,
+                _ => other.invoked.ms + straggler_ms,
+            })
+            .max()?;
+        let mut latest = None;
+        for lifetime in self.lifetimes(until) {
+            let end_ms = match lifetime {
+                Lifetime::Endless => return None,
+                Lifetime::Until(at_ms) => at_ms,
+                Lifetime::Ttl(seconds) => last_touch_ms + seconds * 1_000 + slack_ms(seconds) + COMMIT_AHEAD_MS,
+            };
+            latest = latest.max(Some(end_ms));
+        }
+        latest
+    }
+
+    /// What the answers say about the end of the log, strong ones alone.
+    pub(super) fn sights(&self) -> Vec<Sight> {
+        self.iter()
+            .filter(|(_, op)| self.history.is_strong(op))
+            .filter_map(|(index, op)| self.sight(index, op))
+            .collect()
+    }
+
+    fn sight(&self, index: usize, op: &Op) -> Option<Sight> {
+        let after = self.offset(op)?;
+        let read = |before| Some(Sight { op: index, writes: false, before, after });
+        if self.history.appended(op) || (op.status() == Some(201) && matches!(op.call, Call::Create { .. })) {
+            let content = self.history.streams[self.stream].content;
+            let units =
+                op.batch().and_then(|batch| self.history.batches.get(batch)).map_or(0, |batch| batch.units(content));
+            let before = Position { index: after.index.checked_sub(units)?, ..after };
+            return Some(Sight { op: index, writes: true, before: Some(before), after });
+        }
+        match (&op.call, op.status()) {
+            (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
+            (Call::Append { batch: None, .. }, Some(204)) => read(Some(after)),
+            (Call::Append { .. }, Some(409)) if op.definite().is_some_and(|answer| answer.closed) => read(Some(after)),
+            (Call::Read { from, .. }, Some(200 | 304)) => {
+                let at_tail = *from == From::Now || self.history.shown(op)?.up_to_date;
+                read(at_tail.then_some(after))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at
+/// most 5 s for a TTL under a minute.
+pub(super) fn slack_ms(ttl_s: u64) -> u64 {
+    let most_ms = if ttl_s < 60 { 5_000 } else { 60_000 };
+    (ttl_s * 125).min(most_ms)
+}

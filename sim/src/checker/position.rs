@@ -1,0 +1,45 @@
+//! Offsets as clients may read them: the published text form (SPEC, section 2), parsed independently of core.
+
+use std::fmt;
+
+/// A position in a stream. Positions order as their texts do.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Position {
+    /// The segment.
+    pub segment: u64,
+    /// Messages (JSON) or bytes before it in its segment.
+    pub index: u64,
+}
+
+impl Position {
+    /// From `{segment:016}_{index:016}` and nothing else.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (segment, index) = text.split_once('_')?;
+        let number = |digits: &str| {
+            let fits = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
+            if fits { digits.parse().ok() } else { None }
+        };
+        Some(Self { segment: number(segment)?, index: number(index)? })
+    }
+}
+
+impl fmt::Display for Position {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "{}:{}", self.segment, self.index)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_the_published_form_is_an_offset() {
+        let parsed = Position::parse("0000000000000012_0000000000000345");
+        assert_eq!(parsed, Some(Position { segment: 12, index: 345 }));
+        for text in ["", "-1", "now", "12_345", "0000000000000012_000000000000345", "0000000000000012-0000000000000345"]
+        {
+            assert_eq!(Position::parse(text), None, "{text}");
+        }
+    }
+}

@@ -1,0 +1,224 @@
+//! An emitted offset is unique, sorts in order, is never used again for other bytes and reads the same ones as long as
+//! its incarnation lives; to the next incarnation it is gone.
+
+use std::collections::BTreeMap;
+
+use super::case::Case;
+use super::exact::{is_reuse, op_of};
+use super::log::Contradiction;
+use super::{Invariant, Position, Violation};
+use crate::history::{Answer, Call, From};
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations: Vec<Violation> =
+        case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
+    violations.extend(broken_promises(case));
+    violations.extend(incarnations_that_go_back(case));
+    violations.extend(second_spellings(case));
+    violations.extend(ambiguous_tags(case));
+    violations
+}
+
+fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
+    match contradiction {
+        Contradiction::Differs { at, first, then } if is_reuse(*first, *then) => {
+            let ops: Vec<usize> = [first, then].into_iter().filter_map(|source| op_of(*source)).collect();
+            Some(case.violation(Invariant::Stable, &ops, format!("{at} was used for two different things")))
+        }
+        Contradiction::Malformed { op } => {
+            let text = case.op(*op).definite().and_then(|answer| answer.next_offset.clone());
+            Some(case.violation(Invariant::Stable, &[*op], format!("{text:?} is no offset")))
+        }
+        _ => None,
+    }
+}
+
+/// An offset that was emitted is readable, unless its incarnation may have ended.
+fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let Call::Read { from: From::At(text), .. } = &op.call else { continue };
+        let Some(asked) = Position::parse(text) else { continue };
+        let emitted = case.iter().find(|(_, other)| {
+            other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_ref() == Some(text))
+        });
+        let complaint = match op.status() {
+            Some(200 | 304) => {
+                let read = case.offset(op).map_or(asked.segment, |offset| offset.segment);
+                let next = case.log.starts.range(asked.segment + 1..).next().filter(|start| **start <= read);
+                next.map(|start| format!("{asked} is of an earlier stream than the one that begins at {start}:0"))
+            }
+            Some(400) if case.history.is_strong(op) => {
+                emitted.map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
+            }
+            Some(410) if case.history.is_strong(op) => emitted
+                .filter(|(emitter, _)| !case.removable(*emitter, op))
+                .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
+            _ => None,
+        };
+        if let Some(complaint) = complaint {
+            violations.push(case.violation(Invariant::Stable, &[index], complaint));
+        }
+    }
+    violations
+}
+
+/// A new incarnation's positions lie above all that were emitted before.
+fn incarnations_that_go_back(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let created = matches!(op.call, Call::Create { .. }) && op.status() == Some(201);
+        let Some(start) = case.offset(op).filter(|_| created) else { continue };
+        let above = case
+            .iter()
+            .filter(|(_, other)| other.precedes(op))
+            .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment));
+        if let Some((above, _)) = above {
+            let message = format!("a new stream begins in segment {}, which had been used", start.segment);
+            violations.push(case.violation(Invariant::Stable, &[above, index], message));
+        }
+    }
+    violations
+}
+
+/// The end of a segment and the start of the next one are one position, and only the first is emitted.
+fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
+    let second = |offset: &Position| {
+        offset.index == 0
+            && !case.log.starts.contains(&offset.segment)
+            && offset.segment > 0
+            && case.log.is_used(offset.segment - 1)
+            && case.log.same_incarnation(offset.segment - 1, offset.segment)
+    };
+    let emitted = case.iter().filter_map(|(index, op)| case.offset(op).map(|offset| (index, offset)));
+    emitted
+        .filter(|(_, offset)| second(offset))
+        .map(|(index, offset)| {
+            let message = format!("{offset} is the end of the segment before it, and should be spelled so");
+            case.violation(Invariant::Stable, &[index], message)
+        })
+        .collect()
+}
+
+/// Answers with the same `ETag` are the same.
+fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
+    let mut seen: BTreeMap<&str, (usize, &Answer)> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for (index, op) in case.iter().filter(|(_, op)| matches!(op.call, Call::Read { .. }) && op.status() == Some(200)) {
+        let Some((answer, etag)) = op.definite().and_then(|answer| Some((answer, answer.etag.as_deref()?))) else {
+            continue;
+        };
+        let (first, known) = *seen.entry(etag).or_insert((index, answer));
+        if (&known.body, &known.next_offset, known.closed) != (&answer.body, &answer.next_offset, answer.closed) {
+            let message = format!("{etag} names two different answers");
+            violations.push(case.violation(Invariant::Stable, &[first, index], message));
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, acked, created, deleted, page, part, refused, tagged, tail};
+    use super::*;
+    use crate::history::Lifetime;
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Stable, super::check, expected);
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn the_same_offset_reads_the_same_again() {
+        for (again, expected) in [(&[0, 1][..], 0), (&[1, 0], 1)] {
+            let mut run = run();
+            run.append(1, None);
+            run.append(1, None);
+            run.walk(&[0, 1], page(0, 2));
+            run.walk(again, tagged("\"again\"", page(0, 2)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn an_offset_is_not_acknowledged_twice() {
+        let mut run = run();
+        run.append(1, acked(0, 1));
+        run.append(1, acked(0, 1));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn an_emitted_offset_stays_readable_while_its_stream_lives() {
+        for (status, deletes, expected) in
+            [(400, false, 1), (410, false, 1), (410, true, 0), (404, true, 0), (400, true, 1)]
+        {
+            let mut run = run();
+            run.append(1, acked(0, 1));
+            run.walk(&[0], page(0, 1));
+            if deletes {
+                run.delete(deleted());
+                run.create(Lifetime::Endless, created(1));
+            }
+            run.read_at((0, 1), refused(status));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn an_offset_of_an_earlier_stream_reads_nothing_of_the_next() {
+        let mut run = run();
+        run.append(1, acked(0, 1));
+        run.delete(deleted());
+        run.create(Lifetime::Endless, created(1));
+        run.append(1, acked(1, 1));
+        run.read_at((0, 1), page(1, 1).map(|answer| Answer { body: run.json_of(&[1]), ..answer }));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn the_next_stream_begins_above() {
+        for (segment, expected) in [(1, 0), (0, 1)] {
+            let mut run = run();
+            run.head(tail(0, 0));
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(segment));
+            let found = super::check(&run.case());
+            // The first creation and HEAD both told segment 0; one witness is enough.
+            assert_eq!(found.len(), expected, "{found:?}");
+        }
+    }
+
+    #[test]
+    fn the_start_of_a_later_segment_is_not_emitted() {
+        for (told, expected) in [(tail(0, 1), 0), (tail(1, 0), 1)] {
+            let mut run = run();
+            run.append(1, acked(0, 1));
+            run.head(told);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_names_one_answer() {
+        for (second, expected) in [("\"b\"", 0), ("\"a\"", 1)] {
+            let mut run = run();
+            run.append(2, None);
+            run.walk_messages(&[(0, 0)], tagged("\"a\"", part(0, 1)));
+            run.walk(&[0], tagged(second, page(0, 2)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_no_offset_is_not_emitted() {
+        let mut run = run();
+        run.walk(&[], page(0, 0).map(|answer| Answer { next_offset: Some("now".into()), ..answer }));
+        check(&run, 1);
+    }
+}

@@ -1,0 +1,22 @@
+//! Clients of the protocol: they ask over the world's network, retry as real ones do, and write down what they were
+//! told. Nothing here judges.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `message` | payloads that say what they are |
+//! | `wire` | requests as clients send them, answers as they read them |
+//! | `session` | one client: its memory, and how it asks |
+//! | `keeper` | creating, closing, deleting, HEAD |
+//! | `writer` | appends without producer headers, and with `Stream-Seq` |
+//! | `producer` | idempotent producers, their restarts and their zombies |
+//! | `reader` | walks through a stream |
+
+mod keeper;
+pub(crate) mod message;
+mod producer;
+mod reader;
+mod session;
+mod wire;
+mod writer;
+
+pub(crate) use session::{Crowd, Session};

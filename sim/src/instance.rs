@@ -1,0 +1,313 @@
+//! One life of an object in memory: from the constructor to a crash, to sleep, or to being superseded.
+
+use std::cell::{Cell, OnceCell, RefCell};
+use std::rc::{Rc, Weak};
+
+use tailrace_core::runtime::{Actor, AlarmFailure, ObjectRequest, Response};
+
+use crate::activity::Busy;
+use crate::environment::Environment;
+use crate::host_mutant::HostMutant;
+use crate::marks;
+use crate::object::{Object, Rest};
+use crate::reply::{Reply, ReplySender, reply};
+use crate::rt::{self, Node};
+use crate::state::ObjectState;
+use crate::turn::{Fate, Turns};
+
+/// Whose storage it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// This instance's.
+    Owner,
+    /// Another's, since this one was superseded.
+    Superseded,
+    /// Nobody runs here any more.
+    Ended,
+}
+
+/// See the module.
+pub(crate) struct Instance<A: Actor<ObjectState>> {
+    label: String,
+    environment: Rc<Environment>,
+    object: Weak<Object<A>>,
+    state: ObjectState,
+    node: Node,
+    actor: OnceCell<A>,
+    /// Events that wait for the constructor; `None` once it has run.
+    waiting: RefCell<Option<Vec<ReplySender<()>>>>,
+    standing: Cell<Standing>,
+    /// When the latest batch is due to be confirmed, in ms since the Unix epoch.
+    flushed_ms: Cell<u64>,
+}
+
+impl<A: Actor<ObjectState>> Instance<A> {
+    /// Starts an instance: the constructor runs once the cold start is over, and no event before it.
+    pub(crate) fn start(object: &Rc<Object<A>>, number: u64, state: ObjectState, settings: A::Settings) -> Rc<Self> {
+        let instance = Rc::new(Self {
+            label: format!("{}#{number}", object.name()),
+            environment: object.environment().clone(),
+            object: Rc::downgrade(object),
+            state,
+            node: Node::new(),
+            actor: OnceCell::new(),
+            waiting: RefCell::new(Some(Vec::new())),
+            standing: Cell::new(Standing::Owner),
+            flushed_ms: Cell::default(),
+        });
+        let starting = instance.clone();
+        let busy = instance.state.activity().begin();
+        instance.node.spawn(async move {
+            rt::sleep_ms(starting.environment.draw_ms(starting.environment.faults().cold_start)).await;
+            starting.construct(settings);
+            drop(busy);
+            starting.rest_when_idle().await;
+        });
+        instance
+    }
+
+    pub(crate) fn label(&self) -> &str {
+        &self.label
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.standing.get() == Standing::Ended
+    }
+
+    pub(crate) fn is_idle(&self) -> bool {
+        self.state.activity().idle_ms().is_some()
+    }
+
+    /// Runs the object's `fetch` on a request.
+    pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
+        let (sender, answer) = reply();
+        let busy = self.state.activity().begin();
+        let instance = self.clone();
+        self.node.spawn(async move {
+            let actor = instance.actor().await;
+            let response = Turns::new(&instance, actor.fetch(request)).await;
+            instance.answer(busy, sender, response);
+        });
+        answer
+    }
+
+    /// Runs the object's `alarm`. If that succeeds and nobody has set the alarm meanwhile, the one of that version is
+    /// taken away.
+    pub(crate) fn alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
+        let (sender, answer) = reply();
+        let busy = self.state.activity().begin();
+        let instance = self.clone();
+        self.node.spawn(async move {
+            let actor = instance.actor().await;
+            let outcome = Turns::new(&instance, actor.alarm()).await;
+            if instance.standing.get() != Standing::Owner {
+                // The alarm goes off again, at the successor.
+                return;
+            }
+            let journal = instance.state.storage().journal();
+            if outcome.is_ok() && journal.alarm().version == version {
+                journal.set_alarm(None);
+                instance.flush();
+            }
+            instance.state.put_out(move || {
+                drop(busy);
+                sender.send(outcome);
+            });
+        });
+        answer
+    }
+
+    /// One turn; what it wrote is a batch.
+    pub(crate) fn turn(self: &Rc<Self>, run: impl FnOnce()) {
+        if self.has_ended() {
+            return;
+        }
+        let fate = self.draw_fate();
+        if fate != Fate::CrashesBefore {
+            run();
+            self.flush();
+        }
+        if fate != Fate::Survives {
+            self.crash();
+        } else if self.state.storage().has_failed() {
+            self.environment.mark(marks::SUPERSEDED_INSTANCE_RESET);
+            self.end("its storage is another's");
+        }
+    }
+
+    /// Another instance owns the storage from here on.
+    pub(crate) fn supersede(&self, reads_fail: bool) {
+        self.standing.set(Standing::Superseded);
+        self.state.storage().supersede(reads_fail);
+    }
+
+    /// Ends it: its events are never polled again, what the gate holds back is never seen.
+    pub(crate) fn end(&self, why: &str) {
+        self.standing.set(Standing::Ended);
+        self.environment.note(format_args!("{}: ends, {why}", self.label));
+        self.node.kill();
+        self.state.gate().discard();
+        // Replies that wait for the constructor.
+        self.waiting.take();
+    }
+
+    fn construct(self: &Rc<Self>, settings: A::Settings) {
+        self.turn(|| {
+            let actor = A::new(self.state.clone(), settings);
+            let position = self.state.storage().journal().position();
+            let written = self.state.storage().journal().end_turn();
+            assert_eq!(written, None, "{}: a constructor writes nothing (batch {position})", self.label);
+            _ = self.actor.set(actor);
+        });
+        if self.has_ended() {
+            return;
+        }
+        self.environment.note(format_args!("{}: started", self.label));
+        for event in self.waiting.take().unwrap_or_default() {
+            event.send(());
+        }
+    }
+
+    /// The object, once it is constructed.
+    async fn actor(&self) -> &A {
+        let constructed = self.waiting.borrow_mut().as_mut().map(|waiting| {
+            let (sender, constructed) = reply();
+            waiting.push(sender);
+            constructed
+        });
+        if let Some(constructed) = constructed {
+            constructed.await;
+        }
+        match self.actor.get() {
+            Some(actor) => actor,
+            // It ended before it was constructed, and this task with it.
+            None => std::future::pending().await,
+        }
+    }
+
+    fn draw_fate(&self) -> Fate {
+        if !self.environment.chance(self.environment.faults().crash_permille) {
+            Fate::Survives
+        } else if self.environment.random.between(0, 1) == 0 {
+            Fate::CrashesBefore
+        } else {
+            Fate::CrashesAfter
+        }
+    }
+
+    /// Ends a turn: has what it wrote confirmed in time.
+    fn flush(self: &Rc<Self>) {
+        let journal = self.state.storage().journal();
+        let Some(number) = journal.end_turn() else { return };
+        if self.standing.get() != Standing::Owner {
+            return;
+        }
+        let now_ms = self.environment.now_ms();
+        let delay_ms = self.environment.draw_ms(self.environment.faults().flush);
+        let due_ms = self.flushed_ms.get().max(now_ms + delay_ms);
+        self.flushed_ms.set(due_ms);
+        if due_ms == now_ms {
+            self.confirm(number);
+            return;
+        }
+        let busy = self.state.activity().begin();
+        let instance = self.clone();
+        self.node.spawn(async move {
+            rt::sleep_ms(due_ms - now_ms).await;
+            instance.confirm(number);
+            drop(busy);
+        });
+    }
+
+    fn confirm(&self, number: u64) {
+        if self.standing.get() != Standing::Owner {
+            return;
+        }
+        self.state.storage().journal().confirm(number);
+        self.state.gate().confirm(number);
+        if let Some(object) = self.object.upgrade() {
+            object.arm();
+        }
+    }
+
+    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Response>, response: Response) {
+        let instance = Rc::downgrade(self);
+        let output = move || {
+            drop(busy);
+            if let Some(instance) = instance.upgrade() {
+                instance.note_answer(&response);
+                sender.send(response);
+            }
+        };
+        if self.environment.is_mutated(HostMutant::AnswerBeforeGate) {
+            output();
+        } else if self.state.put_out(output) {
+            self.environment.mark(marks::GATE_HELD_ANSWER);
+            self.crash_while_held();
+        }
+    }
+
+    fn note_answer(&self, response: &Response) {
+        let superseded = self.standing.get() == Standing::Superseded;
+        let by = if superseded { " (superseded)" } else { "" };
+        self.environment.note(format_args!("{}{by}: answers {}", self.label, response.status));
+        if superseded {
+            self.environment.mark(marks::SUPERSEDED_INSTANCE_ANSWERED);
+        }
+    }
+
+    /// Draws whether the object crashes while the gate holds an answer back, and at a random moment of that wait.
+    fn crash_while_held(self: &Rc<Self>) {
+        if !self.environment.chance(self.environment.faults().crash_held_permille) {
+            return;
+        }
+        let wait_ms = self.flushed_ms.get().saturating_sub(self.environment.now_ms());
+        let after_ms = self.environment.random.between(0, wait_ms.saturating_sub(1));
+        let instance = self.clone();
+        self.node.spawn(async move {
+            rt::sleep_ms(after_ms).await;
+            // Neither after the answer has left nor after the faults have ended.
+            if instance.state.gate().holds() && instance.environment.faults().crash_held_permille > 0 {
+                instance.crash();
+            }
+        });
+    }
+
+    fn crash(self: &Rc<Self>) {
+        match self.object.upgrade() {
+            Some(object) => object.crash_instance(self),
+            None => self.end("crash"),
+        }
+    }
+
+    /// Hibernates or is evicted after an idle spell of the length that the platform needs for it.
+    async fn rest_when_idle(self: &Rc<Self>) {
+        let mut drawn = None;
+        loop {
+            let faults = self.environment.faults();
+            let activity = self.state.activity();
+            let Some(idle_ms) = activity.idle_ms() else {
+                rt::sleep_ms(faults.hibernate_after_ms.max(1)).await;
+                continue;
+            };
+            let spell = activity.idle_since_ns();
+            let (rest, after_ms) = match drawn {
+                Some((drawn_for, rest, after_ms)) if drawn_for == spell => (rest, after_ms),
+                _ if self.environment.chance(faults.hibernation_missed_permille) => {
+                    (Rest::Evicted, self.environment.draw_ms(faults.evict_after))
+                }
+                _ => (Rest::Hibernated, faults.hibernate_after_ms),
+            };
+            drawn = Some((spell, rest, after_ms));
+            if idle_ms < after_ms {
+                rt::sleep_ms(after_ms - idle_ms).await;
+                continue;
+            }
+            // A superseded instance sleeps no more: its time is up soon.
+            if let Some(object) = self.object.upgrade().filter(|_| self.standing.get() == Standing::Owner) {
+                object.rest(self, rest);
+            }
+            return;
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! `cargo sim`: seeds, replays, shrinking, known bugs.
+
+use std::fs;
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
+use tailrace_sim::report;
+use tailrace_sim::scenario::{Known, Scenario};
+use tailrace_sim::swarm::{Swarm, Verdict, judge};
+
+#[derive(Parser)]
+#[command(name = "sim", about = "Tailrace's deterministic simulator")]
+struct Arguments {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Subcommand)]
+enum Command {
+    /// Runs many seeds and judges each.
+    Run {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// A known bug to switch on.
+        #[arg(long, value_parser = known)]
+        mutant: Option<Known>,
+        /// Failing seeds whose shortest history is printed.
+        #[arg(long, default_value_t = 1)]
+        show: usize,
+    },
+    /// Runs one seed, or a scenario from a file, and prints what its clients saw.
+    Replay {
+        /// The seed.
+        #[arg(required_unless_present = "scenario")]
+        seed: Option<u64>,
+        /// A file with a scenario, as `shrink` prints it.
+        #[arg(long, conflicts_with = "seed")]
+        scenario: Option<PathBuf>,
+        /// Prints everything that happened instead.
+        #[arg(long)]
+        trace: bool,
+        /// A known bug to switch on.
+        #[arg(long, value_parser = known)]
+        mutant: Option<Known>,
+    },
+    /// Prints the shortest history found of a failing seed that still fails.
+    Shrink {
+        /// The seed.
+        seed: u64,
+        /// A known bug to switch on.
+        #[arg(long, value_parser = known)]
+        mutant: Option<Known>,
+    },
+    /// Lists the known bugs, and hunts each from several starting points.
+    Mutants,
+}
+
+fn known(name: &str) -> Result<Known, String> {
+    let names: Vec<&str> = REGISTER.iter().map(Entry::name).collect();
+    Entry::named(name).map(|entry| entry.bug).ok_or_else(|| format!("it is none of {}", names.join(", ")))
+}
+
+fn main() -> ExitCode {
+    let holds = match Arguments::parse().command {
+        Command::Run { seeds, from, mutant, show } => run(Swarm { from, seeds, bug: mutant, stops: false }, show),
+        Command::Replay { seed, scenario, trace, mutant } => {
+            let scenario = match scenario {
+                None => Ok(Scenario::draw(seed.unwrap_or_default())),
+                Some(path) => read(&path),
+            };
+            match scenario {
+                Ok(scenario) => replay(&judge(&scenario, mutant, trace), trace),
+                Err(problem) => {
+                    eprintln!("{problem}");
+                    false
+                }
+            }
+        }
+        Command::Shrink { seed, mutant } => {
+            print!("{}", report::failure(seed, mutant));
+            judge(&Scenario::draw(seed), mutant, false).violations.is_empty()
+        }
+        Command::Mutants => hunt_all(),
+    };
+    if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn read(path: &PathBuf) -> Result<Scenario, String> {
+    let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    text.parse().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn run(swarm: Swarm, show: usize) -> bool {
+    let tally = swarm.run();
+    for seed in tally.failures.keys().take(show) {
+        println!("{}", report::failure(*seed, swarm.bug));
+    }
+    for (seed, violations) in tally.failures.iter().take(50) {
+        let first = violations.first().map(ToString::to_string).unwrap_or_default();
+        println!("seed {seed}: {first}");
+    }
+    print!("{}", report::summary(&swarm, &tally));
+    tally.failures.is_empty() && (swarm.bug.is_some() || tally.missing_marks().is_empty())
+}
+
+fn replay(verdict: &Verdict, trace: bool) -> bool {
+    if trace {
+        print!("{}", verdict.trace);
+    } else {
+        print!("{}", report::history(&verdict.history));
+    }
+    println!("trace hash {:016x}, {} virtual ms", verdict.hash, verdict.virtual_ms);
+    for violation in &verdict.violations {
+        println!("{violation}");
+    }
+    verdict.violations.is_empty()
+}
+
+fn hunt_all() -> bool {
+    let mut all_caught = true;
+    println!("seeds needed from each starting point, {WITHIN_SEEDS} at most:");
+    for entry in REGISTER {
+        let catches = STARTS.map(|start| entry.hunt(start));
+        all_caught &= catches.iter().all(Option::is_some);
+        let needed: Vec<String> = catches
+            .iter()
+            .map(|catch| catch.as_ref().map_or("-".to_owned(), |catch| catch.seeds.to_string()))
+            .collect();
+        let mut by: Vec<&str> =
+            catches.iter().flatten().flat_map(|catch| &catch.invariants).map(|by| by.name()).collect();
+        by.sort_unstable();
+        by.dedup();
+        println!("  {:<28} {:<24} by {}", entry.name(), needed.join(" "), by.join(", "));
+    }
+    all_caught
+}

@@ -1,0 +1,84 @@
+//! Coverage marks: what should happen sometimes, and how often it did.
+
+use std::collections::BTreeMap;
+
+/// The output gate held an answer back.
+pub const GATE_HELD_ANSWER: &str = "gate_held_answer";
+/// A crash lost a write that was not yet durable.
+pub const CRASH_LOST_UNCONFIRMED_WRITE: &str = "crash_lost_unconfirmed_write";
+/// A crash kept a write whose durability the object never learned of.
+pub const CRASH_KEPT_UNCONFIRMED_WRITE: &str = "crash_kept_unconfirmed_write";
+/// An answer of a superseded instance left it.
+pub const SUPERSEDED_INSTANCE_ANSWERED: &str = "superseded_instance_answered";
+/// A superseded instance was reset because its storage access failed.
+pub const SUPERSEDED_INSTANCE_RESET: &str = "superseded_instance_reset";
+/// A hibernated object was woken by an event.
+pub const HIBERNATED_AND_RESUMED: &str = "hibernated_and_resumed";
+/// An evicted object was started again by an event.
+pub const EVICTED_AND_RESTARTED: &str = "evicted_and_restarted";
+/// A crashed object was started again by an event.
+pub const CRASHED_AND_RESTARTED: &str = "crashed_and_restarted";
+/// An alarm went off.
+pub const ALARM_FIRED: &str = "alarm_fired";
+/// An alarm started an object that was not running.
+pub const ALARM_STARTED_OBJECT: &str = "alarm_started_object";
+/// An alarm went off again because its handler failed or was cut off.
+pub const ALARM_RETRIED: &str = "alarm_retried";
+/// An alarm went off again although its handler had succeeded.
+pub const ALARM_DUPLICATED: &str = "alarm_duplicated";
+/// An alarm went off too early.
+pub const ALARM_EARLY: &str = "alarm_early";
+/// An alarm was given up after the platform's last attempt.
+pub const ALARM_ABANDONED: &str = "alarm_abandoned";
+/// An edge isolate restarted while it served a request.
+pub const ISOLATE_RESTARTED_BUSY: &str = "isolate_restarted_busy";
+/// A request was lost on its way.
+pub const REQUEST_LOST: &str = "request_lost";
+/// A response was lost on its way: what was asked for has happened.
+pub const RESPONSE_LOST: &str = "response_lost";
+
+/// Counts by mark, in the order of the marks' names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Marks(BTreeMap<&'static str, u64>);
+
+impl Marks {
+    /// Counts one more.
+    pub fn hit(&mut self, mark: &'static str) {
+        *self.0.entry(mark).or_default() += 1;
+    }
+
+    /// How often that mark was reached.
+    pub fn count(&self, mark: &str) -> u64 {
+        self.0.get(mark).copied().unwrap_or_default()
+    }
+
+    /// All marks that were reached.
+    pub fn iter(&self) -> impl Iterator<Item = (&'static str, u64)> {
+        self.0.iter().map(|(mark, count)| (*mark, *count))
+    }
+
+    /// Adds the counts of another run.
+    pub fn merge(&mut self, other: &Self) {
+        for (mark, count) in other.iter() {
+            *self.0.entry(mark).or_default() += count;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_add_up_over_runs_and_come_in_the_order_of_names() {
+        let mut first = Marks::default();
+        first.hit("b");
+        first.hit("a");
+        first.hit("b");
+        let mut second = Marks::default();
+        second.hit("b");
+        first.merge(&second);
+        assert_eq!(first.iter().collect::<Vec<_>>(), [("a", 1), ("b", 3)]);
+        assert_eq!((first.count("b"), first.count("c")), (3, 0));
+    }
+}

@@ -1,0 +1,69 @@
+//! Messages on their way: latency, loss, and overtaking by latency that varies.
+
+use std::rc::Rc;
+
+use tailrace_core::runtime::{CallError, ObjectRequest, Response};
+
+use crate::environment::Environment;
+use crate::faults::Link;
+use crate::marks;
+use crate::reply::{Reply, reply};
+use crate::rt;
+
+/// Which way a message goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Leg {
+    Request,
+    Response,
+}
+
+/// Takes the time that a message takes. Whether it arrives.
+pub(crate) async fn travel(environment: &Environment, link: Link, leg: Leg) -> bool {
+    let (permille, mark) = match leg {
+        Leg::Request => (link.request_loss_permille, marks::REQUEST_LOST),
+        Leg::Response => (link.response_loss_permille, marks::RESPONSE_LOST),
+    };
+    let lost = environment.chance(permille);
+    rt::sleep_ms(environment.draw_ms(link.latency)).await;
+    if lost {
+        environment.mark(mark);
+    }
+    !lost
+}
+
+/// Where requests to objects go in.
+pub(crate) trait Callee {
+    /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
+    fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response>;
+}
+
+/// Calls an object over the network between isolates and objects. What is on its way arrives even if the caller is gone
+/// by then.
+pub(crate) async fn call(
+    environment: &Rc<Environment>,
+    callee: Rc<dyn Callee>,
+    object: &str,
+    request: ObjectRequest,
+) -> Result<Response, CallError> {
+    let (sender, answer) = reply();
+    let journey = {
+        let environment = environment.clone();
+        let object = object.to_owned();
+        async move {
+            let link = environment.faults().object_link;
+            if !travel(&environment, link, Leg::Request).await {
+                environment.note(format_args!("network: request to {object} lost"));
+                return;
+            }
+            let Some(response) = callee.deliver(&object, request).await else { return };
+            let link = environment.faults().object_link;
+            if travel(&environment, link, Leg::Response).await {
+                sender.send(response);
+            } else {
+                environment.note(format_args!("network: response of {object} lost"));
+            }
+        }
+    };
+    environment.node.spawn(journey);
+    answer.await.ok_or(CallError::Reset)
+}

@@ -1,0 +1,97 @@
+//! The same seed does the same.
+
+use futures_util::future::join_all;
+
+use super::{PATIENCE_MS, ask, run};
+use crate::EPOCH_MS;
+use crate::faults::{Delay, Faults, Link};
+use crate::marks::Marks;
+use crate::rt;
+
+/// Everything goes wrong from time to time.
+fn all_faults() -> Faults {
+    let link = Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30 };
+    Faults {
+        client_link: link,
+        object_link: link,
+        isolate_restart_permille: 20,
+        crash_permille: 30,
+        crash_held_permille: 50,
+        flush: Delay::new(0, 40),
+        cold_start: Delay::new(0, 50),
+        hibernation_missed_permille: 300,
+        superseded: Delay::new(0, 30_000),
+        superseded_reads_fail: false,
+        stale_route_permille: 300,
+        alarm_late: Delay::new(0, 500),
+        alarm_early_permille: 200,
+        alarm_early: Delay::new(0, 2_000),
+        alarm_duplicate_permille: 200,
+        ..Faults::default()
+    }
+}
+
+/// A run in which everything happens: the hash of its trace, its text if it is kept, its marks.
+fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
+    run(seed, all_faults(), async move |world, _| {
+        let guard = keep.then(|| world.trace().keep());
+        for round in 0..6_u64 {
+            let commands = ["append x", "pair", "count", "call b", "connect x", "send y"];
+            let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
+            let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));
+            join_all(asked).await;
+            match round % 3 {
+                0 => world.supersede("a"),
+                1 => world.crash("b"),
+                _ => world.evict("a"),
+            }
+            rt::sleep_ms(PATIENCE_MS * round / 2).await;
+        }
+        drop(guard);
+        (world.trace().hash(), world.trace().text(), world.marks())
+    })
+}
+
+#[test]
+fn a_seed_leaves_the_same_trace_on_every_thread_and_another_seed_another() {
+    for seed in 0..10 {
+        let (hash, text, marks) = workload(seed, true);
+        assert!(text.lines().count() > 100);
+        let again = std::thread::spawn(move || workload(seed, true)).join().unwrap();
+        if again.1 != text {
+            let difference = text.lines().zip(again.1.lines()).find(|(first, second)| first != second);
+            panic!("seed {seed} differs: {difference:?}");
+        }
+        assert_eq!(again, (hash, text, marks.clone()));
+        assert_eq!(workload(seed, false), (hash, String::new(), marks), "keeping the text changes nothing");
+        assert_ne!(workload(seed + 1, false).0, hash);
+    }
+}
+
+#[test]
+fn every_mark_of_the_host_is_reached() {
+    let mut marks = Marks::default();
+    for seed in 0..40 {
+        marks.merge(&workload(seed, false).2);
+    }
+    use crate::marks::*;
+    for mark in [
+        GATE_HELD_ANSWER,
+        CRASH_LOST_UNCONFIRMED_WRITE,
+        CRASH_KEPT_UNCONFIRMED_WRITE,
+        SUPERSEDED_INSTANCE_ANSWERED,
+        HIBERNATED_AND_RESUMED,
+        EVICTED_AND_RESTARTED,
+        CRASHED_AND_RESTARTED,
+        ALARM_FIRED,
+        ALARM_STARTED_OBJECT,
+        ALARM_RETRIED,
+        ALARM_DUPLICATED,
+        ALARM_EARLY,
+        ISOLATE_RESTARTED_BUSY,
+        REQUEST_LOST,
+        RESPONSE_LOST,
+    ] {
+        assert!(marks.count(mark) > 0, "{mark} never happened: {marks:?}");
+    }
+}

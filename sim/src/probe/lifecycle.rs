@@ -1,0 +1,136 @@
+//! Cold start, hibernation, eviction, sockets.
+
+use futures_util::future::{join, join_all};
+
+use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run};
+use crate::faults::{Delay, Faults, Link};
+use crate::marks;
+use crate::rt;
+use crate::sockets::SocketEvent;
+
+#[test]
+fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile() {
+    run(1, Faults { cold_start: Delay::new(200, 300), ..Faults::default() }, async |world, _| {
+        let asked = (0..4).map(|_| answer(&world, "a", "append x"));
+        let mut answers = join_all(asked).await;
+        answers.sort();
+        assert_eq!(answers, ["1", "2", "3", "4"]);
+        let started_ms = elapsed_ms();
+        assert!((200..=301).contains(&started_ms), "{started_ms}");
+        answer(&world, "a", "append x").await;
+        assert_eq!(elapsed_ms(), started_ms, "it is running");
+    });
+}
+
+#[test]
+fn a_crash_during_the_cold_start_fails_what_waits_for_it() {
+    run(1, Faults { cold_start: Delay::new(200, 200), ..Faults::default() }, async |world, _| {
+        let crash = async {
+            rt::sleep_ms(100).await;
+            world.crash("a");
+        };
+        let (outcome, ()) = join(ask(&world, "a", "append x"), crash).await;
+        assert!(!is_answered(&outcome));
+        assert_eq!(answer(&world, "a", "append x").await, "1");
+    });
+}
+
+#[test]
+fn an_idle_object_hibernates_after_ten_seconds_and_loses_its_memory_alone() {
+    for (idle_ms, remembered, marked) in [(9_900, "3", 0), (10_100, "1", 1), (500_000, "1", 1)] {
+        run(1, Faults::default(), async |world, notes| {
+            answer(&world, "a", "connect attached").await;
+            answer(&world, "a", "append x").await;
+            rt::sleep_ms(idle_ms).await;
+            assert_eq!(world.is_running("a"), marked == 0);
+            assert_eq!(answer(&world, "a", "requests").await, remembered, "idle for {idle_ms} ms");
+            assert_eq!(answer(&world, "a", "count").await, "1");
+            assert_eq!(answer(&world, "a", "attachments").await, "attached");
+            assert_eq!(notes.clients.borrow()[0].try_next(), None, "its client has noticed nothing");
+            assert_eq!(world.marks().count(marks::HIBERNATED_AND_RESUMED), marked);
+        });
+    }
+}
+
+#[test]
+fn an_idle_spell_is_counted_from_the_last_event() {
+    run(1, Faults::default(), async |world, _| {
+        for _ in 0..10 {
+            rt::sleep_ms(9_500).await;
+            answer(&world, "a", "append x").await;
+        }
+        assert_eq!(world.starts("a"), 1);
+        rt::sleep_ms(9_900).await;
+        assert!(world.is_running("a"));
+        rt::sleep_ms(200).await;
+        assert!(!world.is_running("a"));
+    });
+}
+
+#[test]
+fn an_object_that_waits_for_a_call_does_not_hibernate() {
+    let object_link = Link { latency: Delay::new(12_000, 12_000), ..Link::default() };
+    run(1, Faults { object_link, ..Faults::default() }, async |world, _| {
+        let watch = async {
+            rt::sleep_ms(35_000).await;
+            world.is_running("a")
+        };
+        let (_, running) = join(ask(&world, "a", "call b"), watch).await;
+        assert!(running);
+        assert_eq!(world.starts("a"), 1);
+    });
+}
+
+#[test]
+fn an_object_that_does_not_hibernate_is_evicted_later() {
+    for permille in PERMILLES {
+        let faults = Faults { hibernation_missed_permille: permille, ..Faults::default() };
+        run(1, faults, async |world, _| {
+            let mut missed = 0;
+            for spell in 0..100 {
+                answer(&world, "a", "append x").await;
+                rt::sleep_ms(60_000).await;
+                missed += usize::from(world.is_running("a"));
+                rt::sleep_ms(80_100).await;
+                assert!(!world.is_running("a"), "spell {spell}");
+            }
+            check_share(permille, missed);
+            answer(&world, "a", "append x").await;
+            let marks = world.marks();
+            let rested = (marks.count(marks::HIBERNATED_AND_RESUMED), marks.count(marks::EVICTED_AND_RESTARTED));
+            assert_eq!(rested, (100 - missed as u64, missed as u64));
+        });
+    }
+}
+
+#[test]
+fn an_idle_object_is_evicted_on_demand_and_a_busy_one_is_not() {
+    let faults = Faults { flush: Delay::new(100, 100), ..Faults::default() };
+    run(1, faults, async |world, _| {
+        let evict = async {
+            rt::sleep_ms(50).await;
+            world.evict("a");
+            world.is_running("a")
+        };
+        let (said, running) = join(answer(&world, "a", "append x"), evict).await;
+        assert_eq!((said.as_str(), running), ("1", true), "a write that is not durable keeps it");
+        world.evict("a");
+        assert!(!world.is_running("a"));
+        assert_eq!(answer(&world, "a", "requests").await, "1");
+        assert_eq!(world.marks().count(marks::EVICTED_AND_RESTARTED), 1);
+    });
+}
+
+#[test]
+fn a_crash_cuts_every_socket() {
+    run(1, Faults::default(), async |world, notes| {
+        answer(&world, "a", "connect first").await;
+        answer(&world, "a", "connect second").await;
+        world.crash("a");
+        for client in notes.clients.borrow().iter() {
+            assert_eq!(client.try_next(), Some(SocketEvent::Reset));
+        }
+        assert_eq!(answer(&world, "a", "attachments").await, "");
+        assert_eq!(world.marks().count(marks::CRASHED_AND_RESTARTED), 1);
+    });
+}

@@ -1,0 +1,238 @@
+//! A small program that shows what the host does: its object keeps a row for each append, counts requests in memory,
+//! and sends, calls and waits for its alarm as it is told.
+//!
+//! | file | what it tests |
+//! | --- | --- |
+//! | `network` | latency, loss, isolates |
+//! | `durability` | turns, gate and crashes |
+//! | `lifecycle` | cold start, hibernation, eviction, sockets |
+//! | `superseded` | an instance that runs on beside its successor |
+//! | `alarms` | the alarm service |
+//! | `determinism` | the same seed does the same |
+
+mod alarms;
+mod determinism;
+mod durability;
+mod lifecycle;
+mod network;
+mod superseded;
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tailrace_core::runtime::{
+    Actor, ActorNamespace, ActorState, AlarmFailure, CallError, EdgeEnv, Headers, HibernatingSocket, Isolate, Method,
+    ObjectBody, ObjectRequest, Request, RequestBody, Response, SocketState,
+};
+use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
+
+use crate::edge_isolate::EdgeState;
+use crate::faults::Faults;
+use crate::host_mutant::HostMutant;
+use crate::program::Program;
+use crate::random::Seeds;
+use crate::rt;
+use crate::sockets::ClientSocket;
+use crate::state::ObjectState;
+use crate::world::{Lost, WorldConfigOf, WorldOf};
+
+/// How long a client waits; longer than anything that arrives at all takes.
+const PATIENCE_MS: u64 = 30_000;
+/// Tags of the sockets that the probe accepts.
+const TAG: &str = "live";
+
+type World = WorldOf<Probe>;
+
+/// What tests and objects share.
+#[derive(Clone, Default)]
+struct Notes {
+    /// When alarms went off, in virtual ms since the seed began.
+    alarms_ms: Rc<RefCell<Vec<u64>>>,
+    /// How many alarms are to fail.
+    failing_alarms: Rc<Cell<u64>>,
+    /// When the next successful alarm sets another one.
+    next_alarm_ms: Rc<Cell<Option<u64>>>,
+    /// The client's ends of accepted sockets.
+    clients: Rc<RefCell<Vec<ClientSocket>>>,
+}
+
+struct Probe;
+
+impl Program for Probe {
+    type Settings = Notes;
+    type EdgeConfig = ();
+    type Object = ProbeObject;
+
+    /// The path is an object's name and a command; 503 where the object does not answer.
+    async fn fetch(env: &EdgeState<Self>, _config: &(), request: Request) -> Result<Response, CallError> {
+        let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
+        let message = ObjectRequest { message: command.to_owned(), body: ObjectBody::Empty };
+        Ok(env.streams().call(object, message).await.unwrap_or_else(|_| Response::new(503)))
+    }
+}
+
+struct ProbeObject {
+    state: ObjectState,
+    notes: Notes,
+    requests: Cell<u64>,
+}
+
+impl Actor<ObjectState> for ProbeObject {
+    type Settings = Notes;
+
+    fn new(state: ObjectState, notes: Notes) -> Self {
+        Self { state, notes, requests: Cell::new(0) }
+    }
+
+    async fn fetch(&self, request: ObjectRequest) -> Response {
+        self.requests.set(self.requests.get() + 1);
+        match self.obey(&request.message).await {
+            Ok(text) => Response::new(200).with_body(text),
+            Err(error) => Response::new(500).with_body(error.message),
+        }
+    }
+
+    async fn alarm(&self) -> Result<(), AlarmFailure> {
+        self.notes.alarms_ms.borrow_mut().push(rt::now_ns() / 1_000_000);
+        let failing = self.notes.failing_alarms.get();
+        if failing > 0 {
+            self.notes.failing_alarms.set(failing - 1);
+            return Err(AlarmFailure { message: "told to fail".into() });
+        }
+        if let Some(at_ms) = self.notes.next_alarm_ms.take() {
+            self.state.set_alarm(at_ms);
+        }
+        Ok(())
+    }
+}
+
+impl ProbeObject {
+    async fn obey(&self, command: &str) -> Result<String, SqlError> {
+        match command.split_once(' ').unwrap_or((command, "")) {
+            ("count", _) => self.rows().map(|rows| rows.to_string()),
+            ("requests", _) => Ok(self.requests.get().to_string()),
+            ("append", text) => {
+                self.append(text)?;
+                self.rows().map(|rows| rows.to_string())
+            }
+            // Two rows of one turn.
+            ("pair", _) => {
+                self.append("first")?;
+                self.append("second")?;
+                self.rows().map(|rows| rows.to_string())
+            }
+            // A row, a call of another object, and a row in a later turn.
+            ("call", other) => {
+                self.append("before")?;
+                let request = ObjectRequest { message: "append called".into(), body: ObjectBody::Empty };
+                let called = self.state.objects().call(other, request).await;
+                self.append("after")?;
+                Ok(if called.is_ok() { "called".into() } else { "reset".into() })
+            }
+            ("alarm", at_ms) => {
+                self.state.set_alarm(at_ms.parse().map_err(|_| SqlError::new("no time"))?);
+                Ok(String::new())
+            }
+            ("connect", attachment) => {
+                let (socket, client) = self.state.accept(&[TAG]).map_err(|error| SqlError::new(error.to_string()))?;
+                socket.set_attachment(Bytes::copy_from_slice(attachment.as_bytes()));
+                self.notes.clients.borrow_mut().push(client);
+                Ok(String::new())
+            }
+            ("attachments", _) => {
+                let sockets = self.state.sockets(TAG);
+                let texts = sockets.iter().map(|socket| String::from_utf8_lossy(&socket.attachment()).into_owned());
+                Ok(texts.collect::<Vec<_>>().join(","))
+            }
+            // A message that leaves at once, a row, and a message that the row holds back.
+            ("send", text) => {
+                for socket in self.state.sockets(TAG) {
+                    socket.send(Bytes::from_static(b"soon"));
+                }
+                self.append(text)?;
+                for socket in self.state.sockets(TAG) {
+                    socket.send(Bytes::copy_from_slice(text.as_bytes()));
+                    socket.close(1000, "sent");
+                }
+                Ok(String::new())
+            }
+            (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
+        }
+    }
+
+    fn append(&self, text: &str) -> Result<(), SqlError> {
+        let mut salt = [0; 2];
+        self.state.fill_random(&mut salt);
+        let sql = self.state.sql();
+        sql.run("CREATE TABLE IF NOT EXISTS rows (id INTEGER PRIMARY KEY, text TEXT, salt BLOB)", &[])?;
+        sql.run("INSERT INTO rows (text, salt) VALUES (?1, ?2)", &[SqlParam::Text(text), SqlParam::Blob(&salt)])
+    }
+
+    fn rows(&self) -> Result<u64, SqlError> {
+        let sql = self.state.sql();
+        let table = "SELECT count(*) FROM sqlite_schema WHERE name = 'rows'";
+        match sql.first(table, &[], |row| row.count(0))? {
+            Some(1) => Ok(sql.first("SELECT count(*) FROM rows", &[], |row| row.count(0))?.unwrap_or_default()),
+            _ => Ok(0),
+        }
+    }
+}
+
+/// Runs `test` in a world of the probe, in which these faults are.
+fn run<T, F: Future<Output = T>>(seed: u64, faults: Faults, test: impl FnOnce(World, Notes) -> F) -> T {
+    run_mutated(seed, faults, None, test)
+}
+
+/// The same with a known bug.
+fn run_mutated<T, F: Future<Output = T>>(
+    seed: u64,
+    faults: Faults,
+    host_mutant: Option<HostMutant>,
+    test: impl FnOnce(World, Notes) -> F,
+) -> T {
+    let seeds = Seeds::of(seed);
+    rt::block_on(seeds.schedule, async move {
+        let notes = Notes::default();
+        let settings = notes.clone();
+        let world = World::new(WorldConfigOf { faults, settings, edge: (), isolates: 3, host_mutant, seeds });
+        test(world, notes).await
+    })
+}
+
+/// Tells an object of the world to do something.
+async fn ask(world: &World, object: &str, command: &str) -> Result<Response, Lost> {
+    let url = format!("{object}/{command}");
+    let request = Request { method: Method::Post, url, headers: Headers::default(), body: RequestBody::Empty };
+    world.request(request, PATIENCE_MS).await
+}
+
+/// The answer of an object that answers.
+async fn answer(world: &World, object: &str, command: &str) -> String {
+    let response = ask(world, object, command).await.expect("an answer");
+    assert_eq!(response.status, 200, "{command}: {:?}", response.body);
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+/// Whether an object has answered, and not the edge for it.
+fn is_answered(outcome: &Result<Response, Lost>) -> bool {
+    outcome.as_ref().is_ok_and(|response| response.status == 200)
+}
+
+/// Virtual ms since the seed began.
+fn elapsed_ms() -> u64 {
+    rt::now_ns() / 1_000_000
+}
+
+/// Checks a number of 100 against what a knob of so many permille lets expect: none, all, or something in between.
+fn check_share(permille: u32, of_hundred: usize) {
+    match permille {
+        0 => assert_eq!(of_hundred, 0),
+        1000 => assert_eq!(of_hundred, 100),
+        _ => assert!((5..=95).contains(&of_hundred), "{of_hundred} of 100 at {permille} permille"),
+    }
+}
+
+/// Never, sometimes, always.
+const PERMILLES: [u32; 3] = [0, 300, 1000];

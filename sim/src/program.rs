@@ -1,0 +1,20 @@
+//! What runs in a world: the edge and the object class that a deployment brings.
+
+use tailrace_core::runtime::{Actor, CallError, Request, Response};
+
+use crate::edge_isolate::EdgeState;
+use crate::state::ObjectState;
+
+/// A deployment.
+#[allow(async_fn_in_trait)] // Futures of the platform are `!Send`.
+pub trait Program: Sized + 'static {
+    /// What the objects are configured with.
+    type Settings: Clone + 'static;
+    /// What the edge is configured with.
+    type EdgeConfig: Clone + 'static;
+    /// The object class.
+    type Object: Actor<ObjectState, Settings = Self::Settings>;
+
+    /// Answers a client's request in an edge isolate. Fails only where the client's own body breaks off.
+    async fn fetch(env: &EdgeState<Self>, config: &Self::EdgeConfig, request: Request) -> Result<Response, CallError>;
+}

@@ -1,0 +1,178 @@
+//! The executor: the only file that names madsim.
+//!
+//! Used of it: the executor that picks the next ready task at random, the virtual clock, and the interposed clock and
+//! randomness of the process. Its network, file system and nodes are not.
+
+#[cfg(not(madsim))]
+compile_error!(
+    "the simulator needs `--cfg madsim`, which .cargo/config.toml sets for native targets; \
+     a RUSTFLAGS variable in the environment overrides that file: unset it"
+);
+
+use std::cell::RefCell;
+use std::future::Future;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use futures_util::future::{Either, LocalBoxFuture, select};
+use madsim::Config;
+use madsim::runtime::Runtime;
+use madsim::task::AbortHandle;
+use madsim::time::{Sleep, TimeHandle};
+
+/// Finished tasks are forgotten once a node remembers this many.
+const PRUNE_AT: usize = 64;
+
+thread_local! {
+    static NODES: RefCell<Vec<Node>> = const { RefCell::new(Vec::new()) };
+}
+
+/// Runs `future` and what it spawns on virtual time, each ready task picked at random by `seed`; what is still running
+/// at its end is dropped. Panics if every task waits for something that cannot happen.
+pub fn block_on<T>(seed: u64, future: impl Future<Output = T>) -> T {
+    let mut result = None;
+    // Boxed, so that the executor is compiled once and not once for each future.
+    run(seed, Box::pin(async { result = Some(future.await) }));
+    result.expect("the executor returns when the future is done")
+}
+
+fn run(seed: u64, future: LocalBoxFuture<'_, ()>) {
+    let runtime = Runtime::with_seed_and_config(seed, Config::default());
+    runtime.block_on(async move {
+        future.await;
+        let nodes = NODES.take();
+        nodes.iter().for_each(Node::kill);
+        // A cancelled task's future is dropped when the executor comes to it.
+        sleep_ms(1).await;
+    });
+}
+
+/// Virtual nanoseconds since the start of this seed; 0 outside one, where what a seed left behind is dropped.
+pub fn now_ns() -> u64 {
+    TimeHandle::try_current().map_or(0, |clock| clock.elapsed().as_nanos() as u64)
+}
+
+/// Waits; not at all for 0 ms.
+pub async fn sleep_ms(ms: u64) {
+    if ms > 0 {
+        Timer { sleep: Box::pin(madsim::time::sleep(Duration::from_millis(ms))), waker: None }.await;
+    }
+}
+
+/// The future's output, or `None` if it has none after `ms`.
+pub async fn within_ms<T>(ms: u64, future: impl Future<Output = T>) -> Option<T> {
+    match select(pin!(future), pin!(sleep_ms(ms))).await {
+        Either::Left((output, _)) => Some(output),
+        Either::Right(_) => None,
+    }
+}
+
+/// Tasks that die together: those of an isolate, or of an instance of an object.
+#[derive(Clone, Default)]
+pub struct Node {
+    tasks: Rc<RefCell<Vec<AbortHandle>>>,
+}
+
+impl Node {
+    /// A node without tasks. It dies with the seed at the latest.
+    pub fn new() -> Self {
+        let node = Self::default();
+        NODES.with_borrow_mut(|nodes| nodes.push(node.clone()));
+        node
+    }
+
+    /// Runs a task on this node.
+    pub fn spawn(&self, future: impl Future<Output = ()> + 'static) {
+        let future: LocalBoxFuture<'static, ()> = Box::pin(future);
+        let handle = madsim::task::spawn_local(future).abort_handle();
+        let mut tasks = self.tasks.borrow_mut();
+        if tasks.len() >= PRUNE_AT && tasks.len().is_power_of_two() {
+            tasks.retain(|task| !task.is_finished());
+        }
+        tasks.push(handle);
+    }
+
+    /// Ends all its tasks: none is polled again. The one that calls this finishes its poll.
+    pub fn kill(&self) {
+        for task in self.tasks.take() {
+            task.abort();
+        }
+    }
+}
+
+/// A sleep that registers with the clock once for each waker; the executor's own does so at each poll.
+struct Timer {
+    sleep: Pin<Box<Sleep>>,
+    waker: Option<Waker>,
+}
+
+impl Future for Timer {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<()> {
+        let armed = self.waker.as_ref().is_some_and(|waker| waker.will_wake(context.waker()));
+        if armed && !self.sleep.is_elapsed() {
+            return Poll::Pending;
+        }
+        self.waker = Some(context.waker().clone());
+        self.sleep.as_mut().poll(context)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::cell::Cell;
+
+    use super::*;
+
+    #[test]
+    fn a_killed_node_runs_no_further_task_and_drops_them() {
+        let ticks = Rc::new(Cell::new(0));
+        let seen = block_on(1, {
+            let ticks = ticks.clone();
+            async move {
+                let node = Node::new();
+                let inside = ticks.clone();
+                node.spawn(async move {
+                    loop {
+                        sleep_ms(10).await;
+                        inside.set(inside.get() + 1);
+                    }
+                });
+                sleep_ms(35).await;
+                node.kill();
+                sleep_ms(1000).await;
+                ticks.get()
+            }
+        });
+        assert_eq!(seen, 3);
+        assert_eq!(Rc::strong_count(&ticks), 1, "the task's future is gone");
+    }
+
+    #[test]
+    fn what_still_runs_at_the_end_of_a_seed_is_dropped() {
+        let held = Rc::new(());
+        block_on(1, {
+            let held = held.clone();
+            async move {
+                Node::new().spawn(async move {
+                    sleep_ms(1_000_000).await;
+                    drop(held);
+                });
+                sleep_ms(5).await;
+            }
+        });
+        assert_eq!(Rc::strong_count(&held), 1);
+    }
+
+    #[test]
+    fn a_time_limit_ends_the_wait_and_not_before() {
+        block_on(1, async {
+            assert_eq!(within_ms(10, async { 7 }).await, Some(7));
+            assert_eq!(within_ms(10, std::future::pending::<()>()).await, None);
+            assert_eq!(now_ns() / 1_000_000, 10);
+        });
+    }
+}

@@ -1,0 +1,450 @@
+//! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
+//! (swarm testing): what a workload with everything in it hides, one with little in it shows.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tailrace_core::stream::StreamLimits;
+
+use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
+use crate::faults::{Delay, Faults, Link};
+use crate::history::{Content, Lifetime};
+
+/// Bytes that a message takes beside its padding, at most.
+const FRAME_BYTES: usize = 90;
+
+/// What a client can do, for the weights of a seed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Verb {
+    Append,
+    Produce,
+    Sequenced,
+    Mistaken,
+    Resend,
+    Skip,
+    Restart,
+    ReadStart,
+    Resume,
+    Now,
+    Earlier,
+    Revalidate,
+    Head,
+    Create,
+    Close,
+    Delete,
+}
+
+/// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
+const VERBS: &[(Verb, u32, u32)] = &[
+    (Verb::Append, 6, 600),
+    (Verb::Produce, 12, 850),
+    (Verb::Sequenced, 4, 250),
+    (Verb::Mistaken, 3, 300),
+    (Verb::Resend, 4, 450),
+    (Verb::Skip, 1, 200),
+    (Verb::Restart, 4, 450),
+    (Verb::ReadStart, 4, 700),
+    (Verb::Resume, 6, 700),
+    (Verb::Now, 1, 250),
+    (Verb::Earlier, 4, 450),
+    (Verb::Revalidate, 3, 350),
+    (Verb::Head, 2, 450),
+    (Verb::Create, 2, 500),
+    (Verb::Close, 1, 250),
+    (Verb::Delete, 1, 350),
+];
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let limits = dice.limits();
+        let faults = dice.faults();
+        let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
+        let mut draft = Draft {
+            verbs: dice.verbs(),
+            clients: dice.between(2, 6) as usize,
+            isolates: dice.between(1, 3) as usize,
+            disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            supersedes: faults.superseded != Delay::NONE,
+            dice,
+            limits,
+            streams,
+            now_ms: 0,
+            events: Vec::new(),
+        };
+        draft.open();
+        for _ in 0..draft.dice.between(2, 9) {
+            draft.burst();
+            draft.silence();
+        }
+        let calm_ms = draft.now_ms;
+        draft.now_ms += 10;
+        draft.disturbances = 0;
+        for _ in 0..draft.dice.between(0, 2) {
+            draft.burst();
+            draft.silence();
+        }
+        let schedule = draft.dice.0.random();
+        draft.events.sort_by_key(|event| event.at_ms);
+        Self {
+            schedule,
+            isolates: draft.isolates,
+            faults,
+            limits: draft.limits,
+            streams: draft.streams,
+            calm_ms,
+            events: draft.events,
+        }
+    }
+}
+
+struct Draft {
+    dice: Dice,
+    verbs: Vec<(Verb, u32)>,
+    clients: usize,
+    isolates: usize,
+    /// How many things happen to the world in a burst, at most.
+    disturbances: u64,
+    supersedes: bool,
+    limits: StreamLimits,
+    streams: Vec<StreamPlan>,
+    now_ms: u64,
+    events: Vec<Event>,
+}
+
+impl Draft {
+    fn push(&mut self, after_ms: u64, action: Action) {
+        self.events.push(Event { at_ms: self.now_ms + after_ms, action });
+    }
+
+    /// Most streams are there from the start.
+    fn open(&mut self) {
+        for stream in 0..self.streams.len() {
+            if self.dice.chance(950) {
+                let client = self.client();
+                let load = if self.dice.chance(250) { Some(self.load()) } else { None };
+                let lifetime = self.streams[stream].lifetime;
+                self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
+            }
+        }
+        self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    /// A few ms in which much happens.
+    fn burst(&mut self) {
+        let width_ms = self.dice.among(&[0, 2, 8, 40, 200]);
+        for _ in 0..self.dice.between(1, 10) {
+            let after_ms = self.dice.between(0, width_ms);
+            let action = self.action();
+            self.push(after_ms, action);
+        }
+        for _ in 0..self.dice.between(0, self.disturbances) {
+            let after_ms = self.dice.between(0, width_ms + 60);
+            let action = self.disturbance();
+            self.push(after_ms, action);
+        }
+        self.now_ms += width_ms;
+    }
+
+    /// Short or long; over the times after which objects hibernate (10 s) and are evicted (70 to 140 s), and around
+    /// the moment at which a stream ends.
+    fn silence(&mut self) {
+        self.now_ms += match self.dice.between(0, 99) {
+            0..30 => self.dice.between(1, 60),
+            30..55 => self.dice.between(60, 3_000),
+            55..70 => self.dice.between(3_000, 14_000),
+            70..82 => self.dice.between(14_000, 160_000),
+            _ => self.lifetime_gap_ms(),
+        };
+    }
+
+    fn lifetime_gap_ms(&mut self) -> u64 {
+        let stream = self.stream();
+        let exact_ms = match self.streams[stream].lifetime {
+            Lifetime::Endless => return self.dice.between(1, 30_000),
+            Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
+            Lifetime::Ttl(seconds) => match self.dice.between(0, 3) {
+                0 => seconds * 1_125,
+                1 => seconds * 500 + self.dice.between(0, seconds * 500),
+                _ => seconds * 1_000,
+            },
+        };
+        let off_ms = self.dice.among(&[2, 30, 600]);
+        (exact_ms + self.dice.between(0, 2 * off_ms)).saturating_sub(off_ms)
+    }
+
+    fn client(&mut self) -> usize {
+        self.dice.between(0, self.clients as u64 - 1) as usize
+    }
+
+    fn stream(&mut self) -> usize {
+        self.dice.between(0, self.streams.len() as u64 - 1) as usize
+    }
+
+    /// Mostly small; now and then as large as the limit allows, which spans several rows.
+    fn load(&mut self) -> Load {
+        let most = (self.limits.body_bytes / (FRAME_BYTES + 3)).max(1) as u64;
+        let count = match self.dice.between(0, 9) {
+            0..5 => 1,
+            5..9 => self.dice.between(1, 4),
+            _ => self.dice.between(4, 12),
+        };
+        let count = count.min(most) as usize;
+        let room = (self.limits.body_bytes / count).saturating_sub(FRAME_BYTES + 3) as u64;
+        let pad_bytes = if self.dice.chance(150) { room } else { self.dice.between(0, 40).min(room) };
+        Load { count, pad_bytes: pad_bytes as usize }
+    }
+
+    fn action(&mut self) -> Action {
+        let (client, stream) = (self.client(), self.stream());
+        let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
+        let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
+        let drawn = self.verbs.iter().find(|(_, weight)| match left.checked_sub(*weight) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        });
+        let read = |origin, pages| Action::Read { client, stream, origin, pages };
+        match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
+            Verb::Append => {
+                let closes = self.dice.chance(15);
+                Action::Append { client, stream, load: self.load(), closes, mistake: None }
+            }
+            Verb::Produce => {
+                let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
+                let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
+                let closes = self.dice.chance(15);
+                Action::Produce { client, stream, load: self.load(), depth, copies, closes }
+            }
+            Verb::Sequenced => {
+                let passed = self.dice.chance(200);
+                Action::Sequenced { client, stream, load: self.load(), passed }
+            }
+            Verb::Mistaken => {
+                let mistakes = [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge];
+                let mistake = mistakes[self.dice.between(0, 3) as usize];
+                let closes = self.dice.chance(200);
+                Action::Append { client, stream, load: self.load(), closes, mistake: Some(mistake) }
+            }
+            Verb::Resend => Action::Resend { client, stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
+            Verb::Skip => Action::Skip { client, stream, load: self.load() },
+            Verb::Restart => Action::Restart { client },
+            Verb::ReadStart => read(Origin::Start, self.dice.among(&[1, 100]) as usize),
+            Verb::Resume => read(Origin::Resume, self.dice.among(&[1, 2, 100]) as usize),
+            Verb::Now => read(Origin::Now, 1),
+            Verb::Earlier => {
+                read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
+            }
+            Verb::Revalidate => read(Origin::Revalidate, 1),
+            Verb::Head => Action::Head { client, stream },
+            Verb::Create => self.creation(client, stream),
+            Verb::Close => Action::Close { client, stream },
+            Verb::Delete => Action::Delete { client, stream },
+        }
+    }
+
+    /// Mostly what the stream was created with; sometimes another lifetime, or closed.
+    fn creation(&mut self, client: usize, stream: usize) -> Action {
+        let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
+        let closes = self.dice.chance(80);
+        let load = if self.dice.chance(400) { Some(self.load()) } else { None };
+        Action::Create { client, stream, lifetime, closes, load }
+    }
+
+    fn disturbance(&mut self) -> Action {
+        let stream = self.stream();
+        match self.dice.between(0, 9) {
+            0..4 => Action::Crash { stream },
+            4..6 => Action::Evict { stream },
+            6..8 if self.supersedes => Action::Supersede { stream },
+            6..8 => Action::Crash { stream },
+            8 => Action::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            _ => {
+                let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
+                Action::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
+            }
+        }
+    }
+}
+
+struct Dice(ChaCha8Rng);
+
+impl Dice {
+    fn between(&mut self, min: u64, max: u64) -> u64 {
+        if max <= min { min } else { self.0.random_range(min..=max) }
+    }
+
+    fn chance(&mut self, permille: u32) -> bool {
+        self.0.random_range(0..1_000) < permille
+    }
+
+    fn among(&mut self, choices: &[u64]) -> u64 {
+        choices[self.0.random_range(0..choices.len())]
+    }
+
+    /// A number whose logarithm is drawn evenly.
+    fn scale(&mut self, min: u64, max: u64) -> u64 {
+        let exponent = self.0.random_range((min as f64).ln()..=(max as f64).ln());
+        (exponent.exp() as u64).clamp(min, max)
+    }
+
+    fn permille_if(&mut self, on: u32, min: u64, max: u64) -> u32 {
+        if self.chance(on) { self.scale(min, max) as u32 } else { 0 }
+    }
+
+    fn delay_if(&mut self, on: u32, max_ms: u64) -> Delay {
+        if !self.chance(on) {
+            return Delay::NONE;
+        }
+        let max_ms = self.scale(1, max_ms);
+        Delay::new(self.between(0, max_ms), max_ms)
+    }
+
+    fn limits(&mut self) -> StreamLimits {
+        let row_bytes = self.scale(64, 1_024) as usize;
+        StreamLimits {
+            // A message spans at most 16 rows, and the largest still has to be above a frame.
+            body_bytes: row_bytes * self.between(4, 14) as usize,
+            row_bytes,
+            page_bytes: self.scale(64, 4_096) as usize,
+            segment_messages: self.among(&[1, 2, 3, 5, 8, 30, 1_000]),
+            segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
+        }
+    }
+
+    /// An eighth of the worlds are on their best day.
+    fn faults(&mut self) -> Faults {
+        if self.chance(125) {
+            return Faults::default();
+        }
+        let mut link = |loss: u64| Link {
+            latency: self.delay_if(700, 120),
+            request_loss_permille: self.permille_if(350, 2, loss),
+            response_loss_permille: self.permille_if(350, 2, loss),
+        };
+        let (client_link, object_link) = (link(250), link(100));
+        let superseded = self.delay_if(350, 30_000);
+        Faults {
+            client_link,
+            object_link,
+            isolate_restart_permille: self.permille_if(200, 2, 60),
+            crash_permille: self.permille_if(350, 2, 120),
+            crash_held_permille: self.permille_if(400, 5, 300),
+            flush: self.delay_if(750, 60),
+            cold_start: self.delay_if(400, 300),
+            hibernation_missed_permille: self.permille_if(400, 100, 1_000),
+            superseded,
+            superseded_reads_fail: self.chance(500),
+            stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
+            alarm_late: self.delay_if(300, 20_000),
+            alarm_early_permille: self.permille_if(250, 50, 800),
+            alarm_early: self.delay_if(500, 5_000),
+            alarm_duplicate_permille: self.permille_if(250, 50, 800),
+            ..Faults::default()
+        }
+    }
+
+    fn stream(&mut self) -> StreamPlan {
+        let content = if self.chance(600) { Content::Json } else { Content::Bytes };
+        StreamPlan { content, lifetime: self.lifetime() }
+    }
+
+    fn lifetime(&mut self) -> Lifetime {
+        match self.between(0, 99) {
+            0..45 => Lifetime::Endless,
+            45..62 => Lifetime::Ttl(self.between(0, 8)),
+            62..74 => Lifetime::Ttl(self.between(15, 70)),
+            74..88 => Lifetime::Ttl(self.between(150, 500)),
+            _ => Lifetime::Until(self.scale(500, 300_000)),
+        }
+    }
+
+    fn verbs(&mut self) -> Vec<(Verb, u32)> {
+        let mut verbs: Vec<(Verb, u32)> = Vec::new();
+        for (verb, weight, permille) in VERBS {
+            if self.chance(*permille) {
+                verbs.push((*verb, self.between(1, u64::from(2 * weight)) as u32));
+            }
+        }
+        // There is always something to read.
+        if !verbs.iter().any(|(verb, _)| matches!(verb, Verb::Append | Verb::Produce)) {
+            verbs.push((Verb::Produce, 8));
+        }
+        verbs
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_scenario_and_another_does_not() {
+        assert_eq!(Scenario::draw(7), Scenario::draw(7));
+        assert_ne!(Scenario::draw(7), Scenario::draw(8));
+    }
+
+    #[test]
+    fn limits_and_loads_fit_each_other() {
+        for seed in 0..400 {
+            let scenario = Scenario::draw(seed);
+            assert_eq!(scenario.limits.problem(), None, "seed {seed}");
+            for event in &scenario.events {
+                if let Action::Append { load, .. } | Action::Produce { load, .. } = event.action {
+                    let most = load.count * (load.pad_bytes + FRAME_BYTES + 3) + 2;
+                    assert!(most <= scenario.limits.body_bytes + 2 || load.count == 1, "seed {seed}: {event}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_event_and_fault_is_drawn_and_none_always() {
+        let drawn: Vec<String> = (0..300).map(|seed| Scenario::draw(seed).to_string()).collect();
+        let words = [
+            " create ",
+            " close",
+            " delete ",
+            " append ",
+            " produce ",
+            " sequenced ",
+            " passed",
+            " resend ",
+            " skip ",
+            " restart\n",
+            " start ",
+            " resume ",
+            " now ",
+            " earlier:",
+            " revalidate ",
+            " head ",
+            " crash ",
+            " evict ",
+            " supersede ",
+            " restart-isolate ",
+            " lose ",
+            "bad-element",
+            "empty-array",
+            "wrong-type",
+            "too-large",
+            "stream json",
+            "stream bytes",
+            "endless",
+            "ttl:",
+            "until:",
+            "fault crash_permille",
+            "fault flush.max_ms",
+            "fault superseded_reads_fail",
+            "fault alarm_early_permille",
+            "fault hibernation_missed_permille",
+        ];
+        for word in words {
+            let with = drawn.iter().filter(|text| text.contains(word)).count();
+            assert!(with >= 15, "{word:?} is in {with} of {} scenarios", drawn.len());
+        }
+        let calm = drawn.iter().filter(|text| !text.contains("fault ")).count();
+        assert!((15..80).contains(&calm), "{calm} of {} worlds are on their best day", drawn.len());
+    }
+}

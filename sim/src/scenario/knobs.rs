@@ -1,0 +1,117 @@
+//! Faults and limits as named numbers: for text, and for shrinking one by one.
+
+use tailrace_core::stream::StreamLimits;
+
+use crate::faults::Faults;
+
+/// One number of `T`.
+#[derive(Clone, Copy)]
+pub struct Knob<T> {
+    /// Its name, with its unit.
+    pub name: &'static str,
+    read: fn(&T) -> u64,
+    write: fn(&mut T, u64),
+}
+
+impl<T> Knob<T> {
+    /// Its value.
+    pub fn get(&self, of: &T) -> u64 {
+        (self.read)(of)
+    }
+
+    /// Sets it.
+    pub fn set(&self, of: &mut T, value: u64) {
+        (self.write)(of, value);
+    }
+}
+
+macro_rules! knobs {
+    ($(#[doc = $doc:literal])* $list:ident: $type:ty { $($($field:ident).+ as $kind:ident;)* }) => {
+        $(#[doc = $doc])*
+        pub const $list: &[Knob<$type>] = &[$(Knob {
+            name: stringify!($($field).+),
+            read: |of| knobs!(@read $kind of.$($field).+),
+            write: |of, value| of.$($field).+ = knobs!(@write $kind value),
+        },)*];
+    };
+    (@read bool $value:expr) => { u64::from($value) };
+    (@read $kind:ident $value:expr) => { $value as u64 };
+    (@write bool $value:expr) => { $value != 0 };
+    (@write $kind:ident $value:expr) => { $value as $kind };
+}
+
+knobs! {
+    /// Every knob of [`Faults`].
+    FAULTS: Faults {
+        client_link.latency.min_ms as u64;
+        client_link.latency.max_ms as u64;
+        client_link.request_loss_permille as u32;
+        client_link.response_loss_permille as u32;
+        object_link.latency.min_ms as u64;
+        object_link.latency.max_ms as u64;
+        object_link.request_loss_permille as u32;
+        object_link.response_loss_permille as u32;
+        isolate_restart_permille as u32;
+        crash_permille as u32;
+        crash_held_permille as u32;
+        flush.min_ms as u64;
+        flush.max_ms as u64;
+        cold_start.min_ms as u64;
+        cold_start.max_ms as u64;
+        hibernate_after_ms as u64;
+        hibernation_missed_permille as u32;
+        evict_after.min_ms as u64;
+        evict_after.max_ms as u64;
+        superseded.min_ms as u64;
+        superseded.max_ms as u64;
+        superseded_reads_fail as bool;
+        stale_route_permille as u32;
+        alarm_late.min_ms as u64;
+        alarm_late.max_ms as u64;
+        alarm_early_permille as u32;
+        alarm_early.min_ms as u64;
+        alarm_early.max_ms as u64;
+        alarm_duplicate_permille as u32;
+    }
+}
+
+knobs! {
+    /// Every limit of a stream.
+    LIMITS: StreamLimits {
+        body_bytes as usize;
+        row_bytes as usize;
+        page_bytes as usize;
+        segment_messages as u64;
+        segment_bytes as u64;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list and the struct have to agree: whoever adds a knob to one is told here.
+    #[test]
+    fn every_number_of_the_faults_and_limits_is_a_knob() {
+        let mut faults = Faults::default();
+        let mut limits = StreamLimits::default();
+        for (value, knob) in (1..).zip(FAULTS) {
+            knob.set(&mut faults, value);
+            assert_eq!(
+                knob.get(&faults),
+                if knob.name == "superseded_reads_fail" { 1 } else { value },
+                "{}",
+                knob.name
+            );
+        }
+        for (value, knob) in (1..).zip(LIMITS) {
+            knob.set(&mut limits, value);
+            assert_eq!(knob.get(&limits), value, "{}", knob.name);
+        }
+        let numbers =
+            |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
+        // `superseded_reads_fail` is a truth value.
+        assert_eq!(numbers(format!("{faults:?}")) + 1, FAULTS.len());
+        assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
+    }
+}

@@ -1,0 +1,60 @@
+//! Scenarios: what the clients of a run ask and what goes wrong, as an explicit list of timed events, so that a
+//! failure can be printed, run again and shrunk.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `event` | one thing that a client or the world does |
+//! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `knobs` | faults and limits as named numbers |
+//! | `text` | a scenario as text, and back |
+//! | `run` | plays a scenario and keeps its history |
+
+mod draw;
+mod event;
+pub mod knobs;
+mod run;
+mod text;
+
+use tailrace_core::stream::StreamLimits;
+
+pub use event::{Action, Event, Load, Mistake, Origin};
+pub use run::{Known, Played, play};
+pub use text::ParseError;
+
+use crate::faults::Faults;
+use crate::history::{Content, Lifetime};
+
+/// A stream that the clients use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// What it is made of.
+    pub content: Content,
+    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run.
+    pub lifetime: Lifetime,
+}
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// From which the executor, the faults and core draw.
+    pub schedule: u64,
+    /// How many edge isolates there are.
+    pub isolates: usize,
+    /// What goes wrong until `calm_ms`.
+    pub faults: Faults,
+    /// Sizes, small enough that all of them are reached.
+    pub limits: StreamLimits,
+    /// The streams; the n-th is called `s{n}`.
+    pub streams: Vec<StreamPlan>,
+    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase behind.
+    pub calm_ms: u64,
+    /// What happens, by time.
+    pub events: Vec<Event>,
+}
+
+impl Scenario {
+    /// The path of a stream behind `/v1/stream/`.
+    pub fn path(stream: usize) -> String {
+        format!("s{stream}")
+    }
+}

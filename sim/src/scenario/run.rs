@@ -1,0 +1,225 @@
+//! Plays a scenario in a world and keeps its history.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::mutant::{self, Mutant};
+use tailrace_core::object::Settings;
+use tailrace_core::protocol::ProjectMode;
+
+use super::{Action, Event, Scenario};
+use crate::client::{Crowd, Session};
+use crate::faults::Link;
+use crate::history::{Conditions, Content, History, Leftover, Lifetime, StreamInfo};
+use crate::host_mutant::HostMutant;
+use crate::marks::Marks;
+use crate::random::Seeds;
+use crate::reply::{Reply, reply};
+use crate::rt::{self, Node};
+use crate::scenario::{Load, Origin};
+use crate::tailrace::{World, WorldConfig};
+
+/// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
+/// scenarios draw.
+const STRAGGLER_MS: u64 = 60_000;
+
+/// How long after the last end of a stream its remains are looked for, in ms: past the platform's six retries of an
+/// alarm, whose back-off doubles from 2 s, and past stragglers.
+const QUIET_MS: u64 = 420_000;
+
+/// Pages after which a walk is given up.
+const AUDIT_PAGES: usize = 10_000;
+
+/// A known bug, of core or of the host.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Known {
+    /// Of core.
+    Core(Mutant),
+    /// Of the host.
+    Host(HostMutant),
+}
+
+/// A scenario that was played.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What its clients saw.
+    pub history: History,
+    /// What was reached.
+    pub marks: Marks,
+    /// The hash of the trace.
+    pub hash: u64,
+    /// The trace, if it was asked for.
+    pub trace: String,
+    /// How long it took, in virtual ms.
+    pub virtual_ms: u64,
+}
+
+/// Plays a scenario. Must run on a thread of its own: the executor and core's known bugs are the thread's.
+pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played {
+    let (core, host_mutant) = match bug {
+        Some(Known::Core(mutant)) => (Some(mutant), None),
+        Some(Known::Host(mutant)) => (None, Some(mutant)),
+        None => (None, None),
+    };
+    mutant::activate(core);
+    let seeds = Seeds::of(scenario.schedule);
+    let played = rt::block_on(seeds.schedule, async {
+        let world = World::new(WorldConfig {
+            faults: scenario.faults,
+            settings: Settings { limits: scenario.limits.clone() },
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit: scenario.limits.body_bytes,
+            },
+            isolates: scenario.isolates,
+            host_mutant,
+            seeds,
+        });
+        let trace = world.trace();
+        let guard = keep_trace.then(|| trace.keep());
+        let start_ms = world.now_ms();
+        let history = play_in(scenario, &world).await;
+        drop(guard);
+        let virtual_ms = world.now_ms() - start_ms;
+        Played { history, marks: world.marks(), hash: trace.hash(), trace: trace.text(), virtual_ms }
+    });
+    mutant::activate(None);
+    played
+}
+
+async fn play_in(scenario: &Scenario, world: &World) -> History {
+    let streams = scenario.streams.iter().enumerate();
+    let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
+    // Until it is calm, whatever can go wrong may.
+    let conditions =
+        Conditions { weak_until_ms: weak_until_ms(scenario), faulty_until_ms: u64::MAX, straggler_ms: STRAGGLER_MS };
+    let history = History::new(streams.collect(), conditions);
+    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes));
+    let node = Node::new();
+    let mut done: Vec<Reply<()>> = Vec::new();
+    let mut clients: BTreeMap<Option<usize>, Vec<Event>> = BTreeMap::new();
+    for event in &scenario.events {
+        clients.entry(event.action.client()).or_default().push(*event);
+    }
+    for (client, events) in clients {
+        let (sender, finished) = reply();
+        done.push(finished);
+        let (crowd, scenario) = (crowd.clone(), scenario.clone());
+        node.spawn(async move {
+            match client {
+                Some(client) => attend(crowd, client, events).await,
+                None => disturb(&crowd, &scenario, events).await,
+            }
+            sender.send(());
+        });
+    }
+    wait_until(&crowd, scenario.calm_ms).await;
+    world.calm();
+    {
+        let mut history = crowd.history.borrow_mut();
+        let calm_ms = world.now_ms() + 1;
+        history.conditions.faulty_until_ms = calm_ms;
+        history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
+    }
+    for finished in done {
+        finished.await;
+    }
+    audit(&crowd, scenario).await;
+    rt::sleep_ms(QUIET_MS + longest_life_ms(scenario)).await;
+    for stream in 0..scenario.streams.len() {
+        let mut history = crowd.history.borrow_mut();
+        let at = history.moment(world.now_ms());
+        history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+    }
+    crowd.history.take()
+}
+
+/// Until when an answer that needed no confirmed write may be stale.
+fn weak_until_ms(scenario: &Scenario) -> u64 {
+    let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
+    if supersedes && !scenario.faults.superseded_reads_fail { u64::MAX } else { 0 }
+}
+
+async fn wait_until(crowd: &Crowd, at_ms: u64) {
+    rt::sleep_ms((crowd.start_ms + at_ms).saturating_sub(crowd.world.now_ms())).await;
+}
+
+async fn attend(crowd: Rc<Crowd>, client: usize, events: Vec<Event>) {
+    let mut session = Session::new(crowd.clone(), client);
+    for event in events {
+        wait_until(&crowd, event.at_ms).await;
+        session.act(event.action).await;
+    }
+}
+
+/// What happens to the world.
+async fn disturb(crowd: &Crowd, scenario: &Scenario, events: Vec<Event>) {
+    let (world, faults) = (&crowd.world, scenario.faults);
+    for event in events {
+        wait_until(crowd, event.at_ms).await;
+        if event.at_ms >= scenario.calm_ms {
+            return;
+        }
+        match event.action {
+            Action::Crash { stream } => world.crash(&object(stream)),
+            Action::Evict { stream } => world.evict(&object(stream)),
+            Action::Supersede { stream } => world.supersede(&object(stream)),
+            Action::RestartIsolate { isolate } => world.restart_isolate(isolate),
+            Action::Lose { for_ms, permille } => {
+                let lossy =
+                    |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };
+                world.set_network(lossy(faults.client_link), lossy(faults.object_link));
+                let end_ms = (event.at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
+                wait_until(crowd, end_ms).await;
+                if crowd.world.now_ms() < crowd.start_ms + scenario.calm_ms {
+                    world.set_network(faults.client_link, faults.object_link);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
+fn object(stream: usize) -> String {
+    format!("_default/{}", Scenario::path(stream))
+}
+
+/// When nothing goes wrong any more, every stream can be created, appended to and read to its end.
+async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
+    let clients = scenario.events.iter().filter_map(|event| event.action.client()).max().map_or(0, |last| last + 1);
+    let mut auditor = Session::new(crowd.clone(), clients);
+    for (stream, plan) in scenario.streams.iter().enumerate() {
+        let pad_bytes = match plan.content {
+            Content::Json => 3,
+            Content::Bytes => 5,
+        };
+        let load = Load { count: 1, pad_bytes };
+        let walk = Action::Read { client: clients, stream, origin: Origin::Start, pages: AUDIT_PAGES };
+        auditor.act(walk).await;
+        auditor.act(Action::Produce { client: clients, stream, load, depth: 1, copies: 1, closes: false }).await;
+        auditor.act(Action::Head { client: clients, stream }).await;
+        auditor.act(walk).await;
+    }
+}
+
+/// The longest that any stream of the scenario lives after its last touch, with the slack.
+fn longest_life_ms(scenario: &Scenario) -> u64 {
+    let created = scenario.events.iter().filter_map(|event| match event.action {
+        Action::Create { lifetime, .. } => Some(lifetime),
+        _ => None,
+    });
+    let lives = created.map(|lifetime| match lifetime {
+        Lifetime::Endless => 0,
+        Lifetime::Ttl(seconds) => seconds * 1_125,
+        Lifetime::Until(ms) => ms.saturating_sub(scenario.calm_ms),
+    });
+    lives.max().unwrap_or(0)
+}
+
+/// Rows that the platform still bills: all but the one that a tombstone is.
+fn rows_left(world: &World, stream: usize) -> u64 {
+    let rows: u64 = world.stored(&object(stream)).tables.iter().map(|(_, rows)| rows).sum();
+    rows.saturating_sub(1)
+}

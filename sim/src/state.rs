@@ -1,0 +1,256 @@
+//! What an instance of an object is given: storage, alarm, sockets, and other objects to call.
+
+use std::cell::{Cell, RefCell};
+use std::ops::ControlFlow;
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use tailrace_core::runtime::{
+    ActorNamespace, ActorState, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+};
+use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
+
+use crate::activity::Activity;
+use crate::environment::Environment;
+use crate::gate::Gate;
+use crate::journal::Journal;
+use crate::network::{self, Callee};
+use crate::reply::reply;
+use crate::sockets::{ATTACHMENT_LIMIT, AcceptError, ClientSocket, Connection, SocketEvent, Sockets};
+
+/// The state of one instance; clones share it.
+#[derive(Clone)]
+pub struct ObjectState(Rc<Inner>);
+
+struct Inner {
+    environment: Rc<Environment>,
+    sql: ObjectSql,
+    gate: Gate,
+    sockets: Rc<Sockets>,
+    namespace: ObjectNamespace,
+    activity: Activity,
+    alarms_set: Cell<u64>,
+}
+
+impl ObjectState {
+    pub(crate) fn new(
+        environment: Rc<Environment>,
+        journal: Rc<Journal>,
+        sockets: Rc<Sockets>,
+        callee: Weak<dyn Callee>,
+    ) -> Self {
+        Self(Rc::new_cyclic(|state| Inner {
+            gate: Gate::new(journal.confirmed()),
+            sql: ObjectSql::new(journal),
+            sockets,
+            namespace: ObjectNamespace { state: state.clone(), callee },
+            activity: Activity::default(),
+            alarms_set: Cell::default(),
+            environment,
+        }))
+    }
+
+    /// Accepts a socket with tags; also the client's end, which the platform hands to the client.
+    pub fn accept(&self, tags: &[&str]) -> Result<(ObjectSocket, ClientSocket), AcceptError> {
+        let (number, client) = self.0.sockets.accept(tags)?;
+        let connection = self.0.sockets.get(number).ok_or(AcceptError::TooManySockets)?;
+        Ok((ObjectSocket { state: self.clone(), connection }, client))
+    }
+
+    /// The other objects.
+    pub fn objects(&self) -> &ObjectNamespace {
+        &self.0.namespace
+    }
+
+    pub(crate) fn storage(&self) -> &ObjectSql {
+        &self.0.sql
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.gate
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0.activity
+    }
+
+    /// Puts something out. Whether the gate holds it back.
+    pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
+        self.0.gate.pass(self.0.sql.position(), output)
+    }
+}
+
+impl Isolate for ObjectState {
+    fn now_ms(&self) -> u64 {
+        self.0.environment.now_ms()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.0.environment.core_random.fill(bytes);
+    }
+
+    fn sometimes(&self, mark: &'static str) {
+        self.0.environment.mark(mark);
+    }
+}
+
+impl ActorState for ObjectState {
+    type Sql = ObjectSql;
+
+    fn sql(&self) -> &ObjectSql {
+        &self.0.sql
+    }
+
+    fn set_alarm(&self, at_ms: u64) {
+        self.0.alarms_set.set(self.0.alarms_set.get() + 1);
+        if self.0.sql.access().is_ok() {
+            self.0.sql.journal().set_alarm(Some(at_ms));
+        }
+    }
+
+    fn rows_written(&self) -> u64 {
+        let sql = &self.0.sql;
+        sql.journal().database().rows_written() - sql.rows_at_start + self.0.alarms_set.get()
+    }
+}
+
+impl SocketState for ObjectState {
+    type Socket = ObjectSocket;
+
+    fn sockets(&self, tag: &str) -> Vec<ObjectSocket> {
+        let connections = self.0.sockets.tagged(tag);
+        connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
+    }
+}
+
+/// The storage as one instance sees it.
+pub struct ObjectSql {
+    journal: RefCell<Rc<Journal>>,
+    rows_at_start: u64,
+    /// Set once every access fails because the instance was superseded: the batch that its outputs waited for then.
+    lost_at: Cell<Option<u64>>,
+    failed: Cell<bool>,
+}
+
+impl ObjectSql {
+    fn new(journal: Rc<Journal>) -> Self {
+        Self {
+            rows_at_start: journal.database().rows_written(),
+            journal: RefCell::new(journal),
+            lost_at: Cell::default(),
+            failed: Cell::default(),
+        }
+    }
+
+    pub(crate) fn journal(&self) -> Rc<Journal> {
+        self.journal.borrow().clone()
+    }
+
+    /// The batch that has to be confirmed before what is put out now may leave.
+    fn position(&self) -> u64 {
+        self.lost_at.get().unwrap_or_else(|| self.journal.borrow().position())
+    }
+
+    /// From here on the storage is another instance's.
+    pub(crate) fn supersede(&self, reads_fail: bool) {
+        if reads_fail {
+            self.lost_at.set(Some(self.journal().position()));
+        } else {
+            let fork = self.journal.borrow().fork();
+            self.journal.replace(Rc::new(fork));
+        }
+    }
+
+    /// Whether an access has failed because the storage is another instance's.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.failed.get()
+    }
+
+    fn access(&self) -> Result<(), SqlError> {
+        if self.lost_at.get().is_some() {
+            self.failed.set(true);
+            return Err(SqlError::new("the storage belongs to another instance of the object"));
+        }
+        Ok(())
+    }
+}
+
+impl SqlStorage for ObjectSql {
+    fn exec(
+        &self,
+        statement: Statement<'_>,
+        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
+    ) -> Result<(), SqlError> {
+        self.access()?;
+        let journal = self.journal();
+        if journal.database().is_write(statement.sql)? {
+            journal.write();
+        }
+        journal.database().exec(statement, row)
+    }
+
+    fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        self.access()?;
+        let journal = self.journal();
+        journal.transaction(body)
+    }
+}
+
+/// The other objects, as one instance calls them.
+pub struct ObjectNamespace {
+    state: Weak<Inner>,
+    callee: Weak<dyn Callee>,
+}
+
+impl ActorNamespace for ObjectNamespace {
+    async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
+        let (Some(state), Some(callee)) = (self.state.upgrade(), self.callee.upgrade()) else {
+            return Err(CallError::Reset);
+        };
+        let state = ObjectState(state);
+        let (sender, passed) = reply();
+        state.put_out(move || sender.send(()));
+        passed.await.ok_or(CallError::Reset)?;
+        network::call(&state.0.environment, callee, object, request).await
+    }
+}
+
+/// An object's end of a hibernatable socket.
+#[derive(Clone)]
+pub struct ObjectSocket {
+    state: ObjectState,
+    connection: Rc<Connection>,
+}
+
+impl ObjectSocket {
+    fn put_out(&self, event: SocketEvent) {
+        let environment = self.state.0.environment.clone();
+        let sockets = self.state.0.sockets.clone();
+        let connection = self.connection.clone();
+        self.state.put_out(move || {
+            connection.send(&environment, event);
+            sockets.forget_closed();
+        });
+    }
+}
+
+impl HibernatingSocket for ObjectSocket {
+    fn send(&self, message: Bytes) {
+        self.put_out(SocketEvent::Message(message));
+    }
+
+    fn close(&self, code: u16, reason: &str) {
+        self.put_out(SocketEvent::Closed { code, reason: reason.into() });
+    }
+
+    fn attachment(&self) -> Bytes {
+        self.connection.attachment.borrow().clone()
+    }
+
+    /// Panics beyond the platform's limit, where the platform throws.
+    fn set_attachment(&self, attachment: Bytes) {
+        let length = attachment.len();
+        assert!(length <= ATTACHMENT_LIMIT, "an attachment of {length} bytes, of at most {ATTACHMENT_LIMIT}");
+        self.connection.attachment.replace(attachment);
+    }
+}

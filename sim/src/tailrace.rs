@@ -1,0 +1,71 @@
+//! Tailrace itself as the program of a world.
+
+use tailrace_core::edge::{self, EdgeConfig};
+use tailrace_core::object::{Settings, StreamObject};
+use tailrace_core::runtime::{CallError, Request, Response};
+
+use crate::edge_isolate::EdgeState;
+use crate::program::Program;
+use crate::state::ObjectState;
+use crate::world::{WorldConfigOf, WorldOf};
+
+/// Core's edge and core's stream object.
+pub struct Tailrace;
+
+impl Program for Tailrace {
+    type Settings = Settings;
+    type EdgeConfig = EdgeConfig;
+    type Object = StreamObject<ObjectState>;
+
+    async fn fetch(env: &EdgeState<Self>, config: &EdgeConfig, request: Request) -> Result<Response, CallError> {
+        edge::fetch(env, config, request).await
+    }
+}
+
+/// A world in which Tailrace runs.
+pub type World = WorldOf<Tailrace>;
+
+/// What it is made of.
+pub type WorldConfig = WorldConfigOf<Tailrace>;
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+    use tailrace_core::edge::Access;
+    use tailrace_core::protocol::ProjectMode;
+    use tailrace_core::protocol::limits::BODY_LIMIT;
+    use tailrace_core::runtime::{Headers, Method, RequestBody};
+
+    use super::*;
+    use crate::faults::Faults;
+    use crate::random::Seeds;
+    use crate::rt;
+
+    #[test]
+    fn a_stream_is_created_appended_to_read_and_deleted() {
+        rt::block_on(1, async {
+            let world = World::new(WorldConfig {
+                faults: Faults::default(),
+                settings: Settings::default(),
+                edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+                isolates: 2,
+                host_mutant: None,
+                seeds: Seeds::of(1),
+            });
+            let ask = async |method, body: &'static str| {
+                let mut headers = Headers::default();
+                headers.push("content-type", "text/plain");
+                let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body)) };
+                let url = "https://example.test/v1/stream/a/b".to_owned();
+                world.request(Request { method, url, headers, body }, 1000).await.unwrap()
+            };
+            assert_eq!(ask(Method::Put, "").await.status, 201);
+            assert_eq!(ask(Method::Post, "one").await.status, 204);
+            assert_eq!(ask(Method::Post, "two").await.status, 204);
+            assert_eq!(ask(Method::Get, "").await.body, "onetwo");
+            assert_eq!(world.objects(), ["_default/a/b"]);
+            assert_eq!(ask(Method::Delete, "").await.status, 204);
+            assert_eq!(ask(Method::Get, "").await.status, 404);
+        });
+    }
+}
