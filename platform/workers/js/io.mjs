@@ -1,0 +1,173 @@
+// What Rust calls. The bindings are in src/io.rs, with what each promises.
+//
+// Arguments that are arrays are windows on the memory of the wasm instance, and hold only during the call: what stays
+// is copied.
+
+import { settle } from "./instance.mjs";
+
+const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+const encoder = new TextEncoder();
+
+// Kinds of a parameter and of a value: src/param.rs, src/row.rs.
+const NULL = 0;
+const NUMBER = 1;
+const TEXT = 2;
+const BLOB = 3;
+
+const copied = (bytes) => (bytes.length > 0 ? bytes.slice() : null);
+
+/** Where the edge is told what becomes of a request: `reply`, or `plan`. */
+export class EdgeIo {
+  reply = null;
+  plan = null;
+
+  answer(status, fields, body) {
+    this.reply = [status, fields, copied(body)];
+  }
+
+  forward(target, nameLength, collect, bodyLimit) {
+    this.plan = { object: target.slice(0, nameLength), message: target.slice(nameLength), collect, bodyLimit };
+  }
+}
+
+/** An object's storage, alarm, and answers: `outcome` is that of a call that does not wait. */
+export class ObjectIo {
+  outcome;
+  #storage;
+  #sql;
+  #rows = null;
+  #rowsWritten = 0;
+
+  constructor(storage) {
+    this.#storage = storage;
+    this.#sql = storage.sql;
+  }
+
+  answer(call, status, fields, body) {
+    this.#end(call, [status, fields, copied(body)]);
+  }
+
+  alarmEnded(call, failure) {
+    this.#end(call, failure);
+  }
+
+  #end(call, outcome) {
+    if (!settle(call, outcome)) this.outcome = outcome;
+  }
+
+  exec(sql, params, rowLimit, byteBudget, out) {
+    const cursor = params.length > 0 ? this.#sql.exec(sql, ...values(params)) : this.#sql.exec(sql);
+    const length = rowLimit > 0 ? this.#collect(cursor, rowLimit, byteBudget, out) : 0;
+    this.#rowsWritten += cursor.rowsWritten;
+    return length;
+  }
+
+  take(out) {
+    const rows = this.#rows;
+    this.#rows = null;
+    return write(rows, out);
+  }
+
+  transaction(body) {
+    this.#storage.transactionSync(body);
+  }
+
+  setAlarm(atMs) {
+    // Nobody waits for it: like every write, it holds back the answers behind it until it is durable.
+    this.#storage.setAlarm(atMs).catch((error) => console.error("an alarm was not set:", error));
+    this.#rowsWritten += 1;
+  }
+
+  rowsWritten() {
+    return this.#rowsWritten;
+  }
+
+  #collect(cursor, rowLimit, byteBudget, out) {
+    const iterator = cursor.raw();
+    const rows = [];
+    let room = 1;
+    let blobs = 0;
+    for (let step = iterator.next(); !step.done; step = iterator.next()) {
+      const row = step.value;
+      rows.push(row);
+      for (let index = 0; index < row.length; index += 1) {
+        const value = row[index];
+        if (typeof value === "number") room += 9;
+        else if (value === null) room += 1;
+        else if (typeof value === "string") room += 5 + 3 * value.length;
+        else {
+          room += 5 + value.byteLength;
+          blobs += value.byteLength;
+        }
+      }
+      if (blobs >= byteBudget) {
+        close(cursor);
+        break;
+      }
+      if (rows.length === rowLimit) {
+        if (!iterator.next().done) close(cursor);
+        break;
+      }
+    }
+    if (rows.length === 0) return 0;
+    if (room <= out.length) return write(rows, out);
+    this.#rows = rows;
+    return room;
+  }
+}
+
+/** Ends a statement that has rows left: as long as it is open, its table cannot be dropped. */
+function close(cursor) {
+  try {
+    cursor.one();
+  } catch {
+    // It refuses to be the only row, and closes the statement as it does.
+  }
+}
+
+/** The values of parameters: three doubles each, its kind, its value or its address, its length. */
+function values(params) {
+  const list = [];
+  for (let index = 0; index < params.length; index += 3) {
+    const kind = params[index];
+    const value = params[index + 1];
+    if (kind === NUMBER) list.push(value);
+    else if (kind === NULL) list.push(null);
+    else {
+      const bytes = new Uint8Array(params.buffer, value, params[index + 2]);
+      list.push(kind === BLOB ? bytes : decoder.decode(bytes));
+    }
+  }
+  return list;
+}
+
+/** Writes rows of one length; answers how many bytes they take. */
+function write(rows, out) {
+  const view = new DataView(out.buffer, out.byteOffset, out.length);
+  view.setUint8(0, rows[0].length);
+  let at = 1;
+  for (const row of rows) {
+    for (let index = 0; index < row.length; index += 1) {
+      const value = row[index];
+      if (typeof value === "number") {
+        view.setUint8(at, NUMBER);
+        view.setFloat64(at + 1, value, true);
+        at += 9;
+      } else if (value === null) {
+        view.setUint8(at, NULL);
+        at += 1;
+      } else if (typeof value === "string") {
+        const { written } = encoder.encodeInto(value, out.subarray(at + 5));
+        view.setUint8(at, TEXT);
+        view.setUint32(at + 1, written, true);
+        at += 5 + written;
+      } else {
+        view.setUint8(at, BLOB);
+        view.setUint32(at + 1, value.byteLength, true);
+        out.set(new Uint8Array(value), at + 5);
+        at += 5 + value.byteLength;
+      }
+    }
+  }
+  return at;
+}

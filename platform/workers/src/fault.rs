@@ -1,0 +1,130 @@
+//! Faults on request, so that tests see what becomes of a panic, a lost instance and an exception. Not in a build
+//! without the feature `faults`.
+//!
+//! | fault | where | what |
+//! | --- | --- | --- |
+//! | `panic-edge` | edge | a panic |
+//! | `lost-instance-edge` | edge | the stack overflows |
+//! | `panic-object` | object | a panic |
+//! | `panic-in-transaction` | object | a panic in a nested transaction that has deleted the stream's log |
+//! | `lost-instance` | object | the stack overflows |
+//! | `throw-in-binding` | object | the next statement throws a JavaScript exception |
+//! | `wait` | object | waits half a second before core sees the request |
+//! | `panic-later` | object | waits, then panics |
+//! | `panic-alarm` | object | the next alarm panics |
+
+use std::cell::Cell;
+use std::hint::black_box;
+
+use js_sys::{Function, JsString, Promise};
+use tailrace_core::edge::Forward;
+use tailrace_core::runtime::{ActorState, Headers};
+use tailrace_core::storage::{SqlError, SqlStorage};
+use wasm_bindgen::prelude::*;
+use wasm_bindgen_futures::JsFuture;
+
+use crate::state::ObjectState;
+
+/// The request header that asks for a fault.
+pub(crate) const HEADER: &str = "tailrace-fault";
+
+/// What comes before the fault's name in a message to an object; no message of core begins so.
+const PREFIX: &str = "fault ";
+
+/// How long `wait` and `panic-later` wait.
+const WAIT_MS: i32 = 500;
+
+thread_local! {
+    static STATEMENT_THROWS: Cell<bool> = const { Cell::new(false) };
+    static ALARM_PANICS: Cell<bool> = const { Cell::new(false) };
+}
+
+#[wasm_bindgen]
+extern "C" {
+    #[wasm_bindgen(catch, js_name = setTimeout)]
+    fn set_timeout(callback: &Function, delay_ms: i32) -> Result<JsValue, JsValue>;
+}
+
+/// Commits the fault at the edge, if the request asks for one, or tells its name for the object.
+pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
+    match headers.get(HEADER)? {
+        "panic-edge" => panic!("a fault on request, at the edge"),
+        "lost-instance-edge" => overflow(),
+        name => Some(name.to_owned()),
+    }
+}
+
+/// The call with the fault's name.
+pub(crate) fn forward(fault: Option<String>, forward: Forward) -> Forward {
+    match fault {
+        Some(name) => Forward { message: format!("{PREFIX}{name}\n{}", forward.message), ..forward },
+        None => forward,
+    }
+}
+
+/// The fault's name, if there is one, and the message without it.
+pub(crate) fn split(message: String) -> (Option<String>, String) {
+    match message.strip_prefix(PREFIX).and_then(|rest| rest.split_once('\n')) {
+        Some((name, rest)) => (Some(name.to_owned()), rest.to_owned()),
+        None => (None, message),
+    }
+}
+
+/// Commits the fault in the object.
+pub(crate) async fn in_object(fault: Option<String>, state: ObjectState) {
+    match fault.as_deref() {
+        None => {}
+        Some("panic-object") => panic!("a fault on request, in the object"),
+        Some("panic-in-transaction") => panic_in_transaction(&state),
+        Some("lost-instance") => overflow(),
+        Some("throw-in-binding") => STATEMENT_THROWS.set(true),
+        Some("panic-alarm") => ALARM_PANICS.set(true),
+        Some("wait") => wait().await,
+        Some("panic-later") => {
+            wait().await;
+            panic!("a fault on request, in the object, while others wait");
+        }
+        Some(name) => panic!("no such fault: {name}"),
+    }
+}
+
+/// Commits `panic-alarm`.
+pub(crate) fn in_alarm() {
+    if ALARM_PANICS.take() {
+        panic!("a fault on request, in the alarm");
+    }
+}
+
+/// The statement's text, or one that throws.
+pub(crate) fn statement(text: JsString) -> JsString {
+    if STATEMENT_THROWS.take() { "SELECT nothing FROM nowhere".into() } else { text }
+}
+
+fn panic_in_transaction(state: &ObjectState) {
+    let sql = state.sql();
+    let outcome: Result<(), SqlError> = sql.transaction(|| {
+        sql.run("DELETE FROM log", &[])?;
+        sql.transaction(|| panic!("a fault on request, in a nested transaction"))
+    });
+    panic!("the transaction went on after a panic: {outcome:?}");
+}
+
+async fn wait() {
+    let promise = Promise::new(&mut |resolve, _| {
+        set_timeout(&resolve, WAIT_MS).expect("the runtime has timers");
+    });
+    JsFuture::from(promise).await.expect("a timer does not fail");
+}
+
+/// Overflows the stack: what a lost instance looks like that has had no chance to panic.
+fn overflow() -> ! {
+    let depth = descend(black_box(1));
+    panic!("the stack held {depth} frames");
+}
+
+#[allow(unconditional_recursion)]
+#[inline(never)]
+fn descend(depth: u64) -> u64 {
+    let frame = black_box([depth; 64]);
+    descend(depth + 1) + black_box(frame)[0]
+}

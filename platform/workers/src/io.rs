@@ -1,0 +1,84 @@
+//! The JavaScript objects that Rust calls: `js/io.mjs`, and what the runtime itself has.
+//!
+//! Each binding catches: a JavaScript exception that passed through Rust frames would leave the instance broken.
+
+use js_sys::JsString;
+use wasm_bindgen::closure::ScopedClosure;
+use wasm_bindgen::prelude::*;
+
+#[wasm_bindgen]
+extern "C" {
+    /// Where the edge puts what becomes of a request.
+    pub type EdgeIo;
+
+    /// The answer is complete. `fields` are names and values, each ended by a line feed.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn answer(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
+
+    /// An object has to answer: `target` is its name, of `name_length` ASCII characters, and the message for it.
+    /// Without `collect` it is called without the request's body.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn forward(
+        this: &EdgeIo,
+        target: &str,
+        name_length: u32,
+        collect: bool,
+        body_limit: f64,
+    ) -> Result<(), JsValue>;
+
+    /// An object's storage, alarm, and where it puts its answers.
+    #[derive(Clone)]
+    pub type ObjectIo;
+
+    /// Answers the call of that number. `fields` as at the edge.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn answer(this: &ObjectIo, call: u32, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
+
+    /// Ends the alarm of that number, well (`failure` is empty) or with words for operators.
+    #[wasm_bindgen(method, catch, js_name = alarmEnded)]
+    pub(crate) fn alarm_ended(this: &ObjectIo, call: u32, failure: &str) -> Result<(), JsValue>;
+
+    /// Runs a statement. `params` as `param` writes them; at most `row_limit` rows, and none after the one with which
+    /// blobs reach `byte_budget`. Answers how many bytes the rows take: they are in `out`, as `row` reads them, unless
+    /// `out` is smaller; then they wait for `take`.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn exec(
+        this: &ObjectIo,
+        sql: &JsString,
+        params: &[f64],
+        row_limit: f64,
+        byte_budget: f64,
+        out: &mut [u8],
+    ) -> Result<f64, JsValue>;
+
+    /// Writes the rows that had no room; answers how many bytes they take.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn take(this: &ObjectIo, out: &mut [u8]) -> Result<f64, JsValue>;
+
+    /// `transactionSync`; an `Err` of the body is thrown, and undoes.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn transaction(
+        this: &ObjectIo,
+        body: &ScopedClosure<'_, dyn FnMut() -> Result<(), JsValue>>,
+    ) -> Result<(), JsValue>;
+
+    /// `setAlarm`, in ms since the Unix epoch.
+    #[wasm_bindgen(method, catch, js_name = setAlarm)]
+    pub(crate) fn set_alarm(this: &ObjectIo, at_ms: f64) -> Result<(), JsValue>;
+
+    /// Rows written by this object since it started, as the platform bills them.
+    #[wasm_bindgen(method, catch, js_name = rowsWritten)]
+    pub(crate) fn rows_written(this: &ObjectIo) -> Result<f64, JsValue>;
+
+    /// The runtime's cryptographic randomness; at most 65,536 bytes a call (Web Cryptography, section 10.1.1).
+    #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]
+    pub(crate) fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
+}
+
+/// What an exception says, in its own words.
+pub(crate) fn words(exception: &JsValue) -> String {
+    match exception.dyn_ref::<js_sys::Error>() {
+        Some(error) => String::from(error.message()),
+        None => format!("{exception:?}"),
+    }
+}

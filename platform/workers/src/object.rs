@@ -1,0 +1,86 @@
+//! What a Durable Object calls.
+
+use std::rc::Rc;
+use std::task::{Context, Poll, Waker};
+
+use tailrace_core::object::StreamObject;
+use tailrace_core::runtime::{Actor, ObjectBody, ObjectRequest};
+use wasm_bindgen::prelude::wasm_bindgen;
+use wasm_bindgen_futures::spawn_local;
+
+use crate::deployment::Deployment;
+use crate::field;
+use crate::io::{ObjectIo, words};
+use crate::state::ObjectState;
+
+/// Core's object behind a Durable Object.
+#[wasm_bindgen]
+pub struct ObjectHost {
+    io: ObjectIo,
+    #[cfg(feature = "faults")]
+    state: ObjectState,
+    actor: Rc<StreamObject<ObjectState>>,
+}
+
+#[wasm_bindgen]
+impl ObjectHost {
+    /// Starts the object; what it holds is read from storage now.
+    #[wasm_bindgen(constructor)]
+    pub fn new(io: ObjectIo) -> Self {
+        let state = ObjectState::new(io.clone());
+        let settings = Deployment::with(|deployment| deployment.settings.clone());
+        Self {
+            io,
+            #[cfg(feature = "faults")]
+            state: state.clone(),
+            actor: Rc::new(StreamObject::new(state, settings)),
+        }
+    }
+
+    /// Answers a request: `io` is told the answer before this returns, unless it returns true, that it is pending.
+    pub fn fetch(&self, call: u32, message: String, body: Option<Vec<u8>>, too_large: bool) -> bool {
+        let body = match body {
+            _ if too_large => ObjectBody::TooLarge,
+            Some(bytes) if !bytes.is_empty() => ObjectBody::Bytes(bytes.into()),
+            _ => ObjectBody::Empty,
+        };
+        let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
+        #[cfg(feature = "faults")]
+        let ((fault, message), state) = (crate::fault::split(message), self.state.clone());
+        drive(async move {
+            #[cfg(feature = "faults")]
+            crate::fault::in_object(fault, state).await;
+            let response = actor.fetch(ObjectRequest { message, body }).await;
+            if let Err(exception) = io.answer(call, response.status, &field::encode(&response.headers), &response.body)
+            {
+                tracing::error!(message = words(&exception), "the object has not taken an answer");
+            }
+        })
+    }
+
+    /// The alarm went off: `io` is told how it ended, as with `fetch`.
+    pub fn alarm(&self, call: u32) -> bool {
+        let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
+        drive(async move {
+            #[cfg(feature = "faults")]
+            crate::fault::in_alarm();
+            let failure = actor.alarm().await.err().map_or(String::new(), |failure| failure.message);
+            if let Err(exception) = io.alarm_ended(call, &failure) {
+                tracing::error!(message = words(&exception), "the object has not taken the end of its alarm");
+            }
+        })
+    }
+}
+
+/// Runs a future to its first wait. Where it waits, it goes on by itself, and this is true.
+fn drive(future: impl Future<Output = ()> + 'static) -> bool {
+    let mut future = Box::pin(future);
+    // A future that waits is polled again at once by its own task, whose waker then takes the place of this one.
+    match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+        Poll::Ready(()) => false,
+        Poll::Pending => {
+            spawn_local(future);
+            true
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! The storage of one object: statements and transactions.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use bytes::Bytes;
+use js_sys::JsString;
+use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
+use wasm_bindgen::JsValue;
+use wasm_bindgen::closure::ScopedClosure;
+
+use crate::io::{ObjectIo, words};
+use crate::param;
+use crate::row::{Rows, Source};
+
+/// Bytes of the buffer that results come in; larger ones get a buffer of their own. Our choice: a few rows of
+/// bookkeeping fit.
+const RESULT_BYTES: usize = 4_096;
+
+/// A row limit for statements whose every row is wanted.
+const ALL_ROWS: f64 = f64::INFINITY;
+
+thread_local! {
+    /// The texts of statements as JavaScript strings, by address and length: they are static, so each is made once.
+    static STATEMENTS: RefCell<BTreeMap<(usize, usize), JsString>> = const { RefCell::new(BTreeMap::new()) };
+    /// The buffer for results, unless a statement is using it.
+    static RESULT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+}
+
+/// What takes the rows of a statement.
+type Visit<'a> = dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError> + 'a;
+
+/// One object's storage.
+pub(crate) struct Storage {
+    io: ObjectIo,
+    /// Why an alarm could not be set; whoever writes next learns of it.
+    alarm_failure: Cell<Option<SqlError>>,
+}
+
+impl Storage {
+    /// The storage behind `io`.
+    pub(crate) fn new(io: ObjectIo) -> Self {
+        Self { io, alarm_failure: Cell::new(None) }
+    }
+
+    /// Sets the alarm. It belongs to the writes of the turn, so that a failure fails the transaction around it, or
+    /// else the next statement.
+    pub(crate) fn set_alarm(&self, at_ms: u64) {
+        if let Err(exception) = self.io.set_alarm(at_ms as f64) {
+            let error = SqlError::new(format!("alarm: {}", words(&exception)));
+            tracing::error!(%error, "the alarm is not set");
+            self.alarm_failure.set(Some(error));
+        }
+    }
+
+    /// Rows written by this object since it started; 0 if the count cannot be had.
+    pub(crate) fn rows_written(&self) -> u64 {
+        self.io.rows_written().map_or(0, |rows| rows as u64)
+    }
+
+    fn check_alarm(&self) -> Result<(), SqlError> {
+        self.alarm_failure.take().map_or(Ok(()), Err)
+    }
+
+    fn rows(&self, statement: Statement<'_>, row_limit: f64, visit: &mut Visit<'_>) -> Result<(), SqlError> {
+        self.check_alarm()?;
+        let text = text(statement.sql);
+        #[cfg(feature = "faults")]
+        let text = crate::fault::statement(text);
+        let params = param::encode(statement.params)?;
+        let mut result = RESULT.take();
+        result.resize(RESULT_BYTES, 0);
+        let budget = statement.byte_budget as f64;
+        let outcome = match self.io.exec(&text, &params, row_limit, budget, &mut result) {
+            Ok(length) => match result.get(..length as usize) {
+                Some(rows) => each(Rows::new(rows), visit),
+                None => self.large(length as usize).and_then(|rows| each(Rows::new(rows), visit)),
+            },
+            Err(exception) => Err(SqlError::new(words(&exception))),
+        };
+        RESULT.set(result);
+        outcome
+    }
+
+    /// A result of its own buffer, which blobs then share.
+    fn large(&self, length: usize) -> Result<Bytes, SqlError> {
+        let mut rows = vec![0; length];
+        let taken = self.io.take(&mut rows).map_err(|exception| SqlError::new(words(&exception)))?;
+        rows.truncate(taken as usize);
+        Ok(Bytes::from(rows))
+    }
+}
+
+fn text(sql: &'static str) -> JsString {
+    let key = (sql.as_ptr() as usize, sql.len());
+    STATEMENTS.with_borrow_mut(|statements| statements.entry(key).or_insert_with(|| sql.into()).clone())
+}
+
+fn each<B: Source>(mut rows: Rows<B>, visit: &mut Visit<'_>) -> Result<(), SqlError> {
+    let mut values: Vec<SqlValue> = Vec::new();
+    while rows.next(&mut values)? {
+        if visit(SqlRow(&values))?.is_break() {
+            break;
+        }
+    }
+    Ok(())
+}
+
+impl SqlStorage for Storage {
+    fn exec(
+        &self,
+        statement: Statement<'_>,
+        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
+    ) -> Result<(), SqlError> {
+        self.rows(statement, ALL_ROWS, row)
+    }
+
+    fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+        let (mut body, mut outcome) = (Some(body), None);
+        let mut run = || {
+            let Some(body) = body.take() else { return Err(JsValue::NULL) };
+            let result = body().and_then(|value| self.check_alarm().map(|()| value).map_err(E::from));
+            let undo = result.is_err();
+            outcome = Some(result);
+            if undo { Err(JsValue::NULL) } else { Ok(()) }
+        };
+        let thrown = {
+            let run = ScopedClosure::<dyn FnMut() -> Result<(), JsValue>>::borrow_mut_assert_unwind_safe(&mut run);
+            self.io.transaction(&run).err()
+        };
+        match (outcome, thrown) {
+            (Some(Ok(value)), None) => Ok(value),
+            (Some(Err(error)), _) => Err(error),
+            (Some(Ok(_)), Some(exception)) => Err(SqlError::new(words(&exception)).into()),
+            (None, exception) if body.is_some() => {
+                let why = exception.as_ref().map_or_else(|| "it did not run".to_owned(), words);
+                Err(SqlError::new(format!("transaction: {why}")).into())
+            }
+            // What the binding has caught is no exception of JavaScript: the body panicked, and the instance is broken.
+            (None, _) => panic!("the body of a transaction did not return"),
+        }
+    }
+
+    fn run(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<(), SqlError> {
+        let statement = Statement { sql, params, byte_budget: usize::MAX };
+        self.rows(statement, 0.0, &mut |_| Ok(ControlFlow::Continue(())))
+    }
+
+    fn first<T>(
+        &self,
+        sql: &'static str,
+        params: &[SqlParam<'_>],
+        mut read: impl FnMut(SqlRow<'_>) -> Result<T, SqlError>,
+    ) -> Result<Option<T>, SqlError> {
+        let mut found = None;
+        let statement = Statement { sql, params, byte_budget: usize::MAX };
+        self.rows(statement, 1.0, &mut |row| {
+            found = Some(read(row)?);
+            Ok(ControlFlow::Break(()))
+        })?;
+        Ok(found)
+    }
+}
