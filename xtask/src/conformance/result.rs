@@ -1,0 +1,60 @@
+//! What one test of the suite did.
+
+use std::collections::BTreeMap;
+
+use anyhow::{Context, Result};
+use serde_json::Value;
+
+/// Stands between a group and what is in it.
+pub(super) const SEPARATOR: &str = " > ";
+
+/// A test that ran.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct TestResult {
+    /// Groups and name, and `#2` and so on where the suite uses a name again.
+    pub(super) name: String,
+    /// The outermost group.
+    pub(super) group: String,
+    /// Whether it passed.
+    pub(super) passed: bool,
+    /// Whether it did not run: left out by a filter, or by the suite itself.
+    pub(super) skipped: bool,
+    /// The first error.
+    pub(super) error: String,
+}
+
+/// Reads what `reporter.mjs` writes: a line of JSON a test.
+pub(super) fn parse(lines: &str) -> Result<Vec<TestResult>> {
+    let mut seen = BTreeMap::<String, u32>::new();
+    let parse_line = |line: &str| {
+        let json: Value = serde_json::from_str(line).with_context(|| format!("no JSON from the reporter: {line}"))?;
+        let path = json["path"].as_array().context("a test without a path")?;
+        let path: Vec<&str> = path.iter().filter_map(Value::as_str).collect();
+        let mut name = path.join(SEPARATOR);
+        let times = seen.entry(name.clone()).or_default();
+        *times += 1;
+        if *times > 1 {
+            name.push_str(&format!(" #{times}"));
+        }
+        let group = path.first().copied().unwrap_or_default().to_owned();
+        let error = json["error"].as_str().unwrap_or("it did not run").to_owned();
+        let state = &json["state"];
+        Ok(TestResult { name, group, passed: state == "passed", skipped: state == "skipped", error })
+    };
+    lines.lines().map(parse_line).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_used_again_is_numbered() {
+        let line = r#"{"path":["A","b"],"state":"passed","ms":1,"error":null}"#;
+        let other = r#"{"path":["A","c"],"state":"failed","ms":1,"error":"no"}"#;
+        let results = parse(&format!("{line}\n{other}\n{line}\n")).unwrap();
+        let names: Vec<_> = results.iter().map(|result| (result.name.as_str(), result.passed)).collect();
+        assert_eq!(names, [("A > b", true), ("A > c", false), ("A > b #2", true)]);
+        assert_eq!((results[1].group.as_str(), results[1].error.as_str()), ("A", "no"));
+    }
+}

@@ -1,0 +1,73 @@
+//! `cargo xtask dev`: the Worker on the real runtime, on this machine, with its data kept.
+
+use std::path::PathBuf;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, bail};
+
+use crate::process::Group;
+use crate::project::{Project, create_dir, say};
+use crate::setup::rust::Choice;
+use crate::{http, setup, worker};
+
+/// wrangler bundles, starts a proxy and the runtime.
+const START_LIMIT: Duration = Duration::from_secs(60);
+
+/// Options of `cargo xtask dev`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// The port to serve on
+    #[arg(long, default_value_t = 8787)]
+    port: u16,
+    /// Where streams are kept between runs
+    #[arg(long, value_name = "DIR", default_value = ".tailrace/state")]
+    state_dir: PathBuf,
+}
+
+/// Serves until it is told to end.
+pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
+    let host = format!("127.0.0.1:{}", args.port);
+    if std::net::TcpListener::bind(&host).is_err() {
+        bail!("port {} is taken: end what listens there, or choose another by `--port`", args.port);
+    }
+    let node = setup::node::ensure(project)?;
+    let rust = setup::rust::ensure(project, toolchain)?;
+    worker::build(project, &rust, &node)?;
+    let state = project.root().join(&args.state_dir);
+    create_dir(&state)?;
+    say("starting the runtime");
+    let mut wrangler = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
+    wrangler.args(["dev", "--local", "--ip", "127.0.0.1", "--port", &args.port.to_string()]);
+    // Without it every stream request would be refused: no key is registered here.
+    wrangler.args(["--var", "TAILRACE_NO_AUTH:1", "--show-interactive-dev-session=false"]);
+    wrangler.arg("--persist-to").arg(&state);
+    let mut server = Group::spawn(&mut wrangler)?;
+    let start = Instant::now();
+    while !http::healthy(&host) {
+        if let Some(status) = server.ended()? {
+            bail!("wrangler has ended with {status}: its message is above");
+        }
+        if start.elapsed() > START_LIMIT {
+            bail!("GET /health does not answer 200 within {} s: wrangler's messages are above", START_LIMIT.as_secs());
+        }
+        thread::sleep(Duration::from_millis(100));
+    }
+    println!("{}", instructions(&host, &state.display().to_string()));
+    let status = server.wait(None, false)?;
+    bail!("wrangler has ended with {status}")
+}
+
+fn instructions(host: &str, state: &str) -> String {
+    format!(
+        "
+Tailrace serves on http://{host}, without authentication; streams are kept in {state}.
+
+  curl -i -X PUT  http://{host}/v1/stream/hello -H 'Content-Type: text/plain'              # create
+  curl -i -X POST http://{host}/v1/stream/hello -H 'Content-Type: text/plain' -d 'a line'  # append
+  curl -i         'http://{host}/v1/stream/hello?offset=-1'                                # read
+  curl -i         http://{host}/health
+
+Ctrl-C ends it."
+    )
+}

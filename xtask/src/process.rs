@@ -1,0 +1,210 @@
+//! Children and their descendants. Each child leads a process group of its own, because wrangler and npm start
+//! processes that we could not name otherwise; whatever ends us ends those groups.
+
+use std::collections::BTreeSet;
+use std::io::Read;
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+use rustix::process::{Pid, Signal, kill_process_group};
+use signal_hook::consts::{SIGHUP, SIGINT, SIGTERM};
+use signal_hook::iterator::Signals;
+
+use crate::project::say;
+
+/// How long a group may take to end after it was asked to.
+const GRACE: Duration = Duration::from_secs(3);
+/// How often a wait looks again.
+const POLL: Duration = Duration::from_millis(20);
+/// A silent child is reported this often, so that nobody takes it for a hang.
+const HEARTBEAT: Duration = Duration::from_secs(10);
+
+/// The groups that live now, for the thread that handles signals.
+static LIVE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+
+fn live() -> MutexGuard<'static, BTreeSet<u32>> {
+    LIVE.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A child and its descendants; dropping it ends them all.
+pub(crate) struct Group {
+    child: Child,
+    name: String,
+    ended: bool,
+}
+
+impl Group {
+    /// Starts a child in a group of its own. Its stdin is empty: a background group that reads a terminal is stopped.
+    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+        use std::os::unix::process::CommandExt as _;
+        let name = describe(command);
+        command.stdin(Stdio::null()).process_group(0);
+        let child = command.spawn().with_context(|| format!("cannot start `{name}`: is it installed and in PATH?"))?;
+        live().insert(child.id());
+        Ok(Self { child, name, ended: false })
+    }
+
+    /// The process id of the child, which is also its group's.
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id()
+    }
+
+    /// The child's piped stdout, once.
+    pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+        self.child.stdout.take()
+    }
+
+    /// The status, if the child has ended by itself.
+    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+        let status = self.child.try_wait().with_context(|| format!("cannot wait for `{}`", self.name))?;
+        if status.is_some() {
+            self.ended = true;
+            live().remove(&self.child.id());
+        }
+        Ok(status)
+    }
+
+    /// Waits until the child ends; a limit that passes ends the group and is an error.
+    pub(crate) fn wait(&mut self, limit: Option<Duration>, heartbeat: bool) -> Result<ExitStatus> {
+        let start = Instant::now();
+        let mut reported = Duration::ZERO;
+        loop {
+            if let Some(status) = self.ended()? {
+                return Ok(status);
+            }
+            let elapsed = start.elapsed();
+            if limit.is_some_and(|limit| elapsed > limit) {
+                self.end();
+                bail!("`{}` did not end within {} s", self.name, elapsed.as_secs());
+            }
+            if heartbeat && elapsed - reported > HEARTBEAT {
+                reported = elapsed;
+                say(&format!("... {} s: {}", elapsed.as_secs(), self.name));
+            }
+            thread::sleep(POLL);
+        }
+    }
+
+    /// Asks the group to end, and ends it after the grace period.
+    pub(crate) fn end(&mut self) {
+        if self.ended {
+            return;
+        }
+        signal_group(self.child.id(), Signal::TERM);
+        let start = Instant::now();
+        while start.elapsed() < GRACE && !matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+            thread::sleep(POLL);
+        }
+        signal_group(self.child.id(), Signal::KILL);
+        let _ = self.child.wait();
+        self.ended = true;
+        live().remove(&self.child.id());
+    }
+}
+
+impl Drop for Group {
+    fn drop(&mut self) {
+        self.end();
+    }
+}
+
+fn signal_group(id: u32, signal: Signal) {
+    // A group that has ended meanwhile is what was wanted.
+    if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
+        let _ = kill_process_group(pid, signal);
+    }
+}
+
+/// Starts the thread that ends every group when we are told to end.
+pub(crate) fn end_children_on_signals() -> Result<()> {
+    let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
+    thread::spawn(move || {
+        let Some(signal) = signals.forever().next() else { return };
+        let groups = live().clone();
+        groups.iter().for_each(|&id| signal_group(id, Signal::TERM));
+        let start = Instant::now();
+        while start.elapsed() < GRACE && groups.iter().any(|id| live().contains(id)) {
+            thread::sleep(POLL);
+        }
+        let left = live().clone();
+        left.iter().for_each(|&id| signal_group(id, Signal::KILL));
+        std::process::exit(128 + signal);
+    });
+    Ok(())
+}
+
+/// Runs a command that shows its own output; failure is an error.
+pub(crate) fn run(command: &mut Command) -> Result<()> {
+    let mut group = Group::spawn(command)?;
+    let status = group.wait(None, false)?;
+    check(&describe(command), status, "")
+}
+
+/// Runs a command quietly, within a time limit, with a sign of life now and then; failure shows what it printed.
+pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
+    capture(command, limit, true).map(|_| ())
+}
+
+/// What a command prints to stdout; failure is an error that shows what it printed.
+pub(crate) fn output(command: &mut Command) -> Result<String> {
+    Ok(capture(command, Duration::from_secs(600), false)?.0)
+}
+
+/// What a command prints to stdout and then to stderr; failure is an error that shows it.
+pub(crate) fn output_and_errors(command: &mut Command) -> Result<String> {
+    let (stdout, stderr) = capture(command, Duration::from_secs(600), false)?;
+    Ok(stdout + &stderr)
+}
+
+fn capture(command: &mut Command, limit: Duration, heartbeat: bool) -> Result<(String, String)> {
+    let name = describe(command);
+    command.stdout(Stdio::piped()).stderr(Stdio::piped());
+    let mut group = Group::spawn(command)?;
+    let stdout = drain(group.child.stdout.take());
+    let stderr = drain(group.child.stderr.take());
+    let status = group.wait(Some(limit), heartbeat)?;
+    let (stdout, stderr) = (stdout.join().unwrap_or_default(), stderr.join().unwrap_or_default());
+    check(&name, status, &format!("{stdout}{stderr}"))?;
+    Ok((stdout, stderr))
+}
+
+/// Reads a pipe to its end on a thread, so that a full pipe never stops the child.
+fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String> {
+    thread::spawn(move || {
+        let mut bytes = Vec::new();
+        if let Some(mut pipe) = pipe {
+            // A pipe that breaks ends the output; the exit status says the rest.
+            let _ = pipe.read_to_end(&mut bytes);
+        }
+        String::from_utf8_lossy(&bytes).into_owned()
+    })
+}
+
+fn check(name: &str, status: ExitStatus, printed: &str) -> Result<()> {
+    if status.success() {
+        return Ok(());
+    }
+    let lines: Vec<&str> = printed.trim_end().lines().collect();
+    // A script that fails may show its source, which can be one line of megabytes.
+    let shorten = |line: &&str| line.chars().take(400).collect::<String>();
+    let tail = lines[lines.len().saturating_sub(40)..].iter().map(shorten).collect::<Vec<_>>().join("\n");
+    let gap = if tail.is_empty() { "" } else { "\n" };
+    bail!("`{name}` failed with {status}{gap}{tail}")
+}
+
+/// A command as one would type it, shortened.
+fn describe(command: &Command) -> String {
+    let program = std::path::Path::new(command.get_program());
+    let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();
+    for argument in command.get_args() {
+        text.push(' ');
+        text.push_str(&argument.to_string_lossy());
+    }
+    match text.char_indices().nth(160) {
+        Some((end, _)) => format!("{}…", &text[..end]),
+        None => text,
+    }
+}

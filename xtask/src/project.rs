@@ -1,0 +1,107 @@
+//! The repository, and the folder of everything generated.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context, Result, anyhow};
+
+use crate::process;
+
+/// Where things are. Every path a verb uses comes from here.
+pub(crate) struct Project {
+    root: PathBuf,
+}
+
+impl Project {
+    /// The repository this crate belongs to, wherever the command was typed.
+    pub(crate) fn find() -> Result<Self> {
+        // Cargo sets the variable for `cargo run`; without cargo, the place of the build is the best guess.
+        let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
+            .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
+        let root = manifest.parent().context("the folder xtask/ has no parent: run it as `cargo xtask`")?;
+        Ok(Self { root: root.to_path_buf() })
+    }
+
+    /// The repository's root.
+    pub(crate) fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// A path inside the repository.
+    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+        self.root.join(relative)
+    }
+
+    /// A path inside `.tailrace/`, where everything generated lives: git ignores it and it may be deleted any time.
+    pub(crate) fn generated(&self, relative: &str) -> PathBuf {
+        self.root.join(".tailrace").join(relative)
+    }
+
+    /// A command that runs in the repository's root.
+    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+        let mut command = Command::new(program);
+        command.current_dir(&self.root);
+        command
+    }
+
+    /// The cargo that runs this program, in the repository's root.
+    pub(crate) fn cargo(&self) -> Command {
+        let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
+        // A `RUSTFLAGS` variable would replace the flags of .cargo/config.toml, without which `sim` refuses to compile.
+        cargo.env_remove("RUSTFLAGS");
+        cargo
+    }
+
+    /// Cargo's target folder, which `CARGO_TARGET_DIR` or a configuration file may have moved.
+    pub(crate) fn target_dir(&self) -> Result<PathBuf> {
+        let mut metadata = self.cargo();
+        metadata.args(["metadata", "--no-deps", "--format-version=1"]);
+        let text = process::output(&mut metadata)?;
+        let json: serde_json::Value = serde_json::from_str(&text).context("`cargo metadata` printed no JSON")?;
+        let dir = json["target_directory"].as_str();
+        Ok(PathBuf::from(dir.ok_or_else(|| anyhow!("`cargo metadata` names no target_directory"))?))
+    }
+
+    /// Waits until no other `cargo xtask` does what this name stands for. Released when dropped.
+    pub(crate) fn lock(&self, what: &str) -> Result<File> {
+        let path = self.generated(&format!("{what}.lock"));
+        create_dir(&self.generated(""))?;
+        let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
+        if file.try_lock().is_err() {
+            say(&format!("waiting for another `cargo xtask` to finish its {what}"));
+            file.lock().with_context(|| format!("cannot lock {}", path.display()))?;
+        }
+        Ok(file)
+    }
+}
+
+/// Tells the developer what is being done. Results go to stdout, this goes to stderr.
+pub(crate) fn say(message: &str) {
+    eprintln!("[xtask] {message}");
+}
+
+/// Creates a folder and those above it.
+pub(crate) fn create_dir(path: &Path) -> Result<()> {
+    fs::create_dir_all(path).with_context(|| format!("cannot create the folder {}", path.display()))
+}
+
+/// Removes a folder with all in it; none there is fine.
+pub(crate) fn remove_dir(path: &Path) -> Result<()> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("cannot remove the folder {}", path.display()))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Reads a text file.
+pub(crate) fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Writes a file.
+pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+    fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
+}

@@ -1,0 +1,198 @@
+//! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it;
+//! the table at the end tells how each went and how long it took.
+
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, bail};
+
+use crate::project::{Project, read, say};
+use crate::setup::node::Node;
+use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
+use crate::worker::{self, Worker};
+use crate::workerd::{self, Workerd};
+use crate::{build, conformance, process, setup, tidy};
+
+/// Options of `cargo xtask test`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Run only these steps, by name
+    #[arg(value_name = "STEP")]
+    steps: Vec<String>,
+    /// Print the names of the steps and what each does
+    #[arg(long)]
+    list: bool,
+}
+
+/// A step: its name, what it does, and how.
+struct Step {
+    name: &'static str,
+    about: &'static str,
+    run: fn(&mut Machine) -> Result<Outcome>,
+}
+
+/// How a step that did not fail has gone.
+enum Outcome {
+    Passed,
+    /// There is nothing to do yet, and why.
+    Absent(&'static str),
+}
+
+/// All steps: what fails quickly comes first.
+const STEPS: &[Step] = &[
+    Step { name: "set-up", about: "compiler for wasm, Node, npm packages", run: set_up },
+    Step { name: "format", about: "cargo fmt --check", run: format },
+    Step { name: "tidy", about: "layers, words, sizes, links, manifests", run: tidy },
+    Step { name: "lint", about: "clippy over everything native", run: lint },
+    Step { name: "lint-worker", about: "clippy over the Worker, for wasm", run: lint_worker },
+    Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
+    Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
+    Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
+    Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
+];
+
+/// What steps share: each part is set up when the first step needs it.
+struct Machine<'a> {
+    project: &'a Project,
+    toolchain: Choice,
+    node: Option<Node>,
+    rust: Option<WasmRust>,
+    worker: Option<Worker>,
+}
+
+impl Machine<'_> {
+    fn set_up(&mut self) -> Result<()> {
+        if self.rust.is_none() {
+            self.rust = Some(setup::rust::ensure(self.project, self.toolchain)?);
+        }
+        if self.node.is_none() {
+            self.node = Some(setup::node::ensure(self.project)?);
+        }
+        Ok(())
+    }
+
+    fn rust(&mut self) -> Result<&WasmRust> {
+        self.set_up()?;
+        self.rust.as_ref().context("there is no compiler for wasm")
+    }
+
+    /// The built Worker, and Node to start the runtime with.
+    fn built(&mut self) -> Result<(&Node, &Worker)> {
+        self.set_up()?;
+        if self.worker.is_none() {
+            let (node, rust) = (self.node.as_ref(), self.rust.as_ref());
+            let (node, rust) = node.zip(rust).context("the set-up is not complete")?;
+            self.worker = Some(worker::build(self.project, rust, node)?);
+        }
+        self.node.as_ref().zip(self.worker.as_ref()).context("there is no Worker")
+    }
+}
+
+/// Runs the steps and prints the table.
+pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
+    if args.list {
+        STEPS.iter().for_each(|step| println!("{:<14}{}", step.name, step.about));
+        return Ok(());
+    }
+    if let Some(unknown) = args.steps.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
+        bail!("there is no step {unknown:?}: `cargo xtask test --list` names them");
+    }
+    let mut machine = Machine { project, toolchain, node: None, rust: None, worker: None };
+    let start = Instant::now();
+    let mut rows = Vec::new();
+    let mut failed = Vec::new();
+    for step in STEPS.iter().filter(|step| args.steps.is_empty() || args.steps.iter().any(|name| name == step.name)) {
+        say(&format!("step `{}`: {}", step.name, step.about));
+        let start = Instant::now();
+        let result = match (step.run)(&mut machine) {
+            Ok(Outcome::Passed) => "passed".to_owned(),
+            Ok(Outcome::Absent(why)) => format!("absent: {why}"),
+            Err(error) => {
+                eprintln!("error: step `{}`: {error:#}", step.name);
+                failed.push(step.name);
+                "FAILED".to_owned()
+            }
+        };
+        rows.push((step.name, start.elapsed(), result));
+    }
+    print_table(&rows, start.elapsed());
+    if failed.is_empty() {
+        return Ok(());
+    }
+    bail!("failed: {}; `cargo xtask test {}` runs no more than that", failed.join(", "), failed.join(" "))
+}
+
+fn print_table(rows: &[(&str, Duration, String)], total: Duration) {
+    println!("\n{:<14}{:>9}  result", "step", "seconds");
+    for (name, took, result) in rows {
+        println!("{name:<14}{:>9.1}  {result}", took.as_secs_f64());
+    }
+    println!("{:<14}{:>9.1}", "all", total.as_secs_f64());
+}
+
+fn set_up(machine: &mut Machine) -> Result<Outcome> {
+    machine.set_up()?;
+    Ok(Outcome::Passed)
+}
+
+fn format(machine: &mut Machine) -> Result<Outcome> {
+    cargo(machine, &["fmt", "--all", "--check"]).context("`cargo fmt --all` repairs it")
+}
+
+fn tidy(machine: &mut Machine) -> Result<Outcome> {
+    tidy::run(machine.project)?;
+    Ok(Outcome::Passed)
+}
+
+fn lint(machine: &mut Machine) -> Result<Outcome> {
+    // Levels go to clippy itself: a RUSTFLAGS variable would replace the flags of .cargo/config.toml.
+    cargo(machine, &["clippy", "--workspace", "--exclude", worker::PACKAGE, "--all-targets", "--", "-D", "warnings"])
+}
+
+fn lint_worker(machine: &mut Machine) -> Result<Outcome> {
+    let arguments = ["clippy", "--package", worker::PACKAGE, "--target", WASM_TARGET, "--", "-D", "warnings"];
+    if machine.rust()?.is_in_use() {
+        return cargo(machine, &arguments);
+    }
+    // Clippy must be of the compiler that has the target, and Debian's is not unpacked with it.
+    Ok(Outcome::Absent("the compiler in use has no wasm target"))
+}
+
+fn native(machine: &mut Machine) -> Result<Outcome> {
+    cargo(machine, &["test", "--workspace", "--exclude", worker::PACKAGE])
+}
+
+fn build_worker(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    build::rehearse(project, node, worker)?;
+    Ok(Outcome::Passed)
+}
+
+fn conformance(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    conformance::run_against(project, node, worker, &conformance::Args::default())?;
+    Ok(Outcome::Passed)
+}
+
+/// The suites of `tests/` that compare with a real runtime: they find it by `TAILRACE_WORKERD_URL`.
+fn fidelity(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    if !read(&project.path("tests/Cargo.toml"))?.lines().any(|line| line.starts_with("workerd =")) {
+        return Ok(Outcome::Absent("tests/ has no feature `workerd`"));
+    }
+    let (node, worker) = machine.built()?;
+    let options =
+        workerd::Options { name: "fidelity", bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
+    let server = Workerd::start(project, node, &options)?;
+    let mut test = project.cargo();
+    test.args(["test", "--package", "tailrace-tests", "--features", "workerd"]);
+    process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
+        .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    Ok(Outcome::Passed)
+}
+
+fn cargo(machine: &Machine, arguments: &[&str]) -> Result<Outcome> {
+    process::run(machine.project.cargo().args(arguments))?;
+    Ok(Outcome::Passed)
+}

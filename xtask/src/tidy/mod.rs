@@ -1,0 +1,78 @@
+//! `cargo xtask tidy`: what no compiler checks. Each rule is a function from a file's text to findings.
+//!
+//! | module | rule |
+//! | --- | --- |
+//! | `source` | Rust text taken apart: code, strings, what is compiled for tests alone |
+//! | `layer` | a layer of core names only those it may know |
+//! | `word` | words that core, or any file, must not hold |
+//! | `size` | no source file is too long |
+//! | `link` | links of documents lead somewhere |
+//! | `manifest` | what manifests and configuration must say |
+
+mod layer;
+mod link;
+mod manifest;
+mod size;
+mod source;
+mod word;
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use anyhow::{Result, bail};
+
+use crate::process;
+use crate::project::Project;
+
+/// What a rule has against a line of a file.
+#[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
+struct Finding {
+    /// The file, relative to the repository.
+    path: String,
+    /// Counts from 1; 0 means the file as a whole.
+    line: usize,
+    /// What is wrong and what to do.
+    message: String,
+}
+
+impl fmt::Display for Finding {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(out, "{}:{}: {}", self.path, self.line, self.message)
+    }
+}
+
+/// Every text file of the repository: path and text.
+type Files = BTreeMap<String, String>;
+
+/// Applies every rule to every file.
+pub(crate) fn run(project: &Project) -> Result<()> {
+    let files = files(project)?;
+    let mut findings = Vec::new();
+    for (path, text) in &files {
+        let mut add = |found: Vec<(usize, String)>| {
+            findings.extend(found.into_iter().map(|(line, message)| Finding { path: path.clone(), line, message }));
+        };
+        add(word::everywhere(path, text));
+        add(word::executor(path, text));
+        add(size::check(path, text));
+        add(manifest::check(path, text));
+        if path.starts_with("core/src/") && path.ends_with(".rs") {
+            add(layer::check(path, text));
+            add(word::core(path, text));
+        }
+    }
+    findings.extend(link::check(&files));
+    findings.sort();
+    findings.iter().for_each(|finding| println!("{finding}"));
+    println!("{} files; {}", files.len(), size::summary(&files));
+    if findings.is_empty() { Ok(()) } else { bail!("{} findings of tidy, each with what to do above", findings.len()) }
+}
+
+/// What git tracks or would track, without what is no text.
+fn files(project: &Project) -> Result<Files> {
+    let mut git = project.command("git");
+    let list = process::output(git.args(["ls-files", "-z", "--cached", "--others", "--exclude-standard"]))?;
+    let paths = list.split('\0').filter(|path| !path.is_empty());
+    // A file that is gone but still in git's index, or no text, has nothing to check.
+    Ok(paths.filter_map(|path| Some((path.to_owned(), std::fs::read_to_string(project.path(path)).ok()?))).collect())
+}

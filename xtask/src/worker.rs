@@ -1,0 +1,114 @@
+//! The Worker's build: cargo, wasm-bindgen as a library (so that its version is pinned together with the crate's own
+//! and nothing is installed), and our JavaScript beside it. The result is a folder of modules that wrangler bundles
+//! and that workerd takes as it is.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result, bail};
+
+use crate::process;
+use crate::project::{Project, create_dir, read, remove_dir, say, write};
+use crate::setup::node::Node;
+use crate::setup::rust::{WASM_TARGET, WasmRust};
+
+/// The crate.
+pub(crate) const PACKAGE: &str = "tailrace-workers";
+/// Cargo's profile for it.
+const PROFILE: &str = "worker";
+/// Where our own JavaScript is.
+const JAVASCRIPT: &str = "platform/workers/js";
+/// The module that the runtime starts.
+pub(crate) const ENTRY: &str = "entry.mjs";
+/// Changes whenever this file makes something else of the same input.
+const RECIPE: u32 = 1;
+
+/// A built Worker.
+pub(crate) struct Worker {
+    /// The folder of its modules.
+    pub(crate) dir: PathBuf,
+}
+
+impl Worker {
+    /// Its wasm module.
+    pub(crate) fn wasm(&self) -> PathBuf {
+        self.dir.join("index_bg.wasm")
+    }
+}
+
+/// Builds the Worker into `.tailrace/worker`: what is served, tested, measured and deployed is the same.
+pub(crate) fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
+    let _lock = project.lock("build")?;
+    say("building the Worker");
+    let mut cargo = rust.cargo(project);
+    let target_dir = rust.target_dir(project)?;
+    cargo.args(["build", "--package", PACKAGE, "--profile", PROFILE, "--target", WASM_TARGET]);
+    process::run(cargo.arg("--target-dir").arg(&target_dir))
+        .context("the Worker does not build: the compiler's message above says where")?;
+    let library = format!("{}.wasm", PACKAGE.replace('-', "_"));
+    let input = target_dir.join(WASM_TARGET).join(PROFILE).join(library);
+    let worker = Worker { dir: project.generated("worker") };
+    let stamp = stamp(&input)?;
+    let stamp_file = project.generated("worker.stamp");
+    if !worker.wasm().is_file() || fs::read_to_string(&stamp_file).unwrap_or_default() != stamp {
+        // The stamp goes first: an interrupted run must not look complete.
+        let _ = fs::remove_file(&stamp_file);
+        remove_dir(&worker.dir)?;
+        create_dir(&worker.dir)?;
+        bind(&input, &worker)?;
+        optimise(project, node, &worker)?;
+        write(&stamp_file, stamp)?;
+    }
+    copy_javascript(project, &worker)?;
+    Ok(worker)
+}
+
+/// Tells one input from another.
+fn stamp(input: &Path) -> Result<String> {
+    let found = fs::metadata(input).and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
+    let (modified, length) = found.with_context(|| {
+        format!("cargo has built no {}: does platform/workers have crate-type cdylib?", input.display())
+    })?;
+    let modified = modified.duration_since(std::time::UNIX_EPOCH).context("a file of before 1970")?;
+    Ok(format!("recipe {RECIPE}\n{}\n{length}\n{}\n", input.display(), modified.as_nanos()))
+}
+
+/// Writes `index.js` and `index_bg.wasm`.
+fn bind(input: &Path, worker: &Worker) -> Result<()> {
+    let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
+    bindgen.input_path(input).out_name("index").typescript(false).module(true)?;
+    // A wasm instance that has panicked is lost: the entry makes a new one, and learns of the loss by the handler.
+    bindgen.reset_state_function(true).force_enable_abort_handler(true);
+    bindgen.generate(&worker.dir).context("wasm-bindgen refuses the Worker")?;
+    // The runtime takes a wasm module by a plain import, not by the source-phase form.
+    let script = worker.dir.join("index.js");
+    let text = read(&script)?;
+    if !text.contains("import source ") {
+        bail!("wasm-bindgen no longer writes `import source`: bring xtask/src/worker.rs up to date with its output");
+    }
+    write(&script, text.replace("import source ", "import "))
+}
+
+/// wasm-opt, from npm's binaryen.
+fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+    let (from, to) = (worker.wasm(), worker.dir.join("optimised.wasm"));
+    let mut command = node.command(project, node.script("binaryen/bin/wasm-opt"))?;
+    command.args(["-O3", "--all-features", "--output"]).arg(&to).arg(&from);
+    process::output(&mut command)?;
+    fs::rename(&to, &from).with_context(|| format!("cannot replace {}", from.display()))
+}
+
+fn copy_javascript(project: &Project, worker: &Worker) -> Result<()> {
+    let dir = project.path(JAVASCRIPT);
+    let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|extension| extension == "mjs")) {
+            write(&worker.dir.join(name), fs::read(&path)?)?;
+        }
+    }
+    if !worker.dir.join(ENTRY).is_file() {
+        bail!("{JAVASCRIPT}/{ENTRY} is missing: the runtime starts the Worker there");
+    }
+    Ok(())
+}
