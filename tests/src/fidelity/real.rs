@@ -1,0 +1,55 @@
+//! Asking a running Worker.
+
+use std::io::{Cursor, Read as _};
+use std::time::Duration;
+
+use ureq::http::Request;
+use ureq::{Agent, SendBody};
+
+use super::{Answer, Ask, Step, Variables};
+
+/// The answers of the Worker at `origin`, which nobody else may be using.
+pub fn run_real(origin: &str, steps: &[Step]) -> Vec<Answer> {
+    let agent: Agent = Agent::config_builder()
+        .http_status_as_error(false)
+        .max_redirects(0)
+        .allow_non_standard_methods(true)
+        .timeout_global(Some(Duration::from_secs(60)))
+        .build()
+        .into();
+    let mut variables = Variables::default();
+    let mut answers = Vec::new();
+    for step in steps {
+        match step {
+            Step::Sleep(ms) => std::thread::sleep(Duration::from_millis(*ms)),
+            Step::Ask(ask) => answers.push(asked(&agent, origin, ask, &mut variables)),
+        }
+    }
+    answers
+}
+
+fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> Answer {
+    let url = format!("{origin}{}", variables.fill(&ask.target));
+    let mut request = Request::builder().method(ask.method.as_str()).uri(&url).header("tailrace-debug", "1");
+    for (name, value) in &ask.headers {
+        request = request.header(name, variables.fill(value));
+    }
+    let mut chunks = Cursor::new(&ask.payload.bytes);
+    let body = match (ask.payload.bytes.is_empty(), ask.payload.chunked) {
+        (true, _) => SendBody::none(),
+        // A reader of unknown length is sent in chunks.
+        (_, true) => SendBody::from_reader(&mut chunks),
+        (_, false) => {
+            request = request.header("content-length", ask.payload.bytes.len());
+            SendBody::from_reader(&mut chunks)
+        }
+    };
+    let request = request.body(body).expect("a request");
+    let response = agent.run(request).unwrap_or_else(|error| panic!("line {}: {error}", ask.line));
+    let (parts, body) = response.into_parts();
+    let mut bytes = Vec::new();
+    body.into_reader().read_to_end(&mut bytes).unwrap_or_else(|error| panic!("line {}: {error}", ask.line));
+    let headers =
+        parts.headers.iter().map(|(name, value)| (name.to_string(), String::from_utf8_lossy(value.as_bytes()).into()));
+    Answer::new(variables, origin, parts.status.as_u16(), headers, bytes)
+}

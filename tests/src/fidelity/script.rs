@@ -1,0 +1,191 @@
+//! The text of the script, as steps.
+
+use tailrace_core::protocol::Offset;
+
+/// One step.
+#[derive(Clone, Debug)]
+pub enum Step {
+    /// A request.
+    Ask(Ask),
+    /// Time passes, in ms.
+    Sleep(u64),
+}
+
+/// A request, and what the script says about its answer.
+#[derive(Clone, Debug)]
+pub struct Ask {
+    /// Its line in the script, from 1.
+    pub line: usize,
+    /// The status of the answer.
+    pub status: u16,
+    /// Rows written, if the script says.
+    pub rows: Option<u64>,
+    /// The body of the answer, if the script says.
+    pub body: Option<String>,
+    /// The method.
+    pub method: String,
+    /// Path and query.
+    pub target: String,
+    /// Header fields.
+    pub headers: Vec<(String, String)>,
+    /// The body.
+    pub payload: Payload,
+}
+
+/// A request's body.
+#[derive(Clone, Debug, Default)]
+pub struct Payload {
+    /// The bytes; none is no body.
+    pub bytes: Vec<u8>,
+    /// Whether it is sent without its length.
+    pub chunked: bool,
+}
+
+/// What earlier answers gave.
+#[derive(Clone, Debug, Default)]
+pub struct Variables {
+    /// The last entity tag.
+    pub etag: String,
+}
+
+impl Variables {
+    /// Puts offsets and the last entity tag in place of `{S.P}` and `{etag}`.
+    pub fn fill(&self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            let (name, after) = after.split_once('}').expect("a variable ends");
+            match name.split_once('.') {
+                None if name == "etag" => out.push_str(&self.etag),
+                Some((segment, position)) => {
+                    let number = |text: &str| text.parse().expect("a number");
+                    let offset = Offset { read_seq: number(segment), position: number(position) };
+                    out.push_str(&offset.to_string());
+                }
+                None => panic!("no variable {name}"),
+            }
+            rest = after;
+        }
+        out + rest
+    }
+}
+
+/// The script's steps. Panics on a malformed line: the script is ours.
+pub fn script() -> Vec<Step> {
+    let mut steps: Vec<Step> = Vec::new();
+    for (index, line) in include_str!("../../fidelity/script.txt").lines().enumerate() {
+        if let Some(body) = line.strip_prefix("  = ") {
+            match steps.last_mut() {
+                Some(Step::Ask(ask)) => ask.body = Some(body.to_owned()),
+                _ => panic!("line {}: a body without a request", index + 1),
+            }
+        } else if let Some(ms) = line.strip_prefix("sleep ") {
+            steps.push(Step::Sleep(ms.parse().expect("milliseconds")));
+        } else if !line.is_empty() && !line.starts_with('#') {
+            steps.push(Step::Ask(ask(index + 1, line)));
+        }
+    }
+    steps
+}
+
+fn ask(line: usize, text: &str) -> Ask {
+    let (status, rest) = text.split_once(' ').expect("a status");
+    let (rows, rest) = match rest.strip_prefix("rows=") {
+        None => (None, rest),
+        Some(rest) => {
+            let (rows, rest) = rest.split_once(' ').expect("a method");
+            (Some(rows.parse().expect("a count")), rest)
+        }
+    };
+    let (method, rest) = rest.split_once(' ').expect("a target");
+    let (target, rest) = rest.split_once(' ').unwrap_or((rest, ""));
+    let (headers, rest) = match rest.strip_prefix("{ ") {
+        None => (Vec::new(), rest),
+        Some(rest) => {
+            let Some((headers, rest)) = rest.rsplit_once(" }") else { panic!("line {line}: no end") };
+            let pairs = headers.split("; ").fold(Vec::<String>::new(), join_parameters);
+            let pair = |text: &String| {
+                let (name, value) = text.split_once(": ").expect("a header");
+                (name.to_owned(), value.to_owned())
+            };
+            (pairs.iter().map(pair).collect(), rest)
+        }
+    };
+    let body = rest.trim_start_matches(' ').strip_prefix("= ").unwrap_or_default();
+    let status = status.parse().unwrap_or_else(|_| panic!("line {line}: no status"));
+    let (method, target) = (method.to_owned(), target.to_owned());
+    Ask { line, status, rows, body: None, method, target, headers, payload: payload(body) }
+}
+
+/// A parameter of a media type (`; charset=x`) belongs to the field before.
+fn join_parameters(mut fields: Vec<String>, text: &str) -> Vec<String> {
+    match fields.last_mut() {
+        Some(last) if !text.contains(": ") => {
+            last.push_str("; ");
+            last.push_str(text);
+        }
+        _ => fields.push(text.to_owned()),
+    }
+    fields
+}
+
+fn payload(text: &str) -> Payload {
+    let (text, chunked) = text.strip_suffix(" chunked").map_or((text, false), |text| (text, true));
+    let count = |digits: &str| digits.parse::<usize>().expect("a count");
+    let bytes = if let Some(digits) = text.strip_prefix("@bytes:") {
+        // Not all the same: a page that starts one byte off must not look right.
+        (0..count(digits)).map(|index| b'a' + (index % 23) as u8).collect()
+    } else if let Some(digits) = text.strip_prefix("@json:") {
+        let inner = (0..count(digits) - 2).map(|index| b'a' + (index % 23) as u8);
+        [b'"'].into_iter().chain(inner).chain([b'"']).collect()
+    } else {
+        text.as_bytes().to_vec()
+    };
+    Payload { bytes, chunked }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_script_has_what_it_promises() {
+        let asks: Vec<_> = script()
+            .into_iter()
+            .filter_map(|step| match step {
+                Step::Ask(ask) => Some(ask),
+                Step::Sleep(_) => None,
+            })
+            .collect();
+        assert!(asks.len() >= 150, "{}", asks.len());
+        for (method, statuses) in [
+            ("PUT", &[200, 201, 400, 404, 409, 413, 501][..]),
+            ("POST", &[200, 204, 400, 403, 404, 409, 413]),
+            ("GET", &[200, 304, 400, 404, 410, 501]),
+            ("HEAD", &[200, 400, 404]),
+            ("DELETE", &[204, 400, 404]),
+            ("OPTIONS", &[204]),
+        ] {
+            for status in statuses {
+                assert!(asks.iter().any(|ask| ask.method == method && ask.status == *status), "{method} {status}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_line_is_read_as_it_is_meant() {
+        let ask = ask(1, "204 rows=1 POST /a?b { content-type: text/plain; charset=x; stream-seq: 1 } =  two");
+        assert_eq!((ask.status, ask.rows, ask.target.as_str()), (204, Some(1), "/a?b"));
+        assert_eq!(
+            ask.headers,
+            [
+                ("content-type".to_owned(), "text/plain; charset=x".to_owned()),
+                ("stream-seq".to_owned(), "1".to_owned()),
+            ]
+        );
+        assert_eq!(ask.payload.bytes, b" two");
+        let variables = Variables { etag: "\"x\"".to_owned() };
+        assert_eq!(variables.fill("{1.2} {etag}"), "0000000000000001_0000000000000002 \"x\"");
+    }
+}

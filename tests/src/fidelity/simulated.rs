@@ -1,0 +1,74 @@
+//! Asking the simulator.
+
+use bytes::Bytes;
+use futures_util::StreamExt;
+use tailrace_core::edge::{Access, EdgeConfig, PICKED_HEADERS};
+use tailrace_core::object::Settings;
+use tailrace_core::protocol::ProjectMode;
+use tailrace_core::protocol::limits::BODY_LIMIT;
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
+use tailrace_sim::faults::Faults;
+use tailrace_sim::random::Seeds;
+use tailrace_sim::rt;
+use tailrace_sim::tailrace::{World, WorldConfig};
+
+use super::{Answer, Ask, Payload, Step, Variables};
+
+/// Where the simulated clients send their requests.
+const ORIGIN: &str = "http://simulated.test";
+
+/// The answers of a world without faults.
+pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
+    rt::block_on(1, async {
+        let world = World::new(WorldConfig {
+            faults: Faults::default(),
+            settings: Settings::default(),
+            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+            isolates: 1,
+            host_mutant: None,
+            seeds: Seeds::of(1),
+        });
+        let mut variables = Variables::default();
+        let mut answers = Vec::new();
+        for step in steps {
+            match step {
+                Step::Sleep(ms) => rt::sleep_ms(*ms).await,
+                Step::Ask(ask) => {
+                    let request = request(ask, &variables);
+                    let response = world.request(request, 10_000).await.expect("a world without faults answers");
+                    let headers: Vec<_> =
+                        response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
+                    let body = response.body.to_vec();
+                    answers.push(Answer::new(&mut variables, ORIGIN, response.status, headers.into_iter(), body));
+                }
+            }
+        }
+        answers
+    })
+}
+
+fn request(ask: &Ask, variables: &Variables) -> Request {
+    let mut headers = Headers::default();
+    for (name, value) in &ask.headers {
+        // A host hands on what core picks, and no more.
+        if PICKED_HEADERS.contains(&name.as_str()) {
+            headers.push(name.clone(), variables.fill(value));
+        }
+    }
+    headers.push("tailrace-debug", "1");
+    let url = format!("{ORIGIN}{}", variables.fill(&ask.target));
+    Request { method: Method::from_token(&ask.method), url, headers, body: body(&ask.payload) }
+}
+
+fn body(payload: &Payload) -> RequestBody {
+    /// Bytes of a chunk: about what a socket hands over at once.
+    const CHUNK: usize = 64 << 10;
+    match payload {
+        Payload { bytes, .. } if bytes.is_empty() => RequestBody::Empty,
+        Payload { bytes, chunked: false } => RequestBody::Bytes(Bytes::from(bytes.clone())),
+        Payload { bytes, chunked: true } => {
+            let chunks: Vec<_> = bytes.chunks(CHUNK).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
+            RequestBody::Stream(futures_util::stream::iter(chunks).boxed_local())
+        }
+    }
+}

@@ -1,0 +1,101 @@
+// Bodies at their limit, and far beyond it.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { append, connection, create, fresh, holds, send } from "./client.mjs";
+
+/** `BODY_LIMIT` of core. */
+const LIMIT = 8 << 20;
+const ROUNDS = 50;
+const TEXT = { "content-type": "text/plain" };
+
+/** The bytes in chunks that no buffer's size divides. */
+function chunks(bytes) {
+  const list = [];
+  for (let at = 0; at < bytes.length; at += 50_001) list.push(bytes.subarray(at, at + 50_001));
+  return list;
+}
+
+const SHAPES = [["of a declared length", (bytes) => bytes], ["in chunks", chunks]];
+
+for (const [shape, shaped] of SHAPES) {
+  test(`a body of 8 MiB ${shape} is accepted and read back exactly`, async () => {
+    const body = Buffer.alloc(LIMIT);
+    for (let at = 0; at < LIMIT; at += 4) body.writeUInt32LE(Math.imul(at, 2_654_435_761) >>> 0, at);
+    const path = fresh();
+    const headers = { "content-type": "application/octet-stream" };
+    assert.equal((await send("PUT", path, { headers })).status, 201);
+    assert.equal((await send("POST", path, { headers, body: shaped(body) })).status, 204);
+    const pages = [];
+    for (let offset = "-1", done = false; !done; ) {
+      const page = await send("GET", `${path}?offset=${offset}`);
+      assert.equal(page.status, 200);
+      pages.push(page.body);
+      offset = page.headers["stream-next-offset"];
+      done = page.headers["stream-up-to-date"] === "true";
+    }
+    assert.ok(pages.length > 1);
+    assert.ok(Buffer.concat(pages).equals(body));
+  });
+
+  test(`a body of 8 MiB and 1 byte ${shape} is refused ${ROUNDS} times on one connection that never breaks`, async () => {
+    const path = await create();
+    const agent = connection();
+    const body = shaped(Buffer.alloc(LIMIT + 1, 0x61));
+    for (let round = 0; round < ROUNDS; round += 1) {
+      const answer = await send("POST", path, { headers: TEXT, body, agent });
+      assert.equal(answer.status, 413);
+      assert.equal(JSON.parse(answer.body).error.code, "body_too_large");
+    }
+    assert.equal((await send("POST", path, { headers: TEXT, body: "a", agent })).status, 204);
+    agent.destroy();
+    await holds(path, "a");
+  });
+
+  test(`a body that nobody wants ${shape} is read before the answer`, async () => {
+    const agent = connection();
+    const body = shaped(Buffer.alloc(LIMIT + 1, 0x61));
+    const path = await create();
+    for (const [method, target, status] of [
+      ["POST", "/nowhere", 404],
+      ["POST", "/health", 405],
+      ["DELETE", fresh(), 404],
+      ["POST", fresh(), 404],
+      ["GET", `${path}?offset=no-offset`, 400],
+    ]) {
+      const answer = await send(method, target, { headers: TEXT, body, agent });
+      assert.equal(answer.status, status, `${method} ${target}`);
+    }
+    agent.destroy();
+  });
+}
+
+test("one JSON message of 5 MiB is accepted and read back exactly", async () => {
+  const message = JSON.stringify({ text: "ä€𝄞x".repeat((5 << 20) / 10), list: [1.50, -0, null] });
+  assert.ok(Buffer.byteLength(message) > 5 << 20);
+  const path = fresh();
+  const headers = { "content-type": "application/json" };
+  assert.equal((await send("PUT", path, { headers })).status, 201);
+  assert.equal((await send("POST", path, { headers, body: message })).status, 204);
+  const page = await send("GET", `${path}?offset=-1`);
+  assert.equal(page.status, 200);
+  assert.equal(page.headers["stream-up-to-date"], "true");
+  assert.ok(page.body.equals(Buffer.from(`[${message}]`)));
+});
+
+test("a client that breaks off leaves nothing", async () => {
+  const path = await create();
+  await append(path, "a");
+  const aborted = new AbortController();
+  const base = process.env.TAILRACE_WORKERD_URL;
+  async function* half() {
+    yield new Uint8Array(100_000);
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    aborted.abort();
+    await new Promise((resolve) => setTimeout(resolve, 200));
+  }
+  const body = ReadableStream.from(half());
+  const request = fetch(`${base}${path}`, { method: "POST", headers: TEXT, body, duplex: "half", signal: aborted.signal });
+  await assert.rejects(request, { name: "AbortError" });
+  await new Promise((resolve) => setTimeout(resolve, 300));
+  await holds(path, "a");
+});

@@ -1,0 +1,138 @@
+// What becomes of requests when Rust panics, when the wasm instance is lost, and when a binding throws. The server is
+// one of a build with the feature `faults`; src/fault.rs says what each fault does.
+import assert from "node:assert/strict";
+import test from "node:test";
+import { append, create, failed, fresh, holds, send } from "./client.mjs";
+
+/** Far less than the time after which anything gives up waiting. */
+const AT_ONCE_MS = 2_000;
+
+const fault = (name) => ({ "tailrace-fault": name });
+
+async function within(limitMs, promise) {
+  const start = performance.now();
+  const value = await promise;
+  const tookMs = performance.now() - start;
+  assert.ok(tookMs < limitMs, `it took ${tookMs.toFixed()} ms`);
+  return value;
+}
+
+const FAULTS = [
+  ["panic-edge", "instance_lost"],
+  ["lost-instance-edge", "instance_lost"],
+  ["panic-object", "instance_lost"],
+  ["panic-in-transaction", "instance_lost"],
+  ["lost-instance", "instance_lost"],
+  ["throw-in-binding", "storage_failed"],
+];
+
+for (const [name, code] of FAULTS) {
+  test(`${name}: a 500 at once, nothing is written, and the next request works`, async () => {
+    const path = await create();
+    await append(path, "a");
+    for (let round = 0; round < 5; round += 1) {
+      failed(await within(AT_ONCE_MS, append(path, "lost", fault(name))), code);
+      assert.equal((await within(AT_ONCE_MS, append(path, "b"))).status, 204);
+    }
+    await holds(path, "abbbbb");
+  });
+
+  test(`${name}: other objects of the isolate go on`, async () => {
+    const [path, ...others] = await Promise.all([create(), create(), create(), create()]);
+    await Promise.all(others.map((other) => append(other, "a")));
+    failed(await append(path, "lost", fault(name)), code);
+    const answers = await within(AT_ONCE_MS, Promise.all(others.map((other) => append(other, "b"))));
+    assert.deepEqual(answers.map((answer) => answer.status), [204, 204, 204]);
+    await Promise.all(others.map((other) => holds(other, "ab")));
+  });
+
+  test(`${name}: each of many at once is answered`, async () => {
+    const path = await create();
+    const requests = Array.from({ length: 20 }, (_, index) =>
+      index % 2 ? append(path, "lost", fault(name)) : append(path, "a"));
+    const answers = await within(2 * AT_ONCE_MS, Promise.all(requests));
+    answers.forEach((answer, index) => {
+      if (index % 2) failed(answer, code);
+      else assert.equal(answer.status, 204);
+    });
+    await holds(path, "a".repeat(10));
+  });
+}
+
+test("an answer that has to wait comes when it is there", async () => {
+  const path = await create();
+  const waiting = append(path, "slow", fault("wait"));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  assert.equal((await within(300, append(path, "quick "))).status, 204);
+  assert.equal((await waiting).status, 204);
+  await holds(path, "quick slow");
+});
+
+for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
+  test(`${name}: requests that wait, in any object, are answered at once`, async () => {
+    const [path, other] = await Promise.all([create(), create()]);
+    const waiting = [path, path, other].map((waits) => append(waits, "lost", fault("wait")));
+    await new Promise((resolve) => setTimeout(resolve, 150));
+    failed(await append(path, "lost", fault(name)), "instance_lost");
+    const answers = await within(250, Promise.all(waiting));
+    for (const answer of answers) failed(answer, "instance_lost");
+    // The timers of the lost instance go off meanwhile, and find nobody.
+    await new Promise((resolve) => setTimeout(resolve, 600));
+    await append(path, "a");
+    await holds(path, "a");
+    await append(other, "b");
+    await holds(other, "b");
+  });
+}
+
+test("a panic of a request that had waited ends all that wait, and the next request works", async () => {
+  const [path, other] = await Promise.all([create(), create()]);
+  const panics = append(path, "lost", fault("panic-later"));
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  const waits = append(other, "lost", fault("wait"));
+  failed(await within(AT_ONCE_MS, panics), "instance_lost");
+  failed(await within(AT_ONCE_MS, waits), "instance_lost");
+  await append(path, "a");
+  await append(other, "b");
+  await holds(path, "a");
+  await holds(other, "b");
+});
+
+test("an instance is not lost twice", async () => {
+  const path = await create();
+  const debug = { "tailrace-debug": "1" };
+  const started = async () => (await append(path, "a", debug)).headers["tailrace-instance"];
+  const first = await started();
+  assert.match(first, /^[0-9a-f]{32}$/);
+  assert.equal(await started(), first);
+  const waits = append(path, "lost", fault("wait"));
+  await new Promise((resolve) => setTimeout(resolve, 100));
+  failed(await append(path, "lost", fault("panic-object")), "instance_lost");
+  failed(await waits, "instance_lost");
+  const second = await started();
+  assert.notEqual(second, first);
+  await new Promise((resolve) => setTimeout(resolve, 700));
+  assert.equal(await started(), second);
+});
+
+test("an alarm that panics is tried again, and the object serves meanwhile", async () => {
+  const path = await create(fresh(), { "stream-ttl": "1" });
+  await append(path, "a", fault("panic-alarm"));
+  const debug = { headers: { "tailrace-debug": "1" } };
+  const before = (await send("HEAD", path, debug)).headers["tailrace-instance"];
+  // The alarm goes off within 3 s; the platform tries again after 2 s.
+  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  const after = await send("HEAD", path, debug);
+  assert.equal(after.status, 404);
+  assert.notEqual(after.headers["tailrace-instance"], before);
+  await create(path);
+  await append(path, "b");
+  await holds(path, "b");
+});
+
+test("a fault that nobody knows is a panic like any other", async () => {
+  const path = await create();
+  failed(await append(path, "lost", fault("no-such-fault")), "instance_lost");
+  await append(path, "a");
+  await holds(path, "a");
+});
