@@ -113,7 +113,7 @@ impl Batch {
         // The mutants that use an offset twice would else be caught by the primary key.
         const REPLACE: &str = "INSERT OR REPLACE INTO log (key, count, commit_ms, flags, tally, stream_seq, closed_by, \
                                lengths, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
-        let replace = mutated!(TailNotMoved) || mutated!(OffsetReusedAfterCrash);
+        let replace = mutated!(TailNotMoved | OffsetReusedAfterCrash);
         for row in &self.rows {
             let lengths = if row.lengths.is_empty() { SqlParam::Null } else { SqlParam::Blob(&row.lengths) };
             let params = [
