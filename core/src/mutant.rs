@@ -94,18 +94,18 @@ pub use active::activate;
 #[cfg(feature = "mutants")]
 pub(crate) use active::is_active;
 
-/// Whether this known bug is on: `mutated!(DedupeOff)`.
+/// Whether this known bug is on, or one of several: `mutated!(DedupeOff)`.
 #[cfg(feature = "mutants")]
 macro_rules! mutated {
-    ($mutant:ident) => {
-        $crate::mutant::is_active($crate::mutant::Mutant::$mutant)
+    ($($mutant:ident)|+) => {
+        $($crate::mutant::is_active($crate::mutant::Mutant::$mutant))||+
     };
 }
 
 /// Known bugs are not compiled in.
 #[cfg(not(feature = "mutants"))]
 macro_rules! mutated {
-    ($mutant:ident) => {
+    ($($mutant:ident)|+) => {
         false
     };
 }

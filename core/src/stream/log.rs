@@ -151,7 +151,7 @@ impl Batch {
         if is_new {
             schema::create_log_table(sql, table)?;
         }
-        let replace = mutated!(TailNotMoved) || mutated!(OffsetReusedAfterCrash);
+        let replace = mutated!(TailNotMoved | OffsetReusedAfterCrash);
         for row in &self.rows {
             let lengths = if row.lengths.is_empty() { SqlParam::Null } else { SqlParam::Blob(&row.lengths) };
             let params = [

@@ -34,14 +34,14 @@ fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> A
     for (name, value) in &ask.headers {
         request = request.header(name, variables.fill(value));
     }
-    let mut chunks = Cursor::new(&ask.payload.bytes);
+    let chunks = Cursor::new(ask.payload.bytes.clone());
     let body = match (ask.payload.bytes.is_empty(), ask.payload.chunked) {
         (true, _) => SendBody::none(),
         // A reader of unknown length is sent in chunks.
-        (_, true) => SendBody::from_reader(&mut chunks),
+        (_, true) => SendBody::from_owned_reader(chunks),
         (_, false) => {
             request = request.header("content-length", ask.payload.bytes.len());
-            SendBody::from_reader(&mut chunks)
+            SendBody::from_owned_reader(chunks)
         }
     };
     let request = request.body(body).expect("a request");
