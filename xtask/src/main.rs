@@ -9,12 +9,13 @@
 //! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `http` | a client of a few lines, for health checks and load |
-//! | `build`, `dev`, `conformance`, `test`, `tidy`, `bench` | the verbs |
+//! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
 
 mod bench;
 mod build;
 mod conformance;
 mod dev;
+mod fuzz;
 mod http;
 mod process;
 mod project;
@@ -53,6 +54,8 @@ enum Verb {
     Conformance(conformance::Args),
     /// Check what no compiler checks: layers, forbidden words, sizes, links, manifests
     Tidy,
+    /// Look for inputs that break what must hold for any
+    Fuzz(fuzz::Args),
     /// Measure requests a second and CPU a request
     Bench(bench::Args),
 }
@@ -78,6 +81,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Build => build::run(&project, toolchain),
         Verb::Conformance(args) => conformance::run(&project, toolchain, &args),
         Verb::Tidy => tidy::run(&project),
+        Verb::Fuzz(args) => fuzz::run(&project, &args),
         Verb::Bench(args) => bench::run(&project, toolchain, &args),
     }
 }
