@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use tailrace_core::fuzz::TARGETS;
+use tailrace_core::protocol::segment::{ContentKind, Frame, Whole};
 
 /// A corpus is read by people: what one target needs to reach everything, not what it has ever seen.
 const FILES: usize = 128;
@@ -91,4 +92,21 @@ fn whatever_is_near_the_corpus_holds() {
             (target.run)(&bytes);
         });
     }
+}
+
+/// The two objects were written by hand from the documentation of the format: a later version still has to read them.
+#[test]
+fn objects_of_the_first_version_are_read() {
+    let check = |name: &str, kind: ContentKind, read_seq: u64, frames: &[(u64, u64, u32, &str)]| {
+        let bytes = fs::read(folder("corpus/segment-decode").join(name)).unwrap();
+        let whole = Whole::decode(&bytes).unwrap();
+        let text = |frame: &Frame<'_>| String::from_utf8(frame.payload.to_vec()).unwrap();
+        let found: Vec<_> = whole.frames.iter().map(|f| (f.first, f.commit_ms, f.messages, text(f))).collect();
+        let expected = frames.iter().map(|(first, ms, messages, text)| (*first, *ms, *messages, (*text).to_owned()));
+        assert_eq!((whole.head.kind, whole.head.read_seq), (kind, read_seq), "{name}");
+        assert_eq!(found, expected.collect::<Vec<_>>(), "{name}");
+    };
+    let json = [(0, 1000, 1, r#"{"a":1}"#), (1, 1001, 3, r#"1,"two",[3]"#), (4, 1005, 1, "null")];
+    check("json", ContentKind::Json, 3, &json);
+    check("bytes", ContentKind::Bytes, 0, &[(0, 5, 1, "hello"), (5, 6, 1, " "), (6, 9, 1, "world")]);
 }

@@ -5,9 +5,13 @@
 //! | --- | --- |
 //! | `offset` | texts and row keys are positions, and the other way round |
 //! | `json` | a body splits into the messages that a reader of its own finds |
+//! | `segment_decode` | whatever is read as a segment is written again as the same bytes |
+//! | `segment_round_trip` | a segment gives its appends again, from any position on |
 
 pub mod json;
 pub mod offset;
+pub mod segment_decode;
+pub mod segment_round_trip;
 
 /// A target.
 pub struct Target {
@@ -18,4 +22,9 @@ pub struct Target {
 }
 
 /// All targets.
-pub const TARGETS: &[Target] = &[Target { name: "json", run: json::run }, Target { name: "offset", run: offset::run }];
+pub const TARGETS: &[Target] = &[
+    Target { name: "json", run: json::run },
+    Target { name: "offset", run: offset::run },
+    Target { name: "segment-decode", run: segment_decode::run },
+    Target { name: "segment-round-trip", run: segment_round_trip::run },
+];
