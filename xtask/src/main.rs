@@ -7,21 +7,31 @@
 //! | `process` | a child with all its descendants: run, limited in time, ended with us |
 //! | `setup` | compiler for wasm, Node and the npm packages |
 //! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
+//! | `bucket` | R2 for a runtime on this machine |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
+//! | `restart` | a stream under kills of the runtime, as a step of the test |
 //! | `http` | a client of a few lines, for health checks and load |
-//! | `build`, `dev`, `conformance`, `test`, `tidy`, `bench` | the verbs |
+//! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
 
 mod bench;
+#[allow(dead_code, reason = "`restart` uses it")]
+mod bucket;
 mod build;
 mod conformance;
 mod dev;
+mod fuzz;
+#[allow(dead_code, reason = "`restart` uses it")]
 mod http;
+#[allow(dead_code, reason = "`restart` uses it")]
 mod process;
 mod project;
+#[allow(dead_code, reason = "it becomes a step of the test together with rotation")]
+mod restart;
 mod setup;
 mod test;
 mod tidy;
 mod worker;
+#[allow(dead_code, reason = "`restart` uses it")]
 mod workerd;
 
 use std::process::ExitCode;
@@ -53,6 +63,8 @@ enum Verb {
     Conformance(conformance::Args),
     /// Check what no compiler checks: layers, forbidden words, sizes, links, manifests
     Tidy,
+    /// Look for inputs that break what must hold for any
+    Fuzz(fuzz::Args),
     /// Measure requests a second and CPU a request
     Bench(bench::Args),
 }
@@ -78,6 +90,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Build => build::run(&project, toolchain),
         Verb::Conformance(args) => conformance::run(&project, toolchain, &args),
         Verb::Tidy => tidy::run(&project),
+        Verb::Fuzz(args) => fuzz::run(&project, &args),
         Verb::Bench(args) => bench::run(&project, toolchain, &args),
     }
 }
