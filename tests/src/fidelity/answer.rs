@@ -65,6 +65,10 @@ pub fn check_expectation(ask: &Ask, answer: &Answer) -> Option<String> {
     if ask.rows.is_some() && answer.rows != ask.rows {
         return described(format!("rows written: {:?} instead of {:?}", answer.rows, ask.rows));
     }
+    let cold = answer.headers.iter().find(|(name, _)| name == "tailrace-cold").map(|(_, value)| value);
+    if ask.cold.is_some() && cold != ask.cold.as_ref() {
+        return described(format!("objects: {cold:?} instead of {:?}", ask.cold));
+    }
     match &ask.body {
         Some(body) if answer.body != body.as_bytes() => described(format!("not {body:?}\n{answer:?}")),
         _ => None,
