@@ -46,6 +46,13 @@ impl Answer {
         kept.sort();
         Self { status, headers: kept, body, rows }
     }
+
+    /// A number of its header `tailrace-cold`.
+    pub fn cold(&self, name: &str) -> Option<u64> {
+        let (_, text) = self.headers.iter().find(|(name, _)| name == "tailrace-cold")?;
+        let mut numbers = text.split("; ").filter_map(|number| number.split_once('='));
+        numbers.find(|(found, _)| *found == name)?.1.parse().ok()
+    }
 }
 
 impl std::fmt::Debug for Answer {

@@ -75,8 +75,12 @@ impl Variables {
 
 /// The script's steps. Panics on a malformed line: the script is ours.
 pub fn script() -> Vec<Step> {
+    parse(include_str!("../../fidelity/script.txt"))
+}
+
+pub(super) fn parse(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for (index, line) in include_str!("../../fidelity/script.txt").lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         if let Some(body) = line.strip_prefix("  = ") {
             match steps.last_mut() {
                 Some(Step::Ask(ask)) => ask.body = Some(body.to_owned()),
