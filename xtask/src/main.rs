@@ -8,30 +8,27 @@
 //! | `setup` | compiler for wasm, Node and the npm packages |
 //! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
 //! | `bucket` | R2 for a runtime on this machine |
+//! | `cold` | what an object tells of its segments in the bucket |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `restart` | a stream under kills of the runtime, as a step of the test |
 //! | `http` | a client of a few lines, for health checks and load |
 //! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
 
 mod bench;
-#[allow(dead_code, reason = "`restart` uses it")]
 mod bucket;
 mod build;
+mod cold;
 mod conformance;
 mod dev;
 mod fuzz;
-#[allow(dead_code, reason = "`restart` uses it")]
 mod http;
-#[allow(dead_code, reason = "`restart` uses it")]
 mod process;
 mod project;
-#[allow(dead_code, reason = "it becomes a step of the test together with rotation")]
 mod restart;
 mod setup;
 mod test;
 mod tidy;
 mod worker;
-#[allow(dead_code, reason = "`restart` uses it")]
 mod workerd;
 
 use std::process::ExitCode;

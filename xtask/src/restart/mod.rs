@@ -24,6 +24,7 @@ use anyhow::{Context, Result, anyhow, bail};
 
 use self::ledger::Ledger;
 use crate::bucket::{Bucket, Hold};
+use crate::cold::Cold;
 use crate::http::Connection;
 use crate::project::{Project, create_dir, remove_dir, say};
 use crate::setup::node::Node;
@@ -78,7 +79,7 @@ pub(crate) fn run(project: &Project, node: &Node, worker: &Worker) -> Result<()>
     let state = project.generated(&format!("run/{}-restart", std::process::id()));
     create_dir(&state)?;
     let bindings =
-        &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SEGMENT_BYTES", "1048576"), ("TAILRACE_ORPHAN_AGE_MS", "1000")];
+        &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SEGMENT_BYTES", "1048576"), ("TAILRACE_ORPHAN_AGE_MS", "5000")];
     let site = Site {
         project,
         node,
@@ -181,26 +182,12 @@ impl Site<'_> {
     /// Waits until every sealed segment is in the bucket, and nothing else is.
     fn wait_until_tidy(&self, orphans: &[String]) -> Result<()> {
         self.wait_until("segments are moved and orphans swept", || {
-            let mut connection = self.connect()?;
-            let request = connection.request("HEAD", STREAM, &[("tailrace-debug", "1")], b"");
-            let reply = connection.send(&request)?;
-            let counts = reply.head.field("tailrace-cold").context("HEAD has no Tailrace-Cold")?;
-            let count = |name: &str| {
-                let pairs = counts.split("; ").filter_map(|pair| pair.split_once('='));
-                let value = pairs.into_iter().find(|(key, _)| *key == name).and_then(|(_, value)| value.parse().ok());
-                value.with_context(|| format!("Tailrace-Cold has no {name}: {counts}"))
-            };
-            let (segments, unswept, swept): (usize, usize, usize) =
-                (count("segments")?, count("unswept")?, count("swept")?);
+            let cold = Cold::of(&mut self.connect()?, STREAM)?;
             let keys = self.bucket.keys();
-            let gone = orphans.iter().all(|orphan| !keys.contains(orphan));
-            Ok(gone && unswept == 0 && keys.len() == segments && swept >= orphans.len() && self.is_moved(segments))
+            let moved = cold.waiting == 0 && keys.len() == cold.segments;
+            let swept = cold.unswept == 0 && cold.swept >= orphans.len();
+            Ok(moved && swept && orphans.iter().all(|orphan| !keys.contains(orphan)))
         })
-    }
-
-    /// Whether so many segments are all that are sealed: the last acknowledged offset is in the one behind them.
-    fn is_moved(&self, segments: usize) -> bool {
-        self.ledger().last_segment().is_some_and(|last| last <= segments)
     }
 
     fn wait_until(&self, what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
