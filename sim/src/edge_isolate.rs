@@ -37,6 +37,10 @@ impl<P: Program> Isolate for EdgeState<P> {
         self.environment.core_random.fill(bytes);
     }
 
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+
     fn sometimes(&self, mark: &'static str) {
         self.environment.mark(mark);
     }

@@ -11,20 +11,25 @@ use tailrace_core::runtime::{
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
 use crate::activity::Activity;
+use crate::bucket::ObjectBucket;
 use crate::environment::Environment;
 use crate::gate::Gate;
 use crate::journal::Journal;
 use crate::network::{self, Callee};
 use crate::reply::reply;
+use crate::rt;
 use crate::sockets::{ATTACHMENT_LIMIT, AcceptError, ClientSocket, Connection, SocketEvent, Sockets};
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
-pub struct ObjectState(Rc<Inner>);
+pub struct ObjectState(pub(crate) Rc<Inner>);
 
-struct Inner {
+/// What the clones share.
+pub struct Inner {
+    id: String,
     environment: Rc<Environment>,
     sql: ObjectSql,
+    bucket: ObjectBucket,
     gate: Gate,
     sockets: Rc<Sockets>,
     namespace: ObjectNamespace,
@@ -34,12 +39,15 @@ struct Inner {
 
 impl ObjectState {
     pub(crate) fn new(
+        id: String,
         environment: Rc<Environment>,
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
+            id,
+            bucket: ObjectBucket(state.clone()),
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
             sockets,
@@ -74,6 +82,10 @@ impl ObjectState {
         &self.0.activity
     }
 
+    pub(crate) fn environment(&self) -> &Environment {
+        &self.0.environment
+    }
+
     /// Puts something out. Whether the gate holds it back.
     pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
         self.0.gate.pass(self.0.sql.position(), output)
@@ -89,6 +101,10 @@ impl Isolate for ObjectState {
         self.0.environment.core_random.fill(bytes);
     }
 
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+
     fn sometimes(&self, mark: &'static str) {
         self.0.environment.mark(mark);
     }
@@ -96,9 +112,18 @@ impl Isolate for ObjectState {
 
 impl ActorState for ObjectState {
     type Sql = ObjectSql;
+    type Bucket = ObjectBucket;
+
+    fn id(&self) -> &str {
+        &self.0.id
+    }
 
     fn sql(&self) -> &ObjectSql {
         &self.0.sql
+    }
+
+    fn bucket(&self) -> &ObjectBucket {
+        &self.0.bucket
     }
 
     fn set_alarm(&self, at_ms: u64) {

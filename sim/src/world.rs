@@ -201,6 +201,11 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
     }
 
+    /// What the bucket holds: every key with the object's length, in order.
+    pub fn bucket(&self) -> Vec<(String, u64)> {
+        self.0.environment.bucket.objects()
+    }
+
     /// Every object's name, in order.
     pub fn objects(&self) -> Vec<String> {
         self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()

@@ -12,12 +12,14 @@
 //! | `header` | header names, and the two truth values |
 //! | `incarnation` | which life of a URL a stream is |
 //! | `json` | JSON mode: splitting a body into messages |
+//! | `lengths` | the lengths of messages that stand together |
 //! | `limits` | every limit, with its source |
 //! | `message` | what the edge sends to a stream object |
 //! | `offset` | positions, their text, and where a read starts |
 //! | `path` | projects and stream paths |
 //! | `producer` | idempotent producers |
 //! | `query` | percent-encoded query strings |
+//! | `segment` | the object that a sealed segment becomes in R2 |
 
 pub mod cache_control;
 pub mod content_type;
@@ -29,12 +31,14 @@ pub mod fork;
 pub mod header;
 pub mod incarnation;
 pub mod json;
+pub mod lengths;
 pub mod limits;
 pub mod message;
 pub mod offset;
 pub mod path;
 pub mod producer;
 pub mod query;
+pub mod segment;
 
 pub use cache_control::CacheControl;
 pub use content_type::ContentType;

@@ -1,6 +1,6 @@
 //! The asynchronous runtime that a host gives to core: small request and reply types, and traits with native
 //! `async fn` whose futures are `!Send`. There are two environments, because the platform has two: an edge isolate has
-//! no SQL, an object has SQL and one alarm.
+//! no SQL, an object has SQL, a bucket and one alarm.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -10,12 +10,14 @@
 //! | `edge` | the edge isolate's bindings |
 //! | `actor` | the object's state, and the object that core exports |
 //! | `socket` | hibernatable sockets of an object |
+//! | `object_store` | storage of whole objects by key: R2 |
 
 mod actor;
 mod call;
 mod edge;
 mod http;
 mod isolate;
+mod object_store;
 mod socket;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
@@ -23,4 +25,5 @@ pub use call::{ActorNamespace, CallError, ObjectBody, ObjectRequest};
 pub use edge::EdgeEnv;
 pub use http::{Headers, Method, Request, RequestBody, Response};
 pub use isolate::Isolate;
+pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 pub use socket::{HibernatingSocket, SocketState};

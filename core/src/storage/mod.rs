@@ -4,10 +4,8 @@
 //! | --- | --- |
 //! | `sql` | the synchronous trait and its values |
 //! | `row_key` | the log's primary key: an offset and a part, packed into an integer |
-//! | `lengths` | the lengths of a row's messages, packed into bytes |
 //! | `schema` | tables and their version |
 
-pub mod lengths;
 pub mod row_key;
 pub mod schema;
 mod sql;

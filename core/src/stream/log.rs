@@ -6,8 +6,8 @@ use super::tail::{CLOSED, CONTINUES, SEALED, Tail};
 use super::{Stream, StreamLimits};
 use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
-use crate::protocol::{Offset, ProducerId};
-use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, lengths, row_key};
+use crate::protocol::{Offset, ProducerId, lengths};
+use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, row_key};
 
 /// What is appended.
 #[derive(Clone, Debug)]

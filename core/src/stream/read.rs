@@ -7,8 +7,8 @@ use bytes::Bytes;
 use super::tail::{CONTINUES, SELECT_TAIL, Tail};
 use super::{Stream, StreamLimits};
 use crate::protocol::limits::ROW_LIMIT;
-use crate::protocol::{ErrorCode, Offset, ReadFrom, Refusal};
-use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, lengths, row_key};
+use crate::protocol::{ErrorCode, Offset, ReadFrom, Refusal, lengths};
+use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, row_key};
 
 /// What a read answers.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -228,7 +228,11 @@ impl Scan {
         body: &Bytes,
         started: bool,
     ) -> Result<Taken, SqlError> {
-        let lengths = if count > 1 { lengths::unpack(packed)? } else { vec![body.len() as u32] };
+        let lengths = if count > 1 {
+            lengths::unpack(packed).map_err(|_| SqlError::new("lengths of messages that are none"))?
+        } else {
+            vec![body.len() as u32]
+        };
         let skip = (self.next.position - key.offset.position) as usize;
         let skipped: usize = lengths.iter().take(skip).map(|length| *length as usize + 1).sum();
         let (mut bytes, mut messages) = (0_usize, 0_u64);

@@ -89,7 +89,7 @@ export class StreamObject extends DurableObject {
 
   constructor(ctx, env) {
     super(ctx, env);
-    this.#io = new ObjectIo(ctx.storage);
+    this.#io = new ObjectIo(ctx.id.toString(), ctx.storage, env.SEGMENTS);
   }
 
   /** Answers a message of the edge. */

@@ -8,7 +8,8 @@
 //! | --- | --- |
 //! | `edge` | what the Worker calls: a request's route, the answer for an object that failed |
 //! | `object` | what a Durable Object calls: one request, the alarm |
-//! | `state` | an object's state as core sees it: clock, randomness, SQL, alarm |
+//! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm |
+//! | `bucket` | the bucket: R2 |
 //! | `sql` | the storage: statements, transactions |
 //! | `param` | parameters of a statement as JavaScript reads them |
 //! | `row` | rows as JavaScript writes them |
@@ -18,6 +19,7 @@
 //! | `console` | core's warnings and errors on the console |
 //! | `fault` | faults on request, in test builds |
 
+mod bucket;
 mod console;
 pub mod deployment;
 pub mod edge;
