@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::{Request, Response};
 
+use crate::bucket::{Operations, StoredObject};
 use crate::edge_isolate::EdgeIsolate;
 use crate::environment::Environment;
 use crate::faults::{Faults, Link};
@@ -154,6 +155,7 @@ impl<P: Program> WorldOf<P> {
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
         self.0.environment.set_faults(Faults::default());
+        self.0.environment.bucket.go_down(0);
         for object in self.0.namespace.all() {
             object.end_all_superseded();
         }
@@ -201,9 +203,20 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
     }
 
-    /// What the bucket holds: every key with the object's length, in order.
-    pub fn bucket(&self) -> Vec<(String, u64)> {
+    /// Takes R2 down for a while.
+    pub fn take_bucket_down(&self, for_ms: u64) {
+        self.0.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.0.environment.bucket.go_down(self.now_ms() + for_ms);
+    }
+
+    /// What R2 holds, in the order of the keys.
+    pub fn bucket(&self) -> Vec<StoredObject> {
         self.0.environment.bucket.objects()
+    }
+
+    /// What R2 was asked to do so far, as the platform bills it.
+    pub fn bucket_operations(&self) -> Operations {
+        self.0.environment.bucket.operations()
     }
 
     /// Every object's name, in order.

@@ -72,6 +72,20 @@ knobs! {
         alarm_early.min_ms as u64;
         alarm_early.max_ms as u64;
         alarm_duplicate_permille as u32;
+        bucket.get.min_ms as u64;
+        bucket.get.max_ms as u64;
+        bucket.put.min_ms as u64;
+        bucket.put.max_ms as u64;
+        bucket.delete.min_ms as u64;
+        bucket.delete.max_ms as u64;
+        bucket.list.min_ms as u64;
+        bucket.list.max_ms as u64;
+        bucket.error_before_permille as u32;
+        bucket.error_after_permille as u32;
+        bucket.late_permille as u32;
+        bucket.late.min_ms as u64;
+        bucket.late.max_ms as u64;
+        bucket.short_page_permille as u32;
     }
 }
 
