@@ -16,6 +16,20 @@ pub enum Mutant {
     OffsetReusedAfterCrash,
     /// A read does not extend a sliding TTL.
     ExpiryBeforeLastTouch,
+    /// All attempts to store a segment share one key.
+    KeyWithoutAttempt,
+    /// A rotation drops the rows of a segment before it has stored and recorded it.
+    RowsDroppedBeforeRecord,
+    /// A rotation takes the end of what it has stored from the tail at the end of the put.
+    BoundaryAtEndOfPut,
+    /// A stream created again counts its segments as its predecessor did and finds that one's in R2.
+    RecreatedStreamReusesObjects,
+    /// The tail of a recorded segment is spelled as the start of the next one.
+    OffsetReencodedAtRotation,
+    /// The sweep takes the latest recorded segment for an orphan.
+    SweepRemovesLiveObject,
+    /// The duty to remove a stream's objects is struck before they are removed.
+    DeletionForgottenAtCrash,
 }
 
 #[cfg(feature = "mutants")]
@@ -27,6 +41,13 @@ impl Mutant {
         Self::TailNotMoved,
         Self::OffsetReusedAfterCrash,
         Self::ExpiryBeforeLastTouch,
+        Self::KeyWithoutAttempt,
+        Self::RowsDroppedBeforeRecord,
+        Self::BoundaryAtEndOfPut,
+        Self::RecreatedStreamReusesObjects,
+        Self::OffsetReencodedAtRotation,
+        Self::SweepRemovesLiveObject,
+        Self::DeletionForgottenAtCrash,
     ];
 
     /// The name on command lines.
@@ -37,6 +58,13 @@ impl Mutant {
             Self::TailNotMoved => "tail-not-moved",
             Self::OffsetReusedAfterCrash => "offset-reused-after-crash",
             Self::ExpiryBeforeLastTouch => "expiry-before-last-touch",
+            Self::KeyWithoutAttempt => "key-without-attempt",
+            Self::RowsDroppedBeforeRecord => "rows-dropped-before-record",
+            Self::BoundaryAtEndOfPut => "boundary-at-end-of-put",
+            Self::RecreatedStreamReusesObjects => "recreated-stream-reuses-objects",
+            Self::OffsetReencodedAtRotation => "offset-reencoded-at-rotation",
+            Self::SweepRemovesLiveObject => "sweep-removes-live-object",
+            Self::DeletionForgottenAtCrash => "deletion-forgotten-at-crash",
         }
     }
 }

@@ -221,6 +221,9 @@ impl Database {
         self.guard.take();
         self.connection.borrow().prepare_cached(sql).map_err(|error| sql_error(&error, sql))?;
         let write = Rc::new(Write::of(&self.guard.take()));
+        if *write == Write::AddColumn && !text.contains(" ADD COLUMN ") {
+            return Err(SqlError::new(format!("nobody has measured what this costs: {sql}")));
+        }
         self.writes.borrow_mut().insert(sql, write.clone());
         Ok(write)
     }
@@ -281,7 +284,7 @@ impl Database {
                 let rows = self.as_host(|| self.connection.borrow().query_row(&count, [], |row| row.get::<_, i64>(0)));
                 write.rows(rows.expect("a table can be counted") as u64, &[])
             }
-            _ => 0,
+            _ => write.rows(0, &[]),
         }
     }
 

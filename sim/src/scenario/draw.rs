@@ -3,6 +3,7 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tailrace_core::protocol::limits::HOT_BYTES;
 use tailrace_core::stream::StreamLimits;
 
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
@@ -311,6 +312,7 @@ impl Dice {
             page_bytes: self.scale(64, 4_096) as usize,
             segment_messages: self.among(&[1, 2, 3, 5, 8, 30, 1_000]),
             segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
+            hot_bytes: HOT_BYTES,
         }
     }
 

@@ -97,6 +97,7 @@ knobs! {
         page_bytes as usize;
         segment_messages as u64;
         segment_bytes as u64;
+        hot_bytes as u64;
     }
 }
 

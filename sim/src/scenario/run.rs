@@ -67,7 +67,7 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     let played = rt::block_on(seeds.schedule, async {
         let world = World::new(WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone() },
+            settings: Settings { limits: scenario.limits.clone(), ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
