@@ -14,6 +14,7 @@ use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::namespace::Namespace;
 use crate::network::{Leg, travel};
+use crate::object::object_id;
 use crate::program::Program;
 use crate::random::Seeds;
 use crate::reply::{ReplySender, reply};
@@ -191,6 +192,17 @@ impl<P: Program> WorldOf<P> {
             alarm_ms: object.journal().alarm().at_ms,
             rows_written: database.rows_written(),
         }
+    }
+
+    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
+    /// where a table that it names is not there.
+    pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+    }
+
+    /// The platform's identity of the object of a name.
+    pub fn object_id(&self, object: &str) -> String {
+        object_id(object)
     }
 
     /// How often an object was started.
