@@ -17,7 +17,7 @@
 //! | `alarm` | the alarm service |
 //! | [`sockets`] | hibernatable sockets |
 //! | `sqlite`, `rows` | a real SQLite with the platform's limits, and its bill |
-//! | `bucket` | R2 |
+//! | [`bucket`] | R2 |
 //! | `environment` | what everything in a world shares |
 //! | [`marks`], [`trace`] | what was reached, and what happened |
 //! | [`host_mutant`] | known bugs of a host |
@@ -38,7 +38,7 @@
 
 mod activity;
 mod alarm;
-mod bucket;
+pub mod bucket;
 pub mod checker;
 mod client;
 pub mod edge_isolate;

@@ -31,7 +31,7 @@ pub(crate) enum Rest {
 }
 
 /// The platform's identity of the object of a name: 64 hexadecimal digits.
-fn id(name: &str) -> String {
+pub(crate) fn object_id(name: &str) -> String {
     let digits = (1..=4_u64).map(|salt| {
         // FNV-1a, from four starting points.
         let start = 0xcbf2_9ce4_8422_2325 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -222,7 +222,7 @@ impl<A: Actor<ObjectState>> Object<A> {
         }
         self.starts.set(self.starts.get() + 1);
         let state = ObjectState::new(
-            id(&self.name),
+            object_id(&self.name),
             self.environment.clone(),
             self.journal.clone(),
             self.sockets.clone(),

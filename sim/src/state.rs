@@ -47,7 +47,7 @@ impl ObjectState {
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
             id,
-            bucket: ObjectBucket(state.clone()),
+            bucket: ObjectBucket::new(state.clone()),
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
             sockets,
@@ -82,7 +82,7 @@ impl ObjectState {
         &self.0.activity
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
         &self.0.environment
     }
 

@@ -47,7 +47,7 @@ impl Default for ColdSettings {
 
 impl ColdSettings {
     /// What is wrong with these settings, if anything is.
-    fn problem(&self) -> Option<&'static str> {
+    pub fn problem(&self) -> Option<&'static str> {
         if self.retry_min_ms == 0 || self.retry_max_ms < self.retry_min_ms {
             return Some("the wait before a rotation is tried again is zero, or longer than the longest");
         }

@@ -13,6 +13,7 @@
 //! | `stable` | an offset reads the same bytes as long as its incarnation lives, and means nothing to the next |
 //! | `closed` | nothing follows a close, and everyone learns of it |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
+//! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
@@ -20,6 +21,7 @@
 mod answers;
 mod case;
 mod closed;
+mod cold;
 mod durable;
 mod exact;
 mod expiry;
@@ -57,14 +59,25 @@ pub enum Invariant {
     Closed,
     /// A stream ends no earlier and not much later than it should, and leaves nothing behind.
     Expiry,
+    /// What a row names is in R2, what none names is not for long, and what is sealed gets there.
+    Cold,
     /// Every request is answered; refusals have a reason.
     Answers,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Durable, Self::Exact, Self::Once, Self::Linear, Self::Stable, Self::Closed, Self::Expiry, Self::Answers];
+    pub const ALL: [Self; 9] = [
+        Self::Durable,
+        Self::Exact,
+        Self::Once,
+        Self::Linear,
+        Self::Stable,
+        Self::Closed,
+        Self::Expiry,
+        Self::Cold,
+        Self::Answers,
+    ];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -76,6 +89,7 @@ impl Invariant {
             Self::Stable => "stable",
             Self::Closed => "closed",
             Self::Expiry => "expiry",
+            Self::Cold => "cold",
             Self::Answers => "answers",
         }
     }
@@ -89,6 +103,7 @@ impl Invariant {
             Self::Stable => stable::check(case),
             Self::Closed => closed::check(case),
             Self::Expiry => expiry::check(case),
+            Self::Cold => cold::check(case),
             Self::Answers => answers::check(case),
         }
     }

@@ -33,14 +33,16 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
     }
 }
 
-/// An offset that was emitted is readable, unless its incarnation may have ended.
+/// An offset that was emitted is readable, and so is every position before it in its segment, unless its incarnation
+/// may have ended.
 fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let Call::Read { from: From::At(text), .. } = &op.call else { continue };
         let Some(asked) = Position::parse(text) else { continue };
-        let emitted = case.iter().find(|(_, other)| {
-            other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_ref() == Some(text))
+        let mut emitted = case.iter().filter(|(_, other)| other.precedes(op)).filter(|(_, other)| {
+            let told = other.definite().and_then(|answer| answer.next_offset.as_deref()).and_then(Position::parse);
+            told.is_some_and(|told| told.segment == asked.segment && told.index >= asked.index)
         });
         let complaint = match op.status() {
             Some(200 | 304) => {
@@ -49,10 +51,10 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
                 next.map(|start| format!("{asked} is of an earlier stream than the one that begins at {start}:0"))
             }
             Some(400) if case.history.is_strong(op) => {
-                emitted.map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
+                emitted.next().map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
             }
             Some(410) if case.history.is_strong(op) => emitted
-                .filter(|(emitter, _)| !case.removable(*emitter, op))
+                .find(|(emitter, _)| !case.removable(*emitter, op))
                 .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
             _ => None,
         };
@@ -166,6 +168,16 @@ mod tests {
                 run.create(Lifetime::Endless, created(1));
             }
             run.read_at((0, 1), refused(status));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn every_position_before_an_emitted_one_stays_readable() {
+        for (at, status, expected) in [((0, 1), 400, 1), ((0, 2), 410, 1), ((0, 4), 400, 0), ((1, 0), 400, 0)] {
+            let mut run = run();
+            run.append(3, acked(0, 3));
+            run.read_at(at, refused(status));
             check(&run, expected);
         }
     }
