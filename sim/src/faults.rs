@@ -93,6 +93,10 @@ pub struct Faults {
     pub alarm_early: Delay,
     /// Of 1,000 alarms whose handler succeeded, those that go off once more.
     pub alarm_duplicate_permille: u32,
+    /// How often an alarm whose handler fails is tried again before the platform gives it up.
+    pub alarm_retry_limit: u32,
+    /// Whether a handler that was cut off has failed. If not, its alarm is always tried again.
+    pub alarm_cut_off_fails: bool,
     /// R2.
     pub bucket: BucketFaults,
 }
@@ -118,6 +122,9 @@ impl Default for Faults {
             alarm_early_permille: 0,
             alarm_early: Delay::NONE,
             alarm_duplicate_permille: 0,
+            // Cloudflare's documentation of alarms.
+            alarm_retry_limit: 6,
+            alarm_cut_off_fails: false,
             bucket: BucketFaults::default(),
         }
     }

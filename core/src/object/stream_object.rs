@@ -1,6 +1,6 @@
 //! The object of one stream: the sequencer of its URL.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
@@ -30,6 +30,8 @@ pub struct StreamObject<S: ActorState> {
     slot: RefCell<Option<Slot>>,
     /// Reads from R2 that are under way.
     pub(super) cold: ColdCache,
+    /// Whether a request has looked for an alarm that the platform has given up.
+    has_revived: Cell<bool>,
 }
 
 /// Why a request has no outcome.
@@ -81,11 +83,24 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = random_id(&state);
         // A failure shows, and is tried again, at the first request.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        Self { state, settings, instance, slot: RefCell::new(slot), cold: ColdCache::default() }
+        Self {
+            state,
+            settings,
+            instance,
+            slot: RefCell::new(slot),
+            cold: ColdCache::default(),
+            has_revived: Cell::default(),
+        }
     }
 
     async fn fetch(&self, request: ObjectRequest) -> Response {
         let rows_before = self.state.rows_written();
+        if !self.has_revived.replace(true)
+            && let Err(error) = agenda::revive(&self.state)
+        {
+            // What the request itself needs of the storage tells its client.
+            tracing::error!(%error, "an overdue alarm was not looked for");
+        }
         let Some(message) = Message::decode(&request.message) else {
             tracing::error!("a message that this version does not know");
             return Response::refusal(&Refusal::new(
