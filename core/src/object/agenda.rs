@@ -96,11 +96,16 @@ pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlEr
 
 /// Enters a duty unless it is there. Whether it was not.
 pub(super) fn enter_once<S: ActorState>(state: &S, entry: &Entry) -> Result<bool, SqlError> {
-    let is_new = find(state, entry.duty, &entry.subject)?.is_none();
-    if is_new {
+    let Some(found) = find(state, entry.duty, &entry.subject)? else {
         enter(state, entry)?;
+        return Ok(true);
+    };
+    let now_ms = state.now_ms();
+    if found.due_ms + OVERDUE_MS <= now_ms {
+        // An object that never sleeps has no other occasion to notice.
+        state.set_alarm(now_ms);
     }
-    Ok(is_new)
+    Ok(false)
 }
 
 /// Sets an alarm again that the platform has given up, if it has: for a start of the object that no alarm has caused.
