@@ -66,6 +66,8 @@ pub struct Faults {
     pub isolate_restart_permille: u32,
     /// Of 1,000 turns of an object (what runs between two awaits), those that a crash precedes or follows.
     pub crash_permille: u32,
+    /// Of 1,000 turns in which an event goes on behind an await, those that a crash precedes.
+    pub crash_awaiting_permille: u32,
     /// Of 1,000 outputs that the output gate holds back, those during whose wait the object crashes.
     pub crash_held_permille: u32,
     /// From the end of a turn to its writes being durable.
@@ -108,6 +110,7 @@ impl Default for Faults {
             object_link: Link::default(),
             isolate_restart_permille: 0,
             crash_permille: 0,
+            crash_awaiting_permille: 0,
             crash_held_permille: 0,
             flush: Delay::NONE,
             cold_start: Delay::NONE,

@@ -367,6 +367,7 @@ mod tests {
             "ttl:",
             "until:",
             "fault crash_permille",
+            "fault crash_awaiting_permille",
             "fault flush.max_ms",
             "fault superseded_reads_fail",
             "fault alarm_early_permille",

@@ -54,6 +54,7 @@ knobs! {
         object_link.response_loss_permille as u32;
         isolate_restart_permille as u32;
         crash_permille as u32;
+        crash_awaiting_permille as u32;
         crash_held_permille as u32;
         flush.min_ms as u64;
         flush.max_ms as u64;
