@@ -9,6 +9,7 @@
 //! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `http` | a client of a few lines, for health checks and load |
+//! | `live` | the suites of `tests/live/`, with the servers and the browser that they need |
 //! | `build`, `dev`, `conformance`, `test`, `tidy`, `bench` | the verbs |
 
 mod bench;
@@ -16,6 +17,7 @@ mod build;
 mod conformance;
 mod dev;
 mod http;
+mod live;
 mod process;
 mod project;
 mod setup;

@@ -10,7 +10,7 @@ use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use crate::worker::{self, Worker};
 use crate::workerd::{self, Workerd};
-use crate::{build, conformance, process, setup, tidy};
+use crate::{build, conformance, live, process, setup, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
+    Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
 ];
 
@@ -172,6 +173,13 @@ fn conformance(machine: &mut Machine) -> Result<Outcome> {
     let project = machine.project;
     let (node, worker) = machine.built()?;
     conformance::run_against(project, node, worker, &conformance::Args::default())?;
+    Ok(Outcome::Passed)
+}
+
+fn live(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    live::run_against(project, node, worker)?;
     Ok(Outcome::Passed)
 }
 
