@@ -1,7 +1,7 @@
 //! A request's route, and the message to its object.
 
 use super::{Access, EdgeConfig};
-use crate::protocol::limits::TOKEN_LIMIT;
+use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, TOKEN_LIMIT};
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::query::Query;
@@ -209,10 +209,15 @@ impl StreamRequest<'_> {
                 Some(live)
             }
         };
-        if let Some(text) = query.single("cursor")? {
-            cursor::parse(text)?;
-        }
-        Ok(Read { from, if_none_match: self.headers.get(header::IF_NONE_MATCH).map(str::to_owned), live })
+        let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
+        // Events have no tag. A longer list matches nothing, and would only be carried along.
+        let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
+        Ok(Read {
+            from,
+            if_none_match: if_none_match.filter(|_| live != Some(Live::Sse)).map(str::to_owned),
+            live,
+            cursor: cursor.filter(|_| live.is_some()),
+        })
     }
 }
 
@@ -289,7 +294,7 @@ mod tests {
 
     #[test]
     fn reads_are_checked_before_an_object_is_asked() {
-        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live }));
+        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live, cursor: None }));
         check(Method::Get, "/v1/stream/a", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=-1&unknown=x", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=now&live=sse", &[], read(ReadFrom::Now, Some(Live::Sse)));
