@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
     ActorNamespace, CallError, ClientBody, Connected, EdgeEnv, EdgeSocket, Flights, Isolate, Landing, ObjectRequest,
-    PipeRule, Piped, Request, Response, Shared, SocketEvent, SocketNamespace, Written,
+    Patience, PipeRule, Piped, Request, Response, Shared, SocketEvent, SocketNamespace, Written,
 };
 
 use crate::environment::Environment;
@@ -84,11 +84,11 @@ pub enum NoBody {}
 impl ClientBody for NoBody {
     type Socket = NoSocket;
 
-    async fn write(&self, _bytes: Bytes, _wait_ms: u64) -> Written {
+    async fn write(&self, _bytes: Bytes, _patience: Patience) -> Written {
         match *self {}
     }
 
-    async fn pipe(&self, _socket: &NoSocket, _rule: PipeRule, _wait_ms: u64) -> Piped {
+    async fn pipe(&self, _socket: &NoSocket, _rule: PipeRule, _patience: Patience) -> Piped {
         match *self {}
     }
 }

@@ -35,7 +35,7 @@ pub type WorldConfig = WorldConfigOf<Tailrace>;
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tailrace_core::edge::Access;
+    use tailrace_core::edge::{Access, LiveConfig};
     use tailrace_core::protocol::ProjectMode;
     use tailrace_core::protocol::limits::BODY_LIMIT;
     use tailrace_core::runtime::{Headers, Method, RequestBody};
@@ -51,7 +51,12 @@ mod tests {
             let world = World::new(WorldConfig {
                 faults: Faults::default(),
                 settings: Settings::default(),
-                edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+                edge: EdgeConfig {
+                    access: Access::NoAuth,
+                    projects: ProjectMode::Single,
+                    body_limit: BODY_LIMIT,
+                    live: LiveConfig::default(),
+                },
                 isolates: 2,
                 host_mutant: None,
                 seeds: Seeds::of(1),

@@ -53,5 +53,9 @@ pub const LONG_POLL_MS: u64 = 20_000;
 /// About how long a connection with events lasts, in ms, unless the deployment says otherwise (protocol, section 5.8).
 pub const SSE_MS: u64 = 60_000;
 
+/// The longest silence on a connection with events, in ms. Our choice: a client that has vanished is noticed by the
+/// write that ends it.
+pub const KEEP_ALIVE_MS: u64 = 15_000;
+
 /// Longest wait that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.
 pub const WAIT_LIMIT_MS: u64 = 15 * 60 * 1_000;

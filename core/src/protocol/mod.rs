@@ -20,6 +20,7 @@
 //! | `producer` | idempotent producers |
 //! | `query` | percent-encoded query strings |
 //! | `sse` | Server-Sent Events: data and control events as text |
+//! | `waits` | how long live reads wait |
 
 pub mod cache_control;
 pub mod content_type;
@@ -39,6 +40,7 @@ pub mod path;
 pub mod producer;
 pub mod query;
 pub mod sse;
+pub mod waits;
 
 pub use cache_control::CacheControl;
 pub use content_type::ContentType;
@@ -50,3 +52,4 @@ pub use incarnation::Incarnation;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};
+pub use waits::Waits;
