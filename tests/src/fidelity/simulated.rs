@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tailrace_core::edge::{Access, EdgeConfig, PICKED_HEADERS};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig, PICKED_HEADERS};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
 use tailrace_core::protocol::limits::BODY_LIMIT;
@@ -23,7 +23,12 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
         let world = World::new(WorldConfig {
             faults: Faults::default(),
             settings: Settings::default(),
-            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit: BODY_LIMIT,
+                live: LiveConfig::default(),
+            },
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),
