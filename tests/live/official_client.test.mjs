@@ -52,12 +52,15 @@ async function consume(path, proxy, live) {
   for (;;) {
     try {
       const response = await stream({ url, offset, live, fetch: observed, backoffOptions, warnOnHttp: false });
-      response.subscribeJson((batch) => {
-        seen.items.push(...batch.items.map(({ n }) => n));
-        offset = batch.offset;
+      // The client itself is done as soon as it knows of the end, before it has told of what came with it.
+      await new Promise((resolve, reject) => {
+        response.subscribeJson((batch) => {
+          seen.items.push(...batch.items.map(({ n }) => n));
+          offset = batch.offset;
+          if (batch.streamClosed) resolve();
+        });
+        response.closed.catch(reject);
       });
-      await response.closed;
-      assert.ok(response.streamClosed, "the client has stopped before the stream's end");
       return seen;
     } catch (error) {
       // An answer of the server's is no broken connection.
