@@ -81,7 +81,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
     /// Runs the object's `fetch` on a request.
     pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
         let (sender, answer) = reply();
-        let busy = self.state.activity().begin();
+        let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;
@@ -95,7 +95,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
     /// taken away.
     pub(crate) fn alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
         let (sender, answer) = reply();
-        let busy = self.state.activity().begin();
+        let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;

@@ -11,7 +11,7 @@
 //! | `network` | latency and loss |
 //! | `namespace`, `object`, `instance` | objects by name, what of one lasts, one life of it in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
-//! | `activity` | since when an instance is idle |
+//! | [`activity`] | since when an instance is idle, and the time that it is billed for |
 //! | [`state`] | what an instance is given |
 //! | `journal`, `gate` | which writes are durable, and what waits for them |
 //! | `alarm` | the alarm service |
@@ -35,7 +35,7 @@
 //! | [`mutants`] | the register of known bugs, and who catches them |
 //! | [`report`] | what people are told |
 
-mod activity;
+pub mod activity;
 mod alarm;
 pub mod checker;
 mod client;

@@ -5,6 +5,7 @@ use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{Actor, AlarmFailure, ObjectRequest, Response};
 
+use crate::activity::{Spell, Spells};
 use crate::alarm::Alarm;
 use crate::environment::Environment;
 use crate::host_mutant::HostMutant;
@@ -38,6 +39,7 @@ pub(crate) struct Object<A: Actor<ObjectState>> {
     callee: Weak<dyn Callee>,
     journal: Rc<Journal>,
     sockets: Rc<Sockets>,
+    spells: Spells,
     alarm: Alarm,
     running: RefCell<Option<Rc<Instance<A>>>>,
     superseded: RefCell<Vec<Rc<Instance<A>>>>,
@@ -59,6 +61,7 @@ impl<A: Actor<ObjectState>> Object<A> {
             callee,
             journal: Rc::new(Journal::open()),
             sockets: Rc::default(),
+            spells: Spells::default(),
             alarm: Alarm::default(),
             running: RefCell::default(),
             superseded: RefCell::default(),
@@ -90,6 +93,11 @@ impl<A: Actor<ObjectState>> Object<A> {
     /// How often it was started.
     pub(crate) fn starts(&self) -> u64 {
         self.starts.get()
+    }
+
+    /// The spells in which it was kept in memory, those that are over.
+    pub(crate) fn spells(&self) -> Vec<Spell> {
+        self.spells.borrow().clone()
     }
 
     /// A request arrives.
@@ -210,8 +218,13 @@ impl<A: Actor<ObjectState>> Object<A> {
             Rest::Crashed => self.environment.mark(marks::CRASHED_AND_RESTARTED),
         }
         self.starts.set(self.starts.get() + 1);
-        let state =
-            ObjectState::new(self.environment.clone(), self.journal.clone(), self.sockets.clone(), self.callee.clone());
+        let state = ObjectState::new(
+            self.environment.clone(),
+            self.journal.clone(),
+            self.sockets.clone(),
+            self.callee.clone(),
+            self.spells.clone(),
+        );
         let instance = Instance::start(self, self.starts.get(), state, self.settings.clone());
         self.running.replace(Some(instance.clone()));
         instance

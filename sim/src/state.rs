@@ -10,7 +10,7 @@ use tailrace_core::runtime::{
 };
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Spells};
 use crate::environment::Environment;
 use crate::gate::Gate;
 use crate::journal::Journal;
@@ -38,13 +38,14 @@ impl ObjectState {
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
+        spells: Spells,
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
             sockets,
             namespace: ObjectNamespace { state: state.clone(), callee },
-            activity: Activity::default(),
+            activity: Activity::new(spells),
             alarms_set: Cell::default(),
             environment,
         }))

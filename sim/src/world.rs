@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::{Request, Response};
 
+use crate::activity::Spell;
 use crate::edge_isolate::EdgeIsolate;
 use crate::environment::Environment;
 use crate::faults::{Faults, Link};
@@ -189,6 +190,11 @@ impl<P: Program> WorldOf<P> {
             alarm_ms: object.journal().alarm().at_ms,
             rows_written: database.rows_written(),
         }
+    }
+
+    /// The spells in which an object was kept in memory by something to do.
+    pub fn spells(&self, object: &str) -> Vec<Spell> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
     }
 
     /// How often an object was started.

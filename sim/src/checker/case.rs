@@ -1,7 +1,7 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
 use super::{Invariant, Log, Position, Violation};
-use crate::history::{Call, From, History, Lifetime, Moment, Op};
+use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Reader};
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
@@ -22,6 +22,12 @@ pub(super) struct Case<'a> {
 pub(super) struct Sight {
     /// The operation.
     pub(super) op: usize,
+    /// When it was asked for.
+    pub(super) invoked: Moment,
+    /// When it was certainly true.
+    pub(super) settled: Moment,
+    /// Whether the end was told to be that of a closed stream.
+    pub(super) closed: bool,
     /// Whether it moved the end itself.
     pub(super) writes: bool,
     /// The end was here when it took effect, or when it began to write; `None` if it was this far or farther.
@@ -42,6 +48,16 @@ impl<'a> Case<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a Op)> {
         self.ops.iter().map(|index| (*index, &self.history.ops[*index]))
+    }
+
+    /// What the stream's live readers were sent.
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = Arrival<'a>> {
+        self.history.arrivals(self.stream)
+    }
+
+    /// The stream's live readers, with their numbers.
+    pub(super) fn readers(&self) -> impl Iterator<Item = (usize, &'a Reader)> {
+        self.history.readers.iter().enumerate().filter(|(_, reader)| reader.stream == self.stream)
     }
 
     pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
@@ -67,6 +83,7 @@ impl<'a> Case<'a> {
             (Call::Create { .. }, Some(200 | 201 | 409))
                 | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
                 | (Call::Read { .. }, Some(200 | 304))
+                | (Call::Live { .. }, Some(200 | 204))
                 | (Call::Head, Some(200))
         )
     }
@@ -92,6 +109,7 @@ impl<'a> Case<'a> {
         match op.call {
             Call::Head | Call::Delete => false,
             Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
+            Call::Live { .. } => matches!(op.status(), Some(200 | 204)),
             Call::Create { .. } | Call::Append { .. } => op.succeeded(),
         }
     }
@@ -165,21 +183,38 @@ impl<'a> Case<'a> {
 
     /// What the answers say about the end of the log, strong ones alone.
     pub(super) fn sights(&self) -> Vec<Sight> {
-        self.iter()
-            .filter(|(_, op)| self.history.is_strong(op))
-            .filter_map(|(index, op)| self.sight(index, op))
-            .collect()
+        let answered = self.iter().filter(|(_, op)| self.history.is_strong(op));
+        answered.filter_map(|(index, op)| self.sight(index, op)).chain(self.live_sights()).collect()
+    }
+
+    /// What a live reader was sent was there, and stays there. It may have been on its way for a while, so it does not
+    /// say that there was no more.
+    fn live_sights(&self) -> impl Iterator<Item = Sight> {
+        let strong = self.history.arrivals(self.stream).filter(|arrival| self.history.is_strong(self.op(arrival.op)));
+        strong.filter_map(|arrival| {
+            Some(Sight {
+                op: arrival.op,
+                invoked: arrival.invoked,
+                settled: arrival.at,
+                closed: arrival.closed,
+                writes: false,
+                before: None,
+                after: Position::parse(arrival.next_offset?)?,
+            })
+        })
     }
 
     fn sight(&self, index: usize, op: &Op) -> Option<Sight> {
         let after = self.offset(op)?;
-        let read = |before| Some(Sight { op: index, writes: false, before, after });
+        let closed = self.history.shown(op).or(op.definite()).is_some_and(|answer| answer.closed);
+        let (invoked, settled) = (op.invoked, op.settled());
+        let read = |before| Some(Sight { op: index, invoked, settled, closed, writes: false, before, after });
         if self.history.appended(op) || (op.status() == Some(201) && matches!(op.call, Call::Create { .. })) {
             let content = self.history.streams[self.stream].content;
             let units =
                 op.batch().and_then(|batch| self.history.batches.get(batch)).map_or(0, |batch| batch.units(content));
             let before = Position { index: after.index.checked_sub(units)?, ..after };
-            return Some(Sight { op: index, writes: true, before: Some(before), after });
+            return Some(Sight { op: index, invoked, settled, closed, writes: true, before: Some(before), after });
         }
         match (&op.call, op.status()) {
             (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
