@@ -3,7 +3,12 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tailrace_core::runtime::{ActorNamespace, CallError, EdgeEnv, Isolate, ObjectRequest, Request, Response};
+use bytes::Bytes;
+use tailrace_core::edge::Fetched;
+use tailrace_core::runtime::{
+    ActorNamespace, CallError, ClientBody, Connected, EdgeEnv, EdgeSocket, Flights, Isolate, Landing, ObjectRequest,
+    PipeRule, Piped, Request, Response, Shared, SocketEvent, SocketNamespace, Written,
+};
 
 use crate::environment::Environment;
 use crate::marks;
@@ -44,9 +49,55 @@ impl<P: Program> Isolate for EdgeState<P> {
 
 impl<P: Program> EdgeEnv for EdgeState<P> {
     type Streams = Streams<P>;
+    type Body = NoBody;
 
     fn streams(&self) -> &Streams<P> {
         &self.streams
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+}
+
+impl<P: Program> Flights for EdgeState<P> {
+    async fn share<F>(&self, _key: String, flight: F) -> Shared
+    where
+        F: Future<Output = Landing> + 'static,
+    {
+        Shared { landing: flight.await, joined: false }
+    }
+}
+
+/// There are no sockets in this world.
+pub enum NoSocket {}
+
+impl EdgeSocket for NoSocket {
+    async fn next(&self, _wait_ms: u64) -> SocketEvent {
+        match *self {}
+    }
+}
+
+/// There are no answers that go on in this world.
+pub enum NoBody {}
+
+impl ClientBody for NoBody {
+    type Socket = NoSocket;
+
+    async fn write(&self, _bytes: Bytes, _wait_ms: u64) -> Written {
+        match *self {}
+    }
+
+    async fn pipe(&self, _socket: &NoSocket, _rule: PipeRule, _wait_ms: u64) -> Piped {
+        match *self {}
+    }
+}
+
+impl<P: Program> SocketNamespace for Streams<P> {
+    type Socket = NoSocket;
+
+    async fn connect(&self, object: &str, request: ObjectRequest) -> Result<Connected<NoSocket>, CallError> {
+        self.call(object, request).await.map(Connected::Answer)
     }
 }
 
@@ -93,7 +144,7 @@ impl<P: Program> EdgeIsolate<P> {
         let node = self.node.borrow().clone();
         node.spawn(async move {
             // Without an answer the sender goes, and the client's connection with it.
-            if let Ok(response) = P::fetch(&isolate.state, &isolate.config, request).await {
+            if let Ok(Fetched::Answer(response)) = P::fetch(&isolate.state, &isolate.config, request).await {
                 sender.send(response);
             }
         });

@@ -138,9 +138,11 @@ impl Sockets {
         Ok((number, client))
     }
 
-    pub(crate) fn tagged(&self, tag: &str) -> Vec<Rc<Connection>> {
+    /// Those with that tag, or all.
+    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<Connection>> {
         let connections = self.connections.borrow();
-        connections.values().filter(|connection| connection.tags.iter().any(|own| own == tag)).cloned().collect()
+        let wanted = |connection: &&Rc<Connection>| tag.is_none_or(|tag| connection.tags.iter().any(|own| own == tag));
+        connections.values().filter(wanted).cloned().collect()
     }
 
     pub(crate) fn get(&self, number: u64) -> Option<Rc<Connection>> {
@@ -240,7 +242,7 @@ mod tests {
             rt::sleep_ms(100).await;
             assert_eq!(client.try_next(), None);
             sockets.forget_closed();
-            assert_eq!(sockets.tagged("live").len(), 0);
+            assert_eq!(sockets.tagged(Some("live")).len(), 0);
         });
     }
 

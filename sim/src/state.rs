@@ -6,7 +6,7 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use tailrace_core::runtime::{
-    ActorNamespace, ActorState, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+    ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
 };
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
@@ -118,9 +118,24 @@ impl ActorState for ObjectState {
 impl SocketState for ObjectState {
     type Socket = ObjectSocket;
 
-    fn sockets(&self, tag: &str) -> Vec<ObjectSocket> {
+    fn has_sockets(&self) -> bool {
+        !self.0.sockets.tagged(None).is_empty()
+    }
+
+    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
         let connections = self.0.sockets.tagged(tag);
         connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
+    }
+
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+        let sockets = self.sockets(Some(tag));
+        for socket in &sockets {
+            socket.send(message.clone());
+            if after == After::Close {
+                socket.close();
+            }
+        }
+        sockets.len()
     }
 }
 
@@ -224,6 +239,15 @@ pub struct ObjectSocket {
 }
 
 impl ObjectSocket {
+    /// Replaces the attachment.
+    ///
+    /// Panics beyond the platform's limit, where the platform throws.
+    pub fn set_attachment(&self, attachment: Bytes) {
+        let length = attachment.len();
+        assert!(length <= ATTACHMENT_LIMIT, "an attachment of {length} bytes, of at most {ATTACHMENT_LIMIT}");
+        self.connection.attachment.replace(attachment);
+    }
+
     fn put_out(&self, event: SocketEvent) {
         let environment = self.state.0.environment.clone();
         let sockets = self.state.0.sockets.clone();
@@ -240,18 +264,11 @@ impl HibernatingSocket for ObjectSocket {
         self.put_out(SocketEvent::Message(message));
     }
 
-    fn close(&self, code: u16, reason: &str) {
-        self.put_out(SocketEvent::Closed { code, reason: reason.into() });
+    fn close(&self) {
+        self.put_out(SocketEvent::Closed { code: 1000, reason: String::new() });
     }
 
     fn attachment(&self) -> Bytes {
         self.connection.attachment.borrow().clone()
-    }
-
-    /// Panics beyond the platform's limit, where the platform throws.
-    fn set_attachment(&self, attachment: Bytes) {
-        let length = attachment.len();
-        assert!(length <= ATTACHMENT_LIMIT, "an attachment of {length} bytes, of at most {ATTACHMENT_LIMIT}");
-        self.connection.attachment.replace(attachment);
     }
 }

@@ -1,8 +1,8 @@
 //! Tailrace itself as the program of a world.
 
-use tailrace_core::edge::{self, EdgeConfig};
+use tailrace_core::edge::{self, EdgeConfig, Fetched};
 use tailrace_core::object::{Settings, StreamObject};
-use tailrace_core::runtime::{CallError, Request, Response};
+use tailrace_core::runtime::{CallError, Request};
 
 use crate::edge_isolate::EdgeState;
 use crate::program::Program;
@@ -17,7 +17,11 @@ impl Program for Tailrace {
     type EdgeConfig = EdgeConfig;
     type Object = StreamObject<ObjectState>;
 
-    async fn fetch(env: &EdgeState<Self>, config: &EdgeConfig, request: Request) -> Result<Response, CallError> {
+    async fn fetch(
+        env: &EdgeState<Self>,
+        config: &EdgeConfig,
+        request: Request,
+    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         edge::fetch(env, config, request).await
     }
 }

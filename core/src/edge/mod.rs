@@ -9,12 +9,15 @@
 //! | `route` | a request's route, and the message to its object |
 //! | `body` | collecting a body within its limit |
 //! | `fetch` | the way of a request over the runtime traits |
+//! | `sse` | the bridge between a stream and a client that listens |
 
 mod body;
 mod config;
 mod fetch;
 mod route;
+mod sse;
 
 pub use config::{Access, EdgeConfig};
-pub use fetch::{fetch, unreachable};
+pub use fetch::{Fetched, fetch, unreachable};
 pub use route::{Forward, PICKED_HEADERS, Routed, route};
+pub use sse::Bridge;

@@ -8,7 +8,7 @@ use super::agenda::{self, Duty};
 use super::{Settings, answer};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
-use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectBody, ObjectRequest, Response};
+use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
 use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, ReadOutcome, Slot};
 
@@ -85,6 +85,10 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         response
             .with(header::TAILRACE_INSTANCE, self.instance.as_str())
             .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string())
+    }
+
+    async fn connect(&self, request: ObjectRequest) -> Connection {
+        Connection::Answer(self.fetch(request).await)
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {

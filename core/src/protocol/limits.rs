@@ -38,3 +38,7 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
 pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;
+
+/// Bytes that may wait at the edge for the client of a live connection to take them. Our choice: one page. What comes
+/// beyond it is left in the log, and read from there once the client has taken these.
+pub const CLIENT_BUFFER: usize = 1 << 20;

@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Isolate, ObjectRequest, Response};
+use super::{Connection, Isolate, ObjectRequest, Response, SocketState};
 use crate::storage::SqlStorage;
 
-/// What an object has: its SQL storage and its one alarm.
-pub trait ActorState: Isolate {
+/// What an object has: its SQL storage, its sockets and its one alarm.
+pub trait ActorState: Isolate + SocketState {
     /// The storage.
     type Sql: SqlStorage;
 
@@ -46,6 +46,9 @@ pub trait Actor<S: ActorState>: 'static {
 
     /// Answers one request. The host holds the answer back until what was written before it is durable.
     async fn fetch(&self, request: ObjectRequest) -> Response;
+
+    /// Answers one request of an edge that can wait on a socket, or has it wait.
+    async fn connect(&self, request: ObjectRequest) -> Connection;
 
     /// The alarm went off: at least once, perhaps early, perhaps again.
     async fn alarm(&self) -> Result<(), AlarmFailure>;

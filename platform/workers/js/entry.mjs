@@ -89,7 +89,7 @@ export class StreamObject extends DurableObject {
 
   constructor(ctx, env) {
     super(ctx, env);
-    this.#io = new ObjectIo(ctx.storage);
+    this.#io = new ObjectIo(ctx);
   }
 
   /** Answers a message of the edge. */

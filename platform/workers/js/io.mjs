@@ -14,6 +14,9 @@ const NUMBER = 1;
 const TEXT = 2;
 const BLOB = 3;
 
+/** The close code of a socket that has done its work (RFC 6455, section 7.4.1). */
+const NORMAL = 1000;
+
 const copied = (bytes) => (bytes.length > 0 ? bytes.slice() : null);
 
 /** Where the edge is told what becomes of a request: `reply`, or `plan`. */
@@ -30,17 +33,19 @@ export class EdgeIo {
   }
 }
 
-/** An object's storage, alarm, and answers: `outcome` is that of a call that does not wait. */
+/** An object's storage, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
 export class ObjectIo {
   outcome;
+  #ctx;
   #storage;
   #sql;
   #rows = null;
   #rowsWritten = 0;
 
-  constructor(storage) {
-    this.#storage = storage;
-    this.#sql = storage.sql;
+  constructor(ctx) {
+    this.#ctx = ctx;
+    this.#storage = ctx.storage;
+    this.#sql = ctx.storage.sql;
   }
 
   answer(call, status, fields, body) {
@@ -53,6 +58,49 @@ export class ObjectIo {
 
   #end(call, outcome) {
     if (!settle(call, outcome)) this.outcome = outcome;
+  }
+
+  upgrade(call, tag, attachment, greeting) {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server, [tag]);
+    server.serializeAttachment(attachment.slice());
+    server.send(greeting.slice());
+    this.#end(call, client);
+  }
+
+  hasSockets() {
+    return this.#ctx.getWebSockets().length > 0;
+  }
+
+  sockets(tag) {
+    return this.#ctx.getWebSockets(tag ?? undefined);
+  }
+
+  broadcast(tag, message, close) {
+    const sockets = this.#ctx.getWebSockets(tag);
+    if (sockets.length === 0) return 0;
+    const bytes = message.slice();
+    for (const socket of sockets) {
+      try {
+        socket.send(bytes);
+        if (close) socket.close(NORMAL, "");
+      } catch {
+        // It is closed already, or its peer has closed it: nobody waits there.
+      }
+    }
+    return sockets.length;
+  }
+
+  send(socket, message) {
+    socket.send(message.slice());
+  }
+
+  close(socket) {
+    socket.close(NORMAL, "");
+  }
+
+  attachment(socket) {
+    return socket.deserializeAttachment() ?? new Uint8Array();
   }
 
   exec(sql, params, rowLimit, byteBudget, out) {

@@ -26,7 +26,7 @@ extern "C" {
         body_limit: f64,
     ) -> Result<(), JsValue>;
 
-    /// An object's storage, alarm, and where it puts its answers.
+    /// An object's storage, alarm, sockets, and where it puts its answers.
     #[derive(Clone)]
     pub type ObjectIo;
 
@@ -69,6 +69,45 @@ extern "C" {
     /// Rows written by this object since it started, as the platform bills them.
     #[wasm_bindgen(method, catch, js_name = rowsWritten)]
     pub(crate) fn rows_written(this: &ObjectIo) -> Result<f64, JsValue>;
+
+    /// Accepts a socket with its one tag, attachment and first message, and answers the call of that number with the
+    /// other end of it.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn upgrade(
+        this: &ObjectIo,
+        call: u32,
+        tag: &str,
+        attachment: &[u8],
+        greeting: &[u8],
+    ) -> Result<(), JsValue>;
+
+    /// Whether the object has any socket.
+    #[wasm_bindgen(method, catch, js_name = hasSockets)]
+    pub(crate) fn has_sockets(this: &ObjectIo) -> Result<bool, JsValue>;
+
+    /// The sockets with that tag, or all.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn sockets(this: &ObjectIo, tag: Option<&str>) -> Result<js_sys::Array, JsValue>;
+
+    /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
+
+    /// Sends a message to one socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn send(this: &ObjectIo, socket: &WebSocket, message: &[u8]) -> Result<(), JsValue>;
+
+    /// Closes one socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn close(this: &ObjectIo, socket: &WebSocket) -> Result<(), JsValue>;
+
+    /// What is attached to a socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn attachment(this: &ObjectIo, socket: &WebSocket) -> Result<Vec<u8>, JsValue>;
+
+    /// A socket of the runtime.
+    #[derive(Clone)]
+    pub type WebSocket;
 
     /// The runtime's cryptographic randomness; at most 65,536 bytes a call (Web Cryptography, section 10.1.1).
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]

@@ -4,7 +4,7 @@ use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
 use tailrace_core::object::StreamObject;
-use tailrace_core::runtime::{Actor, ObjectBody, ObjectRequest};
+use tailrace_core::runtime::{Actor, Connection, ObjectBody, ObjectRequest};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
@@ -53,6 +53,26 @@ impl ObjectHost {
             let response = actor.fetch(ObjectRequest { message, body }).await;
             if let Err(exception) = io.answer(call, response.status, &field::encode(&response.headers), &response.body)
             {
+                tracing::error!(message = words(&exception), "the object has not taken an answer");
+            }
+        })
+    }
+
+    /// Answers a request that may wait on a socket, as `fetch` does; or `io` is told to accept one.
+    pub fn connect(&self, call: u32, message: String) -> bool {
+        let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
+        #[cfg(feature = "faults")]
+        let ((fault, message), state) = (crate::fault::split(message), self.state.clone());
+        drive(async move {
+            #[cfg(feature = "faults")]
+            crate::fault::in_object(fault, state).await;
+            let told = match actor.connect(ObjectRequest { message, body: ObjectBody::Empty }).await {
+                Connection::Answer(response) => {
+                    io.answer(call, response.status, &field::encode(&response.headers), &response.body)
+                }
+                Connection::Upgrade(upgrade) => io.upgrade(call, &upgrade.tag, &upgrade.attachment, &upgrade.greeting),
+            };
+            if let Err(exception) = told {
                 tracing::error!(message = words(&exception), "the object has not taken an answer");
             }
         })

@@ -1,23 +1,28 @@
-//! An object's state as core sees it.
+//! An object's state as core sees it: clock, randomness, storage, alarm and sockets.
 
 use std::rc::Rc;
 
-use tailrace_core::runtime::{ActorState, Isolate};
+use bytes::Bytes;
+use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
+use wasm_bindgen::JsCast;
 
-use crate::io::{ObjectIo, get_random_values, words};
+use crate::io::{ObjectIo, WebSocket, get_random_values, words};
 use crate::sql::Storage;
 
 /// Most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
 const RANDOM_BYTES: usize = 65_536;
 
-/// Clock, randomness, storage and alarm of one object.
+/// Clock, randomness, storage, alarm and sockets of one object.
 #[derive(Clone)]
-pub(crate) struct ObjectState(Rc<Storage>);
+pub(crate) struct ObjectState {
+    io: ObjectIo,
+    storage: Rc<Storage>,
+}
 
 impl ObjectState {
     /// The state behind `io`.
     pub(crate) fn new(io: ObjectIo) -> Self {
-        Self(Rc::new(Storage::new(io)))
+        Self { storage: Rc::new(Storage::new(io.clone())), io }
     }
 }
 
@@ -40,14 +45,64 @@ impl ActorState for ObjectState {
     type Sql = Storage;
 
     fn sql(&self) -> &Storage {
-        &self.0
+        &self.storage
     }
 
     fn set_alarm(&self, at_ms: u64) {
-        self.0.set_alarm(at_ms);
+        self.storage.set_alarm(at_ms);
     }
 
     fn rows_written(&self) -> u64 {
-        self.0.rows_written()
+        self.storage.rows_written()
+    }
+}
+
+impl SocketState for ObjectState {
+    type Socket = ObjectSocket;
+
+    fn has_sockets(&self) -> bool {
+        // Whoever cannot be asked may have some: that costs a message to nobody.
+        self.io.has_sockets().unwrap_or(true)
+    }
+
+    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+        let listed = self.io.sockets(tag).unwrap_or_else(|exception| {
+            tracing::error!(message = words(&exception), "the sockets were not listed");
+            js_sys::Array::new()
+        });
+        listed.iter().map(|socket| ObjectSocket { state: self.clone(), socket: socket.unchecked_into() }).collect()
+    }
+
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+        let sent = self.io.broadcast(tag, &message, after == After::Close);
+        sent.unwrap_or_else(|exception| {
+            tracing::error!(message = words(&exception), "a message was not sent");
+            0
+        }) as usize
+    }
+}
+
+/// The object's end of one socket.
+#[derive(Clone)]
+pub(crate) struct ObjectSocket {
+    state: ObjectState,
+    socket: WebSocket,
+}
+
+impl HibernatingSocket for ObjectSocket {
+    fn send(&self, message: Bytes) {
+        if let Err(exception) = self.state.io.send(&self.socket, &message) {
+            tracing::warn!(message = words(&exception), "a socket has not taken a message");
+        }
+    }
+
+    fn close(&self) {
+        if let Err(exception) = self.state.io.close(&self.socket) {
+            tracing::warn!(message = words(&exception), "a socket was not closed");
+        }
+    }
+
+    fn attachment(&self) -> Bytes {
+        self.state.io.attachment(&self.socket).map(Bytes::from).unwrap_or_default()
     }
 }

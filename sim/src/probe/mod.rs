@@ -22,9 +22,10 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
-    Actor, ActorNamespace, ActorState, AlarmFailure, CallError, EdgeEnv, Headers, HibernatingSocket, Isolate, Method,
-    ObjectBody, ObjectRequest, Request, RequestBody, Response, SocketState,
+    Actor, ActorNamespace, ActorState, AlarmFailure, CallError, Connection, EdgeEnv, Headers, HibernatingSocket,
+    Isolate, Method, ObjectBody, ObjectRequest, Request, RequestBody, Response, SocketState,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -66,10 +67,15 @@ impl Program for Probe {
     type Object = ProbeObject;
 
     /// The path is an object's name and a command; 503 where the object does not answer.
-    async fn fetch(env: &EdgeState<Self>, _config: &(), request: Request) -> Result<Response, CallError> {
+    async fn fetch(
+        env: &EdgeState<Self>,
+        _config: &(),
+        request: Request,
+    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
         let message = ObjectRequest { message: command.to_owned(), body: ObjectBody::Empty };
-        Ok(env.streams().call(object, message).await.unwrap_or_else(|_| Response::new(503)))
+        let answer = env.streams().call(object, message).await;
+        Ok(Fetched::Answer(answer.unwrap_or_else(|_| Response::new(503))))
     }
 }
 
@@ -92,6 +98,10 @@ impl Actor<ObjectState> for ProbeObject {
             Ok(text) => Response::new(200).with_body(text),
             Err(error) => Response::new(500).with_body(error.message),
         }
+    }
+
+    async fn connect(&self, request: ObjectRequest) -> Connection {
+        Connection::Answer(self.fetch(request).await)
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
@@ -142,19 +152,19 @@ impl ProbeObject {
                 Ok(String::new())
             }
             ("attachments", _) => {
-                let sockets = self.state.sockets(TAG);
+                let sockets = self.state.sockets(Some(TAG));
                 let texts = sockets.iter().map(|socket| String::from_utf8_lossy(&socket.attachment()).into_owned());
                 Ok(texts.collect::<Vec<_>>().join(","))
             }
             // A message that leaves at once, a row, and a message that the row holds back.
             ("send", text) => {
-                for socket in self.state.sockets(TAG) {
+                for socket in self.state.sockets(Some(TAG)) {
                     socket.send(Bytes::from_static(b"soon"));
                 }
                 self.append(text)?;
-                for socket in self.state.sockets(TAG) {
+                for socket in self.state.sockets(Some(TAG)) {
                     socket.send(Bytes::copy_from_slice(text.as_bytes()));
-                    socket.close(1000, "sent");
+                    socket.close();
                 }
                 Ok(String::new())
             }
