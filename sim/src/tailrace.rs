@@ -37,7 +37,7 @@ mod tests {
     use bytes::Bytes;
     use tailrace_core::edge::Access;
     use tailrace_core::protocol::ProjectMode;
-    use tailrace_core::protocol::limits::BODY_LIMIT;
+    use tailrace_core::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER};
     use tailrace_core::runtime::{Headers, Method, RequestBody};
 
     use super::*;
@@ -53,6 +53,7 @@ mod tests {
                 settings: Settings::default(),
                 edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
                 isolates: 2,
+                client_buffer_bytes: CLIENT_BUFFER,
                 host_mutant: None,
                 seeds: Seeds::of(1),
             });

@@ -1,11 +1,14 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
 use super::{Invariant, Log, Position, Violation};
-use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Reader};
+use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
+
+/// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
+const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// One stream of a history.
 #[derive(Debug)]
@@ -164,8 +167,9 @@ impl<'a> Case<'a> {
         let others = self.iter().filter(|(index, other)| Some(*index) != op && other.invoked < until);
         let last_touch_ms = others
             .filter(|(_, other)| other.call != Call::Head)
-            .map(|(_, other)| match (other.definite(), other.ended) {
-                (Some(_), Some(ended)) => ended.ms,
+            .map(|(index, other)| match (&other.call, other.definite(), other.ended) {
+                (Call::Live { .. }, ..) => self.last_live_touch_ms(index, other),
+                (_, Some(_), Some(ended)) => ended.ms,
                 _ => other.invoked.ms + straggler_ms,
             })
             .max()?;
@@ -179,6 +183,21 @@ impl<'a> Case<'a> {
             latest = latest.max(Some(end_ms));
         }
         latest
+    }
+
+    /// When a live read started a sliding TTL anew for the last time, at the latest, in virtual ms. It does so where it
+    /// reads: when it comes, and, if its edge has to come back for more, until its connection ends.
+    fn last_live_touch_ms(&self, index: usize, op: &Op) -> u64 {
+        let conditions = &self.history.conditions;
+        let own = self.history.arrivals(self.stream).filter(|arrival| arrival.op == index);
+        let last = own.filter(|arrival| arrival.payload != Payload::Empty).map(|arrival| arrival.at.ms).max();
+        if op.invoked.ms >= conditions.settled_from_ms {
+            return (op.invoked.ms + LIVE_TRAVEL_MS).max(last.unwrap_or_default());
+        }
+        match self.history.listenings.get(&index) {
+            Some(listening) => listening.end.map_or(u64::MAX / 2, |(end, _)| end.ms),
+            None => op.ended.map_or(u64::MAX / 2, |ended| ended.ms + conditions.straggler_ms),
+        }
     }
 
     /// What the answers say about the end of the log, strong ones alone.

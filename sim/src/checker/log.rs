@@ -392,7 +392,7 @@ impl Derivation<'_> {
     }
 
     /// The units of a body. What nobody sent is objected to and gets a number of its own.
-    fn parse(&mut self, op: usize, body: &Bytes) -> Option<Vec<u32>> {
+    pub(super) fn parse(&mut self, op: usize, body: &Bytes) -> Option<Vec<u32>> {
         if self.content != Content::Json {
             return Some(body.iter().map(|byte| u32::from(*byte)).collect());
         }
@@ -433,7 +433,7 @@ impl Derivation<'_> {
     fn find_batches(&mut self) {
         let found = match self.content {
             Content::Json => self.find_messages(),
-            Content::Bytes => self.find_frames(),
+            Content::Bytes | Content::Text => self.find_frames(),
         };
         for (batch, start) in found {
             let units = self.batch_units(batch);

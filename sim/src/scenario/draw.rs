@@ -3,14 +3,18 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use tailrace_core::stream::StreamLimits;
 
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::faults::{Delay, Faults, Link};
-use crate::history::{Content, Lifetime};
+use crate::history::{Content, Lifetime, Mode};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+/// Live readers of a run, at most: what many of them cost is shown by a test of its own.
+const MOST_READERS: u64 = 16;
 
 /// What a client can do, for the weights of a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,10 @@ enum Verb {
     Create,
     Close,
     Delete,
+    LongPoll,
+    Listen,
+    Stall,
+    Leave,
 }
 
 /// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
@@ -51,6 +59,10 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Create, 2, 500),
     (Verb::Close, 1, 250),
     (Verb::Delete, 1, 350),
+    (Verb::LongPoll, 4, 400),
+    (Verb::Listen, 4, 400),
+    (Verb::Stall, 1, 250),
+    (Verb::Leave, 2, 350),
 ];
 
 impl Scenario {
@@ -64,6 +76,8 @@ impl Scenario {
             verbs: dice.verbs(),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
+            client_buffer_bytes: dice.client_buffer_bytes(),
+            readers_left: MOST_READERS,
             disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
             dice,
@@ -80,6 +94,10 @@ impl Scenario {
         let calm_ms = draft.now_ms;
         draft.now_ms += 10;
         draft.disturbances = 0;
+        if draft.dice.chance(300) {
+            // Past every time-out.
+            draft.now_ms += 120_000;
+        }
         for _ in 0..draft.dice.between(0, 2) {
             draft.burst();
             draft.silence();
@@ -89,6 +107,7 @@ impl Scenario {
         Self {
             schedule,
             isolates: draft.isolates,
+            client_buffer_bytes: draft.client_buffer_bytes,
             faults,
             limits: draft.limits,
             streams: draft.streams,
@@ -103,6 +122,9 @@ struct Draft {
     verbs: Vec<(Verb, u32)>,
     clients: usize,
     isolates: usize,
+    client_buffer_bytes: usize,
+    /// How many live readers may still join.
+    readers_left: u64,
     /// How many things happen to the world in a burst, at most.
     disturbances: u64,
     supersedes: bool,
@@ -242,6 +264,29 @@ impl Draft {
             Verb::Create => self.creation(client, stream),
             Verb::Close => Action::Close { client, stream },
             Verb::Delete => Action::Delete { client, stream },
+            Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
+            Verb::Listen => self.join(client, stream, Mode::Sse),
+            Verb::Stall => {
+                let for_ms = self.dice.scale(100, 90_000);
+                Action::Stall { client, stream, for_ms }
+            }
+            Verb::Leave => Action::Leave { client, stream },
+        }
+    }
+
+    /// Mostly a reader alone, sometimes a few at once.
+    fn join(&mut self, client: usize, stream: usize, mode: Mode) -> Action {
+        let origin = match self.dice.between(0, 9) {
+            0..3 => Origin::Start,
+            3..6 => Origin::Now,
+            6..9 => Origin::Resume,
+            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
+        };
+        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
+        self.readers_left -= readers;
+        match readers {
+            0 => Action::Leave { client, stream },
+            _ => Action::Join { client, stream, mode, origin, readers: readers as usize },
         }
     }
 
@@ -314,6 +359,11 @@ impl Dice {
         }
     }
 
+    /// Mostly what a service has; where it is small, clients that do not read fill it.
+    fn client_buffer_bytes(&mut self) -> usize {
+        if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    }
+
     /// An eighth of the worlds are on their best day.
     fn faults(&mut self) -> Faults {
         if self.chance(125) {
@@ -338,6 +388,9 @@ impl Dice {
             superseded,
             superseded_reads_fail: self.chance(500),
             stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
+            socket_half_dead_permille: self.permille_if(250, 20, 700),
+            answer_cut_permille: self.permille_if(250, 2, 150),
+            answer_lost_permille: self.permille_if(200, 2, 80),
             alarm_late: self.delay_if(300, 20_000),
             alarm_early_permille: self.permille_if(250, 50, 800),
             alarm_early: self.delay_if(500, 5_000),
@@ -347,7 +400,11 @@ impl Dice {
     }
 
     fn stream(&mut self) -> StreamPlan {
-        let content = if self.chance(600) { Content::Json } else { Content::Bytes };
+        let content = match self.between(0, 99) {
+            0..50 => Content::Json,
+            50..75 => Content::Bytes,
+            _ => Content::Text,
+        };
         StreamPlan { content, lifetime: self.lifetime() }
     }
 
@@ -431,6 +488,13 @@ mod tests {
             "too-large",
             "stream json",
             "stream bytes",
+            "stream text",
+            " join ",
+            " long-poll ",
+            " sse ",
+            " stall ",
+            " leave ",
+            "client-buffer",
             "endless",
             "ttl:",
             "until:",
@@ -439,6 +503,9 @@ mod tests {
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
             "fault hibernation_missed_permille",
+            "fault socket_half_dead_permille",
+            "fault answer_cut_permille",
+            "fault answer_lost_permille",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use tailrace_core::edge::{Access, EdgeConfig, PICKED_HEADERS};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
-use tailrace_core::protocol::limits::BODY_LIMIT;
+use tailrace_core::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER};
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
 use tailrace_sim::faults::Faults;
 use tailrace_sim::random::Seeds;
@@ -17,6 +17,9 @@ use super::{Answer, Ask, Payload, Step, Variables};
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
 
+/// How long a client waits, in ms: longer than a long-poll and than a connection of events.
+const PATIENCE_MS: u64 = 120_000;
+
 /// The answers of a world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
@@ -25,6 +28,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
             settings: Settings::default(),
             edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
             isolates: 1,
+            client_buffer_bytes: CLIENT_BUFFER,
             host_mutant: None,
             seeds: Seeds::of(1),
         });
@@ -35,7 +39,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
                 Step::Sleep(ms) => rt::sleep_ms(*ms).await,
                 Step::Ask(ask) => {
                     let request = request(ask, &variables);
-                    let response = world.request(request, 10_000).await.expect("a world without faults answers");
+                    let response = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
                     let headers: Vec<_> =
                         response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                     let body = response.body.to_vec();
