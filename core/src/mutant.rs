@@ -16,6 +16,18 @@ pub enum Mutant {
     OffsetReusedAfterCrash,
     /// A read does not extend a sliding TTL.
     ExpiryBeforeLastTouch,
+    /// A long-poll that finds nothing waits for what comes after it has joined, not after it has looked.
+    LostWakeUp,
+    /// Events go on at the tail of the moment in which they join, not where the catch-up ended.
+    CatchUpNotJoined,
+    /// After hibernation nobody is known to wait.
+    ModeInMemory,
+    /// Closing a stream wakes nobody.
+    CloseNotPushed,
+    /// A long-poll in vain answers the client's own cursor.
+    CursorRepeats,
+    /// A long-poll in vain answers a cursor that no other reader has.
+    CursorNeverConverges,
 }
 
 #[cfg(feature = "mutants")]
@@ -27,6 +39,12 @@ impl Mutant {
         Self::TailNotMoved,
         Self::OffsetReusedAfterCrash,
         Self::ExpiryBeforeLastTouch,
+        Self::LostWakeUp,
+        Self::CatchUpNotJoined,
+        Self::ModeInMemory,
+        Self::CloseNotPushed,
+        Self::CursorRepeats,
+        Self::CursorNeverConverges,
     ];
 
     /// The name on command lines.
@@ -37,6 +55,12 @@ impl Mutant {
             Self::TailNotMoved => "tail-not-moved",
             Self::OffsetReusedAfterCrash => "offset-reused-after-crash",
             Self::ExpiryBeforeLastTouch => "expiry-before-last-touch",
+            Self::LostWakeUp => "lost-wake-up",
+            Self::CatchUpNotJoined => "catch-up-not-joined",
+            Self::ModeInMemory => "mode-in-memory",
+            Self::CloseNotPushed => "close-not-pushed",
+            Self::CursorRepeats => "cursor-repeats",
+            Self::CursorNeverConverges => "cursor-never-converges",
         }
     }
 }

@@ -8,7 +8,7 @@ use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{ClientBody, EdgeSocket, PipeEnd, PipeRule, Piped, SocketEvent, Written};
+use tailrace_core::runtime::{ClientBody, EdgeSocket, Patience, PipeEnd, PipeRule, Piped, SocketEvent, Written};
 
 use crate::edge_socket::EdgeEnd;
 use crate::environment::Environment;
@@ -29,8 +29,6 @@ pub enum Piece {
 /// What both ends share.
 struct Pipe {
     environment: Rc<Environment>,
-    /// How many bytes may wait for the client.
-    buffer_bytes: usize,
     /// Bytes written and not yet read.
     waiting_bytes: Cell<usize>,
     arrived: RefCell<VecDeque<Piece>>,
@@ -45,10 +43,9 @@ struct Pipe {
 }
 
 /// A new body: the edge's end and the client's.
-pub(crate) fn answer_body(environment: Rc<Environment>, buffer_bytes: usize) -> (EdgeBody, AnswerBody) {
+pub(crate) fn answer_body(environment: Rc<Environment>) -> (EdgeBody, AnswerBody) {
     let pipe = Rc::new(Pipe {
         environment,
-        buffer_bytes,
         waiting_bytes: Cell::default(),
         arrived: RefCell::default(),
         arrives_ms: Cell::default(),
@@ -138,14 +135,10 @@ impl Pipe {
         wake(&self.reader);
     }
 
-    fn is_full(&self) -> bool {
-        self.waiting_bytes.get() > self.buffer_bytes
-    }
-
-    /// Waits until little enough waits for the client, or it is gone.
-    async fn drained(&self) {
+    /// Waits until no more than this waits for the client, or it is gone.
+    async fn drained(&self, buffer_bytes: usize) {
         poll_fn(|context| {
-            if !self.is_full() || self.is_gone() {
+            if self.waiting_bytes.get() <= buffer_bytes || self.is_gone() {
                 return Poll::Ready(());
             }
             *self.writer.borrow_mut() = Some(context.waker().clone());
@@ -185,13 +178,15 @@ impl Breaker {
 impl ClientBody for EdgeBody {
     type Socket = EdgeEnd;
 
-    async fn write(&self, bytes: Bytes, wait_ms: u64) -> Written {
+    async fn write(&self, bytes: Bytes, patience: Patience) -> Written {
         let pipe = &self.0;
         if pipe.is_gone() {
             return Written::Gone;
         }
-        pipe.push(bytes);
-        let drained = rt::within_ms(wait_ms, pipe.drained()).await;
+        if !bytes.is_empty() {
+            pipe.push(bytes);
+        }
+        let drained = rt::within_ms(patience.wait_ms, pipe.drained(patience.buffer_bytes)).await;
         match drained {
             _ if pipe.is_gone() => Written::Gone,
             Some(()) => Written::Taken,
@@ -199,9 +194,9 @@ impl ClientBody for EdgeBody {
         }
     }
 
-    async fn pipe(&self, socket: &EdgeEnd, rule: PipeRule, wait_ms: u64) -> Piped {
+    async fn pipe(&self, socket: &EdgeEnd, rule: PipeRule, patience: Patience) -> Piped {
         let pipe = &self.0;
-        let deadline_ms = pipe.environment.now_ms() + wait_ms;
+        let deadline_ms = pipe.environment.now_ms() + patience.wait_ms;
         let mut last = None;
         loop {
             let left_ms = deadline_ms.saturating_sub(pipe.environment.now_ms());
@@ -213,7 +208,7 @@ impl ClientBody for EdgeBody {
                     let header_length = rule.header_length.min(message.len());
                     last = Some(message.slice(..header_length));
                     pipe.push(message.slice(header_length..));
-                    match pipe.is_full() {
+                    match pipe.waiting_bytes.get() > patience.buffer_bytes {
                         true => PipeEnd::Overflow,
                         false => continue,
                     }
@@ -268,13 +263,18 @@ mod tests {
     use crate::faults::{Delay, Faults, Link};
     use crate::random::Seeds;
 
-    /// Runs `test` with both ends of a body whose buffer holds 10 bytes.
+    /// Runs `test` with both ends of a body.
     fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(EdgeBody, AnswerBody) -> F) {
         rt::block_on(1, async move {
             let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
-            let (edge, client) = answer_body(environment, 10);
+            let (edge, client) = answer_body(environment);
             test(edge, client).await;
         });
+    }
+
+    /// 10 bytes may wait, for so long.
+    fn patience(wait_ms: u64) -> Patience {
+        Patience { buffer_bytes: 10, wait_ms }
     }
 
     fn bytes(text: &'static str) -> Bytes {
@@ -290,7 +290,7 @@ mod tests {
     fn pieces_arrive_in_order_and_the_end_behind_them() {
         run(late(), async |edge, client| {
             for text in ["a", "b", "c"] {
-                assert_eq!(edge.write(bytes(text), 0).await, Written::Taken);
+                assert_eq!(edge.write(bytes(text), patience(0)).await, Written::Taken);
             }
             drop(edge);
             for text in ["a", "b", "c"] {
@@ -304,11 +304,11 @@ mod tests {
     #[test]
     fn a_client_that_does_not_read_fills_the_buffer_and_one_that_does_empties_it() {
         run(Faults::default(), async |edge, client| {
-            assert_eq!(edge.write(bytes("0123456789"), 50).await, Written::Taken);
-            assert_eq!(edge.write(bytes("x"), 50).await, Written::Stalled);
+            assert_eq!(edge.write(bytes("0123456789"), patience(50)).await, Written::Taken);
+            assert_eq!(edge.write(bytes("x"), patience(50)).await, Written::Stalled);
             assert_eq!(rt::now_ns() / 1_000_000, 50);
             assert_eq!(client.next().await, Piece::Bytes(bytes("0123456789")));
-            assert_eq!(edge.write(bytes("y"), 50).await, Written::Taken);
+            assert_eq!(edge.write(bytes("y"), patience(50)).await, Written::Taken);
             assert_eq!(client.next().await, Piece::Bytes(bytes("x")), "what stalled is not lost");
         });
     }
@@ -317,23 +317,23 @@ mod tests {
     fn a_client_that_has_left_is_noticed_by_writing() {
         run(late(), async |edge, client| {
             drop(client);
-            assert_eq!(edge.write(bytes("a"), 0).await, Written::Taken, "the news is still on its way");
+            assert_eq!(edge.write(bytes("a"), patience(0)).await, Written::Taken, "the news is still on its way");
             rt::sleep_ms(40).await;
-            assert_eq!(edge.write(bytes("b"), 0).await, Written::Gone);
+            assert_eq!(edge.write(bytes("b"), patience(0)).await, Written::Gone);
         });
     }
 
     #[test]
     fn a_connection_that_breaks_is_noticed_at_both_ends_and_one_that_dies_at_none() {
         run(Faults { answer_cut_permille: 1000, ..Faults::default() }, async |edge, client| {
-            edge.write(bytes("a"), 0).await;
+            edge.write(bytes("a"), patience(0)).await;
             assert_eq!(client.next().await, Piece::Cut);
-            assert_eq!(edge.write(bytes("b"), 0).await, Written::Gone);
+            assert_eq!(edge.write(bytes("b"), patience(0)).await, Written::Gone);
         });
         run(Faults { answer_lost_permille: 1000, ..Faults::default() }, async |edge, client| {
-            assert_eq!(edge.write(bytes("a"), 0).await, Written::Taken);
+            assert_eq!(edge.write(bytes("a"), patience(0)).await, Written::Taken);
             assert_eq!(rt::within_ms(100_000, client.next()).await, None);
-            assert_eq!(edge.write(bytes("0123456789"), 0).await, Written::Stalled);
+            assert_eq!(edge.write(bytes("0123456789"), patience(0)).await, Written::Stalled);
         });
     }
 

@@ -117,8 +117,6 @@ pub(crate) struct EdgeIsolate<P: Program> {
     label: String,
     state: EdgeState<P>,
     config: P::EdgeConfig,
-    /// How many bytes may wait for the client of a streamed answer.
-    buffer_bytes: usize,
     streaming: RefCell<Vec<Breaker>>,
 }
 
@@ -128,7 +126,6 @@ impl<P: Program> EdgeIsolate<P> {
         environment: Rc<Environment>,
         namespace: Rc<Namespace<P::Object>>,
         config: P::EdgeConfig,
-        buffer_bytes: usize,
     ) -> Rc<Self> {
         let streams = Streams { environment: environment.clone(), namespace };
         let inner = Inner { environment, streams, flights: Rc::default(), node: RefCell::new(Node::new()) };
@@ -136,7 +133,6 @@ impl<P: Program> EdgeIsolate<P> {
             label: format!("isolate {index}"),
             state: EdgeState(Rc::new(inner)),
             config,
-            buffer_bytes,
             streaming: RefCell::default(),
         })
     }
@@ -150,7 +146,7 @@ impl<P: Program> EdgeIsolate<P> {
             match P::fetch(&isolate.state, &isolate.config, request).await {
                 Ok(Fetched::Answer(response)) => sender.send(Served { response, body: None }),
                 Ok(Fetched::Stream { head, bridge }) => {
-                    let (edge, client) = answer_body(isolate.environment().clone(), isolate.buffer_bytes);
+                    let (edge, client) = answer_body(isolate.environment().clone());
                     isolate.watch(edge.breaker());
                     sender.send(Served { response: head, body: Some(client) });
                     bridge.run(edge).await;

@@ -35,9 +35,9 @@ pub type WorldConfig = WorldConfigOf<Tailrace>;
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tailrace_core::edge::Access;
+    use tailrace_core::edge::{Access, LiveConfig};
     use tailrace_core::protocol::ProjectMode;
-    use tailrace_core::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER};
+    use tailrace_core::protocol::limits::BODY_LIMIT;
     use tailrace_core::runtime::{Headers, Method, RequestBody};
 
     use super::*;
@@ -51,9 +51,13 @@ mod tests {
             let world = World::new(WorldConfig {
                 faults: Faults::default(),
                 settings: Settings::default(),
-                edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+                edge: EdgeConfig {
+                    access: Access::NoAuth,
+                    projects: ProjectMode::Single,
+                    body_limit: BODY_LIMIT,
+                    live: LiveConfig::default(),
+                },
                 isolates: 2,
-                client_buffer_bytes: CLIENT_BUFFER,
                 host_mutant: None,
                 seeds: Seeds::of(1),
             });

@@ -31,8 +31,6 @@ pub struct WorldConfigOf<P: Program> {
     pub edge: P::EdgeConfig,
     /// Edge isolates; at least one.
     pub isolates: usize,
-    /// How many bytes may wait at the edge for the client of a streamed answer.
-    pub client_buffer_bytes: usize,
     /// A known bug of the host.
     pub host_mutant: Option<HostMutant>,
     /// Where all randomness comes from.
@@ -93,13 +91,11 @@ impl<P: Program> Clone for WorldOf<P> {
 impl<P: Program> WorldOf<P> {
     /// A world without objects, at [`crate::environment::EPOCH_MS`].
     pub fn new(config: WorldConfigOf<P>) -> Self {
-        let WorldConfigOf { faults, settings, edge, isolates, client_buffer_bytes, host_mutant, seeds } = config;
+        let WorldConfigOf { faults, settings, edge, isolates, host_mutant, seeds } = config;
         let environment = Rc::new(Environment::new(faults, seeds, host_mutant));
         let namespace = Namespace::new(environment.clone(), settings);
         let isolates = (0..isolates.max(1))
-            .map(|index| {
-                EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone(), client_buffer_bytes)
-            })
+            .map(|index| EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone()))
             .collect();
         Self(Rc::new(Inner { environment, namespace, isolates, requests: Cell::default() }))
     }

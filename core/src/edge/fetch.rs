@@ -1,7 +1,8 @@
 //! The way of a request over the runtime traits.
 
 use super::body::collect;
-use super::{Access, Bridge, EdgeConfig, Routed, route};
+use super::{Access, Bridge, EdgeConfig, Routed, long_poll, route, sse};
+use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{
     ActorNamespace, CallError, EdgeEnv, Flights, Method, ObjectBody, ObjectRequest, Request, Response,
@@ -29,6 +30,13 @@ pub async fn fetch<E: Flights>(env: &E, config: &EdgeConfig, request: Request) -
             return Ok(Fetched::Answer(response));
         }
         Routed::Forward(forward) => forward,
+        Routed::Live(live) => {
+            collect(body, 0).await?;
+            return Ok(match live.mode {
+                Live::Sse => sse::open(env, config, &live).await,
+                Live::LongPoll => Fetched::Answer(long_poll::answer(env, config, &live).await),
+            });
+        }
     };
     let body = match forward.collect_body {
         true => collect(body, forward.body_limit).await?,

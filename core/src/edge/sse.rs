@@ -1,15 +1,266 @@
 //! The bridge between a stream and a client that listens.
+//!
+//! It asks the object from where its client is. What the log holds beyond that comes as a page, and it asks again from
+//! the page's end; only at the tail it gets a socket, on which everything follows that is appended from then on. So a
+//! page and what is pushed join without gap, duplicate or reordering, and whatever becomes of a socket (cut, dropped
+//! because the client takes its bytes too slowly), the bridge asks again from where it is.
 
-use crate::runtime::EdgeEnv;
+use bytes::Bytes;
 
-/// Feeds one client: with what the log holds, and then with what is appended.
+use super::live::{Ask, Asked, Clock, Joined, LiveRead, Pauses, Socket, random};
+use super::{EdgeConfig, Fetched, LiveConfig, unreachable};
+use crate::mutant::mutated;
+use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, Position};
+use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
+use crate::protocol::{CacheControl, ErrorCode, Offset, ReadFrom, Refusal, cursor, header};
+use crate::runtime::{ClientBody, EdgeEnv, Method, Patience, PipeEnd, PipeRule, Response, Written};
+
+/// Events are passed on without their header.
+const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
+
+/// A connection that is open, and what the object said when it was opened.
 pub struct Bridge<E: EdgeEnv> {
+    first: Asked<E>,
+    reader: Reader<E>,
+}
+
+/// One client of a stream, and where it is.
+struct Reader<E: EdgeEnv> {
     env: E,
+    config: LiveConfig,
+    ask: Ask,
+    /// When the connection ends, by the edge's clock.
+    ends_ms: u64,
+    /// The object's clock, once the object has told it.
+    clock: Option<Clock>,
+    /// Where the client is.
+    at: Offset,
+    /// Whether the last control event has told the client that it is at the tail.
+    told_up_to_date: bool,
+    pauses: Pauses,
+}
+
+/// How it goes on.
+enum Next {
+    /// The object is asked from where the client is.
+    Ask,
+    /// The same after a pause.
+    AskLater,
+    /// The connection ends.
+    End,
+}
+
+/// Opens a connection with events, unless there is another answer.
+pub async fn open<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) -> Fetched<E> {
+    let Some(ask) = Ask::new(live) else {
+        tracing::error!("a live read that is none");
+        return Fetched::Answer(Response::refusal(&Refusal::new(ErrorCode::Internal, "the service failed")));
+    };
+    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random(env));
+    let first = match ask.send(env).await {
+        Ok(Asked::Answer(response)) if response.status != 200 => return Fetched::Answer(response),
+        Ok(first) => first,
+        Err(error) => return Fetched::Answer(unreachable(config, Method::Get, &error)),
+    };
+    let head = head(&ask, &first);
+    let reader = Reader {
+        env: env.clone(),
+        config: config.live,
+        ask,
+        ends_ms,
+        clock: None,
+        at: Offset::start_of(0),
+        told_up_to_date: false,
+        pauses: Pauses::default(),
+    };
+    Fetched::Stream { head, bridge: Bridge { first, reader } }
+}
+
+fn head<E: EdgeEnv>(ask: &Ask, first: &Asked<E>) -> Response {
+    let head = Response::new(200)
+        .with(header::CACHE_CONTROL, CacheControl::NoCache.to_string())
+        .with(header::CONTENT_TYPE, "text/event-stream")
+        .with_common(ask.allow_origin.as_deref());
+    match first {
+        Asked::Answer(page) => {
+            let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
+            same.into_iter().fold(head, |head, name| head.with_some(name, page.headers.get(name)))
+        }
+        Asked::Joined(_, joined) => {
+            let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
+            head.with_some(header::STREAM_SSE_DATA_ENCODING, encoding)
+        }
+    }
 }
 
 impl<E: EdgeEnv> Bridge<E> {
     /// Feeds the client until its connection ends.
     pub async fn run(self, body: E::Body) {
-        drop((self.env, body));
+        let Self { first, mut reader } = self;
+        let mut asked = Ok(first);
+        loop {
+            let next = match asked {
+                Ok(Asked::Answer(response)) => reader.take_page(&response, &body).await,
+                Ok(Asked::Joined(socket, joined)) => reader.listen(socket, joined, &body).await,
+                Err(error) => {
+                    tracing::warn!(%error, "an object did not answer");
+                    Next::AskLater
+                }
+            };
+            match next {
+                Next::End => return,
+                Next::Ask => reader.env.sometimes("live_pulled_again"),
+                Next::AskLater => reader.pauses.pause(&reader.env, reader.ends_ms).await,
+            }
+            if reader.left_ms() == 0 {
+                reader.finish(&body).await;
+                return;
+            }
+            asked = reader.ask.send(&reader.env).await;
+        }
+    }
+}
+
+impl<E: EdgeEnv> Reader<E> {
+    /// How much longer the connection lasts.
+    fn left_ms(&self) -> u64 {
+        self.ends_ms.saturating_sub(self.env.now_ms())
+    }
+
+    fn patience(&self, wait_ms: u64) -> Patience {
+        Patience { buffer_bytes: self.config.buffer_bytes, wait_ms }
+    }
+
+    /// Writes, and waits until the client has taken enough of it. Whether it has.
+    async fn write(&self, bytes: impl Into<Bytes>, body: &E::Body) -> bool {
+        let written = body.write(bytes.into(), self.patience(self.left_ms())).await;
+        if written == Written::Gone {
+            self.env.sometimes("live_client_gone");
+        }
+        // A client that has stalled until its connection ends gets what is under way, and comes back.
+        written == Written::Taken
+    }
+
+    fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
+        self.at = next;
+        self.ask.read.from = ReadFrom::At(next);
+        self.ask.read.cursor = cursor.or(self.ask.read.cursor);
+        self.told_up_to_date = up_to_date;
+        self.pauses.reset();
+    }
+
+    /// Passes on a page of the log.
+    async fn take_page(&mut self, response: &Response, body: &E::Body) -> Next {
+        let get = |name| response.headers.get(name);
+        let next = match (response.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
+            (200, Some(next)) => next,
+            (500.., _) => return Next::AskLater,
+            // The stream is gone, or another one is in its place.
+            _ => return Next::End,
+        };
+        self.env.sometimes("live_page_pulled");
+        let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
+        let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
+        let has_moved = ReadFrom::At(next) != self.ask.read.from;
+        self.move_to(next, cursor, up_to_date);
+        if mutated!(CatchUpNotJoined) && up_to_date {
+            self.ask.read.from = ReadFrom::Now;
+        }
+        let is_taken = self.write(response.body.clone(), body).await;
+        if !is_taken || header::is_true(get(header::STREAM_CLOSED)) {
+            return Next::End;
+        }
+        // What answers without end and leads nowhere must not be asked without end.
+        if has_moved { Next::Ask } else { Next::AskLater }
+    }
+
+    /// Passes on what is appended, until something else happens.
+    async fn listen(&mut self, socket: Socket<E>, joined: Joined, body: &E::Body) -> Next {
+        self.env.sometimes("live_waited");
+        self.clock = Some(joined.clock);
+        self.at = joined.position.next;
+        self.ask.read.from = ReadFrom::At(self.at);
+        if !self.told_up_to_date {
+            let control = self.control(true);
+            if !self.write(control, body).await {
+                return Next::End;
+            }
+        }
+        let joined_ms = self.env.now_ms();
+        loop {
+            let wait_ms = self.config.keep_alive_ms.min(self.left_ms());
+            let piped = body.pipe(&socket, RULE, self.patience(wait_ms)).await;
+            if let Some(position) = piped.last.as_deref().and_then(Position::decode) {
+                let cursor = cursor::after_data(position.commit_ms, self.ask.read.cursor);
+                self.move_to(position.next, Some(cursor), true);
+            }
+            match piped.end {
+                PipeEnd::TimedOut if self.left_ms() == 0 => {
+                    self.finish(body).await;
+                    return Next::End;
+                }
+                PipeEnd::TimedOut => {
+                    self.env.sometimes("live_keep_alive");
+                    if !self.write(Bytes::from_static(KEEP_ALIVE), body).await {
+                        return Next::End;
+                    }
+                }
+                PipeEnd::Message(message) => return self.take_message(message, body).await,
+                PipeEnd::Closed => {
+                    self.env.sometimes("live_socket_lost");
+                    self.told_up_to_date = false;
+                    if self.env.now_ms() - joined_ms > self.config.keep_alive_ms {
+                        self.pauses.reset();
+                    }
+                    return Next::AskLater;
+                }
+                PipeEnd::Overflow => {
+                    self.env.sometimes("live_overflowed");
+                    self.told_up_to_date = false;
+                    // What else is on the socket is read from the log, once the client has room for it.
+                    drop(socket);
+                    return if self.write(Bytes::new(), body).await { Next::Ask } else { Next::End };
+                }
+                PipeEnd::Gone => {
+                    self.env.sometimes("live_client_gone");
+                    return Next::End;
+                }
+            }
+        }
+    }
+
+    /// What is no event that more may follow.
+    async fn take_message(&mut self, message: Bytes, body: &E::Body) -> Next {
+        self.told_up_to_date = false;
+        match LiveMessage::decode(message) {
+            Some(LiveMessage::Event { text, closed: true, .. }) => {
+                self.write(text, body).await;
+                Next::End
+            }
+            Some(LiveMessage::Pull) => Next::Ask,
+            Some(LiveMessage::Gone) => Next::End,
+            _ => {
+                tracing::error!("a message that this version does not know");
+                Next::AskLater
+            }
+        }
+    }
+
+    /// The last control event: the client comes back to where it is, and not all clients at once.
+    async fn finish(&mut self, body: &E::Body) {
+        let control = self.control(self.told_up_to_date);
+        self.write(control, body).await;
+    }
+
+    /// A control event without data.
+    fn control(&mut self, up_to_date: bool) -> Vec<u8> {
+        let now_ms = self.clock.map_or(0, |clock| clock.now_ms(&self.env));
+        let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
+        self.ask.read.cursor = Some(cursor);
+        self.told_up_to_date = up_to_date;
+        let mut text = Vec::new();
+        let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
+        sse::write_events(&mut text, Encoding::Text, &[], &control);
+        text
     }
 }

@@ -1,5 +1,6 @@
 //! What a deployment sets.
 
+use crate::protocol::Waits;
 use crate::stream::StreamLimits;
 
 /// Settings of a stream object.
@@ -7,10 +8,13 @@ use crate::stream::StreamLimits;
 pub struct Settings {
     /// Sizes of bodies, rows, pages and segments.
     pub limits: StreamLimits,
+    /// How long live reads wait.
+    pub waits: Waits,
 }
 
 impl Settings {
-    /// From the deployment's variables: `TAILRACE_PAGE_BYTES`, `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES`.
+    /// From the deployment's variables: `TAILRACE_PAGE_BYTES`, `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES`,
+    /// and those of [`Waits`].
     ///
     /// Fails with a sentence for the operator where a value is no decimal, or the limits do not fit each other.
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
@@ -26,7 +30,7 @@ impl Settings {
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
         match limits.problem() {
             Some(problem) => Err(problem.to_owned()),
-            None => Ok(Self { limits }),
+            None => Ok(Self { limits, waits: Waits::from_vars(variable)? }),
         }
     }
 }

@@ -5,12 +5,13 @@ use std::cell::RefCell;
 use bytes::Bytes;
 
 use super::agenda::{self, Duty};
+use super::audience::{Audience, News};
 use super::{Settings, answer};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
 use crate::storage::{SqlError, SqlStorage};
-use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, ReadOutcome, Slot};
+use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, Stream, StreamLimits};
 
 /// The object of one stream.
 ///
@@ -22,10 +23,11 @@ pub struct StreamObject<S: ActorState> {
     instance: Incarnation,
     /// What storage holds; `None` before it is loaded, and again after a failure.
     slot: RefCell<Option<Slot>>,
+    audience: Audience,
 }
 
 /// Why a request has no outcome.
-enum Failure {
+pub(super) enum Failure {
     Refused(Refusal),
     Storage(SqlError),
 }
@@ -55,21 +57,26 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = random_id(&state);
         // A failure shows, and is tried again, at the first request.
         let slot = Slot::load(state.sql()).ok();
-        Self { state, settings, instance, slot: RefCell::new(slot) }
+        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
+        Self { state, settings, instance, slot: RefCell::new(slot), audience }
     }
 
     async fn fetch(&self, request: ObjectRequest) -> Response {
+        match self.connect(request).await {
+            Connection::Answer(response) => response,
+            // The edge asks for what may have to wait by `connect`.
+            Connection::Upgrade(_) => misunderstood(),
+        }
+    }
+
+    async fn connect(&self, request: ObjectRequest) -> Connection {
         let rows_before = self.state.rows_written();
         let Some(message) = Message::decode(&request.message) else {
-            tracing::error!("a message that this version does not know");
-            return Response::refusal(&Refusal::new(
-                ErrorCode::Internal,
-                "edge and object do not understand each other",
-            ))
-            .with_common(None);
+            return Connection::Answer(misunderstood());
         };
         let response = match self.answer(&message.operation, &request.body) {
-            Ok(response) => response,
+            Ok(Connection::Answer(response)) => response,
+            Ok(upgrade) => return upgrade,
             Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
             Err(Failure::Storage(error)) => {
                 tracing::error!(%error, "a request failed");
@@ -79,16 +86,14 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
         if !message.debug {
-            return response;
+            return Connection::Answer(response);
         }
         let rows = self.state.rows_written() - rows_before;
-        response
-            .with(header::TAILRACE_INSTANCE, self.instance.as_str())
-            .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string())
-    }
-
-    async fn connect(&self, request: ObjectRequest) -> Connection {
-        Connection::Answer(self.fetch(request).await)
+        Connection::Answer(
+            response
+                .with(header::TAILRACE_INSTANCE, self.instance.as_str())
+                .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string()),
+        )
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
@@ -104,7 +109,26 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     }
 }
 
+/// The answer to what this version does not know.
+fn misunderstood() -> Response {
+    tracing::error!("a message that this version does not know");
+    Response::refusal(&Refusal::new(ErrorCode::Internal, "edge and object do not understand each other"))
+        .with_common(None)
+}
+
 impl<S: ActorState> StreamObject<S> {
+    pub(super) fn state(&self) -> &S {
+        &self.state
+    }
+
+    pub(super) fn limits(&self) -> &StreamLimits {
+        &self.settings.limits
+    }
+
+    pub(super) fn audience(&self) -> &Audience {
+        &self.audience
+    }
+
     /// Runs `body` with what storage holds. Where storage fails, memory may have moved on without it: it is dropped.
     fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut guard = self.slot.borrow_mut();
@@ -119,15 +143,21 @@ impl<S: ActorState> StreamObject<S> {
         result
     }
 
-    fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Response, Failure> {
+    fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Connection, Failure> {
         let now_ms = self.state.now_ms();
-        self.with_slot(|slot| match operation {
-            Operation::Create(create) => self.create(slot, now_ms, create, body),
-            Operation::Fork(fork) => self.fork(slot, now_ms, fork),
-            Operation::Append(append) => self.append(slot, now_ms, append, body),
-            Operation::Read(read) => self.read(slot, now_ms, read),
-            Operation::Head => self.head(slot, now_ms),
-            Operation::Delete => self.delete(slot, now_ms),
+        self.with_slot(|slot| {
+            let response = match operation {
+                Operation::Create(create) => self.create(slot, now_ms, create, body),
+                Operation::Fork(fork) => self.fork(slot, now_ms, fork),
+                Operation::Append(append) => self.append(slot, now_ms, append, body),
+                Operation::Read(read) => match read.live {
+                    Some(live) => return self.live_read(slot, now_ms, read, live),
+                    None => self.read(slot, now_ms, read),
+                },
+                Operation::Head => self.head(slot, now_ms),
+                Operation::Delete => self.delete(slot, now_ms),
+            };
+            response.map(Connection::Answer)
         })
     }
 
@@ -141,6 +171,10 @@ impl<S: ActorState> StreamObject<S> {
             ObjectBody::TooLarge => None,
         };
         let command = CreateCommand { now_ms, incarnation, create, body };
+        let predecessor = match slot {
+            Slot::Occupied(stream) => Some(stream.incarnation.clone()),
+            Slot::Vacant { .. } => None,
+        };
         // The stream and the duty to end it come together.
         let outcome = sql.transaction(|| {
             let outcome = slot.create(sql, &self.settings.limits, command)?;
@@ -157,6 +191,10 @@ impl<S: ActorState> StreamObject<S> {
             CreateOutcome::Exists => false,
             CreateOutcome::Refused(refusal) => return Err(refusal.into()),
         };
+        if is_new && let Some(predecessor) = predecessor {
+            // It was past its end, and its alarm has not come yet.
+            self.audience.dismiss(&self.state, &predecessor);
+        }
         match slot {
             Slot::Occupied(stream) => Ok(answer::created(stream, create, is_new)),
             Slot::Vacant { .. } => Err(SqlError::new("a created stream is not there").into()),
@@ -195,7 +233,11 @@ impl<S: ActorState> StreamObject<S> {
         let Some(bytes) = bytes else {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
+        let start = stream.tail.offset;
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes)?;
+        if let AppendOutcome::Appended { content, .. } = &outcome {
+            self.audience.tell(&self.state, stream, &News { start, content, now_ms });
+        }
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes("append_deduplicated"),
             AppendOutcome::StaleEpoch { .. } => self.state.sometimes("stale_epoch_refused"),
@@ -206,23 +248,31 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     fn read(&self, slot: &mut Slot, now_ms: u64, read: &Read) -> Result<Response, Failure> {
+        let (stream, page) = self.page(slot, now_ms, read)?;
+        Ok(match read.from {
+            ReadFrom::Now => answer::now(stream, page),
+            _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
+        })
+    }
+
+    /// What every read begins with: the page, or what is wrong with the request.
+    pub(super) fn page<'a>(
+        &self,
+        slot: &'a mut Slot,
+        now_ms: u64,
+        read: &Read,
+    ) -> Result<(&'a mut Stream, Page), Failure> {
         let sql = self.state.sql();
         let stream = self.living(slot, now_ms)?;
         let page = match stream.read(sql, &self.settings.limits, read.from)? {
             ReadOutcome::Page(page) => page,
             ReadOutcome::Refused(refusal) => return Err(refusal.into()),
         };
-        if read.live.is_some() {
-            return Err(Refusal::new(ErrorCode::NotImplemented, "live reads are not offered").into());
-        }
         if page.inside_append {
             self.state.sometimes("page_ended_inside_append");
         }
         stream.touch(sql, now_ms)?;
-        Ok(match read.from {
-            ReadFrom::Now => answer::now(stream, page),
-            _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
-        })
+        Ok((stream, page))
     }
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
@@ -239,15 +289,23 @@ impl<S: ActorState> StreamObject<S> {
 
     fn remove(&self, slot: &mut Slot) -> Result<(), SqlError> {
         let sql = self.state.sql();
+        let incarnation = match slot {
+            Slot::Occupied(stream) => Some(stream.incarnation.clone()),
+            Slot::Vacant { .. } => None,
+        };
         sql.transaction(|| {
             slot.remove(sql)?;
             agenda::strike(&self.state, Duty::Expire)
-        })
+        })?;
+        if let Some(incarnation) = incarnation {
+            self.audience.dismiss(&self.state, &incarnation);
+        }
+        Ok(())
     }
 
     /// The stream. Where there is none, storage says so in this very turn: an instance that has lost its storage must
     /// not deny what its successor holds.
-    fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut crate::stream::Stream, Failure> {
+    fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         if matches!(slot, Slot::Vacant { .. }) {
             *slot = Slot::load(self.state.sql())?;
         }

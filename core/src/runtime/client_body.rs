@@ -3,14 +3,20 @@
 use bytes::Bytes;
 
 use super::EdgeSocket;
-#[cfg(doc)]
-use crate::protocol::limits::CLIENT_BUFFER;
+
+/// How much may wait for a client to take it, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Patience {
+    /// Bytes that may wait.
+    pub buffer_bytes: usize,
+    /// For how long a call waits.
+    pub wait_ms: u64,
+}
 
 /// How bytes for a client fared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// They are on their way, and at most [`CLIENT_BUFFER`] bytes wait for the client to take
-    /// them.
+    /// They are on their way, and no more than may wait for the client does.
     Taken,
     /// More than that still wait after the time given.
     Stalled,
@@ -25,7 +31,7 @@ pub enum PipeEnd {
     Message(Bytes),
     /// The socket is closed, or was cut.
     Closed,
-    /// More than [`CLIENT_BUFFER`] bytes wait for the client.
+    /// A message was passed on, and more waits for the client than may.
     Overflow,
     /// The time is up.
     TimedOut,
@@ -56,11 +62,11 @@ pub trait ClientBody: 'static {
     /// The sockets that can be piped into it.
     type Socket: EdgeSocket;
 
-    /// Queues bytes, which reach the client in one piece unless a network between splits them, and waits for at most
-    /// `wait_ms` until little enough waits for the client.
-    async fn write(&self, bytes: Bytes, wait_ms: u64) -> Written;
+    /// Queues bytes, which reach the client in one piece unless a network between splits them, and waits until no more
+    /// waits for the client than may. No bytes are for the wait alone.
+    async fn write(&self, bytes: Bytes, patience: Patience) -> Written;
 
     /// Passes on what comes from the socket, each message in one piece, until something else happens: the hot path of
     /// a delivered event, which a host may keep out of core altogether.
-    async fn pipe(&self, socket: &Self::Socket, rule: PipeRule, wait_ms: u64) -> Piped;
+    async fn pipe(&self, socket: &Self::Socket, rule: PipeRule, patience: Patience) -> Piped;
 }

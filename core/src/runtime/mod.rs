@@ -24,7 +24,7 @@ mod socket;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
 pub use call::{ActorNamespace, CallError, ObjectBody, ObjectRequest};
-pub use client_body::{ClientBody, PipeEnd, PipeRule, Piped, Written};
+pub use client_body::{ClientBody, Patience, PipeEnd, PipeRule, Piped, Written};
 pub use edge::{Connected, EdgeEnv, EdgeSocket, SocketEvent, SocketNamespace};
 pub use flight::{Flights, Landing, Shared};
 pub use http::{Headers, Method, Request, RequestBody, Response};

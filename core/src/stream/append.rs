@@ -19,8 +19,9 @@ pub enum AppendOutcome {
         next: Offset,
         /// How many rows of the log it wrote.
         rows: usize,
-        /// Whether it closed the stream without adding content.
-        closed_only: bool,
+        /// What it added, as the log holds it: bytes, or messages with a comma between any two. Empty where it only
+        /// closed the stream.
+        content: Bytes,
     },
     /// The producer's batch was in the log before.
     Duplicate {
@@ -158,6 +159,6 @@ impl Stream {
             })?,
         }
         self.tail = batch.into_tail(self);
-        Ok(AppendOutcome::Appended { next, rows, closed_only: content.is_empty() })
+        Ok(AppendOutcome::Appended { next, rows, content: content.bytes().clone() })
     }
 }

@@ -25,6 +25,14 @@ impl Content {
             Self::Json(messages) => messages.lengths.is_empty(),
         }
     }
+
+    /// As the log holds it.
+    pub(super) fn bytes(&self) -> &Bytes {
+        match self {
+            Self::Bytes(bytes) => bytes,
+            Self::Json(messages) => &messages.joined,
+        }
+    }
 }
 
 /// One append: its rows, and the tail behind them.

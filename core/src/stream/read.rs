@@ -25,6 +25,8 @@ pub struct Page {
     pub closed: bool,
     /// Whether it ends inside what one append wrote.
     pub inside_append: bool,
+    /// Commit time of its last message in ms; 0 where it holds none.
+    pub commit_ms: u64,
 }
 
 /// How a read ended.
@@ -114,6 +116,7 @@ impl Stream {
             up_to_date,
             closed: up_to_date && self.tail.closed,
             inside_append: scan.inside_append,
+            commit_ms: scan.commit_ms,
         }
     }
 }
@@ -197,7 +200,10 @@ impl Scan {
         };
         match taken {
             Taken::All => self.commit_ms = commit_ms,
-            Taken::Some => self.inside_append = true,
+            Taken::Some => {
+                self.commit_ms = commit_ms;
+                self.inside_append = true;
+            }
             Taken::None => self.inside_append = commit_ms == self.commit_ms,
         }
         if matches!(taken, Taken::All) {

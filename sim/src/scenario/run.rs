@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::mutant::{self, Mutant};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
@@ -81,14 +81,14 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     let played = rt::block_on(seeds.schedule, async {
         let world = World::new(WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone() },
+            settings: Settings { limits: scenario.limits.clone(), ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
                 body_limit: scenario.limits.body_bytes,
+                live: LiveConfig { buffer_bytes: scenario.client_buffer_bytes, ..LiveConfig::default() },
             },
             isolates: scenario.isolates,
-            client_buffer_bytes: scenario.client_buffer_bytes,
             host_mutant,
             seeds,
         });

@@ -2,10 +2,10 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tailrace_core::edge::{Access, EdgeConfig, PICKED_HEADERS};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig, PICKED_HEADERS};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
-use tailrace_core::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER};
+use tailrace_core::protocol::limits::BODY_LIMIT;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
 use tailrace_sim::faults::Faults;
 use tailrace_sim::random::Seeds;
@@ -26,9 +26,13 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
         let world = World::new(WorldConfig {
             faults: Faults::default(),
             settings: Settings::default(),
-            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit: BODY_LIMIT,
+                live: LiveConfig::default(),
+            },
             isolates: 1,
-            client_buffer_bytes: CLIENT_BUFFER,
             host_mutant: None,
             seeds: Seeds::of(1),
         });

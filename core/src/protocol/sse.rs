@@ -1,0 +1,310 @@
+//! Server-Sent Events: the text in which a live reader gets data and control events.
+//!
+//! A line of data has no space behind its colon, except where it begins with one itself: parsers take the first space
+//! away. CR and CRLF end a line as LF does, so that no payload can forge an event, and arrive as LF. Bytes that are not
+//! UTF-8 become U+FFFD. Types that are not text travel as base64.
+
+use super::Offset;
+
+/// The comment that shows whether a client is still there.
+pub const KEEP_ALIVE: &[u8] = b":\n\n";
+
+/// How payloads are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are: `text/*` and JSON.
+    Text,
+    /// As base64: everything else (protocol, section 5.8).
+    Base64,
+}
+
+/// What follows the data, or stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Where to go on.
+    pub next: Offset,
+    /// What to echo; a closed stream has none.
+    pub cursor: Option<u64>,
+    /// Whether that is the tail.
+    pub up_to_date: bool,
+    /// Whether nothing will ever follow.
+    pub closed: bool,
+}
+
+/// Appends the event of a payload, if it holds anything, and the control event behind it.
+pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
+    if !payload.is_empty() {
+        out.extend_from_slice(b"event: data\n");
+        match encoding {
+            Encoding::Text => write_lines(out, &String::from_utf8_lossy(payload)),
+            Encoding::Base64 => {
+                out.extend_from_slice(b"data:");
+                write_base64(out, payload);
+                out.push(b'\n');
+            }
+        }
+        out.push(b'\n');
+    }
+    write_control(out, control);
+}
+
+fn write_control(out: &mut Vec<u8>, control: &Control) {
+    let Control { next, cursor, up_to_date, closed } = control;
+    out.extend_from_slice(b"event: control\ndata:{\"streamNextOffset\":\"");
+    out.extend_from_slice(next.to_string().as_bytes());
+    out.push(b'"');
+    if let Some(cursor) = cursor {
+        out.extend_from_slice(format!(",\"streamCursor\":\"{cursor}\"").as_bytes());
+    }
+    if *up_to_date {
+        out.extend_from_slice(b",\"upToDate\":true");
+    }
+    if *closed {
+        out.extend_from_slice(b",\"streamClosed\":true");
+    }
+    out.extend_from_slice(b"}\n\n");
+}
+
+fn write_lines(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    loop {
+        let end = rest.find(['\r', '\n']);
+        let (line, after) = end.map_or((rest, None), |index| {
+            let (line, after) = rest.split_at(index);
+            (line, after.strip_prefix("\r\n").or_else(|| after.get(1..)))
+        });
+        out.extend_from_slice(if line.starts_with(' ') { b"data: " } else { b"data:" });
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+        match after {
+            Some(after) => rest = after,
+            None => return,
+        }
+    }
+}
+
+/// Standard base64 with padding (RFC 4648, section 4).
+fn write_base64(out: &mut Vec<u8>, bytes: &[u8]) {
+    out.reserve(bytes.len().div_ceil(3) * 4);
+    let digit = |six: u32| match six & 63 {
+        value @ 0..=25 => b'A' + value as u8,
+        value @ 26..=51 => b'a' + (value - 26) as u8,
+        value @ 52..=61 => b'0' + (value - 52) as u8,
+        62 => b'+',
+        _ => b'/',
+    };
+    let mut chunks = bytes.chunks_exact(3);
+    for chunk in &mut chunks {
+        let group = chunk.iter().fold(0, |group, byte| group << 8 | u32::from(*byte));
+        out.extend_from_slice(&[digit(group >> 18), digit(group >> 12), digit(group >> 6), digit(group)]);
+    }
+    match *chunks.remainder() {
+        [one] => {
+            let group = u32::from(one) << 16;
+            out.extend_from_slice(&[digit(group >> 18), digit(group >> 12), b'=', b'=']);
+        }
+        [one, two] => {
+            let group = u32::from(one) << 16 | u32::from(two) << 8;
+            out.extend_from_slice(&[digit(group >> 18), digit(group >> 12), digit(group >> 6), b'=']);
+        }
+        _ => {}
+    }
+}
+
+/// How many bytes the code point at the end of a text lacks: 0 where it is whole, or no beginning of one.
+pub fn missing_bytes(text: &[u8]) -> usize {
+    (1..=text.len().min(3))
+        .find_map(|length| {
+            let end = text.get(text.len() - length..)?;
+            let width = match end.first()? {
+                0xc2..=0xdf => 2,
+                0xe0..=0xef => 3,
+                0xf0..=0xf4 => 4,
+                _ => return None,
+            };
+            // Whether what is there can be the beginning of a code point at all.
+            let open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
+            Some(if open { width - length } else { 0 })
+        })
+        .unwrap_or(0)
+}
+
+/// Whether a byte can only be inside a code point.
+pub fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The events of a text as the HTML standard parses it, each a type and its data.
+    fn parsed(text: &str) -> Vec<(String, String)> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let mut events = Vec::new();
+        let (mut kind, mut data) = (String::new(), None::<String>);
+        for line in text.split('\n') {
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                _ if line.is_empty() => {
+                    if let Some(data) = data.take() {
+                        events.push((std::mem::take(&mut kind), data));
+                    }
+                }
+                "event" => kind = value.to_owned(),
+                "data" => {
+                    data = Some(data.map_or_else(|| value.to_owned(), |data| format!("{data}\n{value}")));
+                }
+                _ => assert_eq!(field, "", "no other field is written"),
+            }
+        }
+        events
+    }
+
+    fn control(closed: bool) -> Control {
+        let next = Offset { read_seq: 1, position: 2 };
+        Control { next, cursor: (!closed).then_some(7), up_to_date: true, closed }
+    }
+
+    fn written(encoding: Encoding, payload: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_events(&mut out, encoding, payload, &control(false));
+        String::from_utf8(out).expect("events are text")
+    }
+
+    #[test]
+    fn events_are_written_as_clients_expect_them() {
+        const CONTROL: &str = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
+                               \"streamCursor\":\"7\",\"upToDate\":true}\n\n";
+        for (encoding, payload, data) in [
+            (Encoding::Text, "", ""),
+            (Encoding::Text, "a", "event: data\ndata:a\n\n"),
+            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n\n"),
+            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n\n"),
+            (Encoding::Base64, "", ""),
+            (Encoding::Base64, "f", "event: data\ndata:Zg==\n\n"),
+            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n\n"),
+            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n\n"),
+        ] {
+            assert_eq!(written(encoding, payload.as_bytes()), format!("{data}{CONTROL}"), "{payload:?}");
+        }
+        let mut out = Vec::new();
+        write_events(&mut out, Encoding::Text, b"", &control(true));
+        let expected = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
+                        \"upToDate\":true,\"streamClosed\":true}\n\n";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+        assert_eq!(parsed(&String::from_utf8_lossy(KEEP_ALIVE)), []);
+    }
+
+    #[test]
+    fn what_a_code_point_lacks_is_counted() {
+        let whole = "aé€😀".as_bytes();
+        for (text, missing) in [
+            (&b""[..], 0),
+            (b"a", 0),
+            (whole, 0),
+            (b"a\xc3", 1),
+            (b"\xe2", 2),
+            (b"\xe2\x82", 1),
+            (b"a\xf0", 3),
+            (b"\xf0\x9f\x98", 1),
+            // No beginnings: a continuation alone, an overlong form, a surrogate, beyond the last code point.
+            (b"\x80", 0),
+            (b"\xc0", 0),
+            (b"\xe0\x80", 0),
+            (b"\xed\xa0", 0),
+            (b"\xf4\x90", 0),
+            (b"\xf5", 0),
+            (b"\xff", 0),
+        ] {
+            assert_eq!(missing_bytes(text), missing, "{text:?}");
+        }
+    }
+
+    /// The inverse of base64, for the property.
+    fn base64_decoded(text: &str) -> Vec<u8> {
+        const DIGITS: &str = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+        let bits: Vec<u32> = text.chars().filter_map(|digit| DIGITS.find(digit)).map(|value| value as u32).collect();
+        let padding = text.len() - bits.len();
+        let groups = bits.chunks(4).flat_map(|group| {
+            let value = (0..4).fold(0, |value, index| value << 6 | group.get(index).copied().unwrap_or(0));
+            [(value >> 16) as u8, (value >> 8) as u8, value as u8]
+        });
+        let mut bytes: Vec<u8> = groups.collect();
+        bytes.truncate(bytes.len() - padding);
+        bytes
+    }
+
+    /// Lines that try to look like what they are not.
+    fn payloads() -> impl Strategy<Value = String> {
+        let parts = prop::sample::select(vec![
+            "\r",
+            "\n",
+            "\r\n",
+            " ",
+            ":",
+            "data:",
+            "data: ",
+            "event: control",
+            "\u{feff}",
+            "é",
+            "😀",
+            "x",
+            "\0",
+        ]);
+        prop::collection::vec(parts, 1..40).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_payload_arrives_as_one_event_with_its_line_ends_as_lf(text in payloads()) {
+            let events = parsed(&written(Encoding::Text, text.as_bytes()));
+            prop_assert_eq!(events.len(), 2);
+            let expected = text.replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert_eq!(&events[0], &("data".to_owned(), expected));
+            prop_assert_eq!(&events[1].0, "control");
+        }
+
+        #[test]
+        fn invalid_bytes_arrive_as_replacement_characters(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
+            let events = parsed(&written(Encoding::Text, &bytes));
+            let expected = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert_eq!(&events[0].1, &expected);
+        }
+
+        #[test]
+        fn binary_payloads_arrive_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
+            let events = parsed(&written(Encoding::Base64, &bytes));
+            prop_assert_eq!(events[0].1.len() % 4, 0);
+            prop_assert_eq!(base64_decoded(&events[0].1), bytes);
+        }
+
+        #[test]
+        fn a_cut_text_lacks_exactly_its_rest(text in "\\PC{1,12}", cut: prop::sample::Index) {
+            let at = cut.index(text.len());
+            let next_boundary = (at..=text.len()).find(|index| text.is_char_boundary(*index)).expect("its end is one");
+            prop_assert_eq!(missing_bytes(&text.as_bytes()[..at]), next_boundary - at);
+        }
+
+        #[test]
+        fn a_control_event_is_json(cursor: Option<u64>, up_to_date: bool, closed: bool) {
+            let next = Offset { read_seq: 3, position: 4 };
+            let mut out = Vec::new();
+            write_events(&mut out, Encoding::Text, b"", &Control { next, cursor, up_to_date, closed });
+            let events = parsed(&String::from_utf8_lossy(&out));
+            let json: serde_json::Value = serde_json::from_str(&events[0].1).expect("JSON");
+            let mut expected = serde_json::json!({ "streamNextOffset": next.to_string() });
+            if let Some(cursor) = cursor {
+                expected["streamCursor"] = cursor.to_string().into();
+            }
+            for (name, holds) in [("upToDate", up_to_date), ("streamClosed", closed)] {
+                if holds {
+                    expected[name] = true.into();
+                }
+            }
+            prop_assert_eq!(json, expected);
+        }
+    }
+}
