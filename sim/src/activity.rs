@@ -31,13 +31,13 @@ struct Counts {
     idle_since_ns: Cell<u64>,
     busy_since_ns: Cell<u64>,
     events: Cell<u64>,
-    spells: Spells,
+    spells: RefCell<Option<Spells>>,
 }
 
 impl Activity {
     /// Of an instance whose spells are kept there.
     pub(crate) fn new(spells: Spells) -> Self {
-        Self(Rc::new(Counts { spells, ..Counts::default() }))
+        Self(Rc::new(Counts { spells: RefCell::new(Some(spells)), ..Counts::default() }))
     }
 
     /// Something to do, until the guard goes.
@@ -55,6 +55,14 @@ impl Activity {
         let busy = self.begin();
         self.0.events.set(self.0.events.get() + 1);
         busy
+    }
+
+    /// From here on nothing of it is kept: what the platform runs on beside a successor is no work of the object.
+    pub(crate) fn disown(&self) {
+        if self.0.busy.get() > 0 {
+            self.0.end_spell();
+        }
+        self.0.spells.take();
     }
 
     /// For how long there has been nothing to do, in ms, rounded up; `None` if there is something.
@@ -77,15 +85,18 @@ impl Drop for Busy {
         let counts = &self.0.0;
         counts.busy.set(counts.busy.get() - 1);
         if counts.busy.get() == 0 {
-            let now_ns = rt::now_ns();
-            counts.idle_since_ns.set(now_ns);
+            counts.idle_since_ns.set(rt::now_ns());
+            counts.end_spell();
+        }
+    }
+}
+
+impl Counts {
+    fn end_spell(&self) {
+        if let Some(spells) = &*self.spells.borrow() {
             let ms = |ns: u64| EPOCH_MS + ns / 1_000_000;
-            let spell = Spell {
-                begin_ms: ms(counts.busy_since_ns.get()),
-                end_ms: ms(now_ns),
-                events: counts.events.get(),
-            };
-            counts.spells.borrow_mut().push(spell);
+            let (begin_ms, end_ms) = (ms(self.busy_since_ns.get()), ms(rt::now_ns()));
+            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get() });
         }
     }
 }
@@ -126,8 +137,14 @@ mod tests {
             drop(flush);
             rt::sleep_ms(500).await;
             drop(activity.begin_event());
+            let disowned = activity.begin_event();
+            rt::sleep_ms(10).await;
+            activity.disown();
+            rt::sleep_ms(500).await;
+            drop(disowned);
+            drop(activity.begin_event());
             let seen: Vec<_> = spells.take().iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events)).collect();
-            assert_eq!(seen, [(50, 2), (0, 1)]);
+            assert_eq!(seen, [(50, 2), (0, 1), (10, 1)]);
         });
     }
 }

@@ -198,6 +198,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
         self.standing.set(Standing::Superseded);
         self.state.storage().supersede(reads_fail);
         self.state.part_with_sockets();
+        self.state.activity().disown();
     }
 
     /// Ends it: its events are never polled again, what the gate holds back is never seen.

@@ -1,5 +1,7 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
+use std::collections::BTreeMap;
+
 use super::{Invariant, Log, Position, Violation};
 use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 
@@ -18,6 +20,9 @@ pub(super) struct Case<'a> {
     pub(super) log: Log,
     /// Indices of the stream's operations.
     pub(super) ops: Vec<usize>,
+    arrivals: Vec<Arrival<'a>>,
+    /// The latest virtual ms at which each live read can have started a sliding TTL anew.
+    live_touches: BTreeMap<usize, u64>,
 }
 
 /// What an answer says about the end of the log.
@@ -42,7 +47,10 @@ pub(super) struct Sight {
 impl<'a> Case<'a> {
     pub(super) fn new(history: &'a History, stream: usize) -> Self {
         let ops = history.of_stream(stream).map(|(index, _)| index).collect();
-        Self { history, stream, log: Log::derive(history, stream), ops }
+        let log = Log::derive(history, stream);
+        let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
+        let live_touches = live_touches(history, stream, &arrivals);
+        Self { history, stream, log, ops, arrivals, live_touches }
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {
@@ -54,8 +62,8 @@ impl<'a> Case<'a> {
     }
 
     /// What the stream's live readers were sent.
-    pub(super) fn arrivals(&self) -> impl Iterator<Item = Arrival<'a>> {
-        self.history.arrivals(self.stream)
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = &Arrival<'a>> {
+        self.arrivals.iter()
     }
 
     /// The stream's live readers, with their numbers.
@@ -168,7 +176,7 @@ impl<'a> Case<'a> {
         let last_touch_ms = others
             .filter(|(_, other)| other.call != Call::Head)
             .map(|(index, other)| match (&other.call, other.definite(), other.ended) {
-                (Call::Live { .. }, ..) => self.last_live_touch_ms(index, other),
+                (Call::Live { .. }, ..) => self.live_touches.get(&index).copied().unwrap_or_default(),
                 (_, Some(_), Some(ended)) => ended.ms,
                 _ => other.invoked.ms + straggler_ms,
             })
@@ -185,21 +193,6 @@ impl<'a> Case<'a> {
         latest
     }
 
-    /// When a live read started a sliding TTL anew for the last time, at the latest, in virtual ms. It does so where it
-    /// reads: when it comes, and, if its edge has to come back for more, until its connection ends.
-    fn last_live_touch_ms(&self, index: usize, op: &Op) -> u64 {
-        let conditions = &self.history.conditions;
-        let own = self.history.arrivals(self.stream).filter(|arrival| arrival.op == index);
-        let last = own.filter(|arrival| arrival.payload != Payload::Empty).map(|arrival| arrival.at.ms).max();
-        if op.invoked.ms >= conditions.settled_from_ms {
-            return (op.invoked.ms + LIVE_TRAVEL_MS).max(last.unwrap_or_default());
-        }
-        match self.history.listenings.get(&index) {
-            Some(listening) => listening.end.map_or(u64::MAX / 2, |(end, _)| end.ms),
-            None => op.ended.map_or(u64::MAX / 2, |ended| ended.ms + conditions.straggler_ms),
-        }
-    }
-
     /// What the answers say about the end of the log, strong ones alone.
     pub(super) fn sights(&self) -> Vec<Sight> {
         let answered = self.iter().filter(|(_, op)| self.history.is_strong(op));
@@ -209,7 +202,7 @@ impl<'a> Case<'a> {
     /// What a live reader was sent was there, and stays there. It may have been on its way for a while, so it does not
     /// say that there was no more.
     fn live_sights(&self) -> impl Iterator<Item = Sight> {
-        let strong = self.history.arrivals(self.stream).filter(|arrival| self.history.is_strong(self.op(arrival.op)));
+        let strong = self.arrivals().filter(|arrival| self.history.is_strong(self.op(arrival.op)));
         strong.filter_map(|arrival| {
             Some(Sight {
                 op: arrival.op,
@@ -246,6 +239,26 @@ impl<'a> Case<'a> {
             _ => None,
         }
     }
+}
+
+/// When each live read started a sliding TTL anew for the last time, at the latest. It does so where it reads: when it
+/// comes, and, if its edge has to come back for more, until its connection ends.
+fn live_touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> BTreeMap<usize, u64> {
+    let conditions = &history.conditions;
+    let mut touches = BTreeMap::new();
+    for (index, op) in history.of_stream(stream).filter(|(_, op)| matches!(op.call, Call::Live { .. })) {
+        let touch_ms = match history.listenings.get(&index) {
+            _ if op.invoked.ms >= conditions.settled_from_ms => op.invoked.ms + LIVE_TRAVEL_MS,
+            Some(listening) => listening.end.map_or(u64::MAX / 2, |(end, _)| end.ms),
+            None => op.ended.map_or(u64::MAX / 2, |ended| ended.ms + conditions.straggler_ms),
+        };
+        touches.insert(index, touch_ms);
+    }
+    for arrival in arrivals.iter().filter(|arrival| arrival.payload != Payload::Empty) {
+        let touch_ms = touches.entry(arrival.op).or_default();
+        *touch_ms = arrival.at.ms.max(*touch_ms);
+    }
+    touches
 }
 
 /// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at

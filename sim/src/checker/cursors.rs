@@ -51,7 +51,7 @@ fn empty_twice(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for arrival in case.arrivals().filter(|arrival| is_empty(case, arrival)) {
         let Call::Live { from, .. } = &case.op(arrival.op).call else { continue };
-        let url = (arrival.reader, format!("{from:?}"), asked(case, &arrival));
+        let url = (arrival.reader, format!("{from:?}"), asked(case, arrival));
         if let Some(first) = seen.insert(url, arrival.op) {
             let message = format!("reader {} is given the same empty answer again", arrival.reader);
             violations.push(case.violation(Invariant::Cursors, &[first, arrival.op], message));
@@ -112,7 +112,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     for arrival in case.arrivals() {
         let Some(position) = arrival.next_offset.map(str::to_owned) else { continue };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
-        if !is_empty(case, &arrival) || !calm {
+        if !is_empty(case, arrival) || !calm {
             polls.remove(&arrival.reader);
             continue;
         }

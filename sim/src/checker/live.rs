@@ -12,10 +12,9 @@ const WITHIN_MS: u64 = 5_000;
 const TRAVEL_MS: u64 = 2_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
-    let arrivals: Vec<Arrival<'_>> = case.arrivals().collect();
     let mut violations = Vec::new();
     for (number, reader) in case.readers() {
-        let arrivals = arrivals.iter().filter(|arrival| arrival.reader == number).collect();
+        let arrivals = case.arrivals().filter(|arrival| arrival.reader == number).collect();
         let view = View { case, number, reader, arrivals };
         violations.extend(view.falls_behind());
         violations.extend(view.requests().find_map(|request| view.hangs_on(&request)));
@@ -90,7 +89,7 @@ impl<'a> View<'a> {
                 });
                 is_missed
                     && self.attends(begin_ms)
-                    && until_ms > begin_ms + WITHIN_MS
+                    && until_ms.saturating_sub(WITHIN_MS) > begin_ms
                     && !may_be_gone(self.case, op, begin_ms + WITHIN_MS)
             });
             if let Some((op, _)) = owed {
@@ -104,10 +103,12 @@ impl<'a> View<'a> {
     /// Whether a request that was open when this became owed was open for too long, and brought nothing.
     fn hung(&self, request: &Request<'_>, owed_ms: u64) -> bool {
         let begin_ms = owed_ms.max(request.op.invoked.ms).max(self.settled_ms());
-        let brought = self.arrivals.iter().any(|arrival| {
+        let brings_then = |arrival: &&Arrival<'_>| {
             arrival.op == request.index && brings(arrival) && (begin_ms..=begin_ms + WITHIN_MS).contains(&arrival.at.ms)
-        });
-        self.attends(begin_ms) && request.until_ms > begin_ms + WITHIN_MS && !brought
+        };
+        request.until_ms.saturating_sub(WITHIN_MS) > begin_ms
+            && self.attends(begin_ms)
+            && !self.arrivals.iter().any(brings_then)
     }
 
     /// A request that waits ends soon after its stream: closed, deleted or expired. One that began nowhere in

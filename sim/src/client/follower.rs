@@ -27,7 +27,7 @@ const GRACE_MS: u64 = 8_000;
 
 /// A reader of events that hears nothing at all for this long gives its connection up, in ms: it should have ended, with
 /// keep-alives before.
-const SILENCE_MS: u64 = 80_000;
+const SILENCE_MS: u64 = 40_000;
 
 /// How long a reader that was told of the close waits for the connection's end, in ms.
 const FAREWELL_MS: u64 = 2_000;

@@ -33,7 +33,7 @@ const LONG_POLL_MS: u64 = 20_000;
 
 /// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
 /// connection up after 80 s, a long-poll after less, and both come back within seconds.
-const SETTLING_MS: u64 = 100_000;
+const SETTLING_MS: u64 = 80_000;
 
 /// How long live readers stay for what was written last, in ms.
 const LINGER_MS: u64 = 12_000;
