@@ -21,8 +21,9 @@ export const fresh = () => `/v1/stream/test/${randomUUID()}`;
 export function send(method, path, { headers = {}, body = null, agent = shared } = {}) {
   return new Promise((resolve, reject) => {
     const chunked = Array.isArray(body);
-    const length = body === null || chunked ? {} : { "content-length": Buffer.byteLength(body) };
-    const options = { method, agent, headers: { ...length, ...headers }, timeout: 20_000 };
+    // Told, because Node frames the body of a GET or a DELETE not at all unless it is.
+    const framing = chunked ? { "transfer-encoding": "chunked" } : { "content-length": Buffer.byteLength(body ?? "") };
+    const options = { method, agent, headers: { ...(body === null ? {} : framing), ...headers }, timeout: 20_000 };
     const outgoing = request(new URL(path, base), options, (incoming) => {
       const chunks = [];
       incoming.on("data", (chunk) => chunks.push(chunk));

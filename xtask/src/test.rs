@@ -1,6 +1,8 @@
 //! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it;
 //! the table at the end tells how each went and how long it took.
 
+use std::fs;
+use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
@@ -8,7 +10,7 @@ use anyhow::{Context, Result, bail};
 use crate::project::{Project, read, say};
 use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
-use crate::worker::{self, Worker};
+use crate::worker::{self, Variant, Worker};
 use crate::workerd::{self, Workerd};
 use crate::{build, conformance, process, setup, tidy};
 
@@ -48,7 +50,15 @@ const STEPS: &[Step] = &[
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
+    Step {
+        name: "robustness",
+        about: "bodies at their limit; panics and lost instances on the real runtime",
+        run: robustness,
+    },
 ];
+
+/// Tests of the Worker itself, in Node.
+const WORKER_TESTS: &str = "tests/workers";
 
 /// What steps share: each part is set up when the first step needs it.
 struct Machine<'a> {
@@ -149,12 +159,15 @@ fn lint(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn lint_worker(machine: &mut Machine) -> Result<Outcome> {
-    let arguments = ["clippy", "--package", worker::PACKAGE, "--target", WASM_TARGET, "--", "-D", "warnings"];
-    if machine.rust()?.is_in_use() {
-        return cargo(machine, &arguments);
+    if !machine.rust()?.is_in_use() {
+        // Clippy must be of the compiler that has the target, and Debian's is not unpacked with it.
+        return Ok(Outcome::Absent("the compiler in use has no wasm target"));
     }
-    // Clippy must be of the compiler that has the target, and Debian's is not unpacked with it.
-    Ok(Outcome::Absent("the compiler in use has no wasm target"))
+    for variant in [Variant::Plain, Variant::Faults] {
+        let clippy = ["clippy", "--package", worker::PACKAGE, "--target", WASM_TARGET];
+        cargo(machine, &[&clippy, variant.features(), &["--", "-D", "warnings"]].concat())?;
+    }
+    Ok(Outcome::Passed)
 }
 
 fn native(machine: &mut Machine) -> Result<Outcome> {
@@ -173,6 +186,40 @@ fn conformance(machine: &mut Machine) -> Result<Outcome> {
     let (node, worker) = machine.built()?;
     conformance::run_against(project, node, worker, &conformance::Args::default())?;
     Ok(Outcome::Passed)
+}
+
+/// The files `*.test.mjs` of `tests/workers`, each against a server of its own.
+///
+/// They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
+fn robustness(machine: &mut Machine) -> Result<Outcome> {
+    machine.set_up()?;
+    let project = machine.project;
+    let (node, rust) = machine.node.as_ref().zip(machine.rust.as_ref()).context("the set-up is not complete")?;
+    let files = files(&project.path(WORKER_TESTS), ".test.mjs")?;
+    if files.is_empty() {
+        bail!("{WORKER_TESTS} holds no file that ends with .test.mjs");
+    }
+    let worker = worker::build_variant(project, rust, node, Variant::Faults)?;
+    for file in files {
+        let name = file.trim_end_matches(".test.mjs");
+        let options =
+            workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(&worker) };
+        let server = Workerd::start(project, node, &options)?;
+        let mut test = node.test(project, &format!("{WORKER_TESTS}/{file}"))?;
+        process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
+            .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    }
+    Ok(Outcome::Passed)
+}
+
+/// The names in a folder that end so, in order.
+fn files(folder: &Path, end: &str) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<String>>>()?;
+    names.retain(|name| name.ends_with(end));
+    names.sort();
+    Ok(names)
 }
 
 /// The suites of `tests/` that compare with a real runtime: they find it by `TAILRACE_WORKERD_URL`.

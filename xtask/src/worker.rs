@@ -3,6 +3,7 @@
 //! and that workerd takes as it is.
 
 use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
 
 use anyhow::{Context, Result, bail};
@@ -21,7 +22,34 @@ const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
 pub(crate) const ENTRY: &str = "entry.mjs";
 /// Changes whenever this file makes something else of the same input.
-const RECIPE: u32 = 1;
+const RECIPE: u32 = 2;
+
+/// Which Worker is built.
+#[derive(Clone, Copy)]
+pub(crate) enum Variant {
+    /// What is served, measured and deployed.
+    Plain,
+    /// With the feature `faults`, for tests alone: a request may ask for a panic.
+    Faults,
+}
+
+impl Variant {
+    /// Its folder in `.tailrace/`.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Plain => "worker",
+            Self::Faults => "worker-faults",
+        }
+    }
+
+    /// The features of the crate, as arguments of cargo.
+    pub(crate) fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain => &[],
+            Self::Faults => &["--features", "faults"],
+        }
+    }
+}
 
 /// A built Worker.
 pub(crate) struct Worker {
@@ -38,18 +66,24 @@ impl Worker {
 
 /// Builds the Worker into `.tailrace/worker`: what is served, tested, measured and deployed is the same.
 pub(crate) fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
+    build_variant(project, rust, node, Variant::Plain)
+}
+
+/// Builds a variant of the Worker into a folder of its own.
+pub(crate) fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: Variant) -> Result<Worker> {
     let _lock = project.lock("build")?;
-    say("building the Worker");
+    say(&format!("building the Worker into .tailrace/{}", variant.folder()));
     let mut cargo = rust.cargo(project);
     let target_dir = rust.target_dir(project)?;
     cargo.args(["build", "--package", PACKAGE, "--profile", PROFILE, "--target", WASM_TARGET]);
+    cargo.args(variant.features());
     process::run(cargo.arg("--target-dir").arg(&target_dir))
         .context("the Worker does not build: the compiler's message above says where")?;
     let library = format!("{}.wasm", PACKAGE.replace('-', "_"));
     let input = target_dir.join(WASM_TARGET).join(PROFILE).join(library);
-    let worker = Worker { dir: project.generated("worker") };
+    let worker = Worker { dir: project.generated(variant.folder()) };
     let stamp = stamp(&input)?;
-    let stamp_file = project.generated("worker.stamp");
+    let stamp_file = project.generated(&format!("{}.stamp", variant.folder()));
     if !worker.wasm().is_file() || fs::read_to_string(&stamp_file).unwrap_or_default() != stamp {
         // The stamp goes first: an interrupted run must not look complete.
         let _ = fs::remove_file(&stamp_file);
@@ -63,14 +97,15 @@ pub(crate) fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<W
     Ok(worker)
 }
 
-/// Tells one input from another.
+/// Tells one input from another by what it holds: variants take turns in cargo's one output file, so that its time of
+/// change says nothing.
 fn stamp(input: &Path) -> Result<String> {
-    let found = fs::metadata(input).and_then(|metadata| Ok((metadata.modified()?, metadata.len())));
-    let (modified, length) = found.with_context(|| {
+    let bytes = fs::read(input).with_context(|| {
         format!("cargo has built no {}: does platform/workers have crate-type cdylib?", input.display())
     })?;
-    let modified = modified.duration_since(std::time::UNIX_EPOCH).context("a file of before 1970")?;
-    Ok(format!("recipe {RECIPE}\n{}\n{length}\n{}\n", input.display(), modified.as_nanos()))
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    Ok(format!("recipe {RECIPE}\n{}\n{:016x}\n", bytes.len(), hasher.finish()))
 }
 
 /// Writes `index.js` and `index_bg.wasm`.

@@ -6,6 +6,8 @@
 // | entry.mjs | the Worker, the object |
 // | instance.mjs | the life of the wasm instance |
 // | io.mjs | what Rust calls |
+// | live.mjs | live reads at the edge: sockets, bodies of clients, flights |
+// | stub.mjs | what edge and object agree on |
 // | body.mjs | bodies of requests |
 // | reply.mjs | answers |
 
@@ -14,25 +16,22 @@ import { collect, drain, TOO_LARGE } from "./body.mjs";
 import * as rust from "./index.js";
 import { instance, lose, nextCall, outcomeOf } from "./instance.mjs";
 import { EdgeIo, ObjectIo } from "./io.mjs";
+import { answerLive } from "./live.mjs";
 import { INSTANCE_LOST, INTERNAL_ERROR, respond } from "./reply.mjs";
-
-// How a call to an object failed: src/edge.rs.
-const RESET = 0;
-const OVERLOADED = 1;
-const EXCEPTION = 2;
+import { MESSAGE_HEADER, failureOf } from "./stub.mjs";
 
 const picked = rust.pickedHeaders().split("\n").slice(0, -1);
 const edge = new EdgeIo();
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     try {
-      const routed = route(request);
-      if (routed.plan === null) {
+      const { plan, reply } = route(request);
+      if (plan === null || plan.live) {
         if (request.body !== null) await drain(request);
-        return respond(routed.reply);
+        return plan === null ? respond(reply) : await answerLive(plan, env.STREAMS, ctx);
       }
-      return respond(await forward(request, routed.plan, env.STREAMS));
+      return respond(await forward(request, plan, env.STREAMS));
     } catch (error) {
       console.error("a request failed:", error);
       await drain(request);
@@ -76,8 +75,7 @@ async function forward(request, plan, streams) {
   try {
     return await streams.getByName(object).op(message, tooLarge ? null : body, tooLarge);
   } catch (error) {
-    const kind = error.overloaded ? OVERLOADED : error.remote && !error.durableObjectReset ? EXCEPTION : RESET;
-    return ask((io) => rust.unreachable(io, request.method, kind, String(error))).reply;
+    return ask((io) => rust.unreachable(io, request.method, failureOf(error), String(error))).reply;
   }
 }
 
@@ -98,6 +96,23 @@ export class StreamObject extends DurableObject {
     return (await reply) ?? INSTANCE_LOST;
   }
 
+  /** Answers a message of an edge that can wait on a socket. */
+  async fetch(request) {
+    const message = decodeURIComponent(request.headers.get(MESSAGE_HEADER));
+    const outcome = (await this.#call((host, call) => host.connect(call, message))) ?? INSTANCE_LOST;
+    if (outcome instanceof WebSocket) return new Response(null, { status: 101, webSocket: outcome });
+    return respond(outcome);
+  }
+
+  // Edges say nothing on their sockets, and the runtime forgets those that they close. Without handlers it would not.
+  webSocketMessage() {}
+
+  webSocketClose(socket) {
+    socket.close();
+  }
+
+  webSocketError() {}
+
   /** The platform tries again where this throws. */
   async alarm() {
     const failure = await this.#call((host, call) => host.alarm(call));
@@ -112,13 +127,16 @@ export class StreamObject extends DurableObject {
     try {
       const current = instance();
       if (this.#instance !== current) {
-        // What the object knew went with the instance; it reads its storage again before this event.
+        // What the object knew went with the instance; it reads its storage again before this event. Nor is it known
+        // what was sent to those who wait: they come back.
+        if (this.#host !== null) this.#io.cut();
         this.#host = new rust.ObjectHost(this.#io);
         this.#instance = current;
       }
       if (enter(this.#host, call)) return outcomeOf(call);
     } catch (error) {
       lose(error);
+      this.#io.cut();
       return undefined;
     }
     return this.#io.outcome;

@@ -19,6 +19,8 @@ const NORMAL = 1000;
 
 const copied = (bytes) => (bytes.length > 0 ? bytes.slice() : null);
 
+const parts = (target, nameLength) => [target.slice(0, nameLength), target.slice(nameLength)];
+
 /** Where the edge is told what becomes of a request: `reply`, or `plan`. */
 export class EdgeIo {
   reply = null;
@@ -29,7 +31,13 @@ export class EdgeIo {
   }
 
   forward(target, nameLength, collect, bodyLimit) {
-    this.plan = { object: target.slice(0, nameLength), message: target.slice(nameLength), collect, bodyLimit };
+    const [object, message] = parts(target, nameLength);
+    this.plan = { live: false, object, message, collect, bodyLimit };
+  }
+
+  live(target, nameLength, sse, shares, limitMs) {
+    const [object, message] = parts(target, nameLength);
+    this.plan = { live: true, target, object, message, sse, shares, limitMs };
   }
 }
 
@@ -81,22 +89,36 @@ export class ObjectIo {
     if (sockets.length === 0) return 0;
     const bytes = message.slice();
     for (const socket of sockets) {
+      let last = close;
       try {
         socket.send(bytes);
-        if (close) socket.close(NORMAL, "");
       } catch {
-        // It is closed already, or its peer has closed it: nobody waits there.
+        // It is closed already, or its peer has closed it. Whoever has missed a message must not get the next one.
+        last = true;
       }
+      if (last) this.close(socket);
     }
     return sockets.length;
   }
 
+  cut() {
+    for (const socket of this.#ctx.getWebSockets()) this.close(socket);
+  }
+
   send(socket, message) {
-    socket.send(message.slice());
+    try {
+      socket.send(message.slice());
+    } catch {
+      this.close(socket);
+    }
   }
 
   close(socket) {
-    socket.close(NORMAL, "");
+    try {
+      socket.close(NORMAL, "");
+    } catch {
+      // It is closed already.
+    }
   }
 
   attachment(socket) {

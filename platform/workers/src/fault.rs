@@ -17,7 +17,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use js_sys::{Function, JsString, Promise};
-use tailrace_core::edge::Forward;
+use tailrace_core::edge::{Forward, LiveRead};
 use tailrace_core::runtime::{ActorState, Headers};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use wasm_bindgen::prelude::*;
@@ -57,8 +57,24 @@ pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
 /// The call with the fault's name.
 pub(crate) fn forward(fault: Option<String>, forward: Forward) -> Forward {
     match fault {
-        Some(name) => Forward { message: format!("{PREFIX}{name}\n{}", forward.message), ..forward },
+        Some(_) => Forward { message: message(fault.as_deref(), forward.message), ..forward },
         None => forward,
+    }
+}
+
+/// The live read with the fault's name.
+pub(crate) fn live(fault: Option<String>, live: LiveRead) -> LiveRead {
+    match fault {
+        Some(_) => LiveRead { message: message(fault.as_deref(), live.message), ..live },
+        None => live,
+    }
+}
+
+/// The message with the fault's name.
+pub(crate) fn message(fault: Option<&str>, message: String) -> String {
+    match fault {
+        Some(name) => format!("{PREFIX}{name}\n{message}"),
+        None => message,
     }
 }
 

@@ -26,6 +26,85 @@ extern "C" {
         body_limit: f64,
     ) -> Result<(), JsValue>;
 
+    /// An object has to answer, or lets the read wait: `target` as above. `shares` says whether identical reads share
+    /// one flight, which ends within `limit_ms`.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn live(
+        this: &EdgeIo,
+        target: &str,
+        name_length: u32,
+        sse: bool,
+        shares: bool,
+        limit_ms: f64,
+    ) -> Result<(), JsValue>;
+
+    /// What a live read at the edge has: one socket and one body at a time, and the outcome of the operation that it
+    /// started last. Operations come back at once; JavaScript polls the task when they have ended.
+    #[derive(Clone)]
+    pub type LiveIo;
+
+    /// The complete answer. `failed` is for a flight that did not reach the object.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn answer(this: &LiveIo, status: u16, fields: &str, body: &[u8], failed: bool) -> Result<(), JsValue>;
+
+    /// The head of an answer whose body is written from now on.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn open(this: &LiveIo, status: u16, fields: &str) -> Result<(), JsValue>;
+
+    /// Starts to connect to an object.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn connect(this: &LiveIo, object: &str, message: &str) -> Result<(), JsValue>;
+
+    /// Starts to wait for the next message of the socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn next(this: &LiveIo, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to write to the body.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn write(this: &LiveIo, bytes: &[u8], buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to pipe the socket into the body.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn pipe(
+        this: &LiveIo,
+        prefix: &[u8],
+        header_length: u32,
+        buffer_bytes: f64,
+        wait_ms: f64,
+    ) -> Result<(), JsValue>;
+
+    /// Starts to wait.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn sleep(this: &LiveIo, ms: f64) -> Result<(), JsValue>;
+
+    /// How the last operation ended.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn outcome(this: &LiveIo) -> Result<u32, JsValue>;
+
+    /// The status of an answer.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn status(this: &LiveIo) -> Result<u16, JsValue>;
+
+    /// The fields of an answer; the exception of a failure.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn fields(this: &LiveIo) -> Result<String, JsValue>;
+
+    /// The body of an answer; a message.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn bytes(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
+
+    /// The header of the last message that the pipe has passed on; empty where it passed on none.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn header(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
+
+    /// Closes the socket.
+    #[wasm_bindgen(method, catch, js_name = closeSocket)]
+    pub(crate) fn close_socket(this: &LiveIo) -> Result<(), JsValue>;
+
+    /// Ends the body, once what was written is taken.
+    #[wasm_bindgen(method, catch, js_name = closeBody)]
+    pub(crate) fn close_body(this: &LiveIo) -> Result<(), JsValue>;
+
     /// An object's storage, alarm, sockets, and where it puts its answers.
     #[derive(Clone)]
     pub type ObjectIo;
@@ -92,6 +171,10 @@ extern "C" {
     /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
+
+    /// Closes all sockets: what was to be sent on them is not known any more.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn cut(this: &ObjectIo) -> Result<(), JsValue>;
 
     /// Sends a message to one socket.
     #[wasm_bindgen(method, catch)]

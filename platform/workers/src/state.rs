@@ -32,11 +32,16 @@ impl Isolate for ObjectState {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(RANDOM_BYTES) {
-            if let Err(exception) = get_random_values(chunk) {
-                // Bytes that are not random must never become an identity: the request ends here, with a 500.
-                panic!("no randomness: {}", words(&exception));
-            }
+        fill_random(bytes);
+    }
+}
+
+/// Fills `bytes` with the runtime's cryptographic randomness.
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    for chunk in bytes.chunks_mut(RANDOM_BYTES) {
+        if let Err(exception) = get_random_values(chunk) {
+            // Bytes that are not random must never become an identity: the request ends here, with a 500.
+            panic!("no randomness: {}", words(&exception));
         }
     }
 }
@@ -77,6 +82,10 @@ impl SocketState for ObjectState {
         let sent = self.io.broadcast(tag, &message, after == After::Close);
         sent.unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "a message was not sent");
+            // Readers that were not told would miss it for good: they come back, and read it.
+            if let Err(exception) = self.io.cut() {
+                tracing::error!(message = words(&exception), "the sockets were not closed");
+            }
             0
         }) as usize
     }

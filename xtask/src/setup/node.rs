@@ -43,6 +43,13 @@ impl Node {
         Ok(command)
     }
 
+    /// Node's own test runner on a file; its tests run one after the other, and none for ever.
+    pub(crate) fn test(&self, project: &Project, file: &str) -> Result<Command> {
+        let mut command = self.command(project, "--test")?;
+        command.args(["--test-reporter=spec", "--test-timeout=120000", file]);
+        Ok(command)
+    }
+
     /// The script of a package in `node_modules`, as in `vitest/vitest.mjs`.
     pub(crate) fn script(&self, path: &str) -> PathBuf {
         self.modules.join(path)
