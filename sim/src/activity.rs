@@ -143,7 +143,8 @@ mod tests {
             rt::sleep_ms(500).await;
             drop(disowned);
             drop(activity.begin_event());
-            let seen: Vec<_> = spells.take().iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events)).collect();
+            let seen: Vec<_> =
+                spells.take().iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events)).collect();
             assert_eq!(seen, [(50, 2), (0, 1), (10, 1)]);
         });
     }

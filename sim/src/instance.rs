@@ -4,9 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{
-    Actor, AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade,
-};
+use tailrace_core::runtime::{Actor, AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade};
 
 use crate::activity::Busy;
 use crate::environment::Environment;

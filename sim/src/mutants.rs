@@ -30,7 +30,7 @@ pub const REGISTER: &[Entry] = &[
     Entry { bug: Known::Core(Mutant::TailNotMoved), caught_by: &[Invariant::Stable, Invariant::Exact] },
     Entry { bug: Known::Core(Mutant::OffsetReusedAfterCrash), caught_by: &[Invariant::Stable, Invariant::Durable] },
     Entry { bug: Known::Core(Mutant::ExpiryBeforeLastTouch), caught_by: &[Invariant::Expiry] },
-    Entry { bug: Known::Core(Mutant::LostWakeUp), caught_by: &[Invariant::Live] },
+    Entry { bug: Known::Core(Mutant::LostWakeUp), caught_by: &[Invariant::Live, Invariant::Exact] },
     Entry { bug: Known::Core(Mutant::CatchUpNotJoined), caught_by: &[Invariant::Exact, Invariant::Live] },
     Entry { bug: Known::Core(Mutant::ModeInMemory), caught_by: &[Invariant::Live] },
     Entry { bug: Known::Core(Mutant::CloseNotPushed), caught_by: &[Invariant::Live] },

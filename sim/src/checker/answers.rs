@@ -69,6 +69,8 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
         }
         (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
         (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
+        // What it began to wait for was removed meanwhile, and another stream is in its place.
+        (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
         (Call::Live { .. }, 404) => code == "stream_not_found",
         (Call::Read { .. } | Call::Head | Call::Delete, 404) => code == "stream_not_found" || op.call == Call::Head,
         // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
@@ -141,6 +143,13 @@ fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
             Call::Append { closes: closed, .. } => closed && !closes,
             _ => false,
         }
+    })
+}
+
+fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
+    case.iter().any(|(_, other)| {
+        let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
+        creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
     })
 }
 

@@ -3,7 +3,7 @@
 
 use super::case::Case;
 use super::{Invariant, Violation};
-use crate::history::{Call, Mode};
+use crate::history::{Call, End, Listening, Mode};
 
 /// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
 /// connection came to its end, at most.
@@ -22,10 +22,8 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
         .filter(|(index, op)| match op.call {
             Call::Live { mode: Mode::LongPoll, reader, .. } => reader == number && op.status() == Some(204),
             Call::Live { mode: Mode::Sse, reader, .. } => {
-                let listening = case.history.listenings.get(index);
-                let brought = listening
-                    .is_some_and(|listening| listening.deliveries.iter().any(|delivery| delivery.data.is_some()));
-                reader == number && op.status() == Some(200) && !brought
+                // One that breaks is followed by another as late as the reader wants.
+                reader == number && case.history.listenings.get(index).is_some_and(is_fruitless)
             }
             _ => false,
         })
@@ -40,9 +38,14 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
     Some(case.violation(Invariant::Calm, &ops, message))
 }
 
+fn is_fruitless(listening: &Listening) -> bool {
+    let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished);
+    is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
+}
+
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, created, empty};
+    use super::super::fixture::{Fixture, created, delivery, empty};
     use super::*;
     use crate::history::Lifetime;
 
@@ -69,5 +72,22 @@ mod tests {
     fn a_reader_that_is_sent_round_is_found() {
         check(1, FRUITLESS + 1, 1);
         check(50, 100, 1);
+    }
+
+    #[test]
+    fn connections_that_the_server_ends_at_once_count_and_those_that_break_do_not() {
+        for (end, data, expected) in
+            [(End::Finished, None, 1), (End::Finished, Some("[]"), 0), (End::Cut, None, 0), (End::Abandoned, None, 0)]
+        {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            let reader = run.join(Mode::Sse);
+            for connection in 0..10 {
+                let op = run.listen(reader);
+                run.deliver(reader, op, delivery(data, 0, 0, connection));
+                run.hang_up(op, end);
+            }
+            run.check(Invariant::Calm, super::check, expected);
+        }
     }
 }

@@ -75,8 +75,7 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
         let crowded = told.iter().enumerate().find_map(|(index, first)| {
-            let window: Vec<&Told> =
-                told[index..].iter().take_while(|told| told.ms < first.ms + interval_ms).collect();
+            let window: Vec<&Told> = told[index..].iter().take_while(|told| told.ms < first.ms + interval_ms).collect();
             let cursors: BTreeSet<u64> = window.iter().map(|told| told.cursor).collect();
             (cursors.len() > PER_INTERVAL).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
         });

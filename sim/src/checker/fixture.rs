@@ -136,7 +136,12 @@ impl Fixture {
 
     fn of(content: Content) -> Self {
         let streams = vec![StreamInfo { path: "a".to_owned(), content }];
-        Self { history: History::new(streams, Conditions::default()), now_ms: 1_000_000, walk: 0, standing: BTreeMap::new() }
+        Self {
+            history: History::new(streams, Conditions::default()),
+            now_ms: 1_000_000,
+            walk: 0,
+            standing: BTreeMap::new(),
+        }
     }
 
     pub(super) fn case(&self) -> Case<'_> {

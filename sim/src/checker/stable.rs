@@ -69,9 +69,8 @@ fn emitted_before(case: &Case<'_>, text: &str, op: &Op) -> Option<usize> {
     let told = case.iter().find(|(_, other)| {
         other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_deref() == Some(text))
     });
-    let sent = || {
-        case.arrivals().find(|arrival| arrival.next_offset == Some(text) && arrival.at.tick < op.invoked.tick)
-    };
+    let sent =
+        || case.arrivals().find(|arrival| arrival.next_offset == Some(text) && arrival.at.tick < op.invoked.tick);
     told.map(|(index, _)| index).or_else(|| sent().map(|arrival| arrival.op))
 }
 

@@ -87,7 +87,12 @@ mod tests {
         let controls = read_piece(&mut history, 0, &mut EventReader::default(), text.as_bytes(), 5);
         assert_eq!(controls.len(), deliveries, "{text:?}");
         let found = history.listening(0);
-        assert_eq!((found.deliveries.len(), found.defects.len()), (deliveries, defects), "{text:?}: {:?}", found.defects);
+        assert_eq!(
+            (found.deliveries.len(), found.defects.len()),
+            (deliveries, defects),
+            "{text:?}: {:?}",
+            found.defects
+        );
         history
     }
 

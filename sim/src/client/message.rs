@@ -100,7 +100,8 @@ mod tests {
 
     #[test]
     fn texts_hold_line_ends_code_points_of_every_length_and_invalid_bytes() {
-        let texts: Vec<u8> = (0..40).flat_map(|batch| messages(Content::Text, 0, batch, None, 1, 30).concat()).collect();
+        let texts: Vec<u8> =
+            (0..40).flat_map(|batch| messages(Content::Text, 0, batch, None, 1, 30).concat()).collect();
         for piece in [&b"\r\n"[..], b"\n\n", b"\r\r", "é".as_bytes(), "€".as_bytes(), "😀".as_bytes()] {
             assert!(texts.windows(piece.len()).any(|window| window == piece), "{piece:?}");
         }

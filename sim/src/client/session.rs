@@ -133,13 +133,7 @@ pub(crate) struct Session {
 
 impl Session {
     pub(crate) fn new(crowd: Rc<Crowd>, client: usize) -> Self {
-        Self {
-            crowd,
-            client,
-            producing: BTreeMap::new(),
-            reading: BTreeMap::new(),
-            following: BTreeMap::new(),
-        }
+        Self { crowd, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
     }
 
     /// Does one thing, to its end.

@@ -78,7 +78,7 @@ impl Scenario {
             isolates: dice.between(1, 3) as usize,
             client_buffer_bytes: dice.client_buffer_bytes(),
             readers_left: MOST_READERS,
-            disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
             dice,
             limits,
@@ -94,13 +94,12 @@ impl Scenario {
         let calm_ms = draft.now_ms;
         draft.now_ms += 10;
         draft.disturbances = 0;
-        if draft.dice.chance(300) {
-            // Past every time-out.
-            draft.now_ms += 120_000;
-        }
         for _ in 0..draft.dice.between(0, 2) {
             draft.burst();
             draft.silence();
+        }
+        if draft.is_live() && draft.dice.chance(700) {
+            draft.vigil();
         }
         let schedule = draft.dice.0.random();
         draft.events.sort_by_key(|event| event.at_ms);
@@ -149,7 +148,54 @@ impl Draft {
                 self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
             }
         }
+        if self.is_live() {
+            self.now_ms += 1;
+            self.gather(4);
+        }
         self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    fn is_live(&self) -> bool {
+        self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
+    }
+
+    /// Some live readers are there before anything else is.
+    fn gather(&mut self, most: u64) {
+        for _ in 0..self.dice.between(0, most) {
+            let (client, stream) = (self.client(), self.stream());
+            let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+            let after_ms = self.dice.among(&[0, 3, 40, 700]);
+            let action = self.join(client, stream, mode);
+            self.push(after_ms, action);
+        }
+    }
+
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    fn vigil(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, Action::Append { client, stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                let end = match self.dice.chance(700) {
+                    true => Action::Close { client, stream },
+                    false => Action::Delete { client, stream },
+                };
+                self.push(after_ms, end);
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
     }
 
     /// A few ms in which much happens.
@@ -364,11 +410,16 @@ impl Dice {
         if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
     }
 
-    /// An eighth of the worlds are on their best day.
+    /// An eighth of the worlds are on their best day, and another has nothing but distances.
     fn faults(&mut self) -> Faults {
         if self.chance(125) {
             return Faults::default();
         }
+        let faults = self.all_faults();
+        if self.chance(140) { faults.delays() } else { faults }
+    }
+
+    fn all_faults(&mut self) -> Faults {
         let mut link = |loss: u64| Link {
             latency: self.delay_if(700, 120),
             request_loss_permille: self.permille_if(350, 2, loss),
@@ -381,7 +432,7 @@ impl Dice {
             object_link,
             isolate_restart_permille: self.permille_if(200, 2, 60),
             crash_permille: self.permille_if(350, 2, 120),
-            crash_held_permille: self.permille_if(400, 5, 300),
+            crash_held_permille: self.permille_if(450, 20, 400),
             flush: self.delay_if(750, 60),
             cold_start: self.delay_if(400, 300),
             hibernation_missed_permille: self.permille_if(400, 100, 1_000),
