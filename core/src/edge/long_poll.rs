@@ -19,7 +19,10 @@ pub(super) async fn answer<E: Flights>(env: &E, config: &EdgeConfig, live: &Live
             }
             match shared.landing {
                 // It was another's that failed, perhaps with the request that brought it.
-                Err(_) if shared.joined => env.share(key, fly()).await.landing,
+                Err(_) if shared.joined => {
+                    env.sometimes("live_flight_retried");
+                    env.share(key, fly()).await.landing
+                }
                 landing => landing,
             }
         }

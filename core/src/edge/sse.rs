@@ -73,7 +73,7 @@ pub async fn open<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) -> 
         told_up_to_date: false,
         pauses: Pauses::default(),
     };
-    Fetched::Stream { head, bridge: Bridge { first, reader } }
+    Fetched::Stream { head, bridge: Box::new(Bridge { first, reader }) }
 }
 
 fn head<E: EdgeEnv>(ask: &Ask, first: &Asked<E>) -> Response {

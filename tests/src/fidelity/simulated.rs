@@ -12,7 +12,7 @@ use tailrace_sim::random::Seeds;
 use tailrace_sim::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
-use super::{Answer, Ask, Payload, Step, Variables};
+use super::{Answer, Ask, Payload, Step, Variables, WAITS};
 
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
@@ -25,12 +25,12 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
         let world = World::new(WorldConfig {
             faults: Faults::default(),
-            settings: Settings::default(),
+            settings: Settings { waits: WAITS, ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
                 body_limit: BODY_LIMIT,
-                live: LiveConfig::default(),
+                live: LiveConfig { waits: WAITS, ..LiveConfig::default() },
             },
             isolates: 1,
             host_mutant: None,
