@@ -17,6 +17,9 @@ use super::{Answer, Ask, Payload, Step, Variables, WAITS};
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
 
+/// How long a client waits, in ms: longer than a long-poll and than a connection of events.
+const PATIENCE_MS: u64 = 120_000;
+
 /// The answers of a world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
@@ -40,7 +43,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
                 Step::Sleep(ms) => rt::sleep_ms(*ms).await,
                 Step::Ask(ask) => {
                     let request = request(ask, &variables);
-                    let response = world.request(request, 10_000).await.expect("a world without faults answers");
+                    let response = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
                     let headers: Vec<_> =
                         response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                     let body = response.body.to_vec();
