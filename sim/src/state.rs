@@ -7,16 +7,20 @@ use std::rc::{Rc, Weak};
 use bytes::Bytes;
 use tailrace_core::runtime::{
     ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+    Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Spells};
+use crate::edge_socket::Mailbox;
 use crate::environment::Environment;
 use crate::gate::Gate;
+use crate::host_mutant::HostMutant;
 use crate::journal::Journal;
+use crate::marks;
 use crate::network::{self, Callee};
 use crate::reply::reply;
-use crate::sockets::{ATTACHMENT_LIMIT, AcceptError, ClientSocket, Connection, SocketEvent, Sockets};
+use crate::sockets::{AcceptError, Connection, Sockets};
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
@@ -26,10 +30,12 @@ struct Inner {
     environment: Rc<Environment>,
     sql: ObjectSql,
     gate: Gate,
-    sockets: Rc<Sockets>,
+    sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
     activity: Activity,
     alarms_set: Cell<u64>,
+    /// Whether it was woken from hibernation while others waited on its sockets, and has sent nothing since.
+    woken: Cell<bool>,
 }
 
 impl ObjectState {
@@ -38,23 +44,38 @@ impl ObjectState {
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
+        spells: Spells,
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
-            sockets,
+            sockets: RefCell::new(sockets),
             namespace: ObjectNamespace { state: state.clone(), callee },
-            activity: Activity::default(),
+            activity: Activity::new(spells),
             alarms_set: Cell::default(),
+            woken: Cell::default(),
             environment,
         }))
     }
 
-    /// Accepts a socket with tags; also the client's end, which the platform hands to the client.
-    pub fn accept(&self, tags: &[&str]) -> Result<(ObjectSocket, ClientSocket), AcceptError> {
-        let (number, client) = self.0.sockets.accept(tags)?;
-        let connection = self.0.sockets.get(number).ok_or(AcceptError::TooManySockets)?;
-        Ok((ObjectSocket { state: self.clone(), connection }, client))
+    /// Accepts a socket, whose greeting goes first.
+    pub(crate) fn accept(&self, upgrade: Upgrade) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(&upgrade.tag, upgrade.attachment)?;
+        if self.0.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
+            connection.busy.replace(Some(self.0.activity.begin()));
+        }
+        Ok(ObjectSocket { state: self.clone(), connection })
+    }
+
+    /// The sockets of this instance.
+    pub(crate) fn sockets_held(&self) -> Rc<Sockets> {
+        self.0.sockets.borrow().clone()
+    }
+
+    /// From here on what it accepts is not the object's: its successor knows nothing of it.
+    pub(crate) fn part_with_sockets(&self) {
+        let apart = self.sockets_held().apart();
+        self.0.sockets.replace(Rc::new(apart));
     }
 
     /// The other objects.
@@ -72,6 +93,23 @@ impl ObjectState {
 
     pub(crate) fn activity(&self) -> &Activity {
         &self.0.activity
+    }
+
+    /// Puts something out on a socket.
+    fn put_out_message(&self, output: impl FnOnce() + 'static) {
+        if self.0.woken.take() {
+            self.0.environment.mark(marks::WOKEN_AND_SENT);
+        }
+        if self.0.environment.is_mutated(HostMutant::MessageBeforeGate) {
+            output();
+        } else if self.put_out(output) {
+            self.0.environment.mark(marks::GATE_HELD_MESSAGE);
+        }
+    }
+
+    /// It was woken from hibernation, and others wait on its sockets.
+    pub(crate) fn wake_with_sockets(&self) {
+        self.0.woken.set(true);
     }
 
     /// Puts something out. Whether the gate holds it back.
@@ -118,23 +156,32 @@ impl SocketState for ObjectState {
     type Socket = ObjectSocket;
 
     fn has_sockets(&self) -> bool {
-        !self.0.sockets.tagged(None).is_empty()
+        !self.sockets_held().is_empty()
     }
 
     fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
-        let connections = self.0.sockets.tagged(tag);
+        let connections = self.sockets_held().tagged(tag);
         connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
     }
 
+    /// All of them leave the gate together: with thousands, one output and not one for each.
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
-        let sockets = self.sockets(Some(tag));
-        for socket in &sockets {
-            socket.send(message.clone());
-            if after == After::Close {
-                socket.close();
-            }
+        let environment = self.0.environment.clone();
+        let sockets = self.sockets_held();
+        let connections = sockets.tagged(Some(tag));
+        let count = connections.len();
+        if count == 0 {
+            return 0;
         }
-        sockets.len()
+        self.put_out_message(move || {
+            for connection in &connections {
+                sockets.send(&environment, connection, Some(message.clone()));
+                if after == After::Close {
+                    sockets.send(&environment, connection, None);
+                }
+            }
+        });
+        count
     }
 }
 
@@ -238,36 +285,32 @@ pub struct ObjectSocket {
 }
 
 impl ObjectSocket {
-    /// Replaces the attachment.
-    ///
-    /// Panics beyond the platform's limit, where the platform throws.
-    pub fn set_attachment(&self, attachment: Bytes) {
-        let length = attachment.len();
-        assert!(length <= ATTACHMENT_LIMIT, "an attachment of {length} bytes, of at most {ATTACHMENT_LIMIT}");
-        self.connection.attachment.replace(attachment);
+    pub(crate) fn number(&self) -> u64 {
+        self.connection.number()
     }
 
-    fn put_out(&self, event: SocketEvent) {
+    pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
+        self.connection.mailbox()
+    }
+
+    fn put_out(&self, message: Option<Bytes>) {
         let environment = self.state.0.environment.clone();
-        let sockets = self.state.0.sockets.clone();
+        let sockets = self.state.sockets_held();
         let connection = self.connection.clone();
-        self.state.put_out(move || {
-            connection.send(&environment, event);
-            sockets.forget_closed();
-        });
+        self.state.put_out_message(move || sockets.send(&environment, &connection, message));
     }
 }
 
 impl HibernatingSocket for ObjectSocket {
     fn send(&self, message: Bytes) {
-        self.put_out(SocketEvent::Message(message));
+        self.put_out(Some(message));
     }
 
     fn close(&self) {
-        self.put_out(SocketEvent::Closed { code: 1000, reason: String::new() });
+        self.put_out(None);
     }
 
     fn attachment(&self) -> Bytes {
-        self.connection.attachment.borrow().clone()
+        self.connection.attachment()
     }
 }

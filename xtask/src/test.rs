@@ -237,8 +237,8 @@ fn fidelity(machine: &mut Machine) -> Result<Outcome> {
         return Ok(Outcome::Absent("tests/ has no feature `workerd`"));
     }
     let (node, worker) = machine.built()?;
-    let options =
-        workerd::Options { name: "fidelity", bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
+    let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_LONG_POLL_MS", "1000"), ("TAILRACE_SSE_MS", "2000")];
+    let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(worker) };
     let server = Workerd::start(project, node, &options)?;
     let mut test = project.cargo();
     test.args(["test", "--package", "tailrace-tests", "--features", "workerd"]);

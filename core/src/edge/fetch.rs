@@ -17,7 +17,7 @@ pub enum Fetched<E: EdgeEnv> {
         /// Status and fields.
         head: Response,
         /// What feeds the body.
-        bridge: Bridge<E>,
+        bridge: Box<Bridge<E>>,
     },
 }
 

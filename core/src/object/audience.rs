@@ -15,7 +15,7 @@ use crate::protocol::limits::PUSH_LIMIT;
 use crate::protocol::live::{LiveMessage, Position};
 use crate::protocol::message::Live;
 use crate::protocol::{Incarnation, Offset, Waits, cursor};
-use crate::runtime::{After, HibernatingSocket, SocketState, Upgrade};
+use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade};
 use crate::stream::{Page, Stream};
 
 /// What a reader waits for.
@@ -87,7 +87,7 @@ pub(super) struct Audience {
 
 impl Audience {
     /// At the start of an object: readers may have waited through its sleep.
-    pub(super) fn new(state: &impl SocketState, waits: Waits, page_bytes: usize) -> Self {
+    pub(super) fn new(state: &impl ActorState, waits: Waits, page_bytes: usize) -> Self {
         let any = state.has_sockets() && !mutated!(ModeInMemory);
         Self {
             waits,
@@ -115,7 +115,7 @@ impl Audience {
     /// A reader at the tail of an open stream starts to wait: from this turn on it is told of every write.
     pub(super) fn join(
         &self,
-        state: &impl SocketState,
+        state: &impl ActorState,
         stream: &Stream,
         now_ms: u64,
         live: Live,
@@ -141,7 +141,7 @@ impl Audience {
     }
 
     /// The stream has moved on, and is as `stream` says: each waiting reader is told once, within the turn that wrote.
-    pub(super) fn tell(&self, state: &impl SocketState, stream: &Stream, news: &News<'_>) {
+    pub(super) fn tell(&self, state: &impl ActorState, stream: &Stream, news: &News<'_>) {
         if !self.is_there() {
             return;
         }
@@ -150,6 +150,7 @@ impl Audience {
             return;
         }
         if news.content.len() > self.push_limit {
+            state.sometimes("live_pull_pushed");
             self.broadcast_all(state, &stream.incarnation, &LiveMessage::Pull.encode());
             return;
         }
@@ -160,6 +161,9 @@ impl Audience {
         let position = Position { next: stream.tail.offset, commit_ms: stream.tail.commit_ms };
         let encoding = stream.content_type.sse_encoding();
         let after = if closed { After::Close } else { After::Stay };
+        if closed {
+            state.sometimes("live_close_pushed");
+        }
         if self.events.get() {
             let event = LiveMessage::event(position, position.commit_ms, closed, encoding, &payload);
             self.broadcast(state, Kind::Events, &stream.incarnation, event, after);
@@ -194,13 +198,14 @@ impl Audience {
     }
 
     /// The stream is gone: whoever waits for it learns so, and waits no longer.
-    pub(super) fn dismiss(&self, state: &impl SocketState, incarnation: &Incarnation) {
+    pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
         if self.is_there() {
+            state.sometimes("live_removal_pushed");
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
         }
     }
 
-    fn broadcast_all(&self, state: &impl SocketState, incarnation: &Incarnation, message: &Bytes) {
+    fn broadcast_all(&self, state: &impl ActorState, incarnation: &Incarnation, message: &Bytes) {
         for kind in Kind::ALL {
             if self.of(kind).get() {
                 self.broadcast(state, kind, incarnation, message.clone(), After::Close);
@@ -208,14 +213,14 @@ impl Audience {
         }
     }
 
-    fn broadcast(&self, state: &impl SocketState, kind: Kind, incarnation: &Incarnation, message: Bytes, after: After) {
+    fn broadcast(&self, state: &impl ActorState, kind: Kind, incarnation: &Incarnation, message: Bytes, after: After) {
         let sockets = state.broadcast(&kind.tag(incarnation), message, after);
         self.of(kind).set(sockets > 0 && after == After::Stay);
     }
 
     /// Closes sockets whose peer must have vanished: no edge holds one for so long. Looks at each only now and then, and
     /// only when the object is awake anyway.
-    fn sweep(&self, state: &impl SocketState, now_ms: u64) {
+    fn sweep(&self, state: &impl ActorState, now_ms: u64) {
         if now_ms < self.next_sweep_ms.get() || !self.is_there() {
             return;
         }
@@ -224,6 +229,7 @@ impl Audience {
         for socket in state.sockets(None) {
             let joined_ms = Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms);
             if joined_ms + longest_ms < now_ms {
+                state.sometimes("live_swept");
                 socket.close();
             }
         }

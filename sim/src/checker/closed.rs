@@ -6,7 +6,7 @@ use crate::history::{Call, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let sights = case.sights();
-    let closures: Vec<&Sight> = sights.iter().filter(|sight| says_closed(case, case.op(sight.op))).collect();
+    let closures: Vec<&Sight> = sights.iter().filter(|sight| sight.closed).collect();
     let mut violations = Vec::new();
     for (index, closure) in closures.iter().enumerate() {
         let same = |segment| case.log.same_incarnation(segment, closure.after.segment);
@@ -24,7 +24,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         }
         let unaware = sights.iter().find(|sight| {
             let op = case.op(sight.op);
-            same(sight.after.segment) && case.op(closure.op).precedes(op) && says_open(op, sight)
+            same(sight.after.segment) && closure.settled.tick < op.invoked.tick && says_open(op, sight)
         });
         if let Some(sight) = unaware {
             let message = "the stream was closed, and is told to be open".to_owned();
@@ -35,20 +35,14 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-fn says_closed(case: &Case<'_>, op: &Op) -> bool {
-    case.history.shown(op).or(op.definite()).is_some_and(|answer| answer.closed)
-}
-
 /// Whether the answer tells that the stream was open when it took effect: an append that was written, or a tail
 /// without `Stream-Closed`.
+/// A 304 tells what the answer told whose tag it confirms.
 fn says_open(op: &Op, sight: &Sight) -> bool {
-    let told = op.definite().is_some_and(|answer| answer.closed);
     match op.call {
-        // The 304 that confirms an open tail carries no field of its own that says so.
-        Call::Read { .. } if op.status() == Some(304) => false,
         Call::Append { .. } => sight.writes,
-        Call::Create { .. } => op.status() == Some(200) && !told,
-        _ => sight.before.is_some() && !told,
+        Call::Create { .. } => op.status() == Some(200) && !sight.closed,
+        _ => sight.before.is_some() && !sight.closed,
     }
 }
 

@@ -25,6 +25,12 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
         }
         Contradiction::Skips { op, over } => (vec![*op], format!("a page passes over what is at {over}")),
         Contradiction::Motion { op } => (vec![*op], "an answer's offset does not fit what it holds".to_owned()),
+        Contradiction::Text { op, at, text } => {
+            (vec![*op], format!("the event at {at} is not what the log holds there: {text:?}"))
+        }
+        Contradiction::SplitsCodePoint { op, at } => {
+            (vec![*op], format!("an event ends at {at}, inside a code point whose rest is in the log"))
+        }
         Contradiction::Unparsable { op } => (vec![*op], "a page of a JSON stream is no array".to_owned()),
     };
     Some(case.violation(Invariant::Exact, &ops, message))

@@ -1,5 +1,5 @@
 //! An emitted offset is unique, sorts in order, is never used again for other bytes and reads the same ones as long as
-//! its incarnation lives; to the next incarnation it is gone.
+//! its incarnation lives; to the next incarnation it is gone, also under a reader that waits.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,13 @@ use super::case::Case;
 use super::exact::{is_reuse, op_of};
 use super::log::Contradiction;
 use super::{Invariant, Position, Violation};
-use crate::history::{Answer, Call, From};
+use crate::history::{Answer, Call, From, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
         case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
     violations.extend(broken_promises(case));
+    violations.extend(fed_by_a_successor(case));
     violations.extend(incarnations_that_go_back(case));
     violations.extend(second_spellings(case));
     violations.extend(ambiguous_tags(case));
@@ -37,11 +38,11 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
 fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        let Call::Read { from: From::At(text), .. } = &op.call else { continue };
+        let (Call::Read { from: From::At(text), .. } | Call::Live { from: From::At(text), .. }) = &op.call else {
+            continue;
+        };
         let Some(asked) = Position::parse(text) else { continue };
-        let emitted = case.iter().find(|(_, other)| {
-            other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_ref() == Some(text))
-        });
+        let emitted = emitted_before(case, text, op);
         let complaint = match op.status() {
             Some(200 | 304) => {
                 let read = case.offset(op).map_or(asked.segment, |offset| offset.segment);
@@ -52,7 +53,7 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
                 emitted.map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
             }
             Some(410) if case.history.is_strong(op) => emitted
-                .filter(|(emitter, _)| !case.removable(*emitter, op))
+                .filter(|emitter| !case.removable(*emitter, op))
                 .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
             _ => None,
         };
@@ -61,6 +62,30 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// An operation that had emitted this offset when `op` was asked.
+fn emitted_before(case: &Case<'_>, text: &str, op: &Op) -> Option<usize> {
+    let told = case.iter().find(|(_, other)| {
+        other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_deref() == Some(text))
+    });
+    let sent =
+        || case.arrivals().find(|arrival| arrival.next_offset == Some(text) && arrival.at.tick < op.invoked.tick);
+    told.map(|(index, _)| index).or_else(|| sent().map(|arrival| arrival.op))
+}
+
+/// A live reader of a stream that has ended is never sent what the next one at its URL holds.
+fn fed_by_a_successor(case: &Case<'_>) -> Vec<Violation> {
+    let fed = case.log.pages.iter().filter(|page| page.live).filter_map(|page| {
+        let from = page.from?.segment;
+        let start = (from < page.to.segment).then(|| case.log.starts.range(from + 1..=page.to.segment).next())??;
+        Some((page.op, *start))
+    });
+    fed.map(|(op, start)| {
+        let message = format!("a live reader of an earlier stream is sent what begins at {start}:0");
+        case.violation(Invariant::Stable, &[op], message)
+    })
+    .collect()
 }
 
 /// A new incarnation's positions lie above all that were emitted before.
@@ -72,8 +97,14 @@ fn incarnations_that_go_back(case: &Case<'_>) -> Vec<Violation> {
         let above = case
             .iter()
             .filter(|(_, other)| other.precedes(op))
-            .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment));
-        if let Some((above, _)) = above {
+            .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment))
+            .map(|(index, _)| index);
+        let sent = || {
+            let mut before = case.arrivals().filter(|arrival| arrival.at.tick < op.invoked.tick);
+            let position = |text: Option<&str>| text.and_then(Position::parse);
+            before.find(|arrival| position(arrival.next_offset).is_some_and(|at| at.segment >= start.segment))
+        };
+        if let Some(above) = above.or_else(|| sent().map(|arrival| arrival.op)) {
             let message = format!("a new stream begins in segment {}, which had been used", start.segment);
             violations.push(case.violation(Invariant::Stable, &[above, index], message));
         }
@@ -91,7 +122,9 @@ fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
             && case.log.same_incarnation(offset.segment - 1, offset.segment)
     };
     let emitted = case.iter().filter_map(|(index, op)| case.offset(op).map(|offset| (index, offset)));
+    let sent = case.arrivals().filter_map(|arrival| Some((arrival.op, Position::parse(arrival.next_offset?)?)));
     emitted
+        .chain(sent)
         .filter(|(_, offset)| second(offset))
         .map(|(index, offset)| {
             let message = format!("{offset} is the end of the segment before it, and should be spelled so");

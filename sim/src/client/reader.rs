@@ -11,9 +11,9 @@ use crate::scenario::{Origin, Scenario};
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// Where the last walk ended.
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
     /// Every offset it was told, of whichever incarnation.
-    seen: Vec<String>,
+    pub(super) seen: Vec<String>,
     /// The last page with a tag: the read, and where it began.
     tagged: Option<(usize, From)>,
 }

@@ -3,14 +3,18 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
+use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use tailrace_core::stream::StreamLimits;
 
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::faults::{Delay, Faults, Link};
-use crate::history::{Content, Lifetime};
+use crate::history::{Content, Lifetime, Mode};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+/// Live readers of a run, at most: what many of them cost is shown by a test of its own.
+const MOST_READERS: u64 = 16;
 
 /// What a client can do, for the weights of a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +35,10 @@ enum Verb {
     Create,
     Close,
     Delete,
+    LongPoll,
+    Listen,
+    Stall,
+    Leave,
 }
 
 /// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
@@ -51,6 +59,10 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Create, 2, 500),
     (Verb::Close, 1, 250),
     (Verb::Delete, 1, 350),
+    (Verb::LongPoll, 4, 400),
+    (Verb::Listen, 4, 400),
+    (Verb::Stall, 1, 250),
+    (Verb::Leave, 2, 350),
 ];
 
 impl Scenario {
@@ -64,7 +76,9 @@ impl Scenario {
             verbs: dice.verbs(),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
-            disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            client_buffer_bytes: dice.client_buffer_bytes(),
+            readers_left: MOST_READERS,
+            disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
             dice,
             limits,
@@ -84,11 +98,15 @@ impl Scenario {
             draft.burst();
             draft.silence();
         }
+        if draft.is_live() && draft.dice.chance(700) {
+            draft.vigil();
+        }
         let schedule = draft.dice.0.random();
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
             isolates: draft.isolates,
+            client_buffer_bytes: draft.client_buffer_bytes,
             faults,
             limits: draft.limits,
             streams: draft.streams,
@@ -103,6 +121,9 @@ struct Draft {
     verbs: Vec<(Verb, u32)>,
     clients: usize,
     isolates: usize,
+    client_buffer_bytes: usize,
+    /// How many live readers may still join.
+    readers_left: u64,
     /// How many things happen to the world in a burst, at most.
     disturbances: u64,
     supersedes: bool,
@@ -127,7 +148,54 @@ impl Draft {
                 self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
             }
         }
+        if self.is_live() {
+            self.now_ms += 1;
+            self.gather(4);
+        }
         self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    fn is_live(&self) -> bool {
+        self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
+    }
+
+    /// Some live readers are there before anything else is.
+    fn gather(&mut self, most: u64) {
+        for _ in 0..self.dice.between(0, most) {
+            let (client, stream) = (self.client(), self.stream());
+            let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+            let after_ms = self.dice.among(&[0, 3, 40, 700]);
+            let action = self.join(client, stream, mode);
+            self.push(after_ms, action);
+        }
+    }
+
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    fn vigil(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, Action::Append { client, stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                let end = match self.dice.chance(700) {
+                    true => Action::Close { client, stream },
+                    false => Action::Delete { client, stream },
+                };
+                self.push(after_ms, end);
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
     }
 
     /// A few ms in which much happens.
@@ -242,6 +310,29 @@ impl Draft {
             Verb::Create => self.creation(client, stream),
             Verb::Close => Action::Close { client, stream },
             Verb::Delete => Action::Delete { client, stream },
+            Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
+            Verb::Listen => self.join(client, stream, Mode::Sse),
+            Verb::Stall => {
+                let for_ms = self.dice.scale(100, 90_000);
+                Action::Stall { client, stream, for_ms }
+            }
+            Verb::Leave => Action::Leave { client, stream },
+        }
+    }
+
+    /// Mostly a reader alone, sometimes a few at once.
+    fn join(&mut self, client: usize, stream: usize, mode: Mode) -> Action {
+        let origin = match self.dice.between(0, 9) {
+            0..3 => Origin::Start,
+            3..6 => Origin::Now,
+            6..9 => Origin::Resume,
+            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
+        };
+        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
+        self.readers_left -= readers;
+        match readers {
+            0 => Action::Leave { client, stream },
+            _ => Action::Join { client, stream, mode, origin, readers: readers as usize },
         }
     }
 
@@ -314,11 +405,21 @@ impl Dice {
         }
     }
 
-    /// An eighth of the worlds are on their best day.
+    /// Mostly what a service has; where it is small, clients that do not read fill it.
+    fn client_buffer_bytes(&mut self) -> usize {
+        if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    }
+
+    /// An eighth of the worlds are on their best day, and another has nothing but distances.
     fn faults(&mut self) -> Faults {
         if self.chance(125) {
             return Faults::default();
         }
+        let faults = self.all_faults();
+        if self.chance(140) { faults.delays() } else { faults }
+    }
+
+    fn all_faults(&mut self) -> Faults {
         let mut link = |loss: u64| Link {
             latency: self.delay_if(700, 120),
             request_loss_permille: self.permille_if(350, 2, loss),
@@ -331,13 +432,16 @@ impl Dice {
             object_link,
             isolate_restart_permille: self.permille_if(200, 2, 60),
             crash_permille: self.permille_if(350, 2, 120),
-            crash_held_permille: self.permille_if(400, 5, 300),
+            crash_held_permille: self.permille_if(450, 20, 400),
             flush: self.delay_if(750, 60),
             cold_start: self.delay_if(400, 300),
             hibernation_missed_permille: self.permille_if(400, 100, 1_000),
             superseded,
             superseded_reads_fail: self.chance(500),
             stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
+            socket_half_dead_permille: self.permille_if(250, 20, 700),
+            answer_cut_permille: self.permille_if(250, 2, 150),
+            answer_lost_permille: self.permille_if(200, 2, 80),
             alarm_late: self.delay_if(300, 20_000),
             alarm_early_permille: self.permille_if(250, 50, 800),
             alarm_early: self.delay_if(500, 5_000),
@@ -347,7 +451,11 @@ impl Dice {
     }
 
     fn stream(&mut self) -> StreamPlan {
-        let content = if self.chance(600) { Content::Json } else { Content::Bytes };
+        let content = match self.between(0, 99) {
+            0..50 => Content::Json,
+            50..75 => Content::Bytes,
+            _ => Content::Text,
+        };
         StreamPlan { content, lifetime: self.lifetime() }
     }
 
@@ -431,6 +539,13 @@ mod tests {
             "too-large",
             "stream json",
             "stream bytes",
+            "stream text",
+            " join ",
+            " long-poll ",
+            " sse ",
+            " stall ",
+            " leave ",
+            "client-buffer",
             "endless",
             "ttl:",
             "until:",
@@ -439,6 +554,9 @@ mod tests {
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
             "fault hibernation_missed_permille",
+            "fault socket_half_dead_permille",
+            "fault answer_cut_permille",
+            "fault answer_lost_permille",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();
