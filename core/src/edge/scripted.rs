@@ -79,9 +79,9 @@ impl Scripted {
         self.0.notes.borrow().clone()
     }
 
-    /// Runs what waits for nothing but the script.
-    pub(super) fn run<T>(future: impl Future<Output = T>) -> T {
-        future.now_or_never().expect("nothing waits for anything but the script")
+    /// Runs what waits for nothing but the script; `None` where it waits for anything else.
+    pub(super) fn run<T>(future: impl Future<Output = T>) -> Option<T> {
+        future.now_or_never()
     }
 }
 
@@ -130,7 +130,10 @@ impl SocketNamespace for Scripted {
 
     async fn connect(&self, object: &str, request: ObjectRequest) -> Result<Connected<ScriptedSocket>, CallError> {
         let message = Message::decode(&request.message).map(|message| message.operation);
-        let Some(Operation::Read(read)) = message else { panic!("{object}: {:?}", request.message) };
+        let Some(Operation::Read(read)) = message else {
+            self.0.note(format!("{object}: no read: {}", request.message));
+            return Err(CallError::Reset);
+        };
         let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
         self.0.note(format!("ask {}{cursor}", read.from));
         match self.0.replies.borrow_mut().pop_front() {

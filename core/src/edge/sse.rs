@@ -299,7 +299,8 @@ mod tests {
                 Fetched::Answer(response) => panic!("{response:?}"),
                 Fetched::Stream { bridge, .. } => bridge.run(env.body()).await,
             }
-        });
+        })
+        .expect("it waits for the script alone");
         env.notes()
     }
 
@@ -468,8 +469,8 @@ mod tests {
             let config =
                 EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live: live_config };
             match Scripted::run(open(&env, &config, &live(ReadFrom::Start, Live::Sse, None))) {
-                Fetched::Answer(response) => assert_eq!(response.status, status),
-                Fetched::Stream { head, .. } => panic!("{head:?}"),
+                Some(Fetched::Answer(response)) => assert_eq!(response.status, status),
+                _ => panic!("{status} was expected"),
             }
         }
     }
