@@ -7,7 +7,7 @@ import { poll, sleep, tail } from "./reader.mjs";
 
 const POLLS = 10;
 /** Far less than the time after which a long-poll is answered anyway. */
-const SOON_MS = 3_000;
+const SOON_MS = 5_000;
 
 describe("long-polls of one URL", { concurrency: true }, () => {
   for (const asleep of [false, true]) {
