@@ -65,7 +65,11 @@ impl Stream {
     pub fn read<S: SqlStorage>(&self, sql: &S, limits: &StreamLimits, from: ReadFrom) -> Result<ReadOutcome, SqlError> {
         let start = match self.resolve(from) {
             Ok(start) => start,
-            Err(refusal) => return Ok(ReadOutcome::Refused(refusal)),
+            Err(refusal) => {
+                // A statement here too: an instance that has lost its storage must not deny what its successor holds.
+                self.strong_tail(sql)?;
+                return Ok(ReadOutcome::Refused(refusal));
+            }
         };
         let mut scan = Scan {
             json: self.content_type.is_json(),
