@@ -23,6 +23,7 @@ fn all_faults() -> Faults {
         superseded: Delay::new(0, 30_000),
         superseded_reads_fail: false,
         stale_route_permille: 300,
+        socket_half_dead_permille: 200,
         alarm_late: Delay::new(0, 500),
         alarm_early_permille: 200,
         alarm_early: Delay::new(0, 2_000),
@@ -36,7 +37,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     run(seed, all_faults(), async move |world, _| {
         let guard = keep.then(|| world.trace().keep());
         for round in 0..6_u64 {
-            let commands = ["append x", "pair", "count", "call b", "connect x", "send y"];
+            let commands = ["append x", "pair", "count", "call b", "connect x", "listen x", "broadcast z", "send y"];
             let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
             let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));
             join_all(asked).await;
@@ -77,6 +78,12 @@ fn every_mark_of_the_host_is_reached() {
     use crate::marks::*;
     for mark in [
         GATE_HELD_ANSWER,
+        GATE_HELD_MESSAGE,
+        SOCKET_CLOSED_BY_EDGE,
+        SOCKET_HALF_DEAD,
+        SOCKET_CUT,
+        HIBERNATED_WITH_SOCKETS,
+        WOKEN_AND_SENT,
         CRASH_LOST_UNCONFIRMED_WRITE,
         CRASH_KEPT_UNCONFIRMED_WRITE,
         SUPERSEDED_INSTANCE_ANSWERED,
