@@ -8,6 +8,7 @@ use tailrace_core::runtime::{Request, Response};
 
 use crate::activity::Spell;
 use crate::answer_body::{AnswerBody, Piece};
+use crate::bucket::{Operations, StoredObject};
 use crate::edge_isolate::{EdgeIsolate, Served};
 use crate::environment::Environment;
 use crate::faults::{Faults, Link};
@@ -15,6 +16,7 @@ use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::namespace::Namespace;
 use crate::network::{Leg, travel};
+use crate::object::object_id;
 use crate::program::Program;
 use crate::random::Seeds;
 use crate::reply::{ReplySender, reply};
@@ -183,6 +185,7 @@ impl<P: Program> WorldOf<P> {
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
         self.0.environment.set_faults(self.0.environment.faults().delays());
+        self.0.environment.bucket.go_down(0);
         for object in self.0.namespace.all() {
             object.end_all_superseded();
         }
@@ -230,6 +233,17 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).map_or(0, |object| object.sockets())
     }
 
+    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
+    /// where a table that it names is not there.
+    pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+    }
+
+    /// The platform's identity of the object of a name.
+    pub fn object_id(&self, object: &str) -> String {
+        object_id(object)
+    }
+
     /// How often an object was started.
     pub fn starts(&self, object: &str) -> u64 {
         self.0.namespace.find(object).map_or(0, |object| object.starts())
@@ -238,6 +252,22 @@ impl<P: Program> WorldOf<P> {
     /// Whether an object is in memory.
     pub fn is_running(&self, object: &str) -> bool {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
+    }
+
+    /// Takes R2 down for a while.
+    pub fn take_bucket_down(&self, for_ms: u64) {
+        self.0.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.0.environment.bucket.go_down(self.now_ms() + for_ms);
+    }
+
+    /// What R2 holds, in the order of the keys.
+    pub fn bucket(&self) -> Vec<StoredObject> {
+        self.0.environment.bucket.objects()
+    }
+
+    /// What R2 was asked to do so far, as the platform bills it.
+    pub fn bucket_operations(&self) -> Operations {
+        self.0.environment.bucket.operations()
     }
 
     /// Every object's name, in order.

@@ -8,9 +8,11 @@
 //! | `lifecycle` | cold start, hibernation, eviction, sockets |
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
+//! | `bucket` | R2 |
 //! | `determinism` | the same seed does the same |
 
 mod alarms;
+mod bucket;
 mod determinism;
 mod durability;
 mod lifecycle;
@@ -25,7 +27,8 @@ use bytes::Bytes;
 use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
     Actor, ActorNamespace, ActorState, AlarmFailure, CallError, Connection, EdgeEnv, Headers, HibernatingSocket,
-    Isolate, Method, ObjectBody, ObjectRequest, Request, RequestBody, Response, SocketState,
+    Isolate, Method, ObjectBody, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Request, RequestBody, Response,
+    SocketState, StoreError,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -168,8 +171,42 @@ impl ProbeObject {
                 }
                 Ok(String::new())
             }
+            // A row that the put has to wait for.
+            ("keep", key) => {
+                self.append(key)?;
+                self.put(key, PutCondition::Always).await
+            }
+            ("put", key) => self.put(key, PutCondition::Always).await,
+            ("put-new", key) => self.put(key, PutCondition::Absent).await,
+            ("get", key) => match self.state.bucket().get(key, 0..3).await {
+                Ok(Some(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+                Ok(None) => Ok("none".into()),
+                Err(error) => Ok(told(&error)),
+            },
+            ("delete", keys) => {
+                let keys: Vec<String> = keys.split(' ').map(str::to_owned).collect();
+                let deleted = self.state.bucket().delete(&keys).await;
+                Ok(deleted.map_or_else(|error| told(&error), |()| "deleted".into()))
+            }
+            ("list", prefix) => match self.state.bucket().list(prefix, None, 3).await {
+                Ok(listing) => {
+                    let keys: Vec<&str> = listing.objects.iter().map(|object| object.key.as_str()).collect();
+                    Ok(format!("{}{}", keys.join(" "), if listing.more { " and more" } else { "" }))
+                }
+                Err(error) => Ok(told(&error)),
+            },
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }
+    }
+
+    /// An object that holds its own key.
+    async fn put(&self, key: &str, condition: PutCondition) -> Result<String, SqlError> {
+        let body = Bytes::copy_from_slice(key.as_bytes());
+        Ok(match self.state.bucket().put(key, body, condition).await {
+            Ok(PutOutcome::Stored) => "stored".into(),
+            Ok(PutOutcome::Refused) => "refused".into(),
+            Err(error) => told(&error),
+        })
     }
 
     fn append(&self, text: &str) -> Result<(), SqlError> {
@@ -187,6 +224,13 @@ impl ProbeObject {
             Some(1) => Ok(sql.first("SELECT count(*) FROM rows", &[], |row| row.count(0))?.unwrap_or_default()),
             _ => Ok(0),
         }
+    }
+}
+
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::NotApplied(_) => "not applied".into(),
+        StoreError::Unknown(_) => "unknown".into(),
     }
 }
 
