@@ -98,6 +98,18 @@ for (const [name, code] of FAULTS) {
   });
 }
 
+test("a reader for whom the object has no socket is told so, and the next one waits as ever", async () => {
+  const path = await create();
+  for (const read of [listen, poll]) {
+    const answer = await within(AT_ONCE_MS, read(path, 0, fault("no-socket")));
+    assert.deepEqual([answer.status, JSON.parse(answer.body).error.code], [503, "object_overloaded"]);
+  }
+  const waiting = poll(path, 0);
+  await sleep(SETTLED_MS);
+  await append(path, "a");
+  assert.equal((await within(AT_ONCE_MS, waiting)).status, 200);
+});
+
 test("a client that leaves takes nobody with it", async () => {
   const path = await create();
   const leaving = new AbortController();

@@ -125,3 +125,129 @@ impl<E: EdgeEnv> Poll<E> {
             .with_common(self.ask.allow_origin.as_deref())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Happens, Reply, START_MS, Scripted, at, greeting, live};
+    use super::super::{Access, LiveConfig};
+    use super::*;
+    use crate::protocol::message::Live;
+    use crate::protocol::{ErrorCode, ProjectMode, Refusal};
+
+    fn config() -> EdgeConfig {
+        let live = LiveConfig::default();
+        EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live }
+    }
+
+    fn told(position: u64, closed: bool) -> Happens {
+        let mut fields = vec![
+            (header::CACHE_CONTROL.to_owned(), "public, max-age=20".to_owned()),
+            (header::ETAG.to_owned(), "\"x\"".to_owned()),
+            (header::STREAM_NEXT_OFFSET.to_owned(), at(position).to_string()),
+        ];
+        if closed {
+            fields.push((header::STREAM_CLOSED.to_owned(), header::TRUE.to_owned()));
+        }
+        let answer = Answer { status: 200, fields, body: "data".into() };
+        let position = Position { next: at(position), commit_ms: START_MS + position };
+        Happens::Message(LiveMessage::Answer { position, answer }.encode())
+    }
+
+    /// The landing of a flight from the position, and what was done for it.
+    fn flown(from: ReadFrom, cursor: Option<u64>, replies: impl IntoIterator<Item = Reply>) -> (Landing, Vec<String>) {
+        let env = Scripted::new(replies);
+        let landing = Scripted::run(flight(env.clone(), config(), live(from, Live::LongPoll, cursor)));
+        (landing.expect("it waits for the script alone"), env.notes())
+    }
+
+    fn fields(landing: Landing, names: &[&str]) -> Vec<Option<String>> {
+        let response = landing.expect("an answer");
+        names.iter().map(|name| response.headers.get(name).map(str::to_owned)).collect()
+    }
+
+    #[test]
+    fn what_is_there_is_answered_at_once() {
+        for status in [200, 204, 304, 400, 404, 410, 500] {
+            let (landing, notes) = flown(ReadFrom::Start, None, [Reply::Answer(Response::new(status))]);
+            assert_eq!(landing.map(|response| response.status), Ok(status));
+            assert_eq!(notes, ["ask -1"]);
+        }
+    }
+
+    #[test]
+    fn who_waits_is_answered_with_what_comes_and_a_cursor_above_its_own() {
+        for (cursor, closed, expected) in [
+            (None, false, Some("1000005")),
+            (Some(7), false, Some("1000005")),
+            (Some(START_MS + 5), false, Some("1000006")),
+            (None, true, None),
+        ] {
+            let (landing, notes) =
+                flown(ReadFrom::At(at(2)), cursor, [Reply::Socket(vec![greeting(2), told(5, closed)])]);
+            assert_eq!(notes.len(), 2, "{notes:?}");
+            let names = [header::STREAM_CURSOR, header::ETAG, header::ACCESS_CONTROL_ALLOW_ORIGIN];
+            let expected = [expected, Some("\"x\""), Some("*")];
+            assert_eq!(fields(landing, &names), expected.map(|value| value.map(str::to_owned)));
+        }
+    }
+
+    #[test]
+    fn who_waits_from_now_gets_an_answer_that_no_cache_keeps() {
+        let (landing, _) = flown(ReadFrom::Now, None, [Reply::Socket(vec![greeting(2), told(5, false)])]);
+        let names = [header::CACHE_CONTROL, header::ETAG, header::STREAM_CURSOR];
+        let expected = [Some("no-store"), None, Some("1000005")];
+        assert_eq!(fields(landing, &names), expected.map(|value| value.map(str::to_owned)));
+    }
+
+    #[test]
+    fn who_waits_in_vain_for_twenty_seconds_gets_204_and_the_cursor_of_the_interval() {
+        let (landing, notes) = flown(ReadFrom::At(at(2)), Some(7), [Reply::Socket(vec![greeting(2)])]);
+        assert_eq!(notes, ["ask 0000000000000000_0000000000000002 cursor 7", "close"]);
+        assert_eq!(landing.as_ref().map(|response| response.status), Ok(204));
+        let names =
+            [header::STREAM_CURSOR, header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::CACHE_CONTROL];
+        let expected = ["1020000", "0000000000000000_0000000000000002", "true", "no-store"];
+        assert_eq!(fields(landing, &names), expected.map(|value| Some(value.to_owned())));
+    }
+
+    #[test]
+    fn a_cut_socket_leads_back_to_the_object_as_long_as_the_wait_lasts() {
+        let cut = || Reply::Socket(vec![greeting(2), Happens::Cut]);
+        let (landing, notes) =
+            flown(ReadFrom::Now, None, [cut(), Reply::Fails, cut(), Reply::Socket(vec![greeting(2)])]);
+        assert_eq!(landing.map(|response| response.status), Ok(204));
+        let own = "ask 0000000000000000_0000000000000002";
+        assert_eq!(notes, ["ask now", "close", "sleep 50", own, "sleep 100", own, "close", "sleep 200", own, "close"]);
+
+        let (landing, notes) = flown(ReadFrom::Now, None, [cut()]);
+        assert_eq!(landing, Err(CallError::Reset));
+        let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
+        assert!((5..=20).contains(&asks), "{notes:?}");
+    }
+
+    #[test]
+    fn what_is_too_large_to_push_or_gone_is_asked_for_at_once() {
+        for message in [LiveMessage::Pull, LiveMessage::Gone] {
+            let told = Reply::Socket(vec![greeting(2), Happens::Message(message.encode())]);
+            let (landing, notes) = flown(ReadFrom::Now, None, [told, Reply::Answer(Response::new(410))]);
+            assert_eq!(landing.map(|response| response.status), Ok(410));
+            assert_eq!(notes, ["ask now", "close", "ask 0000000000000000_0000000000000002"]);
+        }
+    }
+
+    #[test]
+    fn an_object_that_does_not_answer_fails_the_flight_and_whoever_joined_it_flies_once_more() {
+        let refusal = Refusal::new(ErrorCode::ObjectUnavailable, "");
+        for (replies, flights, status, asks) in [
+            (vec![Reply::Fails], vec![], refusal.code.status(), 1),
+            (vec![Reply::Answer(Response::new(200))], vec![Err(CallError::Reset)], 200, 1),
+            (vec![], vec![Err(CallError::Reset), Err(CallError::Overloaded)], 503, 0),
+            (vec![], vec![Ok(Response::new(304))], 304, 0),
+        ] {
+            let env = Scripted::new(replies).with_flights(flights);
+            let response = Scripted::run(answer(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None)));
+            let found = response.map(|response| (response.status, env.notes().len()));
+            assert_eq!(found, Some((status, asks)));
+        }
+    }
+}

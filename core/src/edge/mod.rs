@@ -12,6 +12,7 @@
 //! | `live` | what both ways of a live read have in common |
 //! | `sse` | the bridge between a stream and a client that listens |
 //! | `long_poll` | one flight for all identical long-polls |
+//! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod body;
 mod config;
@@ -19,6 +20,8 @@ mod fetch;
 mod live;
 mod long_poll;
 mod route;
+#[cfg(test)]
+mod scripted;
 mod sse;
 
 pub use config::{Access, EdgeConfig, LiveConfig};

@@ -146,7 +146,6 @@ impl<E: EdgeEnv> Reader<E> {
         self.ask.read.from = ReadFrom::At(next);
         self.ask.read.cursor = cursor.or(self.ask.read.cursor);
         self.told_up_to_date = up_to_date;
-        self.pauses.reset();
     }
 
     /// Passes on a page of the log.
@@ -163,6 +162,9 @@ impl<E: EdgeEnv> Reader<E> {
         let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
         let has_moved = ReadFrom::At(next) != self.ask.read.from;
         self.move_to(next, cursor, up_to_date);
+        if has_moved {
+            self.pauses.reset();
+        }
         if mutated!(CatchUpNotJoined) && up_to_date {
             self.ask.read.from = ReadFrom::Now;
         }
@@ -193,6 +195,7 @@ impl<E: EdgeEnv> Reader<E> {
             if let Some(position) = piped.last.as_deref().and_then(Position::decode) {
                 let cursor = cursor::after_data(position.commit_ms, self.ask.read.cursor);
                 self.move_to(position.next, Some(cursor), true);
+                self.pauses.reset();
             }
             match piped.end {
                 PipeEnd::TimedOut if self.left_ms() == 0 => {
@@ -262,5 +265,213 @@ impl<E: EdgeEnv> Reader<E> {
         let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
         sse::write_events(&mut text, Encoding::Text, &[], &control);
         text
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Happens, Reply, START_MS, Scripted, at, event, greeting, live};
+    use super::super::{Access, EdgeConfig, Fetched, LiveConfig};
+    use super::*;
+    use crate::protocol::ProjectMode;
+    use crate::protocol::message::Live;
+
+    fn page(next: u64, text: &'static str, up_to_date: bool) -> Reply {
+        let response = Response::new(200)
+            .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
+            .with(header::STREAM_CURSOR, (START_MS + next).to_string())
+            .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
+        Reply::Answer(response.with_body(text))
+    }
+
+    fn message(bytes: Bytes) -> Happens {
+        Happens::Message(bytes)
+    }
+
+    /// What is done for a client that listens from the position, until the connection ends or the script does.
+    fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Reply>) -> Vec<String> {
+        let env = Scripted::new(replies);
+        let live_config = LiveConfig::default();
+        let config =
+            EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live: live_config };
+        Scripted::run(async {
+            match open(&env, &config, &live(from, Live::Sse, None)).await {
+                Fetched::Answer(response) => panic!("{response:?}"),
+                Fetched::Stream { bridge, .. } => bridge.run(env.body()).await,
+            }
+        })
+        .expect("it waits for the script alone");
+        env.notes()
+    }
+
+    fn check(replies: impl IntoIterator<Item = Reply>, expected: &[&str]) {
+        assert_eq!(notes(ReadFrom::At(at(0)), replies), expected);
+    }
+
+    const START: &str = "ask 0000000000000000_0000000000000000";
+
+    #[test]
+    fn pages_are_pulled_until_the_tail_and_what_follows_is_pushed() {
+        let pushed = vec![greeting(5), message(event(6, "f", false)), message(event(7, "g", true))];
+        check(
+            [page(3, "abc", false), page(5, "de", true), Reply::Socket(pushed)],
+            &[
+                START,
+                "write abc",
+                "ask 0000000000000000_0000000000000003 cursor 1000003",
+                "write de",
+                "ask 0000000000000000_0000000000000005 cursor 1000005",
+                r#"pipe f{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
+                r#"write g{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
+                "close",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_reader_that_begins_at_the_tail_is_told_so_at_once() {
+        let notes = notes(ReadFrom::Now, [Reply::Socket(vec![greeting(5), message(event(6, "f", true))])]);
+        let expected = [
+            "ask now",
+            r#"write {"streamNextOffset":"5","streamCursor":"1000000","upToDate":true}"#,
+            r#"write f{"streamNextOffset":"6","upToDate":true,"streamClosed":true}"#,
+            "close",
+        ];
+        assert_eq!(notes, expected);
+    }
+
+    #[test]
+    fn a_cut_socket_leads_back_to_the_object_from_where_the_client_is_with_longer_and_longer_pauses() {
+        let cut = vec![greeting(0), message(event(2, "ab", false)), Happens::Cut];
+        let again = vec![greeting(2), message(event(3, "c", true))];
+        check(
+            [Reply::Socket(cut), Reply::Fails, Reply::Answer(Response::new(503)), Reply::Socket(again)],
+            &[
+                START,
+                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"pipe ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                "close",
+                "sleep 50",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "sleep 100",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "sleep 200",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true}"#,
+                r#"write c{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
+                "close",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_a_slow_client_does_not_take_is_left_in_the_log() {
+        let stalled = vec![greeting(0), Happens::ClientStalls(event(2, "ab", false)), message(event(3, "c", false))];
+        check(
+            [Reply::Socket(stalled), page(4, "cd", true), Reply::Answer(Response::new(404))],
+            &[
+                START,
+                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"pipe ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                "close",
+                "write ",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "write cd",
+                "ask 0000000000000000_0000000000000004 cursor 1000004",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_to_push_is_pulled_at_once() {
+        let told = vec![greeting(0), message(LiveMessage::Pull.encode())];
+        check(
+            [Reply::Socket(told), Reply::Answer(Response::new(410))],
+            &[
+                START,
+                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                "close",
+                START_AGAIN,
+            ],
+        );
+    }
+
+    const START_AGAIN: &str = "ask 0000000000000000_0000000000000000 cursor 1000000";
+
+    #[test]
+    fn a_stream_that_is_gone_ends_the_connection_and_is_not_asked_again() {
+        let gone = vec![greeting(0), message(LiveMessage::Gone.encode())];
+        let told = r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#;
+        check([Reply::Socket(gone)], &[START, told, "close"]);
+        check([Reply::Socket(vec![greeting(0), Happens::ClientLeaves])], &[START, told, "close"]);
+    }
+
+    #[test]
+    fn answers_that_lead_nowhere_and_messages_of_another_version_are_not_asked_for_without_a_pause() {
+        let unknown = vec![greeting(0), message(Bytes::from_static(&[9; 40]))];
+        check(
+            [page(0, "", true), page(0, "", true), Reply::Socket(unknown), Reply::Answer(Response::new(404))],
+            &[
+                START,
+                "write ",
+                "sleep 50",
+                START_AGAIN,
+                "write ",
+                "sleep 100",
+                START_AGAIN,
+                "close",
+                "sleep 200",
+                START_AGAIN,
+            ],
+        );
+    }
+
+    #[test]
+    fn silence_is_broken_by_comments_and_a_connection_ends_with_a_control_event() {
+        // Without randomness it lasts a tenth less than a minute.
+        check(
+            [Reply::Socket(vec![greeting(0)])],
+            &[
+                START,
+                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                "write :",
+                "write :",
+                "write :",
+                r#"write {"streamNextOffset":"0","streamCursor":"1040000","upToDate":true}"#,
+                "close",
+            ],
+        );
+    }
+
+    #[test]
+    fn an_object_that_stays_away_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
+        let notes = notes(ReadFrom::At(at(0)), [Reply::Socket(vec![greeting(0), Happens::Cut])]);
+        let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
+        let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
+        assert!((10..=30).contains(&asks), "{notes:?}");
+        assert_eq!(slept, 54_000);
+        let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"}"#;
+        assert_eq!(notes.last().map(String::as_str), Some(last));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_answered_as_it_is() {
+        for (reply, status) in [
+            (Reply::Answer(Response::new(404)), 404),
+            (Reply::Answer(Response::new(410)), 410),
+            (Reply::Answer(Response::new(500)), 500),
+            (Reply::Fails, 503),
+            (Reply::Socket(vec![Happens::Cut]), 503),
+            (Reply::Socket(vec![message(event(1, "no greeting", false))]), 500),
+        ] {
+            let env = Scripted::new([reply]);
+            let live_config = LiveConfig::default();
+            let config =
+                EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live: live_config };
+            match Scripted::run(open(&env, &config, &live(ReadFrom::Start, Live::Sse, None))) {
+                Some(Fetched::Answer(response)) => assert_eq!(response.status, status),
+                _ => panic!("{status} was expected"),
+            }
+        }
     }
 }

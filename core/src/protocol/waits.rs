@@ -2,8 +2,8 @@
 
 use super::limits::{LONG_POLL_MS, SSE_MS, WAIT_LIMIT_MS};
 
-/// How much longer than it should a socket may be there before it counts as forgotten by its peer, in ms. Our choice: an
-/// edge drops its end in time, so only one that has vanished without a word gets there.
+/// How much longer than it should something may last before it counts as forgotten, in ms. Our choice: an edge ends what
+/// it has begun in time, so only one that has vanished without a word gets there.
 const GRACE_MS: u64 = 30_000;
 
 /// How long live reads wait: the same for edges and objects of a deployment.
@@ -42,6 +42,11 @@ impl Waits {
     pub fn sse_lifetime_ms(&self, random: u64) -> u64 {
         let tenth = self.sse_ms / 10;
         self.sse_ms - tenth + random % (2 * tenth + 1)
+    }
+
+    /// After how many ms a long-poll must have been answered: one that goes on has been forgotten.
+    pub fn flight_limit_ms(&self) -> u64 {
+        self.long_poll_ms + GRACE_MS
     }
 
     /// After how many ms nobody can be at the other end of a socket any more.

@@ -93,13 +93,13 @@ export class StreamObject extends DurableObject {
   /** Answers a message of the edge. */
   async op(message, body, tooLarge) {
     const reply = this.#call((host, call) => host.fetch(call, message, body ?? undefined, tooLarge));
-    return (await reply) ?? INSTANCE_LOST;
+    return (await reply) ?? this.#lost();
   }
 
   /** Answers a message of an edge that can wait on a socket. */
   async fetch(request) {
     const message = decodeURIComponent(request.headers.get(MESSAGE_HEADER));
-    const outcome = (await this.#call((host, call) => host.connect(call, message))) ?? INSTANCE_LOST;
+    const outcome = (await this.#call((host, call) => host.connect(call, message))) ?? this.#lost();
     if (outcome instanceof WebSocket) return new Response(null, { status: 101, webSocket: outcome });
     return respond(outcome);
   }
@@ -116,7 +116,10 @@ export class StreamObject extends DurableObject {
   /** The platform tries again where this throws. */
   async alarm() {
     const failure = await this.#call((host, call) => host.alarm(call));
-    if (failure === undefined) throw new Error("the wasm instance was lost");
+    if (failure === undefined) {
+      this.#lost();
+      throw new Error("the wasm instance was lost");
+    }
     if (failure !== "") throw new Error(failure);
   }
 
@@ -127,18 +130,22 @@ export class StreamObject extends DurableObject {
     try {
       const current = instance();
       if (this.#instance !== current) {
-        // What the object knew went with the instance; it reads its storage again before this event. Nor is it known
-        // what was sent to those who wait: they come back.
-        if (this.#host !== null) this.#io.cut();
+        // What the object knew went with the instance; it reads its storage again before this event.
+        if (this.#host !== null) this.#lost();
         this.#host = new rust.ObjectHost(this.#io);
         this.#instance = current;
       }
       if (enter(this.#host, call)) return outcomeOf(call);
     } catch (error) {
       lose(error);
-      this.#io.cut();
       return undefined;
     }
     return this.#io.outcome;
+  }
+
+  /** What those who wait were told, if they were, is not known: they come back, and read it. */
+  #lost() {
+    this.#io.cut();
+    return INSTANCE_LOST;
   }
 }

@@ -19,16 +19,17 @@ const STALLED = 31;
 
 const NONE = new Uint8Array();
 
-/** Flights of this isolate: a promise of a landing, by what identical requests have in common. */
+/** The first status that is a refusal. */
+const REFUSED = 400;
+
+/** Flights of this isolate: a promise of a reply, by what identical requests have in common. */
 const flights = new Map();
 
 /** Answers a live read. */
 export async function answerLive(plan, streams, ctx) {
   if (plan.sse) return respond(await listen(plan, streams, ctx));
-  return respond(await (plan.shares ? share(plan, streams, ctx) : fly(plan, streams, ctx).then(replyOf)));
+  return respond(await (plan.shares ? share(plan, streams, ctx) : fly(plan, streams, ctx)));
 }
-
-const replyOf = (landing) => landing.reply;
 
 /** Opens a connection with events; it goes on after the answer. */
 function listen(plan, streams, ctx) {
@@ -39,7 +40,7 @@ function listen(plan, streams, ctx) {
   });
 }
 
-/** Takes part in a flight, or begins it. One that fails, perhaps with its own request, is tried once more. */
+/** Takes part in a flight, or begins it. */
 async function share(plan, streams, ctx) {
   for (let again = false; ; again = true) {
     let flight = flights.get(plan.target);
@@ -48,10 +49,11 @@ async function share(plan, streams, ctx) {
       flight = fly(plan, streams, ctx).finally(() => forget(plan.target, flight));
       flights.set(plan.target, flight);
     }
-    const landing = joined ? await within(plan.limitMs, flight) : await flight;
+    const reply = joined ? await within(plan.limitMs, flight) : await flight;
     // The request of a flight may have been ended without a word.
-    if (landing === undefined) forget(plan.target, flight);
-    else if (!landing.failed || !joined || again) return landing.reply;
+    if (reply === undefined) forget(plan.target, flight);
+    // A refusal of another's flight may be older than this request, or may have been its own request's alone.
+    else if (!joined || again || reply[0] < REFUSED) return reply;
     if (again) return INSTANCE_LOST;
   }
 }
@@ -62,14 +64,10 @@ function forget(target, flight) {
 
 /** The flight of a long-poll: never fails, and outlives the request that began it. */
 function fly(plan, streams, ctx) {
-  const flight = (async () => {
-    let landing = { reply: INSTANCE_LOST, failed: true };
-    const io = new LiveIo(streams, (reply, failed) => (landing = { reply, failed }));
-    await run(io, () => rust.LiveTask.longPoll(io, plan.object, plan.message));
-    return landing;
-  })();
-  ctx.waitUntil(flight);
-  return flight;
+  return new Promise((resolve) => {
+    const io = new LiveIo(streams, resolve);
+    ctx.waitUntil(run(io, () => rust.LiveTask.longPoll(io, plan.object, plan.message)));
+  });
 }
 
 /** What a promise becomes, or undefined if that takes too long. */
@@ -114,19 +112,21 @@ class LiveIo {
   #answer;
   #socket = null;
   #body = null;
+  #ended = false;
 
+  /** `answer` takes the first of the replies that it is given. */
   constructor(streams, answer) {
     this.#streams = streams;
     this.#answer = answer;
   }
 
-  answer(status, fields, body, failed) {
-    this.#tell([status, fields, body.length > 0 ? body.slice() : null], failed);
+  answer(status, fields, body) {
+    this.#answer([status, fields, body.length > 0 ? body.slice() : null]);
   }
 
   open(status, fields) {
     this.#body = new Body();
-    this.#tell([status, fields, this.#body.readable], false);
+    this.#answer([status, fields, this.#body.readable]);
   }
 
   connect(object, message) {
@@ -165,15 +165,10 @@ class LiveIo {
 
   /** The task has ended, perhaps without having said so. */
   end() {
+    this.#ended = true;
     this.closeSocket();
     this.closeBody();
-    this.#tell(INSTANCE_LOST, true);
-  }
-
-  #tell(reply, failed) {
-    const answer = this.#answer;
-    this.#answer = null;
-    answer?.(reply, failed);
+    this.#answer(INSTANCE_LOST);
   }
 
   async #connect(object, message) {
@@ -182,6 +177,8 @@ class LiveIo {
       const response = await this.#streams.getByName(object).fetch("https://object/", { headers });
       if (response.webSocket) {
         this.#socket = new Socket(response.webSocket);
+        // Nobody may be there any more to use it.
+        if (this.#ended) this.closeSocket();
         return SOCKET;
       }
       let fields = "";

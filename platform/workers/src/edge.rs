@@ -46,7 +46,7 @@ pub fn route(io: &EdgeIo, request: &str) {
             #[cfg(feature = "faults")]
             let live = crate::fault::live(fault, live);
             let target = [live.object.as_str(), live.message.as_str()].concat();
-            let limit_ms = Deployment::with(|deployment| deployment.edge.live.waits.longest_ms());
+            let limit_ms = Deployment::with(|deployment| deployment.edge.live.waits.flight_limit_ms());
             io.live(&target, live.object.len() as u32, sse, shares, limit_ms as f64)
         }
     };

@@ -43,9 +43,9 @@ extern "C" {
     #[derive(Clone)]
     pub type LiveIo;
 
-    /// The complete answer. `failed` is for a flight that did not reach the object.
+    /// The complete answer.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn answer(this: &LiveIo, status: u16, fields: &str, body: &[u8], failed: bool) -> Result<(), JsValue>;
+    pub(crate) fn answer(this: &LiveIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
     /// The head of an answer whose body is written from now on.
     #[wasm_bindgen(method, catch)]

@@ -52,7 +52,7 @@ impl LiveTask {
         Self::new(async move {
             let config = Deployment::with(|deployment| deployment.edge.clone());
             match edge::open(&env, &config, &live).await {
-                Fetched::Answer(response) => answer(&io, &response, false),
+                Fetched::Answer(response) => answer(&io, &response),
                 Fetched::Stream { head, bridge } => {
                     report(io.open(head.status, &field::encode(&head.headers)));
                     bridge.run(Body(io)).await;
@@ -69,8 +69,8 @@ impl LiveTask {
         Self::new(async move {
             let config = Deployment::with(|deployment| deployment.edge.clone());
             match edge::flight(env, config.clone(), live).await {
-                Ok(response) => answer(&io, &response, false),
-                Err(error) => answer(&io, &edge::unreachable(&config, Method::Get, &error), true),
+                Ok(response) => answer(&io, &response),
+                Err(error) => answer(&io, &edge::unreachable(&config, Method::Get, &error)),
             }
         })
     }
@@ -90,8 +90,8 @@ impl LiveTask {
     }
 }
 
-fn answer(io: &LiveIo, response: &Response, failed: bool) {
-    report(io.answer(response.status, &field::encode(&response.headers), &response.body, failed));
+fn answer(io: &LiveIo, response: &Response) {
+    report(io.answer(response.status, &field::encode(&response.headers), &response.body));
 }
 
 /// JavaScript answers a request of which it was told nothing with a 500.

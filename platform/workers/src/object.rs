@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use tailrace_core::edge;
 use tailrace_core::object::StreamObject;
-use tailrace_core::runtime::{Actor, Connection, ObjectBody, ObjectRequest};
+use tailrace_core::runtime::{Actor, CallError, Connection, Method, ObjectBody, ObjectRequest, Upgrade};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
@@ -70,7 +71,17 @@ impl ObjectHost {
                 Connection::Answer(response) => {
                     io.answer(call, response.status, &field::encode(&response.headers), &response.body)
                 }
-                Connection::Upgrade(upgrade) => io.upgrade(call, &upgrade.tag, &upgrade.attachment, &upgrade.greeting),
+                Connection::Upgrade(Upgrade { tag, attachment, greeting }) => {
+                    #[cfg(feature = "faults")]
+                    let tag = crate::fault::tag(tag);
+                    io.upgrade(call, &tag, &attachment, &greeting).or_else(|exception| {
+                        // The platform holds so many sockets for an object, and no more.
+                        tracing::error!(message = words(&exception), "a socket was not accepted");
+                        let config = Deployment::with(|deployment| deployment.edge.clone());
+                        let response = edge::unreachable(&config, Method::Get, &CallError::Overloaded);
+                        io.answer(call, response.status, &field::encode(&response.headers), &response.body)
+                    })
+                }
             };
             if let Err(exception) = told {
                 tracing::error!(message = words(&exception), "the object has not taken an answer");
