@@ -2,9 +2,11 @@
 //! virtual time and all from seeds.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use tailrace_core::runtime::{Request, Response};
+use tailrace_core::storage::Statement;
 
 use crate::activity::Spell;
 use crate::answer_body::{AnswerBody, Piece};
@@ -188,6 +190,21 @@ impl<P: Program> WorldOf<P> {
         self.0.environment.bucket.go_down(0);
         for object in self.0.namespace.all() {
             object.end_all_superseded();
+        }
+    }
+
+    /// Has an object that has never run hold what these statements store: what an earlier version left.
+    pub fn prepare(&self, object: &str, statements: &[&'static str]) {
+        let object = self.0.namespace.object(object);
+        let journal = object.journal();
+        for sql in statements {
+            journal.write();
+            let statement = Statement { sql, params: &[], byte_budget: usize::MAX };
+            let outcome = journal.database().exec(statement, &mut |_| Ok(ControlFlow::Continue(())));
+            assert_eq!(outcome, Ok(()), "{sql}");
+        }
+        if let Some(batch) = journal.end_turn() {
+            journal.confirm(batch);
         }
     }
 

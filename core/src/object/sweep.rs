@@ -87,7 +87,7 @@ const LATE: &str = "late";
 /// The payload of its last look.
 const LAST: &str = "last";
 
-/// What objects there are, for debug headers.
+/// What objects there are, and how many rows this instance has written in requests and alarms, for debug headers.
 pub(super) fn summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
     let sql = state.sql();
     let counts = match schema::has_table(sql, "stream")? {
@@ -108,7 +108,8 @@ pub(super) fn summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, S
     };
     Ok(format!(
         "segments={segments}; waiting={waiting}; hot-bytes={hot_bytes}; sweeps={sweeps}; unswept={unswept}; \
-         swept={swept}"
+         swept={swept}; rows={}",
+        state.rows_written()
     ))
 }
 
