@@ -101,9 +101,7 @@ pub(super) fn summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, S
     let (segments, waiting, hot_bytes) = match slot {
         Slot::Vacant { .. } => (0, 0, 0),
         Slot::Occupied(stream) => {
-            let first_open = stream.tail.next_append().read_seq;
-            let first_hot = stream.layout.first_hot;
-            (first_hot - stream.first_read_seq, first_open.saturating_sub(first_hot), stream.hot_bytes())
+            (stream.layout.first_hot - stream.first_read_seq, stream.waiting(), stream.hot_bytes())
         }
     };
     Ok(format!(
@@ -200,9 +198,11 @@ impl<S: ActorState> StreamObject<S> {
     /// A step is done: the next one follows at once, the next pass later, or none is needed.
     fn end_step(&self, stream: &Stream, prefix: &Prefix, pass: Pass, listing: &Listing) -> Result<(), SqlError> {
         let now_ms = self.state.now_ms();
-        let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
-        if let (true, Some(last)) = (listing.more, last) {
-            return agenda::enter(&self.state, &Pass { cursor: Some(last.to_owned()), ..pass }.entry(now_ms));
+        if listing.more {
+            // More may follow a listing that holds nothing: the next step then asks for the same.
+            let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
+            let cursor = last.map(str::to_owned).or(pass.cursor);
+            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(now_ms));
         }
         let first_hot = stream.layout.first_hot;
         let rotates = agenda::find(&self.state, Duty::Rotate, "")?.is_some();

@@ -77,7 +77,7 @@ impl Dice {
         let retry_min_ms = self.scale(20, 2_000);
         ColdSettings {
             retry_min_ms,
-            retry_max_ms: retry_min_ms * self.among(&[1, 4, 30]),
+            retry_max_ms: retry_min_ms + self.scale(1_000, 40_000),
             orphan_age_ms: self.scale(on_its_way_ms + 1_000, on_its_way_ms + 400_000),
             sweep_page: self.among(&[1, 2, 5, 1_000]) as usize,
             read_attempts: self.between(1, 4) as u32,
