@@ -12,7 +12,7 @@ use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use crate::worker::{self, Variant, Worker};
 use crate::workerd::{self, Workerd};
-use crate::{build, conformance, live, process, setup, tidy};
+use crate::{build, conformance, live, process, restart, setup, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -56,6 +56,7 @@ const STEPS: &[Step] = &[
         about: "bodies at their limit; panics and lost instances on the real runtime",
         run: robustness,
     },
+    Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },
 ];
 
 /// Tests of the Worker itself, in Node.
@@ -217,6 +218,13 @@ fn robustness(machine: &mut Machine) -> Result<Outcome> {
         process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
             .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     }
+    Ok(Outcome::Passed)
+}
+
+fn restart(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    restart::run(project, node, worker)?;
     Ok(Outcome::Passed)
 }
 

@@ -112,6 +112,7 @@ class LiveIo {
   #answer;
   #socket = null;
   #body = null;
+  #ended = false;
 
   /** `answer` takes the first of the replies that it is given. */
   constructor(streams, answer) {
@@ -164,6 +165,7 @@ class LiveIo {
 
   /** The task has ended, perhaps without having said so. */
   end() {
+    this.#ended = true;
     this.closeSocket();
     this.closeBody();
     this.#answer(INSTANCE_LOST);
@@ -175,6 +177,8 @@ class LiveIo {
       const response = await this.#streams.getByName(object).fetch("https://object/", { headers });
       if (response.webSocket) {
         this.#socket = new Socket(response.webSocket);
+        // Nobody may be there any more to use it.
+        if (this.#ended) this.closeSocket();
         return SOCKET;
       }
       let fields = "";

@@ -4,6 +4,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `append` | the append, beside a Worker that inserts one row a request |
+//! | `catchup` | reading from the start, out of rows and out of the bucket, beside a Worker that joins rows |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
 //! | `subject` | a server to be measured |
 //! | `series` | values a round, their medians and ratios |
@@ -14,6 +15,7 @@
 //! | `usage` | the CPU time of a process |
 
 mod append;
+mod catchup;
 mod crowd;
 mod decoder;
 mod live;
@@ -40,6 +42,8 @@ pub(crate) struct Args {
 enum Topic {
     /// Appends of 100 bytes of JSON, beside a trivial Worker in JavaScript
     Append(append::Args),
+    /// Readers that read 10 MB from the start, beside a trivial Worker in JavaScript
+    Catchup(catchup::Args),
     /// Delivery to SSE and long-poll readers, beside a trivial Worker in JavaScript
     Live(live::Args),
 }
@@ -48,6 +52,7 @@ enum Topic {
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     match &args.topic {
         Topic::Append(args) => append::run(project, toolchain, args),
+        Topic::Catchup(args) => catchup::run(project, toolchain, args),
         Topic::Live(args) => live::run(project, toolchain, args),
     }
 }
