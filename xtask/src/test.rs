@@ -12,7 +12,7 @@ use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use crate::worker::{self, Variant, Worker};
 use crate::workerd::{self, Workerd};
-use crate::{build, conformance, process, restart, setup, tidy};
+use crate::{build, conformance, live, process, restart, setup, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
+    Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
     Step {
         name: "robustness",
@@ -186,6 +187,13 @@ fn conformance(machine: &mut Machine) -> Result<Outcome> {
     let project = machine.project;
     let (node, worker) = machine.built()?;
     conformance::run_against(project, node, worker, &conformance::Args::default())?;
+    Ok(Outcome::Passed)
+}
+
+fn live(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    live::run_against(project, node, worker)?;
     Ok(Outcome::Passed)
 }
 
