@@ -338,6 +338,36 @@ mod tests {
     }
 
     #[test]
+    fn connections_break_and_die_never_sometimes_or_always() {
+        for permille in [0, 300, 1000] {
+            for (faults, whole) in [
+                (Faults { answer_cut_permille: permille, ..Faults::default() }, Some(Piece::Cut)),
+                (Faults { answer_lost_permille: permille, ..Faults::default() }, None),
+            ] {
+                rt::block_on(1, async move {
+                    let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
+                    let mut failed = 0;
+                    for _ in 0..100 {
+                        let (edge, client) = answer_body(environment.clone());
+                        edge.write(bytes("a"), patience(0)).await;
+                        let first = rt::within_ms(1, client.next()).await;
+                        if first != Some(Piece::Bytes(bytes("a"))) {
+                            assert_eq!(first, whole);
+                            failed += 1;
+                        }
+                    }
+                    let expected = match permille {
+                        0 => 0..=0,
+                        1000 => 100..=100,
+                        _ => 5..=95,
+                    };
+                    assert!(expected.contains(&failed), "{failed} of 100 at {permille} permille");
+                });
+            }
+        }
+    }
+
+    #[test]
     fn a_broken_connection_does_not_end_as_a_complete_one() {
         run(Faults::default(), async |edge, client| {
             let breaker = edge.breaker();

@@ -153,11 +153,13 @@ impl<A: Actor<ObjectState>> Object<A> {
         instance.alarm(version)
     }
 
-    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail.
+    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail. Of one that sleeps
+    /// there is nothing but sockets.
     pub(crate) fn crash(self: &Rc<Self>) {
         let running = self.running.borrow().clone();
-        if let Some(instance) = running {
-            self.crash_instance(&instance);
+        match running {
+            Some(instance) => self.crash_instance(&instance),
+            None => self.sockets.reset(&self.environment),
         }
     }
 

@@ -109,6 +109,12 @@ impl Ask {
     }
 }
 
+/// Whether an answer about a position that the object itself has told says nothing about its stream: the object failed,
+/// or one whose time is over does not know the position yet.
+pub(super) fn is_passing(response: &Response) -> bool {
+    response.status >= 500 || response.status == 400
+}
+
 /// How soon an object is asked again.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {

@@ -1,6 +1,6 @@
 //! Long-polls: one flight for all identical ones of an isolate.
 
-use super::live::{Ask, Asked, Clock, LiveRead, Pauses};
+use super::live::{Ask, Asked, Clock, LiveRead, Pauses, is_passing};
 use super::{EdgeConfig, unreachable};
 use crate::mutant::mutated;
 use crate::protocol::live::{Answer, LiveMessage, Position};
@@ -18,8 +18,9 @@ pub(super) async fn answer<E: Flights>(env: &E, config: &EdgeConfig, live: &Live
                 env.sometimes("live_flight_shared");
             }
             match shared.landing {
-                // It was another's that failed, perhaps with the request that brought it.
-                Err(_) if shared.joined => {
+                // It was another's that failed, perhaps with the request that brought it, or was refused: since it left,
+                // and before this request came, the stream may have been created. What begins now is not older.
+                landing if shared.joined && !is_good(&landing) => {
                     env.sometimes("live_flight_retried");
                     env.share(key, fly()).await.landing
                 }
@@ -28,6 +29,10 @@ pub(super) async fn answer<E: Flights>(env: &E, config: &EdgeConfig, live: &Live
         }
     };
     landing.unwrap_or_else(|error| unreachable(config, Method::Get, &error))
+}
+
+fn is_good(landing: &Landing) -> bool {
+    landing.as_ref().is_ok_and(|response| response.status < 400)
 }
 
 /// One flight: asks the object and, at the tail, waits for what comes or for the time to pass.
@@ -60,8 +65,8 @@ impl<E: EdgeEnv> Poll<E> {
     async fn fly(&mut self) -> Landing {
         loop {
             let failure = match self.ask.send(&self.env).await {
-                // Not the first answer: there was something to wait for.
-                Ok(Asked::Answer(response)) if response.status >= 500 && self.joined.is_some() => CallError::Reset,
+                // Not the first answer: there was something to wait for, and its end was a position.
+                Ok(Asked::Answer(response)) if self.joined.is_some() && is_passing(&response) => CallError::Reset,
                 Ok(Asked::Answer(response)) => return Ok(response),
                 Err(error) if self.joined.is_none() => return Err(error),
                 Err(error) => error,

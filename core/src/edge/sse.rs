@@ -7,7 +7,7 @@
 
 use bytes::Bytes;
 
-use super::live::{Ask, Asked, Clock, Joined, LiveRead, Pauses, Socket, random};
+use super::live::{Ask, Asked, Clock, Joined, LiveRead, Pauses, Socket, is_passing, random};
 use super::{EdgeConfig, Fetched, LiveConfig, unreachable};
 use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, Position};
@@ -153,7 +153,7 @@ impl<E: EdgeEnv> Reader<E> {
         let get = |name| response.headers.get(name);
         let next = match (response.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
             (200, Some(next)) => next,
-            (500.., _) => return Next::AskLater,
+            _ if is_passing(response) => return Next::AskLater,
             // The stream is gone, or another one is in its place.
             _ => return Next::End,
         };

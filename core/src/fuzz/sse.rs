@@ -4,7 +4,7 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::protocol::Offset;
-use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, missing_bytes, write_events};
+use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, continuation_bytes, open_bytes, write_events};
 
 /// Numbers of one half of an offset's text: sixteen digits.
 const HALVES: u64 = 10_000_000_000_000_000;
@@ -119,13 +119,16 @@ fn check_control(data: &str, control: &Control) {
     assert_eq!(json, Some(expected));
 }
 
-/// A text that is cut anywhere lacks as many bytes as there are to the next code point.
+/// A text that is cut anywhere is open by as many bytes as there are since its last code point began, and what follows
+/// begins with the rest of that.
 fn cut(text: &[u8], at: usize) {
     let (before, after) = text.split_at(at);
-    let missing = missing_bytes(before);
-    assert!(missing <= 3);
+    let (open, rest) = (open_bytes(before), continuation_bytes(after));
+    assert!(open <= 3 && rest <= 3);
     if let Ok(text) = std::str::from_utf8(text) {
-        let whole = (at..=text.len()).find(|index| text.is_char_boundary(*index));
-        assert_eq!(whole, Some(at + missing), "{after:?} follows {before:?}");
+        let begun = (0..=at).rev().find(|index| text.is_char_boundary(*index));
+        assert_eq!(begun, Some(at - open), "{after:?} follows {before:?}");
+        let ended = (at..=text.len()).find(|index| text.is_char_boundary(*index));
+        assert_eq!(ended, Some(at + rest), "{after:?} follows {before:?}");
     }
 }

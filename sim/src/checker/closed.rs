@@ -63,9 +63,9 @@ fn closed_mid_stream(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, closed, created, deleted, page, part, tail};
+    use super::super::fixture::{Fixture, acked, closed, created, deleted, delivery, page, part, tail};
     use super::*;
-    use crate::history::Lifetime;
+    use crate::history::{Delivery, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Closed, super::check, expected);
@@ -112,6 +112,36 @@ mod tests {
         run.append(1, None);
         run.head(closed(tail(0, 2)));
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_304_does_not_hide_the_close() {
+        for (told, expected) in [(page(0, 1), 1), (closed(page(0, 1)), 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(1, acked(0, 1));
+            let was_closed = told.as_ref().is_some_and(|answer| answer.closed);
+            if was_closed {
+                run.close(closed(acked(0, 1)));
+            }
+            run.walk(&[0], told);
+            if !was_closed {
+                run.close(closed(acked(0, 1)));
+            }
+            run.revalidate();
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_live_reader_that_is_told_another_end_is_found() {
+        for (end, expected) in [(1, 0), (2, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, Delivery { closed: true, ..delivery(None, 0, end, 3) });
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -87,11 +87,11 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// Two readers that were each told twice within an interval and a half, and never the same.
+/// Two readers that were each told twice within less than two intervals, and never the same.
 fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
     told.iter().enumerate().find_map(|(index, first)| {
         let mut by_reader: BTreeMap<usize, Vec<&Told>> = BTreeMap::new();
-        for told in told[index..].iter().take_while(|told| told.ms <= first.ms + interval_ms * 3 / 2) {
+        for told in told[index..].iter().take_while(|told| told.ms <= first.ms + interval_ms * 7 / 4) {
             by_reader.entry(told.reader).or_default().push(told);
         }
         let own = by_reader.remove(&first.reader).filter(|own| own.len() >= 2)?;

@@ -215,6 +215,15 @@ impl Fixture {
         self.batch(count, None, None)
     }
 
+    /// The same of one message with this text.
+    pub(super) fn reserve_text(&mut self, text: &[u8]) -> usize {
+        let number = self.history.batches.len();
+        let frame = [format!("<0.{number}.0:{}>|", text.len() + 1).as_bytes(), text].concat();
+        let batch = Batch { stream: 0, messages: vec![frame.into()], stamp: None, stream_seq: None };
+        self.history.batches.push(batch);
+        number
+    }
+
     pub(super) fn send_reserved(&mut self, batch: usize, answer: Option<Answer>) {
         self.call(Call::Append { batch: Some(batch), closes: false, defect: None }, answer);
     }
@@ -296,6 +305,15 @@ impl Fixture {
     fn follow_with(&mut self, body: Bytes, answer: Option<Answer>) {
         let last = self.history.ops.last().and_then(|op| op.definite()).and_then(|answer| answer.next_offset.clone());
         self.read(From::At(last.expect("a read before")), self.walk, body, answer);
+    }
+
+    /// The last read that had a tag, once more with its tag: 304.
+    pub(super) fn revalidate(&mut self) {
+        let tagged = |op: &crate::history::Op| op.definite().is_some_and(|answer| answer.etag.is_some());
+        let op = self.history.ops.iter().rposition(tagged).expect("a read with a tag");
+        let Call::Read { from, .. } = self.history.ops[op].call.clone() else { panic!("not a read") };
+        self.walk += 1;
+        self.call(Call::Read { from, revalidates: Some(op), walk: self.walk }, Some(answer(304)));
     }
 
     /// A read from an offset; the answer holds its body.

@@ -117,7 +117,9 @@ impl<'a> View<'a> {
         let asked = request.op.invoked;
         let waited_for = |other: &Op| other.invoked.ms > asked.ms + TRAVEL_MS;
         let begins_nowhere = !matches!(request.op.call, Call::Live { from: From::At(_), .. });
-        let hears_nothing = !self.arrivals.iter().any(|arrival| arrival.op == request.index);
+        let hears_nothing = |until_ms: u64| {
+            !self.arrivals.iter().any(|arrival| arrival.op == request.index && arrival.at.ms <= until_ms)
+        };
         for (index, other) in self.case.iter().filter(|(_, other)| other.succeeded()) {
             let owed_ms = other.settled().ms;
             let what = match other.call {
@@ -128,7 +130,7 @@ impl<'a> View<'a> {
                     "waits on although its stream is closed"
                 }
                 Call::Delete if waited_for(other) => "waits on although its stream was deleted",
-                Call::Append { .. } if begins_nowhere && hears_nothing && waited_for(other) => {
+                Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
                     if may_be_gone(self.case, other, owed_ms + WITHIN_MS) {
                         continue;
                     }
@@ -180,4 +182,158 @@ fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
         Lifetime::Ttl(seconds) => append.invoked.ms + seconds * 1_000 <= until_ms,
     });
     deleted || expired || is_created_since(case, append, until_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled};
+    use super::*;
+    use crate::history::{Delivery, End};
+
+    fn check(run: &Fixture, expected: usize) {
+        run.check(Invariant::Live, super::check, expected);
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn a_long_poll_that_is_answered_soon_after_a_write_is_live_and_one_that_is_not_is_found() {
+        for (late_ms, expected) in [(0, 0), (4_000, 0), (9_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.wait_ms(3_000);
+            run.append(1, acked(0, 1));
+            run.wait_ms(late_ms);
+            run.end_live(reader, op, &[0], polled(0, 1, 7));
+            run.poll(reader, empty(0, 1, 9));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn whoever_stalls_or_leaves_is_owed_nothing() {
+        for (stalls, leaves, expected) in [(false, false, 1), (true, false, 0), (false, true, 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.append(1, acked(0, 1));
+            if stalls {
+                let now_ms = run.now_ms();
+                run.history.readers[reader].stalls.push((now_ms, now_ms + 60_000));
+            }
+            if leaves {
+                run.part(reader, Parting::Left);
+            } else {
+                run.wait_ms(20_000);
+                run.end_live(reader, op, &[0], polled(0, 1, 7));
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn before_the_world_has_settled_nothing_is_owed() {
+        for (settled, expected) in [(true, 1), (false, 0)] {
+            let mut run = run();
+            run.history.conditions.settled_from_ms = if settled { 0 } else { u64::MAX };
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.append(1, acked(0, 1));
+            run.wait_ms(20_000);
+            run.end_live(reader, op, &[0], polled(0, 1, 7));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn events_that_stay_away_are_found_and_each_of_them_gives_time_for_the_next() {
+        for (last, expected) in [(3, 0), (2, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.append(3, acked(0, 3));
+            for index in 1..=last {
+                run.wait_ms(4_000);
+                run.deliver(reader, op, delivery(Some("[]"), 0, index, index));
+            }
+            run.wait_ms(30_000);
+            run.hang_up(op, End::Finished);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_begins_at_the_tail_is_owed_what_comes_after_it_asked() {
+        for (wait_ms, expected) in [(100, 0), (3_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, Some(From::Now));
+            // Within a moment of its request, the write may have come before it.
+            run.wait_ms(wait_ms);
+            run.append(1, acked(0, 1));
+            run.wait_ms(20_000);
+            run.end_live(reader, op, &[], empty(0, 1, 7));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_close_the_deletion_and_the_expiry_end_every_wait() {
+        for (end, late_ms, expected) in [
+            ("close", 1_000, 0),
+            ("close", 19_000, 1),
+            ("delete", 1_000, 0),
+            ("delete", 19_000, 1),
+            ("expire", 1_000, 0),
+            ("expire", 19_000, 1),
+        ] {
+            let mut run = Fixture::json();
+            run.create(if end == "expire" { Lifetime::Ttl(8) } else { Lifetime::Endless }, created(0));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.wait_ms(3_000);
+            match end {
+                "close" => run.close(closed(acked(0, 0))),
+                "delete" => run.delete(deleted()),
+                // The TTL, its slack, and the time that a read is on its way.
+                _ => run.wait_ms(8_000),
+            }
+            run.wait_ms(late_ms);
+            if end == "close" {
+                let last = Delivery { closed: true, ..delivery(None, 0, 0, 3) };
+                run.deliver(reader, op, last);
+            }
+            run.hang_up(op, End::Finished);
+            run.part(reader, if end == "close" { Parting::Closed } else { Parting::Gone });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_close_of_the_stream_before_says_nothing_about_the_next() {
+        let mut run = run();
+        run.close(closed(acked(0, 0)));
+        run.delete(deleted());
+        run.create(Lifetime::Endless, created(1));
+        let reader = run.join(Mode::LongPoll);
+        let op = run.ask_live(reader, Some(From::Now));
+        run.wait_ms(20_000);
+        run.end_live(reader, op, &[], empty(1, 0, 7));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_reader_that_is_refused_is_found() {
+        for (parting, expected) in [(Parting::Refused, 1), (Parting::Gone, 0), (Parting::Left, 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.part(reader, parting);
+            check(&run, expected);
+        }
+    }
 }

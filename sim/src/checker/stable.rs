@@ -155,9 +155,14 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, created, deleted, page, part, refused, tagged, tail};
+    use super::super::fixture::{Fixture, acked, created, deleted, delivery, page, part, refused, tagged, tail};
     use super::*;
-    use crate::history::Lifetime;
+    use crate::history::{Lifetime, Mode};
+
+    /// The event of a batch.
+    fn shown(run: &Fixture, batch: usize) -> String {
+        String::from_utf8_lossy(&run.json_of(&[batch])).into_owned()
+    }
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Stable, super::check, expected);
@@ -266,5 +271,36 @@ mod tests {
         let mut run = run();
         run.walk(&[], page(0, 0).map(|answer| Answer { next_offset: Some("now".into()), ..answer }));
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_live_reader_is_never_fed_by_the_next_stream() {
+        for (next, expected) in [((0, 2), 0), ((5, 1), 1)] {
+            let mut run = run();
+            run.append(1, acked(0, 1));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(Some(&shown(&run, 0)), 0, 1, 3));
+            let batch = run.append(1, acked(0, 2));
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(5));
+            let other = run.append(1, acked(5, 1));
+            let fed = shown(&run, if next.0 == 0 { batch } else { other });
+            run.deliver(reader, op, delivery(Some(&fed), next.0, next.1, 4));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_live_reader_was_told_is_an_offset_to_come_back_to() {
+        for (answer, expected) in [(page(0, 1), 0), (refused(400), 1)] {
+            let mut run = run();
+            let batch = run.append(1, None);
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(Some(&shown(&run, batch)), 0, 1, 3));
+            run.read_at((0, 1), answer);
+            check(&run, expected);
+        }
     }
 }
