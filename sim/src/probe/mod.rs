@@ -193,11 +193,6 @@ impl ProbeObject {
                 }
                 Ok(String::new())
             }
-            // To all sockets at once, behind a row.
-            ("broadcast", text) => {
-                self.append(text)?;
-                Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())
-            }
             // A row that the put has to wait for.
             ("keep", key) => {
                 self.append(key)?;
@@ -222,6 +217,11 @@ impl ProbeObject {
                 }
                 Err(error) => Ok(told(&error)),
             },
+            // To all sockets at once, behind a row.
+            ("broadcast", text) => {
+                self.append(text)?;
+                Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())
+            }
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }
     }
