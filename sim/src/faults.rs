@@ -87,6 +87,14 @@ pub struct Faults {
     pub superseded_reads_fail: bool,
     /// Of 1,000 requests to an object of which a superseded instance still runs, those that reach that one.
     pub stale_route_permille: u32,
+    /// Of 1,000 sockets one end of which goes away (the edge's with its isolate or by itself, the object's with a
+    /// reset), those of which the other end is never told: it stays open, and what is sent on it is lost.
+    pub socket_half_dead_permille: u32,
+    /// Of 1,000 pieces of streamed answers, those at which the client's connection breaks. The edge notices when it
+    /// writes again.
+    pub answer_cut_permille: u32,
+    /// Of 1,000 pieces of streamed answers, those from which on nothing arrives any more, and nobody is told.
+    pub answer_lost_permille: u32,
     /// How much too late an alarm goes off.
     pub alarm_late: Delay,
     /// Of 1,000 alarms, those that go off too early.
@@ -101,6 +109,20 @@ pub struct Faults {
     pub alarm_cut_off_fails: bool,
     /// R2.
     pub bucket: BucketFaults,
+}
+
+impl Faults {
+    /// What is left of them where nothing goes wrong: the same distances, the same slow starts and disks.
+    pub fn delays(&self) -> Self {
+        let distance = |link: Link| Link { latency: link.latency, ..Link::default() };
+        Self {
+            client_link: distance(self.client_link),
+            object_link: distance(self.object_link),
+            flush: self.flush,
+            cold_start: self.cold_start,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Faults {
@@ -121,6 +143,9 @@ impl Default for Faults {
             superseded: Delay::NONE,
             superseded_reads_fail: true,
             stale_route_permille: 0,
+            socket_half_dead_permille: 0,
+            answer_cut_permille: 0,
+            answer_lost_permille: 0,
             alarm_late: Delay::NONE,
             alarm_early_permille: 0,
             alarm_early: Delay::NONE,

@@ -61,7 +61,12 @@ impl Stream {
     pub fn read<S: SqlStorage>(&self, sql: &S, limits: &StreamLimits, from: ReadFrom) -> Result<ReadOutcome, SqlError> {
         let start = match self.resolve(from) {
             Ok(start) => start,
-            Err(refusal) => return Ok(ReadOutcome::Refused(refusal)),
+            Err(refusal) => {
+                // A statement comes before it: an instance that has lost its storage must not deny a position of its
+                // successor's.
+                self.strong_tail(sql)?;
+                return Ok(ReadOutcome::Refused(refusal));
+            }
         };
         if from == ReadFrom::Now {
             // An empty page, and yet a statement in this turn.

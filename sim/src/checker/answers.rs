@@ -2,12 +2,14 @@
 
 use super::case::Case;
 use super::{Invariant, Violation};
-use crate::history::{Answer, Call, Defect, From, Op};
+use crate::history::{Answer, Call, Content, Defect, From, Mode, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let complaint = match &op.answer {
+            // A reader that leaves waits for no answer.
+            None if op.ended.is_none() => None,
             None => unanswered(case, op),
             Some(answer) if answer.is_full() => full(case, op, answer),
             Some(answer) if answer.status >= 500 => failed(case, op, answer),
@@ -86,6 +88,15 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
         (Call::Append { .. }, 400) => code == "epoch_must_start_at_zero" && may_gap(case, op, None),
         (Call::Read { .. }, 200) => answer.etag.is_some() || matches!(op.call, Call::Read { from: From::Now, .. }),
         (Call::Read { revalidates, .. }, 304) => revalidates.is_some(),
+        (Call::Live { mode: Mode::LongPoll, .. }, 200) => answer.cursor.is_some() || answer.closed,
+        (Call::Live { mode: Mode::LongPoll, .. }, 204) => {
+            answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)
+        }
+        (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
+        (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
+        // What it began to wait for was removed meanwhile, and another stream is in its place.
+        (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
+        (Call::Live { .. }, 404) => code == "stream_not_found",
         (Call::Read { .. } | Call::Head | Call::Delete, 404) => code == "stream_not_found" || op.call == Call::Head,
         // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
         (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
@@ -94,6 +105,28 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
         _ => false,
     };
     (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))
+}
+
+/// A connection of events says what it is, and every write on it holds whole events, each with its control event.
+fn wrong_events(case: &Case<'_>, index: usize, answer: &Answer) -> Option<String> {
+    if !answer.content_type.as_deref().is_some_and(|text| text.starts_with("text/event-stream")) {
+        return Some(format!("events of type {:?}", answer.content_type));
+    }
+    let is_binary = case.history.streams[case.stream].content == Content::Bytes;
+    if answer.base64 != is_binary {
+        return Some(format!("events are base64: {}, their stream is binary: {is_binary}", answer.base64));
+    }
+    let listening = case.history.listenings.get(&index)?;
+    if let Some((_, defect)) = listening.defects.first() {
+        return Some(format!("a reader of events is sent {defect}"));
+    }
+    let without = listening.deliveries.iter().any(|delivery| delivery.cursor.is_none() && !delivery.closed);
+    let follows = listening.deliveries.iter().rev().skip(1).any(|delivery| delivery.closed);
+    match (without, follows) {
+        (true, _) => Some("a control event has no cursor".to_owned()),
+        (_, true) => Some("something follows the close".to_owned()),
+        _ => None,
+    }
 }
 
 fn describe(call: &Call) -> String {
@@ -135,6 +168,13 @@ fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
             Call::Append { closes: closed, .. } => closed && !closes,
             _ => false,
         }
+    })
+}
+
+fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
+    case.iter().any(|(_, other)| {
+        let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
+        creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
     })
 }
 

@@ -11,9 +11,9 @@ use crate::scenario::{Origin, Scenario};
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// Where the last walk ended.
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
     /// Every offset it was told, of whichever incarnation.
-    seen: Vec<String>,
+    pub(super) seen: Vec<String>,
     /// The last page with a tag: the read, and where it began.
     tagged: Option<(usize, From)>,
 }
@@ -50,7 +50,7 @@ impl Session {
     }
 
     /// An offset that anyone was told of the stream, of whichever incarnation.
-    fn told(&self, stream: usize, count: usize) -> Option<String> {
+    pub(super) fn told(&self, stream: usize, count: usize) -> Option<String> {
         let history = self.crowd.history.borrow();
         let told = || history.of_stream(stream).filter_map(|(_, op)| op.told());
         told().nth(count % told().count().max(1)).map(str::to_owned)

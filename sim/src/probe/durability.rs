@@ -7,7 +7,6 @@ use crate::faults::{Delay, Faults, Link};
 use crate::host_mutant::HostMutant;
 use crate::marks;
 use crate::rt;
-use crate::sockets::SocketEvent;
 
 /// Writes take 40 to 60 ms to be durable; nothing else goes wrong.
 fn slow_flush() -> Faults {
@@ -114,38 +113,6 @@ fn a_call_of_another_object_waits_for_the_writes_before_it() {
             assert_eq!(world.stored("b").rows("rows"), 0, "a call that waited is never made");
         });
     }
-}
-
-#[test]
-fn a_socket_message_waits_for_the_writes_before_it_and_for_no_later_one() {
-    run(1, slow_flush(), async |world, notes| {
-        answer(&world, "a", "connect x").await;
-        let client = notes.clients.borrow()[0].clone();
-        let seen = async {
-            rt::sleep_ms(30).await;
-            let at_once = (client.try_next(), client.try_next());
-            (at_once, client.next().await, client.next().await, elapsed_ms())
-        };
-        let (_, (at_once, message, close, at_ms)) = join(answer(&world, "a", "send late"), seen).await;
-        assert_eq!(at_once, (Some(SocketEvent::Message("soon".into())), None));
-        assert_eq!(message, SocketEvent::Message("late".into()));
-        assert_eq!(close, SocketEvent::Closed { code: 1000, reason: "sent".into() });
-        assert!(at_ms >= 40, "{at_ms}");
-        assert_eq!(answer(&world, "a", "attachments").await, "", "a closed socket is gone");
-    });
-    run(1, slow_flush(), async |world, notes| {
-        answer(&world, "a", "connect x").await;
-        let crash = async {
-            rt::sleep_ms(30).await;
-            world.crash("a");
-        };
-        let (outcome, ()) = join(ask(&world, "a", "send late"), crash).await;
-        assert!(!is_answered(&outcome));
-        rt::sleep_ms(1000).await;
-        let client = notes.clients.borrow()[0].clone();
-        let seen = [client.try_next(), client.try_next(), client.try_next()];
-        assert_eq!(seen, [Some(SocketEvent::Message("soon".into())), Some(SocketEvent::Reset), None]);
-    });
 }
 
 #[test]

@@ -3,7 +3,7 @@
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 use tailrace_core::object::ColdSettings;
-use tailrace_core::protocol::limits::HOT_BYTES;
+use tailrace_core::protocol::limits::{CLIENT_BUFFER, HOT_BYTES};
 use tailrace_core::stream::StreamLimits;
 
 use super::StreamPlan;
@@ -87,11 +87,21 @@ impl Dice {
         }
     }
 
-    /// An eighth of the worlds are on their best day.
+    /// Mostly what a service has; where it is small, clients that do not read fill it.
+    pub(super) fn client_buffer_bytes(&mut self) -> usize {
+        if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    }
+
+    /// An eighth of the worlds are on their best day, and another has nothing but distances.
     pub(super) fn faults(&mut self) -> Faults {
         if self.chance(125) {
             return Faults::default();
         }
+        let faults = self.all_faults();
+        if self.chance(140) { faults.delays() } else { faults }
+    }
+
+    fn all_faults(&mut self) -> Faults {
         let mut link = |loss: u64| Link {
             latency: self.delay_if(700, 120),
             request_loss_permille: self.permille_if(350, 2, loss),
@@ -106,13 +116,16 @@ impl Dice {
             isolate_restart_permille: self.permille_if(200, 2, 60),
             crash_permille: self.permille_if(350, 2, 120),
             crash_awaiting_permille: self.permille_if(350, 20, 400),
-            crash_held_permille: self.permille_if(400, 5, 300),
+            crash_held_permille: self.permille_if(450, 20, 400),
             flush: self.delay_if(750, 60),
             cold_start: self.delay_if(400, 300),
             hibernation_missed_permille: self.permille_if(400, 100, 1_000),
             superseded,
             superseded_reads_fail: self.chance(500),
             stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
+            socket_half_dead_permille: self.permille_if(250, 20, 700),
+            answer_cut_permille: self.permille_if(250, 2, 150),
+            answer_lost_permille: self.permille_if(200, 2, 80),
             alarm_late: self.delay_if(300, 20_000),
             alarm_early_permille: self.permille_if(250, 50, 800),
             alarm_early: self.delay_if(500, 5_000),
@@ -145,7 +158,11 @@ impl Dice {
     }
 
     pub(super) fn stream(&mut self) -> StreamPlan {
-        let content = if self.chance(600) { Content::Json } else { Content::Bytes };
+        let content = match self.between(0, 99) {
+            0..50 => Content::Json,
+            50..75 => Content::Bytes,
+            _ => Content::Text,
+        };
         StreamPlan { content, lifetime: self.lifetime() }
     }
 

@@ -5,11 +5,14 @@ use tailrace_core::stream::StreamLimits;
 
 use super::dice::Dice;
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
-use crate::faults::{Delay, Faults};
-use crate::history::Lifetime;
+use crate::faults::Delay;
+use crate::history::{Lifetime, Mode};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+/// Live readers of a run, at most: what many of them cost is shown by a test of its own.
+const MOST_READERS: u64 = 16;
 
 /// What a client can do, for the weights of a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -32,6 +35,10 @@ enum Verb {
     Create,
     Close,
     Delete,
+    LongPoll,
+    Listen,
+    Stall,
+    Leave,
 }
 
 /// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
@@ -54,6 +61,10 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Create, 2, 500),
     (Verb::Close, 1, 250),
     (Verb::Delete, 1, 350),
+    (Verb::LongPoll, 4, 400),
+    (Verb::Listen, 4, 400),
+    (Verb::Stall, 1, 250),
+    (Verb::Leave, 2, 350),
 ];
 
 impl Scenario {
@@ -68,7 +79,9 @@ impl Scenario {
             verbs: verbs(&mut dice),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
-            disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            client_buffer_bytes: dice.client_buffer_bytes(),
+            readers_left: MOST_READERS,
+            disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
             removal_ms: faults.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
@@ -89,11 +102,15 @@ impl Scenario {
             draft.burst();
             draft.silence();
         }
+        if draft.is_live() && draft.dice.chance(700) {
+            draft.vigil();
+        }
         let schedule = draft.dice.bits();
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
             isolates: draft.isolates,
+            client_buffer_bytes: draft.client_buffer_bytes,
             faults,
             limits: draft.limits,
             cold,
@@ -109,6 +126,9 @@ struct Draft {
     verbs: Vec<(Verb, u32)>,
     clients: usize,
     isolates: usize,
+    client_buffer_bytes: usize,
+    /// How many live readers may still join.
+    readers_left: u64,
     /// How many things happen to the world in a burst, at most.
     disturbances: u64,
     supersedes: bool,
@@ -135,7 +155,54 @@ impl Draft {
                 self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
             }
         }
+        if self.is_live() {
+            self.now_ms += 1;
+            self.gather(4);
+        }
         self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    fn is_live(&self) -> bool {
+        self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
+    }
+
+    /// Some live readers are there before anything else is.
+    fn gather(&mut self, most: u64) {
+        for _ in 0..self.dice.between(0, most) {
+            let (client, stream) = (self.client(), self.stream());
+            let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+            let after_ms = self.dice.among(&[0, 3, 40, 700]);
+            let action = self.join(client, stream, mode);
+            self.push(after_ms, action);
+        }
+    }
+
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    fn vigil(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, Action::Append { client, stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                let end = match self.dice.chance(700) {
+                    true => Action::Close { client, stream },
+                    false => Action::Delete { client, stream },
+                };
+                self.push(after_ms, end);
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
     }
 
     /// A few ms in which much happens.
@@ -261,6 +328,29 @@ impl Draft {
             Verb::Create => self.creation(client, stream),
             Verb::Close => Action::Close { client, stream },
             Verb::Delete => Action::Delete { client, stream },
+            Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
+            Verb::Listen => self.join(client, stream, Mode::Sse),
+            Verb::Stall => {
+                let for_ms = self.dice.scale(100, 90_000);
+                Action::Stall { client, stream, for_ms }
+            }
+            Verb::Leave => Action::Leave { client, stream },
+        }
+    }
+
+    /// Mostly a reader alone, sometimes a few at once.
+    fn join(&mut self, client: usize, stream: usize, mode: Mode) -> Action {
+        let origin = match self.dice.between(0, 9) {
+            0..3 => Origin::Start,
+            3..6 => Origin::Now,
+            6..9 => Origin::Resume,
+            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
+        };
+        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
+        self.readers_left -= readers;
+        match readers {
+            0 => Action::Leave { client, stream },
+            _ => Action::Join { client, stream, mode, origin, readers: readers as usize },
         }
     }
 
@@ -363,6 +453,13 @@ mod tests {
             "too-large",
             "stream json",
             "stream bytes",
+            "stream text",
+            " join ",
+            " long-poll ",
+            " sse ",
+            " stall ",
+            " leave ",
+            "client-buffer",
             "endless",
             "ttl:",
             "until:",
@@ -372,6 +469,9 @@ mod tests {
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
             "fault hibernation_missed_permille",
+            "fault socket_half_dead_permille",
+            "fault answer_cut_permille",
+            "fault answer_lost_permille",
             "fault bucket.put.max_ms",
             "fault bucket.error_before_permille",
             "fault bucket.error_after_permille",

@@ -3,7 +3,7 @@
 //! An event says what a client wants, not the bytes it sends: sequence numbers, offsets and tags are the client's to
 //! know when the event is due. So any subset of a scenario's events is a sensible scenario too.
 
-use crate::history::Lifetime;
+use crate::history::{Lifetime, Mode};
 
 /// Something that happens at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,7 +41,7 @@ pub enum Mistake {
 pub enum Origin {
     /// `-1`.
     Start,
-    /// Where the client's last walk of the stream ended.
+    /// Where the client's last walk of the stream ended, or its live readers.
     Resume,
     /// `now`: one page, remembered.
     Now,
@@ -83,6 +83,13 @@ pub enum Action {
     Read { client: usize, stream: usize, origin: Origin, pages: usize },
     /// HEAD.
     Head { client: usize, stream: usize },
+    /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until they
+    /// leave or are told that nothing more comes.
+    Join { client: usize, stream: usize, mode: Mode, origin: Origin, readers: usize },
+    /// The client's live readers of the stream neither ask nor read for so long.
+    Stall { client: usize, stream: usize, for_ms: u64 },
+    /// The client's live readers of the stream leave.
+    Leave { client: usize, stream: usize },
     /// The stream's object is reset.
     Crash { stream: usize },
     /// The stream's object loses its memory, if it is idle.
@@ -111,7 +118,10 @@ impl Action {
             | Self::Skip { client, .. }
             | Self::Restart { client }
             | Self::Read { client, .. }
-            | Self::Head { client, .. } => Some(client),
+            | Self::Head { client, .. }
+            | Self::Join { client, .. }
+            | Self::Stall { client, .. }
+            | Self::Leave { client, .. } => Some(client),
             Self::Crash { .. }
             | Self::Evict { .. }
             | Self::Supersede { .. }

@@ -68,6 +68,9 @@ knobs! {
         superseded.max_ms as u64;
         superseded_reads_fail as bool;
         stale_route_permille as u32;
+        socket_half_dead_permille as u32;
+        answer_cut_permille as u32;
+        answer_lost_permille as u32;
         alarm_late.min_ms as u64;
         alarm_late.max_ms as u64;
         alarm_early_permille as u32;

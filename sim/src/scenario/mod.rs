@@ -43,6 +43,8 @@ pub struct Scenario {
     pub schedule: u64,
     /// How many edge isolates there are.
     pub isolates: usize,
+    /// How many bytes may wait at the edge for the client of a streamed answer: few enough that slow clients reach it.
+    pub client_buffer_bytes: usize,
     /// What goes wrong until `calm_ms`.
     pub faults: Faults,
     /// Sizes, small enough that all of them are reached.

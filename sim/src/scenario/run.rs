@@ -3,15 +3,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::mutant::{self, Mutant};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
 
 use super::{Action, Event, Scenario};
 use crate::client::{Crowd, Session};
-use crate::faults::Link;
-use crate::history::{Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
+use crate::faults::{Faults, Link};
+use crate::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::random::Seeds;
@@ -28,6 +28,19 @@ const STRAGGLER_MS: u64 = 60_000;
 /// alarm, whose back-off doubles from 2 s, and past stragglers.
 const QUIET_MS: u64 = 420_000;
 
+/// The server's long-poll time-out in ms.
+const LONG_POLL_MS: u64 = 20_000;
+
+/// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
+/// connection up after 80 s, a long-poll after less, and both come back within seconds.
+const SETTLING_MS: u64 = 80_000;
+
+/// How long live readers stay for what was written last, in ms.
+const LINGER_MS: u64 = 12_000;
+
+/// The longest that an event of an object takes, in ms, without the delays of a world: there is nothing that it waits
+/// for.
+const EVENT_MS: u64 = 100;
 /// How often an object's sweep may look once more for what came late.
 const SWEEPS: u64 = 5;
 
@@ -80,11 +93,12 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     let played = rt::block_on(seeds.schedule, async {
         let world = World::new(WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone() },
+            settings: Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
                 body_limit: scenario.limits.body_bytes,
+                live: LiveConfig { buffer_bytes: scenario.client_buffer_bytes, ..LiveConfig::default() },
             },
             isolates: scenario.isolates,
             host_mutant,
@@ -105,16 +119,21 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
 async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = scenario.streams.iter().enumerate();
     let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
+    let faults = &scenario.faults;
     let conditions = Conditions {
         weak_until_ms: weak_until_ms(scenario),
         // Until it is calm, whatever can go wrong may.
         faulty_until_ms: u64::MAX,
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
+        settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
+        alarm_late_ms: faults.alarm_late.max_ms,
+        event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms,
+        long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
     };
     let history = History::new(streams.collect(), conditions);
-    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes));
+    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
     let mut clients: BTreeMap<Option<usize>, Vec<Event>> = BTreeMap::new();
@@ -141,12 +160,23 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         history.conditions.faulty_until_ms = calm_ms;
         history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
         history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
+        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
     hold(&crowd, scenario, Stage::Calm).await;
     for finished in done {
         finished.await;
     }
+    let follows = scenario.events.iter().any(|event| matches!(event.action, Action::Join { .. }));
+    if follows {
+        // Whoever still waits has come to a time-out since the calm, and waits for the next write.
+        let settled_ms = crowd.history.borrow().conditions.settled_from_ms;
+        rt::sleep_ms(settled_ms.saturating_sub(world.now_ms())).await;
+    }
     audit(&crowd, scenario).await;
+    if follows {
+        rt::sleep_ms(LINGER_MS).await;
+        crowd.dismiss();
+    }
     // An alarm that the platform has given up is set again when its object runs again.
     rt::sleep_ms(EVICTED_MS).await;
     for stream in 0..scenario.streams.len() {
@@ -159,10 +189,34 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         let mut history = crowd.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+        history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
     hold(&crowd, scenario, Stage::Settled).await;
     audit(&crowd, scenario).await;
     crowd.history.take()
+}
+
+/// Whether all that ever happens is delay: nothing is lost, cut or reset.
+fn is_reliable(scenario: &Scenario) -> bool {
+    let disturbed = scenario.events.iter().any(|event| {
+        let is_disturbance = event.action.client().is_none() && !matches!(event.action, Action::Evict { .. });
+        is_disturbance && event.at_ms < scenario.calm_ms
+    });
+    let faults = &scenario.faults;
+    let delays = Faults {
+        hibernate_after_ms: faults.hibernate_after_ms,
+        hibernation_missed_permille: faults.hibernation_missed_permille,
+        evict_after: faults.evict_after,
+        superseded: faults.superseded,
+        superseded_reads_fail: faults.superseded_reads_fail,
+        stale_route_permille: faults.stale_route_permille,
+        alarm_late: faults.alarm_late,
+        alarm_early_permille: faults.alarm_early_permille,
+        alarm_early: faults.alarm_early,
+        alarm_duplicate_permille: faults.alarm_duplicate_permille,
+        ..faults.delays()
+    };
+    !disturbed && *faults == delays
 }
 
 /// Until when an answer that needed no confirmed write may be stale.
@@ -234,7 +288,7 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
     for (stream, plan) in scenario.streams.iter().enumerate() {
         let pad_bytes = match plan.content {
             Content::Json => 3,
-            Content::Bytes => 5,
+            Content::Bytes | Content::Text => 5,
         };
         let load = Load { count: 1, pad_bytes };
         let walk = Action::Read { client: clients, stream, origin: Origin::Start, pages: AUDIT_PAGES };
