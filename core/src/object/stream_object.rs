@@ -95,6 +95,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             cold: ColdCache::default(),
             audience,
             has_revived: Cell::default(),
+            audience,
         }
     }
 

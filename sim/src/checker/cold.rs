@@ -37,6 +37,8 @@ mod tests {
     use super::*;
     use crate::history::{Lifetime, Moment};
 
+    type Change = fn(&mut Holding);
+
     fn holding(stage: Stage) -> Holding {
         let at = Moment { tick: 9, ms: 1_000_000 };
         Holding { stream: 0, at, stage, missing: Vec::new(), unnamed: Vec::new(), waiting: 0, sweeps: 0 }
@@ -44,7 +46,7 @@ mod tests {
 
     #[test]
     fn what_rows_name_is_there_at_any_time_what_is_sealed_soon_and_the_rest_is_settled_once_all_is_quiet() {
-        let changes: [(fn(&mut Holding), [usize; 3]); 6] = [
+        let changes: [(Change, [usize; 3]); 6] = [
             (|_| {}, [0, 0, 0]),
             (|holding| holding.missing.push("k".into()), [1, 1, 1]),
             (|holding| holding.waiting = 1, [0, 1, 1]),
