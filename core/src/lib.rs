@@ -8,11 +8,15 @@
 //! | [`runtime`] | the asynchronous traits that a host implements | `protocol`, `storage` |
 //! | [`object`] | the Durable Objects: drivers that await around calls into `stream` | all above |
 //! | [`edge`] | the Worker: routing and what reaches an object | `protocol`, `runtime` |
+//!
+//! Under the feature `arbitrary` there is `fuzz` besides: what must hold in `protocol` and `storage` for any bytes.
 
 // Futures of the platform are `!Send`, and no caller needs to name their bounds.
 #![allow(async_fn_in_trait)]
 
 pub mod edge;
+#[cfg(feature = "arbitrary")]
+pub mod fuzz;
 pub mod mutant;
 pub mod object;
 pub mod protocol;

@@ -28,6 +28,20 @@ pub enum Mutant {
     CursorRepeats,
     /// A long-poll in vain answers a cursor that no other reader has.
     CursorNeverConverges,
+    /// All attempts to store a segment share one key.
+    KeyWithoutAttempt,
+    /// A rotation drops the rows of a segment before it has stored and recorded it.
+    RowsDroppedBeforeRecord,
+    /// A rotation takes the end of what it has stored from the tail at the end of the put.
+    BoundaryAtEndOfPut,
+    /// A stream created again counts its segments as its predecessor did and finds that one's in R2.
+    RecreatedStreamReusesObjects,
+    /// The tail of a recorded segment is spelled as the start of the next one.
+    OffsetReencodedAtRotation,
+    /// The sweep takes the latest recorded segment for an orphan.
+    SweepRemovesLiveObject,
+    /// The duty to remove a stream's objects is struck before they are removed.
+    DeletionForgottenAtCrash,
 }
 
 #[cfg(feature = "mutants")]
@@ -45,6 +59,13 @@ impl Mutant {
         Self::CloseNotPushed,
         Self::CursorRepeats,
         Self::CursorNeverConverges,
+        Self::KeyWithoutAttempt,
+        Self::RowsDroppedBeforeRecord,
+        Self::BoundaryAtEndOfPut,
+        Self::RecreatedStreamReusesObjects,
+        Self::OffsetReencodedAtRotation,
+        Self::SweepRemovesLiveObject,
+        Self::DeletionForgottenAtCrash,
     ];
 
     /// The name on command lines.
@@ -61,6 +82,13 @@ impl Mutant {
             Self::CloseNotPushed => "close-not-pushed",
             Self::CursorRepeats => "cursor-repeats",
             Self::CursorNeverConverges => "cursor-never-converges",
+            Self::KeyWithoutAttempt => "key-without-attempt",
+            Self::RowsDroppedBeforeRecord => "rows-dropped-before-record",
+            Self::BoundaryAtEndOfPut => "boundary-at-end-of-put",
+            Self::RecreatedStreamReusesObjects => "recreated-stream-reuses-objects",
+            Self::OffsetReencodedAtRotation => "offset-reencoded-at-rotation",
+            Self::SweepRemovesLiveObject => "sweep-removes-live-object",
+            Self::DeletionForgottenAtCrash => "deletion-forgotten-at-crash",
         }
     }
 }

@@ -52,6 +52,10 @@ impl<P: Program> Isolate for EdgeState<P> {
         self.0.environment.core_random.fill(bytes);
     }
 
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+
     fn sometimes(&self, mark: &'static str) {
         self.0.environment.mark(mark);
     }
@@ -63,10 +67,6 @@ impl<P: Program> EdgeEnv for EdgeState<P> {
 
     fn streams(&self) -> &Streams<P> {
         &self.0.streams
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        rt::sleep_ms(ms).await;
     }
 }
 

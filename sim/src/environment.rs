@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use crate::bucket::Bucket;
 use crate::faults::{Delay, Faults};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
@@ -21,6 +22,8 @@ pub(crate) struct Environment {
     /// What core is given.
     pub(crate) core_random: Random,
     marks: RefCell<Marks>,
+    /// R2.
+    pub(crate) bucket: Bucket,
     /// What happened.
     pub(crate) trace: Trace,
     mutant: Option<HostMutant>,
@@ -35,6 +38,7 @@ impl Environment {
             random: Random::new(seeds.faults),
             core_random: Random::new(seeds.core),
             marks: RefCell::default(),
+            bucket: Bucket::default(),
             trace: Trace::default(),
             mutant,
             node: Node::new(),

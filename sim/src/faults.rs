@@ -30,6 +30,29 @@ pub struct Link {
     pub response_loss_permille: u32,
 }
 
+/// What goes wrong with R2.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct BucketFaults {
+    /// A get, there and back.
+    pub get: Delay,
+    /// A put.
+    pub put: Delay,
+    /// A deletion.
+    pub delete: Delay,
+    /// A listing.
+    pub list: Delay,
+    /// Of 1,000 calls, those that fail before the store has seen them.
+    pub error_before_permille: u32,
+    /// Of 1,000 puts and deletions, those that are applied and fail all the same.
+    pub error_after_permille: u32,
+    /// Of 1,000 puts and deletions, those that fail, and are applied later.
+    pub late_permille: u32,
+    /// By how much.
+    pub late: Delay,
+    /// Of 1,000 listings, those that hold fewer objects than were asked for, though more follow.
+    pub short_page_permille: u32,
+}
+
 /// The knobs. The default turns nothing wrong and delays nothing: what remains is the platform on a good day, which
 /// hibernates what is idle.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,6 +101,8 @@ pub struct Faults {
     pub alarm_early: Delay,
     /// Of 1,000 alarms whose handler succeeded, those that go off once more.
     pub alarm_duplicate_permille: u32,
+    /// R2.
+    pub bucket: BucketFaults,
 }
 
 impl Faults {
@@ -118,6 +143,7 @@ impl Default for Faults {
             alarm_early_permille: 0,
             alarm_early: Delay::NONE,
             alarm_duplicate_permille: 0,
+            bucket: BucketFaults::default(),
         }
     }
 }

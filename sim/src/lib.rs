@@ -19,6 +19,7 @@
 //! | [`answer_body`] | answers that go on, to clients that may be slow or gone |
 //! | `flights` | what identical requests of an isolate share |
 //! | `sqlite`, `rows` | a real SQLite with the platform's limits, and its bill |
+//! | [`bucket`] | R2 |
 //! | `environment` | what everything in a world shares |
 //! | [`marks`], [`trace`] | what was reached, and what happened |
 //! | [`host_mutant`] | known bugs of a host |
@@ -40,6 +41,7 @@
 pub mod activity;
 mod alarm;
 pub mod answer_body;
+pub mod bucket;
 pub mod checker;
 mod client;
 pub mod edge_isolate;

@@ -36,6 +36,20 @@ pub const ISOLATE_RESTARTED_BUSY: &str = "isolate_restarted_busy";
 pub const REQUEST_LOST: &str = "request_lost";
 /// A response was lost on its way: what was asked for has happened.
 pub const RESPONSE_LOST: &str = "response_lost";
+/// R2 stored an object and told its caller that it had failed.
+pub const PUT_FAILED_THOUGH_STORED: &str = "put_failed_though_stored";
+/// R2 stored an object long after it had told its caller that it had failed.
+pub const PUT_LANDED_LATE: &str = "put_landed_late";
+/// R2 stored an object whose caller was gone.
+pub const PUT_OUTLIVED_ITS_CALLER: &str = "put_outlived_its_caller";
+/// Two instances of an object, one superseded, were putting at once.
+pub const TWO_INSTANCES_PUT_AT_ONCE: &str = "two_instances_put_at_once";
+/// R2 deleted objects and told its caller that it had failed.
+pub const DELETION_FAILED_THOUGH_DONE: &str = "deletion_failed_though_done";
+/// A listing held fewer objects than were asked for, though more followed.
+pub const LISTING_CAME_SHORT: &str = "listing_came_short";
+/// A call met an outage of R2.
+pub const BUCKET_WAS_DOWN: &str = "bucket_was_down";
 
 /// The output gate held a message on a socket back.
 pub const GATE_HELD_MESSAGE: &str = "gate_held_message";

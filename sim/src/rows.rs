@@ -10,6 +10,8 @@ use rusqlite::hooks::AuthAction;
 
 /// Rows that creating a table costs: its entry in the schema is written twice.
 const TABLE_ROWS: u64 = 2;
+/// Rows that adding a column costs: the table's entry in the schema is written.
+const COLUMN_ROWS: u64 = 1;
 /// Rows that creating an index costs besides its entries.
 const INDEX_ROWS: u64 = 1;
 
@@ -21,6 +23,7 @@ pub(crate) enum Touch {
     Delete,
     CreateTable(String),
     CreateIndex(String),
+    AlterTable,
     Drop,
 }
 
@@ -33,6 +36,7 @@ impl Touch {
             AuthAction::Delete { .. } => Some(Self::Delete),
             AuthAction::CreateTable { table_name } => Some(Self::CreateTable(table_name.into())),
             AuthAction::CreateIndex { table_name, .. } => Some(Self::CreateIndex(table_name.into())),
+            AuthAction::AlterTable { .. } => Some(Self::AlterTable),
             AuthAction::DropTable { .. } | AuthAction::DropIndex { .. } => Some(Self::Drop),
             _ => None,
         }
@@ -46,6 +50,8 @@ pub(crate) enum Write {
     Nothing,
     /// A table or an index less.
     Drop,
+    /// A column more. (Renaming has another price: nobody needs it.)
+    AddColumn,
     /// Rows of a table, into all its indexes. Also an upsert, which over an indexed table is billed at most this.
     Insert { table: String },
     /// Columns of rows of a table, into the indexes that hold one of them.
@@ -64,6 +70,7 @@ impl Write {
     pub(crate) fn of(touches: &[Touch]) -> Self {
         let schema = touches.iter().find_map(|touch| match touch {
             Touch::Drop => Some(Self::Drop),
+            Touch::AlterTable => Some(Self::AddColumn),
             Touch::CreateTable(table) => Some(Self::CreateTable { table: table.clone() }),
             Touch::CreateIndex(table) => Some(Self::CreateIndex { table: table.clone() }),
             _ => None,
@@ -90,7 +97,7 @@ impl Write {
 
     /// Whether the statement changes the schema.
     pub(crate) fn is_schema(&self) -> bool {
-        matches!(self, Self::Drop | Self::CreateTable { .. } | Self::CreateIndex { .. })
+        matches!(self, Self::Drop | Self::AddColumn | Self::CreateTable { .. } | Self::CreateIndex { .. })
     }
 
     /// Rows billed for a statement that changed `changes` rows of a table with these indexes (each a list of its
@@ -98,6 +105,7 @@ impl Write {
     pub(crate) fn rows(&self, changes: u64, indexes: &[Vec<Option<String>>]) -> u64 {
         match self {
             Self::Nothing | Self::Drop => 0,
+            Self::AddColumn => COLUMN_ROWS,
             Self::Delete => changes,
             Self::Insert { .. } => changes * (1 + indexes.len() as u64),
             Self::Update { columns, .. } => {
@@ -162,6 +170,8 @@ mod tests {
             (&[ROWIDLESS, THREE, "DELETE FROM t"], 3),
             (&[PLAIN, THREE, "DROP TABLE t"], 0),
             (&["DROP TABLE IF EXISTS t"], 0),
+            (&[PLAIN, THREE, "ALTER TABLE t ADD COLUMN c INTEGER NOT NULL DEFAULT 0"], 1),
+            (&[ROWIDLESS, THREE, "ALTER TABLE t ADD COLUMN c TEXT"], 1),
             (&[PLAIN, THREE, "SELECT count(*) FROM t"], 0),
             // Follow from the opcodes that workerd counts.
             (&[PLAIN, THREE, "INSERT INTO t (id) VALUES (1) ON CONFLICT DO NOTHING"], 0),
@@ -180,8 +190,13 @@ mod tests {
     #[test]
     fn what_has_not_been_measured_is_refused() {
         let database = Database::open();
+        let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)";
+        let statement = Statement { sql: table, params: &[], byte_budget: usize::MAX };
+        database.exec(statement, &mut |_| Ok(ControlFlow::Continue(()))).unwrap();
         for sql in [
             "CREATE VIEW v AS SELECT 1",
+            "ALTER TABLE t RENAME TO u",
+            "ALTER TABLE t DROP COLUMN a",
             "CREATE TEMP TABLE t (id INTEGER)",
             "CREATE TRIGGER g AFTER INSERT ON t BEGIN DELETE FROM t; END",
         ] {

@@ -207,6 +207,17 @@ impl Database {
         })
     }
 
+    /// What a statement of one text column answers; nothing where a table that it names is not there.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        self.as_host(|| {
+            let connection = self.connection.borrow();
+            let Ok(mut prepared) = connection.prepare(sql) else { return Vec::new() };
+            let rows =
+                prepared.query_map([], |row| row.get::<_, Option<String>>(0)).expect("the judge's own statement");
+            rows.filter_map(|text| text.expect("a column of text")).collect()
+        })
+    }
+
     fn write_of(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
         if let Some(write) = self.writes.borrow().get(sql) {
             return Ok(write.clone());
@@ -221,6 +232,9 @@ impl Database {
         self.guard.take();
         self.connection.borrow().prepare_cached(sql).map_err(|error| sql_error(&error, sql))?;
         let write = Rc::new(Write::of(&self.guard.take()));
+        if *write == Write::AddColumn && !text.contains(" ADD COLUMN ") {
+            return Err(SqlError::new(format!("nobody has measured what this costs: {sql}")));
+        }
         self.writes.borrow_mut().insert(sql, write.clone());
         Ok(write)
     }
@@ -281,7 +295,7 @@ impl Database {
                 let rows = self.as_host(|| self.connection.borrow().query_row(&count, [], |row| row.get::<_, i64>(0)));
                 write.rows(rows.expect("a table can be counted") as u64, &[])
             }
-            _ => 0,
+            _ => write.rows(0, &[]),
         }
     }
 

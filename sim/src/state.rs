@@ -12,6 +12,7 @@ use tailrace_core::runtime::{
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
 use crate::activity::{Activity, Spells};
+use crate::bucket::ObjectBucket;
 use crate::edge_socket::Mailbox;
 use crate::environment::Environment;
 use crate::gate::Gate;
@@ -20,15 +21,19 @@ use crate::journal::Journal;
 use crate::marks;
 use crate::network::{self, Callee};
 use crate::reply::reply;
+use crate::rt;
 use crate::sockets::{AcceptError, Connection, Sockets};
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
-pub struct ObjectState(Rc<Inner>);
+pub struct ObjectState(pub(crate) Rc<Inner>);
 
-struct Inner {
+/// What the clones share.
+pub struct Inner {
+    id: String,
     environment: Rc<Environment>,
     sql: ObjectSql,
+    bucket: ObjectBucket,
     gate: Gate,
     sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
@@ -40,6 +45,7 @@ struct Inner {
 
 impl ObjectState {
     pub(crate) fn new(
+        id: String,
         environment: Rc<Environment>,
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
@@ -47,6 +53,8 @@ impl ObjectState {
         spells: Spells,
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
+            id,
+            bucket: ObjectBucket::new(state.clone()),
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
             sockets: RefCell::new(sockets),
@@ -112,6 +120,10 @@ impl ObjectState {
         self.0.woken.set(true);
     }
 
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
+        &self.0.environment
+    }
+
     /// Puts something out. Whether the gate holds it back.
     pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
         self.0.gate.pass(self.0.sql.position(), output)
@@ -127,6 +139,10 @@ impl Isolate for ObjectState {
         self.0.environment.core_random.fill(bytes);
     }
 
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+
     fn sometimes(&self, mark: &'static str) {
         self.0.environment.mark(mark);
     }
@@ -134,9 +150,18 @@ impl Isolate for ObjectState {
 
 impl ActorState for ObjectState {
     type Sql = ObjectSql;
+    type Bucket = ObjectBucket;
+
+    fn id(&self) -> &str {
+        &self.0.id
+    }
 
     fn sql(&self) -> &ObjectSql {
         &self.0.sql
+    }
+
+    fn bucket(&self) -> &ObjectBucket {
+        &self.0.bucket
     }
 
     fn set_alarm(&self, at_ms: u64) {

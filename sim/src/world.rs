@@ -2,12 +2,15 @@
 //! virtual time and all from seeds.
 
 use std::cell::Cell;
+use std::ops::ControlFlow;
 use std::rc::Rc;
 
 use tailrace_core::runtime::{Request, Response};
+use tailrace_core::storage::Statement;
 
 use crate::activity::Spell;
 use crate::answer_body::{AnswerBody, Piece};
+use crate::bucket::{Operations, StoredObject};
 use crate::edge_isolate::{EdgeIsolate, Served};
 use crate::environment::Environment;
 use crate::faults::{Faults, Link};
@@ -15,6 +18,7 @@ use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::namespace::Namespace;
 use crate::network::{Leg, travel};
+use crate::object::object_id;
 use crate::program::Program;
 use crate::random::Seeds;
 use crate::reply::{ReplySender, reply};
@@ -183,8 +187,24 @@ impl<P: Program> WorldOf<P> {
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
         self.0.environment.set_faults(self.0.environment.faults().delays());
+        self.0.environment.bucket.go_down(0);
         for object in self.0.namespace.all() {
             object.end_all_superseded();
+        }
+    }
+
+    /// Has an object that has never run hold what these statements store: what an earlier version left.
+    pub fn prepare(&self, object: &str, statements: &[&'static str]) {
+        let object = self.0.namespace.object(object);
+        let journal = object.journal();
+        for sql in statements {
+            journal.write();
+            let statement = Statement { sql, params: &[], byte_budget: usize::MAX };
+            let outcome = journal.database().exec(statement, &mut |_| Ok(ControlFlow::Continue(())));
+            assert_eq!(outcome, Ok(()), "{sql}");
+        }
+        if let Some(batch) = journal.end_turn() {
+            journal.confirm(batch);
         }
     }
 
@@ -230,6 +250,17 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).map_or(0, |object| object.sockets())
     }
 
+    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
+    /// where a table that it names is not there.
+    pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+    }
+
+    /// The platform's identity of the object of a name.
+    pub fn object_id(&self, object: &str) -> String {
+        object_id(object)
+    }
+
     /// How often an object was started.
     pub fn starts(&self, object: &str) -> u64 {
         self.0.namespace.find(object).map_or(0, |object| object.starts())
@@ -238,6 +269,22 @@ impl<P: Program> WorldOf<P> {
     /// Whether an object is in memory.
     pub fn is_running(&self, object: &str) -> bool {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
+    }
+
+    /// Takes R2 down for a while.
+    pub fn take_bucket_down(&self, for_ms: u64) {
+        self.0.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.0.environment.bucket.go_down(self.now_ms() + for_ms);
+    }
+
+    /// What R2 holds, in the order of the keys.
+    pub fn bucket(&self) -> Vec<StoredObject> {
+        self.0.environment.bucket.objects()
+    }
+
+    /// What R2 was asked to do so far, as the platform bills it.
+    pub fn bucket_operations(&self) -> Operations {
+        self.0.environment.bucket.operations()
     }
 
     /// Every object's name, in order.

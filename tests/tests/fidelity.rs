@@ -1,13 +1,25 @@
 //! The script asked of the simulator and of the real runtime: status, headers, bodies and rows written agree.
 
-use tailrace_tests::fidelity::{Step, check_expectation, run_real, run_simulated, script};
+use tailrace_tests::fidelity::{
+    Answer, Step, check_expectation, check_lifetime, lifetime, run_real, run_simulated, script,
+};
 
 #[test]
 fn the_simulator_and_the_runtime_give_the_same_answers() {
+    check(&script());
+}
+
+/// The alarm's rows are in the bill too, so that both hosts have to count them alike.
+#[test]
+fn an_append_costs_little_more_than_its_row_over_its_whole_life() {
+    assert_eq!(check_lifetime(&check(&lifetime())), None);
+}
+
+/// The answers of the real runtime, which are those of the simulator.
+fn check(steps: &[Step]) -> Vec<Answer> {
     let origin = std::env::var("TAILRACE_WORKERD_URL")
         .expect("TAILRACE_WORKERD_URL is not set: `cargo xtask test` starts a Worker and sets it");
-    let steps = script();
-    let (simulated, real) = (run_simulated(&steps), run_real(&origin, &steps));
+    let (simulated, real) = (run_simulated(steps), run_real(&origin, steps));
     let asks = steps.iter().filter_map(|step| match step {
         Step::Ask(ask) => Some(ask),
         Step::Sleep(_) => None,
@@ -21,4 +33,5 @@ fn the_simulator_and_the_runtime_give_the_same_answers() {
     }
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
     println!("{} answers agree", real.len());
+    real
 }

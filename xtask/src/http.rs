@@ -1,5 +1,6 @@
-//! An HTTP/1.1 client of one kept-alive connection, made for health checks and load: it must cost less than what it
-//! measures, and needs nothing but the standard library.
+//! HTTP/1.1 on kept-alive connections of this machine: a client made for health checks and load, which must cost less
+//! than what it measures, and the reading end that a server of tests shares with it. Needs nothing but the standard
+//! library.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -7,17 +8,21 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
+/// A head without an end would fill memory.
+const HEAD_LIMIT: usize = 64 << 10;
+
 /// One connection to a server on this machine.
 pub(crate) struct Connection {
     host: String,
-    stream: BufReader<TcpStream>,
-    line: String,
+    wire: Wire,
 }
 
-/// An answer; header names are in lower case.
+/// An answer.
 pub(crate) struct Reply {
     /// The status code.
     pub(crate) status: u16,
+    /// The status line and the header fields.
+    pub(crate) head: Head,
     /// The body, decoded if it was chunked.
     pub(crate) body: Vec<u8>,
 }
@@ -26,10 +31,7 @@ impl Connection {
     /// Connects to `host:port`; every read and write ends after the time limit.
     pub(crate) fn open(host: &str, limit: Duration) -> Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
-        stream.set_nodelay(true)?;
-        stream.set_read_timeout(Some(limit))?;
-        stream.set_write_timeout(Some(limit))?;
-        Ok(Self { host: host.to_owned(), stream: BufReader::new(stream), line: String::new() })
+        Ok(Self { host: host.to_owned(), wire: Wire::new(stream, Some(limit))? })
     }
 
     /// The bytes of a request, to be built once and sent often.
@@ -38,7 +40,7 @@ impl Connection {
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
         }
-        if !body.is_empty() || method != "GET" {
+        if !body.is_empty() || !["GET", "HEAD"].contains(&method) {
             head.push_str(&format!("content-length: {}\r\n", body.len()));
         }
         head.push_str("\r\n");
@@ -49,46 +51,88 @@ impl Connection {
 
     /// Sends a request and reads its whole answer.
     pub(crate) fn send(&mut self, request: &[u8]) -> Result<Reply> {
-        self.stream.get_mut().write_all(request).context("the server closed the connection")?;
-        let status = self.read_line()?.split(' ').nth(1).and_then(|code| code.parse().ok());
+        self.wire.write(request).context("the server closed the connection")?;
+        let head = self.wire.head().context("the server did not answer")?;
+        let head = head.context("the server closed the connection")?;
+        let status = head.first().split(' ').nth(1).and_then(|code| code.parse().ok());
         let status = status.ok_or_else(|| anyhow!("no HTTP status line"))?;
-        let (mut length, mut chunked) = (0_usize, false);
+        let body = if request.starts_with(b"HEAD ") { Vec::new() } else { self.wire.body(&head)? };
+        Ok(Reply { status, head, body })
+    }
+}
+
+/// The first line of a message and its header fields.
+pub(crate) struct Head(String);
+
+impl Head {
+    /// The request line or the status line.
+    pub(crate) fn first(&self) -> &str {
+        self.0.lines().next().unwrap_or_default()
+    }
+
+    /// The value of a field, by its name in lower case.
+    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+        let fields = self.0.lines().skip(1).filter_map(|line| line.split_once(':'));
+        fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
+    }
+}
+
+/// Either end of a connection.
+pub(crate) struct Wire(BufReader<TcpStream>);
+
+impl Wire {
+    /// An end; every read and write ends after the time limit, if there is one.
+    pub(crate) fn new(stream: TcpStream, limit: Option<Duration>) -> Result<Self> {
+        stream.set_nodelay(true)?;
+        stream.set_read_timeout(limit)?;
+        stream.set_write_timeout(limit)?;
+        Ok(Self(BufReader::new(stream)))
+    }
+
+    /// Sends bytes.
+    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+        Ok(self.0.get_mut().write_all(bytes)?)
+    }
+
+    /// The head of the next message; none where the other end has closed the connection before.
+    pub(crate) fn head(&mut self) -> Result<Option<Head>> {
+        let mut text = String::new();
         loop {
-            let line = self.read_line()?;
-            if line.is_empty() {
-                break;
-            }
-            let (name, value) = line.split_once(':').unwrap_or((line, ""));
-            if name.eq_ignore_ascii_case("content-length") {
-                length = value.trim().parse().context("a Content-Length that is no number")?;
-            } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                chunked = value.trim().eq_ignore_ascii_case("chunked");
+            let before = text.len();
+            self.0.read_line(&mut text)?;
+            match text[before..].trim_end() {
+                "" if text.is_empty() => return Ok(None),
+                "" if text.len() == before => bail!("the head ended early"),
+                "" => return Ok(Some(Head(text))),
+                _ if text.len() > HEAD_LIMIT => bail!("the head is longer than {HEAD_LIMIT} bytes"),
+                _ => {}
             }
         }
-        let body = if chunked { self.read_chunks()? } else { self.read_exact(length)? };
-        Ok(Reply { status, body })
     }
 
-    fn read_line(&mut self) -> Result<&str> {
-        self.line.clear();
-        if self.stream.read_line(&mut self.line).context("the server did not answer")? == 0 {
-            bail!("the server closed the connection");
+    /// The body behind a head.
+    pub(crate) fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
+        if head.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
+            return self.chunks();
         }
-        Ok(self.line.trim_end())
+        let length = head.field("content-length").map_or(Ok(0), str::parse);
+        self.exactly(length.context("a Content-Length that is no number")?)
     }
 
-    fn read_exact(&mut self, length: usize) -> Result<Vec<u8>> {
+    fn exactly(&mut self, length: usize) -> Result<Vec<u8>> {
         let mut bytes = vec![0; length];
-        self.stream.read_exact(&mut bytes).context("the body ended early")?;
+        self.0.read_exact(&mut bytes).context("the body ended early")?;
         Ok(bytes)
     }
 
-    fn read_chunks(&mut self) -> Result<Vec<u8>> {
-        let mut body = Vec::new();
+    fn chunks(&mut self) -> Result<Vec<u8>> {
+        let (mut body, mut line) = (Vec::new(), String::new());
         loop {
-            let length = usize::from_str_radix(self.read_line()?, 16).context("a chunk without a length")?;
-            body.extend(self.read_exact(length)?);
-            self.read_line()?;
+            line.clear();
+            self.0.read_line(&mut line).context("the body ended early")?;
+            let length = usize::from_str_radix(line.trim_end(), 16).context("a chunk without a length")?;
+            body.extend(self.exactly(length)?);
+            self.exactly(2)?;
             if length == 0 {
                 return Ok(body);
             }
@@ -128,6 +172,13 @@ mod tests {
         let reply = connection.send(&request).unwrap();
         assert_eq!((reply.status, String::from_utf8(reply.body).unwrap().as_str()), (status, body));
         server.join().unwrap();
+    }
+
+    #[test]
+    fn fields_have_names_without_case_and_values_without_spaces() {
+        let head = Head("GET / HTTP/1.1\r\nHost: a\r\nX-One:  b: c \r\n\r\n".into());
+        assert_eq!(head.first(), "GET / HTTP/1.1");
+        assert_eq!((head.field("host"), head.field("x-one"), head.field("x")), (Some("a"), Some("b: c"), None));
     }
 
     #[test]

@@ -7,17 +7,26 @@
 //! | `process` | a child with all its descendants: run, limited in time, ended with us |
 //! | `setup` | compiler for wasm, Node and the npm packages |
 //! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
+//! | `bucket` | R2 for a runtime on this machine |
+//! | `cold` | what an object tells of its segments in the bucket |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
+//! | `restart` | a stream under kills of the runtime, as a step of the test |
 //! | `http` | a client of a few lines, for health checks and load |
-//! | `build`, `dev`, `conformance`, `test`, `tidy`, `bench` | the verbs |
+//! | `live` | the suites of `tests/live/`, with the servers and the browser that they need |
+//! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
 
 mod bench;
+mod bucket;
 mod build;
+mod cold;
 mod conformance;
 mod dev;
+mod fuzz;
 mod http;
+mod live;
 mod process;
 mod project;
+mod restart;
 mod setup;
 mod test;
 mod tidy;
@@ -53,6 +62,8 @@ enum Verb {
     Conformance(conformance::Args),
     /// Check what no compiler checks: layers, forbidden words, sizes, links, manifests
     Tidy,
+    /// Look for inputs that break what must hold for any
+    Fuzz(fuzz::Args),
     /// Measure requests a second and CPU a request
     Bench(bench::Args),
 }
@@ -78,6 +89,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Build => build::run(&project, toolchain),
         Verb::Conformance(args) => conformance::run(&project, toolchain, &args),
         Verb::Tidy => tidy::run(&project),
+        Verb::Fuzz(args) => fuzz::run(&project, &args),
         Verb::Bench(args) => bench::run(&project, toolchain, &args),
     }
 }

@@ -98,6 +98,14 @@ impl Group {
         while start.elapsed() < GRACE && !matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
             thread::sleep(POLL);
         }
+        self.kill();
+    }
+
+    /// Ends the group at once.
+    pub(crate) fn kill(&mut self) {
+        if self.ended {
+            return;
+        }
         signal_group(self.child.id(), Signal::KILL);
         let _ = self.child.wait();
         self.ended = true;

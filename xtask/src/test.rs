@@ -12,7 +12,7 @@ use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use crate::worker::{self, Variant, Worker};
 use crate::workerd::{self, Workerd};
-use crate::{build, conformance, process, setup, tidy};
+use crate::{build, conformance, live, process, restart, setup, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -49,12 +49,14 @@ const STEPS: &[Step] = &[
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
+    Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
     Step {
         name: "robustness",
         about: "bodies at their limit; panics and lost instances on the real runtime",
         run: robustness,
     },
+    Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },
 ];
 
 /// Tests of the Worker itself, in Node.
@@ -188,6 +190,13 @@ fn conformance(machine: &mut Machine) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn live(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    live::run_against(project, node, worker)?;
+    Ok(Outcome::Passed)
+}
+
 /// The files `*.test.mjs` of `tests/workers`, each against a server of its own.
 ///
 /// They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
@@ -209,6 +218,13 @@ fn robustness(machine: &mut Machine) -> Result<Outcome> {
         process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
             .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     }
+    Ok(Outcome::Passed)
+}
+
+fn restart(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    restart::run(project, node, worker)?;
     Ok(Outcome::Passed)
 }
 

@@ -5,6 +5,7 @@ use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::mpsc;
 use std::thread;
@@ -13,6 +14,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, test_kill_process};
 
+use crate::bucket::Bucket;
 use crate::http;
 use crate::process::Group;
 use crate::project::{Project, create_dir, read, remove_dir, write};
@@ -46,14 +48,21 @@ impl<'a> Options<'a> {
 /// A running server; dropping it ends it.
 pub(crate) struct Workerd {
     group: Group,
+    /// Goes with the last server that uses it.
+    _bucket: Arc<Bucket>,
     host: String,
     folder: PathBuf,
     log: PathBuf,
 }
 
 impl Workerd {
-    /// Starts the runtime and waits until `GET /health` answers 200.
+    /// Starts the runtime with an empty bucket and waits until `GET /health` answers 200.
     pub(crate) fn start(project: &Project, node: &Node, options: &Options) -> Result<Self> {
+        Self::start_with(project, node, options, Arc::new(Bucket::start()?))
+    }
+
+    /// Starts the runtime with a bucket that may outlive it.
+    pub(crate) fn start_with(project: &Project, node: &Node, options: &Options, bucket: Arc<Bucket>) -> Result<Self> {
         static STARTED: AtomicU32 = AtomicU32::new(0);
         remove_abandoned(&project.generated("run"));
         let unique = format!("run/{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
@@ -65,14 +74,14 @@ impl Workerd {
         let modules = copy_modules(options.modules, &folder)?;
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
-        write(&folder.join("config.capnp"), config(project, &modules, &state, options)?)?;
+        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket)?)?;
 
         let mut command = project.command(node.workerd()?);
         command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
         let errors = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         command.current_dir(&folder).env("PWD", &folder).stdout(Stdio::piped()).stderr(errors);
         let group = Group::spawn(&mut command)?;
-        let mut server = Self { group, host: String::new(), folder, log };
+        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, log };
         server.host = format!("127.0.0.1:{}", server.port().map_err(|error| server.explain(&error))?);
         server.wait_until_healthy().map_err(|error| server.explain(&error))?;
         Ok(server)
@@ -86,6 +95,11 @@ impl Workerd {
     /// `127.0.0.1:port`.
     pub(crate) fn host(&self) -> &str {
         &self.host
+    }
+
+    /// Ends the runtime as a crash does: at once, whatever it is about to do.
+    pub(crate) fn kill(mut self) {
+        self.group.kill();
     }
 
     /// The process id of the runtime.
@@ -183,7 +197,7 @@ fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>> {
 }
 
 /// The runtime's configuration.
-fn config(project: &Project, modules: &[String], state: &Path, options: &Options) -> Result<String> {
+fn config(project: &Project, modules: &[String], state: &Path, options: &Options, bucket: &Bucket) -> Result<String> {
     let wrangler = read(&project.path("wrangler.toml"))?;
     let date = wrangler.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
     let date = date.context("wrangler.toml has no compatibility_date")?.trim_matches('"');
@@ -194,7 +208,12 @@ fn config(project: &Project, modules: &[String], state: &Path, options: &Options
     });
     let texts = options.bindings.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})"));
     let class = options.class;
-    let bindings = [format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})")].into_iter().chain(texts);
+    let bindings = [
+        format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
+        "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
+    ];
+    let bindings = bindings.into_iter().chain(texts);
+    let bucket = bucket.address();
     let state = fs::canonicalize(state).with_context(|| format!("no folder {}", state.display()))?;
     Ok(format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
@@ -202,6 +221,7 @@ const config :Workerd.Config = (
   services = [
     (name = "main", worker = .worker),
     (name = "state", disk = (path = {state:?}, writable = true)),
+    (name = "bucket", external = (address = "{bucket}", http = ())),
     # Webhooks of tests go to this machine.
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],

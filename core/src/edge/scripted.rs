@@ -103,6 +103,11 @@ impl Isolate for Scripted {
     fn fill_random(&self, bytes: &mut [u8]) {
         bytes.fill(0);
     }
+
+    async fn sleep_ms(&self, ms: u64) {
+        self.0.note(format!("sleep {ms}"));
+        self.0.pass(ms);
+    }
 }
 
 impl EdgeEnv for Scripted {
@@ -111,11 +116,6 @@ impl EdgeEnv for Scripted {
 
     fn streams(&self) -> &Self {
         self
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        self.0.note(format!("sleep {ms}"));
-        self.0.pass(ms);
     }
 }
 

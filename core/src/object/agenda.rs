@@ -1,68 +1,164 @@
 //! The durable list behind an object's one alarm.
 
 use crate::runtime::ActorState;
-use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
+use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
 
 /// What an object has to do later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
     /// Remove the stream once it is past its end.
     Expire,
+    /// Move sealed segments to R2. The payload counts the failures in a row.
+    Rotate,
+    /// Look for objects of the stream that no row names.
+    Sweep,
+    /// Remove the objects of a removed stream, whose incarnation is the subject.
+    Remove,
 }
 
 impl Duty {
     fn kind(self) -> i64 {
         match self {
             Self::Expire => 1,
+            Self::Rotate => 2,
+            Self::Sweep => 3,
+            Self::Remove => 4,
         }
     }
 
     fn from_kind(kind: u64) -> Option<Self> {
         match kind {
             1 => Some(Self::Expire),
+            2 => Some(Self::Rotate),
+            3 => Some(Self::Sweep),
+            4 => Some(Self::Remove),
             _ => None,
         }
     }
 }
 
+/// An entry of the list. A duty and its subject are there once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) struct Entry {
+    pub(super) duty: Duty,
+    /// Whom it concerns; empty for the stream itself.
+    pub(super) subject: String,
+    /// In ms since the Unix epoch.
+    pub(super) due_ms: u64,
+    /// What the duty has to know.
+    pub(super) payload: String,
+}
+
+impl Entry {
+    /// A duty that concerns the stream itself.
+    pub(super) fn new(duty: Duty, due_ms: u64) -> Self {
+        Self { duty, subject: String::new(), due_ms, payload: String::new() }
+    }
+
+    fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
+        let unknown = || SqlError::new("the agenda holds a duty that this version does not know");
+        Ok(Self {
+            duty: Duty::from_kind(row.count(0)?).ok_or_else(unknown)?,
+            subject: row.text(1)?.to_owned(),
+            due_ms: row.count(2)?,
+            payload: row.optional_text(3)?.unwrap_or_default().to_owned(),
+        })
+    }
+}
+
+/// An alarm handler runs for at most so long, and one that fails is tried again for less (Cloudflare, Alarms: 15 minutes;
+/// 6 times from 2 s on, each wait twice as long).
+const ABANDONED_MS: u64 = 15 * 60 * 1_000;
+
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
 /// Enters a duty, or moves it, and sets the alarm if that is now earlier: an alarm is billed as a row.
-pub(super) fn enter<S: ActorState>(state: &S, duty: Duty, due_ms: u64) -> Result<(), SqlError> {
-    const UPSERT: &str = "INSERT INTO agenda (kind, subject, due_ms) VALUES (?1, '', ?2) \
-                          ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms";
+pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlError> {
+    const UPSERT: &str = "INSERT INTO agenda (kind, subject, due_ms, payload) VALUES (?1, ?2, ?3, ?4) \
+                          ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, \
+                          payload = excluded.payload";
     let sql = state.sql();
     schema::create_agenda_table(sql)?;
     let before = earliest(sql)?;
-    sql.run(UPSERT, &[SqlParam::Integer(duty.kind()), SqlParam::count(due_ms)?])?;
-    if before.is_none_or(|before_ms| due_ms < before_ms) {
-        state.set_alarm(due_ms);
+    let Entry { duty, subject, due_ms, payload } = entry;
+    let params = [
+        SqlParam::Integer(duty.kind()),
+        SqlParam::Text(subject),
+        SqlParam::count(*due_ms)?,
+        SqlParam::text_or_null(Some(payload.as_str()).filter(|payload| !payload.is_empty())),
+    ];
+    sql.run(UPSERT, &params)?;
+    if before.is_none_or(|before_ms| *due_ms < before_ms) {
+        state.set_alarm(*due_ms);
     }
     Ok(())
 }
 
-/// Strikes a duty; an alarm that was set for it alone finds nothing to do.
-pub(super) fn strike<S: ActorState>(state: &S, duty: Duty) -> Result<(), SqlError> {
-    let sql = state.sql();
-    if !schema::has_table(sql, "agenda")? {
-        return Ok(());
+/// Enters a duty unless it is there. Whether it was not.
+pub(super) fn enter_once<S: ActorState>(state: &S, entry: &Entry) -> Result<bool, SqlError> {
+    let Some(found) = find(state, entry.duty, &entry.subject)? else {
+        enter(state, entry)?;
+        return Ok(true);
+    };
+    let now_ms = state.now_ms();
+    if found.due_ms + ABANDONED_MS <= now_ms {
+        // Long overdue: the platform has given its alarm up.
+        state.set_alarm(now_ms);
     }
-    sql.run("DELETE FROM agenda WHERE kind = ?1 AND subject = ''", &[SqlParam::Integer(duty.kind())])
+    Ok(false)
 }
 
-/// A duty that is due, the earliest first.
-pub(super) fn due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Duty>, SqlError> {
-    const SELECT: &str = "SELECT kind FROM agenda WHERE due_ms <= ?1 ORDER BY due_ms, kind LIMIT 1";
+/// The entry of a duty, if it is there.
+pub(super) fn find<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Result<Option<Entry>, SqlError> {
+    const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE kind = ?1 AND subject = ?2";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
         return Ok(None);
     }
-    let kind = sql.first(SELECT, &[SqlParam::count(now_ms)?], |row| row.count(0))?;
-    match kind.map(Duty::from_kind) {
-        None => Ok(None),
-        Some(Some(duty)) => Ok(Some(duty)),
-        Some(None) => Err(SqlError::new("the agenda holds a duty that this version does not know")),
+    sql.first(SELECT, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)], Entry::from_row)
+}
+
+/// Strikes a duty; an alarm that was set for it alone finds nothing to do.
+pub(super) fn strike<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Result<(), SqlError> {
+    const DELETE: &str = "DELETE FROM agenda WHERE kind = ?1 AND subject = ?2";
+    let sql = state.sql();
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(());
     }
+    sql.run(DELETE, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)])
+}
+
+/// Strikes what a stream that is removed has to do.
+pub(super) fn strike_all_of_stream<S: ActorState>(state: &S) -> Result<(), SqlError> {
+    const DELETE: &str = "DELETE FROM agenda WHERE kind IN (?1, ?2, ?3) AND subject = ''";
+    let sql = state.sql();
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(());
+    }
+    let kinds = [Duty::Expire, Duty::Rotate, Duty::Sweep].map(|duty| SqlParam::Integer(duty.kind()));
+    sql.run(DELETE, &kinds)
+}
+
+/// How many duties concern objects in R2 that no row names, or may not name.
+pub(super) fn sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
+    const SELECT: &str = "SELECT count(*) FROM agenda WHERE kind = ?1 OR kind = ?2";
+    let sql = state.sql();
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(0);
+    }
+    let params = [SqlParam::Integer(Duty::Sweep.kind()), SqlParam::Integer(Duty::Remove.kind())];
+    Ok(sql.first(SELECT, &params, |row| row.count(0))?.unwrap_or_default())
+}
+
+/// A duty that is due, the earliest first.
+pub(super) fn due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Entry>, SqlError> {
+    const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE due_ms <= ?1 \
+                          ORDER BY due_ms, kind, subject LIMIT 1";
+    let sql = state.sql();
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(None);
+    }
+    sql.first(SELECT, &[SqlParam::count(now_ms)?], Entry::from_row)
 }
 
 /// Sets the alarm to the earliest duty, after one went off.

@@ -7,14 +7,22 @@
 //! | `audience` | who waits for what comes |
 //! | `answer` | outcomes as responses |
 //! | `agenda` | the durable list behind the one alarm |
+//! | `rotation` | moving sealed segments to R2 |
+//! | `cold` | pages from R2 |
+//! | `sweep` | removing objects that no row names |
+//! | `key` | keys of objects in R2 |
 //! | `settings` | what a deployment sets |
 
 mod agenda;
 mod answer;
 mod audience;
+mod cold;
+mod key;
 mod live;
+mod rotation;
 mod settings;
 mod stream_object;
+mod sweep;
 
-pub use settings::Settings;
+pub use settings::{ColdSettings, Settings};
 pub use stream_object::StreamObject;

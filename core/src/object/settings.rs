@@ -1,24 +1,82 @@
 //! What a deployment sets.
 
 use crate::protocol::Waits;
+use crate::runtime::BATCH_LIMIT;
 use crate::stream::StreamLimits;
 
 /// Settings of a stream object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Sizes of bodies, rows, pages and segments.
+    /// Sizes of bodies, rows, pages, segments and of the hot log.
     pub limits: StreamLimits,
     /// How long live reads wait.
     pub waits: Waits,
+    /// How segments move to R2 and are read there.
+    pub cold: ColdSettings,
+}
+
+/// How segments move to R2 and are read there. Every default is our choice.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColdSettings {
+    /// After a rotation that failed, in ms; each further failure doubles it.
+    pub retry_min_ms: u64,
+    /// The longest wait between two attempts, in ms.
+    pub retry_max_ms: u64,
+    /// For how long a put may be on its way, in ms: an object of this age that no row names is an orphan.
+    pub orphan_age_ms: u64,
+    /// Objects that a step of a sweep looks at.
+    pub sweep_page: usize,
+    /// How often a read asks R2 before it gives up.
+    pub read_attempts: u32,
+    /// The wait before the second time, in ms; each further one doubles it.
+    pub read_retry_ms: u64,
+    /// Bytes of indexes that an object keeps in memory.
+    pub index_bytes: usize,
+}
+
+impl Default for ColdSettings {
+    fn default() -> Self {
+        Self {
+            retry_min_ms: 1_000,
+            retry_max_ms: 300_000,
+            orphan_age_ms: 3_600_000,
+            sweep_page: BATCH_LIMIT,
+            read_attempts: 3,
+            read_retry_ms: 100,
+            index_bytes: 1 << 20,
+        }
+    }
+}
+
+impl ColdSettings {
+    /// What is wrong with these settings, if anything is.
+    pub fn problem(&self) -> Option<&'static str> {
+        if self.retry_min_ms == 0 || self.retry_max_ms < self.retry_min_ms {
+            return Some("the wait before a rotation is tried again is zero, or longer than the longest");
+        }
+        if self.orphan_age_ms == 0 || self.read_attempts == 0 || !(1..=BATCH_LIMIT).contains(&self.sweep_page) {
+            return Some("the orphan age or the count of read attempts is zero, or a sweep's step beyond 1,000");
+        }
+        None
+    }
 }
 
 impl Settings {
-    /// From the deployment's variables: `TAILRACE_PAGE_BYTES`, `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES`,
-    /// and those of [`Waits`].
+    /// From the deployment's variables:
+    ///
+    /// | variable | what |
+    /// | --- | --- |
+    /// | `TAILRACE_PAGE_BYTES` | bytes after which a page of a read ends |
+    /// | `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
+    /// | `TAILRACE_HOT_BYTES` | bytes that may wait for R2 |
+    /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
+    /// | `TAILRACE_ORPHAN_AGE_MS` | age at which an object without a row is an orphan |
+    /// | those of [`Waits`] | how long live reads wait |
     ///
     /// Fails with a sentence for the operator where a value is no decimal, or the limits do not fit each other.
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
         let mut limits = StreamLimits::default();
+        let mut cold = ColdSettings::default();
         let number = |name: &str, value: &mut u64| match variable(name) {
             None => Ok(()),
             Some(text) => text.parse().map(|parsed| *value = parsed).map_err(|_| format!("{name} is no decimal")),
@@ -27,10 +85,14 @@ impl Settings {
         number("TAILRACE_PAGE_BYTES", &mut page_bytes)?;
         number("TAILRACE_SEGMENT_MESSAGES", &mut limits.segment_messages)?;
         number("TAILRACE_SEGMENT_BYTES", &mut limits.segment_bytes)?;
+        number("TAILRACE_HOT_BYTES", &mut limits.hot_bytes)?;
+        number("TAILRACE_ROTATION_RETRY_MIN_MS", &mut cold.retry_min_ms)?;
+        number("TAILRACE_ROTATION_RETRY_MAX_MS", &mut cold.retry_max_ms)?;
+        number("TAILRACE_ORPHAN_AGE_MS", &mut cold.orphan_age_ms)?;
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
-        match limits.problem() {
+        match limits.problem().or(cold.problem()) {
             Some(problem) => Err(problem.to_owned()),
-            None => Ok(Self { limits, waits: Waits::from_vars(variable)? }),
+            None => Ok(Self { limits, waits: Waits::from_vars(variable)?, cold }),
         }
     }
 }
@@ -42,15 +104,37 @@ mod tests {
     #[test]
     fn variables_are_decimals_that_fit_each_other() {
         let from = |name: &'static str, value: &'static str| {
-            Settings::from_vars(|variable| (variable == name).then_some(value)).map(|settings| settings.limits)
+            Settings::from_vars(|variable| (variable == name).then_some(value))
         };
-        assert_eq!(from("", ""), Ok(StreamLimits::default()));
-        assert_eq!(from("TAILRACE_PAGE_BYTES", "512").map(|limits| limits.page_bytes), Ok(512));
-        assert_eq!(from("TAILRACE_SEGMENT_MESSAGES", "3").map(|limits| limits.segment_messages), Ok(3));
-        assert_eq!(from("TAILRACE_SEGMENT_BYTES", "9").map(|limits| limits.segment_bytes), Ok(9));
-        for (name, value) in
-            [("TAILRACE_PAGE_BYTES", "0"), ("TAILRACE_PAGE_BYTES", "1k"), ("TAILRACE_SEGMENT_BYTES", "99999999999")]
-        {
+        assert_eq!(from("", ""), Ok(Settings::default()));
+        let number = |name, value| {
+            let Settings { limits, cold, .. } = from(name, value).expect("a value that fits the others");
+            [limits.page_bytes as u64, limits.segment_messages, limits.segment_bytes, limits.hot_bytes]
+                .into_iter()
+                .chain([cold.retry_min_ms, cold.retry_max_ms, cold.orphan_age_ms])
+                .filter(|number| number.to_string() == value)
+                .count()
+        };
+        for (name, value) in [
+            ("TAILRACE_PAGE_BYTES", "512"),
+            ("TAILRACE_SEGMENT_MESSAGES", "3"),
+            ("TAILRACE_SEGMENT_BYTES", "9"),
+            ("TAILRACE_HOT_BYTES", "20000000"),
+            ("TAILRACE_ROTATION_RETRY_MIN_MS", "20"),
+            ("TAILRACE_ROTATION_RETRY_MAX_MS", "2000"),
+            ("TAILRACE_ORPHAN_AGE_MS", "77"),
+        ] {
+            assert_eq!(number(name, value), 1, "{name}");
+        }
+        for (name, value) in [
+            ("TAILRACE_PAGE_BYTES", "0"),
+            ("TAILRACE_PAGE_BYTES", "1k"),
+            ("TAILRACE_SEGMENT_BYTES", "99999999999"),
+            ("TAILRACE_HOT_BYTES", "1000"),
+            ("TAILRACE_ROTATION_RETRY_MIN_MS", "0"),
+            ("TAILRACE_ROTATION_RETRY_MAX_MS", "1"),
+            ("TAILRACE_ORPHAN_AGE_MS", "0"),
+        ] {
             assert!(from(name, value).is_err(), "{name}={value}");
         }
     }

@@ -4,26 +4,35 @@ use std::cell::RefCell;
 
 use bytes::Bytes;
 
-use super::agenda::{self, Duty};
+use super::agenda::{self, Duty, Entry};
 use super::audience::{Audience, News};
-use super::{Settings, answer};
+use super::cold::ColdCache;
+use super::{Settings, answer, sweep};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
-use crate::storage::{SqlError, SqlStorage};
-use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, Stream, StreamLimits};
+use crate::storage::{SqlError, SqlStorage, schema};
+use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
+
+/// For how long an alarm begins further steps, in ms. Our choice: far below the 15 minutes that the platform gives a
+/// handler (Cloudflare, Alarms), whatever one step takes.
+const ALARM_MS: u64 = 60_000;
 
 /// The object of one stream.
 ///
-/// Every request is one synchronous turn: it awaits nothing, so none sees another half done.
+/// Every request but a read from R2 is one synchronous turn: it awaits nothing, so none sees another half done. What
+/// takes R2 otherwise is done by the alarm.
 pub struct StreamObject<S: ActorState> {
-    state: S,
-    settings: Settings,
+    pub(super) state: S,
+    pub(super) settings: Settings,
     /// A random name of this start of the object, told in debug headers.
     instance: Incarnation,
     /// What storage holds; `None` before it is loaded, and again after a failure.
     slot: RefCell<Option<Slot>>,
-    audience: Audience,
+    /// Reads from R2 that are under way.
+    pub(super) cold: ColdCache,
+    /// Who waits for what comes.
+    pub(super) audience: Audience,
 }
 
 /// Why a request has no outcome.
@@ -44,10 +53,28 @@ impl From<Refusal> for Failure {
     }
 }
 
-fn random_id<S: ActorState>(state: &S) -> Incarnation {
+pub(super) fn random_id<S: ActorState>(state: &S) -> Incarnation {
     let mut bytes = [0; 16];
     state.fill_random(&mut bytes);
     Incarnation::from_random(bytes)
+}
+
+/// What storage holds, taken to this version if an earlier one wrote it.
+fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
+    let sql = state.sql();
+    let Some(version) = schema::outdated(sql)? else { return Slot::load(sql) };
+    sql.transaction(|| {
+        schema::migrate(sql, version)?;
+        let slot = Slot::load(sql)?;
+        if let Slot::Occupied(stream) = &slot
+            && stream.first_sealed().is_some()
+        {
+            // The first version moved nothing to R2.
+            agenda::enter_once(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
+        }
+        state.sometimes("schema_migrated");
+        Ok(slot)
+    })
 }
 
 impl<S: ActorState> Actor<S> for StreamObject<S> {
@@ -56,9 +83,9 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     fn new(state: S, settings: Settings) -> Self {
         let instance = random_id(&state);
         // A failure shows, and is tried again, at the first request.
-        let slot = Slot::load(state.sql()).ok();
+        let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
-        Self { state, settings, instance, slot: RefCell::new(slot), audience }
+        Self { state, settings, instance, slot: RefCell::new(slot), cold: ColdCache::default(), audience }
     }
 
     async fn fetch(&self, request: ObjectRequest) -> Response {
@@ -74,7 +101,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let Some(message) = Message::decode(&request.message) else {
             return Connection::Answer(misunderstood());
         };
-        let response = match self.answer(&message.operation, &request.body) {
+        let response = match self.answer(&message.operation, &request.body).await {
             Ok(Connection::Answer(response)) => response,
             Ok(upgrade) => return upgrade,
             Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
@@ -89,8 +116,13 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             return Connection::Answer(response);
         }
         let rows = self.state.rows_written() - rows_before;
+        let summary = match message.operation {
+            Operation::Head => self.with_slot(|slot| Ok(sweep::summary(&self.state, slot)?)).ok(),
+            _ => None,
+        };
         Connection::Answer(
             response
+                .with_some(header::TAILRACE_COLD, summary)
                 .with(header::TAILRACE_INSTANCE, self.instance.as_str())
                 .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string()),
         )
@@ -98,7 +130,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
         self.state.sometimes("alarm_fired");
-        self.with_slot(|slot| self.do_what_is_due(slot)).map_err(|failure| {
+        self.do_what_is_due().await.map_err(|failure| {
             let message = match failure {
                 Failure::Storage(error) => error.message,
                 Failure::Refused(refusal) => refusal.message.into_owned(),
@@ -117,24 +149,12 @@ fn misunderstood() -> Response {
 }
 
 impl<S: ActorState> StreamObject<S> {
-    pub(super) fn state(&self) -> &S {
-        &self.state
-    }
-
-    pub(super) fn limits(&self) -> &StreamLimits {
-        &self.settings.limits
-    }
-
-    pub(super) fn audience(&self) -> &Audience {
-        &self.audience
-    }
-
     /// Runs `body` with what storage holds. Where storage fails, memory may have moved on without it: it is dropped.
-    fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
+    pub(super) fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut guard = self.slot.borrow_mut();
         let mut slot = match guard.take() {
             Some(slot) => slot,
-            None => Slot::load(self.state.sql())?,
+            None => load(&self.state)?,
         };
         let result = body(&mut slot);
         if !matches!(result, Err(Failure::Storage(_))) {
@@ -143,22 +163,22 @@ impl<S: ActorState> StreamObject<S> {
         result
     }
 
-    fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Connection, Failure> {
-        let now_ms = self.state.now_ms();
-        self.with_slot(|slot| {
-            let response = match operation {
-                Operation::Create(create) => self.create(slot, now_ms, create, body),
-                Operation::Fork(fork) => self.fork(slot, now_ms, fork),
-                Operation::Append(append) => self.append(slot, now_ms, append, body),
-                Operation::Read(read) => match read.live {
-                    Some(live) => return self.live_read(slot, now_ms, read, live),
-                    None => self.read(slot, now_ms, read),
-                },
-                Operation::Head => self.head(slot, now_ms),
-                Operation::Delete => self.delete(slot, now_ms),
+    async fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Connection, Failure> {
+        if let Operation::Read(read) = operation {
+            return match read.live {
+                Some(live) => self.live_read(read, live).await,
+                None => self.read(read).await.map(Connection::Answer),
             };
-            response.map(Connection::Answer)
-        })
+        }
+        let now_ms = self.state.now_ms();
+        let response = self.with_slot(|slot| match operation {
+            Operation::Create(create) => self.create(slot, now_ms, create, body),
+            Operation::Fork(fork) => self.fork(slot, now_ms, fork),
+            Operation::Append(append) => self.append(slot, now_ms, append, body),
+            Operation::Head | Operation::Read(_) => self.head(slot, now_ms),
+            Operation::Delete => self.delete(slot, now_ms),
+        });
+        response.map(Connection::Answer)
     }
 
     fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: &ObjectBody) -> Result<Response, Failure> {
@@ -171,30 +191,33 @@ impl<S: ActorState> StreamObject<S> {
             ObjectBody::TooLarge => None,
         };
         let command = CreateCommand { now_ms, incarnation, create, body };
-        let predecessor = match slot {
-            Slot::Occupied(stream) => Some(stream.incarnation.clone()),
-            Slot::Vacant { .. } => None,
-        };
+        let predecessor = slot.incarnation().cloned();
         // The stream and the duty to end it come together.
         let outcome = sql.transaction(|| {
+            if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
+                // An expired stream whose alarm has not come yet makes room.
+                self.remove_rows(slot, now_ms)?;
+            }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
                 match stream.ends_ms() {
-                    Some(ends_ms) => agenda::enter(&self.state, Duty::Expire, ends_ms)?,
-                    None => agenda::strike(&self.state, Duty::Expire)?,
+                    Some(ends_ms) => agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
+                    None => agenda::strike(&self.state, Duty::Expire, "")?,
+                }
+                if stream.first_sealed().is_some() {
+                    self.enter_rotation(now_ms)?;
                 }
             }
             Ok::<_, SqlError>(outcome)
         })?;
+        if let Some(predecessor) = predecessor.filter(|predecessor| slot.incarnation() != Some(predecessor)) {
+            self.audience.dismiss(&self.state, &predecessor);
+        }
         let is_new = match outcome {
             CreateOutcome::Created => true,
             CreateOutcome::Exists => false,
             CreateOutcome::Refused(refusal) => return Err(refusal.into()),
         };
-        if is_new && let Some(predecessor) = predecessor {
-            // It was past its end, and its alarm has not come yet.
-            self.audience.dismiss(&self.state, &predecessor);
-        }
         match slot {
             Slot::Occupied(stream) => Ok(answer::created(stream, create, is_new)),
             Slot::Vacant { .. } => Err(SqlError::new("a created stream is not there").into()),
@@ -234,7 +257,8 @@ impl<S: ActorState> StreamObject<S> {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
         let start = stream.tail.offset;
-        let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes)?;
+        let sealed = || self.enter_rotation(now_ms);
+        let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
             self.audience.tell(&self.state, stream, &News { start, content, now_ms });
         }
@@ -242,37 +266,31 @@ impl<S: ActorState> StreamObject<S> {
             AppendOutcome::Duplicate { .. } => self.state.sometimes("append_deduplicated"),
             AppendOutcome::StaleEpoch { .. } => self.state.sometimes("stale_epoch_refused"),
             AppendOutcome::Appended { rows: 2.., .. } => self.state.sometimes("append_spanned_rows"),
+            AppendOutcome::Refused(Refusal { code: ErrorCode::StorageFull, .. }) => {
+                self.state.sometimes("append_refused_storage_full");
+            }
             _ => {}
         }
         Ok(answer::appended(stream, append, outcome))
     }
 
-    fn read(&self, slot: &mut Slot, now_ms: u64, read: &Read) -> Result<Response, Failure> {
-        let (stream, page) = self.page(slot, now_ms, read)?;
-        Ok(match read.from {
-            ReadFrom::Now => answer::now(stream, page),
-            _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
+    async fn read(&self, read: &Read) -> Result<Response, Failure> {
+        self.with_page(read.from, |stream, page, now_ms| {
+            self.found(stream, &page, now_ms)?;
+            Ok(match read.from {
+                ReadFrom::Now => answer::now(stream, page),
+                _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
+            })
         })
+        .await
     }
 
-    /// What every read begins with: the page, or what is wrong with the request.
-    pub(super) fn page<'a>(
-        &self,
-        slot: &'a mut Slot,
-        now_ms: u64,
-        read: &Read,
-    ) -> Result<(&'a mut Stream, Page), Failure> {
-        let sql = self.state.sql();
-        let stream = self.living(slot, now_ms)?;
-        let page = match stream.read(sql, &self.settings.limits, read.from)? {
-            ReadOutcome::Page(page) => page,
-            ReadOutcome::Refused(refusal) => return Err(refusal.into()),
-        };
+    /// What every page that is read comes with: it extends a sliding lifetime.
+    pub(super) fn found(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
         if page.inside_append {
             self.state.sometimes("page_ended_inside_append");
         }
-        stream.touch(sql, now_ms)?;
-        Ok((stream, page))
+        stream.touch(self.state.sql(), now_ms)
     }
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
@@ -283,29 +301,34 @@ impl<S: ActorState> StreamObject<S> {
 
     fn delete(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         self.living(slot, now_ms)?;
-        self.remove(slot)?;
+        self.remove(slot, now_ms)?;
         Ok(answer::deleted())
     }
 
-    fn remove(&self, slot: &mut Slot) -> Result<(), SqlError> {
-        let sql = self.state.sql();
-        let incarnation = match slot {
-            Slot::Occupied(stream) => Some(stream.incarnation.clone()),
-            Slot::Vacant { .. } => None,
-        };
-        sql.transaction(|| {
-            slot.remove(sql)?;
-            agenda::strike(&self.state, Duty::Expire)
-        })?;
+    /// Removes the stream: whoever waits for it learns so.
+    fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        let incarnation = slot.incarnation().cloned();
+        self.remove_rows(slot, now_ms)?;
         if let Some(incarnation) = incarnation {
             self.audience.dismiss(&self.state, &incarnation);
         }
         Ok(())
     }
 
+    /// Removes the rows now, and the objects by a duty that comes with it.
+    fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        let sql = self.state.sql();
+        sql.transaction(|| {
+            if let Slot::Occupied(stream) = &*slot {
+                sweep::bequeath(&self.state, stream, now_ms)?;
+            }
+            slot.remove(sql)
+        })
+    }
+
     /// The stream. Where there is none, storage says so in this very turn: an instance that has lost its storage must
     /// not deny what its successor holds.
-    fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
+    pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         if matches!(slot, Slot::Vacant { .. }) {
             *slot = Slot::load(self.state.sql())?;
         }
@@ -317,14 +340,20 @@ impl<S: ActorState> StreamObject<S> {
         Ok(slot.living(now_ms)?)
     }
 
-    fn do_what_is_due(&self, slot: &mut Slot) -> Result<(), Failure> {
-        let now_ms = self.state.now_ms();
-        while let Some(duty) = agenda::due(&self.state, now_ms)? {
-            match duty {
-                Duty::Expire => self.expire(slot, now_ms)?,
+    /// Does what is due, one step after another, for a while. What is left has the next alarm.
+    async fn do_what_is_due(&self) -> Result<(), Failure> {
+        let started_ms = self.state.now_ms();
+        loop {
+            let now_ms = self.state.now_ms();
+            let due = agenda::due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
+            let Some(entry) = due else { return Ok(agenda::rearm(&self.state)?) };
+            match entry.duty {
+                Duty::Expire => self.with_slot(|slot| Ok(self.expire(slot, now_ms)?))?,
+                Duty::Rotate => self.rotate(entry).await?,
+                Duty::Sweep => self.sweep(entry).await?,
+                Duty::Remove => self.remove_objects(entry).await?,
             }
         }
-        Ok(agenda::rearm(&self.state)?)
     }
 
     fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
@@ -333,14 +362,14 @@ impl<S: ActorState> StreamObject<S> {
                 match (&stream.expiry, stream.ends_ms()) {
                     (Expiry::Ttl { .. }, Some(ends_ms)) => {
                         self.state.sometimes("touched_after_its_alarm_was_set");
-                        agenda::enter(&self.state, Duty::Expire, ends_ms)
+                        agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))
                     }
                     // A stream created meanwhile, whose end is no duty of this entry.
-                    _ => agenda::strike(&self.state, Duty::Expire),
+                    _ => agenda::strike(&self.state, Duty::Expire, ""),
                 }
             }
-            Slot::Occupied(_) => self.remove(slot),
-            Slot::Vacant { .. } => agenda::strike(&self.state, Duty::Expire),
+            Slot::Occupied(_) => self.remove(slot, now_ms),
+            Slot::Vacant { .. } => agenda::strike(&self.state, Duty::Expire, ""),
         }
     }
 }

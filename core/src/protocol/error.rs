@@ -93,12 +93,18 @@ error_codes! {
     AuthNotConfigured = 500, "auth_not_configured";
     /// The storage failed; the request left nothing behind.
     StorageFailed = 500, "storage_failed";
+    /// A segment's object in R2 is missing or was changed.
+    SegmentDamaged = 500, "segment_damaged";
     /// A part of the protocol that this server does not offer.
     NotImplemented = 501, "not_implemented";
     /// The stream's object could not be reached; whether the request was applied is unknown.
     ObjectUnavailable = 503, "object_unavailable";
     /// The stream's object has more to do than it can hold; nothing was applied.
     ObjectOverloaded = 503, "object_overloaded";
+    /// The segment's object in R2 could not be read; nothing is lost.
+    ColdStorageUnavailable = 503, "cold_storage_unavailable";
+    /// The hot log is as large as it may be; it shrinks once R2 takes segments again. Nothing was applied.
+    StorageFull = 507, "storage_full";
     /// The stream has as many segments as offsets can count.
     StreamFull = 507, "stream_full";
 }

@@ -36,6 +36,7 @@ header_names! {
     STREAM_SSE_DATA_ENCODING = "stream-sse-data-encoding";
     STREAM_TTL = "stream-ttl";
     STREAM_UP_TO_DATE = "stream-up-to-date";
+    TAILRACE_COLD = "tailrace-cold";
     TAILRACE_DEBUG = "tailrace-debug";
     TAILRACE_INSTANCE = "tailrace-instance";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";

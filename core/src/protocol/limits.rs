@@ -17,6 +17,11 @@ pub const SEGMENT_MESSAGES: u64 = 1_000;
 /// Bytes after which an append seals its segment. Our choice.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
 
+/// Bytes of a stream that may wait in the hot log: beyond, appends are refused until R2 takes segments again. Our choice:
+/// a tenth of what the platform lets an object hold, so that the rows of segments already in R2, which stay until their
+/// table is dropped whole, always fit beside them.
+pub const HOT_BYTES: u64 = 1 << 30;
+
 /// Longest stream path after percent-decoding, in bytes. Our choice; object names may hold it with its project.
 pub const PATH_LIMIT: usize = 512;
 

@@ -12,6 +12,7 @@
 //! | `header` | header names, and the two truth values |
 //! | `incarnation` | which life of a URL a stream is |
 //! | `json` | JSON mode: splitting a body into messages |
+//! | `lengths` | the lengths of messages that stand together |
 //! | `limits` | every limit, with its source |
 //! | `live` | what a stream object sends to a waiting edge |
 //! | `message` | what the edge sends to a stream object |
@@ -19,6 +20,7 @@
 //! | `path` | projects and stream paths |
 //! | `producer` | idempotent producers |
 //! | `query` | percent-encoded query strings |
+//! | `segment` | the object that a sealed segment becomes in R2 |
 //! | `sse` | Server-Sent Events: data and control events as text |
 //! | `waits` | how long live reads wait |
 
@@ -32,6 +34,7 @@ pub mod fork;
 pub mod header;
 pub mod incarnation;
 pub mod json;
+pub mod lengths;
 pub mod limits;
 pub mod live;
 pub mod message;
@@ -39,6 +42,7 @@ pub mod offset;
 pub mod path;
 pub mod producer;
 pub mod query;
+pub mod segment;
 pub mod sse;
 pub mod waits;
 

@@ -86,26 +86,28 @@ fn write_lines(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// How many bytes the code point at the end of a text lacks: 0 where it is whole, or no beginning of one.
-pub fn missing_bytes(text: &[u8]) -> usize {
+/// How many bytes at the end of a text begin a code point that goes on behind it: 0 where the text ends with a whole one,
+/// or with what is no beginning of one.
+pub fn open_bytes(text: &[u8]) -> usize {
     (1..=text.len().min(3))
         .find_map(|length| {
             let end = text.get(text.len() - length..)?;
-            let width = match end.first()? {
-                0xc2..=0xdf => 2,
-                0xe0..=0xef => 3,
-                0xf0..=0xf4 => 4,
-                _ => return None,
-            };
-            // Whether what is there can be the beginning of a code point at all.
-            let open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
-            Some(if open { width - length } else { 0 })
+            if is_continuation(*end.first()?) {
+                return None;
+            }
+            let is_open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
+            Some(if is_open { length } else { 0 })
         })
         .unwrap_or(0)
 }
 
+/// How many bytes at the start of a text can only be inside a code point that begins before it; as many as one can lack.
+pub fn continuation_bytes(text: &[u8]) -> usize {
+    text.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
+}
+
 /// Whether a byte can only be inside a code point.
-pub fn is_continuation(byte: u8) -> bool {
+fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
 
@@ -174,17 +176,16 @@ mod tests {
     }
 
     #[test]
-    fn what_a_code_point_lacks_is_counted() {
-        let whole = "aé€😀".as_bytes();
-        for (text, missing) in [
+    fn what_a_code_point_has_of_its_beginning_is_counted() {
+        for (text, open) in [
             (&b""[..], 0),
             (b"a", 0),
-            (whole, 0),
+            ("aé€😀".as_bytes(), 0),
             (b"a\xc3", 1),
-            (b"\xe2", 2),
-            (b"\xe2\x82", 1),
-            (b"a\xf0", 3),
-            (b"\xf0\x9f\x98", 1),
+            (b"\xe2", 1),
+            (b"\xe2\x82", 2),
+            (b"a\xf0", 1),
+            (b"\xf0\x9f\x98", 3),
             // No beginnings: a continuation alone, an overlong form, a surrogate, beyond the last code point.
             (b"\x80", 0),
             (b"\xc0", 0),
@@ -194,7 +195,7 @@ mod tests {
             (b"\xf5", 0),
             (b"\xff", 0),
         ] {
-            assert_eq!(missing_bytes(text), missing, "{text:?}");
+            assert_eq!(open_bytes(text), open, "{text:?}");
         }
     }
 
@@ -242,10 +243,10 @@ mod tests {
         }
 
         #[test]
-        fn a_cut_text_lacks_exactly_its_rest(text in "\\PC{1,12}", cut: prop::sample::Index) {
+        fn a_cut_text_without_what_is_open_is_whole(text in "\\PC{1,12}", cut: prop::sample::Index) {
             let at = cut.index(text.len());
-            let next_boundary = (at..=text.len()).find(|index| text.is_char_boundary(*index)).expect("its end is one");
-            prop_assert_eq!(missing_bytes(&text.as_bytes()[..at]), next_boundary - at);
+            let boundary = (0..=at).rev().find(|index| text.is_char_boundary(*index)).expect("its start is one");
+            prop_assert_eq!(open_bytes(&text.as_bytes()[..at]), at - boundary);
         }
 
         #[test]

@@ -2,16 +2,25 @@
 
 use std::fmt;
 
-use super::{Connection, Isolate, ObjectRequest, Response, SocketState};
+use super::{Connection, Isolate, ObjectRequest, ObjectStore, Response, SocketState};
 use crate::storage::SqlStorage;
 
-/// What an object has: its SQL storage, its sockets and its one alarm.
+/// What an object has: an identity, its SQL storage, its sockets, a bucket and its one alarm.
 pub trait ActorState: Isolate + SocketState {
     /// The storage.
     type Sql: SqlStorage;
 
+    /// The bucket.
+    type Bucket: ObjectStore;
+
+    /// The object's identity: the same at every start, no other object's, 1 to 64 of `[0-9a-f]`.
+    fn id(&self) -> &str;
+
     /// The storage.
     fn sql(&self) -> &Self::Sql;
+
+    /// The bucket, which all objects of a deployment share.
+    fn bucket(&self) -> &Self::Bucket;
 
     /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. Part of the turn's writes: durable
     /// with them or not at all. Billed as a row.
@@ -41,7 +50,8 @@ pub trait Actor<S: ActorState>: 'static {
     /// What the deployment configures.
     type Settings: Clone + 'static;
 
-    /// Runs at every start, also after hibernation: memory is empty, storage is not. Writes nothing.
+    /// Runs at every start, also after hibernation: memory is empty, storage is not. Writes nothing but the
+    /// migration of what an earlier version stored.
     fn new(state: S, settings: Self::Settings) -> Self;
 
     /// Answers one request. The host holds the answer back until what was written before it is durable.

@@ -14,9 +14,6 @@ pub trait EdgeEnv: Isolate {
 
     /// The stream objects.
     fn streams(&self) -> &Self::Streams;
-
-    /// Waits.
-    async fn sleep_ms(&self, ms: u64);
 }
 
 /// What a connection to an object has become, seen from the edge.

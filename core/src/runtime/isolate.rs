@@ -8,6 +8,9 @@ pub trait Isolate: Clone + 'static {
     /// Fills `bytes` with randomness: cryptographic on Workers, seeded in the simulator.
     fn fill_random(&self, bytes: &mut [u8]);
 
+    /// Waits. What waits keeps the isolate in memory.
+    async fn sleep_ms(&self, ms: u64);
+
     /// A coverage mark: what should happen sometimes has happened. A no-op outside the simulator.
     fn sometimes(&self, _mark: &'static str) {}
 }

@@ -1,6 +1,6 @@
 //! The asynchronous runtime that a host gives to core: small request and reply types, and traits with native
 //! `async fn` whose futures are `!Send`. There are two environments, because the platform has two: an edge isolate has
-//! no SQL, an object has SQL, sockets that outlive its memory, and one alarm.
+//! no SQL, an object has SQL, a bucket, sockets that outlive its memory, and one alarm.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -12,6 +12,7 @@
 //! | `flight` | work that identical requests of one isolate share |
 //! | `actor` | the object's state, and the object that core exports |
 //! | `socket` | hibernatable sockets of an object, and what a connection to it becomes |
+//! | `object_store` | storage of whole objects by key: R2 |
 
 mod actor;
 mod call;
@@ -20,6 +21,7 @@ mod edge;
 mod flight;
 mod http;
 mod isolate;
+mod object_store;
 mod socket;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
@@ -29,4 +31,5 @@ pub use edge::{Connected, EdgeEnv, EdgeSocket, SocketEvent, SocketNamespace};
 pub use flight::{Flights, Landing, Shared};
 pub use http::{Headers, Method, Request, RequestBody, Response};
 pub use isolate::Isolate;
+pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 pub use socket::{After, Connection, HibernatingSocket, SocketState, Upgrade};

@@ -1,19 +1,20 @@
 //! Tables and their version.
 //!
-//! Rows are money: the platform bills each row written, once more for each index. So the log is one rowid table
-//! without an index, producers are WITHOUT ROWID, and tables come only with the first stream: asking an object that
-//! holds nothing writes nothing. A table that is dropped costs nothing, whatever it held; its rows deleted one by one
-//! would be billed as written.
+//! Rows are money: the platform bills each row written, once more for each index. So the log has no index, producers
+//! are WITHOUT ROWID, and tables come only with what they hold: asking an object that holds nothing writes nothing. A
+//! table that is dropped costs nothing, whatever it held; its rows deleted one by one would be billed as written.
 
-use super::{SqlError, SqlParam, SqlStorage};
+use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
+use crate::mutant::mutated;
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 1;
+pub const VERSION: u64 = 2;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
 /// `first_read_seq` is the first segment of this incarnation; of a tombstone, of the next one. What follows it is NULL
-/// in a tombstone. `deadline_ms` is the persisted deadline; a later commit of the log extends a sliding one.
+/// in a tombstone. `deadline_ms` is the persisted deadline; a later commit of the log extends a sliding one. Of the
+/// objects in R2 that no row names, `unswept` are being removed and `swept` were.
 const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     version INTEGER NOT NULL,
@@ -22,32 +23,32 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     content_type TEXT,
     ttl_s INTEGER,
     expires_at TEXT,
-    deadline_ms INTEGER
+    deadline_ms INTEGER,
+    unswept INTEGER NOT NULL DEFAULT 0,
+    swept INTEGER NOT NULL DEFAULT 0
 )";
 
-/// The hot log. The last row is the only truth about the tail.
+/// A segment that is in R2. Of the log's rows and these, the last is the only truth about the tail.
 ///
 /// | column | what |
 /// | --- | --- |
-/// | `key` | a packed [`super::RowKey`]: segment, position, part |
-/// | `count` | positions that end with this row: messages in JSON mode, bytes otherwise |
-/// | `commit_ms` | commit time, strictly increasing from append to append |
-/// | `flags` | what the row means for its message, its segment and the stream |
-/// | `tally` | what the key does not count, in this segment so far: bytes in JSON mode, appends otherwise |
-/// | `stream_seq` | the last `Stream-Seq` of the stream so far |
-/// | `closed_by` | the producer that closed the stream, in the row that closes it |
-/// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
-/// | `body` | bytes; in JSON mode the messages with a comma between any two |
-const CREATE_LOG: &str = "CREATE TABLE log (
-    key INTEGER PRIMARY KEY,
-    count INTEGER NOT NULL,
+/// | `read_seq` | the segment |
+/// | `attempt` | the attempt that stored the object: the last part of its key |
+/// | `end` | the position behind the last |
+/// | `bytes`, `index_at`, `index_bytes` | lengths of object and index, and where the index is |
+/// | `commit_ms`, `flags`, `stream_seq`, `closed_by`, `total` | those of the segment's last row |
+const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
+    read_seq INTEGER PRIMARY KEY,
+    attempt TEXT NOT NULL,
+    end INTEGER NOT NULL,
+    bytes INTEGER NOT NULL,
+    index_at INTEGER NOT NULL,
+    index_bytes INTEGER NOT NULL,
     commit_ms INTEGER NOT NULL,
     flags INTEGER NOT NULL,
-    tally INTEGER NOT NULL,
     stream_seq TEXT,
     closed_by TEXT,
-    lengths BLOB,
-    body BLOB NOT NULL
+    total INTEGER NOT NULL
 )";
 
 /// The last batch of each producer, and the offset behind it.
@@ -80,8 +81,52 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
 /// Creates the tables of a stream; the one with the tombstone may be there.
 pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_STREAM, &[])?;
-    sql.run(CREATE_LOG, &[])?;
+    create_log_table(sql, LogTable::Log)?;
     sql.run(CREATE_PRODUCERS, &[])
+}
+
+/// Creates a table of the hot log.
+///
+/// | column | what |
+/// | --- | --- |
+/// | `key` | a packed [`super::RowKey`]: segment, position, part |
+/// | `count` | positions that end with this row: messages in JSON mode, bytes otherwise |
+/// | `commit_ms` | commit time, strictly increasing from append to append |
+/// | `flags` | what the row means for its message, its segment and the stream |
+/// | `tally` | what the key does not count, in this segment so far: bytes in JSON mode, appends otherwise |
+/// | `stream_seq` | the last `Stream-Seq` of the stream so far |
+/// | `closed_by` | the producer that closed the stream, in the row that closes it |
+/// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
+/// | `body` | bytes; in JSON mode the messages with a comma between any two |
+/// | `total` | bytes of the stream so far |
+pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
+    let create = log_sql!(
+        table,
+        "CREATE TABLE ",
+        " (
+    key INTEGER PRIMARY KEY,
+    count INTEGER NOT NULL,
+    commit_ms INTEGER NOT NULL,
+    flags INTEGER NOT NULL,
+    tally INTEGER NOT NULL,
+    stream_seq TEXT,
+    closed_by TEXT,
+    lengths BLOB,
+    body BLOB NOT NULL,
+    total INTEGER NOT NULL DEFAULT 0
+)"
+    );
+    sql.run(create, &[])
+}
+
+/// Drops a table of the hot log, if it is there.
+pub fn drop_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
+    sql.run(log_sql!(table, "DROP TABLE IF EXISTS ", ""), &[])
+}
+
+/// Creates the table of the segments in R2, if it is not there.
+pub fn create_segments_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    sql.run(CREATE_SEGMENTS, &[])
 }
 
 /// Creates the table of the agenda, if it is not there.
@@ -91,6 +136,44 @@ pub fn create_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 
 /// Drops what a stream's content is in; its tombstone and the agenda stay.
 pub fn drop_stream_content<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
-    sql.run("DROP TABLE log", &[])?;
+    for table in LogTable::ALL {
+        drop_log_table(sql, table)?;
+    }
+    if !mutated!(RecreatedStreamReusesObjects) {
+        sql.run("DROP TABLE IF EXISTS segments", &[])?;
+    }
     sql.run("DROP TABLE producers", &[])
+}
+
+/// The version of what is stored, if it is an earlier one.
+pub fn outdated<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
+    if !has_table(sql, "stream")? {
+        return Ok(None);
+    }
+    let version = sql.first("SELECT version FROM stream WHERE id = 0", &[], |row| row.count(0))?;
+    Ok(version.filter(|version| *version < VERSION))
+}
+
+/// Takes what an earlier version stored to this one, step by step. The caller holds the transaction.
+pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
+    for version in from..VERSION {
+        match version {
+            1 => to_2(sql)?,
+            _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
+        }
+    }
+    sql.run("UPDATE stream SET version = ?1 WHERE id = 0", &[SqlParam::count(VERSION)?])
+}
+
+/// Version 1 kept every segment in `log`, and counted no bytes. The last row learns the sum: from there it is counted.
+fn to_2<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    sql.run("ALTER TABLE stream ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0", &[])?;
+    sql.run("ALTER TABLE stream ADD COLUMN swept INTEGER NOT NULL DEFAULT 0", &[])?;
+    if !has_table(sql, LogTable::Log.name())? {
+        return Ok(());
+    }
+    sql.run("ALTER TABLE log ADD COLUMN total INTEGER NOT NULL DEFAULT 0", &[])?;
+    let total = "UPDATE log SET total = (SELECT coalesce(sum(length(body)), 0) FROM log) \
+                 WHERE key = (SELECT max(key) FROM log)";
+    sql.run(total, &[])
 }

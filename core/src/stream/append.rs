@@ -51,7 +51,8 @@ pub enum AppendOutcome {
 impl Stream {
     /// Appends a body, closes, or both: one atomic transaction. An empty body is for closing alone.
     ///
-    /// Rows written: one for content that fits a row, one for a producer's stamp.
+    /// Rows written: one for content that fits a row, one for a producer's stamp; two for the table of a new segment.
+    /// `sealed` runs in the same transaction if the append seals a segment that has content.
     pub fn append<S: SqlStorage>(
         &mut self,
         sql: &S,
@@ -59,6 +60,7 @@ impl Stream {
         now_ms: u64,
         append: &Append,
         body: &Bytes,
+        sealed: impl FnOnce() -> Result<(), SqlError>,
     ) -> Result<AppendOutcome, SqlError> {
         if self.tail.closed {
             return self.append_to_closed(sql, now_ms, append, body);
@@ -88,7 +90,11 @@ impl Stream {
             let refusal = Refusal::new(ErrorCode::StreamSeqRegression, "Stream-Seq is not above the last one");
             return Ok(AppendOutcome::Refused(refusal));
         }
-        self.write(sql, limits, now_ms, append, &content)
+        if !content.is_empty() && self.hot_bytes() + content.bytes().len() as u64 > limits.hot_bytes {
+            let message = "too much of the stream waits to be moved to cold storage; try again later";
+            return Ok(AppendOutcome::Refused(Refusal::new(ErrorCode::StorageFull, message)));
+        }
+        self.write(sql, limits, now_ms, append, &content, sealed)
     }
 
     fn append_to_closed<S: SqlStorage>(
@@ -141,24 +147,28 @@ impl Stream {
         now_ms: u64,
         append: &Append,
         content: &Content,
+        sealed: impl FnOnce() -> Result<(), SqlError>,
     ) -> Result<AppendOutcome, SqlError> {
         let closed_by = append.producer.as_ref().map(|stamp| &stamp.id).filter(|_| append.close);
         let marks = Marks { stream_seq: append.stream_seq.as_deref(), close: append.close, closed_by };
-        let Some(batch) = Batch::plan(&self.tail, limits, now_ms, content, &marks) else {
+        let Some(batch) = Batch::plan(self, limits, now_ms, content, &marks) else {
             let refusal = Refusal::new(ErrorCode::StreamFull, "the offsets of this URL are used up");
             return Ok(AppendOutcome::Refused(refusal));
         };
         let (next, rows) = (batch.tail.offset, batch.row_count());
+        let seals = batch.tail.sealed && next.position > 0 && !self.layout.is_cold(next.read_seq);
         match &append.producer {
             // One statement is atomic by itself, and saves the crossing of a transaction.
-            None if rows == 1 => batch.write(sql)?,
-            None => sql.transaction(|| batch.write(sql))?,
-            Some(stamp) => sql.transaction(|| {
+            None if batch.is_one_statement() && !seals => batch.write(sql)?,
+            stamp => sql.transaction(|| {
                 batch.write(sql)?;
-                producer::record(sql, stamp, next)
+                if let Some(stamp) = stamp {
+                    producer::record(sql, stamp, next)?;
+                }
+                if seals { sealed() } else { Ok(()) }
             })?,
         }
-        self.tail = batch.into_tail(self);
+        batch.apply(self);
         Ok(AppendOutcome::Appended { next, rows, content: content.bytes().clone() })
     }
 }

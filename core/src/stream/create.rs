@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 
+use super::layout::Layout;
 use super::log::{Batch, Content, Marks};
 use super::tail::Tail;
 use super::{Slot, Stream, StreamLimits, lifetime};
@@ -35,7 +36,8 @@ pub enum CreateOutcome {
 }
 
 impl Slot {
-    /// Creates a stream with its first content, unless there is one: one atomic transaction.
+    /// Creates a stream with its first content, unless there is one: one atomic transaction. One that is past its end
+    /// was removed before.
     pub fn create<S: SqlStorage>(
         &mut self,
         sql: &S,
@@ -76,23 +78,20 @@ impl Slot {
             first_read_seq: next_read_seq,
             deadline_ms: lifetime::deadline_ms(&create.expiry, now_ms),
             tail: Tail::empty(next_read_seq),
+            layout: Layout::of_new_stream(next_read_seq),
         };
         let marks = Marks { close: create.closed, ..Marks::default() };
         let first = match content.is_empty() && !create.closed {
             true => None,
-            false => Batch::plan(&stream.tail, limits, now_ms, &content, &marks),
+            false => Batch::plan(&stream, limits, now_ms, &content, &marks),
         };
         sql.transaction(|| {
-            if matches!(self, Self::Occupied(_)) {
-                // An expired stream whose alarm has not come yet makes room.
-                schema::drop_stream_content(sql)?;
-            }
             schema::create_stream_tables(sql)?;
             insert(sql, &stream)?;
             first.as_ref().map_or(Ok(()), |batch| batch.write(sql))
         })?;
         if let Some(batch) = first {
-            stream.tail = batch.into_tail(&stream);
+            batch.apply(&mut stream);
         }
         *self = Self::Occupied(stream);
         Ok(CreateOutcome::Created)

@@ -64,6 +64,7 @@ impl Slot {
     pub(super) fn next_read_seq(&self) -> u64 {
         match self {
             Self::Vacant { next_read_seq } => *next_read_seq,
+            Self::Occupied(stream) if mutated!(RecreatedStreamReusesObjects) => stream.first_read_seq,
             Self::Occupied(stream) => stream.tail.offset.read_seq + 1,
         }
     }

@@ -1,6 +1,6 @@
 //! What a deployment, or a simulation, sets.
 
-use crate::protocol::limits::{BODY_LIMIT, PAGE_BYTES, ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES};
+use crate::protocol::limits::{BODY_LIMIT, HOT_BYTES, PAGE_BYTES, ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES};
 use crate::storage::row_key::{PARTS, POSITIONS};
 
 /// Sizes at which bodies are refused, rows split, pages end and segments are sealed.
@@ -16,6 +16,8 @@ pub struct StreamLimits {
     pub segment_messages: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
+    /// Bytes of the hot log beyond which appends are refused.
+    pub hot_bytes: u64,
 }
 
 impl Default for StreamLimits {
@@ -26,6 +28,7 @@ impl Default for StreamLimits {
             page_bytes: PAGE_BYTES,
             segment_messages: SEGMENT_MESSAGES,
             segment_bytes: SEGMENT_BYTES,
+            hot_bytes: HOT_BYTES,
         }
     }
 }
@@ -51,6 +54,9 @@ impl StreamLimits {
         if positions >= POSITIONS {
             return Some("a segment may hold more positions than a key can count");
         }
+        if self.hot_bytes < self.segment_bytes.saturating_add(self.body_bytes as u64) {
+            return Some("the hot log may not hold one segment and one body");
+        }
         None
     }
 }
@@ -73,6 +79,7 @@ mod tests {
         assert!(changed(|limits| limits.body_bytes = usize::MAX).is_some());
         assert!(changed(|limits| limits.segment_bytes = 8 << 20).is_some());
         assert!(changed(|limits| limits.segment_messages = u64::MAX).is_some());
+        assert!(changed(|limits| limits.hot_bytes = SEGMENT_BYTES).is_some());
         assert!(changed(|limits| limits.segment_messages = 1).is_none());
     }
 }

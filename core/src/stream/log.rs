@@ -2,12 +2,14 @@
 
 use bytes::Bytes;
 
+use super::layout::Destination;
+use super::record::Record;
 use super::tail::{CLOSED, CONTINUES, SEALED, Tail};
 use super::{Stream, StreamLimits};
 use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
-use crate::protocol::{Offset, ProducerId};
-use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, lengths, row_key};
+use crate::protocol::{Offset, ProducerId, lengths};
+use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
 
 /// What is appended.
 #[derive(Clone, Debug)]
@@ -39,6 +41,8 @@ impl Content {
 #[derive(Debug)]
 pub(super) struct Batch {
     rows: Vec<Row>,
+    start: Offset,
+    destination: Destination,
     pub(super) tail: Tail,
 }
 
@@ -61,14 +65,15 @@ pub(super) struct Marks<'a> {
 }
 
 impl Batch {
-    /// Plans an append behind `tail`. `None` where the offsets of the URL are used up.
+    /// Plans an append. `None` where the offsets of the URL are used up.
     pub(super) fn plan(
-        tail: &Tail,
+        stream: &Stream,
         limits: &StreamLimits,
         now_ms: u64,
         content: &Content,
         marks: &Marks<'_>,
     ) -> Option<Self> {
+        let tail = &stream.tail;
         // A row without content stands at the tail itself, sealed or not, so that closing moves no offset.
         let start = if content.is_empty() { tail.offset } else { tail.next_append() };
         if start.read_seq >= row_key::READ_SEQS {
@@ -105,22 +110,47 @@ impl Batch {
             tally: last.tally,
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
             closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
+            total: tail.total + content.bytes().len() as u64,
         };
-        Some(Self { rows, tail })
+        if stream.layout.is_cold(start.read_seq) {
+            // A close behind the last segment in R2: its record tells it.
+            rows.clear();
+        }
+        Some(Self { rows, start, destination: stream.layout.destination(start), tail })
     }
 
-    /// How many rows it writes.
+    /// How many rows of the log it writes.
     pub(super) fn row_count(&self) -> usize {
         self.rows.len()
     }
 
-    /// Writes the rows; the caller holds the transaction if there are several.
+    /// Whether it is one statement, which needs no transaction around it.
+    pub(super) fn is_one_statement(&self) -> bool {
+        self.rows.len() <= 1 && !self.destination.is_new
+    }
+
+    /// Writes the rows; the caller holds the transaction if it is more than one statement.
     pub(super) fn write<S: SqlStorage>(&self, sql: &S) -> Result<(), SqlError> {
-        const INSERT: &str = "INSERT INTO log (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, \
-                              body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let Destination { table, is_new } = self.destination;
+        let insert = log_sql!(
+            table,
+            "INSERT INTO ",
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        );
         // The mutants that use an offset twice would else be caught by the primary key.
-        const REPLACE: &str = "INSERT OR REPLACE INTO log (key, count, commit_ms, flags, tally, stream_seq, closed_by, \
-                               lengths, body) VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9)";
+        let over = log_sql!(
+            table,
+            "INSERT OR REPLACE INTO ",
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+        );
+        if self.rows.is_empty() {
+            return Record::close(sql, &self.tail);
+        }
+        if is_new {
+            schema::create_log_table(sql, table)?;
+        }
         let replace = mutated!(TailNotMoved | OffsetReusedAfterCrash);
         for row in &self.rows {
             let lengths = if row.lengths.is_empty() { SqlParam::Null } else { SqlParam::Blob(&row.lengths) };
@@ -134,21 +164,26 @@ impl Batch {
                 SqlParam::text_or_null(self.tail.closed_by.as_deref()),
                 lengths,
                 SqlParam::Blob(&row.body),
+                SqlParam::count(self.tail.total)?,
             ];
-            sql.run(if replace { REPLACE } else { INSERT }, &params)?;
+            sql.run(if replace { over } else { insert }, &params)?;
         }
         Ok(())
     }
 
-    /// The tail that memory takes over once the rows are written.
-    pub(super) fn into_tail(self, stream: &Stream) -> Tail {
+    /// What memory takes over once the rows are written.
+    pub(super) fn apply(self, stream: &mut Stream) {
+        if !self.rows.is_empty() {
+            stream.layout.appended(self.start, self.destination);
+        }
         if mutated!(TailNotMoved)
             && let [first, _, ..] = self.rows.as_slice()
         {
             let offset = Offset { position: first.key.offset.position + first.count, ..first.key.offset };
-            return Tail { offset, sealed: false, ..stream.tail.clone() };
+            stream.tail = Tail { offset, sealed: false, ..stream.tail.clone() };
+            return;
         }
-        self.tail
+        stream.tail = self.tail;
     }
 }
 

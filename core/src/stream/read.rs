@@ -1,48 +1,44 @@
-//! A page of the log.
+//! A page of the log: from rows, or which segment in R2 holds it.
 
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
-
-use super::tail::{CONTINUES, SELECT_TAIL, Tail};
+use super::layout::{end_of_segment, keys_of};
+use super::page::{MalformedMessages, Messages, Page, PageBuilder, PageContent};
+use super::record::Record;
+use super::tail::{CONTINUES, Tail};
 use super::{Stream, StreamLimits};
 use crate::protocol::limits::ROW_LIMIT;
-use crate::protocol::{ErrorCode, Offset, ReadFrom, Refusal};
-use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, lengths, row_key};
-
-/// What a read answers.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Page {
-    /// Where it starts.
-    pub start: Offset,
-    /// The position behind its last message: where the next read goes on.
-    pub next: Offset,
-    /// The bytes; in JSON mode an array of messages.
-    pub body: Bytes,
-    /// Whether it ends at the tail.
-    pub up_to_date: bool,
-    /// Whether it ends at the tail of a closed stream.
-    pub closed: bool,
-    /// Whether it ends inside what one append wrote.
-    pub inside_append: bool,
-    /// Commit time of its last message in ms; 0 where it holds none.
-    pub commit_ms: u64,
-}
+use crate::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
+use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql, row_key};
 
 /// How a read ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadOutcome {
     /// A page; empty at the tail.
     Page(Page),
+    /// The page is in R2.
+    Cold(ColdRead),
     /// Refused.
     Refused(Refusal),
+}
+
+/// A page that is in R2.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ColdRead {
+    /// Whose segment it is.
+    pub incarnation: Incarnation,
+    /// Where the read was asked to start.
+    pub start: Offset,
+    /// The position in the segment, which holds it.
+    pub position: u64,
+    /// The segment.
+    pub record: Record,
 }
 
 impl Stream {
     /// The tail, read from storage in this very turn: an instance that has lost its storage cannot answer it.
     pub fn strong_tail<S: SqlStorage>(&self, sql: &S) -> Result<Tail, SqlError> {
-        let tail = sql.first(SELECT_TAIL, &[], Tail::from_row)?;
-        Ok(tail.unwrap_or_else(|| Tail::empty(self.first_read_seq)))
+        self.layout.tail(sql, self.first_read_seq)
     }
 
     /// Where a read starts, if the offset is one of this stream's.
@@ -66,223 +62,189 @@ impl Stream {
         let start = match self.resolve(from) {
             Ok(start) => start,
             Err(refusal) => {
-                // A statement here too: an instance that has lost its storage must not deny what its successor holds.
+                // A statement comes before it: an instance that has lost its storage must not deny a position of its
+                // successor's.
                 self.strong_tail(sql)?;
                 return Ok(ReadOutcome::Refused(refusal));
             }
         };
-        let mut scan = Scan {
-            json: self.content_type.is_json(),
-            page_bytes: limits.page_bytes,
-            from: start,
-            next: start,
-            body: Vec::new(),
-            parts: 0,
-            found: false,
-            commit_ms: 0,
-            inside_append: false,
-            end: None,
-        };
         if from == ReadFrom::Now {
             // An empty page, and yet a statement in this turn.
             let tail = self.strong_tail(sql)?;
-            return Ok(ReadOutcome::Page(self.page(tail.offset, scan, tail.offset)));
+            return Ok(ReadOutcome::Page(self.empty_page(tail.offset)));
         }
-        scan.segment(sql)?;
-        if scan.end.is_none() && scan.next == start && start < self.tail.offset {
-            // Nothing more in this segment: its end is the start of the next one.
-            let after = Offset::start_of(start.read_seq + 1);
-            (scan.from, scan.next) = (after, after);
-            scan.segment(sql)?;
-            if scan.next == after {
-                return Ok(match self.tail.offset.read_seq > start.read_seq {
-                    true => ReadOutcome::Refused(Refusal::new(ErrorCode::InvalidOffset, "the offset is no position")),
-                    false => {
-                        return Err(SqlError::new(format!("the log ends before its tail, at {start}")));
-                    }
-                });
+        match self.segment(sql, limits, start, start)? {
+            Found::Outcome(outcome) => Ok(outcome),
+            // Its end is the start of the next one.
+            Found::End => match self.segment(sql, limits, start, Offset::start_of(start.read_seq + 1))? {
+                Found::Outcome(outcome) => Ok(outcome),
+                Found::End => Err(SqlError::new(format!("segment {} is empty", start.read_seq + 1))),
+            },
+        }
+    }
+
+    /// The page of one segment from `at` on, for a read that was asked to start at `start`.
+    fn segment<S: SqlStorage>(
+        &self,
+        sql: &S,
+        limits: &StreamLimits,
+        start: Offset,
+        at: Offset,
+    ) -> Result<Found, SqlError> {
+        let page = |content| Found::Outcome(ReadOutcome::Page(self.page(start, at.read_seq, content)));
+        let end = if self.layout.is_cold(at.read_seq) {
+            let record = Record::of(sql, at.read_seq)?;
+            let record = record.ok_or_else(|| SqlError::new(format!("segment {} has no record", at.read_seq)))?;
+            if at.position < record.end() {
+                let incarnation = self.incarnation.clone();
+                let cold = ColdRead { incarnation, start, position: at.position, record };
+                return Ok(Found::Outcome(ReadOutcome::Cold(cold)));
             }
-        }
-        let next = scan.next;
-        Ok(ReadOutcome::Page(self.page(start, scan, next)))
-    }
-
-    fn page(&self, start: Offset, scan: Scan, next: Offset) -> Page {
-        let up_to_date = next == self.tail.offset;
-        let body = match scan.json {
-            true => [b"[", scan.body.as_slice(), b"]"].concat(),
-            false => scan.body,
+            record.end()
+        } else {
+            let mut scan = Scan::new(PageBuilder::new(self.kind(), limits.page_bytes, at.position), at);
+            scan.run(sql, self, limits)?;
+            if scan.page.next > at.position {
+                return Ok(page(scan.page.finish()));
+            }
+            scan.end
         };
-        Page {
-            start,
-            next,
-            body: body.into(),
-            up_to_date,
-            closed: up_to_date && self.tail.closed,
-            inside_append: scan.inside_append,
-            commit_ms: scan.commit_ms,
+        if at == self.tail.offset {
+            return Ok(page(PageBuilder::new(self.kind(), limits.page_bytes, at.position).finish()));
+        }
+        if at.position == end && at.read_seq < self.tail.offset.read_seq {
+            return Ok(Found::End);
+        }
+        if at.read_seq == self.tail.offset.read_seq {
+            return Err(SqlError::new(format!("the log ends before its tail, at {at}")));
+        }
+        let refusal = Refusal::new(ErrorCode::InvalidOffset, "the offset is behind the end of its segment");
+        Ok(Found::Outcome(ReadOutcome::Refused(refusal)))
+    }
+
+    fn empty_page(&self, at: Offset) -> Page {
+        self.page(at, at.read_seq, PageBuilder::new(self.kind(), 1, at.position).finish())
+    }
+
+    /// The page that a cold read asked for, once its content is there.
+    pub fn cold_page(&self, read: &ColdRead, content: PageContent) -> Page {
+        self.page(read.start, read.record.read_seq, content)
+    }
+
+    /// Bytes in the hot log.
+    pub fn hot_bytes(&self) -> u64 {
+        self.tail.total.saturating_sub(self.layout.cold_bytes)
+    }
+
+    /// How many hot segments take no further content and have some: they can go to R2.
+    pub fn waiting(&self) -> u64 {
+        let Tail { offset, sealed, .. } = &self.tail;
+        // A stream that was closed before its first append is sealed and empty.
+        let end = if *sealed && offset.position > 0 { offset.read_seq + 1 } else { offset.read_seq };
+        end.saturating_sub(self.layout.first_hot)
+    }
+
+    /// The first of them.
+    pub fn first_sealed(&self) -> Option<u64> {
+        (self.waiting() > 0).then_some(self.layout.first_hot)
+    }
+
+    /// The end of a hot segment, as its last row tells it now.
+    pub(super) fn hot_end<S: SqlStorage>(&self, sql: &S, read_seq: u64) -> Result<Option<Tail>, SqlError> {
+        match self.layout.table_of(read_seq) {
+            Some(table) => end_of_segment(sql, table, read_seq),
+            None => Ok(None),
         }
     }
 }
 
-/// Collects a page from the rows of one segment.
-struct Scan {
-    json: bool,
-    page_bytes: usize,
-    from: Offset,
-    next: Offset,
-    body: Vec<u8>,
-    /// Bytes of the parts of a message that is not complete yet.
-    parts: usize,
-    /// Whether a row of the range was seen.
-    found: bool,
-    commit_ms: u64,
-    inside_append: bool,
-    end: Option<PageEnd>,
+/// What a segment has for a read.
+enum Found {
+    Outcome(ReadOutcome),
+    /// Nothing: the position is its end, and another one follows.
+    End,
 }
 
-/// The page is full.
-struct PageEnd;
+/// Hands the rows of one segment to a page.
+struct Scan {
+    page: PageBuilder,
+    from: Offset,
+    /// The parts of a message that is not complete yet.
+    parts: Vec<u8>,
+    /// The position behind the last row that was looked at.
+    end: u64,
+}
 
 impl Scan {
-    /// Reads the rows of the segment of `self.from` from the one that holds that position on.
-    fn segment<S: SqlStorage>(&mut self, sql: &S) -> Result<(), SqlError> {
-        const SELECT: &str = "SELECT key, count, flags, commit_ms, lengths, body FROM log \
-                              WHERE key >= coalesce((SELECT max(key) FROM log WHERE key <= ?1), 0) \
-                              AND key < ?2 ORDER BY key";
+    fn new(page: PageBuilder, from: Offset) -> Self {
+        Self { page, from, parts: Vec::new(), end: 0 }
+    }
+
+    /// Reads the rows of the segment from the one that holds the position on, until the page is full.
+    fn run<S: SqlStorage>(&mut self, sql: &S, stream: &Stream, limits: &StreamLimits) -> Result<(), SqlError> {
         if self.from.read_seq >= row_key::READ_SEQS || self.from.position >= row_key::POSITIONS {
             return Ok(());
         }
-        let first = RowKey::first(self.from).pack()?;
-        let segment = RowKey::first(Offset::start_of(self.from.read_seq)).pack()?;
-        let behind = segment + row_key::POSITIONS * row_key::PARTS;
-        // A row before the position may be skipped, so the storage may need one row more than the page holds; a
-        // message in parts is followed to its end whatever it takes, in steps of the budget.
-        let byte_budget = self.page_bytes.saturating_add(ROW_LIMIT);
-        let mut at = first;
+        let Some(table) = stream.layout.table_of(self.from.read_seq) else { return Ok(()) };
+        let select = log_sql!(
+            table,
+            "SELECT key, count, flags, commit_ms, lengths, body FROM ",
+            " WHERE key >= coalesce((SELECT max(key) FROM ",
+            " WHERE key <= ?1), 0) AND key < ?2 ORDER BY key"
+        );
+        let (_, behind) = keys_of(self.from.read_seq)?;
+        // A row before the position may be skipped, so the storage may need one row more than the page holds.
+        let byte_budget = limits.page_bytes.saturating_add(ROW_LIMIT);
+        let mut at = RowKey::first(self.from).pack()?;
+        let mut done = None;
         loop {
             let params = [SqlParam::count(at)?, SqlParam::count(behind)?];
-            let (mut last, mut rows) = (at, 0_usize);
-            let statement = Statement { sql: SELECT, params: &params, byte_budget };
-            sql.exec(statement, &mut |row| {
+            let mut handed = 0_usize;
+            sql.exec(Statement { sql: select, params: &params, byte_budget }, &mut |row| {
                 let key = row.count(0)?;
-                // A further step starts behind the row where the last one stopped.
-                if rows == 0 && self.found && key <= at {
-                    last = key;
+                let (lengths, body) = (row.blob(4)?, row.blob(5)?);
+                handed = handed.saturating_add(lengths.len()).saturating_add(body.len());
+                // A further step begins with the row where the last one stopped.
+                if done.is_some_and(|done| key <= done) {
                     return Ok(ControlFlow::Continue(()));
                 }
-                rows += 1;
-                last = key;
-                self.row(RowKey::unpack(key), row)
+                done = Some(key);
+                self.row(RowKey::unpack(key), row, &lengths, &body)
             })?;
-            // The budget suffices for a page; what may be missing is the rest of a message in parts.
-            if self.end.is_some() || self.parts == 0 || rows == 0 {
-                return Ok(());
+            // Where the storage has handed over less than it may, there is no more.
+            match done {
+                Some(key) if handed >= byte_budget && !self.page.is_full() => at = key,
+                _ => return Ok(()),
             }
-            at = last;
         }
     }
 
-    fn row(&mut self, key: RowKey, row: SqlRow<'_>) -> Result<ControlFlow<()>, SqlError> {
+    fn row(&mut self, key: RowKey, row: SqlRow<'_>, lengths: &[u8], body: &[u8]) -> Result<ControlFlow<()>, SqlError> {
         let (count, flags, commit_ms) = (row.count(1)?, row.count(2)?, row.count(3)?);
         if key.offset.read_seq != self.from.read_seq {
             // The last row of an earlier segment, where this one has none at or before the position.
             return Ok(ControlFlow::Continue(()));
         }
-        let behind = Offset { position: key.offset.position + count, ..key.offset };
-        let is_part = key.part > 0 || flags & CONTINUES != 0;
-        if behind <= self.next && !(is_part && key.offset >= self.next) {
+        self.end = key.offset.position + count;
+        let continues = flags & CONTINUES != 0;
+        if continues || key.part > 0 {
+            if key.part == 0 {
+                self.parts.clear();
+            }
+            self.parts.extend_from_slice(body);
+        }
+        let is_refused = continues && self.page.refuses(self.parts.len());
+        if (continues && !is_refused) || self.end < self.page.next || (self.end == self.page.next && !continues) {
             return Ok(ControlFlow::Continue(()));
         }
-        self.found = true;
-        let started = !self.body.is_empty();
-        let body = row.blob(5)?;
-        let taken = match (is_part, self.json) {
-            (true, _) => self.part(key, flags, &body, started),
-            (false, true) => self.messages(key, count, &row.blob(4)?, &body, started)?,
-            (false, false) => self.bytes(key, &body),
+        let first = key.offset.position;
+        let messages = match key.part {
+            0 if !continues => Messages { first, count, lengths, body, commit_ms },
+            // A message in parts is as any other once its last part is there, or once it is too long.
+            _ => Messages { first, count: 1, lengths: &[], body: &self.parts, commit_ms },
         };
-        match taken {
-            Taken::All => self.commit_ms = commit_ms,
-            Taken::Some => {
-                self.commit_ms = commit_ms;
-                self.inside_append = true;
-            }
-            Taken::None => self.inside_append = commit_ms == self.commit_ms,
-        }
-        if matches!(taken, Taken::All) {
-            return Ok(ControlFlow::Continue(()));
-        }
-        self.end = Some(PageEnd);
-        Ok(ControlFlow::Break(()))
+        let malformed = |MalformedMessages| SqlError::new(format!("row {key:?} does not fit its lengths"));
+        self.page.push(&messages).map_err(malformed)?;
+        Ok(if self.page.is_full() { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
     }
-
-    fn bytes(&mut self, key: RowKey, body: &Bytes) -> Taken {
-        let skip = (self.next.position - key.offset.position) as usize;
-        let wanted = body.get(skip..).unwrap_or_default();
-        let room = self.page_bytes.saturating_sub(self.body.len());
-        if room == 0 {
-            return Taken::None;
-        }
-        let taken = wanted.get(..room).unwrap_or(wanted);
-        self.body.extend_from_slice(taken);
-        self.next.position += taken.len() as u64;
-        if taken.len() == wanted.len() { Taken::All } else { Taken::Some }
-    }
-
-    fn messages(
-        &mut self,
-        key: RowKey,
-        count: u64,
-        packed: &Bytes,
-        body: &Bytes,
-        started: bool,
-    ) -> Result<Taken, SqlError> {
-        let lengths = if count > 1 { lengths::unpack(packed)? } else { vec![body.len() as u32] };
-        let skip = (self.next.position - key.offset.position) as usize;
-        let skipped: usize = lengths.iter().take(skip).map(|length| *length as usize + 1).sum();
-        let (mut bytes, mut messages) = (0_usize, 0_u64);
-        for length in lengths.iter().skip(skip) {
-            let more = bytes + usize::from(bytes > 0) + *length as usize;
-            let full = self.body.len() + usize::from(started) + more > self.page_bytes;
-            if full && (started || messages > 0) {
-                break;
-            }
-            bytes = more;
-            messages += 1;
-        }
-        if messages == 0 {
-            return Ok(Taken::None);
-        }
-        if started {
-            self.body.push(b',');
-        }
-        let Some(wanted) = body.get(skipped..skipped + bytes) else {
-            return Err(SqlError::new(format!("the lengths of row {key:?} are longer than its body")));
-        };
-        self.body.extend_from_slice(wanted);
-        self.next.position += messages;
-        Ok(if skip as u64 + messages == count { Taken::All } else { Taken::Some })
-    }
-
-    /// A message in parts is taken whole, whatever the page's size, if it is the page's first.
-    fn part(&mut self, key: RowKey, flags: u64, body: &Bytes, started: bool) -> Taken {
-        if key.part == 0 && started {
-            return Taken::None;
-        }
-        self.body.extend_from_slice(body);
-        self.parts += body.len();
-        if flags & CONTINUES == 0 {
-            self.parts = 0;
-            self.next.position += 1;
-        }
-        Taken::All
-    }
-}
-
-/// How much of a row a page took.
-enum Taken {
-    All,
-    Some,
-    None,
 }

@@ -1,11 +1,14 @@
 //! What is at a URL.
 
-use super::tail::{SELECT_TAIL, Tail};
+use super::layout::Layout;
+use super::tail::Tail;
 use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, Refusal};
 use crate::storage::{SqlError, SqlRow, SqlStorage, schema};
 
 /// What is at a URL, as storage tells it. Kept in memory between requests; after a failed request it is loaded anew.
 #[derive(Clone, Debug, PartialEq, Eq)]
+// An object has one, and hands it on by reference.
+#[allow(clippy::large_enum_variant)]
 pub enum Slot {
     /// No stream, and perhaps the tombstone of one.
     Vacant {
@@ -31,6 +34,8 @@ pub struct Stream {
     pub deadline_ms: Option<u64>,
     /// The end of its log.
     pub tail: Tail,
+    /// Where its segments are.
+    pub layout: Layout,
 }
 
 const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms FROM stream WHERE id = 0";
@@ -48,9 +53,17 @@ impl Slot {
         let Some(identity) = identity else {
             return Ok(Self::Vacant { next_read_seq: first_read_seq });
         };
-        let tail = sql.first(SELECT_TAIL, &[], Tail::from_row)?.unwrap_or_else(|| Tail::empty(first_read_seq));
+        let (layout, tail) = Layout::load(sql, first_read_seq)?;
         let Identity { incarnation, content_type, expiry, deadline_ms } = identity;
-        Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail }))
+        Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail, layout }))
+    }
+
+    /// Which stream it is, past its end or not.
+    pub fn incarnation(&self) -> Option<&Incarnation> {
+        match self {
+            Self::Occupied(stream) => Some(&stream.incarnation),
+            Self::Vacant { .. } => None,
+        }
     }
 
     /// The stream, unless there is none or it is past its end.

@@ -1,8 +1,8 @@
-//! The end of the log, as its last row tells it.
+//! The end of the log, as its last row tells it, or the record of its last segment.
 
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::{RowKey, SqlError, SqlRow};
+use crate::storage::{LogTable, RowKey, SqlError, SqlRow, SqlStorage, log_sql};
 
 /// The row is a part of a message that goes on in the next row.
 pub(super) const CONTINUES: u64 = 1;
@@ -30,11 +30,9 @@ pub struct Tail {
     pub stream_seq: Option<String>,
     /// The producer that closed the stream, if one did.
     pub closed_by: Option<String>,
+    /// Bytes of the stream so far.
+    pub total: u64,
 }
-
-/// The columns that [`Tail::from_row`] reads, from the last row.
-pub(super) const SELECT_TAIL: &str =
-    "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by FROM log ORDER BY key DESC LIMIT 1";
 
 impl Tail {
     /// The end of a log without rows.
@@ -47,9 +45,21 @@ impl Tail {
             tally: 0,
             stream_seq: None,
             closed_by: None,
+            total: 0,
         }
     }
 
+    /// From the last row of a table that is there.
+    pub(super) fn last_row<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<Self>, SqlError> {
+        let select = log_sql!(
+            table,
+            "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
+            " ORDER BY key DESC LIMIT 1"
+        );
+        sql.first(select, &[], Self::from_row)
+    }
+
+    /// From the columns key, count, commit_ms, flags, tally, stream_seq, closed_by, total of a row.
     pub(super) fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
         let start = RowKey::unpack(row.count(0)?).offset;
         let count = if mutated!(OffsetReusedAfterCrash) { 0 } else { row.count(1)? };
@@ -62,11 +72,12 @@ impl Tail {
             tally: row.count(4)?,
             stream_seq: row.optional_text(5)?.map(str::to_owned),
             closed_by: row.optional_text(6)?.map(str::to_owned),
+            total: row.count(7)?,
         })
     }
 
     /// Where the next append starts.
-    pub(super) fn next_append(&self) -> Offset {
+    pub fn next_append(&self) -> Offset {
         if self.sealed { Offset::start_of(self.offset.read_seq + 1) } else { self.offset }
     }
 }

@@ -87,7 +87,7 @@ export class StreamObject extends DurableObject {
 
   constructor(ctx, env) {
     super(ctx, env);
-    this.#io = new ObjectIo(ctx);
+    this.#io = new ObjectIo(ctx, env.SEGMENTS);
   }
 
   /** Answers a message of the edge. */

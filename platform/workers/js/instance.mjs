@@ -19,13 +19,13 @@ addEventListener("unhandledrejection", (event) => judge(event.reason));
 
 configure();
 
-/** The deployment's variables, as `configure` in Rust reads them. */
+/** The deployment's variables, as `configure` in Rust reads them, and whether it has a bucket. */
 function configure() {
   let variables = "";
   for (const [name, value] of Object.entries(env)) {
     if (name.startsWith("TAILRACE_") && typeof value === "string") variables += `${name}\0${value}\0`;
   }
-  rust.configure(variables);
+  rust.configure(variables, env.SEGMENTS !== undefined);
 }
 
 /** What nobody caught: a trap or an overflow is Rust's. A task of an instance that was replaced fails harmlessly. */

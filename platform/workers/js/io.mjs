@@ -41,17 +41,19 @@ export class EdgeIo {
   }
 }
 
-/** An object's storage, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
+/** An object's storage, bucket, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
 export class ObjectIo {
   outcome;
   #ctx;
+  #bucket;
   #storage;
   #sql;
   #rows = null;
   #rowsWritten = 0;
 
-  constructor(ctx) {
+  constructor(ctx, bucket) {
     this.#ctx = ctx;
+    this.#bucket = bucket;
     this.#storage = ctx.storage;
     this.#sql = ctx.storage.sql;
   }
@@ -150,6 +152,37 @@ export class ObjectIo {
 
   rowsWritten() {
     return this.#rowsWritten;
+  }
+
+  id() {
+    return this.#ctx.id.toString();
+  }
+
+  async put(key, body, absent) {
+    // The window on the memory of the wasm instance ends with this turn.
+    const bytes = body.slice();
+    await this.#storage.sync();
+    const options = absent ? { onlyIf: new Headers({ "if-none-match": "*" }) } : {};
+    return (await this.#bucket.put(key, bytes, options)) !== null;
+  }
+
+  async get(key, start, length) {
+    const object = await this.#bucket.get(key, { range: { offset: start, length } });
+    return object === null ? null : new Uint8Array(await object.arrayBuffer());
+  }
+
+  async delete(keys) {
+    const list = keys.split("\n").slice(0, -1);
+    await this.#storage.sync();
+    await this.#bucket.delete(list);
+  }
+
+  async list(prefix, after, limit) {
+    const options = after === "" ? { prefix, limit } : { prefix, limit, startAfter: after };
+    const { objects, truncated } = await this.#bucket.list(options);
+    let text = truncated ? "1\n" : "0\n";
+    for (const { key, size, uploaded } of objects) text += `${key}\n${size}\n${uploaded.getTime()}\n`;
+    return text;
   }
 
   #collect(cursor, rowLimit, byteBudget, out) {

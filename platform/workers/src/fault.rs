@@ -17,12 +17,10 @@
 use std::cell::Cell;
 use std::hint::black_box;
 
-use js_sys::{Function, JsString, Promise};
+use js_sys::JsString;
 use tailrace_core::edge::{Forward, LiveRead};
-use tailrace_core::runtime::{ActorState, Headers};
+use tailrace_core::runtime::{ActorState, Headers, Isolate};
 use tailrace_core::storage::{SqlError, SqlStorage};
-use wasm_bindgen::prelude::*;
-use wasm_bindgen_futures::JsFuture;
 
 use crate::state::ObjectState;
 
@@ -33,18 +31,12 @@ pub(crate) const HEADER: &str = "tailrace-fault";
 const PREFIX: &str = "fault ";
 
 /// How long `wait` and `panic-later` wait.
-const WAIT_MS: i32 = 500;
+const WAIT_MS: u64 = 500;
 
 thread_local! {
     static STATEMENT_THROWS: Cell<bool> = const { Cell::new(false) };
     static ALARM_PANICS: Cell<bool> = const { Cell::new(false) };
     static SOCKET_REFUSED: Cell<bool> = const { Cell::new(false) };
-}
-
-#[wasm_bindgen]
-extern "C" {
-    #[wasm_bindgen(catch, js_name = setTimeout)]
-    fn set_timeout(callback: &Function, delay_ms: i32) -> Result<JsValue, JsValue>;
 }
 
 /// Commits the fault at the edge, if the request asks for one, or tells its name for the object.
@@ -98,9 +90,9 @@ pub(crate) async fn in_object(fault: Option<String>, state: ObjectState) {
         Some("throw-in-binding") => STATEMENT_THROWS.set(true),
         Some("panic-alarm") => ALARM_PANICS.set(true),
         Some("no-socket") => SOCKET_REFUSED.set(true),
-        Some("wait") => wait().await,
+        Some("wait") => state.sleep_ms(WAIT_MS).await,
         Some("panic-later") => {
-            wait().await;
+            state.sleep_ms(WAIT_MS).await;
             panic!("a fault on request, in the object, while others wait");
         }
         Some(name) => panic!("no such fault: {name}"),
@@ -131,13 +123,6 @@ fn panic_in_transaction(state: &ObjectState) {
         sql.transaction(|| panic!("a fault on request, in a nested transaction"))
     });
     panic!("the transaction went on after a panic: {outcome:?}");
-}
-
-async fn wait() {
-    let promise = Promise::new(&mut |resolve, _| {
-        set_timeout(&resolve, WAIT_MS).expect("the runtime has timers");
-    });
-    JsFuture::from(promise).await.expect("a timer does not fail");
 }
 
 /// Overflows the stack: what a lost instance looks like that has had no chance to panic.

@@ -2,7 +2,7 @@
 //!
 //! Each binding catches: a JavaScript exception that passed through Rust frames would leave the instance broken.
 
-use js_sys::JsString;
+use js_sys::{JsString, Promise};
 use wasm_bindgen::closure::ScopedClosure;
 use wasm_bindgen::prelude::*;
 
@@ -191,6 +191,31 @@ extern "C" {
     /// A socket of the runtime.
     #[derive(Clone)]
     pub type WebSocket;
+    /// The object's identity: 64 hexadecimal digits.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn id(this: &ObjectIo) -> Result<String, JsValue>;
+
+    /// Stores an object once what was written before is durable; with `absent` only where there is none. A promise of
+    /// whether it is stored.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn put(this: &ObjectIo, key: &str, body: &[u8], absent: bool) -> Result<Promise, JsValue>;
+
+    /// Reads a range of an object: a promise of a `Uint8Array`, or of null where there is no object.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn get(this: &ObjectIo, key: &str, start: f64, length: f64) -> Result<Promise, JsValue>;
+
+    /// Deletes objects once what was written before is durable. `keys` are each ended by a line feed.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn delete(this: &ObjectIo, keys: &str) -> Result<Promise, JsValue>;
+
+    /// Lists objects: a promise of a text of `1` where more follow and else `0`, then key, length and upload time of
+    /// each, all ended by a line feed. An empty `after` is none.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn list(this: &ObjectIo, prefix: &str, after: &str, limit: u32) -> Result<Promise, JsValue>;
+
+    /// A timer of the runtime.
+    #[wasm_bindgen(catch, js_name = setTimeout)]
+    pub(crate) fn set_timeout(callback: &js_sys::Function, delay_ms: f64) -> Result<JsValue, JsValue>;
 
     /// The runtime's cryptographic randomness; at most 65,536 bytes a call (Web Cryptography, section 10.1.1).
     #[wasm_bindgen(catch, js_namespace = crypto, js_name = getRandomValues)]

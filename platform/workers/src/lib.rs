@@ -9,7 +9,8 @@
 //! | `edge` | what the Worker calls: a request's route, the answer for an object that failed |
 //! | `live` | live reads at the edge: core's bridge and flights over sockets and bodies of JavaScript |
 //! | `object` | what a Durable Object calls: one request, a live read, the alarm |
-//! | `state` | an object's state as core sees it: clock, randomness, SQL, alarm, sockets |
+//! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm, sockets |
+//! | `bucket` | the bucket: R2 |
 //! | `sql` | the storage: statements, transactions |
 //! | `param` | parameters of a statement as JavaScript reads them |
 //! | `row` | rows as JavaScript writes them |
@@ -19,6 +20,7 @@
 //! | `console` | core's warnings and errors on the console |
 //! | `fault` | faults on request, in test builds |
 
+mod bucket;
 mod console;
 pub mod deployment;
 pub mod edge;

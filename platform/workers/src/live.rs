@@ -163,6 +163,10 @@ impl Isolate for LiveEnv {
     fn fill_random(&self, bytes: &mut [u8]) {
         fill_random(bytes);
     }
+
+    async fn sleep_ms(&self, ms: u64) {
+        ended(&self.io, self.io.sleep(ms as f64)).await;
+    }
 }
 
 impl EdgeEnv for LiveEnv {
@@ -171,10 +175,6 @@ impl EdgeEnv for LiveEnv {
 
     fn streams(&self) -> &Self {
         self
-    }
-
-    async fn sleep_ms(&self, ms: u64) {
-        ended(&self.io, self.io.sleep(ms as f64)).await;
     }
 }
 

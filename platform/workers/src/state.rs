@@ -3,26 +3,39 @@
 use std::rc::Rc;
 
 use bytes::Bytes;
+use js_sys::Promise;
 use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
 use wasm_bindgen::JsCast;
+use wasm_bindgen_futures::JsFuture;
 
-use crate::io::{ObjectIo, WebSocket, get_random_values, words};
+use crate::bucket::Bucket;
+use crate::io::{ObjectIo, WebSocket, get_random_values, set_timeout, words};
 use crate::sql::Storage;
 
 /// Most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
 const RANDOM_BYTES: usize = 65_536;
 
-/// Clock, randomness, storage, alarm and sockets of one object.
+/// Clock, randomness, storage, bucket, alarm and sockets of one object.
 #[derive(Clone)]
-pub(crate) struct ObjectState {
+pub(crate) struct ObjectState(Rc<Shared>);
+
+struct Shared {
+    id: String,
     io: ObjectIo,
-    storage: Rc<Storage>,
+    storage: Storage,
+    bucket: Bucket,
 }
 
 impl ObjectState {
     /// The state behind `io`.
     pub(crate) fn new(io: ObjectIo) -> Self {
-        Self { storage: Rc::new(Storage::new(io.clone())), io }
+        let id = match io.id() {
+            Ok(id) => id,
+            // Without it the object would take another's segments for its own: the event ends here, with a 500.
+            Err(exception) => panic!("no identity: {}", words(&exception)),
+        };
+        let (storage, bucket) = (Storage::new(io.clone()), Bucket::new(io.clone()));
+        Self(Rc::new(Shared { id, io, storage, bucket }))
     }
 }
 
@@ -33,6 +46,16 @@ impl Isolate for ObjectState {
 
     fn fill_random(&self, bytes: &mut [u8]) {
         fill_random(bytes);
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        let promise = Promise::new(&mut |resolve, _| {
+            if let Err(exception) = set_timeout(&resolve, ms as f64) {
+                panic!("no timer: {}", words(&exception));
+            }
+        });
+        // A timer has no way to fail.
+        let _ = JsFuture::from(promise).await;
     }
 }
 
@@ -48,17 +71,26 @@ pub(crate) fn fill_random(bytes: &mut [u8]) {
 
 impl ActorState for ObjectState {
     type Sql = Storage;
+    type Bucket = Bucket;
+
+    fn id(&self) -> &str {
+        &self.0.id
+    }
 
     fn sql(&self) -> &Storage {
-        &self.storage
+        &self.0.storage
+    }
+
+    fn bucket(&self) -> &Bucket {
+        &self.0.bucket
     }
 
     fn set_alarm(&self, at_ms: u64) {
-        self.storage.set_alarm(at_ms);
+        self.0.storage.set_alarm(at_ms);
     }
 
     fn rows_written(&self) -> u64 {
-        self.storage.rows_written()
+        self.0.storage.rows_written()
     }
 }
 
@@ -67,11 +99,11 @@ impl SocketState for ObjectState {
 
     fn has_sockets(&self) -> bool {
         // Whoever cannot be asked may have some: that costs a message to nobody.
-        self.io.has_sockets().unwrap_or(true)
+        self.0.io.has_sockets().unwrap_or(true)
     }
 
     fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
-        let listed = self.io.sockets(tag).unwrap_or_else(|exception| {
+        let listed = self.0.io.sockets(tag).unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "the sockets were not listed");
             js_sys::Array::new()
         });
@@ -79,11 +111,11 @@ impl SocketState for ObjectState {
     }
 
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
-        let sent = self.io.broadcast(tag, &message, after == After::Close);
+        let sent = self.0.io.broadcast(tag, &message, after == After::Close);
         sent.unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "a message was not sent");
             // Readers that were not told would miss it for good: they come back, and read it.
-            if let Err(exception) = self.io.cut() {
+            if let Err(exception) = self.0.io.cut() {
                 tracing::error!(message = words(&exception), "the sockets were not closed");
             }
             0
@@ -100,18 +132,18 @@ pub(crate) struct ObjectSocket {
 
 impl HibernatingSocket for ObjectSocket {
     fn send(&self, message: Bytes) {
-        if let Err(exception) = self.state.io.send(&self.socket, &message) {
+        if let Err(exception) = self.state.0.io.send(&self.socket, &message) {
             tracing::warn!(message = words(&exception), "a socket has not taken a message");
         }
     }
 
     fn close(&self) {
-        if let Err(exception) = self.state.io.close(&self.socket) {
+        if let Err(exception) = self.state.0.io.close(&self.socket) {
             tracing::warn!(message = words(&exception), "a socket was not closed");
         }
     }
 
     fn attachment(&self) -> Bytes {
-        self.state.io.attachment(&self.socket).map(Bytes::from).unwrap_or_default()
+        self.state.0.io.attachment(&self.socket).map(Bytes::from).unwrap_or_default()
     }
 }

@@ -11,6 +11,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             // A reader that leaves waits for no answer.
             None if op.ended.is_none() => None,
             None => unanswered(case, op),
+            Some(answer) if answer.is_full() => full(case, op, answer),
             Some(answer) if answer.status >= 500 => failed(case, op, answer),
             Some(answer) if !answer.guarded => {
                 Some(format!("the {} lacks fields that every response carries", answer.status))
@@ -33,11 +34,35 @@ fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     let conditions = &case.history.conditions;
     // An answer to HEAD has no body that could hold the code.
     let is_loss = match answer.code.as_deref() {
+        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. }),
         Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
         None => op.call == Call::Head && answer.status == 503,
     };
     let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
     (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// A stream is full only while R2 takes nothing, and only if as many bytes as may wait can have been sent to it.
+fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+    let conditions = &case.history.conditions;
+    let bytes = |op: &Op| {
+        let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
+        // Between the messages of a batch is one byte.
+        messages.into_iter().flatten().map(|message| message.len() as u64 + 1).sum::<u64>()
+    };
+    let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
+    let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
+    let sent: u64 = before.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
+    if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
+        Some(format!("507 is no answer to {}", describe(&op.call)))
+    } else if op.invoked.ms >= conditions.full_until_ms {
+        Some("R2 takes all there is, and the stream is still full".to_owned())
+    } else if sent + bytes(op) <= conditions.hot_bytes {
+        let (holds, limit) = (sent + bytes(op), conditions.hot_bytes);
+        Some(format!("the stream is full, and would hold {holds} bytes at most where {limit} may wait"))
+    } else {
+        None
+    }
 }
 
 fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Option<String> {
@@ -232,6 +257,38 @@ mod tests {
             run.append(1, answer);
             check(&run, expected);
         }
+    }
+
+    #[test]
+    fn cold_storage_fails_reads_alone() {
+        for (reads, expected) in [(true, 0), (false, 1)] {
+            let mut run = run();
+            run.history.conditions.faulty_until_ms = u64::MAX;
+            let answer = coded(503, "cold_storage_unavailable");
+            if reads {
+                run.walk(&[], answer);
+            } else {
+                run.append(1, answer);
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_full_only_in_an_outage_and_with_as_many_bytes_as_may_wait() {
+        for (hot_bytes, outage, expected) in [(60, true, 0), (1_000, true, 1), (60, false, 1)] {
+            let mut run = run();
+            run.history.conditions.hot_bytes = hot_bytes;
+            run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
+            run.append(1, acked(0, 1));
+            run.append(1, coded(507, "storage_full"));
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.history.conditions.full_until_ms = u64::MAX;
+        run.close(coded(507, "storage_full"));
+        run.append(1, coded(507, "stream_full"));
+        check(&run, 2);
     }
 
     #[test]

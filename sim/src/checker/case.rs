@@ -92,7 +92,7 @@ impl<'a> Case<'a> {
         matches!(
             (&op.call, op.status()),
             (Call::Create { .. }, Some(200 | 201 | 409))
-                | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
+                | (Call::Append { .. }, Some(200 | 204 | 403 | 409 | 507))
                 | (Call::Read { .. }, Some(200 | 304))
                 | (Call::Live { .. }, Some(200 | 204))
                 | (Call::Head, Some(200))

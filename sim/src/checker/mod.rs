@@ -18,6 +18,7 @@
 //! | `awake` | an object is billed only while it has work |
 //! | `cursors` | readers at one position come to ask for the same URL, and for none twice in vain |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
+//! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
@@ -27,6 +28,7 @@ mod awake;
 mod calm;
 mod case;
 mod closed;
+mod cold;
 mod cursors;
 mod delivered;
 mod durable;
@@ -68,6 +70,8 @@ pub enum Invariant {
     Closed,
     /// A stream ends no earlier and not much later than it should, and leaves nothing behind.
     Expiry,
+    /// What a row names is in R2, what none names is not for long, and what is sealed gets there.
+    Cold,
     /// Every request is answered; refusals have a reason.
     Answers,
     /// When nothing goes wrong any more, every live reader reaches the tail, and learns of the end, within a bound.
@@ -82,7 +86,7 @@ pub enum Invariant {
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Durable,
         Self::Exact,
         Self::Once,
@@ -90,6 +94,7 @@ impl Invariant {
         Self::Stable,
         Self::Closed,
         Self::Expiry,
+        Self::Cold,
         Self::Answers,
         Self::Live,
         Self::Calm,
@@ -107,6 +112,7 @@ impl Invariant {
             Self::Stable => "stable",
             Self::Closed => "closed",
             Self::Expiry => "expiry",
+            Self::Cold => "cold",
             Self::Answers => "answers",
             Self::Live => "live",
             Self::Calm => "calm",
@@ -124,6 +130,7 @@ impl Invariant {
             Self::Stable => stable::check(case),
             Self::Closed => closed::check(case),
             Self::Expiry => expiry::check(case),
+            Self::Cold => cold::check(case),
             Self::Answers => answers::check(case),
             Self::Live => live::check(case),
             Self::Calm => calm::check(case),

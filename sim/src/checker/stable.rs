@@ -34,7 +34,8 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
     }
 }
 
-/// An offset that was emitted is readable, unless its incarnation may have ended.
+/// An offset that was emitted is readable, and so is every position before it in its segment, unless its incarnation
+/// may have ended.
 fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
@@ -42,7 +43,7 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
             continue;
         };
         let Some(asked) = Position::parse(text) else { continue };
-        let emitted = emitted_before(case, text, op);
+        let mut emitted = emitted_before(case, asked, op);
         let complaint = match op.status() {
             Some(200 | 304) => {
                 let read = case.offset(op).map_or(asked.segment, |offset| offset.segment);
@@ -50,10 +51,10 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
                 next.map(|start| format!("{asked} is of an earlier stream than the one that begins at {start}:0"))
             }
             Some(400) if case.history.is_strong(op) => {
-                emitted.map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
+                emitted.next().map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
             }
             Some(410) if case.history.is_strong(op) => emitted
-                .filter(|emitter| !case.removable(*emitter, op))
+                .find(|emitter| !case.removable(*emitter, op))
                 .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
             _ => None,
         };
@@ -64,14 +65,16 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// An operation that had emitted this offset when `op` was asked.
-fn emitted_before(case: &Case<'_>, text: &str, op: &Op) -> Option<usize> {
-    let told = case.iter().find(|(_, other)| {
-        other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_deref() == Some(text))
+/// Operations that had emitted this offset, or one behind it in its segment, when `op` was asked.
+fn emitted_before<'a>(case: &'a Case<'_>, asked: Position, op: &'a Op) -> impl Iterator<Item = usize> + 'a {
+    let covers = move |text: Option<&str>| {
+        text.and_then(Position::parse).is_some_and(|told| told.segment == asked.segment && told.index >= asked.index)
+    };
+    let told = case.iter().filter(move |(_, other)| {
+        other.precedes(op) && other.definite().is_some_and(|answer| covers(answer.next_offset.as_deref()))
     });
-    let sent =
-        || case.arrivals().find(|arrival| arrival.next_offset == Some(text) && arrival.at.tick < op.invoked.tick);
-    told.map(|(index, _)| index).or_else(|| sent().map(|arrival| arrival.op))
+    let sent = case.arrivals().filter(move |arrival| covers(arrival.next_offset) && arrival.at.tick < op.invoked.tick);
+    told.map(|(index, _)| index).chain(sent.map(|arrival| arrival.op))
 }
 
 /// A live reader of a stream that has ended is never sent what the next one at its URL holds.
@@ -204,6 +207,16 @@ mod tests {
                 run.create(Lifetime::Endless, created(1));
             }
             run.read_at((0, 1), refused(status));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn every_position_before_an_emitted_one_stays_readable() {
+        for (at, status, expected) in [((0, 1), 400, 1), ((0, 2), 410, 1), ((0, 4), 400, 0), ((1, 0), 400, 0)] {
+            let mut run = run();
+            run.append(3, acked(0, 3));
+            run.read_at(at, refused(status));
             check(&run, expected);
         }
     }

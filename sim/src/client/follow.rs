@@ -57,6 +57,9 @@ impl Session {
                 [] => (From::Start, None),
                 seen => (From::At(seen[count % seen.len()].clone()), None),
             },
+            Origin::Told(count) | Origin::Within(count) => {
+                (self.told(stream, count).map_or(From::Start, From::At), None)
+            }
         }
     }
 

@@ -116,6 +116,11 @@ impl Crowd {
         format!("{:08}", seqs[stream])
     }
 
+    /// How many offsets of a stream have been told so far.
+    pub(crate) fn told(&self, stream: usize) -> usize {
+        self.history.borrow().of_stream(stream).filter(|(_, op)| op.told().is_some()).count()
+    }
+
     fn next_walk(&self) -> usize {
         self.walks.set(self.walks.get() + 1);
         self.walks.get()
@@ -159,7 +164,8 @@ impl Session {
             | Action::Evict { .. }
             | Action::Supersede { .. }
             | Action::RestartIsolate { .. }
-            | Action::Lose { .. } => {}
+            | Action::Lose { .. }
+            | Action::Outage { .. } => {}
         }
     }
 

@@ -195,6 +195,13 @@ pub struct Answer {
     pub body: Bytes,
 }
 
+impl Answer {
+    /// Whether the stream holds as much as may wait for R2: nothing was done.
+    pub fn is_full(&self) -> bool {
+        self.status == 507 && self.code.as_deref() == Some("storage_full")
+    }
+}
+
 /// One request and its answer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Op {
@@ -213,14 +220,20 @@ pub struct Op {
 }
 
 impl Op {
-    /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service.
+    /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service that
+    /// does not say that nothing was done.
     pub fn definite(&self) -> Option<&Answer> {
-        self.answer.as_ref().filter(|answer| answer.status < 500)
+        self.answer.as_ref().filter(|answer| answer.status < 500 || answer.is_full())
     }
 
     /// The definite answer's status.
     pub fn status(&self) -> Option<u16> {
         self.definite().map(|answer| answer.status)
+    }
+
+    /// The offset that the definite answer carries.
+    pub fn told(&self) -> Option<&str> {
+        self.definite()?.next_offset.as_deref()
     }
 
     /// Whether the definite answer says that the request was done.
@@ -271,6 +284,25 @@ pub struct Awake {
     pub spells: Vec<Spell>,
 }
 
+/// What R2 holds of a stream, beside what the stream's rows name, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// When.
+    pub at: Moment,
+    /// Whether the run had been quiet for so long that nothing is left to do.
+    pub settled: bool,
+    /// Keys that rows name and that no object has.
+    pub missing: Vec<String>,
+    /// Keys of objects that no row names.
+    pub unnamed: Vec<String>,
+    /// Sealed segments that are not in R2.
+    pub waiting: u64,
+    /// Sweeps and removals that the object has still to do.
+    pub sweeps: u64,
+}
+
 /// What a checker must know about the world to be sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
@@ -289,6 +321,10 @@ pub struct Conditions {
     pub event_ms: u64,
     /// The long-poll time-out in ms.
     pub long_poll_ms: u64,
+    /// Bytes of a stream that may wait for R2.
+    pub hot_bytes: u64,
+    /// Before this virtual time in ms, they may be waiting.
+    pub full_until_ms: u64,
 }
 
 /// A whole run, seen by its clients.
@@ -308,6 +344,8 @@ pub struct History {
     pub leftovers: Vec<Leftover>,
     /// What kept the objects in memory.
     pub awake: Vec<Awake>,
+    /// What R2 held, now and then.
+    pub holdings: Vec<Holding>,
     /// What the world was like.
     pub conditions: Conditions,
     ticks: u64,

@@ -9,9 +9,11 @@
 //! | `sockets` | upgrades, hibernating sockets and what cuts them, the time that is billed |
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
+//! | `bucket` | R2 |
 //! | `determinism` | the same seed does the same |
 
 mod alarms;
+mod bucket;
 mod determinism;
 mod durability;
 mod lifecycle;
@@ -27,8 +29,8 @@ use bytes::Bytes;
 use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
     Actor, ActorNamespace, ActorState, After, AlarmFailure, CallError, Connected, Connection, EdgeEnv, EdgeSocket,
-    Headers, HibernatingSocket, Isolate, Method, ObjectBody, ObjectRequest, Request, RequestBody, Response,
-    SocketEvent, SocketNamespace, SocketState, Upgrade,
+    Headers, HibernatingSocket, Isolate, Method, ObjectBody, ObjectRequest, ObjectStore, PutCondition, PutOutcome,
+    Request, RequestBody, Response, SocketEvent, SocketNamespace, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -191,6 +193,30 @@ impl ProbeObject {
                 }
                 Ok(String::new())
             }
+            // A row that the put has to wait for.
+            ("keep", key) => {
+                self.append(key)?;
+                self.put(key, PutCondition::Always).await
+            }
+            ("put", key) => self.put(key, PutCondition::Always).await,
+            ("put-new", key) => self.put(key, PutCondition::Absent).await,
+            ("get", key) => match self.state.bucket().get(key, 0..3).await {
+                Ok(Some(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+                Ok(None) => Ok("none".into()),
+                Err(error) => Ok(told(&error)),
+            },
+            ("delete", keys) => {
+                let keys: Vec<String> = keys.split(' ').map(str::to_owned).collect();
+                let deleted = self.state.bucket().delete(&keys).await;
+                Ok(deleted.map_or_else(|error| told(&error), |()| "deleted".into()))
+            }
+            ("list", prefix) => match self.state.bucket().list(prefix, None, 3).await {
+                Ok(listing) => {
+                    let keys: Vec<&str> = listing.objects.iter().map(|object| object.key.as_str()).collect();
+                    Ok(format!("{}{}", keys.join(" "), if listing.more { " and more" } else { "" }))
+                }
+                Err(error) => Ok(told(&error)),
+            },
             // To all sockets at once, behind a row.
             ("broadcast", text) => {
                 self.append(text)?;
@@ -198,6 +224,16 @@ impl ProbeObject {
             }
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }
+    }
+
+    /// An object that holds its own key.
+    async fn put(&self, key: &str, condition: PutCondition) -> Result<String, SqlError> {
+        let body = Bytes::copy_from_slice(key.as_bytes());
+        Ok(match self.state.bucket().put(key, body, condition).await {
+            Ok(PutOutcome::Stored) => "stored".into(),
+            Ok(PutOutcome::Refused) => "refused".into(),
+            Err(error) => told(&error),
+        })
     }
 
     fn append(&self, text: &str) -> Result<(), SqlError> {
@@ -215,6 +251,13 @@ impl ProbeObject {
             Some(1) => Ok(sql.first("SELECT count(*) FROM rows", &[], |row| row.count(0))?.unwrap_or_default()),
             _ => Ok(0),
         }
+    }
+}
+
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::NotApplied(_) => "not applied".into(),
+        StoreError::Unknown(_) => "unknown".into(),
     }
 }
 

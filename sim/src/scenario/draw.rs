@@ -1,14 +1,12 @@
 //! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
 //! (swarm testing): what a workload with everything in it hides, one with little in it shows.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use tailrace_core::stream::StreamLimits;
 
+use super::dice::Dice;
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
-use crate::faults::{Delay, Faults, Link};
-use crate::history::{Content, Lifetime, Mode};
+use crate::faults::Delay;
+use crate::history::{Lifetime, Mode};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
@@ -30,6 +28,8 @@ enum Verb {
     Resume,
     Now,
     Earlier,
+    Told,
+    Within,
     Revalidate,
     Head,
     Create,
@@ -54,6 +54,8 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Resume, 6, 700),
     (Verb::Now, 1, 250),
     (Verb::Earlier, 4, 450),
+    (Verb::Told, 5, 500),
+    (Verb::Within, 4, 450),
     (Verb::Revalidate, 3, 350),
     (Verb::Head, 2, 450),
     (Verb::Create, 2, 500),
@@ -68,12 +70,13 @@ const VERBS: &[(Verb, u32, u32)] = &[
 impl Scenario {
     /// The scenario of a seed.
     pub fn draw(seed: u64) -> Self {
-        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let mut dice = Dice::new(seed);
         let limits = dice.limits();
         let faults = dice.faults();
+        let cold = dice.cold(&faults);
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
-            verbs: dice.verbs(),
+            verbs: verbs(&mut dice),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
             client_buffer_bytes: dice.client_buffer_bytes(),
@@ -101,7 +104,7 @@ impl Scenario {
         if draft.is_live() && draft.dice.chance(700) {
             draft.vigil();
         }
-        let schedule = draft.dice.0.random();
+        let schedule = draft.dice.bits();
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
@@ -109,6 +112,7 @@ impl Scenario {
             client_buffer_bytes: draft.client_buffer_bytes,
             faults,
             limits: draft.limits,
+            cold,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -313,6 +317,10 @@ impl Draft {
             Verb::Earlier => {
                 read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
             }
+            Verb::Told => read(Origin::Told(self.dice.between(0, 50) as usize), self.dice.among(&[1, 2, 100]) as usize),
+            Verb::Within => {
+                read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
+            }
             Verb::Revalidate => read(Origin::Revalidate, 1),
             Verb::Head => Action::Head { client, stream },
             Verb::Create => self.creation(client, stream),
@@ -359,12 +367,13 @@ impl Draft {
 
     fn disturbance(&mut self) -> Action {
         let stream = self.stream();
-        match self.dice.between(0, 9) {
+        match self.dice.between(0, 11) {
             0..4 => Action::Crash { stream },
             4..6 => Action::Evict { stream },
             6..8 if self.supersedes => Action::Supersede { stream },
             6..8 => Action::Crash { stream },
             8 => Action::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            9..11 => Action::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {
                 let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
                 Action::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
@@ -373,128 +382,19 @@ impl Draft {
     }
 }
 
-struct Dice(ChaCha8Rng);
-
-impl Dice {
-    fn between(&mut self, min: u64, max: u64) -> u64 {
-        if max <= min { min } else { self.0.random_range(min..=max) }
-    }
-
-    fn chance(&mut self, permille: u32) -> bool {
-        self.0.random_range(0..1_000) < permille
-    }
-
-    fn among(&mut self, choices: &[u64]) -> u64 {
-        choices[self.0.random_range(0..choices.len())]
-    }
-
-    /// A number whose logarithm is drawn evenly.
-    fn scale(&mut self, min: u64, max: u64) -> u64 {
-        let exponent = self.0.random_range((min as f64).ln()..=(max as f64).ln());
-        (exponent.exp() as u64).clamp(min, max)
-    }
-
-    fn permille_if(&mut self, on: u32, min: u64, max: u64) -> u32 {
-        if self.chance(on) { self.scale(min, max) as u32 } else { 0 }
-    }
-
-    fn delay_if(&mut self, on: u32, max_ms: u64) -> Delay {
-        if !self.chance(on) {
-            return Delay::NONE;
-        }
-        let max_ms = self.scale(1, max_ms);
-        Delay::new(self.between(0, max_ms), max_ms)
-    }
-
-    fn limits(&mut self) -> StreamLimits {
-        let row_bytes = self.scale(64, 1_024) as usize;
-        StreamLimits {
-            // A message spans at most 16 rows, and the largest still has to be above a frame.
-            body_bytes: row_bytes * self.between(4, 14) as usize,
-            row_bytes,
-            page_bytes: self.scale(64, 4_096) as usize,
-            segment_messages: self.among(&[1, 2, 3, 5, 8, 30, 1_000]),
-            segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
+/// What a seed's clients do, and how often.
+fn verbs(dice: &mut Dice) -> Vec<(Verb, u32)> {
+    let mut verbs: Vec<(Verb, u32)> = Vec::new();
+    for (verb, weight, permille) in VERBS {
+        if dice.chance(*permille) {
+            verbs.push((*verb, dice.between(1, u64::from(2 * weight)) as u32));
         }
     }
-
-    /// Mostly what a service has; where it is small, clients that do not read fill it.
-    fn client_buffer_bytes(&mut self) -> usize {
-        if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    // There is always something to read.
+    if !verbs.iter().any(|(verb, _)| matches!(verb, Verb::Append | Verb::Produce)) {
+        verbs.push((Verb::Produce, 8));
     }
-
-    /// An eighth of the worlds are on their best day, and another has nothing but distances.
-    fn faults(&mut self) -> Faults {
-        if self.chance(125) {
-            return Faults::default();
-        }
-        let faults = self.all_faults();
-        if self.chance(140) { faults.delays() } else { faults }
-    }
-
-    fn all_faults(&mut self) -> Faults {
-        let mut link = |loss: u64| Link {
-            latency: self.delay_if(700, 120),
-            request_loss_permille: self.permille_if(350, 2, loss),
-            response_loss_permille: self.permille_if(350, 2, loss),
-        };
-        let (client_link, object_link) = (link(250), link(100));
-        let superseded = self.delay_if(350, 30_000);
-        Faults {
-            client_link,
-            object_link,
-            isolate_restart_permille: self.permille_if(200, 2, 60),
-            crash_permille: self.permille_if(350, 2, 120),
-            crash_held_permille: self.permille_if(450, 20, 400),
-            flush: self.delay_if(750, 60),
-            cold_start: self.delay_if(400, 300),
-            hibernation_missed_permille: self.permille_if(400, 100, 1_000),
-            superseded,
-            superseded_reads_fail: self.chance(500),
-            stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
-            socket_half_dead_permille: self.permille_if(250, 20, 700),
-            answer_cut_permille: self.permille_if(250, 2, 150),
-            answer_lost_permille: self.permille_if(200, 2, 80),
-            alarm_late: self.delay_if(300, 20_000),
-            alarm_early_permille: self.permille_if(250, 50, 800),
-            alarm_early: self.delay_if(500, 5_000),
-            alarm_duplicate_permille: self.permille_if(250, 50, 800),
-            ..Faults::default()
-        }
-    }
-
-    fn stream(&mut self) -> StreamPlan {
-        let content = match self.between(0, 99) {
-            0..50 => Content::Json,
-            50..75 => Content::Bytes,
-            _ => Content::Text,
-        };
-        StreamPlan { content, lifetime: self.lifetime() }
-    }
-
-    fn lifetime(&mut self) -> Lifetime {
-        match self.between(0, 99) {
-            0..45 => Lifetime::Endless,
-            45..62 => Lifetime::Ttl(self.between(0, 8)),
-            62..74 => Lifetime::Ttl(self.between(15, 70)),
-            74..88 => Lifetime::Ttl(self.between(150, 500)),
-            _ => Lifetime::Until(self.scale(500, 300_000)),
-        }
-    }
-
-    fn verbs(&mut self) -> Vec<(Verb, u32)> {
-        let mut verbs: Vec<(Verb, u32)> = Vec::new();
-        for (verb, weight, permille) in VERBS {
-            if self.chance(*permille) {
-                verbs.push((*verb, self.between(1, u64::from(2 * weight)) as u32));
-            }
-        }
-        // There is always something to read.
-        if !verbs.iter().any(|(verb, _)| matches!(verb, Verb::Append | Verb::Produce)) {
-            verbs.push((Verb::Produce, 8));
-        }
-        verbs
-    }
+    verbs
 }
 
 #[cfg(test)]
@@ -512,6 +412,7 @@ mod tests {
         for seed in 0..400 {
             let scenario = Scenario::draw(seed);
             assert_eq!(scenario.limits.problem(), None, "seed {seed}");
+            assert_eq!(scenario.cold.problem(), None, "seed {seed}");
             for event in &scenario.events {
                 if let Action::Append { load, .. } | Action::Produce { load, .. } = event.action {
                     let most = load.count * (load.pad_bytes + FRAME_BYTES + 3) + 2;
@@ -539,6 +440,8 @@ mod tests {
             " resume ",
             " now ",
             " earlier:",
+            " told:",
+            " within:",
             " revalidate ",
             " head ",
             " crash ",
@@ -546,6 +449,7 @@ mod tests {
             " supersede ",
             " restart-isolate ",
             " lose ",
+            " outage ",
             "bad-element",
             "empty-array",
             "wrong-type",
@@ -570,6 +474,14 @@ mod tests {
             "fault socket_half_dead_permille",
             "fault answer_cut_permille",
             "fault answer_lost_permille",
+            "fault bucket.put.max_ms",
+            "fault bucket.error_before_permille",
+            "fault bucket.error_after_permille",
+            "fault bucket.late_permille",
+            "fault bucket.short_page_permille",
+            "limit hot_bytes",
+            "cold orphan_age_ms",
+            "cold sweep_page",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

@@ -47,6 +47,10 @@ pub enum Origin {
     Now,
     /// An offset that the client saw, counted from its first; of whichever incarnation.
     Earlier(usize),
+    /// An offset that anyone was told of the stream, counted from the first.
+    Told(usize),
+    /// A position of the client's own: somewhere before an offset that anyone was told, in the same segment.
+    Within(usize),
     /// Where the client's last page began, with the tag it had.
     Revalidate,
 }
@@ -96,6 +100,8 @@ pub enum Action {
     RestartIsolate { isolate: usize },
     /// For so long, so many of 1,000 requests and responses on every link are lost.
     Lose { for_ms: u64, permille: u32 },
+    /// R2 is down for so long.
+    Outage { for_ms: u64 },
 }
 
 impl Action {
@@ -120,7 +126,8 @@ impl Action {
             | Self::Evict { .. }
             | Self::Supersede { .. }
             | Self::RestartIsolate { .. }
-            | Self::Lose { .. } => None,
+            | Self::Lose { .. }
+            | Self::Outage { .. } => None,
         }
     }
 }

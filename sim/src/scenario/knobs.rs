@@ -1,5 +1,6 @@
-//! Faults and limits as named numbers: for text, and for shrinking one by one.
+//! Faults, limits and settings as named numbers: for text, and for shrinking one by one.
 
+use tailrace_core::object::ColdSettings;
 use tailrace_core::stream::StreamLimits;
 
 use crate::faults::Faults;
@@ -75,6 +76,20 @@ knobs! {
         alarm_early.min_ms as u64;
         alarm_early.max_ms as u64;
         alarm_duplicate_permille as u32;
+        bucket.get.min_ms as u64;
+        bucket.get.max_ms as u64;
+        bucket.put.min_ms as u64;
+        bucket.put.max_ms as u64;
+        bucket.delete.min_ms as u64;
+        bucket.delete.max_ms as u64;
+        bucket.list.min_ms as u64;
+        bucket.list.max_ms as u64;
+        bucket.error_before_permille as u32;
+        bucket.error_after_permille as u32;
+        bucket.late_permille as u32;
+        bucket.late.min_ms as u64;
+        bucket.late.max_ms as u64;
+        bucket.short_page_permille as u32;
     }
 }
 
@@ -86,6 +101,20 @@ knobs! {
         page_bytes as usize;
         segment_messages as u64;
         segment_bytes as u64;
+        hot_bytes as u64;
+    }
+}
+
+knobs! {
+    /// Every setting of the way to R2 and back.
+    COLD: ColdSettings {
+        retry_min_ms as u64;
+        retry_max_ms as u64;
+        orphan_age_ms as u64;
+        sweep_page as usize;
+        read_attempts as u32;
+        read_retry_ms as u64;
+        index_bytes as usize;
     }
 }
 
@@ -98,6 +127,7 @@ mod tests {
     fn every_number_of_the_faults_and_limits_is_a_knob() {
         let mut faults = Faults::default();
         let mut limits = StreamLimits::default();
+        let mut cold = ColdSettings::default();
         for (value, knob) in (1..).zip(FAULTS) {
             knob.set(&mut faults, value);
             assert_eq!(
@@ -111,10 +141,15 @@ mod tests {
             knob.set(&mut limits, value);
             assert_eq!(knob.get(&limits), value, "{}", knob.name);
         }
+        for (value, knob) in (1..).zip(COLD) {
+            knob.set(&mut cold, value);
+            assert_eq!(knob.get(&cold), value, "{}", knob.name);
+        }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
         // `superseded_reads_fail` is a truth value.
         assert_eq!(numbers(format!("{faults:?}")) + 1, FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
+        assert_eq!(numbers(format!("{cold:?}")), COLD.len());
     }
 }

@@ -1,6 +1,6 @@
 //! Plays a scenario in a world and keeps its history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
@@ -11,7 +11,7 @@ use tailrace_core::protocol::ProjectMode;
 use super::{Action, Event, Scenario};
 use crate::client::{Crowd, Session};
 use crate::faults::{Faults, Link};
-use crate::history::{Awake, Conditions, Content, History, Leftover, Lifetime, StreamInfo};
+use crate::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, StreamInfo};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::random::Seeds;
@@ -41,6 +41,14 @@ const LINGER_MS: u64 = 12_000;
 /// The longest that an event of an object takes, in ms, without the delays of a world: there is nothing that it waits
 /// for.
 const EVENT_MS: u64 = 100;
+/// How often an object's sweep may look once more for what came late.
+const SWEEPS: u64 = 5;
+
+/// How long after the calm a stream may still be full, in ms: until an alarm that was cut off is tried again.
+const FULL_MS: u64 = 300_000;
+
+/// Offsets from which an audit reads.
+const TOLD: usize = 5;
 
 /// Pages after which a walk is given up.
 const AUDIT_PAGES: usize = 10_000;
@@ -81,7 +89,7 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     let played = rt::block_on(seeds.schedule, async {
         let world = World::new(WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone(), ..Settings::default() },
+            settings: Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
@@ -107,16 +115,18 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
 async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = scenario.streams.iter().enumerate();
     let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
-    // Until it is calm, whatever can go wrong may.
     let faults = &scenario.faults;
     let conditions = Conditions {
         weak_until_ms: weak_until_ms(scenario),
+        // Until it is calm, whatever can go wrong may.
         faulty_until_ms: u64::MAX,
+        full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         alarm_late_ms: faults.alarm_late.max_ms,
         event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms,
         long_poll_ms: LONG_POLL_MS,
+        hot_bytes: scenario.limits.hot_bytes,
     };
     let history = History::new(streams.collect(), conditions);
     let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
@@ -144,9 +154,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         let mut history = crowd.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
         history.conditions.faulty_until_ms = calm_ms;
+        history.conditions.full_until_ms = calm_ms + FULL_MS + 2 * scenario.cold.retry_max_ms;
         history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
         history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
+    hold(&crowd, scenario, false).await;
     for finished in done {
         finished.await;
     }
@@ -161,13 +173,15 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         rt::sleep_ms(LINGER_MS).await;
         crowd.dismiss();
     }
-    rt::sleep_ms(QUIET_MS + longest_life_ms(scenario)).await;
+    rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
     for stream in 0..scenario.streams.len() {
         let mut history = crowd.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
         history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
+    hold(&crowd, scenario, true).await;
+    audit(&crowd, scenario).await;
     crowd.history.take()
 }
 
@@ -198,6 +212,11 @@ fn is_reliable(scenario: &Scenario) -> bool {
 fn weak_until_ms(scenario: &Scenario) -> u64 {
     let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
     if supersedes && !scenario.faults.superseded_reads_fail { u64::MAX } else { 0 }
+}
+
+/// How long it takes at most until nothing is left to do for objects, in ms.
+fn quiet_ms(scenario: &Scenario) -> u64 {
+    QUIET_MS + SWEEPS * (scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms)
 }
 
 async fn wait_until(crowd: &Crowd, at_ms: u64) {
@@ -235,6 +254,7 @@ async fn disturb(crowd: &Crowd, scenario: &Scenario, events: Vec<Event>) {
                     world.set_network(faults.client_link, faults.object_link);
                 }
             }
+            Action::Outage { for_ms } => world.take_bucket_down(for_ms),
             _ => {}
         }
     }
@@ -244,7 +264,8 @@ fn object(stream: usize) -> String {
     format!("_default/{}", Scenario::path(stream))
 }
 
-/// When nothing goes wrong any more, every stream can be created, appended to and read to its end.
+/// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
+/// anyone was told goes on reading.
 async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
     let clients = scenario.events.iter().filter_map(|event| event.action.client()).max().map_or(0, |last| last + 1);
     let mut auditor = Session::new(crowd.clone(), clients);
@@ -256,10 +277,49 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
         let load = Load { count: 1, pad_bytes };
         let walk = Action::Read { client: clients, stream, origin: Origin::Start, pages: AUDIT_PAGES };
         auditor.act(walk).await;
+        for count in 0..TOLD {
+            // From offsets spread over all that were told, and from positions before them.
+            let spread = count * crowd.told(stream) / TOLD;
+            for origin in [Origin::Told(spread), Origin::Within(spread)] {
+                auditor.act(Action::Read { client: clients, stream, origin, pages: 1 }).await;
+            }
+        }
         auditor.act(Action::Produce { client: clients, stream, load, depth: 1, copies: 1, closes: false }).await;
         auditor.act(Action::Head { client: clients, stream }).await;
         auditor.act(walk).await;
     }
+}
+
+/// Writes down what R2 holds of each stream.
+async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, settled: bool) {
+    for stream in 0..scenario.streams.len() {
+        let told = if settled { Session::new(crowd.clone(), 0).cold_summary(stream).await } else { BTreeMap::new() };
+        let count = |name| told.get(name).copied().unwrap_or_default();
+        let (world, object) = (&crowd.world, object(stream));
+        let named = named_keys(world, &object);
+        let of_object = format!("segments/{}/", world.object_id(&object));
+        let stored: BTreeSet<String> =
+            world.bucket().into_iter().map(|stored| stored.key).filter(|key| key.starts_with(&of_object)).collect();
+        let mut history = crowd.history.borrow_mut();
+        let at = history.moment(world.now_ms());
+        history.holdings.push(Holding {
+            stream,
+            at,
+            settled,
+            missing: named.difference(&stored).cloned().collect(),
+            unnamed: stored.difference(&named).cloned().collect(),
+            waiting: count("waiting"),
+            sweeps: count("sweeps"),
+        });
+    }
+}
+
+/// The keys that an object's rows name, by the published form of keys and not by core's own code.
+fn named_keys(world: &World, object: &str) -> BTreeSet<String> {
+    const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
+                         FROM segments, stream";
+    let id = world.object_id(object);
+    world.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
 }
 
 /// The longest that any stream of the scenario lives after its last touch, with the slack.

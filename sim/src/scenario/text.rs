@@ -3,10 +3,11 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tailrace_core::object::ColdSettings;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use tailrace_core::stream::StreamLimits;
 
-use super::knobs::{FAULTS, Knob, LIMITS};
+use super::knobs::{COLD, FAULTS, Knob, LIMITS};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::faults::Faults;
 use crate::history::{Content, Lifetime, Mode};
@@ -36,6 +37,7 @@ impl fmt::Display for Scenario {
             writeln!(formatter, "client-buffer {}", self.client_buffer_bytes)?;
         }
         write_knobs(formatter, "limit", LIMITS, &self.limits, &StreamLimits::default())?;
+        write_knobs(formatter, "cold", COLD, &self.cold, &ColdSettings::default())?;
         write_knobs(formatter, "fault", FAULTS, &self.faults, &Faults::default())?;
         for plan in &self.streams {
             let content = match plan.content {
@@ -94,6 +96,8 @@ fn origin_text(origin: Origin) -> String {
         Origin::Resume => "resume".to_owned(),
         Origin::Now => "now".to_owned(),
         Origin::Earlier(count) => format!("earlier:{count}"),
+        Origin::Told(count) => format!("told:{count}"),
+        Origin::Within(count) => format!("within:{count}"),
         Origin::Revalidate => "revalidate".to_owned(),
     }
 }
@@ -147,6 +151,7 @@ impl fmt::Display for Event {
             Action::Supersede { stream } => write!(formatter, "supersede s{stream}"),
             Action::RestartIsolate { isolate } => write!(formatter, "restart-isolate {isolate}"),
             Action::Lose { for_ms, permille } => write!(formatter, "lose {for_ms} {permille}"),
+            Action::Outage { for_ms } => write!(formatter, "outage {for_ms}"),
         }
     }
 }
@@ -161,6 +166,7 @@ impl FromStr for Scenario {
             client_buffer_bytes: CLIENT_BUFFER,
             faults: Faults::default(),
             limits: StreamLimits::default(),
+            cold: ColdSettings::default(),
             streams: Vec::new(),
             calm_ms: 0,
             events: Vec::new(),
@@ -182,6 +188,7 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         "isolates" => scenario.isolates = words.next()?.parse().ok()?,
         "client-buffer" => scenario.client_buffer_bytes = words.next()?.parse().ok()?,
         "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
+        "cold" => read_knob(COLD, &mut scenario.cold, &mut words)?,
         "fault" => read_knob(FAULTS, &mut scenario.faults, &mut words)?,
         "stream" => {
             let content = match words.next()? {
@@ -226,12 +233,15 @@ fn read_load(word: &str) -> Option<Load> {
 }
 
 fn read_origin(word: &str) -> Option<Origin> {
-    Some(match word {
-        "start" => Origin::Start,
-        "resume" => Origin::Resume,
-        "now" => Origin::Now,
-        "revalidate" => Origin::Revalidate,
-        _ => Origin::Earlier(word.strip_prefix("earlier:")?.parse().ok()?),
+    Some(match word.split_once(':') {
+        None if word == "start" => Origin::Start,
+        None if word == "resume" => Origin::Resume,
+        None if word == "now" => Origin::Now,
+        None if word == "revalidate" => Origin::Revalidate,
+        Some(("earlier", count)) => Origin::Earlier(count.parse().ok()?),
+        Some(("told", count)) => Origin::Told(count.parse().ok()?),
+        Some(("within", count)) => Origin::Within(count.parse().ok()?),
+        _ => return None,
     })
 }
 
@@ -258,6 +268,7 @@ fn read_action(words: &[&str]) -> Option<Action> {
         ["supersede", stream] => Action::Supersede { stream: stream_of(stream)? },
         ["restart-isolate", isolate] => Action::RestartIsolate { isolate: isolate.parse().ok()? },
         ["lose", for_ms, permille] => Action::Lose { for_ms: for_ms.parse().ok()?, permille: permille.parse().ok()? },
+        ["outage", for_ms] => Action::Outage { for_ms: for_ms.parse().ok()? },
         _ => return None,
     })
 }

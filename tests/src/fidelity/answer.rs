@@ -50,6 +50,13 @@ impl Answer {
         let body = if has_events { without_cursors(&body) } else { body };
         Self { status, headers: kept, body, rows }
     }
+
+    /// A number of its header `tailrace-cold`.
+    pub fn cold(&self, name: &str) -> Option<u64> {
+        let (_, text) = self.headers.iter().find(|(name, _)| name == "tailrace-cold")?;
+        let mut numbers = text.split("; ").filter_map(|number| number.split_once('='));
+        numbers.find(|(found, _)| *found == name)?.1.parse().ok()
+    }
 }
 
 /// Events with a word for each cursor, of which they tell in JSON.
@@ -82,6 +89,10 @@ pub fn check_expectation(ask: &Ask, answer: &Answer) -> Option<String> {
     }
     if ask.rows.is_some() && answer.rows != ask.rows {
         return described(format!("rows written: {:?} instead of {:?}", answer.rows, ask.rows));
+    }
+    let cold = answer.headers.iter().find(|(name, _)| name == "tailrace-cold").map(|(_, value)| value);
+    if ask.cold.is_some() && cold != ask.cold.as_ref() {
+        return described(format!("objects: {cold:?} instead of {:?}", ask.cold));
     }
     match &ask.body {
         Some(body) if answer.body != body.as_bytes() => described(format!("not {body:?}\n{answer:?}")),

@@ -3,11 +3,13 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `script` | the text of the script, as steps |
+//! | `lifetime` | what an append costs over its whole life |
 //! | `answer` | an answer, less what may differ |
 //! | `simulated` | asking the simulator |
 //! | `real` | asking a running Worker |
 
 mod answer;
+mod lifetime;
 #[cfg(feature = "workerd")]
 mod real;
 mod script;
@@ -16,6 +18,7 @@ mod simulated;
 use tailrace_core::protocol::Waits;
 
 pub use answer::{Answer, check_expectation};
+pub use lifetime::{check_lifetime, lifetime};
 #[cfg(feature = "workerd")]
 pub use real::run_real;
 pub use script::{Ask, Payload, Step, Variables, script};

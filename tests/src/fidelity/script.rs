@@ -22,6 +22,8 @@ pub struct Ask {
     pub rows: Option<u64>,
     /// The body of the answer, if the script says.
     pub body: Option<String>,
+    /// What objects there are, if the script says.
+    pub cold: Option<String>,
     /// The method.
     pub method: String,
     /// Path and query.
@@ -73,12 +75,21 @@ impl Variables {
 
 /// The script's steps. Panics on a malformed line: the script is ours.
 pub fn script() -> Vec<Step> {
+    parse(include_str!("../../fidelity/script.txt"))
+}
+
+pub(super) fn parse(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
-    for (index, line) in include_str!("../../fidelity/script.txt").lines().enumerate() {
+    for (index, line) in text.lines().enumerate() {
         if let Some(body) = line.strip_prefix("  = ") {
             match steps.last_mut() {
                 Some(Step::Ask(ask)) => ask.body = Some(body.to_owned()),
                 _ => panic!("line {}: a body without a request", index + 1),
+            }
+        } else if let Some(cold) = line.strip_prefix("  ~ ") {
+            match steps.last_mut() {
+                Some(Step::Ask(ask)) => ask.cold = Some(cold.to_owned()),
+                _ => panic!("line {}: objects without a request", index + 1),
             }
         } else if let Some(ms) = line.strip_prefix("sleep ") {
             steps.push(Step::Sleep(ms.parse().expect("milliseconds")));
@@ -115,7 +126,7 @@ fn ask(line: usize, text: &str) -> Ask {
     let body = rest.trim_start_matches(' ').strip_prefix("= ").unwrap_or_default();
     let status = status.parse().unwrap_or_else(|_| panic!("line {line}: no status"));
     let (method, target) = (method.to_owned(), target.to_owned());
-    Ask { line, status, rows, body: None, method, target, headers, payload: payload(body) }
+    Ask { line, status, rows, body: None, cold: None, method, target, headers, payload: payload(body) }
 }
 
 /// A parameter of a media type (`; charset=x`) belongs to the field before.

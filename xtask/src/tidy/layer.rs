@@ -12,6 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("runtime", &["mutant", "protocol", "storage"]),
     ("object", &["mutant", "protocol", "storage", "stream", "runtime"]),
     ("edge", &["mutant", "protocol", "runtime"]),
+    ("fuzz", &["protocol", "storage"]),
 ];
 
 /// Checks a file below `core/src/`.

@@ -1,10 +1,12 @@
 //! What manifests and configuration must say.
 
-/// Checks a `Cargo.toml` or `wrangler.toml`.
+/// The table of a workspace where versions stand.
+const WORKSPACE_TABLE: &str = "[workspace.dependencies]";
+
+/// Checks a `Cargo.toml` or `wrangler.toml`. A manifest may be that of a workspace and of a crate.
 pub(super) fn check(path: &str, text: &str) -> Vec<(usize, String)> {
     match path.rsplit('/').next() {
-        Some("Cargo.toml") if path == "Cargo.toml" => workspace(text),
-        Some("Cargo.toml") => member(text),
+        Some("Cargo.toml") => [workspace(text), member(text)].concat(),
         Some("wrangler.toml") => wrangler(text),
         _ => Vec::new(),
     }
@@ -17,7 +19,7 @@ fn workspace(text: &str) -> Vec<(usize, String)> {
     for (index, line) in text.lines().enumerate() {
         let number = index + 1;
         if line.starts_with('[') {
-            inside = line == "[workspace.dependencies]";
+            inside = line == WORKSPACE_TABLE;
             continue;
         }
         // A heading divides the table; it does not say what anything is for.
@@ -56,7 +58,7 @@ fn member(text: &str) -> Vec<(usize, String)> {
     let mut dependencies = false;
     for (index, line) in text.lines().enumerate() {
         if line.starts_with('[') {
-            dependencies = line.trim_end_matches(']').ends_with("dependencies");
+            dependencies = line != WORKSPACE_TABLE && line.trim_end_matches(']').ends_with("dependencies");
         } else if dependencies && line.contains('=') && !line.starts_with('#') && !line.contains("workspace = true") {
             findings.push((index + 1, "a version belongs in the table of the workspace's Cargo.toml".to_owned()));
         }
@@ -98,6 +100,9 @@ mod tests {
         finds("core/Cargo.toml", "[package]\nname = \"a\"\n", &[0]);
         finds("core/Cargo.toml", &format!("[package]\n{lints}[dev-dependencies]\na = \"1\"\n"), &[5]);
         finds("fuzz/Cargo.toml", "[workspace]\n", &[]);
+        let own =
+            format!("[workspace.dependencies]\n# For x.\na = \"1\"\n[package]\n{lints}[dependencies]\nb = \"=1\"");
+        finds("fuzz/Cargo.toml", &own, &[3, 8]);
     }
 
     #[test]

@@ -1,6 +1,8 @@
-//! The lengths of a row's messages.
+//! The lengths of messages that stand together, packed into bytes.
 
-use super::SqlError;
+/// Bytes that [`pack`] does not write.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MalformedLengths;
 
 /// Packs lengths as LEB128: seven bits a byte, the lowest first, the high bit on all but the last.
 pub fn pack(lengths: &[u32]) -> Vec<u8> {
@@ -16,8 +18,8 @@ pub fn pack(lengths: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// The lengths again. Fails on what [`pack`] does not write.
-pub fn unpack(bytes: &[u8]) -> Result<Vec<u32>, SqlError> {
+/// The lengths again, at most as many as there are bytes.
+pub fn unpack(bytes: &[u8]) -> Result<Vec<u32>, MalformedLengths> {
     let mut lengths = Vec::new();
     let (mut value, mut shift) = (0_u64, 0_u32);
     for byte in bytes {
@@ -25,17 +27,14 @@ pub fn unpack(bytes: &[u8]) -> Result<Vec<u32>, SqlError> {
         if byte & 0x80 != 0 {
             shift += 7;
             if shift > 28 {
-                return Err(SqlError::new("a message length is longer than five bytes"));
+                return Err(MalformedLengths);
             }
             continue;
         }
-        lengths.push(u32::try_from(value).map_err(|_| SqlError::new("a message length is beyond 2^32"))?);
+        lengths.push(u32::try_from(value).map_err(|_| MalformedLengths)?);
         (value, shift) = (0, 0);
     }
-    if shift != 0 {
-        return Err(SqlError::new("a message length is cut off"));
-    }
-    Ok(lengths)
+    if shift == 0 { Ok(lengths) } else { Err(MalformedLengths) }
 }
 
 #[cfg(test)]

@@ -1,0 +1,156 @@
+//! Where the segments of a stream are: the first ones in R2, each named by a row, the others in the hot log.
+
+use super::record::Record;
+use super::tail::Tail;
+use crate::mutant::mutated;
+use crate::protocol::Offset;
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
+
+/// Which segments are hot, and in which table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Layout {
+    /// The first segment that is not in R2; those below are.
+    pub first_hot: u64,
+    /// Bytes of the stream below it.
+    pub cold_bytes: u64,
+    /// The table that takes appends, and its first segment; `None` if no table is there.
+    active: Option<(LogTable, u64)>,
+    /// Whether the other table is there too. It holds the segments below the active one's first.
+    other: bool,
+}
+
+/// Where the rows of an append go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Destination {
+    pub(super) table: LogTable,
+    /// Whether the table has to be created first.
+    pub(super) is_new: bool,
+}
+
+impl Layout {
+    /// That of a stream which is created: one table.
+    pub(super) fn of_new_stream(first_read_seq: u64) -> Self {
+        Self { first_hot: first_read_seq, cold_bytes: 0, active: Some((LogTable::Log, first_read_seq)), other: false }
+    }
+
+    /// Reads storage: the layout, and the tail.
+    pub(super) fn load<S: SqlStorage>(sql: &S, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
+        let last = match schema::has_table(sql, "segments")? {
+            true => Record::last(sql)?,
+            false => None,
+        };
+        let (first_hot, cold_bytes) = match &last {
+            Some(record) => (record.read_seq + 1, record.tail.total),
+            None => (first_read_seq, 0),
+        };
+        let mut extents = Vec::new();
+        for table in LogTable::ALL {
+            if schema::has_table(sql, table.name())? {
+                extents.push((table, extent(sql, table)?));
+            }
+        }
+        // The one with the later segments; a table without rows is that of a stream without any.
+        extents.sort_by_key(|(_, extent)| extent.map(|(_, last)| last));
+        let active = extents.last().map(|(table, extent)| (*table, extent.map_or(first_read_seq, |(first, _)| first)));
+        let layout = Self { first_hot, cold_bytes, active, other: extents.len() > 1 };
+        let tail = layout.tail(sql, first_read_seq)?;
+        Ok((layout, tail))
+    }
+
+    /// The tail as storage tells it: the last row of the log, unless that belongs to a segment in R2, whose record then
+    /// tells it.
+    pub(super) fn tail<S: SqlStorage>(&self, sql: &S, first_read_seq: u64) -> Result<Tail, SqlError> {
+        let row = match self.active {
+            Some((table, _)) => Tail::last_row(sql, table)?,
+            None => None,
+        };
+        if let Some(tail) = row
+            && tail.offset.read_seq >= self.first_hot
+        {
+            return Ok(tail);
+        }
+        let record = if self.first_hot > first_read_seq { Record::last(sql)? } else { None };
+        let tail = record.map_or_else(|| Tail::empty(first_read_seq), |record| record.tail);
+        if mutated!(OffsetReencodedAtRotation) && tail.sealed {
+            return Ok(Tail { offset: tail.next_append(), ..tail });
+        }
+        Ok(tail)
+    }
+
+    /// Whether a segment is in R2.
+    pub fn is_cold(&self, read_seq: u64) -> bool {
+        read_seq < self.first_hot
+    }
+
+    /// The table of a hot segment that has rows.
+    pub(super) fn table_of(&self, read_seq: u64) -> Option<LogTable> {
+        match self.active {
+            Some((table, first)) if read_seq >= first => Some(table),
+            Some((table, _)) if self.other => Some(table.other()),
+            _ => None,
+        }
+    }
+
+    /// Where an append that starts here goes. A new segment goes into a table of its own if one of them is gone: once
+    /// the segments of the other are in R2, that one is dropped whole.
+    pub(super) fn destination(&self, start: Offset) -> Destination {
+        match self.active {
+            None => Destination { table: LogTable::Log, is_new: true },
+            Some((table, first)) if start.position == 0 && start.read_seq > first && !self.other => {
+                Destination { table: table.other(), is_new: true }
+            }
+            Some((table, _)) => Destination { table, is_new: false },
+        }
+    }
+
+    /// An append that started here has gone there.
+    pub(super) fn appended(&mut self, start: Offset, destination: Destination) {
+        if destination.is_new {
+            self.other = self.active.is_some();
+            self.active = Some((destination.table, start.read_seq));
+        }
+    }
+
+    /// The first hot segment has got its record, whose tail this is: drops the tables that hold no hot segment any
+    /// more. `tail` is the stream's.
+    pub(super) fn recorded<S: SqlStorage>(&mut self, sql: &S, record: &Record, tail: &Tail) -> Result<bool, SqlError> {
+        self.first_hot = record.read_seq + 1;
+        self.cold_bytes = record.tail.total;
+        let Some((active, first)) = self.active else { return Ok(false) };
+        let mut dropped = false;
+        if self.other && first <= self.first_hot {
+            schema::drop_log_table(sql, active.other())?;
+            (self.other, dropped) = (false, true);
+        }
+        if tail.offset.read_seq < self.first_hot {
+            schema::drop_log_table(sql, active)?;
+            (self.active, dropped) = (None, true);
+        }
+        Ok(dropped)
+    }
+}
+
+/// The first and the last segment that have rows in a table.
+fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>, SqlError> {
+    let select = log_sql!(table, "SELECT min(key), max(key) FROM ", "");
+    let keys = sql.first(select, &[], |row| Ok((row.optional_count(0)?, row.optional_count(1)?)))?;
+    let Some((Some(first), Some(last))) = keys else { return Ok(None) };
+    Ok(Some((RowKey::unpack(first).offset.read_seq, RowKey::unpack(last).offset.read_seq)))
+}
+
+/// The keys of a segment's rows: the first that may be there, and the first behind them.
+pub(super) fn keys_of(read_seq: u64) -> Result<(u64, u64), SqlError> {
+    let first = RowKey::first(Offset::start_of(read_seq)).pack()?;
+    Ok((first, first + row_key::POSITIONS * row_key::PARTS))
+}
+
+/// The last row of a segment, as the tail that it would be. The table is there.
+pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<Option<Tail>, SqlError> {
+    let select = log_sql!(
+        table,
+        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
+        " WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1"
+    );
+    let (first, behind) = keys_of(read_seq)?;
+    sql.first(select, &[SqlParam::count(first)?, SqlParam::count(behind)?], Tail::from_row)
+}

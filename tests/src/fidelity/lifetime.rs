@@ -1,0 +1,43 @@
+//! What an append costs over its whole life, in rows written: from the request to the segment in R2 and the table that is
+//! dropped, the alarm's rows included.
+
+use super::script::parse;
+use super::{Answer, Step};
+
+/// Appends: three full segments.
+const APPENDS: u64 = 3 * SEGMENT;
+
+/// Appends of a segment: the default threshold.
+const SEGMENT: u64 = 1_000;
+
+/// Rows that an append may cost, in thousandths.
+const MOST_ROWS_PERMILLE: u64 = 1_010;
+
+/// The requests: a stream, three segments of appends, and time for the alarm after each.
+pub fn lifetime() -> Vec<Step> {
+    let mut text =
+        "201 PUT /v1/stream/lifetime { content-type: text/plain }\n200 HEAD /v1/stream/lifetime\n".to_owned();
+    for append in 1..=APPENDS {
+        text.push_str("204 POST /v1/stream/lifetime { content-type: text/plain } = one of many\n");
+        if append % SEGMENT == 0 {
+            text.push_str("sleep 1500\n");
+        }
+    }
+    text.push_str("200 HEAD /v1/stream/lifetime\n");
+    parse(&text)
+}
+
+/// What is wrong with the bill, if anything is.
+pub fn check_lifetime(answers: &[Answer]) -> Option<String> {
+    let all = |answer: &Answer| answer.cold("rows");
+    let (Some(before), Some(after)) = (answers.get(1).and_then(all), answers.last().and_then(all)) else {
+        return Some("there is no bill".to_owned());
+    };
+    let segments = answers.last().and_then(|answer| answer.cold("segments"));
+    if segments != Some(APPENDS / SEGMENT) {
+        return Some(format!("{segments:?} segments are in R2"));
+    }
+    let rows = after - before;
+    let bounds = APPENDS..=APPENDS * MOST_ROWS_PERMILLE / 1_000;
+    (!bounds.contains(&rows)).then(|| format!("{APPENDS} appends cost {rows} rows, not {bounds:?}"))
+}

@@ -1,0 +1,158 @@
+//! What version 1 stored is served by this one, moves to R2, and loses nothing to a crash on the way.
+
+use bytes::Bytes;
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
+use tailrace_core::object::Settings;
+use tailrace_core::protocol::limits::BODY_LIMIT;
+use tailrace_core::protocol::{Offset, ProjectMode};
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_sim::faults::{Delay, Faults};
+use tailrace_sim::random::Seeds;
+use tailrace_sim::rt;
+use tailrace_sim::tailrace::{World, WorldConfig};
+
+const OBJECT: &str = "_default/old";
+
+/// The tables of version 1.
+const TABLES: [&str; 3] = [
+    "CREATE TABLE stream (id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, \
+     first_read_seq INTEGER NOT NULL, incarnation TEXT, content_type TEXT, ttl_s INTEGER, expires_at TEXT, \
+     deadline_ms INTEGER)",
+    "CREATE TABLE log (key INTEGER PRIMARY KEY, count INTEGER NOT NULL, commit_ms INTEGER NOT NULL, \
+     flags INTEGER NOT NULL, tally INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, lengths BLOB, \
+     body BLOB NOT NULL)",
+    "CREATE TABLE producers (id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, \
+     read_seq INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
+];
+
+/// A stream of two sealed segments and an open one: `[1,22]`, `[333]`, `[4]`, the last by a producer.
+const STREAM: [&str; 5] = [
+    "INSERT INTO stream VALUES (0, 1, 0, '00112233445566778899aabbccddeeff', 'application/json', NULL, NULL, NULL)",
+    "INSERT INTO log VALUES (0, 2, 1000, 2, 4, NULL, NULL, x'0102', CAST('1,22' AS BLOB))",
+    "INSERT INTO log VALUES ((1 << 24 | 0) << 4, 1, 1001, 2, 3, 's', NULL, NULL, CAST('333' AS BLOB))",
+    "INSERT INTO log VALUES ((2 << 24 | 0) << 4, 1, 1002, 0, 1, 's', NULL, NULL, CAST('4' AS BLOB))",
+    "INSERT INTO producers VALUES ('p', 0, 7, 2, 1)",
+];
+
+/// The tombstone of a stream of five segments.
+const TOMBSTONE: [&str; 1] = ["INSERT INTO stream VALUES (0, 1, 5, NULL, NULL, NULL, NULL, NULL)"];
+
+fn world(faults: Faults, seed: u64) -> World {
+    World::new(WorldConfig {
+        faults,
+        settings: Settings::default(),
+        edge: EdgeConfig {
+            access: Access::NoAuth,
+            projects: ProjectMode::Single,
+            body_limit: BODY_LIMIT,
+            live: LiveConfig::default(),
+        },
+        isolates: 1,
+        host_mutant: None,
+        seeds: Seeds::of(seed),
+    })
+}
+
+async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str, &str)], body: &str) -> Response {
+    let mut headers = Headers::default();
+    headers.push("tailrace-debug", "1");
+    for (name, value) in fields {
+        headers.push(*name, *value);
+    }
+    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body.to_owned())) };
+    let url = format!("https://example.test/v1/stream/old{query}");
+    world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
+}
+
+fn offset(read_seq: u64, position: u64) -> String {
+    Offset { read_seq, position }.to_string()
+}
+
+/// Pages of the stream from the start to the tail.
+async fn read_all(world: &World) -> Vec<String> {
+    let mut pages = Vec::new();
+    let mut from = "-1".to_owned();
+    loop {
+        let page = ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
+        assert_eq!(page.status, 200);
+        pages.push(String::from_utf8_lossy(&page.body).into_owned());
+        if page.headers.get("stream-up-to-date").is_some() {
+            return pages;
+        }
+        from = page.headers.get("stream-next-offset").expect("an offset").to_owned();
+    }
+}
+
+/// What the debug header says about segments in R2, and the tail.
+async fn head(world: &World) -> (String, String) {
+    let head = ask(world, Method::Head, "", &[], "").await;
+    let cold = head.headers.get("tailrace-cold").expect("a debug header");
+    let segments = cold.split("; ").next().unwrap_or_default().to_owned();
+    (segments, head.headers.get("stream-next-offset").unwrap_or_default().to_owned())
+}
+
+#[test]
+fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
+    rt::block_on(1, async {
+        let world = world(Faults { alarm_late: Delay::new(5_000, 5_000), ..Faults::default() }, 1);
+        world.prepare(OBJECT, &TABLES);
+        world.prepare(OBJECT, &STREAM);
+        let pages = ["[1,22]", "[333]", "[4]"];
+        assert_eq!(read_all(&world).await, pages);
+        assert_eq!(head(&world).await, ("segments=0".to_owned(), offset(2, 1)));
+        let producer = [
+            ("content-type", "application/json"),
+            ("producer-id", "p"),
+            ("producer-epoch", "0"),
+            ("producer-seq", "7"),
+        ];
+        let duplicate = ask(&world, Method::Post, "", &producer, "9").await;
+        assert_eq!((duplicate.status, duplicate.headers.get("stream-next-offset")), (204, Some(&*offset(2, 1))));
+        rt::sleep_ms(10_000).await;
+        assert_eq!(head(&world).await, ("segments=2".to_owned(), offset(2, 1)));
+        assert_eq!(world.bucket().len(), 2);
+        assert_eq!(read_all(&world).await, pages);
+        let append = [("content-type", "application/json"), ("stream-seq", "t")];
+        assert_eq!(ask(&world, Method::Post, "", &append, "5").await.status, 204);
+        assert_eq!(read_all(&world).await, ["[1,22]", "[333]", "[4,5]"]);
+    });
+}
+
+#[test]
+fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
+    rt::block_on(1, async {
+        let world = world(Faults::default(), 1);
+        world.prepare(OBJECT, &TABLES[..1]);
+        world.prepare(OBJECT, &TOMBSTONE);
+        assert_eq!(ask(&world, Method::Get, "", &[], "").await.status, 404);
+        let created = ask(&world, Method::Put, "", &[("content-type", "text/plain")], "").await;
+        assert_eq!((created.status, created.headers.get("stream-next-offset")), (201, Some(&*offset(5, 0))));
+    });
+}
+
+#[test]
+fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
+    for seed in 1..=20 {
+        rt::block_on(seed, async {
+            let world = world(Faults { flush: Delay::new(50, 50), ..Faults::default() }, seed);
+            world.prepare(OBJECT, &TABLES);
+            world.prepare(OBJECT, &STREAM);
+            for _ in 0..3 {
+                let read = ask(&world, Method::Get, "", &[], "");
+                let crash = async {
+                    rt::sleep_ms(10).await;
+                    world.crash(OBJECT);
+                };
+                futures_util::future::join(read, crash).await;
+            }
+            world.calm();
+            rt::sleep_ms(30_000).await;
+            assert_eq!(read_all(&world).await, ["[1,22]", "[333]", "[4]"]);
+            assert_eq!(head(&world).await, ("segments=2".to_owned(), offset(2, 1)), "seed {seed}");
+            let rows = world.stored(OBJECT).rows_written;
+            world.crash(OBJECT);
+            assert_eq!(ask(&world, Method::Get, "", &[], "").await.status, 200);
+            assert_eq!(world.stored(OBJECT).rows_written, rows, "a start without a migration writes nothing");
+        });
+    }
+}

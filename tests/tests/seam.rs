@@ -1,0 +1,134 @@
+//! Readers do not see where a page comes from: every answer about a stream is the same before and after its segments have
+//! moved to R2.
+
+use bytes::Bytes;
+use proptest::prelude::*;
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
+use tailrace_core::object::Settings;
+use tailrace_core::protocol::{Offset, ProjectMode};
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::stream::StreamLimits;
+use tailrace_sim::faults::{Delay, Faults};
+use tailrace_sim::random::Seeds;
+use tailrace_sim::rt;
+use tailrace_sim::tailrace::{World, WorldConfig};
+
+/// How late alarms are: until then everything is hot.
+const LATE_MS: u64 = 60_000;
+
+/// A stream: lengths of the messages of each append, sizes, and whether it is closed with the last one.
+#[derive(Clone, Debug)]
+struct Case {
+    json: bool,
+    appends: Vec<Vec<usize>>,
+    row_bytes: usize,
+    page_bytes: usize,
+    segment_messages: u64,
+    closed: bool,
+}
+
+fn cases() -> impl Strategy<Value = Case> {
+    let appends = prop::collection::vec(prop::collection::vec(1..60_usize, 1..6), 1..9);
+    (any::<bool>(), appends, 10..120_usize, 1..200_usize, 1..9_u64, any::<bool>()).prop_map(
+        |(json, appends, row_bytes, page_bytes, segment_messages, closed)| Case {
+            json,
+            appends,
+            row_bytes,
+            page_bytes,
+            segment_messages,
+            closed,
+        },
+    )
+}
+
+impl Case {
+    fn body(&self, lengths: &[usize]) -> String {
+        let message = |length: &usize| "0123456789".chars().cycle().take(*length).collect::<String>();
+        let strings: Vec<_> = lengths.iter().map(|length| format!("\"{}\"", message(length))).collect();
+        if self.json { format!("[{}]", strings.join(" , ")) } else { strings.concat() }
+    }
+
+    fn content_type(&self) -> &'static str {
+        if self.json { "application/json" } else { "text/plain" }
+    }
+}
+
+async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str, &str)], body: &str) -> Response {
+    let mut headers = Headers::default();
+    for (name, value) in fields {
+        headers.push(*name, *value);
+    }
+    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body.to_owned())) };
+    let url = format!("https://example.test/v1/stream/a{query}");
+    world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
+}
+
+/// The answers about every position that is one and some that are none, and about the stream.
+async fn all_answers(world: &World, tail: Offset, positions: u64) -> Vec<(String, Response)> {
+    let mut answers = vec![("HEAD".to_owned(), ask(world, Method::Head, "", &[], "").await)];
+    let offsets = (0..=tail.read_seq + 1)
+        .flat_map(|read_seq| (0..=positions).map(move |position| Offset { read_seq, position }.to_string()));
+    for from in offsets.chain(["-1".to_owned(), "now".to_owned()]) {
+        let answer = ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
+        answers.push((from, answer));
+    }
+    answers
+}
+
+async fn check(case: &Case) -> Result<(), TestCaseError> {
+    let limits = StreamLimits {
+        body_bytes: 14 * case.row_bytes,
+        row_bytes: case.row_bytes,
+        page_bytes: case.page_bytes,
+        segment_messages: case.segment_messages,
+        ..StreamLimits::default()
+    };
+    let world = World::new(WorldConfig {
+        faults: Faults { alarm_late: Delay::new(LATE_MS, LATE_MS), ..Faults::default() },
+        settings: Settings { limits, ..Settings::default() },
+        edge: EdgeConfig {
+            access: Access::NoAuth,
+            projects: ProjectMode::Single,
+            body_limit: 14 * case.row_bytes,
+            live: LiveConfig::default(),
+        },
+        isolates: 1,
+        host_mutant: None,
+        seeds: Seeds::of(1),
+    });
+    let content_type = ("content-type", case.content_type());
+    prop_assert_eq!(ask(&world, Method::Put, "", &[content_type], "").await.status, 201);
+    for (index, lengths) in case.appends.iter().enumerate() {
+        let close = case.closed && index + 1 == case.appends.len();
+        let fields = [content_type, ("stream-closed", if close { "true" } else { "false" })];
+        let appended = ask(&world, Method::Post, "", &fields, &case.body(lengths)).await;
+        prop_assert!([204, 413].contains(&appended.status));
+    }
+    let head = ask(&world, Method::Head, "", &[], "").await;
+    let tail = head.headers.get("stream-next-offset").and_then(Offset::parse).expect("an offset");
+    let positions = if case.json { 30 } else { 120 };
+    prop_assert_eq!(world.bucket().len(), 0);
+    let hot = all_answers(&world, tail, positions).await;
+    rt::sleep_ms(3 * LATE_MS).await;
+    let sealed = world.bucket().len() as u64;
+    prop_assert!(sealed >= tail.read_seq, "{} of {} segments are in R2", sealed, tail.read_seq);
+    let cold = all_answers(&world, tail, positions).await;
+    for (before, after) in hot.iter().zip(&cold) {
+        prop_assert_eq!(before, after);
+    }
+    Ok(())
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+
+    #[test]
+    fn every_answer_is_the_same_before_and_after_the_segments_have_moved(case in cases()) {
+        let mut outcome = Ok(());
+        // The executor wants a thread of its own for each seed.
+        std::thread::scope(|scope| {
+            scope.spawn(|| outcome = rt::block_on(1, check(&case)));
+        });
+        outcome?;
+    }
+}
