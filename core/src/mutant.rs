@@ -16,6 +16,18 @@ pub enum Mutant {
     OffsetReusedAfterCrash,
     /// A read does not extend a sliding TTL.
     ExpiryBeforeLastTouch,
+    /// A long-poll that finds nothing waits for what comes after it has joined, not after it has looked.
+    LostWakeUp,
+    /// Events go on at the tail of the moment in which they join, not where the catch-up ended.
+    CatchUpNotJoined,
+    /// After hibernation nobody is known to wait.
+    ModeInMemory,
+    /// Closing a stream wakes nobody.
+    CloseNotPushed,
+    /// A long-poll in vain answers the client's own cursor.
+    CursorRepeats,
+    /// A long-poll in vain answers a cursor that no other reader has.
+    CursorNeverConverges,
     /// All attempts to store a segment share one key.
     KeyWithoutAttempt,
     /// A rotation drops the rows of a segment before it has stored and recorded it.
@@ -41,6 +53,12 @@ impl Mutant {
         Self::TailNotMoved,
         Self::OffsetReusedAfterCrash,
         Self::ExpiryBeforeLastTouch,
+        Self::LostWakeUp,
+        Self::CatchUpNotJoined,
+        Self::ModeInMemory,
+        Self::CloseNotPushed,
+        Self::CursorRepeats,
+        Self::CursorNeverConverges,
         Self::KeyWithoutAttempt,
         Self::RowsDroppedBeforeRecord,
         Self::BoundaryAtEndOfPut,
@@ -58,6 +76,12 @@ impl Mutant {
             Self::TailNotMoved => "tail-not-moved",
             Self::OffsetReusedAfterCrash => "offset-reused-after-crash",
             Self::ExpiryBeforeLastTouch => "expiry-before-last-touch",
+            Self::LostWakeUp => "lost-wake-up",
+            Self::CatchUpNotJoined => "catch-up-not-joined",
+            Self::ModeInMemory => "mode-in-memory",
+            Self::CloseNotPushed => "close-not-pushed",
+            Self::CursorRepeats => "cursor-repeats",
+            Self::CursorNeverConverges => "cursor-never-converges",
             Self::KeyWithoutAttempt => "key-without-attempt",
             Self::RowsDroppedBeforeRecord => "rows-dropped-before-record",
             Self::BoundaryAtEndOfPut => "boundary-at-end-of-put",

@@ -1,9 +1,25 @@
-//! Whether an instance has something to do, and since when it has not.
+//! Whether an instance has something to do, since when it has not, and for how long it had.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::environment::EPOCH_MS;
 use crate::rt;
+
+/// A time in which an instance had something to do without a pause: what the platform bills, since an idle object that
+/// can hibernate costs nothing (Cloudflare, Durable Objects pricing).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Spell {
+    /// When it began, in virtual ms since the Unix epoch.
+    pub begin_ms: u64,
+    /// When it ended.
+    pub end_ms: u64,
+    /// The events that came meanwhile: requests, upgrades, alarms, messages and ends of sockets.
+    pub events: u64,
+}
+
+/// The spells of all instances of an object, by their ends.
+pub(crate) type Spells = Rc<RefCell<Vec<Spell>>>;
 
 /// Counts what keeps an instance in memory; clones share it.
 #[derive(Clone, Default)]
@@ -13,13 +29,40 @@ pub(crate) struct Activity(Rc<Counts>);
 struct Counts {
     busy: Cell<u64>,
     idle_since_ns: Cell<u64>,
+    busy_since_ns: Cell<u64>,
+    events: Cell<u64>,
+    spells: RefCell<Option<Spells>>,
 }
 
 impl Activity {
+    /// Of an instance whose spells are kept there.
+    pub(crate) fn new(spells: Spells) -> Self {
+        Self(Rc::new(Counts { spells: RefCell::new(Some(spells)), ..Counts::default() }))
+    }
+
     /// Something to do, until the guard goes.
     pub(crate) fn begin(&self) -> Busy {
+        if self.0.busy.get() == 0 {
+            self.0.busy_since_ns.set(rt::now_ns());
+            self.0.events.set(0);
+        }
         self.0.busy.set(self.0.busy.get() + 1);
         Busy(self.clone())
+    }
+
+    /// The same, because an event came.
+    pub(crate) fn begin_event(&self) -> Busy {
+        let busy = self.begin();
+        self.0.events.set(self.0.events.get() + 1);
+        busy
+    }
+
+    /// From here on nothing of it is kept: what the platform runs on beside a successor is no work of the object.
+    pub(crate) fn disown(&self) {
+        if self.0.busy.get() > 0 {
+            self.0.end_spell();
+        }
+        self.0.spells.take();
     }
 
     /// For how long there has been nothing to do, in ms, rounded up; `None` if there is something.
@@ -43,6 +86,17 @@ impl Drop for Busy {
         counts.busy.set(counts.busy.get() - 1);
         if counts.busy.get() == 0 {
             counts.idle_since_ns.set(rt::now_ns());
+            counts.end_spell();
+        }
+    }
+}
+
+impl Counts {
+    fn end_spell(&self) {
+        if let Some(spells) = &*self.spells.borrow() {
+            let ms = |ns: u64| EPOCH_MS + ns / 1_000_000;
+            let (begin_ms, end_ms) = (ms(self.busy_since_ns.get()), ms(rt::now_ns()));
+            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get() });
         }
     }
 }
@@ -65,6 +119,33 @@ mod tests {
             assert!((500..=501).contains(&activity.idle_ms().unwrap()));
             drop(activity.begin());
             assert_ne!(activity.idle_since_ns(), spell);
+        });
+    }
+
+    #[test]
+    fn a_spell_lasts_from_the_first_of_the_work_to_the_last_and_counts_its_events() {
+        rt::block_on(1, async {
+            let spells = Spells::default();
+            let activity = Activity::new(spells.clone());
+            let first = activity.begin_event();
+            rt::sleep_ms(20).await;
+            let second = activity.begin_event();
+            drop(first);
+            let flush = activity.begin();
+            drop(second);
+            rt::sleep_ms(30).await;
+            drop(flush);
+            rt::sleep_ms(500).await;
+            drop(activity.begin_event());
+            let disowned = activity.begin_event();
+            rt::sleep_ms(10).await;
+            activity.disown();
+            rt::sleep_ms(500).await;
+            drop(disowned);
+            drop(activity.begin_event());
+            let seen: Vec<_> =
+                spells.take().iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events)).collect();
+            assert_eq!(seen, [(50, 2), (0, 1), (10, 1)]);
         });
     }
 }

@@ -9,17 +9,32 @@ pub enum HostMutant {
     AnswerBeforeGate,
     /// An object that hibernates or is evicted loses its alarm.
     AlarmLostAtEviction,
+    /// A socket is none that lets its object sleep: a waiting reader keeps it in memory, and billed.
+    WaiterKeepsAwake,
+    /// An object that hibernates forgets its sockets, which stay open.
+    SocketsForgottenAtHibernation,
+    /// Messages on sockets leave before what was written before them is durable.
+    MessageBeforeGate,
 }
 
 impl HostMutant {
     /// All of them.
-    pub const ALL: [Self; 2] = [Self::AnswerBeforeGate, Self::AlarmLostAtEviction];
+    pub const ALL: [Self; 5] = [
+        Self::AnswerBeforeGate,
+        Self::AlarmLostAtEviction,
+        Self::WaiterKeepsAwake,
+        Self::SocketsForgottenAtHibernation,
+        Self::MessageBeforeGate,
+    ];
 
     /// Its name on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::AnswerBeforeGate => "answer-before-gate",
             Self::AlarmLostAtEviction => "alarm-lost-at-eviction",
+            Self::WaiterKeepsAwake => "waiter-keeps-awake",
+            Self::SocketsForgottenAtHibernation => "sockets-forgotten-at-hibernation",
+            Self::MessageBeforeGate => "message-before-gate",
         }
     }
 

@@ -3,17 +3,19 @@
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{Actor, AlarmFailure, ObjectRequest, Response};
+use bytes::Bytes;
+use tailrace_core::runtime::{Actor, AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade};
 use tailrace_core::storage::schema;
 
 use crate::activity::Busy;
 use crate::environment::Environment;
 use crate::host_mutant::HostMutant;
 use crate::marks;
+use crate::network::Opened;
 use crate::object::{Object, Rest};
 use crate::reply::{Reply, ReplySender, reply};
 use crate::rt::{self, Node};
-use crate::state::ObjectState;
+use crate::state::{ObjectSocket, ObjectState};
 use crate::turn::{Fate, Turns};
 
 /// Whose storage it is.
@@ -82,21 +84,75 @@ impl<A: Actor<ObjectState>> Instance<A> {
     /// Runs the object's `fetch` on a request.
     pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
         let (sender, answer) = reply();
-        let busy = self.state.activity().begin();
+        let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;
             let response = Turns::new(&instance, actor.fetch(request)).await;
-            instance.answer(busy, sender, response);
+            instance.answer(busy, sender, response, ReplySender::send);
         });
         answer
+    }
+
+    /// Runs the object's `connect` on a request. A socket is accepted in the turn that asks for it.
+    pub(crate) fn connect(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+        let (sender, answer) = reply();
+        let busy = self.state.activity().begin_event();
+        let instance = self.clone();
+        self.node.spawn(async move {
+            let actor = instance.actor().await;
+            let event = async {
+                match actor.connect(request).await {
+                    Connection::Answer(response) => (Opened::Answer(response), None),
+                    Connection::Upgrade(upgrade) => instance.accept(upgrade),
+                }
+            };
+            let (opened, greeting) = Turns::new(&instance, event).await;
+            match opened {
+                Opened::Answer(response) => {
+                    let sent = |sender: ReplySender<Opened>, response| sender.send(Opened::Answer(response));
+                    instance.answer(busy, sender, response, sent);
+                }
+                opened => instance.put_out(busy, move || sender.send(opened)),
+            }
+            if let Some((socket, greeting)) = greeting {
+                socket.send(greeting);
+            }
+        });
+        answer
+    }
+
+    fn accept(&self, upgrade: Upgrade) -> (Opened, Option<(ObjectSocket, Bytes)>) {
+        let greeting = upgrade.greeting.clone();
+        match self.state.accept(upgrade) {
+            Ok(socket) => {
+                self.environment.note(format_args!("{}: accepts socket {}", self.label, socket.number()));
+                (Opened::Socket(socket.number(), socket.mailbox()), Some((socket, greeting)))
+            }
+            Err(error) => (Opened::Refused(error), None),
+        }
+    }
+
+    /// An event that asks nothing of the object but to be awake.
+    pub(crate) fn wake(self: &Rc<Self>) {
+        let busy = self.state.activity().begin_event();
+        let instance = self.clone();
+        self.node.spawn(async move {
+            instance.actor().await;
+            drop(busy);
+        });
+    }
+
+    /// The peer of one of the sockets that it accepted since it was superseded has gone. Whether it was one of those.
+    pub(crate) fn end_socket(&self, number: u64) -> bool {
+        self.state.sockets_held().end(number)
     }
 
     /// Runs the object's `alarm`. If that succeeds and nobody has set the alarm meanwhile, the one of that version is
     /// taken away.
     pub(crate) fn alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
         let (sender, answer) = reply();
-        let busy = self.state.activity().begin();
+        let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;
@@ -118,12 +174,12 @@ impl<A: Actor<ObjectState>> Instance<A> {
         answer
     }
 
-    /// One turn; what it wrote is a batch.
-    pub(crate) fn turn(self: &Rc<Self>, run: impl FnOnce()) {
+    /// One turn, the first one of an event or one behind an await; what it wrote is a batch.
+    pub(crate) fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
         if self.has_ended() {
             return;
         }
-        let fate = self.draw_fate();
+        let fate = self.draw_fate(awaits);
         if fate != Fate::CrashesBefore {
             run();
             self.flush();
@@ -140,11 +196,15 @@ impl<A: Actor<ObjectState>> Instance<A> {
     pub(crate) fn supersede(&self, reads_fail: bool) {
         self.standing.set(Standing::Superseded);
         self.state.storage().supersede(reads_fail);
+        self.state.part_with_sockets();
+        self.state.activity().disown();
     }
 
     /// Ends it: its events are never polled again, what the gate holds back is never seen.
     pub(crate) fn end(&self, why: &str) {
-        self.standing.set(Standing::Ended);
+        if self.standing.replace(Standing::Ended) == Standing::Superseded {
+            self.state.sockets_held().reset(&self.environment);
+        }
         self.environment.note(format_args!("{}: ends, {why}", self.label));
         self.node.kill();
         self.state.gate().discard();
@@ -153,7 +213,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
     }
 
     fn construct(self: &Rc<Self>, settings: A::Settings) {
-        self.turn(|| {
+        self.turn(false, || {
             // Where another instance has taken the storage over, there is nothing to migrate.
             let migrates = schema::outdated(self.state.storage()).is_ok_and(|version| version.is_some());
             let before = self.state.storage().journal().position();
@@ -188,8 +248,11 @@ impl<A: Actor<ObjectState>> Instance<A> {
         }
     }
 
-    fn draw_fate(&self) -> Fate {
-        if !self.environment.chance(self.environment.faults().crash_permille) {
+    fn draw_fate(&self, awaits: bool) -> Fate {
+        let faults = self.environment.faults();
+        if awaits && self.environment.chance(faults.crash_awaiting_permille) {
+            Fate::CrashesBefore
+        } else if !self.environment.chance(faults.crash_permille) {
             Fate::Survives
         } else if self.environment.random.between(0, 1) == 0 {
             Fate::CrashesBefore
@@ -233,14 +296,26 @@ impl<A: Actor<ObjectState>> Instance<A> {
         }
     }
 
-    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Response>, response: Response) {
+    fn answer<T: 'static>(
+        self: &Rc<Self>,
+        busy: Busy,
+        sender: ReplySender<T>,
+        response: Response,
+        send: impl FnOnce(ReplySender<T>, Response) + 'static,
+    ) {
         let instance = Rc::downgrade(self);
-        let output = move || {
-            drop(busy);
+        self.put_out(busy, move || {
             if let Some(instance) = instance.upgrade() {
                 instance.note_answer(&response);
-                sender.send(response);
+                send(sender, response);
             }
+        });
+    }
+
+    fn put_out(self: &Rc<Self>, busy: Busy, output: impl FnOnce() + 'static) {
+        let output = move || {
+            drop(busy);
+            output();
         };
         if self.environment.is_mutated(HostMutant::AnswerBeforeGate) {
             output();

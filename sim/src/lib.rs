@@ -11,13 +11,15 @@
 //! | `network` | latency and loss |
 //! | `namespace`, `object`, `instance` | objects by name, what of one lasts, one life of it in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
-//! | `activity` | since when an instance is idle |
+//! | [`activity`] | since when an instance is idle, and the time that it is billed for |
 //! | [`state`] | what an instance is given |
 //! | `journal`, `gate` | which writes are durable, and what waits for them |
 //! | `alarm` | the alarm service |
-//! | [`sockets`] | hibernatable sockets |
+//! | [`sockets`], [`edge_socket`] | hibernatable sockets, and their other ends |
+//! | [`answer_body`] | answers that go on, to clients that may be slow or gone |
+//! | `flights` | what identical requests of an isolate share |
 //! | `sqlite`, `rows` | a real SQLite with the platform's limits, and its bill |
-//! | `bucket` | R2 |
+//! | [`bucket`] | R2 |
 //! | `environment` | what everything in a world shares |
 //! | [`marks`], [`trace`] | what was reached, and what happened |
 //! | [`host_mutant`] | known bugs of a host |
@@ -36,14 +38,17 @@
 //! | [`mutants`] | the register of known bugs, and who catches them |
 //! | [`report`] | what people are told |
 
-mod activity;
+pub mod activity;
 mod alarm;
-mod bucket;
+pub mod answer_body;
+pub mod bucket;
 pub mod checker;
 mod client;
 pub mod edge_isolate;
+pub mod edge_socket;
 mod environment;
 pub mod faults;
+mod flights;
 mod gate;
 pub mod history;
 pub mod host_mutant;

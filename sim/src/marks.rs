@@ -36,6 +36,41 @@ pub const ISOLATE_RESTARTED_BUSY: &str = "isolate_restarted_busy";
 pub const REQUEST_LOST: &str = "request_lost";
 /// A response was lost on its way: what was asked for has happened.
 pub const RESPONSE_LOST: &str = "response_lost";
+/// R2 stored an object and told its caller that it had failed.
+pub const PUT_FAILED_THOUGH_STORED: &str = "put_failed_though_stored";
+/// R2 stored an object long after it had told its caller that it had failed.
+pub const PUT_LANDED_LATE: &str = "put_landed_late";
+/// R2 stored an object whose caller was gone.
+pub const PUT_OUTLIVED_ITS_CALLER: &str = "put_outlived_its_caller";
+/// Two instances of an object, one superseded, were putting at once.
+pub const TWO_INSTANCES_PUT_AT_ONCE: &str = "two_instances_put_at_once";
+/// R2 deleted objects and told its caller that it had failed.
+pub const DELETION_FAILED_THOUGH_DONE: &str = "deletion_failed_though_done";
+/// A listing held fewer objects than were asked for, though more followed.
+pub const LISTING_CAME_SHORT: &str = "listing_came_short";
+/// A call met an outage of R2.
+pub const BUCKET_WAS_DOWN: &str = "bucket_was_down";
+
+/// The output gate held a message on a socket back.
+pub const GATE_HELD_MESSAGE: &str = "gate_held_message";
+/// An edge closed its end of a socket, and the object was told.
+pub const SOCKET_CLOSED_BY_EDGE: &str = "socket_closed_by_edge";
+/// One end of a socket went away, and the other was never told.
+pub const SOCKET_HALF_DEAD: &str = "socket_half_dead";
+/// A socket was cut because its object was reset.
+pub const SOCKET_CUT: &str = "socket_cut";
+/// An object with sockets hibernated.
+pub const HIBERNATED_WITH_SOCKETS: &str = "hibernated_with_sockets";
+/// A hibernated object with sockets was woken, and sent to them.
+pub const WOKEN_AND_SENT: &str = "woken_and_sent";
+/// The connection of a streamed answer broke.
+pub const ANSWER_CUT: &str = "answer_cut";
+/// The connection of a streamed answer died without anybody noticing.
+pub const ANSWER_LOST: &str = "answer_lost";
+/// Two requests of one isolate shared a flight.
+pub const FLIGHT_SHARED: &str = "flight_shared";
+/// An edge isolate restarted while it held streamed answers.
+pub const ISOLATE_RESTARTED_STREAMING: &str = "isolate_restarted_streaming";
 
 /// Counts by mark, in the order of the marks' names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -30,8 +30,33 @@ pub const REGISTER: &[Entry] = &[
     Entry { bug: Known::Core(Mutant::TailNotMoved), caught_by: &[Invariant::Stable, Invariant::Exact] },
     Entry { bug: Known::Core(Mutant::OffsetReusedAfterCrash), caught_by: &[Invariant::Stable, Invariant::Durable] },
     Entry { bug: Known::Core(Mutant::ExpiryBeforeLastTouch), caught_by: &[Invariant::Expiry] },
+    Entry { bug: Known::Core(Mutant::LostWakeUp), caught_by: &[Invariant::Live, Invariant::Exact] },
+    Entry { bug: Known::Core(Mutant::CatchUpNotJoined), caught_by: &[Invariant::Exact, Invariant::Live] },
+    Entry { bug: Known::Core(Mutant::ModeInMemory), caught_by: &[Invariant::Live] },
+    Entry { bug: Known::Core(Mutant::CloseNotPushed), caught_by: &[Invariant::Live] },
+    Entry { bug: Known::Core(Mutant::CursorRepeats), caught_by: &[Invariant::Cursors] },
+    Entry { bug: Known::Core(Mutant::CursorNeverConverges), caught_by: &[Invariant::Cursors] },
+    Entry { bug: Known::Core(Mutant::KeyWithoutAttempt), caught_by: &[Invariant::Cold] },
+    Entry {
+        bug: Known::Core(Mutant::RowsDroppedBeforeRecord),
+        caught_by: &[Invariant::Exact, Invariant::Stable, Invariant::Cold],
+    },
+    Entry {
+        bug: Known::Core(Mutant::BoundaryAtEndOfPut),
+        caught_by: &[Invariant::Durable, Invariant::Exact, Invariant::Stable, Invariant::Cold],
+    },
+    Entry { bug: Known::Core(Mutant::RecreatedStreamReusesObjects), caught_by: &[Invariant::Exact, Invariant::Cold] },
+    Entry { bug: Known::Core(Mutant::OffsetReencodedAtRotation), caught_by: &[Invariant::Stable] },
+    Entry { bug: Known::Core(Mutant::SweepRemovesLiveObject), caught_by: &[Invariant::Cold] },
+    Entry { bug: Known::Core(Mutant::DeletionForgottenAtCrash), caught_by: &[Invariant::Cold] },
     Entry { bug: Known::Host(HostMutant::AnswerBeforeGate), caught_by: &[Invariant::Durable, Invariant::Stable] },
     Entry { bug: Known::Host(HostMutant::AlarmLostAtEviction), caught_by: &[Invariant::Expiry] },
+    Entry { bug: Known::Host(HostMutant::WaiterKeepsAwake), caught_by: &[Invariant::Awake] },
+    Entry { bug: Known::Host(HostMutant::SocketsForgottenAtHibernation), caught_by: &[Invariant::Live] },
+    Entry {
+        bug: Known::Host(HostMutant::MessageBeforeGate),
+        caught_by: &[Invariant::Stable, Invariant::Linear, Invariant::Exact],
+    },
 ];
 
 /// A hunt's catch.

@@ -7,7 +7,7 @@ use std::rc::{Rc, Weak};
 use tailrace_core::runtime::{Actor, ObjectRequest, Response};
 
 use crate::environment::Environment;
-use crate::network::Callee;
+use crate::network::{Callee, Opened};
 use crate::object::Object;
 use crate::reply::Reply;
 use crate::state::ObjectState;
@@ -49,5 +49,13 @@ impl<A: Actor<ObjectState>> Namespace<A> {
 impl<A: Actor<ObjectState>> Callee for Namespace<A> {
     fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response> {
         self.object(object).fetch(request)
+    }
+
+    fn connect(&self, object: &str, request: ObjectRequest) -> Reply<Opened> {
+        self.object(object).connect(request)
+    }
+
+    fn end_socket(&self, object: &str, number: u64) {
+        self.object(object).end_socket(number);
     }
 }

@@ -5,13 +5,14 @@ use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{Actor, AlarmFailure, ObjectRequest, Response};
 
+use crate::activity::{Spell, Spells};
 use crate::alarm::Alarm;
 use crate::environment::Environment;
 use crate::host_mutant::HostMutant;
 use crate::instance::Instance;
 use crate::journal::Journal;
 use crate::marks;
-use crate::network::Callee;
+use crate::network::{Callee, Opened};
 use crate::reply::Reply;
 use crate::rt;
 use crate::sockets::Sockets;
@@ -31,7 +32,7 @@ pub(crate) enum Rest {
 }
 
 /// The platform's identity of the object of a name: 64 hexadecimal digits.
-fn id(name: &str) -> String {
+pub(crate) fn object_id(name: &str) -> String {
     let digits = (1..=4_u64).map(|salt| {
         // FNV-1a, from four starting points.
         let start = 0xcbf2_9ce4_8422_2325 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
@@ -49,6 +50,7 @@ pub(crate) struct Object<A: Actor<ObjectState>> {
     callee: Weak<dyn Callee>,
     journal: Rc<Journal>,
     sockets: Rc<Sockets>,
+    spells: Spells,
     alarm: Alarm,
     running: RefCell<Option<Rc<Instance<A>>>>,
     superseded: RefCell<Vec<Rc<Instance<A>>>>,
@@ -70,6 +72,7 @@ impl<A: Actor<ObjectState>> Object<A> {
             callee,
             journal: Rc::new(Journal::open()),
             sockets: Rc::default(),
+            spells: Spells::default(),
             alarm: Alarm::default(),
             running: RefCell::default(),
             superseded: RefCell::default(),
@@ -103,11 +106,41 @@ impl<A: Actor<ObjectState>> Object<A> {
         self.starts.get()
     }
 
+    /// The spells in which it was kept in memory, those that are over.
+    pub(crate) fn spells(&self) -> Vec<Spell> {
+        self.spells.borrow().clone()
+    }
+
     /// A request arrives.
     pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
         let instance = self.stale_route().unwrap_or_else(|| self.instance());
         self.environment.note(format_args!("{}: request {:.60}", instance.label(), request.message));
         instance.fetch(request)
+    }
+
+    /// A request of an edge that can wait on a socket.
+    pub(crate) fn connect(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+        let instance = self.stale_route().unwrap_or_else(|| self.instance());
+        self.environment.note(format_args!("{}: connection {:.60}", instance.label(), request.message));
+        instance.connect(request)
+    }
+
+    /// The edge's end of a socket has gone. The platform tells the object, which wakes for it; there is nothing that it
+    /// has to do.
+    pub(crate) fn end_socket(self: &Rc<Self>, number: u64) {
+        if self.sockets.end(number) {
+            self.environment.mark(marks::SOCKET_CLOSED_BY_EDGE);
+            let instance = self.instance();
+            self.environment.note(format_args!("{}: socket {number} closed", instance.label()));
+            instance.wake();
+        } else if let Some(instance) = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)) {
+            instance.wake();
+        }
+    }
+
+    /// Sockets that it holds open.
+    pub(crate) fn sockets(&self) -> usize {
+        self.sockets.count()
     }
 
     /// The alarm of that version goes off.
@@ -120,11 +153,13 @@ impl<A: Actor<ObjectState>> Object<A> {
         instance.alarm(version)
     }
 
-    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail.
+    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail. Of one that sleeps
+    /// there is nothing but sockets.
     pub(crate) fn crash(self: &Rc<Self>) {
         let running = self.running.borrow().clone();
-        if let Some(instance) = running {
-            self.crash_instance(&instance);
+        match running {
+            Some(instance) => self.crash_instance(&instance),
+            None => self.sockets.reset(&self.environment),
         }
     }
 
@@ -146,8 +181,14 @@ impl<A: Actor<ObjectState>> Object<A> {
         }
         instance.end(if rest == Rest::Hibernated { "hibernates" } else { "evicted" });
         self.rest.set(rest);
+        if rest == Rest::Hibernated && !self.sockets.is_empty() {
+            self.environment.mark(marks::HIBERNATED_WITH_SOCKETS);
+        }
         if self.environment.is_mutated(HostMutant::AlarmLostAtEviction) {
             self.journal.lose_alarm();
+        }
+        if self.environment.is_mutated(HostMutant::SocketsForgottenAtHibernation) {
+            self.sockets.forget();
         }
     }
 
@@ -205,7 +246,7 @@ impl<A: Actor<ObjectState>> Object<A> {
             self.environment.mark(marks::CRASH_LOST_UNCONFIRMED_WRITE);
         }
         self.journal.crash(kept);
-        self.sockets.reset();
+        self.sockets.reset(&self.environment);
         self.arm();
     }
 
@@ -222,12 +263,16 @@ impl<A: Actor<ObjectState>> Object<A> {
         }
         self.starts.set(self.starts.get() + 1);
         let state = ObjectState::new(
-            id(&self.name),
+            object_id(&self.name),
             self.environment.clone(),
             self.journal.clone(),
             self.sockets.clone(),
             self.callee.clone(),
+            self.spells.clone(),
         );
+        if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
+            state.wake_with_sockets();
+        }
         let instance = Instance::start(self, self.starts.get(), state, self.settings.clone());
         self.running.replace(Some(instance.clone()));
         instance

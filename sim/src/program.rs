@@ -1,6 +1,7 @@
 //! What runs in a world: the edge and the object class that a deployment brings.
 
-use tailrace_core::runtime::{Actor, CallError, Request, Response};
+use tailrace_core::edge::Fetched;
+use tailrace_core::runtime::{Actor, CallError, Request};
 
 use crate::edge_isolate::EdgeState;
 use crate::state::ObjectState;
@@ -16,5 +17,9 @@ pub trait Program: Sized + 'static {
     type Object: Actor<ObjectState, Settings = Self::Settings>;
 
     /// Answers a client's request in an edge isolate. Fails only where the client's own body breaks off.
-    async fn fetch(env: &EdgeState<Self>, config: &Self::EdgeConfig, request: Request) -> Result<Response, CallError>;
+    async fn fetch(
+        env: &EdgeState<Self>,
+        config: &Self::EdgeConfig,
+        request: Request,
+    ) -> Result<Fetched<EdgeState<Self>>, CallError>;
 }

@@ -37,6 +37,11 @@ impl<T> ReplySender<T> {
         }
     }
 
+    /// Whether nobody waits any more.
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.slot.as_ref().is_none_or(|slot| Rc::strong_count(slot) == 1)
+    }
+
     /// Goes away without a trace: the other side waits for ever.
     pub(crate) fn vanish(mut self) {
         self.slot = None;
@@ -91,6 +96,11 @@ mod tests {
             let (sender, answer) = reply::<u8>();
             drop(sender);
             assert_eq!(answer.await, None);
+
+            let (sender, answer) = reply::<u8>();
+            assert!(!sender.is_abandoned());
+            drop(answer);
+            assert!(sender.is_abandoned());
 
             let (sender, answer) = reply::<u8>();
             sender.vanish();

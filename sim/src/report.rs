@@ -3,7 +3,7 @@
 use std::fmt::{self, Write};
 
 use crate::checker::{Invariant, Violation};
-use crate::history::{Call, From, History, Op};
+use crate::history::{Call, Delivery, From, History, Listening, Mode, Op};
 use crate::scenario::{Known, Scenario};
 use crate::shrink::shrink;
 use crate::swarm::{Swarm, Tally, judge};
@@ -92,7 +92,7 @@ impl fmt::Display for Told<'_> {
             let info = self.history.streams.get(op.stream);
             if info.is_some_and(|info| info.path == self.violation.stream) {
                 let here = if self.violation.ops.contains(&index) { ">" } else { " " };
-                writeln!(formatter, "{here} {index:>3} {}", Line { history: self.history, op, start_ms })?;
+                writeln!(formatter, "{here} {index:>3} {}", Line { history: self.history, index, op, start_ms })?;
             }
         }
         Ok(())
@@ -104,13 +104,14 @@ pub fn history(history: &History) -> String {
     let start_ms = history.ops.first().map_or(0, |op| op.invoked.ms);
     let mut text = String::new();
     for (index, op) in history.ops.iter().enumerate() {
-        _ = writeln!(text, "{index:>4} {}", Line { history, op, start_ms });
+        _ = writeln!(text, "{index:>4} {}", Line { history, index, op, start_ms });
     }
     text
 }
 
 struct Line<'a> {
     history: &'a History,
+    index: usize,
     op: &'a Op,
     start_ms: u64,
 }
@@ -146,11 +147,53 @@ impl fmt::Display for Line<'_> {
                 write!(formatter, ", {name}")?;
             }
         }
-        if answer.status == 200 && matches!(op.call, Call::Read { .. }) {
+        if let Some(cursor) = answer.cursor {
+            write!(formatter, ", cursor {cursor}")?;
+        }
+        if answer.status == 200 && matches!(op.call, Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }) {
             let shown = &answer.body[..answer.body.len().min(EXCERPT_BYTES)];
             write!(formatter, " {} bytes {}", answer.body.len(), String::from_utf8_lossy(shown))?;
         }
-        Ok(())
+        match self.history.listenings.get(&self.index) {
+            Some(listening) => self.heard(formatter, listening),
+            None => Ok(()),
+        }
+    }
+}
+
+impl Line<'_> {
+    /// A line for each delivery of a connection of events, and one for how it ended.
+    fn heard(&self, formatter: &mut fmt::Formatter<'_>, listening: &Listening) -> fmt::Result {
+        let since = |ms: u64| ms.saturating_sub(self.start_ms);
+        for Delivery { at, data, next_offset, cursor, up_to_date, closed } in &listening.deliveries {
+            let next = next_offset.as_deref().unwrap_or("?");
+            write!(formatter, "\n         {} ms: {next}", since(at.ms))?;
+            cursor.map_or(Ok(()), |cursor| write!(formatter, ", cursor {cursor}"))?;
+            for (name, told) in [("closed", closed), ("up to date", up_to_date)] {
+                if *told {
+                    write!(formatter, ", {name}")?;
+                }
+            }
+            if let Some(data) = data {
+                let shown: String = data.chars().take(EXCERPT_BYTES).collect();
+                write!(formatter, " {} bytes {shown:?}", data.len())?;
+            }
+        }
+        for (at, defect) in &listening.defects {
+            write!(formatter, "\n         {} ms: {defect}", since(at.ms))?;
+        }
+        match listening.end {
+            Some((at, end)) => write!(formatter, "\n         {} ms: {end:?}", since(at.ms)),
+            None => Ok(()),
+        }
+    }
+}
+
+fn from_text(from: &From) -> &str {
+    match from {
+        From::Start => "-1",
+        From::Now => "now",
+        From::At(offset) => offset,
     }
 }
 
@@ -162,13 +205,16 @@ fn asked(call: &Call) -> String {
             format!("POST{}{defect}", if *closes { " closing" } else { "" })
         }
         Call::Read { from, revalidates, .. } => {
-            let from = match from {
-                From::Start => "-1",
-                From::Now => "now",
-                From::At(offset) => offset,
-            };
             let tag = revalidates.map_or_else(String::new, |op| format!(" if not as {op}"));
-            format!("GET {from}{tag}")
+            format!("GET {}{tag}", from_text(from))
+        }
+        Call::Live { mode, from, cursor, reader } => {
+            let mode = match mode {
+                Mode::LongPoll => "long-poll",
+                Mode::Sse => "events",
+            };
+            let cursor = cursor.map_or_else(String::new, |cursor| format!(" cursor {cursor}"));
+            format!("reader {reader} {mode} {}{cursor}", from_text(from))
         }
         Call::Head => "HEAD".to_owned(),
         Call::Delete => "DELETE".to_owned(),

@@ -138,8 +138,10 @@ fn small(action: &mut Action) {
 }
 
 fn single(action: &mut Action) {
-    if let Action::Produce { depth, copies, closes, .. } = action {
-        (*depth, *copies, *closes) = (1, 1, false);
+    match action {
+        Action::Produce { depth, copies, closes, .. } => (*depth, *copies, *closes) = (1, 1, false),
+        Action::Join { readers, .. } => *readers = 1,
+        _ => {}
     }
 }
 

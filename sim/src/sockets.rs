@@ -1,21 +1,20 @@
-//! Hibernatable sockets: the platform keeps them, with their tags and attachments, while the object sleeps.
+//! Hibernatable sockets of an object: the platform keeps them, with their tags and attachments, while the object sleeps.
 
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::BTreeMap;
 use std::fmt;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 
 use bytes::Bytes;
 
+use crate::activity::Busy;
+use crate::edge_socket::{Arrived, Mailbox};
 use crate::environment::Environment;
+use crate::marks;
 use crate::rt;
 
 /// Sockets of an object (Cloudflare, Durable Objects limits).
 pub const SOCKET_LIMIT: usize = 32_768;
-/// Tags of a socket, and characters of a tag (Cloudflare, `acceptWebSocket`).
-pub const TAG_LIMIT: usize = 10;
 /// Characters of a tag (Cloudflare, `acceptWebSocket`).
 pub const TAG_LENGTH_LIMIT: usize = 256;
 /// Bytes of an attachment (Cloudflare, `serializeAttachment`).
@@ -26,84 +25,35 @@ pub const ATTACHMENT_LIMIT: usize = 16_384;
 pub enum AcceptError {
     /// The object has [`SOCKET_LIMIT`] sockets.
     TooManySockets,
-    /// More than [`TAG_LIMIT`] tags.
-    TooManyTags,
     /// A tag of more than [`TAG_LENGTH_LIMIT`] characters.
     TagTooLong,
+    /// An attachment of more than [`ATTACHMENT_LIMIT`] bytes.
+    AttachmentTooLarge,
 }
 
 impl fmt::Display for AcceptError {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::TooManySockets => write!(formatter, "an object holds at most {SOCKET_LIMIT} sockets"),
-            Self::TooManyTags => write!(formatter, "a socket has at most {TAG_LIMIT} tags"),
             Self::TagTooLong => write!(formatter, "a tag has at most {TAG_LENGTH_LIMIT} characters"),
+            Self::AttachmentTooLarge => write!(formatter, "an attachment has at most {ATTACHMENT_LIMIT} bytes"),
         }
     }
 }
 
 impl std::error::Error for AcceptError {}
 
-/// What a client sees of a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketEvent {
-    /// A message.
-    Message(Bytes),
-    /// The object closed the socket.
-    Closed {
-        /// Close code.
-        code: u16,
-        /// Reason.
-        reason: String,
-    },
-    /// The connection is gone without a close.
-    Reset,
-}
-
-/// The client's end of a socket.
-#[derive(Clone)]
-pub struct ClientSocket(Rc<ClientEnd>);
-
-#[derive(Default)]
-struct ClientEnd {
-    arrived: RefCell<VecDeque<SocketEvent>>,
-    waker: RefCell<Option<Waker>>,
-}
-
-impl ClientSocket {
-    /// The next event; waits for one.
-    pub async fn next(&self) -> SocketEvent {
-        poll_fn(|context| match self.0.arrived.borrow_mut().pop_front() {
-            Some(event) => Poll::Ready(event),
-            None => {
-                *self.0.waker.borrow_mut() = Some(context.waker().clone());
-                Poll::Pending
-            }
-        })
-        .await
-    }
-
-    /// The next event if it has arrived.
-    pub fn try_next(&self) -> Option<SocketEvent> {
-        self.0.arrived.borrow_mut().pop_front()
-    }
-
-    fn arrive(&self, event: SocketEvent) {
-        self.0.arrived.borrow_mut().push_back(event);
-        if let Some(waker) = self.0.waker.take() {
-            waker.wake();
-        }
-    }
-}
-
 /// The platform's side of one socket.
 pub(crate) struct Connection {
-    tags: Vec<String>,
-    pub(crate) attachment: RefCell<Bytes>,
-    client: ClientSocket,
-    /// The latest arrival at the client so far: messages do not overtake one another on a socket.
+    number: u64,
+    tag: String,
+    attachment: Bytes,
+    mailbox: Rc<Mailbox>,
+    /// The latest arrival at the edge so far: messages do not overtake one another on a socket.
     arrives_ms: Cell<u64>,
     open: Cell<bool>,
+    /// Keeps the object in memory, where the socket is none that lets it sleep.
+    pub(crate) busy: RefCell<Option<Busy>>,
 }
 
 /// The sockets of one object, by the order in which they were accepted.
@@ -114,77 +64,135 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    pub(crate) fn accept(&self, tags: &[&str]) -> Result<(u64, ClientSocket), AcceptError> {
+    /// Those of an instance that is not the object's any more: its numbers go on above the object's.
+    pub(crate) fn apart(&self) -> Self {
+        const APART: u64 = 1 << 32;
+        Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
+    }
+
+    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<Rc<Connection>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
         }
-        if tags.len() > TAG_LIMIT {
-            return Err(AcceptError::TooManyTags);
-        }
-        if tags.iter().any(|tag| tag.chars().count() > TAG_LENGTH_LIMIT) {
+        if tag.chars().count() > TAG_LENGTH_LIMIT {
             return Err(AcceptError::TagTooLong);
+        }
+        if attachment.len() > ATTACHMENT_LIMIT {
+            return Err(AcceptError::AttachmentTooLarge);
         }
         let number = self.accepted.get();
         self.accepted.set(number + 1);
-        let client = ClientSocket(Rc::default());
-        let connection = Connection {
-            tags: tags.iter().map(|tag| (*tag).to_owned()).collect(),
-            attachment: RefCell::default(),
-            client: client.clone(),
+        let connection = Rc::new(Connection {
+            number,
+            tag: tag.to_owned(),
+            attachment,
+            mailbox: Rc::default(),
             arrives_ms: Cell::default(),
             open: Cell::new(true),
-        };
-        self.connections.borrow_mut().insert(number, Rc::new(connection));
-        Ok((number, client))
+            busy: RefCell::default(),
+        });
+        self.connections.borrow_mut().insert(number, connection.clone());
+        Ok(connection)
     }
 
-    pub(crate) fn tagged(&self, tag: &str) -> Vec<Rc<Connection>> {
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connections.borrow().is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// Those with that tag, or all.
+    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<Connection>> {
         let connections = self.connections.borrow();
-        connections.values().filter(|connection| connection.tags.iter().any(|own| own == tag)).cloned().collect()
+        let wanted = |connection: &&Rc<Connection>| tag.is_none_or(|tag| connection.tag == tag);
+        connections.values().filter(wanted).cloned().collect()
     }
 
-    pub(crate) fn get(&self, number: u64) -> Option<Rc<Connection>> {
-        self.connections.borrow().get(&number).cloned()
+    /// The peer of a socket has gone. Whether it was open until now.
+    pub(crate) fn end(&self, number: u64) -> bool {
+        let ended = self.connections.borrow_mut().remove(&number);
+        ended.is_some_and(|connection| connection.close())
     }
 
     /// Cuts all of them: the object was reset.
-    pub(crate) fn reset(&self) {
+    pub(crate) fn reset(&self, environment: &Environment) {
         for connection in self.connections.take().into_values() {
-            connection.open.set(false);
-            connection.client.arrive(SocketEvent::Reset);
+            connection.close();
+            if connection.mailbox.is_abandoned() {
+                continue;
+            }
+            if environment.chance(environment.faults().socket_half_dead_permille) {
+                environment.mark(marks::SOCKET_HALF_DEAD);
+                connection.mailbox.fall_silent();
+            } else {
+                environment.mark(marks::SOCKET_CUT);
+                connection.mailbox.arrive(Arrived::End);
+            }
         }
     }
 
+    /// Forgets all of them, and tells nobody.
+    pub(crate) fn forget(&self) {
+        self.connections.take();
+    }
+
     /// Forgets those that the object closed.
-    pub(crate) fn forget_closed(&self) {
+    fn forget_closed(&self) {
         self.connections.borrow_mut().retain(|_, connection| connection.open.get());
+    }
+
+    /// Sends a message to an edge, after those sent before; `None` closes the socket. Nothing leaves a closed one.
+    pub(crate) fn send(&self, environment: &Environment, connection: &Connection, message: Option<Bytes>) {
+        if !connection.open.get() {
+            return;
+        }
+        let arrived = match message {
+            Some(message) => Arrived::Message(message),
+            None => {
+                connection.close();
+                self.forget_closed();
+                Arrived::End
+            }
+        };
+        let now_ms = environment.now_ms();
+        let latency_ms = environment.draw_ms(environment.faults().object_link.latency);
+        connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
+        if connection.arrives_ms.get() == now_ms {
+            connection.mailbox.arrive(arrived);
+            return;
+        }
+        // Two messages that arrive in the same millisecond keep their order by a step of their own.
+        let wait_ms = connection.arrives_ms.get() - now_ms;
+        connection.arrives_ms.set(connection.arrives_ms.get() + 1);
+        let mailbox = connection.mailbox.clone();
+        environment.node.spawn(async move {
+            rt::sleep_ms(wait_ms).await;
+            mailbox.arrive(arrived);
+        });
     }
 }
 
 impl Connection {
-    /// Sends an event to the client, after those sent before. Nothing leaves a socket that is closed.
-    pub(crate) fn send(self: &Rc<Self>, environment: &Environment, event: SocketEvent) {
-        if !self.open.get() {
-            return;
-        }
-        if matches!(event, SocketEvent::Closed { .. }) {
-            self.open.set(false);
-        }
-        let now_ms = environment.now_ms();
-        let latency_ms = environment.draw_ms(environment.faults().client_link.latency);
-        self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
-        if self.arrives_ms.get() == now_ms {
-            self.client.arrive(event);
-            return;
-        }
-        // Two messages that arrive in the same millisecond keep their order by a step of their own.
-        let wait_ms = self.arrives_ms.get() - now_ms;
-        self.arrives_ms.set(self.arrives_ms.get() + 1);
-        let client = self.client.clone();
-        environment.node.spawn(async move {
-            rt::sleep_ms(wait_ms).await;
-            client.arrive(event);
-        });
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn attachment(&self) -> Bytes {
+        self.attachment.clone()
+    }
+
+    /// Where what is sent on it arrives.
+    pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// Whether it was open until now.
+    fn close(&self) -> bool {
+        self.busy.take();
+        self.open.replace(false)
     }
 }
 
@@ -199,58 +207,71 @@ mod tests {
         let sockets = Sockets::default();
         let longest = "x".repeat(TAG_LENGTH_LIMIT);
         let too_long = "é".repeat(TAG_LENGTH_LIMIT + 1);
-        let cases: &[(&[&str], Result<(), AcceptError>)] = &[
-            (&[], Ok(())),
-            (&["t"; TAG_LIMIT], Ok(())),
-            (&["t"; TAG_LIMIT + 1], Err(AcceptError::TooManyTags)),
-            (&[&longest], Ok(())),
-            (&[&too_long], Err(AcceptError::TagTooLong)),
+        let cases: &[(&str, usize, Result<(), AcceptError>)] = &[
+            ("", 0, Ok(())),
+            (&longest, ATTACHMENT_LIMIT, Ok(())),
+            (&too_long, 0, Err(AcceptError::TagTooLong)),
+            ("t", ATTACHMENT_LIMIT + 1, Err(AcceptError::AttachmentTooLarge)),
         ];
-        for (tags, expected) in cases {
-            assert_eq!(sockets.accept(tags).map(drop), *expected);
+        for (tag, attached, expected) in cases {
+            assert_eq!(sockets.accept(tag, Bytes::from(vec![0; *attached])).map(drop), *expected);
         }
-        while sockets.connections.borrow().len() < SOCKET_LIMIT {
-            sockets.accept(&[]).unwrap();
+        while sockets.count() < SOCKET_LIMIT {
+            sockets.accept("", Bytes::new()).unwrap();
         }
-        assert_eq!(sockets.accept(&[]).map(drop), Err(AcceptError::TooManySockets));
-        sockets.reset();
-        assert!(sockets.accept(&[]).is_ok());
+        assert_eq!(sockets.accept("", Bytes::new()).map(drop), Err(AcceptError::TooManySockets));
+        sockets.end(7);
+        assert!(sockets.accept("", Bytes::new()).is_ok());
     }
 
     #[test]
     fn messages_arrive_in_order_and_none_after_the_close() {
         let link = Link { latency: Delay::new(0, 30), ..Link::default() };
-        let faults = Faults { client_link: link, ..Faults::default() };
+        let faults = Faults { object_link: link, ..Faults::default() };
         rt::block_on(1, async move {
             let environment = Environment::new(faults, Seeds::of(1), None);
             let sockets = Sockets::default();
-            let (number, client) = sockets.accept(&["live"]).unwrap();
-            let connection = sockets.get(number).unwrap();
+            let connection = sockets.accept("live", Bytes::new()).unwrap();
+            let mailbox = connection.mailbox();
             for byte in 0..20_u8 {
-                connection.send(&environment, SocketEvent::Message(Bytes::copy_from_slice(&[byte])));
+                sockets.send(&environment, &connection, Some(Bytes::copy_from_slice(&[byte])));
                 rt::sleep_ms(1).await;
             }
-            let close = SocketEvent::Closed { code: 1000, reason: "done".into() };
-            connection.send(&environment, close.clone());
-            connection.send(&environment, SocketEvent::Message(Bytes::from_static(b"late")));
+            sockets.send(&environment, &connection, None);
+            sockets.send(&environment, &connection, Some(Bytes::from_static(b"late")));
             for byte in 0..20_u8 {
-                assert_eq!(client.next().await, SocketEvent::Message(Bytes::copy_from_slice(&[byte])));
+                assert_eq!(mailbox.next().await, Arrived::Message(Bytes::copy_from_slice(&[byte])));
             }
-            assert_eq!(client.next().await, close);
+            assert_eq!(mailbox.next().await, Arrived::End);
             rt::sleep_ms(100).await;
-            assert_eq!(client.try_next(), None);
-            sockets.forget_closed();
-            assert_eq!(sockets.tagged("live").len(), 0);
+            assert_eq!(mailbox.next().await, Arrived::End, "and nothing but the end from then on");
+            assert!(sockets.tagged(Some("live")).is_empty());
         });
     }
 
     #[test]
-    fn a_reset_cuts_every_socket() {
+    fn sockets_are_found_by_their_tag_in_the_order_of_acceptance() {
         let sockets = Sockets::default();
-        let (_, first) = sockets.accept(&["a"]).unwrap();
-        let (_, second) = sockets.accept(&["b"]).unwrap();
-        sockets.reset();
-        assert_eq!((first.try_next(), second.try_next()), (Some(SocketEvent::Reset), Some(SocketEvent::Reset)));
-        assert!(sockets.get(0).is_none());
+        for tag in ["a", "b", "a"] {
+            sockets.accept(tag, Bytes::from_static(tag.as_bytes())).unwrap();
+        }
+        let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
+        assert_eq!((numbers(Some("a")), numbers(Some("c")), numbers(None)), (vec![0, 2], vec![], vec![0, 1, 2]));
+        assert_eq!(sockets.tagged(Some("b"))[0].attachment(), "b");
+        assert!(sockets.end(0));
+        assert!(!sockets.end(0));
+        assert_eq!(numbers(Some("a")), [2]);
+    }
+
+    #[test]
+    fn a_reset_cuts_every_socket_of_the_object_and_none_of_another_instance() {
+        let environment = Environment::new(Faults::default(), Seeds::of(1), None);
+        let sockets = Sockets::default();
+        let apart = sockets.apart();
+        let (own, other) = (sockets.accept("a", Bytes::new()).unwrap(), apart.accept("a", Bytes::new()).unwrap());
+        assert_ne!(own.number(), other.number());
+        sockets.reset(&environment);
+        assert_eq!((own.mailbox().try_next(), other.mailbox().try_next()), (Some(Arrived::End), None));
+        assert!(sockets.is_empty() && !apart.is_empty());
     }
 }

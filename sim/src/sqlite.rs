@@ -207,6 +207,17 @@ impl Database {
         })
     }
 
+    /// What a statement of one text column answers; nothing where a table that it names is not there.
+    pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
+        self.as_host(|| {
+            let connection = self.connection.borrow();
+            let Ok(mut prepared) = connection.prepare(sql) else { return Vec::new() };
+            let rows =
+                prepared.query_map([], |row| row.get::<_, Option<String>>(0)).expect("the judge's own statement");
+            rows.filter_map(|text| text.expect("a column of text")).collect()
+        })
+    }
+
     fn write_of(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
         if let Some(write) = self.writes.borrow().get(sql) {
             return Ok(write.clone());

@@ -6,19 +6,23 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use tailrace_core::runtime::{
-    ActorNamespace, ActorState, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+    ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+    Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
-use crate::activity::Activity;
+use crate::activity::{Activity, Spells};
 use crate::bucket::ObjectBucket;
+use crate::edge_socket::Mailbox;
 use crate::environment::Environment;
 use crate::gate::Gate;
+use crate::host_mutant::HostMutant;
 use crate::journal::Journal;
+use crate::marks;
 use crate::network::{self, Callee};
 use crate::reply::reply;
 use crate::rt;
-use crate::sockets::{ATTACHMENT_LIMIT, AcceptError, ClientSocket, Connection, SocketEvent, Sockets};
+use crate::sockets::{AcceptError, Connection, Sockets};
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
@@ -31,10 +35,12 @@ pub struct Inner {
     sql: ObjectSql,
     bucket: ObjectBucket,
     gate: Gate,
-    sockets: Rc<Sockets>,
+    sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
     activity: Activity,
     alarms_set: Cell<u64>,
+    /// Whether it was woken from hibernation while others waited on its sockets, and has sent nothing since.
+    woken: Cell<bool>,
 }
 
 impl ObjectState {
@@ -44,25 +50,40 @@ impl ObjectState {
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
+        spells: Spells,
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
             id,
-            bucket: ObjectBucket(state.clone()),
+            bucket: ObjectBucket::new(state.clone()),
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
-            sockets,
+            sockets: RefCell::new(sockets),
             namespace: ObjectNamespace { state: state.clone(), callee },
-            activity: Activity::default(),
+            activity: Activity::new(spells),
             alarms_set: Cell::default(),
+            woken: Cell::default(),
             environment,
         }))
     }
 
-    /// Accepts a socket with tags; also the client's end, which the platform hands to the client.
-    pub fn accept(&self, tags: &[&str]) -> Result<(ObjectSocket, ClientSocket), AcceptError> {
-        let (number, client) = self.0.sockets.accept(tags)?;
-        let connection = self.0.sockets.get(number).ok_or(AcceptError::TooManySockets)?;
-        Ok((ObjectSocket { state: self.clone(), connection }, client))
+    /// Accepts a socket, whose greeting goes first.
+    pub(crate) fn accept(&self, upgrade: Upgrade) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(&upgrade.tag, upgrade.attachment)?;
+        if self.0.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
+            connection.busy.replace(Some(self.0.activity.begin()));
+        }
+        Ok(ObjectSocket { state: self.clone(), connection })
+    }
+
+    /// The sockets of this instance.
+    pub(crate) fn sockets_held(&self) -> Rc<Sockets> {
+        self.0.sockets.borrow().clone()
+    }
+
+    /// From here on what it accepts is not the object's: its successor knows nothing of it.
+    pub(crate) fn part_with_sockets(&self) {
+        let apart = self.sockets_held().apart();
+        self.0.sockets.replace(Rc::new(apart));
     }
 
     /// The other objects.
@@ -82,7 +103,24 @@ impl ObjectState {
         &self.0.activity
     }
 
-    pub(crate) fn environment(&self) -> &Environment {
+    /// Puts something out on a socket.
+    fn put_out_message(&self, output: impl FnOnce() + 'static) {
+        if self.0.woken.take() {
+            self.0.environment.mark(marks::WOKEN_AND_SENT);
+        }
+        if self.0.environment.is_mutated(HostMutant::MessageBeforeGate) {
+            output();
+        } else if self.put_out(output) {
+            self.0.environment.mark(marks::GATE_HELD_MESSAGE);
+        }
+    }
+
+    /// It was woken from hibernation, and others wait on its sockets.
+    pub(crate) fn wake_with_sockets(&self) {
+        self.0.woken.set(true);
+    }
+
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
         &self.0.environment
     }
 
@@ -142,9 +180,33 @@ impl ActorState for ObjectState {
 impl SocketState for ObjectState {
     type Socket = ObjectSocket;
 
-    fn sockets(&self, tag: &str) -> Vec<ObjectSocket> {
-        let connections = self.0.sockets.tagged(tag);
+    fn has_sockets(&self) -> bool {
+        !self.sockets_held().is_empty()
+    }
+
+    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+        let connections = self.sockets_held().tagged(tag);
         connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
+    }
+
+    /// All of them leave the gate together: with thousands, one output and not one for each.
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+        let environment = self.0.environment.clone();
+        let sockets = self.sockets_held();
+        let connections = sockets.tagged(Some(tag));
+        let count = connections.len();
+        if count == 0 {
+            return 0;
+        }
+        self.put_out_message(move || {
+            for connection in &connections {
+                sockets.send(&environment, connection, Some(message.clone()));
+                if after == After::Close {
+                    sockets.send(&environment, connection, None);
+                }
+            }
+        });
+        count
     }
 }
 
@@ -248,34 +310,32 @@ pub struct ObjectSocket {
 }
 
 impl ObjectSocket {
-    fn put_out(&self, event: SocketEvent) {
+    pub(crate) fn number(&self) -> u64 {
+        self.connection.number()
+    }
+
+    pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
+        self.connection.mailbox()
+    }
+
+    fn put_out(&self, message: Option<Bytes>) {
         let environment = self.state.0.environment.clone();
-        let sockets = self.state.0.sockets.clone();
+        let sockets = self.state.sockets_held();
         let connection = self.connection.clone();
-        self.state.put_out(move || {
-            connection.send(&environment, event);
-            sockets.forget_closed();
-        });
+        self.state.put_out_message(move || sockets.send(&environment, &connection, message));
     }
 }
 
 impl HibernatingSocket for ObjectSocket {
     fn send(&self, message: Bytes) {
-        self.put_out(SocketEvent::Message(message));
+        self.put_out(Some(message));
     }
 
-    fn close(&self, code: u16, reason: &str) {
-        self.put_out(SocketEvent::Closed { code, reason: reason.into() });
+    fn close(&self) {
+        self.put_out(None);
     }
 
     fn attachment(&self) -> Bytes {
-        self.connection.attachment.borrow().clone()
-    }
-
-    /// Panics beyond the platform's limit, where the platform throws.
-    fn set_attachment(&self, attachment: Bytes) {
-        let length = attachment.len();
-        assert!(length <= ATTACHMENT_LIMIT, "an attachment of {length} bytes, of at most {ATTACHMENT_LIMIT}");
-        self.connection.attachment.replace(attachment);
+        self.connection.attachment()
     }
 }

@@ -1,8 +1,8 @@
 //! Tailrace itself as the program of a world.
 
-use tailrace_core::edge::{self, EdgeConfig};
+use tailrace_core::edge::{self, EdgeConfig, Fetched};
 use tailrace_core::object::{Settings, StreamObject};
-use tailrace_core::runtime::{CallError, Request, Response};
+use tailrace_core::runtime::{CallError, Request};
 
 use crate::edge_isolate::EdgeState;
 use crate::program::Program;
@@ -17,7 +17,11 @@ impl Program for Tailrace {
     type EdgeConfig = EdgeConfig;
     type Object = StreamObject<ObjectState>;
 
-    async fn fetch(env: &EdgeState<Self>, config: &EdgeConfig, request: Request) -> Result<Response, CallError> {
+    async fn fetch(
+        env: &EdgeState<Self>,
+        config: &EdgeConfig,
+        request: Request,
+    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         edge::fetch(env, config, request).await
     }
 }
@@ -31,7 +35,7 @@ pub type WorldConfig = WorldConfigOf<Tailrace>;
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tailrace_core::edge::Access;
+    use tailrace_core::edge::{Access, LiveConfig};
     use tailrace_core::protocol::ProjectMode;
     use tailrace_core::protocol::limits::BODY_LIMIT;
     use tailrace_core::runtime::{Headers, Method, RequestBody};
@@ -47,7 +51,12 @@ mod tests {
             let world = World::new(WorldConfig {
                 faults: Faults::default(),
                 settings: Settings::default(),
-                edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+                edge: EdgeConfig {
+                    access: Access::NoAuth,
+                    projects: ProjectMode::Single,
+                    body_limit: BODY_LIMIT,
+                    live: LiveConfig::default(),
+                },
                 isolates: 2,
                 host_mutant: None,
                 seeds: Seeds::of(1),

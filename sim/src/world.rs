@@ -8,13 +8,17 @@ use std::rc::Rc;
 use tailrace_core::runtime::{Request, Response};
 use tailrace_core::storage::Statement;
 
-use crate::edge_isolate::EdgeIsolate;
+use crate::activity::Spell;
+use crate::answer_body::{AnswerBody, Piece};
+use crate::bucket::{Operations, StoredObject};
+use crate::edge_isolate::{EdgeIsolate, Served};
 use crate::environment::Environment;
 use crate::faults::{Faults, Link};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::namespace::Namespace;
 use crate::network::{Leg, travel};
+use crate::object::object_id;
 use crate::program::Program;
 use crate::random::Seeds;
 use crate::reply::{ReplySender, reply};
@@ -44,6 +48,14 @@ pub enum Lost {
     TimedOut,
     /// Its connection was reset.
     Reset,
+}
+
+/// An answer that has begun.
+pub struct Opened {
+    /// All of it, or its head.
+    pub response: Response,
+    /// The body of one that goes on.
+    pub body: Option<AnswerBody>,
 }
 
 /// What the platform bills an object as stored.
@@ -92,8 +104,27 @@ impl<P: Program> WorldOf<P> {
         Self(Rc::new(Inner { environment, namespace, isolates, requests: Cell::default() }))
     }
 
-    /// A client's request and its answer, over the network and through one of the isolates.
+    /// A client's request and its answer, whole, over the network and through one of the isolates.
     pub async fn request(&self, request: Request, timeout_ms: u64) -> Result<Response, Lost> {
+        let whole = async {
+            let Opened { mut response, body } = self.open(request, timeout_ms).await?;
+            let Some(body) = body else { return Ok(response) };
+            let mut collected = Vec::new();
+            loop {
+                match body.next().await {
+                    Piece::Bytes(bytes) => collected.extend_from_slice(&bytes),
+                    Piece::End => break,
+                    Piece::Cut => return Err(Lost::Reset),
+                }
+            }
+            response.body = collected.into();
+            Ok(response)
+        };
+        rt::within_ms(timeout_ms, whole).await.unwrap_or(Err(Lost::TimedOut))
+    }
+
+    /// A client's request and its answer, or its head and the body that goes on.
+    pub async fn open(&self, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
         let number = self.0.requests.get() + 1;
         self.0.requests.set(number);
         let environment = &self.0.environment;
@@ -101,29 +132,29 @@ impl<P: Program> WorldOf<P> {
         let (sender, answer) = reply();
         environment.node.spawn(self.clone().carry(request, sender));
         let outcome = match rt::within_ms(timeout_ms, answer).await {
-            Some(Some(response)) => Ok(response),
+            Some(Some(Served { response, body })) => Ok(Opened { response, body }),
             Some(None) => Err(Lost::Reset),
             None => Err(Lost::TimedOut),
         };
         match &outcome {
-            Ok(response) => environment.note(format_args!("request {number}: {}", response.status)),
+            Ok(opened) => environment.note(format_args!("request {number}: {}", opened.response.status)),
             Err(lost) => environment.note(format_args!("request {number}: {lost:?}")),
         }
         outcome
     }
 
-    async fn carry(self, request: Request, sender: ReplySender<Response>) {
+    async fn carry(self, request: Request, sender: ReplySender<Served>) {
         let environment = &self.0.environment;
         if !travel(environment, environment.faults().client_link, Leg::Request).await {
             return sender.vanish();
         }
         // Concurrent requests nearly always land on different isolates; any may get any.
         let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
-        let Some(response) = self.0.isolates[index].serve(request).await else { return };
+        let Some(served) = self.0.isolates[index].serve(request).await else { return };
         if !travel(environment, environment.faults().client_link, Leg::Response).await {
             return sender.vanish();
         }
-        sender.send(response);
+        sender.send(served);
     }
 
     /// Crashes an object, if it is running.
@@ -152,10 +183,11 @@ impl<P: Program> WorldOf<P> {
         self.0.isolates[index % self.0.isolates.len()].restart();
     }
 
-    /// Ends all faults, superseded instances included: from here on everything has to work.
+    /// Ends all faults, superseded instances included: from here on everything has to work. Distances stay.
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
-        self.0.environment.set_faults(Faults::default());
+        self.0.environment.set_faults(self.0.environment.faults().delays());
+        self.0.environment.bucket.go_down(0);
         for object in self.0.namespace.all() {
             object.end_all_superseded();
         }
@@ -208,6 +240,27 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
+    /// The spells in which an object was kept in memory by something to do.
+    pub fn spells(&self, object: &str) -> Vec<Spell> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
+    }
+
+    /// How many sockets an object holds open.
+    pub fn sockets(&self, object: &str) -> usize {
+        self.0.namespace.find(object).map_or(0, |object| object.sockets())
+    }
+
+    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
+    /// where a table that it names is not there.
+    pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+    }
+
+    /// The platform's identity of the object of a name.
+    pub fn object_id(&self, object: &str) -> String {
+        object_id(object)
+    }
+
     /// How often an object was started.
     pub fn starts(&self, object: &str) -> u64 {
         self.0.namespace.find(object).map_or(0, |object| object.starts())
@@ -218,9 +271,20 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
     }
 
-    /// What the bucket holds: every key with the object's length, in order.
-    pub fn bucket(&self) -> Vec<(String, u64)> {
+    /// Takes R2 down for a while.
+    pub fn take_bucket_down(&self, for_ms: u64) {
+        self.0.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.0.environment.bucket.go_down(self.now_ms() + for_ms);
+    }
+
+    /// What R2 holds, in the order of the keys.
+    pub fn bucket(&self) -> Vec<StoredObject> {
         self.0.environment.bucket.objects()
+    }
+
+    /// What R2 was asked to do so far, as the platform bills it.
+    pub fn bucket_operations(&self) -> Operations {
+        self.0.environment.bucket.operations()
     }
 
     /// Every object's name, in order.

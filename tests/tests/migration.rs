@@ -1,7 +1,7 @@
 //! What version 1 stored is served by this one, moves to R2, and loses nothing to a crash on the way.
 
 use bytes::Bytes;
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::limits::BODY_LIMIT;
 use tailrace_core::protocol::{Offset, ProjectMode};
@@ -41,7 +41,12 @@ fn world(faults: Faults, seed: u64) -> World {
     World::new(WorldConfig {
         faults,
         settings: Settings::default(),
-        edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+        edge: EdgeConfig {
+            access: Access::NoAuth,
+            projects: ProjectMode::Single,
+            body_limit: BODY_LIMIT,
+            live: LiveConfig::default(),
+        },
         isolates: 1,
         host_mutant: None,
         seeds: Seeds::of(seed),

@@ -3,7 +3,7 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::{Offset, ProjectMode};
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
@@ -86,7 +86,12 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
     let world = World::new(WorldConfig {
         faults: Faults { alarm_late: Delay::new(LATE_MS, LATE_MS), ..Faults::default() },
         settings: Settings { limits, ..Settings::default() },
-        edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 14 * case.row_bytes },
+        edge: EdgeConfig {
+            access: Access::NoAuth,
+            projects: ProjectMode::Single,
+            body_limit: 14 * case.row_bytes,
+            live: LiveConfig::default(),
+        },
         isolates: 1,
         host_mutant: None,
         seeds: Seeds::of(1),

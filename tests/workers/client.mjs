@@ -16,14 +16,14 @@ export const fresh = () => `/v1/stream/test/${randomUUID()}`;
 
 /**
  * Sends a request and reads the whole answer. A body that is an array goes out in chunks, without a Content-Length.
- * Fails if the connection breaks, or if there is no answer within 20 s.
+ * Fails if the connection breaks, or if it is silent for as long as the limit.
  */
-export function send(method, path, { headers = {}, body = null, agent = shared } = {}) {
+export function send(method, path, { headers = {}, body = null, agent = shared, limitMs = 20_000 } = {}) {
   return new Promise((resolve, reject) => {
     const chunked = Array.isArray(body);
     // Told, because Node frames the body of a GET or a DELETE not at all unless it is.
     const framing = chunked ? { "transfer-encoding": "chunked" } : { "content-length": Buffer.byteLength(body ?? "") };
-    const options = { method, agent, headers: { ...(body === null ? {} : framing), ...headers }, timeout: 20_000 };
+    const options = { method, agent, headers: { ...(body === null ? {} : framing), ...headers }, timeout: limitMs };
     const outgoing = request(new URL(path, base), options, (incoming) => {
       const chunks = [];
       incoming.on("data", (chunk) => chunks.push(chunk));

@@ -66,6 +66,7 @@ Tailrace serves on http://{host}, without authentication; streams are kept in {s
   curl -i -X PUT  http://{host}/v1/stream/hello -H 'Content-Type: text/plain'              # create
   curl -i -X POST http://{host}/v1/stream/hello -H 'Content-Type: text/plain' -d 'a line'  # append
   curl -i         'http://{host}/v1/stream/hello?offset=-1'                                # read
+  curl -N         'http://{host}/v1/stream/hello?offset=-1&live=sse'                       # listen
   curl -i         http://{host}/health
 
 Ctrl-C ends it."

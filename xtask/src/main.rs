@@ -12,6 +12,7 @@
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `restart` | a stream under kills of the runtime, as a step of the test |
 //! | `http` | a client of a few lines, for health checks and load |
+//! | `live` | the suites of `tests/live/`, with the servers and the browser that they need |
 //! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
 
 mod bench;
@@ -22,6 +23,7 @@ mod conformance;
 mod dev;
 mod fuzz;
 mod http;
+mod live;
 mod process;
 mod project;
 mod restart;

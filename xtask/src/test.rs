@@ -12,7 +12,7 @@ use crate::setup::node::Node;
 use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use crate::worker::{self, Variant, Worker};
 use crate::workerd::{self, Workerd};
-use crate::{build, conformance, process, restart, setup, tidy};
+use crate::{build, conformance, live, process, restart, setup, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
+    Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
     Step {
         name: "robustness",
@@ -189,6 +190,13 @@ fn conformance(machine: &mut Machine) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn live(machine: &mut Machine) -> Result<Outcome> {
+    let project = machine.project;
+    let (node, worker) = machine.built()?;
+    live::run_against(project, node, worker)?;
+    Ok(Outcome::Passed)
+}
+
 /// The files `*.test.mjs` of `tests/workers`, each against a server of its own.
 ///
 /// They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
@@ -237,8 +245,8 @@ fn fidelity(machine: &mut Machine) -> Result<Outcome> {
         return Ok(Outcome::Absent("tests/ has no feature `workerd`"));
     }
     let (node, worker) = machine.built()?;
-    let options =
-        workerd::Options { name: "fidelity", bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
+    let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_LONG_POLL_MS", "1000"), ("TAILRACE_SSE_MS", "2000")];
+    let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(worker) };
     let server = Workerd::start(project, node, &options)?;
     let mut test = project.cargo();
     test.args(["test", "--package", "tailrace-tests", "--features", "workerd"]);

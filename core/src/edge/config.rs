@@ -1,7 +1,7 @@
 //! What a deployment configures.
 
-use crate::protocol::ProjectMode;
-use crate::protocol::limits::BODY_LIMIT;
+use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS};
+use crate::protocol::{ProjectMode, Waits};
 
 /// Who may use the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -23,26 +23,50 @@ pub struct EdgeConfig {
     pub projects: ProjectMode,
     /// Largest body, in bytes.
     pub body_limit: usize,
+    /// How live reads are held.
+    pub live: LiveConfig,
+}
+
+/// How live reads are held.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LiveConfig {
+    /// How long they wait.
+    pub waits: Waits,
+    /// The longest silence on a connection with events, in ms.
+    pub keep_alive_ms: u64,
+    /// Bytes that may wait for one client to take them.
+    pub buffer_bytes: usize,
+}
+
+impl Default for LiveConfig {
+    fn default() -> Self {
+        Self { waits: Waits::default(), keep_alive_ms: KEEP_ALIVE_MS, buffer_bytes: CLIENT_BUFFER }
+    }
 }
 
 impl EdgeConfig {
-    /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, `TAILRACE_PROJECTS` = `single` or `multi`.
+    /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, `TAILRACE_PROJECTS` = `single` or `multi`,
+    /// and those of [`Waits`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
         let (projects, mut problem) = match variable("TAILRACE_PROJECTS") {
             None | Some("single") => (ProjectMode::Single, None),
             Some("multi") => (ProjectMode::Multi, None),
-            Some(_) => (ProjectMode::Single, Some("TAILRACE_PROJECTS is neither single nor multi")),
+            Some(_) => (ProjectMode::Single, Some("TAILRACE_PROJECTS is neither single nor multi".to_owned())),
         };
         let access = match variable("TAILRACE_NO_AUTH") {
             None | Some("" | "0") => Access::NotConfigured,
             Some("1") => Access::NoAuth,
             Some(_) => {
-                problem = problem.or(Some("TAILRACE_NO_AUTH is neither 0 nor 1"));
+                problem = problem.or(Some("TAILRACE_NO_AUTH is neither 0 nor 1".to_owned()));
                 Access::NotConfigured
             }
         };
-        let access = problem.map_or(access, |problem| Access::Misconfigured(problem.to_owned()));
-        Self { access, projects, body_limit: BODY_LIMIT }
+        let waits = Waits::from_vars(variable).unwrap_or_else(|wrong| {
+            problem = Some(wrong);
+            Waits::default()
+        });
+        let access = problem.map_or(access, Access::Misconfigured);
+        Self { access, projects, body_limit: BODY_LIMIT, live: LiveConfig { waits, ..LiveConfig::default() } }
     }
 }
 
@@ -65,5 +89,19 @@ mod tests {
         assert_eq!(from(Some("1"), Some("multi")).projects, ProjectMode::Multi);
         assert!(matches!(from(Some("yes"), None).access, Access::Misconfigured(_)));
         assert!(matches!(from(Some("1"), Some("both")).access, Access::Misconfigured(_)));
+    }
+
+    #[test]
+    fn a_long_poll_waits_as_configured_and_twenty_seconds_otherwise() {
+        let from = |long_poll: Option<&'static str>| {
+            EdgeConfig::from_vars(|name| match name {
+                "TAILRACE_NO_AUTH" => Some("1"),
+                "TAILRACE_LONG_POLL_MS" => long_poll,
+                _ => None,
+            })
+        };
+        assert_eq!(from(None).live.waits.long_poll_ms, 20_000);
+        assert_eq!(from(Some("3000")).live.waits.long_poll_ms, 3_000);
+        assert!(matches!(from(Some("soon")).access, Access::Misconfigured(_)));
     }
 }

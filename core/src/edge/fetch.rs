@@ -1,19 +1,42 @@
 //! The way of a request over the runtime traits.
 
 use super::body::collect;
-use super::{Access, EdgeConfig, Routed, route};
+use super::{Access, Bridge, EdgeConfig, Routed, long_poll, route, sse};
+use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Refusal};
-use crate::runtime::{ActorNamespace, CallError, EdgeEnv, Method, ObjectBody, ObjectRequest, Request, Response};
+use crate::runtime::{
+    ActorNamespace, CallError, EdgeEnv, Flights, Method, ObjectBody, ObjectRequest, Request, Response,
+};
+
+/// What becomes of a client's request.
+pub enum Fetched<E: EdgeEnv> {
+    /// An answer, complete.
+    Answer(Response),
+    /// An answer that goes on: the host sends the head, and runs the bridge with the body in the request's context.
+    Stream {
+        /// Status and fields.
+        head: Response,
+        /// What feeds the body.
+        bridge: Box<Bridge<E>>,
+    },
+}
 
 /// Answers a client's request. Fails only where the client's own body breaks off.
-pub async fn fetch<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request) -> Result<Response, CallError> {
+pub async fn fetch<E: Flights>(env: &E, config: &EdgeConfig, request: Request) -> Result<Fetched<E>, CallError> {
     let Request { method, url, headers, body } = request;
     let forward = match route(config, method, &url, &headers) {
         Routed::Answer(response) => {
             collect(body, 0).await?;
-            return Ok(response);
+            return Ok(Fetched::Answer(response));
         }
         Routed::Forward(forward) => forward,
+        Routed::Live(live) => {
+            collect(body, 0).await?;
+            return Ok(match live.mode {
+                Live::Sse => sse::open(env, config, &live).await,
+                Live::LongPoll => Fetched::Answer(long_poll::answer(env, config, &live).await),
+            });
+        }
     };
     let body = match forward.collect_body {
         true => collect(body, forward.body_limit).await?,
@@ -23,7 +46,7 @@ pub async fn fetch<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request) -
         }
     };
     let call = env.streams().call(&forward.object, ObjectRequest { message: forward.message, body }).await;
-    Ok(call.unwrap_or_else(|error| unreachable(config, method, &error)))
+    Ok(Fetched::Answer(call.unwrap_or_else(|error| unreachable(config, method, &error))))
 }
 
 /// The answer where an object has none. Whether the request was applied is unknown, unless the object was overloaded.

@@ -9,12 +9,24 @@
 //! | `route` | a request's route, and the message to its object |
 //! | `body` | collecting a body within its limit |
 //! | `fetch` | the way of a request over the runtime traits |
+//! | `live` | what both ways of a live read have in common |
+//! | `sse` | the bridge between a stream and a client that listens |
+//! | `long_poll` | one flight for all identical long-polls |
+//! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod body;
 mod config;
 mod fetch;
+mod live;
+mod long_poll;
 mod route;
+#[cfg(test)]
+mod scripted;
+mod sse;
 
-pub use config::{Access, EdgeConfig};
-pub use fetch::{fetch, unreachable};
+pub use config::{Access, EdgeConfig, LiveConfig};
+pub use fetch::{Fetched, fetch, unreachable};
+pub use live::LiveRead;
+pub use long_poll::flight;
 pub use route::{Forward, PICKED_HEADERS, Routed, route};
+pub use sse::{Bridge, open};

@@ -1,7 +1,7 @@
 //! A request's route, and the message to its object.
 
-use super::{Access, EdgeConfig};
-use crate::protocol::limits::TOKEN_LIMIT;
+use super::{Access, EdgeConfig, LiveRead};
+use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, TOKEN_LIMIT};
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::query::Query;
@@ -34,6 +34,8 @@ pub enum Routed {
     Answer(Response),
     /// An object answers it.
     Forward(Forward),
+    /// An object answers it, or it waits. A body is to be read and dropped before.
+    Live(LiveRead),
 }
 
 /// A call to an object whose answer is the client's.
@@ -98,8 +100,8 @@ pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) 
         return answer(method_not_allowed(STREAM_METHODS));
     }
     let request = StreamRequest { config, method, origin, path, query, headers };
-    match request.forward(stream_path, allow_origin) {
-        Ok(forward) => Routed::Forward(forward),
+    match request.routed(stream_path, allow_origin) {
+        Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
     }
 }
@@ -114,7 +116,7 @@ struct StreamRequest<'a> {
 }
 
 impl StreamRequest<'_> {
-    fn forward(&self, stream_path: &str, allow_origin: Option<&str>) -> Result<Forward, Refusal> {
+    fn routed(&self, stream_path: &str, allow_origin: Option<&str>) -> Result<Routed, Refusal> {
         let object = self.object(stream_path)?;
         let (object, operation) = match self.method {
             Method::Put => self.create(object)?,
@@ -124,12 +126,12 @@ impl StreamRequest<'_> {
             _ => (object, Operation::Delete),
         };
         let collect_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
+        let mode = if let Operation::Read(read) = &operation { read.live } else { None };
         let message = Message { allow_origin: allow_origin.map(str::to_owned), debug: self.is_debugged(), operation };
-        Ok(Forward {
-            object: object.as_str().to_owned(),
-            message: message.encode(),
-            collect_body,
-            body_limit: self.config.body_limit,
+        let (object, message) = (object.as_str().to_owned(), message.encode());
+        Ok(match mode {
+            Some(mode) => Routed::Live(LiveRead { object, message, mode }),
+            None => Routed::Forward(Forward { object, message, collect_body, body_limit: self.config.body_limit }),
         })
     }
 
@@ -209,10 +211,15 @@ impl StreamRequest<'_> {
                 Some(live)
             }
         };
-        if let Some(text) = query.single("cursor")? {
-            cursor::parse(text)?;
-        }
-        Ok(Read { from, if_none_match: self.headers.get(header::IF_NONE_MATCH).map(str::to_owned), live })
+        let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
+        // Events have no tag. A longer list matches nothing, and would only be carried along.
+        let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
+        Ok(Read {
+            from,
+            if_none_match: if_none_match.filter(|_| live != Some(Live::Sse)).map(str::to_owned),
+            live,
+            cursor: cursor.filter(|_| live.is_some()),
+        })
     }
 }
 
@@ -247,11 +254,17 @@ fn method_not_allowed(allow: &'static str) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use super::super::LiveConfig;
     use super::*;
     use crate::protocol::ProjectMode;
 
     fn config() -> EdgeConfig {
-        EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 100 }
+        EdgeConfig {
+            access: Access::NoAuth,
+            projects: ProjectMode::Single,
+            body_limit: 100,
+            live: LiveConfig::default(),
+        }
     }
 
     fn routed(config: &EdgeConfig, method: Method, target: &str, fields: &[(&'static str, &str)]) -> Routed {
@@ -265,7 +278,9 @@ mod tests {
     fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
         let found = match routed(&config(), method, target, fields) {
             Routed::Answer(response) => Err(response.status),
-            Routed::Forward(forward) => Ok(Message::decode(&forward.message).expect("round trips").operation),
+            Routed::Forward(Forward { message, .. }) | Routed::Live(LiveRead { message, .. }) => {
+                Ok(Message::decode(&message).expect("round trips").operation)
+            }
         };
         assert_eq!(found, expected, "{method:?} {target} {fields:?}");
     }
@@ -289,13 +304,49 @@ mod tests {
 
     #[test]
     fn reads_are_checked_before_an_object_is_asked() {
-        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live }));
+        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live, cursor: None }));
         check(Method::Get, "/v1/stream/a", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=-1&unknown=x", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=now&live=sse", &[], read(ReadFrom::Now, Some(Live::Sse)));
         for query in ["offset=", "offset=0", "offset=-1&offset=-1", "live=sse", "offset=-1&live=x", "cursor=x"] {
             check(Method::Get, &format!("/v1/stream/a?{query}"), &[], Err(400));
         }
+    }
+
+    #[test]
+    fn a_live_read_takes_what_matters_to_it_to_the_object() {
+        let tags = &[(header::IF_NONE_MATCH, "\"x\"")];
+        let read = |live, if_none_match: Option<&str>, cursor| {
+            let if_none_match = if_none_match.map(str::to_owned);
+            Ok(Operation::Read(Read { from: ReadFrom::Start, if_none_match, live, cursor }))
+        };
+        let target = "/v1/stream/a?offset=-1&cursor=7";
+        check(Method::Get, target, tags, read(None, Some("\"x\""), None));
+        let long_poll = read(Some(Live::LongPoll), Some("\"x\""), Some(7));
+        check(Method::Get, &format!("{target}&live=long-poll"), tags, long_poll);
+        check(Method::Get, &format!("{target}&live=sse"), tags, read(Some(Live::Sse), None, Some(7)));
+    }
+
+    #[test]
+    fn identical_polls_share_a_flight_unless_they_wait_from_now() {
+        let key = |target: &str, fields: &[(&'static str, &str)]| match routed(&config(), Method::Get, target, fields) {
+            Routed::Live(live) => live.flight_key(),
+            other => panic!("{other:?}"),
+        };
+        let target = "/v1/stream/a?offset=-1&live=long-poll&cursor=7";
+        assert!(key(target, &[]).is_some());
+        assert_eq!(key(target, &[]), key("/v1/stream/a?live=long-poll&cursor=7&offset=-1&other=x", &[]));
+        for other in [
+            key("/v1/stream/b?offset=-1&live=long-poll&cursor=7", &[]),
+            key("/v1/stream/a?offset=-1&live=long-poll&cursor=8", &[]),
+            key("/v1/stream/a?offset=-1&live=long-poll", &[]),
+            key(target, &[(header::IF_NONE_MATCH, "\"x\"")]),
+            key(target, &[(header::TAILRACE_DEBUG, "1")]),
+        ] {
+            assert!(other.is_some());
+            assert_ne!(other, key(target, &[]));
+        }
+        assert_eq!(key("/v1/stream/a?offset=now&live=long-poll", &[]), None);
     }
 
     #[test]

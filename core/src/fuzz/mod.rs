@@ -7,11 +7,13 @@
 //! | `json` | a body splits into the messages that a reader of its own finds |
 //! | `segment_decode` | whatever is read as a segment is written again as the same bytes |
 //! | `segment_round_trip` | a segment gives its appends again, from any position on |
+//! | `sse` | events arrive as their payloads, and none is forged |
 
 pub mod json;
 pub mod offset;
 pub mod segment_decode;
 pub mod segment_round_trip;
+pub mod sse;
 
 /// A target.
 pub struct Target {
@@ -27,4 +29,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "offset", run: offset::run },
     Target { name: "segment-decode", run: segment_decode::run },
     Target { name: "segment-round-trip", run: segment_round_trip::run },
+    Target { name: "sse", run: sse::run },
 ];

@@ -1,8 +1,9 @@
 //! Outcomes as responses.
 
 use crate::protocol::etag::RangeEnd;
-use crate::protocol::message::{Append, Create};
-use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, header};
+use crate::protocol::message::{Append, Create, Read};
+use crate::protocol::sse::{self, Control, Encoding};
+use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, cursor, header};
 use crate::runtime::Response;
 use crate::stream::{AppendOutcome, Page, Stream};
 
@@ -33,10 +34,10 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
             .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
     };
     match outcome {
-        AppendOutcome::Appended { next, closed_only, .. } => match stamp {
+        AppendOutcome::Appended { next, content, .. } => match stamp {
             None => success(204, next),
             // The protocol tells new data (200) from none (204).
-            Some(stamp) => success(if closed_only { 204 } else { 200 }, next)
+            Some(stamp) => success(if content.is_empty() { 204 } else { 200 }, next)
                 .with(header::PRODUCER_EPOCH, stamp.epoch.to_string())
                 .with(header::PRODUCER_SEQ, stamp.seq.to_string()),
         },
@@ -62,6 +63,15 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
 
 /// GET of a page.
 pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
+    let cache_control = match page.up_to_date {
+        true => CacheControl::NoCache,
+        false => CacheControl::Page { remaining_ms: stream.remaining_ms(now_ms) },
+    };
+    tagged(stream, page, if_none_match, cache_control)
+}
+
+/// A page with its entity tag, or that it is unchanged.
+fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_control: CacheControl) -> Response {
     let kind = match (page.up_to_date, page.closed) {
         (false, _) => RangeEnd::Inside,
         (true, false) => RangeEnd::Tail,
@@ -69,10 +79,6 @@ pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now
     };
     let etag = ETag::new(&stream.incarnation, page.start, page.next, kind);
     let unchanged = if_none_match.is_some_and(|header| etag.matches(header));
-    let cache_control = match page.up_to_date {
-        true => CacheControl::NoCache,
-        false => CacheControl::Page { remaining_ms: stream.remaining_ms(now_ms) },
-    };
     let response = base(if unchanged { 304 } else { 200 }, cache_control)
         .with(header::ETAG, etag.to_string())
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
@@ -82,6 +88,43 @@ pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now
         true => response,
         false => response.with(header::CONTENT_TYPE, stream.content_type.as_str()).with_body(page.body),
     }
+}
+
+/// What a long-poll answers with a page, or at the end of a closed stream; less the cursor, which differs from client to
+/// client.
+pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
+    if page.next == page.start {
+        return base(204, CacheControl::NoStore)
+            .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
+            .with(header::STREAM_UP_TO_DATE, header::TRUE)
+            .with_some(header::STREAM_CLOSED, closed(page.closed));
+    }
+    let cache_control = CacheControl::LongPoll { remaining_ms: stream.remaining_ms(now_ms) };
+    tagged(stream, page, if_none_match, cache_control)
+}
+
+/// A long-poll that finds something.
+pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u64) -> Response {
+    let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, read.cursor).to_string());
+    long_poll(stream, page, read.if_none_match.as_deref(), now_ms).with_some(header::STREAM_CURSOR, cursor)
+}
+
+/// What a reader of events gets of a page: the text of its events, and in fields what the edge goes on from.
+pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Response {
+    let encoding = stream.content_type.sse_encoding();
+    let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, client));
+    let control = Control { next: page.next, cursor, up_to_date: page.up_to_date, closed: page.closed };
+    let has_data = page.next != page.start;
+    let mut text = Vec::with_capacity(page.body.len() + page.body.len() / 3 + 192);
+    sse::write_events(&mut text, encoding, if has_data { &page.body } else { &[] }, &control);
+    base(200, CacheControl::NoCache)
+        .with(header::CONTENT_TYPE, "text/event-stream")
+        .with_some(header::STREAM_SSE_DATA_ENCODING, (encoding == Encoding::Base64).then_some("base64"))
+        .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
+        .with_some(header::STREAM_CURSOR, cursor.map(|cursor| cursor.to_string()))
+        .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
+        .with_some(header::STREAM_CLOSED, closed(page.closed))
+        .with_body(text)
 }
 
 /// GET of `offset=now`: the tail of this moment, which no cache may keep, so it has no tag.

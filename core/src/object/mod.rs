@@ -3,6 +3,8 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `stream_object` | the object of one stream |
+//! | `live` | live reads: an answer, or a place to wait |
+//! | `audience` | who waits for what comes |
 //! | `answer` | outcomes as responses |
 //! | `agenda` | the durable list behind the one alarm |
 //! | `rotation` | moving sealed segments to R2 |
@@ -13,8 +15,10 @@
 
 mod agenda;
 mod answer;
+mod audience;
 mod cold;
 mod key;
+mod live;
 mod rotation;
 mod settings;
 mod stream_object;

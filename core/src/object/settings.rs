@@ -1,5 +1,6 @@
 //! What a deployment sets.
 
+use crate::protocol::Waits;
 use crate::runtime::BATCH_LIMIT;
 use crate::stream::StreamLimits;
 
@@ -8,6 +9,8 @@ use crate::stream::StreamLimits;
 pub struct Settings {
     /// Sizes of bodies, rows, pages, segments and of the hot log.
     pub limits: StreamLimits,
+    /// How long live reads wait.
+    pub waits: Waits,
     /// How segments move to R2 and are read there.
     pub cold: ColdSettings,
 }
@@ -47,7 +50,7 @@ impl Default for ColdSettings {
 
 impl ColdSettings {
     /// What is wrong with these settings, if anything is.
-    fn problem(&self) -> Option<&'static str> {
+    pub fn problem(&self) -> Option<&'static str> {
         if self.retry_min_ms == 0 || self.retry_max_ms < self.retry_min_ms {
             return Some("the wait before a rotation is tried again is zero, or longer than the longest");
         }
@@ -68,6 +71,7 @@ impl Settings {
     /// | `TAILRACE_HOT_BYTES` | bytes that may wait for R2 |
     /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
     /// | `TAILRACE_ORPHAN_AGE_MS` | age at which an object without a row is an orphan |
+    /// | those of [`Waits`] | how long live reads wait |
     ///
     /// Fails with a sentence for the operator where a value is no decimal, or the limits do not fit each other.
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
@@ -88,7 +92,7 @@ impl Settings {
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
         match limits.problem().or(cold.problem()) {
             Some(problem) => Err(problem.to_owned()),
-            None => Ok(Self { limits, cold }),
+            None => Ok(Self { limits, waits: Waits::from_vars(variable)?, cold }),
         }
     }
 }
@@ -104,7 +108,7 @@ mod tests {
         };
         assert_eq!(from("", ""), Ok(Settings::default()));
         let number = |name, value| {
-            let Settings { limits, cold } = from(name, value).expect("a value that fits the others");
+            let Settings { limits, cold, .. } = from(name, value).expect("a value that fits the others");
             [limits.page_bytes as u64, limits.segment_messages, limits.segment_bytes, limits.hot_bytes]
                 .into_iter()
                 .chain([cold.retry_min_ms, cold.retry_max_ms, cold.orphan_age_ms])

@@ -1,17 +1,18 @@
 //! The object of one stream: the sequencer of its URL.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
 use super::agenda::{self, Duty, Entry};
+use super::audience::{Audience, News};
 use super::cold::ColdCache;
 use super::{Settings, answer, sweep};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
-use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectBody, ObjectRequest, Response};
+use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
 use crate::storage::{SqlError, SqlStorage, schema};
-use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Slot, Stream};
+use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
 
 /// For how long an alarm begins further steps, in ms. Our choice: far below the 15 minutes that the platform gives a
 /// handler (Cloudflare, Alarms), whatever one step takes.
@@ -30,6 +31,10 @@ pub struct StreamObject<S: ActorState> {
     slot: RefCell<Option<Slot>>,
     /// Reads from R2 that are under way.
     pub(super) cold: ColdCache,
+    /// Whether a request has looked for an alarm that the platform has given up.
+    has_revived: Cell<bool>,
+    /// Who waits for what comes.
+    pub(super) audience: Audience,
 }
 
 /// Why a request has no outcome.
@@ -81,21 +86,40 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = random_id(&state);
         // A failure shows, and is tried again, at the first request.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        Self { state, settings, instance, slot: RefCell::new(slot), cold: ColdCache::default() }
+        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
+        Self {
+            state,
+            settings,
+            instance,
+            slot: RefCell::new(slot),
+            cold: ColdCache::default(),
+            has_revived: Cell::default(),
+            audience,
+        }
     }
 
     async fn fetch(&self, request: ObjectRequest) -> Response {
+        match self.connect(request).await {
+            Connection::Answer(response) => response,
+            // The edge asks for what may have to wait by `connect`.
+            Connection::Upgrade(_) => misunderstood(),
+        }
+    }
+
+    async fn connect(&self, request: ObjectRequest) -> Connection {
         let rows_before = self.state.rows_written();
+        if !self.has_revived.replace(true)
+            && let Err(error) = agenda::revive(&self.state)
+        {
+            // What the request itself needs of the storage tells its client.
+            tracing::error!(%error, "an overdue alarm was not looked for");
+        }
         let Some(message) = Message::decode(&request.message) else {
-            tracing::error!("a message that this version does not know");
-            return Response::refusal(&Refusal::new(
-                ErrorCode::Internal,
-                "edge and object do not understand each other",
-            ))
-            .with_common(None);
+            return Connection::Answer(misunderstood());
         };
         let response = match self.answer(&message.operation, &request.body).await {
-            Ok(response) => response,
+            Ok(Connection::Answer(response)) => response,
+            Ok(upgrade) => return upgrade,
             Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
             Err(Failure::Storage(error)) => {
                 tracing::error!(%error, "a request failed");
@@ -105,17 +129,19 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
         if !message.debug {
-            return response;
+            return Connection::Answer(response);
         }
         let rows = self.state.rows_written() - rows_before;
         let summary = match message.operation {
             Operation::Head => self.with_slot(|slot| Ok(sweep::summary(&self.state, slot)?)).ok(),
             _ => None,
         };
-        response
-            .with_some(header::TAILRACE_COLD, summary)
-            .with(header::TAILRACE_INSTANCE, self.instance.as_str())
-            .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string())
+        Connection::Answer(
+            response
+                .with_some(header::TAILRACE_COLD, summary)
+                .with(header::TAILRACE_INSTANCE, self.instance.as_str())
+                .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string()),
+        )
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
@@ -129,6 +155,13 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             AlarmFailure { message }
         })
     }
+}
+
+/// The answer to what this version does not know.
+fn misunderstood() -> Response {
+    tracing::error!("a message that this version does not know");
+    Response::refusal(&Refusal::new(ErrorCode::Internal, "edge and object do not understand each other"))
+        .with_common(None)
 }
 
 impl<S: ActorState> StreamObject<S> {
@@ -146,18 +179,22 @@ impl<S: ActorState> StreamObject<S> {
         result
     }
 
-    async fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Response, Failure> {
+    async fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Connection, Failure> {
         if let Operation::Read(read) = operation {
-            return self.read(read).await;
+            return match read.live {
+                Some(live) => self.live_read(read, live).await,
+                None => self.read(read).await.map(Connection::Answer),
+            };
         }
         let now_ms = self.state.now_ms();
-        self.with_slot(|slot| match operation {
+        let response = self.with_slot(|slot| match operation {
             Operation::Create(create) => self.create(slot, now_ms, create, body),
             Operation::Fork(fork) => self.fork(slot, now_ms, fork),
             Operation::Append(append) => self.append(slot, now_ms, append, body),
             Operation::Head | Operation::Read(_) => self.head(slot, now_ms),
             Operation::Delete => self.delete(slot, now_ms),
-        })
+        });
+        response.map(Connection::Answer)
     }
 
     fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: &ObjectBody) -> Result<Response, Failure> {
@@ -170,11 +207,12 @@ impl<S: ActorState> StreamObject<S> {
             ObjectBody::TooLarge => None,
         };
         let command = CreateCommand { now_ms, incarnation, create, body };
+        let predecessor = slot.incarnation().cloned();
         // The stream and the duty to end it come together.
         let outcome = sql.transaction(|| {
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
                 // An expired stream whose alarm has not come yet makes room.
-                self.remove(slot, now_ms)?;
+                self.remove_rows(slot, now_ms)?;
             }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
@@ -188,6 +226,9 @@ impl<S: ActorState> StreamObject<S> {
             }
             Ok::<_, SqlError>(outcome)
         })?;
+        if let Some(predecessor) = predecessor.filter(|predecessor| slot.incarnation() != Some(predecessor)) {
+            self.audience.dismiss(&self.state, &predecessor);
+        }
         let is_new = match outcome {
             CreateOutcome::Created => true,
             CreateOutcome::Exists => false,
@@ -231,8 +272,12 @@ impl<S: ActorState> StreamObject<S> {
         let Some(bytes) = bytes else {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
+        let start = stream.tail.offset;
         let sealed = || self.enter_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
+        if let AppendOutcome::Appended { content, .. } = &outcome {
+            self.audience.tell(&self.state, stream, &News { start, content, now_ms });
+        }
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes("append_deduplicated"),
             AppendOutcome::StaleEpoch { .. } => self.state.sometimes("stale_epoch_refused"),
@@ -247,19 +292,21 @@ impl<S: ActorState> StreamObject<S> {
 
     async fn read(&self, read: &Read) -> Result<Response, Failure> {
         self.with_page(read.from, |stream, page, now_ms| {
-            if read.live.is_some() {
-                return Err(Refusal::new(ErrorCode::NotImplemented, "live reads are not offered").into());
-            }
-            if page.inside_append {
-                self.state.sometimes("page_ended_inside_append");
-            }
-            stream.touch(self.state.sql(), now_ms)?;
+            self.found(stream, &page, now_ms)?;
             Ok(match read.from {
                 ReadFrom::Now => answer::now(stream, page),
                 _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
             })
         })
         .await
+    }
+
+    /// What every page that is read comes with: it extends a sliding lifetime.
+    pub(super) fn found(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
+        if page.inside_append {
+            self.state.sometimes("page_ended_inside_append");
+        }
+        stream.touch(self.state.sql(), now_ms)
     }
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
@@ -274,8 +321,18 @@ impl<S: ActorState> StreamObject<S> {
         Ok(answer::deleted())
     }
 
-    /// Removes the rows now, and the objects by a duty that comes with it.
+    /// Removes the stream: whoever waits for it learns so.
     fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        let incarnation = slot.incarnation().cloned();
+        self.remove_rows(slot, now_ms)?;
+        if let Some(incarnation) = incarnation {
+            self.audience.dismiss(&self.state, &incarnation);
+        }
+        Ok(())
+    }
+
+    /// Removes the rows now, and the objects by a duty that comes with it.
+    fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let sql = self.state.sql();
         sql.transaction(|| {
             if let Slot::Occupied(stream) = &*slot {

@@ -8,13 +8,22 @@ const PAGE_MAX_AGE_S: u64 = 60;
 /// Seconds for which such a page may be served stale while it is fetched again.
 const PAGE_STALE_S: u64 = 300;
 
+/// Seconds for which a long-poll's data is fresh: the same URL has the same answer, but readers that come later should
+/// rather get what is new.
+const LONG_POLL_MAX_AGE_S: u64 = 20;
+
 /// The value of `Cache-Control`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheControl {
-    /// Never stored: HEAD, `offset=now`, writes, errors.
+    /// Never stored: HEAD, `offset=now`, writes, errors, a long-poll in vain.
     NoStore,
-    /// Stored, but asked about each time: a page that ends at the tail.
+    /// Stored, but asked about each time: a page that ends at the tail, events.
     NoCache,
+    /// Data that a long-poll answers, at the tail or not. If the stream expires, no copy may outlive it.
+    LongPoll {
+        /// Milliseconds until the stream expires, if it does.
+        remaining_ms: Option<u64>,
+    },
     /// A page in the middle of a stream. If the stream expires, no copy may outlive it.
     Page {
         /// Milliseconds until the stream expires, if it does.
@@ -27,6 +36,10 @@ impl fmt::Display for CacheControl {
         match *self {
             Self::NoStore => formatter.write_str("no-store"),
             Self::NoCache => formatter.write_str("no-cache"),
+            Self::LongPoll { remaining_ms } => {
+                let remaining_s = remaining_ms.map_or(LONG_POLL_MAX_AGE_S, |remaining_ms| remaining_ms / 1_000);
+                write!(formatter, "public, max-age={}", remaining_s.min(LONG_POLL_MAX_AGE_S))
+            }
             Self::Page { remaining_ms: None } => {
                 write!(formatter, "public, max-age={PAGE_MAX_AGE_S}, stale-while-revalidate={PAGE_STALE_S}")
             }
@@ -59,5 +72,15 @@ mod tests {
         }
         assert_eq!(CacheControl::NoStore.to_string(), "no-store");
         assert_eq!(CacheControl::NoCache.to_string(), "no-cache");
+    }
+
+    #[test]
+    fn a_long_polls_data_is_fresh_for_twenty_seconds_and_never_outlives_its_stream() {
+        for (remaining_ms, max_age) in
+            [(None, 20), (Some(3_600_000), 20), (Some(20_000), 20), (Some(19_999), 19), (Some(999), 0)]
+        {
+            let expected = format!("public, max-age={max_age}");
+            assert_eq!(CacheControl::LongPoll { remaining_ms }.to_string(), expected);
+        }
     }
 }

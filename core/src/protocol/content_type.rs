@@ -1,6 +1,7 @@
 //! Media types.
 
 use super::limits::TOKEN_LIMIT;
+use super::sse::Encoding;
 use super::{ErrorCode, Refusal};
 
 /// A media type as it was given. Compared case-insensitively and without parameters; returned as created.
@@ -41,6 +42,12 @@ impl ContentType {
     /// Whether the stream is in JSON mode.
     pub fn is_json(&self) -> bool {
         essence(&self.0).eq_ignore_ascii_case("application/json")
+    }
+
+    /// How events carry it (protocol, section 5.8).
+    pub fn sse_encoding(&self) -> Encoding {
+        let is_text = essence(&self.0).split('/').next().is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
+        if is_text || self.is_json() { Encoding::Text } else { Encoding::Base64 }
     }
 }
 
@@ -88,6 +95,21 @@ mod tests {
             assert_eq!(parsed(text).is_json(), json, "{text}");
         }
         assert!(!ContentType::default().is_json());
+    }
+
+    #[test]
+    fn text_and_json_travel_as_they_are_in_events() {
+        for (text, encoding) in [
+            ("text/plain", Encoding::Text),
+            ("TEXT/html; charset=utf-8", Encoding::Text),
+            ("application/json; charset=utf-8", Encoding::Text),
+            ("application/ndjson", Encoding::Base64),
+            ("application/octet-stream", Encoding::Base64),
+            ("image/png", Encoding::Base64),
+            ("texts/plain", Encoding::Base64),
+        ] {
+            assert_eq!(parsed(text).sse_encoding(), encoding, "{text}");
+        }
     }
 
     #[test]

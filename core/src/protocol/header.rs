@@ -33,6 +33,7 @@ header_names! {
     STREAM_FORKED_FROM = "stream-forked-from";
     STREAM_NEXT_OFFSET = "stream-next-offset";
     STREAM_SEQ = "stream-seq";
+    STREAM_SSE_DATA_ENCODING = "stream-sse-data-encoding";
     STREAM_TTL = "stream-ttl";
     STREAM_UP_TO_DATE = "stream-up-to-date";
     TAILRACE_COLD = "tailrace-cold";

@@ -43,3 +43,24 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
 /// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
 pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;
+
+/// Bytes that may wait at the edge for the client of a live connection to take them. Our choice: one page. What comes
+/// beyond it is left in the log, and read from there once the client has taken these.
+pub const CLIENT_BUFFER: usize = 1 << 20;
+
+/// Largest content that is pushed to waiting readers, in bytes. Our choice: each socket holds a copy until its edge has
+/// taken it, without back-pressure; of a larger one readers are told, and they read it from the log.
+pub const PUSH_LIMIT: usize = 128 << 10;
+
+/// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
+pub const LONG_POLL_MS: u64 = 20_000;
+
+/// About how long a connection with events lasts, in ms, unless the deployment says otherwise (protocol, section 5.8).
+pub const SSE_MS: u64 = 60_000;
+
+/// The longest silence on a connection with events, in ms. Our choice: a client that has vanished is noticed by the
+/// write that ends it.
+pub const KEEP_ALIVE_MS: u64 = 15_000;
+
+/// Longest wait that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.
+pub const WAIT_LIMIT_MS: u64 = 15 * 60 * 1_000;

@@ -82,6 +82,8 @@ pub struct Read {
     pub if_none_match: Option<String>,
     /// Whether it waits for what comes.
     pub live: Option<Live>,
+    /// The cursor that the client of a live read echoes.
+    pub cursor: Option<u64>,
 }
 
 /// How a live read waits.
@@ -155,6 +157,7 @@ impl Message {
                 writer.field('f', &read.from.to_string());
                 writer.optional('m', read.if_none_match.as_deref());
                 writer.optional('w', read.live.map(Live::as_str));
+                writer.optional('k', read.cursor.map(|cursor| cursor.to_string()).as_deref());
             }
             Operation::Head | Operation::Delete => {}
         }
@@ -207,6 +210,10 @@ impl Message {
                 live: match fields.get('w') {
                     None => None,
                     Some(text) => Some(Live::parse(&text)?),
+                },
+                cursor: match fields.get('k') {
+                    None => None,
+                    Some(text) => Some(text.parse().ok()?),
                 },
             }),
             'H' => Operation::Head,
@@ -297,8 +304,9 @@ mod tests {
                     Operation::Append(Append { content_type, producer, stream_seq, close })
                 }
             ),
-            (from, any::<Option<String>>(), live)
-                .prop_map(|(from, if_none_match, live)| { Operation::Read(Read { from, if_none_match, live }) }),
+            (from, any::<Option<String>>(), live, any::<Option<u64>>()).prop_map(
+                |(from, if_none_match, live, cursor)| Operation::Read(Read { from, if_none_match, live, cursor })
+            ),
             Just(Operation::Head),
             Just(Operation::Delete),
         ]

@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `cache_control` | what caches may do with a response |
 //! | `content_type` | media types, compared without parameters |
-//! | `cursor` | the client's echo of a live position |
+//! | `cursor` | what live clients echo, so that they ask alike |
 //! | `error` | every refusal: stable code, status, message |
 //! | `etag` | entity tags and `If-None-Match` |
 //! | `expiry` | `Stream-TTL`, `Stream-Expires-At`, and the slack of a sliding deadline |
@@ -14,12 +14,15 @@
 //! | `json` | JSON mode: splitting a body into messages |
 //! | `lengths` | the lengths of messages that stand together |
 //! | `limits` | every limit, with its source |
+//! | `live` | what a stream object sends to a waiting edge |
 //! | `message` | what the edge sends to a stream object |
 //! | `offset` | positions, their text, and where a read starts |
 //! | `path` | projects and stream paths |
 //! | `producer` | idempotent producers |
 //! | `query` | percent-encoded query strings |
 //! | `segment` | the object that a sealed segment becomes in R2 |
+//! | `sse` | Server-Sent Events: data and control events as text |
+//! | `waits` | how long live reads wait |
 
 pub mod cache_control;
 pub mod content_type;
@@ -33,12 +36,15 @@ pub mod incarnation;
 pub mod json;
 pub mod lengths;
 pub mod limits;
+pub mod live;
 pub mod message;
 pub mod offset;
 pub mod path;
 pub mod producer;
 pub mod query;
 pub mod segment;
+pub mod sse;
+pub mod waits;
 
 pub use cache_control::CacheControl;
 pub use content_type::ContentType;
@@ -50,3 +56,4 @@ pub use incarnation::Incarnation;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};
+pub use waits::Waits;

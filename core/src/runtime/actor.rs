@@ -2,11 +2,11 @@
 
 use std::fmt;
 
-use super::{Isolate, ObjectRequest, ObjectStore, Response};
+use super::{Connection, Isolate, ObjectRequest, ObjectStore, Response, SocketState};
 use crate::storage::SqlStorage;
 
-/// What an object has: an identity, its SQL storage, a bucket and its one alarm.
-pub trait ActorState: Isolate {
+/// What an object has: an identity, its SQL storage, its sockets, a bucket and its one alarm.
+pub trait ActorState: Isolate + SocketState {
     /// The storage.
     type Sql: SqlStorage;
 
@@ -56,6 +56,9 @@ pub trait Actor<S: ActorState>: 'static {
 
     /// Answers one request. The host holds the answer back until what was written before it is durable.
     async fn fetch(&self, request: ObjectRequest) -> Response;
+
+    /// Answers one request of an edge that can wait on a socket, or has it wait.
+    async fn connect(&self, request: ObjectRequest) -> Connection;
 
     /// The alarm went off: at least once, perhaps early, perhaps again.
     async fn alarm(&self) -> Result<(), AlarmFailure>;

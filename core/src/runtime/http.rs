@@ -7,6 +7,7 @@ use bytes::Bytes;
 use futures_util::stream::LocalBoxStream;
 
 use super::CallError;
+use crate::protocol::live::Answer;
 use crate::protocol::{CacheControl, Refusal, header};
 
 /// A request method. What is none of the known ones is kept as `Other`: it is answered with 405.
@@ -126,6 +127,21 @@ impl Response {
     pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
         self.body = body.into();
         self
+    }
+}
+
+/// The parts in which an answer travels.
+impl From<Response> for Answer {
+    fn from(response: Response) -> Self {
+        let fields = response.headers.0.into_iter().map(|(name, value)| (name.into_owned(), value)).collect();
+        Self { status: response.status, fields, body: response.body }
+    }
+}
+
+impl From<Answer> for Response {
+    fn from(answer: Answer) -> Self {
+        let headers = Headers(answer.fields.into_iter().map(|(name, value)| (name.into(), value)).collect());
+        Self { status: answer.status, headers, body: answer.body }
     }
 }
 

@@ -1,6 +1,6 @@
 //! What every isolate has.
 
-/// Clock, randomness, timers and background work. Handles are cheap to clone.
+/// Clock and randomness. Handles are cheap to clone.
 pub trait Isolate: Clone + 'static {
     /// Milliseconds since the Unix epoch; stands still between I/O on Workers.
     fn now_ms(&self) -> u64;

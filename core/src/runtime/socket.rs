@@ -1,20 +1,48 @@
-//! Hibernatable sockets of an object.
+//! Hibernatable sockets of an object: the platform holds them, with tag and attachment, while the object sleeps.
 
 use bytes::Bytes;
 
-/// The object's end of a socket that outlives the object's memory.
+use super::Response;
+
+/// What a connection to an object becomes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Connection {
+    /// There is nothing to wait for: an answer like any other.
+    Answer(Response),
+    /// A socket. The host accepts it in the very turn that returns this, so that no other event comes between.
+    Upgrade(Upgrade),
+}
+
+/// A socket to accept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upgrade {
+    /// Its one tag, at most 256 characters (platform limit).
+    pub tag: String,
+    /// What survives hibernation with it, at most 16,384 bytes (platform limit).
+    pub attachment: Bytes,
+    /// The first message on it. Held back, as the acceptance is, until what was written before is durable.
+    pub greeting: Bytes,
+}
+
+/// The object's end of one socket.
 pub trait HibernatingSocket: Clone + 'static {
     /// Queues a message. Held back until what was written before it is durable; there is no back-pressure.
     fn send(&self, message: Bytes);
 
     /// Closes the socket, after what was sent before.
-    fn close(&self, code: u16, reason: &str);
+    fn close(&self);
 
-    /// The bytes attached to the socket; they survive hibernation.
+    /// What was attached when it was accepted.
     fn attachment(&self) -> Bytes;
+}
 
-    /// Replaces the attachment, at most 16,384 bytes (platform limit).
-    fn set_attachment(&self, attachment: Bytes);
+/// What becomes of sockets after a message to all of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// They wait for the next one.
+    Stay,
+    /// They are closed.
+    Close,
 }
 
 /// An object's sockets.
@@ -22,6 +50,13 @@ pub trait SocketState {
     /// One socket.
     type Socket: HibernatingSocket;
 
-    /// All connected sockets that carry the tag, in the order in which they were accepted.
-    fn sockets(&self, tag: &str) -> Vec<Self::Socket>;
+    /// Whether there is any socket, whatever its tag: also one that an earlier instance accepted.
+    fn has_sockets(&self) -> bool;
+
+    /// The sockets with that tag, or all, in the order in which they were accepted.
+    fn sockets(&self, tag: Option<&str>) -> Vec<Self::Socket>;
+
+    /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and closes them if it is
+    /// their last: one call, however many there are. One that fails is passed over. Answers how many there were.
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize;
 }

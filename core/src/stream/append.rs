@@ -19,8 +19,9 @@ pub enum AppendOutcome {
         next: Offset,
         /// How many rows of the log it wrote.
         rows: usize,
-        /// Whether it closed the stream without adding content.
-        closed_only: bool,
+        /// What it added, as the log holds it: bytes, or messages with a comma between any two. Empty where it only
+        /// closed the stream.
+        content: Bytes,
     },
     /// The producer's batch was in the log before.
     Duplicate {
@@ -89,7 +90,7 @@ impl Stream {
             let refusal = Refusal::new(ErrorCode::StreamSeqRegression, "Stream-Seq is not above the last one");
             return Ok(AppendOutcome::Refused(refusal));
         }
-        if !content.is_empty() && self.hot_bytes() + content.bytes() > limits.hot_bytes {
+        if !content.is_empty() && self.hot_bytes() + content.bytes().len() as u64 > limits.hot_bytes {
             let message = "too much of the stream waits to be moved to cold storage; try again later";
             return Ok(AppendOutcome::Refused(Refusal::new(ErrorCode::StorageFull, message)));
         }
@@ -168,6 +169,6 @@ impl Stream {
             })?,
         }
         batch.apply(self);
-        Ok(AppendOutcome::Appended { next, rows, closed_only: content.is_empty() })
+        Ok(AppendOutcome::Appended { next, rows, content: content.bytes().clone() })
     }
 }

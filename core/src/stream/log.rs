@@ -28,11 +28,11 @@ impl Content {
         }
     }
 
-    /// Its length; in JSON mode with a comma between any two messages.
-    pub(super) fn bytes(&self) -> u64 {
+    /// As the log holds it.
+    pub(super) fn bytes(&self) -> &Bytes {
         match self {
-            Self::Bytes(bytes) => bytes.len() as u64,
-            Self::Json(messages) => messages.joined.len() as u64,
+            Self::Bytes(bytes) => bytes,
+            Self::Json(messages) => &messages.joined,
         }
     }
 }
@@ -110,7 +110,7 @@ impl Batch {
             tally: last.tally,
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
             closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
-            total: tail.total + content.bytes(),
+            total: tail.total + content.bytes().len() as u64,
         };
         if stream.layout.is_cold(start.read_seq) {
             // A close behind the last segment in R2: its record tells it.

@@ -20,6 +20,8 @@ pub struct Page {
     pub closed: bool,
     /// Whether it ends inside what one append wrote.
     pub inside_append: bool,
+    /// Commit time of its last message in ms; 0 where it holds none.
+    pub commit_ms: u64,
 }
 
 /// The messages of a page of one segment.
@@ -31,6 +33,8 @@ pub struct PageContent {
     pub body: Bytes,
     /// Whether it ends inside what one append wrote, as far as what was looked at tells.
     pub inside_append: bool,
+    /// Commit time of the last message in ms; 0 where there is none.
+    pub commit_ms: u64,
 }
 
 /// Messages whose lengths do not fit them.
@@ -93,7 +97,7 @@ impl PageBuilder {
         };
         match taken {
             Taken::All => self.commit_ms = messages.commit_ms,
-            Taken::Some => self.inside_append = true,
+            Taken::Some => (self.commit_ms, self.inside_append) = (messages.commit_ms, true),
             Taken::None => self.inside_append = messages.commit_ms == self.commit_ms,
         }
         self.is_full = !matches!(taken, Taken::All);
@@ -168,7 +172,12 @@ impl PageBuilder {
         if self.kind == ContentKind::Json {
             self.body.push(b']');
         }
-        PageContent { next: self.next, body: self.body.into(), inside_append: self.inside_append }
+        PageContent {
+            next: self.next,
+            body: self.body.into(),
+            inside_append: self.inside_append,
+            commit_ms: self.commit_ms,
+        }
     }
 }
 
@@ -189,6 +198,7 @@ impl Stream {
             up_to_date,
             closed: up_to_date && self.tail.closed,
             inside_append: content.inside_append,
+            commit_ms: content.commit_ms,
         }
     }
 }

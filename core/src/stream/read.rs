@@ -61,7 +61,12 @@ impl Stream {
     pub fn read<S: SqlStorage>(&self, sql: &S, limits: &StreamLimits, from: ReadFrom) -> Result<ReadOutcome, SqlError> {
         let start = match self.resolve(from) {
             Ok(start) => start,
-            Err(refusal) => return Ok(ReadOutcome::Refused(refusal)),
+            Err(refusal) => {
+                // A statement comes before it: an instance that has lost its storage must not deny a position of its
+                // successor's.
+                self.strong_tail(sql)?;
+                return Ok(ReadOutcome::Refused(refusal));
+            }
         };
         if from == ReadFrom::Now {
             // An empty page, and yet a statement in this turn.
@@ -131,12 +136,17 @@ impl Stream {
         self.tail.total.saturating_sub(self.layout.cold_bytes)
     }
 
-    /// The first hot segment, if it takes no further content and has some: it can go to R2.
-    pub fn first_sealed(&self) -> Option<u64> {
+    /// How many hot segments take no further content and have some: they can go to R2.
+    pub fn waiting(&self) -> u64 {
         let Tail { offset, sealed, .. } = &self.tail;
-        let first = self.layout.first_hot;
-        let is_sealed = first < offset.read_seq || (first == offset.read_seq && *sealed && offset.position > 0);
-        is_sealed.then_some(first)
+        // A stream that was closed before its first append is sealed and empty.
+        let end = if *sealed && offset.position > 0 { offset.read_seq + 1 } else { offset.read_seq };
+        end.saturating_sub(self.layout.first_hot)
+    }
+
+    /// The first of them.
+    pub fn first_sealed(&self) -> Option<u64> {
+        (self.waiting() > 0).then_some(self.layout.first_hot)
     }
 
     /// The end of a hot segment, as its last row tells it now.

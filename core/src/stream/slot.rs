@@ -58,6 +58,14 @@ impl Slot {
         Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail, layout }))
     }
 
+    /// Which stream it is, past its end or not.
+    pub fn incarnation(&self) -> Option<&Incarnation> {
+        match self {
+            Self::Occupied(stream) => Some(&stream.incarnation),
+            Self::Vacant { .. } => None,
+        }
+    }
+
     /// The stream, unless there is none or it is past its end.
     pub fn living(&mut self, now_ms: u64) -> Result<&mut Stream, Refusal> {
         match self {

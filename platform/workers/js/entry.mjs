@@ -6,6 +6,8 @@
 // | entry.mjs | the Worker, the object |
 // | instance.mjs | the life of the wasm instance |
 // | io.mjs | what Rust calls |
+// | live.mjs | live reads at the edge: sockets, bodies of clients, flights |
+// | stub.mjs | what edge and object agree on |
 // | body.mjs | bodies of requests |
 // | reply.mjs | answers |
 
@@ -14,25 +16,23 @@ import { collect, drain, TOO_LARGE } from "./body.mjs";
 import * as rust from "./index.js";
 import { instance, lose, nextCall, outcomeOf } from "./instance.mjs";
 import { EdgeIo, ObjectIo } from "./io.mjs";
+import { answerLive } from "./live.mjs";
 import { INSTANCE_LOST, INTERNAL_ERROR, respond } from "./reply.mjs";
-
-// How a call to an object failed: src/edge.rs.
-const RESET = 0;
-const OVERLOADED = 1;
-const EXCEPTION = 2;
+import { MESSAGE_HEADER, failureOf } from "./stub.mjs";
 
 const picked = rust.pickedHeaders().split("\n").slice(0, -1);
 const edge = new EdgeIo();
 
 export default {
-  async fetch(request, env) {
+  async fetch(request, env, ctx) {
     try {
-      const routed = route(request);
-      if (routed.plan === null) {
+      // Taken at once: the next request is told its own in the same place.
+      const { plan, reply } = route(request);
+      if (plan === null || plan.live) {
         if (request.body !== null) await drain(request);
-        return respond(routed.reply);
+        return plan === null ? respond(reply) : await answerLive(plan, env.STREAMS, ctx);
       }
-      return respond(await forward(request, routed.plan, env.STREAMS));
+      return respond(await forward(request, plan, env.STREAMS));
     } catch (error) {
       console.error("a request failed:", error);
       await drain(request);
@@ -76,8 +76,7 @@ async function forward(request, plan, streams) {
   try {
     return await streams.getByName(object).op(message, tooLarge ? null : body, tooLarge);
   } catch (error) {
-    const kind = error.overloaded ? OVERLOADED : error.remote && !error.durableObjectReset ? EXCEPTION : RESET;
-    return ask((io) => rust.unreachable(io, request.method, kind, String(error))).reply;
+    return ask((io) => rust.unreachable(io, request.method, failureOf(error), String(error))).reply;
   }
 }
 
@@ -89,19 +88,39 @@ export class StreamObject extends DurableObject {
 
   constructor(ctx, env) {
     super(ctx, env);
-    this.#io = new ObjectIo(ctx.id.toString(), ctx.storage, env.SEGMENTS);
+    this.#io = new ObjectIo(ctx, env.SEGMENTS);
   }
 
   /** Answers a message of the edge. */
   async op(message, body, tooLarge) {
     const reply = this.#call((host, call) => host.fetch(call, message, body ?? undefined, tooLarge));
-    return (await reply) ?? INSTANCE_LOST;
+    return (await reply) ?? this.#lost();
   }
+
+  /** Answers a message of an edge that can wait on a socket. */
+  async fetch(request) {
+    const message = decodeURIComponent(request.headers.get(MESSAGE_HEADER));
+    const outcome = (await this.#call((host, call) => host.connect(call, message))) ?? this.#lost();
+    if (outcome instanceof WebSocket) return new Response(null, { status: 101, webSocket: outcome });
+    return respond(outcome);
+  }
+
+  // Edges say nothing on their sockets, and the runtime forgets those that they close. Without handlers it would not.
+  webSocketMessage() {}
+
+  webSocketClose(socket) {
+    socket.close();
+  }
+
+  webSocketError() {}
 
   /** The platform tries again where this throws. */
   async alarm() {
     const failure = await this.#call((host, call) => host.alarm(call));
-    if (failure === undefined) throw new Error("the wasm instance was lost");
+    if (failure === undefined) {
+      this.#lost();
+      throw new Error("the wasm instance was lost");
+    }
     if (failure !== "") throw new Error(failure);
   }
 
@@ -113,6 +132,7 @@ export class StreamObject extends DurableObject {
       const current = instance();
       if (this.#instance !== current) {
         // What the object knew went with the instance; it reads its storage again before this event.
+        if (this.#host !== null) this.#lost();
         this.#host = new rust.ObjectHost(this.#io);
         this.#instance = current;
       }
@@ -122,5 +142,11 @@ export class StreamObject extends DurableObject {
       return undefined;
     }
     return this.#io.outcome;
+  }
+
+  /** What those who wait were told, if they were, is not known: they come back, and read it. */
+  #lost() {
+    this.#io.cut();
+    return INSTANCE_LOST;
   }
 }

@@ -14,7 +14,12 @@ const NUMBER = 1;
 const TEXT = 2;
 const BLOB = 3;
 
+/** The close code of a socket that has done its work (RFC 6455, section 7.4.1). */
+const NORMAL = 1000;
+
 const copied = (bytes) => (bytes.length > 0 ? bytes.slice() : null);
+
+const parts = (target, nameLength) => [target.slice(0, nameLength), target.slice(nameLength)];
 
 /** Where the edge is told what becomes of a request: `reply`, or `plan`. */
 export class EdgeIo {
@@ -26,25 +31,31 @@ export class EdgeIo {
   }
 
   forward(target, nameLength, collect, bodyLimit) {
-    this.plan = { object: target.slice(0, nameLength), message: target.slice(nameLength), collect, bodyLimit };
+    const [object, message] = parts(target, nameLength);
+    this.plan = { live: false, object, message, collect, bodyLimit };
+  }
+
+  live(target, nameLength, sse, shares, limitMs) {
+    const [object, message] = parts(target, nameLength);
+    this.plan = { live: true, target, object, message, sse, shares, limitMs };
   }
 }
 
-/** An object's storage, bucket, alarm, and answers: `outcome` is that of a call that does not wait. */
+/** An object's storage, bucket, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
 export class ObjectIo {
   outcome;
-  #id;
+  #ctx;
   #bucket;
   #storage;
   #sql;
   #rows = null;
   #rowsWritten = 0;
 
-  constructor(id, storage, bucket) {
-    this.#id = id;
+  constructor(ctx, bucket) {
+    this.#ctx = ctx;
     this.#bucket = bucket;
-    this.#storage = storage;
-    this.#sql = storage.sql;
+    this.#storage = ctx.storage;
+    this.#sql = ctx.storage.sql;
   }
 
   answer(call, status, fields, body) {
@@ -57,6 +68,63 @@ export class ObjectIo {
 
   #end(call, outcome) {
     if (!settle(call, outcome)) this.outcome = outcome;
+  }
+
+  upgrade(call, tag, attachment, greeting) {
+    const { 0: client, 1: server } = new WebSocketPair();
+    this.#ctx.acceptWebSocket(server, [tag]);
+    server.serializeAttachment(attachment.slice());
+    server.send(greeting.slice());
+    this.#end(call, client);
+  }
+
+  hasSockets() {
+    return this.#ctx.getWebSockets().length > 0;
+  }
+
+  sockets(tag) {
+    return this.#ctx.getWebSockets(tag ?? undefined);
+  }
+
+  broadcast(tag, message, close) {
+    const sockets = this.#ctx.getWebSockets(tag);
+    if (sockets.length === 0) return 0;
+    const bytes = message.slice();
+    for (const socket of sockets) {
+      let last = close;
+      try {
+        socket.send(bytes);
+      } catch {
+        // It is closed already, or its peer has closed it. Whoever has missed a message must not get the next one.
+        last = true;
+      }
+      if (last) this.close(socket);
+    }
+    return sockets.length;
+  }
+
+  cut() {
+    for (const socket of this.#ctx.getWebSockets()) this.close(socket);
+  }
+
+  send(socket, message) {
+    try {
+      socket.send(message.slice());
+    } catch {
+      this.close(socket);
+    }
+  }
+
+  close(socket) {
+    try {
+      socket.close(NORMAL, "");
+    } catch {
+      // It is closed already.
+    }
+  }
+
+  attachment(socket) {
+    return socket.deserializeAttachment() ?? new Uint8Array();
   }
 
   exec(sql, params, rowLimit, byteBudget, out) {
@@ -87,7 +155,7 @@ export class ObjectIo {
   }
 
   id() {
-    return this.#id;
+    return this.#ctx.id.toString();
   }
 
   async put(key, body, absent) {

@@ -1,6 +1,7 @@
 //! What the Worker calls: a request's route, and the answer for an object that failed.
 
 use tailrace_core::edge::{self, PICKED_HEADERS, Routed};
+use tailrace_core::protocol::message::Live;
 use tailrace_core::runtime::{CallError, Method, Response};
 use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -40,6 +41,14 @@ pub fn route(io: &EdgeIo, request: &str) {
             let target = [forward.object.as_str(), forward.message.as_str()].concat();
             io.forward(&target, forward.object.len() as u32, forward.collect_body, forward.body_limit as f64)
         }
+        Routed::Live(live) => {
+            let (sse, shares) = (live.mode == Live::Sse, live.flight_key().is_some());
+            #[cfg(feature = "faults")]
+            let live = crate::fault::live(fault, live);
+            let target = [live.object.as_str(), live.message.as_str()].concat();
+            let limit_ms = Deployment::with(|deployment| deployment.edge.live.waits.flight_limit_ms());
+            io.live(&target, live.object.len() as u32, sse, shares, limit_ms as f64)
+        }
     };
     report(told);
 }
@@ -47,14 +56,19 @@ pub fn route(io: &EdgeIo, request: &str) {
 /// Tells `io` the answer for an object that failed: `kind` is how, `exception` what it threw, for operators.
 #[wasm_bindgen]
 pub fn unreachable(io: &EdgeIo, method: &str, kind: u32, exception: &str) {
-    let error = match kind {
-        OVERLOADED => CallError::Overloaded,
-        EXCEPTION => CallError::Exception(exception.to_owned()),
-        _ => CallError::Reset,
-    };
+    let error = call_error(kind, exception);
     let method = Method::from_token(method);
     let response = Deployment::with(|deployment| edge::unreachable(&deployment.edge, method, &error));
     report(answer(io, &response));
+}
+
+/// How a call to an object failed.
+pub(crate) fn call_error(kind: u32, exception: &str) -> CallError {
+    match kind {
+        OVERLOADED => CallError::Overloaded,
+        EXCEPTION => CallError::Exception(exception.to_owned()),
+        _ => CallError::Reset,
+    }
 }
 
 fn answer(io: &EdgeIo, response: &Response) -> Result<(), JsValue> {

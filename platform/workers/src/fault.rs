@@ -9,6 +9,7 @@
 //! | `panic-in-transaction` | object | a panic in a nested transaction that has deleted the stream's log |
 //! | `lost-instance` | object | the stack overflows |
 //! | `throw-in-binding` | object | the next statement throws a JavaScript exception |
+//! | `no-socket` | object | the runtime refuses the next socket that is to be accepted |
 //! | `wait` | object | waits half a second before core sees the request |
 //! | `panic-later` | object | waits, then panics |
 //! | `panic-alarm` | object | the next alarm panics |
@@ -17,7 +18,7 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use js_sys::JsString;
-use tailrace_core::edge::Forward;
+use tailrace_core::edge::{Forward, LiveRead};
 use tailrace_core::runtime::{ActorState, Headers, Isolate};
 use tailrace_core::storage::{SqlError, SqlStorage};
 
@@ -35,6 +36,7 @@ const WAIT_MS: u64 = 500;
 thread_local! {
     static STATEMENT_THROWS: Cell<bool> = const { Cell::new(false) };
     static ALARM_PANICS: Cell<bool> = const { Cell::new(false) };
+    static SOCKET_REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
 /// Commits the fault at the edge, if the request asks for one, or tells its name for the object.
@@ -49,8 +51,24 @@ pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
 /// The call with the fault's name.
 pub(crate) fn forward(fault: Option<String>, forward: Forward) -> Forward {
     match fault {
-        Some(name) => Forward { message: format!("{PREFIX}{name}\n{}", forward.message), ..forward },
+        Some(_) => Forward { message: message(fault.as_deref(), forward.message), ..forward },
         None => forward,
+    }
+}
+
+/// The live read with the fault's name.
+pub(crate) fn live(fault: Option<String>, live: LiveRead) -> LiveRead {
+    match fault {
+        Some(_) => LiveRead { message: message(fault.as_deref(), live.message), ..live },
+        None => live,
+    }
+}
+
+/// The message with the fault's name.
+pub(crate) fn message(fault: Option<&str>, message: String) -> String {
+    match fault {
+        Some(name) => format!("{PREFIX}{name}\n{message}"),
+        None => message,
     }
 }
 
@@ -71,6 +89,7 @@ pub(crate) async fn in_object(fault: Option<String>, state: ObjectState) {
         Some("lost-instance") => overflow(),
         Some("throw-in-binding") => STATEMENT_THROWS.set(true),
         Some("panic-alarm") => ALARM_PANICS.set(true),
+        Some("no-socket") => SOCKET_REFUSED.set(true),
         Some("wait") => state.sleep_ms(WAIT_MS).await,
         Some("panic-later") => {
             state.sleep_ms(WAIT_MS).await;
@@ -90,6 +109,11 @@ pub(crate) fn in_alarm() {
 /// The statement's text, or one that throws.
 pub(crate) fn statement(text: JsString) -> JsString {
     if STATEMENT_THROWS.take() { "SELECT nothing FROM nowhere".into() } else { text }
+}
+
+/// The tag of a socket, or one that is longer than the runtime takes (256 characters).
+pub(crate) fn tag(tag: String) -> String {
+    if SOCKET_REFUSED.take() { tag.repeat(10) } else { tag }
 }
 
 fn panic_in_transaction(state: &ObjectState) {

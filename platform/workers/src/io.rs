@@ -26,7 +26,86 @@ extern "C" {
         body_limit: f64,
     ) -> Result<(), JsValue>;
 
-    /// An object's storage, alarm, and where it puts its answers.
+    /// An object has to answer, or lets the read wait: `target` as above. `shares` says whether identical reads share
+    /// one flight, which ends within `limit_ms`.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn live(
+        this: &EdgeIo,
+        target: &str,
+        name_length: u32,
+        sse: bool,
+        shares: bool,
+        limit_ms: f64,
+    ) -> Result<(), JsValue>;
+
+    /// What a live read at the edge has: one socket and one body at a time, and the outcome of the operation that it
+    /// started last. Operations come back at once; JavaScript polls the task when they have ended.
+    #[derive(Clone)]
+    pub type LiveIo;
+
+    /// The complete answer.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn answer(this: &LiveIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
+
+    /// The head of an answer whose body is written from now on.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn open(this: &LiveIo, status: u16, fields: &str) -> Result<(), JsValue>;
+
+    /// Starts to connect to an object.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn connect(this: &LiveIo, object: &str, message: &str) -> Result<(), JsValue>;
+
+    /// Starts to wait for the next message of the socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn next(this: &LiveIo, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to write to the body.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn write(this: &LiveIo, bytes: &[u8], buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to pipe the socket into the body.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn pipe(
+        this: &LiveIo,
+        prefix: &[u8],
+        header_length: u32,
+        buffer_bytes: f64,
+        wait_ms: f64,
+    ) -> Result<(), JsValue>;
+
+    /// Starts to wait.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn sleep(this: &LiveIo, ms: f64) -> Result<(), JsValue>;
+
+    /// How the last operation ended.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn outcome(this: &LiveIo) -> Result<u32, JsValue>;
+
+    /// The status of an answer.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn status(this: &LiveIo) -> Result<u16, JsValue>;
+
+    /// The fields of an answer; the exception of a failure.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn fields(this: &LiveIo) -> Result<String, JsValue>;
+
+    /// The body of an answer; a message.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn bytes(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
+
+    /// The header of the last message that the pipe has passed on; empty where it passed on none.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn header(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
+
+    /// Closes the socket.
+    #[wasm_bindgen(method, catch, js_name = closeSocket)]
+    pub(crate) fn close_socket(this: &LiveIo) -> Result<(), JsValue>;
+
+    /// Ends the body, once what was written is taken.
+    #[wasm_bindgen(method, catch, js_name = closeBody)]
+    pub(crate) fn close_body(this: &LiveIo) -> Result<(), JsValue>;
+
+    /// An object's storage, alarm, sockets, and where it puts its answers.
     #[derive(Clone)]
     pub type ObjectIo;
 
@@ -70,6 +149,48 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = rowsWritten)]
     pub(crate) fn rows_written(this: &ObjectIo) -> Result<f64, JsValue>;
 
+    /// Accepts a socket with its one tag, attachment and first message, and answers the call of that number with the
+    /// other end of it.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn upgrade(
+        this: &ObjectIo,
+        call: u32,
+        tag: &str,
+        attachment: &[u8],
+        greeting: &[u8],
+    ) -> Result<(), JsValue>;
+
+    /// Whether the object has any socket.
+    #[wasm_bindgen(method, catch, js_name = hasSockets)]
+    pub(crate) fn has_sockets(this: &ObjectIo) -> Result<bool, JsValue>;
+
+    /// The sockets with that tag, or all.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn sockets(this: &ObjectIo, tag: Option<&str>) -> Result<js_sys::Array, JsValue>;
+
+    /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
+
+    /// Closes all sockets: what was to be sent on them is not known any more.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn cut(this: &ObjectIo) -> Result<(), JsValue>;
+
+    /// Sends a message to one socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn send(this: &ObjectIo, socket: &WebSocket, message: &[u8]) -> Result<(), JsValue>;
+
+    /// Closes one socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn close(this: &ObjectIo, socket: &WebSocket) -> Result<(), JsValue>;
+
+    /// What is attached to a socket.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn attachment(this: &ObjectIo, socket: &WebSocket) -> Result<Vec<u8>, JsValue>;
+
+    /// A socket of the runtime.
+    #[derive(Clone)]
+    pub type WebSocket;
     /// The object's identity: 64 hexadecimal digits.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn id(this: &ObjectIo) -> Result<String, JsValue>;

@@ -7,8 +7,9 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `edge` | what the Worker calls: a request's route, the answer for an object that failed |
-//! | `object` | what a Durable Object calls: one request, the alarm |
-//! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm |
+//! | `live` | live reads at the edge: core's bridge and flights over sockets and bodies of JavaScript |
+//! | `object` | what a Durable Object calls: one request, a live read, the alarm |
+//! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm, sockets |
 //! | `bucket` | the bucket: R2 |
 //! | `sql` | the storage: statements, transactions |
 //! | `param` | parameters of a statement as JavaScript reads them |
@@ -27,6 +28,7 @@ pub mod edge;
 mod fault;
 mod field;
 pub mod io;
+pub mod live;
 pub mod object;
 mod param;
 mod row;

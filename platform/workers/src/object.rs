@@ -3,8 +3,9 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
+use tailrace_core::edge;
 use tailrace_core::object::StreamObject;
-use tailrace_core::runtime::{Actor, ObjectBody, ObjectRequest};
+use tailrace_core::runtime::{Actor, CallError, Connection, Method, ObjectBody, ObjectRequest, Upgrade};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
@@ -53,6 +54,36 @@ impl ObjectHost {
             let response = actor.fetch(ObjectRequest { message, body }).await;
             if let Err(exception) = io.answer(call, response.status, &field::encode(&response.headers), &response.body)
             {
+                tracing::error!(message = words(&exception), "the object has not taken an answer");
+            }
+        })
+    }
+
+    /// Answers a request that may wait on a socket, as `fetch` does; or `io` is told to accept one.
+    pub fn connect(&self, call: u32, message: String) -> bool {
+        let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
+        #[cfg(feature = "faults")]
+        let ((fault, message), state) = (crate::fault::split(message), self.state.clone());
+        drive(async move {
+            #[cfg(feature = "faults")]
+            crate::fault::in_object(fault, state).await;
+            let told = match actor.connect(ObjectRequest { message, body: ObjectBody::Empty }).await {
+                Connection::Answer(response) => {
+                    io.answer(call, response.status, &field::encode(&response.headers), &response.body)
+                }
+                Connection::Upgrade(Upgrade { tag, attachment, greeting }) => {
+                    #[cfg(feature = "faults")]
+                    let tag = crate::fault::tag(tag);
+                    io.upgrade(call, &tag, &attachment, &greeting).or_else(|exception| {
+                        // The platform holds so many sockets for an object, and no more.
+                        tracing::error!(message = words(&exception), "a socket was not accepted");
+                        let config = Deployment::with(|deployment| deployment.edge.clone());
+                        let response = edge::unreachable(&config, Method::Get, &CallError::Overloaded);
+                        io.answer(call, response.status, &field::encode(&response.headers), &response.body)
+                    })
+                }
+            };
+            if let Err(exception) = told {
                 tracing::error!(message = words(&exception), "the object has not taken an answer");
             }
         })

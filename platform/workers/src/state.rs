@@ -1,24 +1,27 @@
-//! An object's state as core sees it.
+//! An object's state as core sees it: clock, randomness, storage, alarm and sockets.
 
 use std::rc::Rc;
 
+use bytes::Bytes;
 use js_sys::Promise;
-use tailrace_core::runtime::{ActorState, Isolate};
+use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
+use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 
 use crate::bucket::Bucket;
-use crate::io::{ObjectIo, get_random_values, set_timeout, words};
+use crate::io::{ObjectIo, WebSocket, get_random_values, set_timeout, words};
 use crate::sql::Storage;
 
 /// Most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
 const RANDOM_BYTES: usize = 65_536;
 
-/// Clock, randomness, storage, bucket and alarm of one object.
+/// Clock, randomness, storage, bucket, alarm and sockets of one object.
 #[derive(Clone)]
 pub(crate) struct ObjectState(Rc<Shared>);
 
 struct Shared {
     id: String,
+    io: ObjectIo,
     storage: Storage,
     bucket: Bucket,
 }
@@ -31,7 +34,8 @@ impl ObjectState {
             // Without it the object would take another's segments for its own: the event ends here, with a 500.
             Err(exception) => panic!("no identity: {}", words(&exception)),
         };
-        Self(Rc::new(Shared { id, storage: Storage::new(io.clone()), bucket: Bucket::new(io) }))
+        let (storage, bucket) = (Storage::new(io.clone()), Bucket::new(io.clone()));
+        Self(Rc::new(Shared { id, io, storage, bucket }))
     }
 }
 
@@ -41,12 +45,7 @@ impl Isolate for ObjectState {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        for chunk in bytes.chunks_mut(RANDOM_BYTES) {
-            if let Err(exception) = get_random_values(chunk) {
-                // Bytes that are not random must never become an identity: the request ends here, with a 500.
-                panic!("no randomness: {}", words(&exception));
-            }
-        }
+        fill_random(bytes);
     }
 
     async fn sleep_ms(&self, ms: u64) {
@@ -57,6 +56,16 @@ impl Isolate for ObjectState {
         });
         // A timer has no way to fail.
         let _ = JsFuture::from(promise).await;
+    }
+}
+
+/// Fills `bytes` with the runtime's cryptographic randomness.
+pub(crate) fn fill_random(bytes: &mut [u8]) {
+    for chunk in bytes.chunks_mut(RANDOM_BYTES) {
+        if let Err(exception) = get_random_values(chunk) {
+            // Bytes that are not random must never become an identity: the request ends here, with a 500.
+            panic!("no randomness: {}", words(&exception));
+        }
     }
 }
 
@@ -82,5 +91,59 @@ impl ActorState for ObjectState {
 
     fn rows_written(&self) -> u64 {
         self.0.storage.rows_written()
+    }
+}
+
+impl SocketState for ObjectState {
+    type Socket = ObjectSocket;
+
+    fn has_sockets(&self) -> bool {
+        // Whoever cannot be asked may have some: that costs a message to nobody.
+        self.0.io.has_sockets().unwrap_or(true)
+    }
+
+    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+        let listed = self.0.io.sockets(tag).unwrap_or_else(|exception| {
+            tracing::error!(message = words(&exception), "the sockets were not listed");
+            js_sys::Array::new()
+        });
+        listed.iter().map(|socket| ObjectSocket { state: self.clone(), socket: socket.unchecked_into() }).collect()
+    }
+
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+        let sent = self.0.io.broadcast(tag, &message, after == After::Close);
+        sent.unwrap_or_else(|exception| {
+            tracing::error!(message = words(&exception), "a message was not sent");
+            // Readers that were not told would miss it for good: they come back, and read it.
+            if let Err(exception) = self.0.io.cut() {
+                tracing::error!(message = words(&exception), "the sockets were not closed");
+            }
+            0
+        }) as usize
+    }
+}
+
+/// The object's end of one socket.
+#[derive(Clone)]
+pub(crate) struct ObjectSocket {
+    state: ObjectState,
+    socket: WebSocket,
+}
+
+impl HibernatingSocket for ObjectSocket {
+    fn send(&self, message: Bytes) {
+        if let Err(exception) = self.state.0.io.send(&self.socket, &message) {
+            tracing::warn!(message = words(&exception), "a socket has not taken a message");
+        }
+    }
+
+    fn close(&self) {
+        if let Err(exception) = self.state.0.io.close(&self.socket) {
+            tracing::warn!(message = words(&exception), "a socket was not closed");
+        }
+    }
+
+    fn attachment(&self) -> Bytes {
+        self.state.0.io.attachment(&self.socket).map(Bytes::from).unwrap_or_default()
     }
 }

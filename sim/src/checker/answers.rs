@@ -2,13 +2,16 @@
 
 use super::case::Case;
 use super::{Invariant, Violation};
-use crate::history::{Answer, Call, Defect, From, Op};
+use crate::history::{Answer, Call, Content, Defect, From, Mode, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let complaint = match &op.answer {
+            // A reader that leaves waits for no answer.
+            None if op.ended.is_none() => None,
             None => unanswered(case, op),
+            Some(answer) if answer.is_full() => full(case, op, answer),
             Some(answer) if answer.status >= 500 => failed(case, op, answer),
             Some(answer) if !answer.guarded => {
                 Some(format!("the {} lacks fields that every response carries", answer.status))
@@ -31,11 +34,35 @@ fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     let conditions = &case.history.conditions;
     // An answer to HEAD has no body that could hold the code.
     let is_loss = match answer.code.as_deref() {
+        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. }),
         Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
         None => op.call == Call::Head && answer.status == 503,
     };
     let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
     (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// A stream is full only while R2 takes nothing, and only if as many bytes as may wait can have been sent to it.
+fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+    let conditions = &case.history.conditions;
+    let bytes = |op: &Op| {
+        let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
+        // Between the messages of a batch is one byte.
+        messages.into_iter().flatten().map(|message| message.len() as u64 + 1).sum::<u64>()
+    };
+    let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
+    let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
+    let sent: u64 = before.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
+    if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
+        Some(format!("507 is no answer to {}", describe(&op.call)))
+    } else if op.invoked.ms >= conditions.full_until_ms {
+        Some("R2 takes all there is, and the stream is still full".to_owned())
+    } else if sent + bytes(op) <= conditions.hot_bytes {
+        let (holds, limit) = (sent + bytes(op), conditions.hot_bytes);
+        Some(format!("the stream is full, and would hold {holds} bytes at most where {limit} may wait"))
+    } else {
+        None
+    }
 }
 
 fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Option<String> {
@@ -61,6 +88,15 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
         (Call::Append { .. }, 400) => code == "epoch_must_start_at_zero" && may_gap(case, op, None),
         (Call::Read { .. }, 200) => answer.etag.is_some() || matches!(op.call, Call::Read { from: From::Now, .. }),
         (Call::Read { revalidates, .. }, 304) => revalidates.is_some(),
+        (Call::Live { mode: Mode::LongPoll, .. }, 200) => answer.cursor.is_some() || answer.closed,
+        (Call::Live { mode: Mode::LongPoll, .. }, 204) => {
+            answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)
+        }
+        (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
+        (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
+        // What it began to wait for was removed meanwhile, and another stream is in its place.
+        (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
+        (Call::Live { .. }, 404) => code == "stream_not_found",
         (Call::Read { .. } | Call::Head | Call::Delete, 404) => code == "stream_not_found" || op.call == Call::Head,
         // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
         (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
@@ -69,6 +105,28 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
         _ => false,
     };
     (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))
+}
+
+/// A connection of events says what it is, and every write on it holds whole events, each with its control event.
+fn wrong_events(case: &Case<'_>, index: usize, answer: &Answer) -> Option<String> {
+    if !answer.content_type.as_deref().is_some_and(|text| text.starts_with("text/event-stream")) {
+        return Some(format!("events of type {:?}", answer.content_type));
+    }
+    let is_binary = case.history.streams[case.stream].content == Content::Bytes;
+    if answer.base64 != is_binary {
+        return Some(format!("events are base64: {}, their stream is binary: {is_binary}", answer.base64));
+    }
+    let listening = case.history.listenings.get(&index)?;
+    if let Some((_, defect)) = listening.defects.first() {
+        return Some(format!("a reader of events is sent {defect}"));
+    }
+    let without = listening.deliveries.iter().any(|delivery| delivery.cursor.is_none() && !delivery.closed);
+    let follows = listening.deliveries.iter().rev().skip(1).any(|delivery| delivery.closed);
+    match (without, follows) {
+        (true, _) => Some("a control event has no cursor".to_owned()),
+        (_, true) => Some("something follows the close".to_owned()),
+        _ => None,
+    }
 }
 
 fn describe(call: &Call) -> String {
@@ -110,6 +168,13 @@ fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
             Call::Append { closes: closed, .. } => closed && !closes,
             _ => false,
         }
+    })
+}
+
+fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
+    case.iter().any(|(_, other)| {
+        let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
+        creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
     })
 }
 
@@ -192,6 +257,38 @@ mod tests {
             run.append(1, answer);
             check(&run, expected);
         }
+    }
+
+    #[test]
+    fn cold_storage_fails_reads_alone() {
+        for (reads, expected) in [(true, 0), (false, 1)] {
+            let mut run = run();
+            run.history.conditions.faulty_until_ms = u64::MAX;
+            let answer = coded(503, "cold_storage_unavailable");
+            if reads {
+                run.walk(&[], answer);
+            } else {
+                run.append(1, answer);
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_full_only_in_an_outage_and_with_as_many_bytes_as_may_wait() {
+        for (hot_bytes, outage, expected) in [(60, true, 0), (1_000, true, 1), (60, false, 1)] {
+            let mut run = run();
+            run.history.conditions.hot_bytes = hot_bytes;
+            run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
+            run.append(1, acked(0, 1));
+            run.append(1, coded(507, "storage_full"));
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.history.conditions.full_until_ms = u64::MAX;
+        run.close(coded(507, "storage_full"));
+        run.append(1, coded(507, "stream_full"));
+        check(&run, 2);
     }
 
     #[test]

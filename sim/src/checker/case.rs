@@ -1,11 +1,16 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
+use std::collections::BTreeMap;
+
 use super::{Invariant, Log, Position, Violation};
-use crate::history::{Call, From, History, Lifetime, Moment, Op};
+use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
+
+/// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
+const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// One stream of a history.
 #[derive(Debug)]
@@ -15,6 +20,9 @@ pub(super) struct Case<'a> {
     pub(super) log: Log,
     /// Indices of the stream's operations.
     pub(super) ops: Vec<usize>,
+    arrivals: Vec<Arrival<'a>>,
+    /// The latest virtual ms at which each live read can have started a sliding TTL anew.
+    live_touches: BTreeMap<usize, u64>,
 }
 
 /// What an answer says about the end of the log.
@@ -22,6 +30,12 @@ pub(super) struct Case<'a> {
 pub(super) struct Sight {
     /// The operation.
     pub(super) op: usize,
+    /// When it was asked for.
+    pub(super) invoked: Moment,
+    /// When it was certainly true.
+    pub(super) settled: Moment,
+    /// Whether the end was told to be that of a closed stream.
+    pub(super) closed: bool,
     /// Whether it moved the end itself.
     pub(super) writes: bool,
     /// The end was here when it took effect, or when it began to write; `None` if it was this far or farther.
@@ -33,7 +47,10 @@ pub(super) struct Sight {
 impl<'a> Case<'a> {
     pub(super) fn new(history: &'a History, stream: usize) -> Self {
         let ops = history.of_stream(stream).map(|(index, _)| index).collect();
-        Self { history, stream, log: Log::derive(history, stream), ops }
+        let log = Log::derive(history, stream);
+        let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
+        let live_touches = live_touches(history, stream, &arrivals);
+        Self { history, stream, log, ops, arrivals, live_touches }
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {
@@ -42,6 +59,16 @@ impl<'a> Case<'a> {
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a Op)> {
         self.ops.iter().map(|index| (*index, &self.history.ops[*index]))
+    }
+
+    /// What the stream's live readers were sent.
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = &Arrival<'a>> {
+        self.arrivals.iter()
+    }
+
+    /// The stream's live readers, with their numbers.
+    pub(super) fn readers(&self) -> impl Iterator<Item = (usize, &'a Reader)> {
+        self.history.readers.iter().enumerate().filter(|(_, reader)| reader.stream == self.stream)
     }
 
     pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
@@ -65,8 +92,9 @@ impl<'a> Case<'a> {
         matches!(
             (&op.call, op.status()),
             (Call::Create { .. }, Some(200 | 201 | 409))
-                | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
+                | (Call::Append { .. }, Some(200 | 204 | 403 | 409 | 507))
                 | (Call::Read { .. }, Some(200 | 304))
+                | (Call::Live { .. }, Some(200 | 204))
                 | (Call::Head, Some(200))
         )
     }
@@ -92,6 +120,7 @@ impl<'a> Case<'a> {
         match op.call {
             Call::Head | Call::Delete => false,
             Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
+            Call::Live { .. } => matches!(op.status(), Some(200 | 204)),
             Call::Create { .. } | Call::Append { .. } => op.succeeded(),
         }
     }
@@ -146,8 +175,9 @@ impl<'a> Case<'a> {
         let others = self.iter().filter(|(index, other)| Some(*index) != op && other.invoked < until);
         let last_touch_ms = others
             .filter(|(_, other)| other.call != Call::Head)
-            .map(|(_, other)| match (other.definite(), other.ended) {
-                (Some(_), Some(ended)) => ended.ms,
+            .map(|(index, other)| match (&other.call, other.definite(), other.ended) {
+                (Call::Live { .. }, ..) => self.live_touches.get(&index).copied().unwrap_or_default(),
+                (_, Some(_), Some(ended)) => ended.ms,
                 _ => other.invoked.ms + straggler_ms,
             })
             .max()?;
@@ -165,21 +195,38 @@ impl<'a> Case<'a> {
 
     /// What the answers say about the end of the log, strong ones alone.
     pub(super) fn sights(&self) -> Vec<Sight> {
-        self.iter()
-            .filter(|(_, op)| self.history.is_strong(op))
-            .filter_map(|(index, op)| self.sight(index, op))
-            .collect()
+        let answered = self.iter().filter(|(_, op)| self.history.is_strong(op));
+        answered.filter_map(|(index, op)| self.sight(index, op)).chain(self.live_sights()).collect()
+    }
+
+    /// What a live reader was sent was there, and stays there. It may have been on its way for a while, so it does not
+    /// say that there was no more.
+    fn live_sights(&self) -> impl Iterator<Item = Sight> {
+        let strong = self.arrivals().filter(|arrival| self.history.is_strong(self.op(arrival.op)));
+        strong.filter_map(|arrival| {
+            Some(Sight {
+                op: arrival.op,
+                invoked: arrival.invoked,
+                settled: arrival.at,
+                closed: arrival.closed,
+                writes: false,
+                before: None,
+                after: Position::parse(arrival.next_offset?)?,
+            })
+        })
     }
 
     fn sight(&self, index: usize, op: &Op) -> Option<Sight> {
         let after = self.offset(op)?;
-        let read = |before| Some(Sight { op: index, writes: false, before, after });
+        let closed = self.history.shown(op).or(op.definite()).is_some_and(|answer| answer.closed);
+        let (invoked, settled) = (op.invoked, op.settled());
+        let read = |before| Some(Sight { op: index, invoked, settled, closed, writes: false, before, after });
         if self.history.appended(op) || (op.status() == Some(201) && matches!(op.call, Call::Create { .. })) {
             let content = self.history.streams[self.stream].content;
             let units =
                 op.batch().and_then(|batch| self.history.batches.get(batch)).map_or(0, |batch| batch.units(content));
             let before = Position { index: after.index.checked_sub(units)?, ..after };
-            return Some(Sight { op: index, writes: true, before: Some(before), after });
+            return Some(Sight { op: index, invoked, settled, closed, writes: true, before: Some(before), after });
         }
         match (&op.call, op.status()) {
             (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
@@ -192,6 +239,26 @@ impl<'a> Case<'a> {
             _ => None,
         }
     }
+}
+
+/// When each live read started a sliding TTL anew for the last time, at the latest. It does so where it reads: when it
+/// comes, and, if its edge has to come back for more, until its connection ends.
+fn live_touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> BTreeMap<usize, u64> {
+    let conditions = &history.conditions;
+    let mut touches = BTreeMap::new();
+    for (index, op) in history.of_stream(stream).filter(|(_, op)| matches!(op.call, Call::Live { .. })) {
+        let touch_ms = match history.listenings.get(&index) {
+            _ if op.invoked.ms >= conditions.settled_from_ms => op.invoked.ms + LIVE_TRAVEL_MS,
+            Some(listening) => listening.end.map_or(u64::MAX / 2, |(end, _)| end.ms),
+            None => op.ended.map_or(u64::MAX / 2, |ended| ended.ms + conditions.straggler_ms),
+        };
+        touches.insert(index, touch_ms);
+    }
+    for arrival in arrivals.iter().filter(|arrival| arrival.payload != Payload::Empty) {
+        let touch_ms = touches.entry(arrival.op).or_default();
+        *touch_ms = arrival.at.ms.max(*touch_ms);
+    }
+    touches
 }
 
 /// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at

@@ -6,7 +6,7 @@ use crate::history::{Call, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let sights = case.sights();
-    let closures: Vec<&Sight> = sights.iter().filter(|sight| says_closed(case, case.op(sight.op))).collect();
+    let closures: Vec<&Sight> = sights.iter().filter(|sight| sight.closed).collect();
     let mut violations = Vec::new();
     for (index, closure) in closures.iter().enumerate() {
         let same = |segment| case.log.same_incarnation(segment, closure.after.segment);
@@ -24,7 +24,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         }
         let unaware = sights.iter().find(|sight| {
             let op = case.op(sight.op);
-            same(sight.after.segment) && case.op(closure.op).precedes(op) && says_open(op, sight)
+            same(sight.after.segment) && closure.settled.tick < op.invoked.tick && says_open(op, sight)
         });
         if let Some(sight) = unaware {
             let message = "the stream was closed, and is told to be open".to_owned();
@@ -35,20 +35,14 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-fn says_closed(case: &Case<'_>, op: &Op) -> bool {
-    case.history.shown(op).or(op.definite()).is_some_and(|answer| answer.closed)
-}
-
 /// Whether the answer tells that the stream was open when it took effect: an append that was written, or a tail
 /// without `Stream-Closed`.
+/// A 304 tells what the answer told whose tag it confirms.
 fn says_open(op: &Op, sight: &Sight) -> bool {
-    let told = op.definite().is_some_and(|answer| answer.closed);
     match op.call {
-        // The 304 that confirms an open tail carries no field of its own that says so.
-        Call::Read { .. } if op.status() == Some(304) => false,
         Call::Append { .. } => sight.writes,
-        Call::Create { .. } => op.status() == Some(200) && !told,
-        _ => sight.before.is_some() && !told,
+        Call::Create { .. } => op.status() == Some(200) && !sight.closed,
+        _ => sight.before.is_some() && !sight.closed,
     }
 }
 
@@ -69,9 +63,9 @@ fn closed_mid_stream(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, closed, created, deleted, page, part, tail};
+    use super::super::fixture::{Fixture, acked, closed, created, deleted, delivery, page, part, tail};
     use super::*;
-    use crate::history::Lifetime;
+    use crate::history::{Delivery, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Closed, super::check, expected);
@@ -118,6 +112,36 @@ mod tests {
         run.append(1, None);
         run.head(closed(tail(0, 2)));
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_304_does_not_hide_the_close() {
+        for (told, expected) in [(page(0, 1), 1), (closed(page(0, 1)), 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(1, acked(0, 1));
+            let was_closed = told.as_ref().is_some_and(|answer| answer.closed);
+            if was_closed {
+                run.close(closed(acked(0, 1)));
+            }
+            run.walk(&[0], told);
+            if !was_closed {
+                run.close(closed(acked(0, 1)));
+            }
+            run.revalidate();
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_live_reader_that_is_told_another_end_is_found() {
+        for (end, expected) in [(1, 0), (2, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, Delivery { closed: true, ..delivery(None, 0, end, 3) });
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -25,6 +25,12 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
         }
         Contradiction::Skips { op, over } => (vec![*op], format!("a page passes over what is at {over}")),
         Contradiction::Motion { op } => (vec![*op], "an answer's offset does not fit what it holds".to_owned()),
+        Contradiction::Text { op, at, text } => {
+            (vec![*op], format!("the event at {at} is not what the log holds there: {text:?}"))
+        }
+        Contradiction::SplitsCodePoint { op, at } => {
+            (vec![*op], format!("an event ends at {at}, inside a code point whose rest is in the log"))
+        }
         Contradiction::Unparsable { op } => (vec![*op], "a page of a JSON stream is no array".to_owned()),
     };
     Some(case.violation(Invariant::Exact, &ops, message))
@@ -60,9 +66,9 @@ fn duplicates(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, created, page, part};
+    use super::super::fixture::{Fixture, acked, created, delivery, empty, page, part, polled};
     use super::*;
-    use crate::history::Lifetime;
+    use crate::history::{Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Exact, super::check, expected);
@@ -156,6 +162,68 @@ mod tests {
             let mut run = run.clone();
             run.walk_bytes(&shown, page(0, shown.len() as u64));
             assert!(!super::check(&run.case()).is_empty());
+        }
+    }
+
+    /// What an event of a text stream that holds one batch may say: the batch's text, changed.
+    fn check_text(change: fn(&str) -> String, expected: usize) {
+        let mut run = Fixture::text();
+        run.create(Lifetime::Endless, created(0));
+        let batch = run.reserve_text(b"a\rb\r\n\n\xffc");
+        let bytes = run.history.batches[batch].messages.concat();
+        run.send_reserved(batch, acked(0, bytes.len() as u64));
+        let reader = run.join(Mode::Sse);
+        let op = run.listen(reader);
+        let text = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
+        run.deliver(reader, op, delivery(Some(&change(&text)), 0, bytes.len() as u64, 3));
+        check(&run, expected);
+    }
+
+    #[test]
+    fn events_of_a_text_are_its_bytes_after_the_mapping() {
+        check_text(str::to_owned, 0);
+        check_text(|text| text.replace('\n', "\r"), 1);
+        check_text(|text| text.replace("\n\n", "\n"), 1);
+        check_text(|text| text[1..].to_owned(), 1);
+    }
+
+    #[test]
+    fn events_of_json_and_of_bytes_are_units_of_the_log() {
+        for (shown, end, expected) in [(&[0, 1][..], 2, 0), (&[1, 0], 2, 1), (&[0], 2, 1), (&[0, 0], 2, 1), (&[], 1, 1)]
+        {
+            let mut run = written();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            let event = String::from_utf8_lossy(&run.json_of(shown)).into_owned();
+            run.deliver(reader, op, delivery(Some(&event), 0, end, 3));
+            let found = super::check(&run.case()).len() + super::super::stable::check(&run.case()).len();
+            assert_eq!(usize::from(found > 0), expected, "{shown:?}");
+        }
+        for (text, expected) in [("YWI=", 0), ("YWI", 1), ("YWJj", 1)] {
+            let mut run = Fixture::bytes();
+            run.create(Lifetime::Endless, created(0));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(Some(text), 0, 2, 3));
+            let found = super::check(&run.case());
+            let foreign = found.iter().filter(|violation| !violation.message.contains("nobody sent")).count();
+            assert_eq!(foreign, expected, "{text}: {found:?}");
+        }
+    }
+
+    #[test]
+    fn a_long_poll_skips_nothing_and_an_empty_one_stays() {
+        for (shown, told, expected) in [
+            (&[0, 1, 2][..], polled(0, 3, 7), 0),
+            (&[1, 2], polled(0, 3, 7), 1),
+            (&[], empty(0, 0, 7), 0),
+            (&[], empty(0, 3, 7), 1),
+            (&[], polled(0, 0, 7), 1),
+        ] {
+            let mut run = written();
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, shown, told);
+            assert_eq!(usize::from(!super::check(&run.case()).is_empty()), expected, "{shown:?}");
         }
     }
 }

@@ -1,11 +1,16 @@
 //! Histories written by hand.
 
+use std::collections::BTreeMap;
+
 use bytes::Bytes;
 
 use super::case::Case;
 use super::{Invariant, Violation};
 use crate::client::message::messages;
-use crate::history::{Answer, Batch, Call, Conditions, Content, From, History, Leftover, Lifetime, Stamp, StreamInfo};
+use crate::history::{
+    Answer, Batch, Call, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting, Stamp,
+    StreamInfo,
+};
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -13,6 +18,8 @@ pub(super) struct Fixture {
     pub(super) history: History,
     now_ms: u64,
     walk: usize,
+    /// Where each live reader stands, and what it echoes.
+    standing: BTreeMap<usize, (String, Option<u64>)>,
 }
 
 fn offset(segment: u64, index: u64) -> Option<String> {
@@ -56,6 +63,27 @@ pub(super) fn page(segment: u64, index: u64) -> Option<Answer> {
 /// 200 of a page that ends here, before the tail.
 pub(super) fn part(segment: u64, index: u64) -> Option<Answer> {
     Some(Answer { next_offset: offset(segment, index), etag: Some(format!("\"{segment}:{index}\"")), ..answer(200) })
+}
+
+/// 204 of a long-poll that waited in vain here.
+pub(super) fn empty(segment: u64, index: u64, cursor: u64) -> Option<Answer> {
+    Some(Answer { next_offset: offset(segment, index), cursor: Some(cursor), up_to_date: true, ..answer(204) })
+}
+
+/// 200 of a long-poll that ends here, at the tail.
+pub(super) fn polled(segment: u64, index: u64, cursor: u64) -> Option<Answer> {
+    Some(Answer { cursor: Some(cursor), ..page(segment, index)? })
+}
+
+/// A control event at the tail, with its data event if there is one.
+pub(super) fn delivery(data: Option<&str>, segment: u64, index: u64, cursor: u64) -> Delivery {
+    Delivery {
+        data: data.map(str::to_owned),
+        next_offset: offset(segment, index),
+        cursor: Some(cursor),
+        up_to_date: true,
+        ..Delivery::default()
+    }
 }
 
 /// 200 of HEAD.
@@ -102,9 +130,18 @@ impl Fixture {
         Self::of(Content::Bytes)
     }
 
+    pub(super) fn text() -> Self {
+        Self::of(Content::Text)
+    }
+
     fn of(content: Content) -> Self {
         let streams = vec![StreamInfo { path: "a".to_owned(), content }];
-        Self { history: History::new(streams, Conditions::default()), now_ms: 1_000_000, walk: 0 }
+        Self {
+            history: History::new(streams, Conditions::default()),
+            now_ms: 1_000_000,
+            walk: 0,
+            standing: BTreeMap::new(),
+        }
     }
 
     pub(super) fn case(&self) -> Case<'_> {
@@ -176,6 +213,15 @@ impl Fixture {
     /// Makes a batch that is not sent yet.
     pub(super) fn reserve(&mut self, count: usize) -> usize {
         self.batch(count, None, None)
+    }
+
+    /// The same of one message with this text.
+    pub(super) fn reserve_text(&mut self, text: &[u8]) -> usize {
+        let number = self.history.batches.len();
+        let frame = [format!("<0.{number}.0:{}>|", text.len() + 1).as_bytes(), text].concat();
+        let batch = Batch { stream: 0, messages: vec![frame.into()], stamp: None, stream_seq: None };
+        self.history.batches.push(batch);
+        number
     }
 
     pub(super) fn send_reserved(&mut self, batch: usize, answer: Option<Answer>) {
@@ -261,11 +307,85 @@ impl Fixture {
         self.read(From::At(last.expect("a read before")), self.walk, body, answer);
     }
 
+    /// The last read that had a tag, once more with its tag: 304.
+    pub(super) fn revalidate(&mut self) {
+        let tagged = |op: &crate::history::Op| op.definite().is_some_and(|answer| answer.etag.is_some());
+        let op = self.history.ops.iter().rposition(tagged).expect("a read with a tag");
+        let Call::Read { from, .. } = self.history.ops[op].call.clone() else { panic!("not a read") };
+        self.walk += 1;
+        self.call(Call::Read { from, revalidates: Some(op), walk: self.walk }, Some(answer(304)));
+    }
+
     /// A read from an offset; the answer holds its body.
     pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<Answer>) {
         self.walk += 1;
         let from = From::At(offset(from.0, from.1).expect("an offset"));
         self.call(Call::Read { from, revalidates: None, walk: self.walk }, answer);
+    }
+
+    /// A live reader that begins at the start of the first stream.
+    pub(super) fn join(&mut self, mode: Mode) -> usize {
+        self.now_ms += 1;
+        let reader = self.history.join(0, 0, mode, self.now_ms);
+        self.standing.insert(reader, (offset(0, 0).expect("an offset"), None));
+        reader
+    }
+
+    /// A live read from where the reader stands, or from elsewhere.
+    pub(super) fn ask_live(&mut self, reader: usize, from: Option<From>) -> usize {
+        let (standing, cursor) = self.standing[&reader].clone();
+        let mode = self.history.readers[reader].mode;
+        self.begin(Call::Live { mode, from: from.unwrap_or(From::At(standing)), cursor, reader })
+    }
+
+    /// A long-poll is answered, and the reader moves on.
+    pub(super) fn end_live(&mut self, reader: usize, op: usize, shown: &[usize], told: Option<Answer>) {
+        let body = if shown.is_empty() { Bytes::new() } else { self.json_of(shown) };
+        if let Some(Answer { next_offset: Some(next), cursor, .. }) = &told {
+            self.standing.insert(reader, (next.clone(), *cursor));
+        }
+        self.end(op, told.map(|answer| Answer { body, ..answer }));
+    }
+
+    /// A long-poll that is answered empty.
+    pub(super) fn poll(&mut self, reader: usize, told: Option<Answer>) {
+        self.poll_with(reader, &[], told);
+    }
+
+    /// A long-poll that is answered with these batches.
+    pub(super) fn poll_with(&mut self, reader: usize, shown: &[usize], told: Option<Answer>) {
+        let op = self.ask_live(reader, None);
+        self.end_live(reader, op, shown, told);
+    }
+
+    /// A connection of events, from where the reader stands.
+    pub(super) fn listen(&mut self, reader: usize) -> usize {
+        let op = self.ask_live(reader, None);
+        let head = Answer { content_type: Some("text/event-stream".to_owned()), ..answer(200) };
+        self.end(op, Some(head));
+        op
+    }
+
+    /// A delivery of it.
+    pub(super) fn deliver(&mut self, reader: usize, op: usize, delivery: Delivery) {
+        self.now_ms += 1;
+        let at = self.history.moment(self.now_ms);
+        if let Some(next) = &delivery.next_offset {
+            self.standing.insert(reader, (next.clone(), delivery.cursor));
+        }
+        self.history.listening(op).deliveries.push(Delivery { at, ..delivery });
+    }
+
+    /// Its end.
+    pub(super) fn hang_up(&mut self, op: usize, end: End) {
+        self.now_ms += 1;
+        let now = self.history.moment(self.now_ms);
+        self.history.listening(op).end = Some((now, end));
+    }
+
+    pub(super) fn part(&mut self, reader: usize, parting: Parting) {
+        self.now_ms += 1;
+        self.history.part(reader, parting, self.now_ms);
     }
 
     /// That many rows are still stored now.

@@ -6,11 +6,12 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::Position;
+use super::event_text::mapped;
 use crate::client::message::parse_frame;
-use crate::history::{Call, Content, From, History};
+use crate::history::{Call, Content, From, History, Moment};
 
 /// Units that a segment may hold before its offsets are taken for nonsense.
-const ABSURD_UNITS: u64 = 1 << 22;
+pub(super) const ABSURD_UNITS: u64 = 1 << 22;
 
 /// Who says what is at a position.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,6 +29,10 @@ pub enum Source {
 pub struct Page {
     /// The read.
     pub op: usize,
+    /// When it was shown.
+    pub shown: Moment,
+    /// Whether a live reader was shown it.
+    pub live: bool,
     /// Where the read asked to begin: `None` for the start of the stream.
     pub from: Option<Position>,
     /// Its next offset.
@@ -94,7 +99,23 @@ pub enum Contradiction {
         /// The operation.
         op: usize,
     },
-    /// A body that is no array.
+    /// An event whose text is not what the log holds there.
+    Text {
+        /// The live read.
+        op: usize,
+        /// Where the event begins.
+        at: Position,
+        /// An excerpt of the event.
+        text: String,
+    },
+    /// An event that ends inside a code point whose rest is in the log.
+    SplitsCodePoint {
+        /// The live read.
+        op: usize,
+        /// Where the event ends.
+        at: Position,
+    },
+    /// A body that is no array, or an event that is no base64.
     Unparsable {
         /// The read.
         op: usize,
@@ -104,7 +125,7 @@ pub enum Contradiction {
 /// What is known of a stream's log.
 #[derive(Debug, Default)]
 pub struct Log {
-    segments: BTreeMap<u64, Vec<Option<(u32, Source)>>>,
+    pub(super) segments: BTreeMap<u64, Vec<Option<(u32, Source)>>>,
     /// The pages, in the order in which they were asked for.
     pub pages: Vec<Page>,
     /// The batches, by position.
@@ -114,7 +135,7 @@ pub struct Log {
     /// First segments of incarnations.
     pub starts: BTreeSet<u64>,
     /// Segments that a page joined: the one it began in to the one it ended in.
-    hops: BTreeMap<u64, u64>,
+    pub(super) hops: BTreeMap<u64, u64>,
     /// A creation whose answer was lost may have begun an incarnation that nobody saw begin.
     hidden_starts: bool,
 }
@@ -124,15 +145,22 @@ impl Log {
     pub fn derive(history: &History, stream: usize) -> Self {
         let content = history.streams.get(stream).map_or(Content::Bytes, |info| info.content);
         let units = Units::index(history, stream);
-        let mut reader = Reader { history, content, stream, units, acknowledged: Vec::new(), log: Self::default() };
+        let log = Self::default();
+        let mut making =
+            Derivation { history, content, stream, units, acknowledged: Vec::new(), texts: Vec::new(), log };
         for (index, op) in history.of_stream(stream) {
             match op.call {
-                Call::Read { .. } => reader.page(index),
-                _ => reader.acknowledgement(index),
+                Call::Read { .. } => making.page(index),
+                Call::Live { .. } => {}
+                _ => making.acknowledgement(index),
             }
         }
-        reader.find_batches();
-        let mut log = reader.log;
+        for arrival in history.arrivals(stream) {
+            making.arrival(&arrival);
+        }
+        making.find_batches();
+        making.compare_texts();
+        let mut log = making.log;
         log.check_hops();
         log
     }
@@ -176,7 +204,7 @@ impl Log {
         self.segments.get(&segment).is_some_and(|cells| cells.iter().any(Option::is_some))
     }
 
-    fn claim(&mut self, start: Position, units: impl Iterator<Item = u32>, source: Source) {
+    pub(super) fn claim(&mut self, start: Position, units: impl Iterator<Item = u32>, source: Source) {
         let cells = self.segments.entry(start.segment).or_default();
         let mut differs = None;
         for (at, unit) in (start.index..).zip(units) {
@@ -218,22 +246,26 @@ impl Log {
 }
 
 /// Numbers for the units of one stream.
-struct Units<'a> {
+#[derive(Default)]
+pub(super) struct Units<'a> {
     /// Each batch's first message number.
     first: HashMap<usize, u32>,
     /// Each message's number, by its bytes.
     numbers: HashMap<&'a [u8], u32>,
+    /// The same, by what it looks like in an event.
+    pub(super) mapped: HashMap<String, u32>,
     /// Each number's batch and place in it.
     places: Vec<(usize, usize)>,
 }
 
 impl<'a> Units<'a> {
     fn index(history: &'a History, stream: usize) -> Self {
-        let mut units = Self { first: HashMap::new(), numbers: HashMap::new(), places: Vec::new() };
+        let mut units = Self::default();
         for (number, batch) in history.batches.iter().enumerate().filter(|(_, batch)| batch.stream == stream) {
             units.first.insert(number, units.places.len() as u32);
             for (place, message) in batch.messages.iter().enumerate() {
                 units.numbers.insert(message, units.places.len() as u32);
+                units.mapped.insert(mapped(message), units.places.len() as u32);
                 units.places.push((number, place));
             }
         }
@@ -241,18 +273,21 @@ impl<'a> Units<'a> {
     }
 }
 
-struct Reader<'a> {
-    history: &'a History,
-    content: Content,
+/// A log in the making.
+pub(super) struct Derivation<'a> {
+    pub(super) history: &'a History,
+    pub(super) content: Content,
     stream: usize,
-    units: Units<'a>,
+    pub(super) units: Units<'a>,
     /// Where acknowledged batches begin.
     acknowledged: Vec<Position>,
-    log: Log,
+    /// Events of a text, each with where it begins and ends: they are compared once the log is known.
+    pub(super) texts: Vec<(usize, Position, Position, String)>,
+    pub(super) log: Log,
 }
 
-impl Reader<'_> {
-    fn object(&mut self, contradiction: Contradiction) {
+impl Derivation<'_> {
+    pub(super) fn object(&mut self, contradiction: Contradiction) {
         self.log.contradictions.push(contradiction);
     }
 
@@ -273,7 +308,7 @@ impl Reader<'_> {
         match (self.content, self.units.first.get(&batch)) {
             (Content::Json, Some(first)) => (0..messages.len() as u32).map(|place| first + place).collect(),
             (Content::Json, None) => Vec::new(),
-            (Content::Bytes, _) => messages.iter().flatten().map(|byte| u32::from(*byte)).collect(),
+            (Content::Bytes | Content::Text, _) => messages.iter().flatten().map(|byte| u32::from(*byte)).collect(),
         }
     }
 
@@ -352,32 +387,45 @@ impl Reader<'_> {
             self.log.claim(start, units.into_iter(), Source::Page(op));
         }
         let from = if now { Some(to) } else { from };
-        self.log.pages.push(Page { op, from, to, units: found, up_to_date });
+        let shown = asked.ended.unwrap_or(asked.settled());
+        self.log.pages.push(Page { op, shown, live: false, from, to, units: found, up_to_date });
     }
 
     /// The units of a body. What nobody sent is objected to and gets a number of its own.
-    fn parse(&mut self, op: usize, body: &Bytes) -> Option<Vec<u32>> {
-        if self.content == Content::Bytes {
+    pub(super) fn parse(&mut self, op: usize, body: &Bytes) -> Option<Vec<u32>> {
+        if self.content != Content::Json {
             return Some(body.iter().map(|byte| u32::from(*byte)).collect());
         }
-        let elements: Vec<&serde_json::value::RawValue> =
-            match std::str::from_utf8(body).ok().and_then(|text| serde_json::from_str(text).ok()) {
-                Some(elements) => elements,
-                None => {
-                    self.object(Contradiction::Unparsable { op });
-                    return None;
-                }
-            };
+        let Some(text) = std::str::from_utf8(body).ok() else {
+            self.object(Contradiction::Unparsable { op });
+            return None;
+        };
+        let at = self.position(op).unwrap_or(Position { segment: 0, index: 0 });
+        self.elements(op, at, text, |units, element| units.numbers.get(element.as_bytes()).copied())
+    }
+
+    /// The numbers of an array's elements.
+    pub(super) fn elements(
+        &mut self,
+        op: usize,
+        at: Position,
+        text: &str,
+        number: impl Fn(&Units<'_>, &str) -> Option<u32>,
+    ) -> Option<Vec<u32>> {
+        let elements: Vec<&serde_json::value::RawValue> = match serde_json::from_str(text) {
+            Ok(elements) => elements,
+            Err(_) => {
+                self.object(Contradiction::Unparsable { op });
+                return None;
+            }
+        };
         let mut units = Vec::with_capacity(elements.len());
         for element in elements {
-            match self.units.numbers.get(element.get().as_bytes()) {
-                Some(number) => units.push(*number),
-                None => {
-                    let at = self.position(op).unwrap_or(Position { segment: 0, index: 0 });
-                    self.object(Contradiction::Foreign { at, text: excerpt(element.get().as_bytes()) });
-                    units.push(u32::MAX);
-                }
+            let number = number(&self.units, element.get());
+            if number.is_none() {
+                self.object(Contradiction::Foreign { at, text: excerpt(element.get().as_bytes()) });
             }
+            units.push(number.unwrap_or(u32::MAX));
         }
         Some(units)
     }
@@ -385,7 +433,7 @@ impl Reader<'_> {
     fn find_batches(&mut self) {
         let found = match self.content {
             Content::Json => self.find_messages(),
-            Content::Bytes => self.find_frames(),
+            Content::Bytes | Content::Text => self.find_frames(),
         };
         for (batch, start) in found {
             let units = self.batch_units(batch);
@@ -460,6 +508,6 @@ impl Reader<'_> {
     }
 }
 
-fn excerpt(bytes: &[u8]) -> String {
+pub(super) fn excerpt(bytes: &[u8]) -> String {
     String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned()
 }

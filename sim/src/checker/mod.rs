@@ -1,10 +1,11 @@
-//! Checkers: each judges one invariant from the public history alone. None fires on a correct service, however many
+//! Checkers: each judges one invariant from the public history alone (`awake` from what the platform bills, too). None fires on a correct service, however many
 //! answers were lost.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `position` | offsets as clients may read them |
 //! | `log` | the log of a stream as the answers describe it, and contradictions between them |
+//! | `delivered`, `event_text` | what live readers were sent, and what of the log its text must be |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
 //! | `durable` | what was acknowledged is read until it is deleted or expires |
 //! | `exact` | a page is exactly what the log holds between its offsets |
@@ -12,20 +13,32 @@
 //! | `linear` | appends and strong reads happen in one order that real time agrees with |
 //! | `stable` | an offset reads the same bytes as long as its incarnation lives, and means nothing to the next |
 //! | `closed` | nothing follows a close, and everyone learns of it |
+//! | `live` | when nothing goes wrong, whoever waits is told of what is written and of the end |
+//! | `calm` | no reader asks often |
+//! | `awake` | an object is billed only while it has work |
+//! | `cursors` | readers at one position come to ask for the same URL, and for none twice in vain |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
+//! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
 
 mod answers;
+mod awake;
+mod calm;
 mod case;
 mod closed;
+mod cold;
+mod cursors;
+mod delivered;
 mod durable;
+mod event_text;
 mod exact;
 mod expiry;
 #[cfg(test)]
 mod fixture;
 mod linear;
+mod live;
 mod log;
 mod once;
 mod position;
@@ -57,14 +70,37 @@ pub enum Invariant {
     Closed,
     /// A stream ends no earlier and not much later than it should, and leaves nothing behind.
     Expiry,
+    /// What a row names is in R2, what none names is not for long, and what is sealed gets there.
+    Cold,
     /// Every request is answered; refusals have a reason.
     Answers,
+    /// When nothing goes wrong any more, every live reader reaches the tail, and learns of the end, within a bound.
+    Live,
+    /// No reader sends more than a bounded number of requests a second.
+    Calm,
+    /// An object is billed only while it has work.
+    Awake,
+    /// Cursors grow and converge.
+    Cursors,
 }
 
 impl Invariant {
     /// All of them.
-    pub const ALL: [Self; 8] =
-        [Self::Durable, Self::Exact, Self::Once, Self::Linear, Self::Stable, Self::Closed, Self::Expiry, Self::Answers];
+    pub const ALL: [Self; 13] = [
+        Self::Durable,
+        Self::Exact,
+        Self::Once,
+        Self::Linear,
+        Self::Stable,
+        Self::Closed,
+        Self::Expiry,
+        Self::Cold,
+        Self::Answers,
+        Self::Live,
+        Self::Calm,
+        Self::Awake,
+        Self::Cursors,
+    ];
 
     /// Its name in reports.
     pub fn name(self) -> &'static str {
@@ -76,7 +112,12 @@ impl Invariant {
             Self::Stable => "stable",
             Self::Closed => "closed",
             Self::Expiry => "expiry",
+            Self::Cold => "cold",
             Self::Answers => "answers",
+            Self::Live => "live",
+            Self::Calm => "calm",
+            Self::Awake => "awake",
+            Self::Cursors => "cursors",
         }
     }
 
@@ -89,7 +130,12 @@ impl Invariant {
             Self::Stable => stable::check(case),
             Self::Closed => closed::check(case),
             Self::Expiry => expiry::check(case),
+            Self::Cold => cold::check(case),
             Self::Answers => answers::check(case),
+            Self::Live => live::check(case),
+            Self::Calm => calm::check(case),
+            Self::Awake => awake::check(case),
+            Self::Cursors => cursors::check(case),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! An emitted offset is unique, sorts in order, is never used again for other bytes and reads the same ones as long as
-//! its incarnation lives; to the next incarnation it is gone.
+//! its incarnation lives; to the next incarnation it is gone, also under a reader that waits.
 
 use std::collections::BTreeMap;
 
@@ -7,12 +7,13 @@ use super::case::Case;
 use super::exact::{is_reuse, op_of};
 use super::log::Contradiction;
 use super::{Invariant, Position, Violation};
-use crate::history::{Answer, Call, From};
+use crate::history::{Answer, Call, From, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
         case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
     violations.extend(broken_promises(case));
+    violations.extend(fed_by_a_successor(case));
     violations.extend(incarnations_that_go_back(case));
     violations.extend(second_spellings(case));
     violations.extend(ambiguous_tags(case));
@@ -33,15 +34,16 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
     }
 }
 
-/// An offset that was emitted is readable, unless its incarnation may have ended.
+/// An offset that was emitted is readable, and so is every position before it in its segment, unless its incarnation
+/// may have ended.
 fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        let Call::Read { from: From::At(text), .. } = &op.call else { continue };
+        let (Call::Read { from: From::At(text), .. } | Call::Live { from: From::At(text), .. }) = &op.call else {
+            continue;
+        };
         let Some(asked) = Position::parse(text) else { continue };
-        let emitted = case.iter().find(|(_, other)| {
-            other.precedes(op) && other.definite().is_some_and(|answer| answer.next_offset.as_ref() == Some(text))
-        });
+        let mut emitted = emitted_before(case, asked, op);
         let complaint = match op.status() {
             Some(200 | 304) => {
                 let read = case.offset(op).map_or(asked.segment, |offset| offset.segment);
@@ -49,10 +51,10 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
                 next.map(|start| format!("{asked} is of an earlier stream than the one that begins at {start}:0"))
             }
             Some(400) if case.history.is_strong(op) => {
-                emitted.map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
+                emitted.next().map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
             }
             Some(410) if case.history.is_strong(op) => emitted
-                .filter(|(emitter, _)| !case.removable(*emitter, op))
+                .find(|emitter| !case.removable(*emitter, op))
                 .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
             _ => None,
         };
@@ -61,6 +63,32 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
         }
     }
     violations
+}
+
+/// Operations that had emitted this offset, or one behind it in its segment, when `op` was asked.
+fn emitted_before<'a>(case: &'a Case<'_>, asked: Position, op: &'a Op) -> impl Iterator<Item = usize> + 'a {
+    let covers = move |text: Option<&str>| {
+        text.and_then(Position::parse).is_some_and(|told| told.segment == asked.segment && told.index >= asked.index)
+    };
+    let told = case.iter().filter(move |(_, other)| {
+        other.precedes(op) && other.definite().is_some_and(|answer| covers(answer.next_offset.as_deref()))
+    });
+    let sent = case.arrivals().filter(move |arrival| covers(arrival.next_offset) && arrival.at.tick < op.invoked.tick);
+    told.map(|(index, _)| index).chain(sent.map(|arrival| arrival.op))
+}
+
+/// A live reader of a stream that has ended is never sent what the next one at its URL holds.
+fn fed_by_a_successor(case: &Case<'_>) -> Vec<Violation> {
+    let fed = case.log.pages.iter().filter(|page| page.live).filter_map(|page| {
+        let from = page.from?.segment;
+        let start = (from < page.to.segment).then(|| case.log.starts.range(from + 1..=page.to.segment).next())??;
+        Some((page.op, *start))
+    });
+    fed.map(|(op, start)| {
+        let message = format!("a live reader of an earlier stream is sent what begins at {start}:0");
+        case.violation(Invariant::Stable, &[op], message)
+    })
+    .collect()
 }
 
 /// A new incarnation's positions lie above all that were emitted before.
@@ -72,8 +100,14 @@ fn incarnations_that_go_back(case: &Case<'_>) -> Vec<Violation> {
         let above = case
             .iter()
             .filter(|(_, other)| other.precedes(op))
-            .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment));
-        if let Some((above, _)) = above {
+            .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment))
+            .map(|(index, _)| index);
+        let sent = || {
+            let mut before = case.arrivals().filter(|arrival| arrival.at.tick < op.invoked.tick);
+            let position = |text: Option<&str>| text.and_then(Position::parse);
+            before.find(|arrival| position(arrival.next_offset).is_some_and(|at| at.segment >= start.segment))
+        };
+        if let Some(above) = above.or_else(|| sent().map(|arrival| arrival.op)) {
             let message = format!("a new stream begins in segment {}, which had been used", start.segment);
             violations.push(case.violation(Invariant::Stable, &[above, index], message));
         }
@@ -91,7 +125,9 @@ fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
             && case.log.same_incarnation(offset.segment - 1, offset.segment)
     };
     let emitted = case.iter().filter_map(|(index, op)| case.offset(op).map(|offset| (index, offset)));
+    let sent = case.arrivals().filter_map(|arrival| Some((arrival.op, Position::parse(arrival.next_offset?)?)));
     emitted
+        .chain(sent)
         .filter(|(_, offset)| second(offset))
         .map(|(index, offset)| {
             let message = format!("{offset} is the end of the segment before it, and should be spelled so");
@@ -119,9 +155,14 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, created, deleted, page, part, refused, tagged, tail};
+    use super::super::fixture::{Fixture, acked, created, deleted, delivery, page, part, refused, tagged, tail};
     use super::*;
-    use crate::history::Lifetime;
+    use crate::history::{Lifetime, Mode};
+
+    /// The event of a batch.
+    fn shown(run: &Fixture, batch: usize) -> String {
+        String::from_utf8_lossy(&run.json_of(&[batch])).into_owned()
+    }
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Stable, super::check, expected);
@@ -166,6 +207,16 @@ mod tests {
                 run.create(Lifetime::Endless, created(1));
             }
             run.read_at((0, 1), refused(status));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn every_position_before_an_emitted_one_stays_readable() {
+        for (at, status, expected) in [((0, 1), 400, 1), ((0, 2), 410, 1), ((0, 4), 400, 0), ((1, 0), 400, 0)] {
+            let mut run = run();
+            run.append(3, acked(0, 3));
+            run.read_at(at, refused(status));
             check(&run, expected);
         }
     }
@@ -220,5 +271,36 @@ mod tests {
         let mut run = run();
         run.walk(&[], page(0, 0).map(|answer| Answer { next_offset: Some("now".into()), ..answer }));
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_live_reader_is_never_fed_by_the_next_stream() {
+        for (next, expected) in [((0, 2), 0), ((5, 1), 1)] {
+            let mut run = run();
+            run.append(1, acked(0, 1));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(Some(&shown(&run, 0)), 0, 1, 3));
+            let batch = run.append(1, acked(0, 2));
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(5));
+            let other = run.append(1, acked(5, 1));
+            let fed = shown(&run, if next.0 == 0 { batch } else { other });
+            run.deliver(reader, op, delivery(Some(&fed), next.0, next.1, 4));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_live_reader_was_told_is_an_offset_to_come_back_to() {
+        for (answer, expected) in [(page(0, 1), 0), (refused(400), 1)] {
+            let mut run = run();
+            let batch = run.append(1, None);
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(Some(&shown(&run, batch)), 0, 1, 3));
+            run.read_at((0, 1), answer);
+            check(&run, expected);
+        }
     }
 }

@@ -1,5 +1,7 @@
 //! Creating, closing and deleting streams, and asking for their metadata.
 
+use std::collections::BTreeMap;
+
 use tailrace_core::runtime::Method;
 
 use super::message::body;
@@ -7,6 +9,9 @@ use super::session::Session;
 use super::wire::{Ask, content_type};
 use crate::history::{Call, Lifetime};
 use crate::scenario::{Load, Scenario};
+
+/// How long an operator waits, in ms.
+const INSPECTION_MS: u64 = 30_000;
 
 impl Session {
     /// PUT is idempotent, so it is retried.
@@ -42,5 +47,14 @@ impl Session {
     pub(super) async fn head(&self, stream: usize) {
         let request = Ask::new(Method::Head, &Scenario::path(stream)).build();
         self.ask(stream, Call::Head, request).await;
+    }
+
+    /// What the service tells its operators about a stream's way to R2, by name; nothing of a stream that is not there.
+    pub(crate) async fn cold_summary(&self, stream: usize) -> BTreeMap<String, u64> {
+        let ask = Ask::new(Method::Head, &Scenario::path(stream)).with("tailrace-debug", "1");
+        let answer = self.crowd.world.request(ask.build(), INSPECTION_MS).await.ok();
+        let text = answer.as_ref().and_then(|answer| answer.headers.get("tailrace-cold")).unwrap_or_default();
+        let fields = text.split("; ").filter_map(|field| field.split_once('='));
+        fields.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect()
     }
 }

@@ -10,8 +10,16 @@
 //! | `writer` | appends without producer headers, and with `Stream-Seq` |
 //! | `producer` | idempotent producers, their restarts and their zombies |
 //! | `reader` | walks through a stream |
+//! | `follow`, `leash` | live readers that join, stall, leave and resume |
+//! | `follower` | one live reader |
+//! | `event_stream`, `control` | server-sent events, and what they say |
 
+mod control;
+mod event_stream;
+mod follow;
+mod follower;
 mod keeper;
+mod leash;
 pub(crate) mod message;
 mod producer;
 mod reader;

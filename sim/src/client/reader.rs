@@ -11,9 +11,9 @@ use crate::scenario::{Origin, Scenario};
 #[derive(Debug, Default)]
 pub(super) struct Reading {
     /// Where the last walk ended.
-    resume: Option<String>,
+    pub(super) resume: Option<String>,
     /// Every offset it was told, of whichever incarnation.
-    seen: Vec<String>,
+    pub(super) seen: Vec<String>,
     /// The last page with a tag: the read, and where it began.
     tagged: Option<(usize, From)>,
 }
@@ -29,6 +29,11 @@ impl Session {
                 0 => From::Start,
                 seen => From::At(reading.seen[count % seen].clone()),
             },
+            Origin::Told(count) => self.told(stream, count).map_or(From::Start, From::At),
+            Origin::Within(count) => {
+                let told = self.told(stream, count);
+                told.and_then(|told| before(&told, count)).map_or(From::Start, From::At)
+            }
             Origin::Revalidate => match reading.tagged.clone() {
                 Some((op, from)) => return self.revalidate(stream, op, from).await,
                 None => From::Start,
@@ -42,6 +47,13 @@ impl Session {
                 None => return,
             }
         }
+    }
+
+    /// An offset that anyone was told of the stream, of whichever incarnation.
+    pub(super) fn told(&self, stream: usize, count: usize) -> Option<String> {
+        let history = self.crowd.history.borrow();
+        let told = || history.of_stream(stream).filter_map(|(_, op)| op.told());
+        told().nth(count % told().count().max(1)).map(str::to_owned)
     }
 
     async fn revalidate(&mut self, stream: usize, op: usize, from: From) {
@@ -88,4 +100,11 @@ impl Session {
         }
         if answer.up_to_date { None } else { Some(next) }
     }
+}
+
+/// A position of the same segment that is not behind `offset`.
+fn before(offset: &str, count: usize) -> Option<String> {
+    let (segment, index) = offset.split_once('_')?;
+    let index: u64 = index.parse().ok()?;
+    Some(format!("{segment}_{:016}", index * (count as u64 % 16) / 16))
 }

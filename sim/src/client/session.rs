@@ -2,16 +2,19 @@
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
+use std::future::Future;
 use std::rc::Rc;
 
 use tailrace_core::runtime::{Method, Request};
 
+use super::follow::Following;
+use super::leash::Leash;
 use super::message::{body, messages};
 use super::producer::Producing;
 use super::reader::Reading;
 use super::wire::{Ask, content_type, read};
-use crate::history::{Answer, Batch, Call, Content, History, Lifetime, Stamp};
-use crate::rt;
+use crate::history::{Answer, Batch, Call, Content, End, History, Lifetime, Stamp};
+use crate::rt::{self, Node};
 use crate::scenario::{Action, Load, Scenario};
 use crate::tailrace::World;
 
@@ -34,10 +37,15 @@ pub(crate) struct Crowd {
     /// The last `Stream-Seq` of each stream.
     stream_seqs: RefCell<Vec<u64>>,
     walks: Cell<usize>,
+    /// The server's long-poll time-out in ms.
+    pub(super) long_poll_ms: u64,
+    /// Where live readers run: beside what their clients do else.
+    node: Node,
+    leashes: RefCell<Vec<Rc<Leash>>>,
 }
 
 impl Crowd {
-    pub(crate) fn new(world: World, history: History, body_bytes: usize) -> Self {
+    pub(crate) fn new(world: World, history: History, body_bytes: usize, long_poll_ms: u64) -> Self {
         let streams = history.streams.len();
         Self {
             start_ms: world.now_ms(),
@@ -47,7 +55,49 @@ impl Crowd {
             epochs: RefCell::default(),
             stream_seqs: RefCell::new(vec![0; streams]),
             walks: Cell::default(),
+            long_poll_ms,
+            node: Node::new(),
+            leashes: RefCell::default(),
         }
+    }
+
+    /// Asks once, and writes down what came of it; answers the request's number in the history.
+    pub(super) async fn ask(
+        &self,
+        client: usize,
+        stream: usize,
+        call: Call,
+        request: Request,
+        at_least_ms: u64,
+    ) -> usize {
+        let (op, patience_ms) = self.invoke(client, stream, call);
+        let outcome = self.world.request(request, patience_ms.max(at_least_ms)).await;
+        let answer = outcome.ok().map(|response| read(&response));
+        self.history.borrow_mut().complete(op, answer, self.world.now_ms());
+        op
+    }
+
+    /// Writes a request down that is made now; answers its number, and how long to wait for its answer, in ms.
+    pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64) {
+        let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
+        (self.history.borrow_mut().invoke(client, stream, call, self.world.now_ms()), patience_ms)
+    }
+
+    /// Writes down how a connection of events ended, now.
+    pub(super) fn end_listening(&self, op: usize, end: End) {
+        let mut history = self.history.borrow_mut();
+        let now = history.moment(self.world.now_ms());
+        history.listening(op).end = Some((now, end));
+    }
+
+    /// Whether nothing goes wrong any more.
+    pub(super) fn is_calm(&self) -> bool {
+        self.world.now_ms() >= self.history.borrow().conditions.faulty_until_ms
+    }
+
+    /// Lets every live reader go.
+    pub(crate) fn dismiss(&self) {
+        self.leashes.take().iter().for_each(|leash| leash.leave());
     }
 
     pub(super) fn next_epoch(&self, producer: &str, stream: usize) -> u64 {
@@ -66,6 +116,11 @@ impl Crowd {
         format!("{:08}", seqs[stream])
     }
 
+    /// How many offsets of a stream have been told so far.
+    pub(crate) fn told(&self, stream: usize) -> usize {
+        self.history.borrow().of_stream(stream).filter(|(_, op)| op.told().is_some()).count()
+    }
+
     fn next_walk(&self) -> usize {
         self.walks.set(self.walks.get() + 1);
         self.walks.get()
@@ -78,11 +133,12 @@ pub(crate) struct Session {
     pub(super) client: usize,
     pub(super) producing: BTreeMap<usize, Producing>,
     pub(super) reading: BTreeMap<usize, Reading>,
+    pub(super) following: BTreeMap<usize, Following>,
 }
 
 impl Session {
     pub(crate) fn new(crowd: Rc<Crowd>, client: usize) -> Self {
-        Self { crowd, client, producing: BTreeMap::new(), reading: BTreeMap::new() }
+        Self { crowd, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
     }
 
     /// Does one thing, to its end.
@@ -101,11 +157,15 @@ impl Session {
             Action::Restart { .. } => self.producing.clear(),
             Action::Read { stream, origin, pages, .. } => self.walk(stream, origin, pages).await,
             Action::Head { stream, .. } => self.head(stream).await,
+            Action::Join { stream, mode, origin, readers, .. } => self.join(stream, mode, origin, readers),
+            Action::Stall { stream, for_ms, .. } => self.stall(stream, for_ms),
+            Action::Leave { stream, .. } => self.leave(stream),
             Action::Crash { .. }
             | Action::Evict { .. }
             | Action::Supersede { .. }
             | Action::RestartIsolate { .. }
-            | Action::Lose { .. } => {}
+            | Action::Lose { .. }
+            | Action::Outage { .. } => {}
         }
     }
 
@@ -115,6 +175,12 @@ impl Session {
 
     pub(super) fn next_walk(&self) -> usize {
         self.crowd.next_walk()
+    }
+
+    /// Runs something beside what the client does else, until it ends or its leash is let go.
+    pub(super) fn beside(&self, leash: &Rc<Leash>, task: impl Future<Output = ()> + 'static) {
+        self.crowd.leashes.borrow_mut().push(leash.clone());
+        self.crowd.node.spawn(task);
     }
 
     /// A lifetime as a creation asks for it: an instant counts from the start of the run.
@@ -156,17 +222,7 @@ impl Session {
 
     /// Asks once, and writes down what came of it; answers the request's number in the history.
     pub(super) async fn ask(&self, stream: usize, call: Call, request: Request) -> usize {
-        let world = &self.crowd.world;
-        let (op, is_calm) = {
-            let mut history = self.crowd.history.borrow_mut();
-            let now_ms = world.now_ms();
-            let is_calm = now_ms >= history.conditions.faulty_until_ms;
-            (history.invoke(self.client, stream, call, now_ms), is_calm)
-        };
-        let outcome = world.request(request, PATIENCE_MS[usize::from(is_calm)]).await;
-        let answer = outcome.ok().map(|response| read(&response));
-        self.crowd.history.borrow_mut().complete(op, answer, world.now_ms());
-        op
+        self.crowd.ask(self.client, stream, call, request, 0).await
     }
 
     /// Asks until there is a definite answer, a few times at most.

@@ -31,6 +31,13 @@ impl Ask {
         self
     }
 
+    /// The query of a live read, in the order of its names.
+    pub(super) fn with_live(mut self, cursor: Option<u64>, live: &str, offset: &str) -> Self {
+        let cursor = cursor.map_or_else(String::new, |cursor| format!("cursor={cursor}&"));
+        self.request.url.push_str(&format!("?{cursor}live={live}&offset={offset}"));
+        self
+    }
+
     pub(super) fn with_lifetime(self, lifetime: Lifetime) -> Self {
         match lifetime {
             Lifetime::Endless => self,
@@ -64,6 +71,7 @@ pub(super) fn content_type(content: Content) -> &'static str {
     match content {
         Content::Json => "application/json",
         Content::Bytes => "application/octet-stream",
+        Content::Text => "text/plain",
     }
 }
 
@@ -79,6 +87,9 @@ pub(super) fn read(response: &Response) -> Answer {
         closed: is_true("stream-closed"),
         up_to_date: is_true("stream-up-to-date"),
         etag: text("etag"),
+        cursor: number("stream-cursor"),
+        content_type: text("content-type"),
+        base64: response.headers.get("stream-sse-data-encoding") == Some("base64"),
         producer_epoch: number("producer-epoch"),
         producer_seq: number("producer-seq"),
         expected_seq: number("producer-expected-seq"),

@@ -42,7 +42,7 @@ impl Session {
             (Defect::WrongType, Some(batch)) => {
                 let whole = self.crowd.history.borrow().batches[batch].messages.concat();
                 Ask::new(Method::Post, &Scenario::path(stream))
-                    .with("content-type", "text/plain")
+                    .with("content-type", "text/html")
                     .with_if(closes, "stream-closed", "true")
                     .with_body(Bytes::from(whole))
             }

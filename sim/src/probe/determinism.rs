@@ -4,7 +4,7 @@ use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, ask, run};
 use crate::EPOCH_MS;
-use crate::faults::{Delay, Faults, Link};
+use crate::faults::{BucketFaults, Delay, Faults, Link};
 use crate::marks::Marks;
 use crate::rt;
 
@@ -23,10 +23,22 @@ fn all_faults() -> Faults {
         superseded: Delay::new(0, 30_000),
         superseded_reads_fail: false,
         stale_route_permille: 300,
+        socket_half_dead_permille: 200,
         alarm_late: Delay::new(0, 500),
         alarm_early_permille: 200,
         alarm_early: Delay::new(0, 2_000),
         alarm_duplicate_permille: 200,
+        bucket: BucketFaults {
+            get: Delay::new(0, 50),
+            put: Delay::new(0, 4_000),
+            delete: Delay::new(0, 50),
+            list: Delay::new(0, 50),
+            error_before_permille: 50,
+            error_after_permille: 200,
+            late_permille: 100,
+            late: Delay::new(0, 60_000),
+            short_page_permille: 200,
+        },
         ..Faults::default()
     }
 }
@@ -36,13 +48,31 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     run(seed, all_faults(), async move |world, _| {
         let guard = keep.then(|| world.trace().keep());
         for round in 0..6_u64 {
-            let commands = ["append x", "pair", "count", "call b", "connect x", "send y"];
+            let commands = [
+                "append x",
+                "pair",
+                "count",
+                "call b",
+                "connect x",
+                "listen x",
+                "broadcast z",
+                "send y",
+                "keep k",
+                "put l",
+                "put m",
+                "get k",
+                "list ",
+                "delete k l m",
+            ];
             let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
             let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));
             join_all(asked).await;
             match round % 3 {
                 0 => world.supersede("a"),
-                1 => world.crash("b"),
+                1 => {
+                    world.crash("b");
+                    world.take_bucket_down(2_000);
+                }
                 _ => world.evict("a"),
             }
             rt::sleep_ms(PATIENCE_MS * round / 2).await;
@@ -77,6 +107,12 @@ fn every_mark_of_the_host_is_reached() {
     use crate::marks::*;
     for mark in [
         GATE_HELD_ANSWER,
+        GATE_HELD_MESSAGE,
+        SOCKET_CLOSED_BY_EDGE,
+        SOCKET_HALF_DEAD,
+        SOCKET_CUT,
+        HIBERNATED_WITH_SOCKETS,
+        WOKEN_AND_SENT,
         CRASH_LOST_UNCONFIRMED_WRITE,
         CRASH_KEPT_UNCONFIRMED_WRITE,
         SUPERSEDED_INSTANCE_ANSWERED,
@@ -91,6 +127,13 @@ fn every_mark_of_the_host_is_reached() {
         ISOLATE_RESTARTED_BUSY,
         REQUEST_LOST,
         RESPONSE_LOST,
+        PUT_FAILED_THOUGH_STORED,
+        PUT_LANDED_LATE,
+        PUT_OUTLIVED_ITS_CALLER,
+        TWO_INSTANCES_PUT_AT_ONCE,
+        DELETION_FAILED_THOUGH_DONE,
+        LISTING_CAME_SHORT,
+        BUCKET_WAS_DOWN,
     ] {
         assert!(marks.count(mark) > 0, "{mark} never happened: {marks:?}");
     }

@@ -7,7 +7,6 @@ use crate::faults::{Delay, Faults, Link};
 use crate::host_mutant::HostMutant;
 use crate::marks;
 use crate::rt;
-use crate::sockets::SocketEvent;
 
 /// Writes take 40 to 60 ms to be durable; nothing else goes wrong.
 fn slow_flush() -> Faults {
@@ -117,38 +116,6 @@ fn a_call_of_another_object_waits_for_the_writes_before_it() {
 }
 
 #[test]
-fn a_socket_message_waits_for_the_writes_before_it_and_for_no_later_one() {
-    run(1, slow_flush(), async |world, notes| {
-        answer(&world, "a", "connect x").await;
-        let client = notes.clients.borrow()[0].clone();
-        let seen = async {
-            rt::sleep_ms(30).await;
-            let at_once = (client.try_next(), client.try_next());
-            (at_once, client.next().await, client.next().await, elapsed_ms())
-        };
-        let (_, (at_once, message, close, at_ms)) = join(answer(&world, "a", "send late"), seen).await;
-        assert_eq!(at_once, (Some(SocketEvent::Message("soon".into())), None));
-        assert_eq!(message, SocketEvent::Message("late".into()));
-        assert_eq!(close, SocketEvent::Closed { code: 1000, reason: "sent".into() });
-        assert!(at_ms >= 40, "{at_ms}");
-        assert_eq!(answer(&world, "a", "attachments").await, "", "a closed socket is gone");
-    });
-    run(1, slow_flush(), async |world, notes| {
-        answer(&world, "a", "connect x").await;
-        let crash = async {
-            rt::sleep_ms(30).await;
-            world.crash("a");
-        };
-        let (outcome, ()) = join(ask(&world, "a", "send late"), crash).await;
-        assert!(!is_answered(&outcome));
-        rt::sleep_ms(1000).await;
-        let client = notes.clients.borrow()[0].clone();
-        let seen = [client.try_next(), client.try_next(), client.try_next()];
-        assert_eq!(seen, [Some(SocketEvent::Message("soon".into())), Some(SocketEvent::Reset), None]);
-    });
-}
-
-#[test]
 fn turns_crash_never_sometimes_or_always() {
     for permille in PERMILLES {
         run(1, Faults { crash_permille: permille, ..slow_flush() }, async |world, _| {
@@ -159,6 +126,22 @@ fn turns_crash_never_sometimes_or_always() {
             check_share(permille, failed);
             world.calm();
             assert!(is_answered(&ask(&world, "a", "append x").await), "calm ends all crashes");
+        });
+    }
+}
+
+#[test]
+fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not() {
+    for permille in PERMILLES {
+        run(1, Faults { crash_awaiting_permille: permille, ..slow_flush() }, async |world, _| {
+            let (mut awaiting, mut others) = (0, 0);
+            for _ in 0..100 {
+                awaiting += usize::from(!is_answered(&ask(&world, "a", "keep k").await));
+                others += usize::from(!is_answered(&ask(&world, "a", "append x").await));
+            }
+            check_share(permille, awaiting);
+            assert_eq!(others, 0);
+            assert_eq!(world.bucket_operations().class_a, 100, "each put had left before the crash");
         });
     }
 }

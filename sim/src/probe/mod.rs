@@ -5,16 +5,20 @@
 //! | --- | --- |
 //! | `network` | latency, loss, isolates |
 //! | `durability` | turns, gate and crashes |
-//! | `lifecycle` | cold start, hibernation, eviction, sockets |
+//! | `lifecycle` | cold start, hibernation, eviction |
+//! | `sockets` | upgrades, hibernating sockets and what cuts them, the time that is billed |
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
+//! | `bucket` | R2 |
 //! | `determinism` | the same seed does the same |
 
 mod alarms;
+mod bucket;
 mod determinism;
 mod durability;
 mod lifecycle;
 mod network;
+mod sockets;
 mod superseded;
 
 use std::cell::{Cell, RefCell};
@@ -22,19 +26,21 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
-    Actor, ActorNamespace, ActorState, AlarmFailure, CallError, EdgeEnv, Headers, HibernatingSocket, Isolate, Method,
-    ObjectBody, ObjectRequest, Request, RequestBody, Response, SocketState,
+    Actor, ActorNamespace, ActorState, After, AlarmFailure, CallError, Connected, Connection, EdgeEnv, EdgeSocket,
+    Headers, HibernatingSocket, Isolate, Method, ObjectBody, ObjectRequest, ObjectStore, PutCondition, PutOutcome,
+    Request, RequestBody, Response, SocketEvent, SocketNamespace, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
 use crate::edge_isolate::EdgeState;
+use crate::edge_socket::EdgeEnd;
 use crate::faults::Faults;
 use crate::host_mutant::HostMutant;
 use crate::program::Program;
 use crate::random::Seeds;
 use crate::rt;
-use crate::sockets::ClientSocket;
 use crate::state::ObjectState;
 use crate::world::{Lost, WorldConfigOf, WorldOf};
 
@@ -54,22 +60,48 @@ struct Notes {
     failing_alarms: Rc<Cell<u64>>,
     /// When the next successful alarm sets another one.
     next_alarm_ms: Rc<Cell<Option<u64>>>,
-    /// The client's ends of accepted sockets.
-    clients: Rc<RefCell<Vec<ClientSocket>>>,
+    /// The edge's ends of accepted sockets.
+    sockets: Rc<RefCell<Vec<Rc<EdgeEnd>>>>,
 }
 
 struct Probe;
 
 impl Program for Probe {
     type Settings = Notes;
-    type EdgeConfig = ();
+    type EdgeConfig = Notes;
     type Object = ProbeObject;
 
-    /// The path is an object's name and a command; 503 where the object does not answer.
-    async fn fetch(env: &EdgeState<Self>, _config: &(), request: Request) -> Result<Response, CallError> {
+    /// The path is an object's name and a command; 503 where the object does not answer. Of a `connect` the socket is
+    /// kept by the test, of a `listen` by the request, which answers what comes on it.
+    async fn fetch(
+        env: &EdgeState<Self>,
+        notes: &Notes,
+        request: Request,
+    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
         let message = ObjectRequest { message: command.to_owned(), body: ObjectBody::Empty };
-        Ok(env.streams().call(object, message).await.unwrap_or_else(|_| Response::new(503)))
+        let connects = command.starts_with("connect") || command.starts_with("listen");
+        let answer = match connects {
+            true => env.streams().connect(object, message).await,
+            false => env.streams().call(object, message).await.map(Connected::Answer),
+        };
+        let response = match answer {
+            Ok(Connected::Answer(response)) => response,
+            Ok(Connected::Socket(socket)) if command.starts_with("listen") => {
+                let mut heard = Vec::new();
+                while let SocketEvent::Message(message) = socket.next(PATIENCE_MS).await {
+                    heard.push(String::from_utf8_lossy(&message).into_owned());
+                }
+                Response::new(200).with_body(heard.join(","))
+            }
+            Ok(Connected::Socket(socket)) => {
+                notes.sockets.borrow_mut().push(Rc::new(socket));
+                Response::new(200)
+            }
+            Err(CallError::Exception(message)) => Response::new(500).with_body(message),
+            Err(_) => Response::new(503),
+        };
+        Ok(Fetched::Answer(response))
     }
 }
 
@@ -92,6 +124,15 @@ impl Actor<ObjectState> for ProbeObject {
             Ok(text) => Response::new(200).with_body(text),
             Err(error) => Response::new(500).with_body(error.message),
         }
+    }
+
+    /// Whoever connects gets a socket with the rest of the command attached; the tag is longer than allowed if that is
+    /// asked for.
+    async fn connect(&self, request: ObjectRequest) -> Connection {
+        let (_, attached) = request.message.split_once(' ').unwrap_or_default();
+        let tag = if attached == "tag too long" { TAG.repeat(100) } else { TAG.to_owned() };
+        let attachment = Bytes::copy_from_slice(attached.as_bytes());
+        Connection::Upgrade(Upgrade { tag, attachment, greeting: Bytes::from_static(b"hello") })
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
@@ -135,31 +176,64 @@ impl ProbeObject {
                 self.state.set_alarm(at_ms.parse().map_err(|_| SqlError::new("no time"))?);
                 Ok(String::new())
             }
-            ("connect", attachment) => {
-                let (socket, client) = self.state.accept(&[TAG]).map_err(|error| SqlError::new(error.to_string()))?;
-                socket.set_attachment(Bytes::copy_from_slice(attachment.as_bytes()));
-                self.notes.clients.borrow_mut().push(client);
-                Ok(String::new())
-            }
             ("attachments", _) => {
-                let sockets = self.state.sockets(TAG);
+                let sockets = self.state.sockets(Some(TAG));
                 let texts = sockets.iter().map(|socket| String::from_utf8_lossy(&socket.attachment()).into_owned());
                 Ok(texts.collect::<Vec<_>>().join(","))
             }
             // A message that leaves at once, a row, and a message that the row holds back.
             ("send", text) => {
-                for socket in self.state.sockets(TAG) {
+                for socket in self.state.sockets(Some(TAG)) {
                     socket.send(Bytes::from_static(b"soon"));
                 }
                 self.append(text)?;
-                for socket in self.state.sockets(TAG) {
+                for socket in self.state.sockets(Some(TAG)) {
                     socket.send(Bytes::copy_from_slice(text.as_bytes()));
-                    socket.close(1000, "sent");
+                    socket.close();
                 }
                 Ok(String::new())
             }
+            // A row that the put has to wait for.
+            ("keep", key) => {
+                self.append(key)?;
+                self.put(key, PutCondition::Always).await
+            }
+            ("put", key) => self.put(key, PutCondition::Always).await,
+            ("put-new", key) => self.put(key, PutCondition::Absent).await,
+            ("get", key) => match self.state.bucket().get(key, 0..3).await {
+                Ok(Some(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
+                Ok(None) => Ok("none".into()),
+                Err(error) => Ok(told(&error)),
+            },
+            ("delete", keys) => {
+                let keys: Vec<String> = keys.split(' ').map(str::to_owned).collect();
+                let deleted = self.state.bucket().delete(&keys).await;
+                Ok(deleted.map_or_else(|error| told(&error), |()| "deleted".into()))
+            }
+            ("list", prefix) => match self.state.bucket().list(prefix, None, 3).await {
+                Ok(listing) => {
+                    let keys: Vec<&str> = listing.objects.iter().map(|object| object.key.as_str()).collect();
+                    Ok(format!("{}{}", keys.join(" "), if listing.more { " and more" } else { "" }))
+                }
+                Err(error) => Ok(told(&error)),
+            },
+            // To all sockets at once, behind a row.
+            ("broadcast", text) => {
+                self.append(text)?;
+                Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())
+            }
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }
+    }
+
+    /// An object that holds its own key.
+    async fn put(&self, key: &str, condition: PutCondition) -> Result<String, SqlError> {
+        let body = Bytes::copy_from_slice(key.as_bytes());
+        Ok(match self.state.bucket().put(key, body, condition).await {
+            Ok(PutOutcome::Stored) => "stored".into(),
+            Ok(PutOutcome::Refused) => "refused".into(),
+            Err(error) => told(&error),
+        })
     }
 
     fn append(&self, text: &str) -> Result<(), SqlError> {
@@ -180,6 +254,13 @@ impl ProbeObject {
     }
 }
 
+fn told(error: &StoreError) -> String {
+    match error {
+        StoreError::NotApplied(_) => "not applied".into(),
+        StoreError::Unknown(_) => "unknown".into(),
+    }
+}
+
 /// Runs `test` in a world of the probe, in which these faults are.
 fn run<T, F: Future<Output = T>>(seed: u64, faults: Faults, test: impl FnOnce(World, Notes) -> F) -> T {
     run_mutated(seed, faults, None, test)
@@ -195,8 +276,8 @@ fn run_mutated<T, F: Future<Output = T>>(
     let seeds = Seeds::of(seed);
     rt::block_on(seeds.schedule, async move {
         let notes = Notes::default();
-        let settings = notes.clone();
-        let world = World::new(WorldConfigOf { faults, settings, edge: (), isolates: 3, host_mutant, seeds });
+        let (settings, edge) = (notes.clone(), notes.clone());
+        let world = World::new(WorldConfigOf { faults, settings, edge, isolates: 3, host_mutant, seeds });
         test(world, notes).await
     })
 }
@@ -213,6 +294,21 @@ async fn answer(world: &World, object: &str, command: &str) -> String {
     let response = ask(world, object, command).await.expect("an answer");
     assert_eq!(response.status, 200, "{command}: {:?}", response.body);
     String::from_utf8_lossy(&response.body).into_owned()
+}
+
+/// What has arrived on a socket, by its texts; the end of one is said so.
+async fn heard(socket: &EdgeEnd) -> Vec<String> {
+    let mut heard = Vec::new();
+    loop {
+        match socket.next(0).await {
+            SocketEvent::Message(message) => heard.push(String::from_utf8_lossy(&message).into_owned()),
+            SocketEvent::Closed => {
+                heard.push("closed".to_owned());
+                return heard;
+            }
+            SocketEvent::TimedOut => return heard,
+        }
+    }
 }
 
 /// Whether an object has answered, and not the edge for it.

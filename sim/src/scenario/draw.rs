@@ -1,17 +1,18 @@
 //! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
 //! (swarm testing): what a workload with everything in it hides, one with little in it shows.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
-use tailrace_core::protocol::limits::HOT_BYTES;
 use tailrace_core::stream::StreamLimits;
 
+use super::dice::Dice;
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
-use crate::faults::{Delay, Faults, Link};
-use crate::history::{Content, Lifetime};
+use crate::faults::Delay;
+use crate::history::{Lifetime, Mode};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+/// Live readers of a run, at most: what many of them cost is shown by a test of its own.
+const MOST_READERS: u64 = 16;
 
 /// What a client can do, for the weights of a seed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,11 +28,17 @@ enum Verb {
     Resume,
     Now,
     Earlier,
+    Told,
+    Within,
     Revalidate,
     Head,
     Create,
     Close,
     Delete,
+    LongPoll,
+    Listen,
+    Stall,
+    Leave,
 }
 
 /// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
@@ -47,26 +54,36 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Resume, 6, 700),
     (Verb::Now, 1, 250),
     (Verb::Earlier, 4, 450),
+    (Verb::Told, 5, 500),
+    (Verb::Within, 4, 450),
     (Verb::Revalidate, 3, 350),
     (Verb::Head, 2, 450),
     (Verb::Create, 2, 500),
     (Verb::Close, 1, 250),
     (Verb::Delete, 1, 350),
+    (Verb::LongPoll, 4, 400),
+    (Verb::Listen, 4, 400),
+    (Verb::Stall, 1, 250),
+    (Verb::Leave, 2, 350),
 ];
 
 impl Scenario {
     /// The scenario of a seed.
     pub fn draw(seed: u64) -> Self {
-        let mut dice = Dice(ChaCha8Rng::seed_from_u64(seed));
+        let mut dice = Dice::new(seed);
         let limits = dice.limits();
         let faults = dice.faults();
+        let cold = dice.cold(&faults);
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
-            verbs: dice.verbs(),
+            verbs: verbs(&mut dice),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
-            disturbances: if faults == Faults::default() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            client_buffer_bytes: dice.client_buffer_bytes(),
+            readers_left: MOST_READERS,
+            disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
+            removal_ms: faults.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
             limits,
             streams,
@@ -85,13 +102,18 @@ impl Scenario {
             draft.burst();
             draft.silence();
         }
-        let schedule = draft.dice.0.random();
+        if draft.is_live() && draft.dice.chance(700) {
+            draft.vigil();
+        }
+        let schedule = draft.dice.bits();
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
             isolates: draft.isolates,
+            client_buffer_bytes: draft.client_buffer_bytes,
             faults,
             limits: draft.limits,
+            cold,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -104,9 +126,14 @@ struct Draft {
     verbs: Vec<(Verb, u32)>,
     clients: usize,
     isolates: usize,
+    client_buffer_bytes: usize,
+    /// How many live readers may still join.
+    readers_left: u64,
     /// How many things happen to the world in a burst, at most.
     disturbances: u64,
     supersedes: bool,
+    /// How long it takes to remove the objects of a stream, in ms.
+    removal_ms: u64,
     limits: StreamLimits,
     streams: Vec<StreamPlan>,
     now_ms: u64,
@@ -128,7 +155,54 @@ impl Draft {
                 self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
             }
         }
+        if self.is_live() {
+            self.now_ms += 1;
+            self.gather(4);
+        }
         self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    fn is_live(&self) -> bool {
+        self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
+    }
+
+    /// Some live readers are there before anything else is.
+    fn gather(&mut self, most: u64) {
+        for _ in 0..self.dice.between(0, most) {
+            let (client, stream) = (self.client(), self.stream());
+            let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+            let after_ms = self.dice.among(&[0, 3, 40, 700]);
+            let action = self.join(client, stream, mode);
+            self.push(after_ms, action);
+        }
+    }
+
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    fn vigil(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, Action::Append { client, stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                let end = match self.dice.chance(700) {
+                    true => Action::Close { client, stream },
+                    false => Action::Delete { client, stream },
+                };
+                self.push(after_ms, end);
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
     }
 
     /// A few ms in which much happens.
@@ -138,6 +212,13 @@ impl Draft {
             let after_ms = self.dice.between(0, width_ms);
             let action = self.action();
             self.push(after_ms, action);
+            if let Action::Delete { stream, .. } = action
+                && self.disturbances > 0
+                && self.dice.chance(500)
+            {
+                let crash_ms = after_ms + self.dice.between(0, 2 * self.removal_ms + 2);
+                self.push(crash_ms, Action::Crash { stream });
+            }
         }
         for _ in 0..self.dice.between(0, self.disturbances) {
             let after_ms = self.dice.between(0, width_ms + 60);
@@ -238,11 +319,38 @@ impl Draft {
             Verb::Earlier => {
                 read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
             }
+            Verb::Told => read(Origin::Told(self.dice.between(0, 50) as usize), self.dice.among(&[1, 2, 100]) as usize),
+            Verb::Within => {
+                read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
+            }
             Verb::Revalidate => read(Origin::Revalidate, 1),
             Verb::Head => Action::Head { client, stream },
             Verb::Create => self.creation(client, stream),
             Verb::Close => Action::Close { client, stream },
             Verb::Delete => Action::Delete { client, stream },
+            Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
+            Verb::Listen => self.join(client, stream, Mode::Sse),
+            Verb::Stall => {
+                let for_ms = self.dice.scale(100, 90_000);
+                Action::Stall { client, stream, for_ms }
+            }
+            Verb::Leave => Action::Leave { client, stream },
+        }
+    }
+
+    /// Mostly a reader alone, sometimes a few at once.
+    fn join(&mut self, client: usize, stream: usize, mode: Mode) -> Action {
+        let origin = match self.dice.between(0, 9) {
+            0..3 => Origin::Start,
+            3..6 => Origin::Now,
+            6..9 => Origin::Resume,
+            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
+        };
+        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
+        self.readers_left -= readers;
+        match readers {
+            0 => Action::Leave { client, stream },
+            _ => Action::Join { client, stream, mode, origin, readers: readers as usize },
         }
     }
 
@@ -256,12 +364,13 @@ impl Draft {
 
     fn disturbance(&mut self) -> Action {
         let stream = self.stream();
-        match self.dice.between(0, 9) {
+        match self.dice.between(0, 11) {
             0..4 => Action::Crash { stream },
             4..6 => Action::Evict { stream },
             6..8 if self.supersedes => Action::Supersede { stream },
             6..8 => Action::Crash { stream },
             8 => Action::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            9..11 => Action::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {
                 let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
                 Action::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
@@ -270,112 +379,19 @@ impl Draft {
     }
 }
 
-struct Dice(ChaCha8Rng);
-
-impl Dice {
-    fn between(&mut self, min: u64, max: u64) -> u64 {
-        if max <= min { min } else { self.0.random_range(min..=max) }
-    }
-
-    fn chance(&mut self, permille: u32) -> bool {
-        self.0.random_range(0..1_000) < permille
-    }
-
-    fn among(&mut self, choices: &[u64]) -> u64 {
-        choices[self.0.random_range(0..choices.len())]
-    }
-
-    /// A number whose logarithm is drawn evenly.
-    fn scale(&mut self, min: u64, max: u64) -> u64 {
-        let exponent = self.0.random_range((min as f64).ln()..=(max as f64).ln());
-        (exponent.exp() as u64).clamp(min, max)
-    }
-
-    fn permille_if(&mut self, on: u32, min: u64, max: u64) -> u32 {
-        if self.chance(on) { self.scale(min, max) as u32 } else { 0 }
-    }
-
-    fn delay_if(&mut self, on: u32, max_ms: u64) -> Delay {
-        if !self.chance(on) {
-            return Delay::NONE;
-        }
-        let max_ms = self.scale(1, max_ms);
-        Delay::new(self.between(0, max_ms), max_ms)
-    }
-
-    fn limits(&mut self) -> StreamLimits {
-        let row_bytes = self.scale(64, 1_024) as usize;
-        StreamLimits {
-            // A message spans at most 16 rows, and the largest still has to be above a frame.
-            body_bytes: row_bytes * self.between(4, 14) as usize,
-            row_bytes,
-            page_bytes: self.scale(64, 4_096) as usize,
-            segment_messages: self.among(&[1, 2, 3, 5, 8, 30, 1_000]),
-            segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
-            hot_bytes: HOT_BYTES,
+/// What a seed's clients do, and how often.
+fn verbs(dice: &mut Dice) -> Vec<(Verb, u32)> {
+    let mut verbs: Vec<(Verb, u32)> = Vec::new();
+    for (verb, weight, permille) in VERBS {
+        if dice.chance(*permille) {
+            verbs.push((*verb, dice.between(1, u64::from(2 * weight)) as u32));
         }
     }
-
-    /// An eighth of the worlds are on their best day.
-    fn faults(&mut self) -> Faults {
-        if self.chance(125) {
-            return Faults::default();
-        }
-        let mut link = |loss: u64| Link {
-            latency: self.delay_if(700, 120),
-            request_loss_permille: self.permille_if(350, 2, loss),
-            response_loss_permille: self.permille_if(350, 2, loss),
-        };
-        let (client_link, object_link) = (link(250), link(100));
-        let superseded = self.delay_if(350, 30_000);
-        Faults {
-            client_link,
-            object_link,
-            isolate_restart_permille: self.permille_if(200, 2, 60),
-            crash_permille: self.permille_if(350, 2, 120),
-            crash_held_permille: self.permille_if(400, 5, 300),
-            flush: self.delay_if(750, 60),
-            cold_start: self.delay_if(400, 300),
-            hibernation_missed_permille: self.permille_if(400, 100, 1_000),
-            superseded,
-            superseded_reads_fail: self.chance(500),
-            stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
-            alarm_late: self.delay_if(300, 20_000),
-            alarm_early_permille: self.permille_if(250, 50, 800),
-            alarm_early: self.delay_if(500, 5_000),
-            alarm_duplicate_permille: self.permille_if(250, 50, 800),
-            ..Faults::default()
-        }
+    // There is always something to read.
+    if !verbs.iter().any(|(verb, _)| matches!(verb, Verb::Append | Verb::Produce)) {
+        verbs.push((Verb::Produce, 8));
     }
-
-    fn stream(&mut self) -> StreamPlan {
-        let content = if self.chance(600) { Content::Json } else { Content::Bytes };
-        StreamPlan { content, lifetime: self.lifetime() }
-    }
-
-    fn lifetime(&mut self) -> Lifetime {
-        match self.between(0, 99) {
-            0..45 => Lifetime::Endless,
-            45..62 => Lifetime::Ttl(self.between(0, 8)),
-            62..74 => Lifetime::Ttl(self.between(15, 70)),
-            74..88 => Lifetime::Ttl(self.between(150, 500)),
-            _ => Lifetime::Until(self.scale(500, 300_000)),
-        }
-    }
-
-    fn verbs(&mut self) -> Vec<(Verb, u32)> {
-        let mut verbs: Vec<(Verb, u32)> = Vec::new();
-        for (verb, weight, permille) in VERBS {
-            if self.chance(*permille) {
-                verbs.push((*verb, self.between(1, u64::from(2 * weight)) as u32));
-            }
-        }
-        // There is always something to read.
-        if !verbs.iter().any(|(verb, _)| matches!(verb, Verb::Append | Verb::Produce)) {
-            verbs.push((Verb::Produce, 8));
-        }
-        verbs
-    }
+    verbs
 }
 
 #[cfg(test)]
@@ -393,6 +409,7 @@ mod tests {
         for seed in 0..400 {
             let scenario = Scenario::draw(seed);
             assert_eq!(scenario.limits.problem(), None, "seed {seed}");
+            assert_eq!(scenario.cold.problem(), None, "seed {seed}");
             for event in &scenario.events {
                 if let Action::Append { load, .. } | Action::Produce { load, .. } = event.action {
                     let most = load.count * (load.pad_bytes + FRAME_BYTES + 3) + 2;
@@ -420,6 +437,8 @@ mod tests {
             " resume ",
             " now ",
             " earlier:",
+            " told:",
+            " within:",
             " revalidate ",
             " head ",
             " crash ",
@@ -427,20 +446,40 @@ mod tests {
             " supersede ",
             " restart-isolate ",
             " lose ",
+            " outage ",
             "bad-element",
             "empty-array",
             "wrong-type",
             "too-large",
             "stream json",
             "stream bytes",
+            "stream text",
+            " join ",
+            " long-poll ",
+            " sse ",
+            " stall ",
+            " leave ",
+            "client-buffer",
             "endless",
             "ttl:",
             "until:",
             "fault crash_permille",
+            "fault crash_awaiting_permille",
             "fault flush.max_ms",
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
             "fault hibernation_missed_permille",
+            "fault socket_half_dead_permille",
+            "fault answer_cut_permille",
+            "fault answer_lost_permille",
+            "fault bucket.put.max_ms",
+            "fault bucket.error_before_permille",
+            "fault bucket.error_after_permille",
+            "fault bucket.late_permille",
+            "fault bucket.short_page_permille",
+            "limit hot_bytes",
+            "cold orphan_age_ms",
+            "cold sweep_page",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

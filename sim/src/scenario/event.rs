@@ -3,7 +3,7 @@
 //! An event says what a client wants, not the bytes it sends: sequence numbers, offsets and tags are the client's to
 //! know when the event is due. So any subset of a scenario's events is a sensible scenario too.
 
-use crate::history::Lifetime;
+use crate::history::{Lifetime, Mode};
 
 /// Something that happens at a time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -41,12 +41,16 @@ pub enum Mistake {
 pub enum Origin {
     /// `-1`.
     Start,
-    /// Where the client's last walk of the stream ended.
+    /// Where the client's last walk of the stream ended, or its live readers.
     Resume,
     /// `now`: one page, remembered.
     Now,
     /// An offset that the client saw, counted from its first; of whichever incarnation.
     Earlier(usize),
+    /// An offset that anyone was told of the stream, counted from the first.
+    Told(usize),
+    /// A position of the client's own: somewhere before an offset that anyone was told, in the same segment.
+    Within(usize),
     /// Where the client's last page began, with the tag it had.
     Revalidate,
 }
@@ -79,6 +83,13 @@ pub enum Action {
     Read { client: usize, stream: usize, origin: Origin, pages: usize },
     /// HEAD.
     Head { client: usize, stream: usize },
+    /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until they
+    /// leave or are told that nothing more comes.
+    Join { client: usize, stream: usize, mode: Mode, origin: Origin, readers: usize },
+    /// The client's live readers of the stream neither ask nor read for so long.
+    Stall { client: usize, stream: usize, for_ms: u64 },
+    /// The client's live readers of the stream leave.
+    Leave { client: usize, stream: usize },
     /// The stream's object is reset.
     Crash { stream: usize },
     /// The stream's object loses its memory, if it is idle.
@@ -89,6 +100,8 @@ pub enum Action {
     RestartIsolate { isolate: usize },
     /// For so long, so many of 1,000 requests and responses on every link are lost.
     Lose { for_ms: u64, permille: u32 },
+    /// R2 is down for so long.
+    Outage { for_ms: u64 },
 }
 
 impl Action {
@@ -105,12 +118,16 @@ impl Action {
             | Self::Skip { client, .. }
             | Self::Restart { client }
             | Self::Read { client, .. }
-            | Self::Head { client, .. } => Some(client),
+            | Self::Head { client, .. }
+            | Self::Join { client, .. }
+            | Self::Stall { client, .. }
+            | Self::Leave { client, .. } => Some(client),
             Self::Crash { .. }
             | Self::Evict { .. }
             | Self::Supersede { .. }
             | Self::RestartIsolate { .. }
-            | Self::Lose { .. } => None,
+            | Self::Lose { .. }
+            | Self::Outage { .. } => None,
         }
     }
 }

@@ -1,5 +1,6 @@
-//! Faults and limits as named numbers: for text, and for shrinking one by one.
+//! Faults, limits and settings as named numbers: for text, and for shrinking one by one.
 
+use tailrace_core::object::ColdSettings;
 use tailrace_core::stream::StreamLimits;
 
 use crate::faults::Faults;
@@ -53,6 +54,7 @@ knobs! {
         object_link.response_loss_permille as u32;
         isolate_restart_permille as u32;
         crash_permille as u32;
+        crash_awaiting_permille as u32;
         crash_held_permille as u32;
         flush.min_ms as u64;
         flush.max_ms as u64;
@@ -66,12 +68,31 @@ knobs! {
         superseded.max_ms as u64;
         superseded_reads_fail as bool;
         stale_route_permille as u32;
+        socket_half_dead_permille as u32;
+        answer_cut_permille as u32;
+        answer_lost_permille as u32;
         alarm_late.min_ms as u64;
         alarm_late.max_ms as u64;
         alarm_early_permille as u32;
         alarm_early.min_ms as u64;
         alarm_early.max_ms as u64;
         alarm_duplicate_permille as u32;
+        alarm_retry_limit as u32;
+        alarm_cut_off_fails as bool;
+        bucket.get.min_ms as u64;
+        bucket.get.max_ms as u64;
+        bucket.put.min_ms as u64;
+        bucket.put.max_ms as u64;
+        bucket.delete.min_ms as u64;
+        bucket.delete.max_ms as u64;
+        bucket.list.min_ms as u64;
+        bucket.list.max_ms as u64;
+        bucket.error_before_permille as u32;
+        bucket.error_after_permille as u32;
+        bucket.late_permille as u32;
+        bucket.late.min_ms as u64;
+        bucket.late.max_ms as u64;
+        bucket.short_page_permille as u32;
     }
 }
 
@@ -87,6 +108,19 @@ knobs! {
     }
 }
 
+knobs! {
+    /// Every setting of the way to R2 and back.
+    COLD: ColdSettings {
+        retry_min_ms as u64;
+        retry_max_ms as u64;
+        orphan_age_ms as u64;
+        sweep_page as usize;
+        read_attempts as u32;
+        read_retry_ms as u64;
+        index_bytes as usize;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -96,11 +130,12 @@ mod tests {
     fn every_number_of_the_faults_and_limits_is_a_knob() {
         let mut faults = Faults::default();
         let mut limits = StreamLimits::default();
+        let mut cold = ColdSettings::default();
         for (value, knob) in (1..).zip(FAULTS) {
             knob.set(&mut faults, value);
             assert_eq!(
                 knob.get(&faults),
-                if knob.name == "superseded_reads_fail" { 1 } else { value },
+                if ["superseded_reads_fail", "alarm_cut_off_fails"].contains(&knob.name) { 1 } else { value },
                 "{}",
                 knob.name
             );
@@ -109,10 +144,15 @@ mod tests {
             knob.set(&mut limits, value);
             assert_eq!(knob.get(&limits), value, "{}", knob.name);
         }
+        for (value, knob) in (1..).zip(COLD) {
+            knob.set(&mut cold, value);
+            assert_eq!(knob.get(&cold), value, "{}", knob.name);
+        }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
-        // `superseded_reads_fail` is a truth value.
-        assert_eq!(numbers(format!("{faults:?}")) + 1, FAULTS.len());
+        // Two are truth values.
+        assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
+        assert_eq!(numbers(format!("{cold:?}")), COLD.len());
     }
 }

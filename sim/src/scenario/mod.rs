@@ -5,16 +5,19 @@
 //! | --- | --- |
 //! | `event` | one thing that a client or the world does |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `dice` | the dice of a seed |
 //! | `knobs` | faults and limits as named numbers |
 //! | `text` | a scenario as text, and back |
 //! | `run` | plays a scenario and keeps its history |
 
+mod dice;
 mod draw;
 mod event;
 pub mod knobs;
 mod run;
 mod text;
 
+use tailrace_core::object::ColdSettings;
 use tailrace_core::stream::StreamLimits;
 
 pub use event::{Action, Event, Load, Mistake, Origin};
@@ -40,10 +43,14 @@ pub struct Scenario {
     pub schedule: u64,
     /// How many edge isolates there are.
     pub isolates: usize,
+    /// How many bytes may wait at the edge for the client of a streamed answer: few enough that slow clients reach it.
+    pub client_buffer_bytes: usize,
     /// What goes wrong until `calm_ms`.
     pub faults: Faults,
     /// Sizes, small enough that all of them are reached.
     pub limits: StreamLimits,
+    /// How segments move to R2.
+    pub cold: ColdSettings,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase behind.

@@ -1,17 +1,17 @@
 //! Plays a scenario in a world and keeps its history.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::mutant::{self, Mutant};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
 
 use super::{Action, Event, Scenario};
 use crate::client::{Crowd, Session};
-use crate::faults::Link;
-use crate::history::{Conditions, Content, History, Leftover, Lifetime, StreamInfo};
+use crate::faults::{Faults, Link};
+use crate::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::random::Seeds;
@@ -27,6 +27,32 @@ const STRAGGLER_MS: u64 = 60_000;
 /// How long after the last end of a stream its remains are looked for, in ms: past the platform's six retries of an
 /// alarm, whose back-off doubles from 2 s, and past stragglers.
 const QUIET_MS: u64 = 420_000;
+
+/// The server's long-poll time-out in ms.
+const LONG_POLL_MS: u64 = 20_000;
+
+/// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
+/// connection up after 80 s, a long-poll after less, and both come back within seconds.
+const SETTLING_MS: u64 = 80_000;
+
+/// How long live readers stay for what was written last, in ms.
+const LINGER_MS: u64 = 12_000;
+
+/// The longest that an event of an object takes, in ms, without the delays of a world: there is nothing that it waits
+/// for.
+const EVENT_MS: u64 = 100;
+/// How often an object's sweep may look once more for what came late.
+const SWEEPS: u64 = 5;
+
+/// How long after the calm what is sealed may still wait for R2, in ms: until an alarm that was cut off is tried again,
+/// or its object has run again.
+const CATCH_UP_MS: u64 = 300_000;
+
+/// How long an object that nobody asks stays in memory at most, in ms.
+const EVICTED_MS: u64 = 150_000;
+
+/// Offsets from which an audit reads.
+const TOLD: usize = 5;
 
 /// Pages after which a walk is given up.
 const AUDIT_PAGES: usize = 10_000;
@@ -67,11 +93,12 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     let played = rt::block_on(seeds.schedule, async {
         let world = World::new(WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone(), ..Settings::default() },
+            settings: Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() },
             edge: EdgeConfig {
                 access: Access::NoAuth,
                 projects: ProjectMode::Single,
                 body_limit: scenario.limits.body_bytes,
+                live: LiveConfig { buffer_bytes: scenario.client_buffer_bytes, ..LiveConfig::default() },
             },
             isolates: scenario.isolates,
             host_mutant,
@@ -92,11 +119,21 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
 async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = scenario.streams.iter().enumerate();
     let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
-    // Until it is calm, whatever can go wrong may.
-    let conditions =
-        Conditions { weak_until_ms: weak_until_ms(scenario), faulty_until_ms: u64::MAX, straggler_ms: STRAGGLER_MS };
+    let faults = &scenario.faults;
+    let conditions = Conditions {
+        weak_until_ms: weak_until_ms(scenario),
+        // Until it is calm, whatever can go wrong may.
+        faulty_until_ms: u64::MAX,
+        full_until_ms: u64::MAX,
+        straggler_ms: STRAGGLER_MS,
+        settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
+        alarm_late_ms: faults.alarm_late.max_ms,
+        event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms,
+        long_poll_ms: LONG_POLL_MS,
+        hot_bytes: scenario.limits.hot_bytes,
+    };
     let history = History::new(streams.collect(), conditions);
-    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes));
+    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
     let mut clients: BTreeMap<Option<usize>, Vec<Event>> = BTreeMap::new();
@@ -121,25 +158,81 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         let mut history = crowd.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
         history.conditions.faulty_until_ms = calm_ms;
+        history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
         history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
+        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
+    hold(&crowd, scenario, Stage::Calm).await;
     for finished in done {
         finished.await;
     }
+    let follows = scenario.events.iter().any(|event| matches!(event.action, Action::Join { .. }));
+    if follows {
+        // Whoever still waits has come to a time-out since the calm, and waits for the next write.
+        let settled_ms = crowd.history.borrow().conditions.settled_from_ms;
+        rt::sleep_ms(settled_ms.saturating_sub(world.now_ms())).await;
+    }
     audit(&crowd, scenario).await;
-    rt::sleep_ms(QUIET_MS + longest_life_ms(scenario)).await;
+    if follows {
+        rt::sleep_ms(LINGER_MS).await;
+        crowd.dismiss();
+    }
+    // An alarm that the platform has given up is set again when its object runs again.
+    rt::sleep_ms(EVICTED_MS).await;
+    for stream in 0..scenario.streams.len() {
+        Session::new(crowd.clone(), 0).cold_summary(stream).await;
+    }
+    rt::sleep_ms(catch_up_ms(scenario)).await;
+    hold(&crowd, scenario, Stage::CaughtUp).await;
+    rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
     for stream in 0..scenario.streams.len() {
         let mut history = crowd.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+        history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
+    hold(&crowd, scenario, Stage::Settled).await;
+    audit(&crowd, scenario).await;
     crowd.history.take()
+}
+
+/// Whether all that ever happens is delay: nothing is lost, cut or reset.
+fn is_reliable(scenario: &Scenario) -> bool {
+    let disturbed = scenario.events.iter().any(|event| {
+        let is_disturbance = event.action.client().is_none() && !matches!(event.action, Action::Evict { .. });
+        is_disturbance && event.at_ms < scenario.calm_ms
+    });
+    let faults = &scenario.faults;
+    let delays = Faults {
+        hibernate_after_ms: faults.hibernate_after_ms,
+        hibernation_missed_permille: faults.hibernation_missed_permille,
+        evict_after: faults.evict_after,
+        superseded: faults.superseded,
+        superseded_reads_fail: faults.superseded_reads_fail,
+        stale_route_permille: faults.stale_route_permille,
+        alarm_late: faults.alarm_late,
+        alarm_early_permille: faults.alarm_early_permille,
+        alarm_early: faults.alarm_early,
+        alarm_duplicate_permille: faults.alarm_duplicate_permille,
+        ..faults.delays()
+    };
+    !disturbed && *faults == delays
 }
 
 /// Until when an answer that needed no confirmed write may be stale.
 fn weak_until_ms(scenario: &Scenario) -> u64 {
     let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
     if supersedes && !scenario.faults.superseded_reads_fail { u64::MAX } else { 0 }
+}
+
+/// How long it takes at most until every sealed segment is in R2, in ms.
+fn catch_up_ms(scenario: &Scenario) -> u64 {
+    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms
+}
+
+/// How long it takes at most until nothing is left to do for objects, in ms.
+fn quiet_ms(scenario: &Scenario) -> u64 {
+    QUIET_MS + SWEEPS * (scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms)
 }
 
 async fn wait_until(crowd: &Crowd, at_ms: u64) {
@@ -177,6 +270,7 @@ async fn disturb(crowd: &Crowd, scenario: &Scenario, events: Vec<Event>) {
                     world.set_network(faults.client_link, faults.object_link);
                 }
             }
+            Action::Outage { for_ms } => world.take_bucket_down(for_ms),
             _ => {}
         }
     }
@@ -186,22 +280,66 @@ fn object(stream: usize) -> String {
     format!("_default/{}", Scenario::path(stream))
 }
 
-/// When nothing goes wrong any more, every stream can be created, appended to and read to its end.
+/// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
+/// anyone was told goes on reading.
 async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
     let clients = scenario.events.iter().filter_map(|event| event.action.client()).max().map_or(0, |last| last + 1);
     let mut auditor = Session::new(crowd.clone(), clients);
     for (stream, plan) in scenario.streams.iter().enumerate() {
         let pad_bytes = match plan.content {
             Content::Json => 3,
-            Content::Bytes => 5,
+            Content::Bytes | Content::Text => 5,
         };
         let load = Load { count: 1, pad_bytes };
         let walk = Action::Read { client: clients, stream, origin: Origin::Start, pages: AUDIT_PAGES };
         auditor.act(walk).await;
+        for count in 0..TOLD {
+            // From offsets spread over all that were told, and from positions before them.
+            let spread = count * crowd.told(stream) / TOLD;
+            for origin in [Origin::Told(spread), Origin::Within(spread)] {
+                auditor.act(Action::Read { client: clients, stream, origin, pages: 1 }).await;
+            }
+        }
         auditor.act(Action::Produce { client: clients, stream, load, depth: 1, copies: 1, closes: false }).await;
         auditor.act(Action::Head { client: clients, stream }).await;
         auditor.act(walk).await;
     }
+}
+
+/// Writes down what R2 holds of each stream.
+async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
+    for stream in 0..scenario.streams.len() {
+        // Before the calm is over, nobody asks what is still to be done: asking would be a help.
+        let told = match stage {
+            Stage::Calm => BTreeMap::new(),
+            Stage::CaughtUp | Stage::Settled => Session::new(crowd.clone(), 0).cold_summary(stream).await,
+        };
+        let count = |name| told.get(name).copied().unwrap_or_default();
+        let (world, object) = (&crowd.world, object(stream));
+        let named = named_keys(world, &object);
+        let of_object = format!("segments/{}/", world.object_id(&object));
+        let stored: BTreeSet<String> =
+            world.bucket().into_iter().map(|stored| stored.key).filter(|key| key.starts_with(&of_object)).collect();
+        let mut history = crowd.history.borrow_mut();
+        let at = history.moment(world.now_ms());
+        history.holdings.push(Holding {
+            stream,
+            at,
+            stage,
+            missing: named.difference(&stored).cloned().collect(),
+            unnamed: stored.difference(&named).cloned().collect(),
+            waiting: count("waiting"),
+            sweeps: count("sweeps"),
+        });
+    }
+}
+
+/// The keys that an object's rows name, by the published form of keys and not by core's own code.
+fn named_keys(world: &World, object: &str) -> BTreeSet<String> {
+    const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
+                         FROM segments, stream";
+    let id = world.object_id(object);
+    world.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
 }
 
 /// The longest that any stream of the scenario lives after its last touch, with the slack.

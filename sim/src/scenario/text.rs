@@ -3,12 +3,14 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tailrace_core::object::ColdSettings;
+use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use tailrace_core::stream::StreamLimits;
 
-use super::knobs::{FAULTS, Knob, LIMITS};
+use super::knobs::{COLD, FAULTS, Knob, LIMITS};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::faults::Faults;
-use crate::history::{Content, Lifetime};
+use crate::history::{Content, Lifetime, Mode};
 
 /// Text that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,12 +33,17 @@ impl fmt::Display for Scenario {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "schedule {}", self.schedule)?;
         writeln!(formatter, "isolates {}", self.isolates)?;
+        if self.client_buffer_bytes != CLIENT_BUFFER {
+            writeln!(formatter, "client-buffer {}", self.client_buffer_bytes)?;
+        }
         write_knobs(formatter, "limit", LIMITS, &self.limits, &StreamLimits::default())?;
+        write_knobs(formatter, "cold", COLD, &self.cold, &ColdSettings::default())?;
         write_knobs(formatter, "fault", FAULTS, &self.faults, &Faults::default())?;
         for plan in &self.streams {
             let content = match plan.content {
                 Content::Json => "json",
                 Content::Bytes => "bytes",
+                Content::Text => "text",
             };
             writeln!(formatter, "stream {content} {}", lifetime_text(plan.lifetime))?;
         }
@@ -89,7 +96,16 @@ fn origin_text(origin: Origin) -> String {
         Origin::Resume => "resume".to_owned(),
         Origin::Now => "now".to_owned(),
         Origin::Earlier(count) => format!("earlier:{count}"),
+        Origin::Told(count) => format!("told:{count}"),
+        Origin::Within(count) => format!("within:{count}"),
         Origin::Revalidate => "revalidate".to_owned(),
+    }
+}
+
+fn mode_text(mode: Mode) -> &'static str {
+    match mode {
+        Mode::LongPoll => "long-poll",
+        Mode::Sse => "sse",
     }
 }
 
@@ -125,11 +141,17 @@ impl fmt::Display for Event {
                 write!(formatter, "read s{stream} {} {pages}", origin_text(origin))
             }
             Action::Head { stream, .. } => write!(formatter, "head s{stream}"),
+            Action::Join { stream, mode, origin, readers, .. } => {
+                write!(formatter, "join s{stream} {} {} {readers}", mode_text(mode), origin_text(origin))
+            }
+            Action::Stall { stream, for_ms, .. } => write!(formatter, "stall s{stream} {for_ms}"),
+            Action::Leave { stream, .. } => write!(formatter, "leave s{stream}"),
             Action::Crash { stream } => write!(formatter, "crash s{stream}"),
             Action::Evict { stream } => write!(formatter, "evict s{stream}"),
             Action::Supersede { stream } => write!(formatter, "supersede s{stream}"),
             Action::RestartIsolate { isolate } => write!(formatter, "restart-isolate {isolate}"),
             Action::Lose { for_ms, permille } => write!(formatter, "lose {for_ms} {permille}"),
+            Action::Outage { for_ms } => write!(formatter, "outage {for_ms}"),
         }
     }
 }
@@ -141,8 +163,10 @@ impl FromStr for Scenario {
         let mut scenario = Self {
             schedule: 0,
             isolates: 1,
+            client_buffer_bytes: CLIENT_BUFFER,
             faults: Faults::default(),
             limits: StreamLimits::default(),
+            cold: ColdSettings::default(),
             streams: Vec::new(),
             calm_ms: 0,
             events: Vec::new(),
@@ -162,12 +186,15 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
     match words.next()? {
         "schedule" => scenario.schedule = words.next()?.parse().ok()?,
         "isolates" => scenario.isolates = words.next()?.parse().ok()?,
+        "client-buffer" => scenario.client_buffer_bytes = words.next()?.parse().ok()?,
         "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
+        "cold" => read_knob(COLD, &mut scenario.cold, &mut words)?,
         "fault" => read_knob(FAULTS, &mut scenario.faults, &mut words)?,
         "stream" => {
             let content = match words.next()? {
                 "json" => Content::Json,
                 "bytes" => Content::Bytes,
+                "text" => Content::Text,
                 _ => return None,
             };
             scenario.streams.push(StreamPlan { content, lifetime: read_lifetime(words.next()?)? });
@@ -206,13 +233,20 @@ fn read_load(word: &str) -> Option<Load> {
 }
 
 fn read_origin(word: &str) -> Option<Origin> {
-    Some(match word {
-        "start" => Origin::Start,
-        "resume" => Origin::Resume,
-        "now" => Origin::Now,
-        "revalidate" => Origin::Revalidate,
-        _ => Origin::Earlier(word.strip_prefix("earlier:")?.parse().ok()?),
+    Some(match word.split_once(':') {
+        None if word == "start" => Origin::Start,
+        None if word == "resume" => Origin::Resume,
+        None if word == "now" => Origin::Now,
+        None if word == "revalidate" => Origin::Revalidate,
+        Some(("earlier", count)) => Origin::Earlier(count.parse().ok()?),
+        Some(("told", count)) => Origin::Told(count.parse().ok()?),
+        Some(("within", count)) => Origin::Within(count.parse().ok()?),
+        _ => return None,
     })
+}
+
+fn read_mode(word: &str) -> Option<Mode> {
+    [Mode::LongPoll, Mode::Sse].into_iter().find(|mode| mode_text(*mode) == word)
 }
 
 fn read_mistake(word: &str) -> Option<Mistake> {
@@ -234,6 +268,7 @@ fn read_action(words: &[&str]) -> Option<Action> {
         ["supersede", stream] => Action::Supersede { stream: stream_of(stream)? },
         ["restart-isolate", isolate] => Action::RestartIsolate { isolate: isolate.parse().ok()? },
         ["lose", for_ms, permille] => Action::Lose { for_ms: for_ms.parse().ok()?, permille: permille.parse().ok()? },
+        ["outage", for_ms] => Action::Outage { for_ms: for_ms.parse().ok()? },
         _ => return None,
     })
 }
@@ -279,6 +314,12 @@ fn read_client_action(client: usize, words: &[&str], stream_of: impl Fn(&str) ->
             Action::Read { client, stream, origin: read_origin(origin)?, pages: pages.parse().ok()? }
         }
         ("head", []) => Action::Head { client, stream },
+        ("join", [mode, origin, readers]) => {
+            let (mode, origin, readers) = (read_mode(mode)?, read_origin(origin)?, readers.parse().ok()?);
+            Action::Join { client, stream, mode, origin, readers }
+        }
+        ("stall", [for_ms]) => Action::Stall { client, stream, for_ms: for_ms.parse().ok()? },
+        ("leave", []) => Action::Leave { client, stream },
         _ => return None,
     })
 }

@@ -15,9 +15,14 @@ mod real;
 mod script;
 mod simulated;
 
+use tailrace_core::protocol::Waits;
+
 pub use answer::{Answer, check_expectation};
 pub use lifetime::{check_lifetime, lifetime};
 #[cfg(feature = "workerd")]
 pub use real::run_real;
 pub use script::{Ask, Payload, Step, Variables, script};
 pub use simulated::run_simulated;
+
+/// How long live reads wait, in the simulator and on the Worker that is asked: as `cargo xtask test fidelity` sets it.
+const WAITS: Waits = Waits { long_poll_ms: 1_000, sse_ms: 2_000 };

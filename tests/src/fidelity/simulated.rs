@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tailrace_core::edge::{Access, EdgeConfig, PICKED_HEADERS};
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig, PICKED_HEADERS};
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::ProjectMode;
 use tailrace_core::protocol::limits::BODY_LIMIT;
@@ -12,18 +12,26 @@ use tailrace_sim::random::Seeds;
 use tailrace_sim::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
-use super::{Answer, Ask, Payload, Step, Variables};
+use super::{Answer, Ask, Payload, Step, Variables, WAITS};
 
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
+
+/// How long a client waits, in ms: longer than a long-poll and than a connection of events.
+const PATIENCE_MS: u64 = 120_000;
 
 /// The answers of a world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
         let world = World::new(WorldConfig {
             faults: Faults::default(),
-            settings: Settings::default(),
-            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: BODY_LIMIT },
+            settings: Settings { waits: WAITS, ..Settings::default() },
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit: BODY_LIMIT,
+                live: LiveConfig { waits: WAITS, ..LiveConfig::default() },
+            },
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),
@@ -35,7 +43,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
                 Step::Sleep(ms) => rt::sleep_ms(*ms).await,
                 Step::Ask(ask) => {
                     let request = request(ask, &variables);
-                    let response = world.request(request, 10_000).await.expect("a world without faults answers");
+                    let response = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
                     let headers: Vec<_> =
                         response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
                     let body = response.body.to_vec();

@@ -4,23 +4,25 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Result, bail};
 
 use super::load::Load;
+use super::series::{Series, percentile, print_table};
+use super::subject::{Subject, Trivial, start_both};
 use super::usage;
 use crate::http::Connection;
-use crate::project::{Project, create_dir, say, write};
+use crate::project::{Project, say};
 use crate::setup::rust::Choice;
-use crate::workerd::{self, Workerd};
-use crate::{setup, worker};
 
 /// The Worker that ours is compared with.
-const TRIVIAL: &str = "tests/bench/trivial.mjs";
+const TRIVIAL: Trivial = Trivial { source: "tests/bench/trivial.mjs", class: "Trivial" };
 /// 100 bytes of JSON.
 const BODY: &[u8; 100] =
     br#"{"type":"reading","sensor":"a-17","at":1764547200123,"value":21.375,"unit":"C","note":"0123456789a"}"#;
 /// Before each measurement, so that code is compiled and objects are awake.
 const WARM_UP: Duration = Duration::from_secs(1);
+/// The columns of the table.
+const FIGURES: [(&str, usize); 4] = [("requests/s", 0), ("CPU us", 1), ("p50 ms", 2), ("p99 ms", 2)];
 
 /// Options of `cargo xtask bench append`.
 #[derive(clap::Args)]
@@ -42,136 +44,65 @@ pub(crate) struct Args {
     state_dir: Option<PathBuf>,
 }
 
-/// A server to be measured.
-struct Subject {
-    name: &'static str,
-    server: Workerd,
-    paths: Vec<String>,
-}
-
-/// What was measured of one server with one number of connections, a value a round.
-#[derive(Default)]
-struct Series {
-    rate: Vec<f64>,
-    cpu_us: Vec<f64>,
-    p50_ms: Vec<f64>,
-    p99_ms: Vec<f64>,
-}
-
 /// Measures both and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     let most = args.connections.iter().copied().max().unwrap_or(1);
     if args.rounds == 0 || args.seconds == 0 || args.connections.contains(&0) {
         bail!("rounds, seconds and connections must be at least 1");
     }
-    let node = setup::node::ensure(project)?;
-    let rust = setup::rust::ensure(project, toolchain)?;
-    let ours = worker::build(project, &rust, &node)?;
-    let trivial = project.generated("trivial");
-    create_dir(&trivial)?;
-    write(&trivial.join(worker::ENTRY), std::fs::read(project.path(TRIVIAL)).context(TRIVIAL)?)?;
-
-    let state = |name: &str| args.state_dir.as_ref().map(|dir| dir.join(format!("{name}-{}", std::process::id())));
-    let bindings = &[("TAILRACE_NO_AUTH", "1")];
-    let ours =
-        workerd::Options { name: "bench-tailrace", bindings, state: state("tailrace"), ..workerd::Options::of(&ours) };
-    let trivial = workerd::Options {
-        name: "bench-trivial",
-        modules: &trivial,
-        class: "Trivial",
-        bindings: &[],
-        state: state("trivial"),
-    };
+    let subjects = start_both(project, toolchain, &TRIVIAL, args.state_dir.as_deref())?;
     let paths: Vec<String> =
         (0..if args.one_stream { 1 } else { most }).map(|n| format!("/v1/stream/bench/{n}")).collect();
-    let subjects = [
-        Subject { name: "trivial", server: Workerd::start(project, &node, &trivial)?, paths: paths.clone() },
-        Subject { name: "tailrace", server: Workerd::start(project, &node, &ours)?, paths },
-    ];
     for subject in &subjects {
-        subject.create()?;
+        create(subject, &paths)?;
     }
     println!("appends of {} bytes of JSON; medians of {} rounds of {} s", BODY.len(), args.rounds, args.seconds);
     for &connections in &args.connections {
-        measure(&subjects, connections, args)?;
+        measure(&subjects, &paths, connections, args)?;
     }
     Ok(())
 }
 
 /// Measures the servers in turn, so that what else the machine does befalls them alike.
-fn measure(subjects: &[Subject; 2], connections: usize, args: &Args) -> Result<()> {
-    let mut series = [Series::default(), Series::default()];
+fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, args: &Args) -> Result<()> {
+    let mut series = [Series::new(), Series::new()];
     for subject in subjects {
-        subject.load().run(connections, WARM_UP)?;
+        load(subject, paths).run(connections, WARM_UP)?;
     }
     for round in 1..=args.rounds {
         say(&format!("{connections} connections, round {round} of {}", args.rounds));
         for (subject, series) in subjects.iter().zip(&mut series) {
             let before = usage::cpu(subject.server.id())?;
-            let done = subject.load().run(connections, Duration::from_secs(args.seconds))?;
+            let done = load(subject, paths).run(connections, Duration::from_secs(args.seconds))?;
             let used = usage::cpu(subject.server.id())?.saturating_sub(before);
-            series.rate.push(done.rate());
-            series.cpu_us.push(used.as_secs_f64() * 1e6 / f64::from(done.requests));
-            series.p50_ms.push(done.percentile(0.5).as_secs_f64() * 1e3);
-            series.p99_ms.push(done.percentile(0.99).as_secs_f64() * 1e3);
+            let cpu_us = used.as_secs_f64() * 1e6 / f64::from(done.requests);
+            let [p50, p99] = [0.5, 0.99].map(|share| percentile(&done.latencies, share).as_secs_f64() * 1e3);
+            series.push([done.rate(), cpu_us, p50, p99]);
         }
     }
-    println!("\n{:<10}{:>12}{:>12}{:>10}{:>10}", format!("x{connections}"), "requests/s", "CPU us", "p50 ms", "p99 ms");
-    let rows = series.each_ref().map(Series::medians);
-    for (subject, row) in subjects.iter().zip(&rows) {
-        println!("{:<10}{:>12.0}{:>12.1}{:>10.2}{:>10.2}", subject.name, row[0], row[1], row[2], row[3]);
-    }
-    let [trivial, ours] = rows;
-    let ratio = |at: usize| ours[at] / trivial[at];
-    println!("{:<10}{:>12.2}{:>12.2}{:>10.2}{:>10.2}", "ratio", ratio(0), ratio(1), ratio(2), ratio(3));
+    print_table(&format!("x{connections}"), FIGURES, subjects, &series);
     Ok(())
 }
 
-impl Series {
-    fn medians(&self) -> [f64; 4] {
-        [&self.rate, &self.cpu_us, &self.p50_ms, &self.p99_ms].map(|values| median(values))
-    }
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    let middle = sorted.len() / 2;
-    if sorted.len() % 2 == 1 { sorted[middle] } else { (sorted[middle - 1] + sorted[middle]) / 2.0 }
-}
-
-impl Subject {
-    /// Creates its streams. The trivial Worker takes that for one more row.
-    fn create(&self) -> Result<()> {
-        let mut connection = Connection::open(self.server.host(), Duration::from_secs(30))?;
-        for path in &self.paths {
-            let request = connection.request("PUT", path, &[("content-type", "application/json")], b"");
-            let reply = connection.send(&request)?;
-            if !(200..300).contains(&reply.status) {
-                bail!("{}: PUT {path} was answered {}", self.name, reply.status);
-            }
-        }
-        Ok(())
-    }
-
-    fn load(&self) -> Load<'_> {
-        Load {
-            host: self.server.host(),
-            paths: &self.paths,
-            headers: &[("content-type", "application/json")],
-            body: BODY,
-            status: 204,
+/// Creates the streams. The trivial Worker takes that for one more row.
+fn create(subject: &Subject, paths: &[String]) -> Result<()> {
+    let mut connection = Connection::open(subject.server.host(), Duration::from_secs(30))?;
+    for path in paths {
+        let request = connection.request("PUT", path, &[("content-type", "application/json")], b"");
+        let reply = connection.send(&request)?;
+        if !(200..300).contains(&reply.status) {
+            bail!("{}: PUT {path} was answered {}", subject.name, reply.status);
         }
     }
+    Ok(())
 }
 
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(median(&[3.0, 1.0, 2.0]), 2.0);
-        assert_eq!(median(&[4.0, 1.0, 2.0, 3.0]), 2.5);
+fn load<'a>(subject: &'a Subject, paths: &'a [String]) -> Load<'a> {
+    Load {
+        host: subject.server.host(),
+        paths,
+        headers: &[("content-type", "application/json")],
+        body: BODY,
+        status: 204,
     }
 }

@@ -41,14 +41,6 @@ impl Done {
     pub(super) fn rate(&self) -> f64 {
         f64::from(self.requests) / self.took.as_secs_f64()
     }
-
-    /// The time within which this share of the requests was answered.
-    pub(super) fn percentile(&self, share: f64) -> Duration {
-        let mut sorted = self.latencies.clone();
-        sorted.sort_unstable();
-        let rank = (sorted.len() as f64 * share) as usize;
-        sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
-    }
 }
 
 impl Load<'_> {

@@ -4,9 +4,13 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `rust` | a compiler that builds and links for wasm |
-//! | `debian` | the same from the machine's own Debian archive, where nothing else works |
+//! | `archive` | packages of the machine's own Debian archive, unpacked and not installed |
+//! | `debian` | a compiler from there, where nothing else works |
+//! | `chromium` | a browser: the machine's, or one from there |
 //! | `node` | Node and the npm packages: wrangler, workerd, the conformance suite |
 
+mod archive;
+pub(crate) mod chromium;
 pub(crate) mod debian;
 pub(crate) mod node;
 pub(crate) mod rust;

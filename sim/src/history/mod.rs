@@ -1,6 +1,18 @@
 //! What the clients of a run asked and were told: public things alone. Checkers know nothing else.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `live` | live readers, and what they were sent |
+
+mod live;
+
+use std::collections::BTreeMap;
 
 use bytes::Bytes;
+
+pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
+
+use crate::activity::Spell;
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -16,8 +28,10 @@ pub struct Moment {
 pub enum Content {
     /// `application/json`: positions count messages.
     Json,
-    /// `application/octet-stream`: positions count bytes.
+    /// `application/octet-stream`: positions count bytes. Events carry base64.
     Bytes,
+    /// `text/plain`: positions count bytes, which need be no valid text. Events carry text.
+    Text,
 }
 
 /// When a stream ends by itself, as a creation asked for it.
@@ -69,7 +83,7 @@ impl Batch {
     pub fn units(&self, content: Content) -> u64 {
         match content {
             Content::Json => self.messages.len() as u64,
-            Content::Bytes => self.messages.iter().map(|message| message.len() as u64).sum(),
+            Content::Bytes | Content::Text => self.messages.iter().map(|message| message.len() as u64).sum(),
         }
     }
 }
@@ -130,6 +144,17 @@ pub enum Call {
         /// Pages of one walk through the stream share this number and follow each other.
         walk: usize,
     },
+    /// GET that waits.
+    Live {
+        /// How it waits.
+        mode: Mode,
+        /// Where it starts.
+        from: From,
+        /// The cursor that it echoes.
+        cursor: Option<u64>,
+        /// Whose it is, an index of [`History::readers`].
+        reader: usize,
+    },
     /// HEAD.
     Head,
     /// DELETE.
@@ -149,6 +174,12 @@ pub struct Answer {
     pub up_to_date: bool,
     /// `ETag`.
     pub etag: Option<String>,
+    /// `Stream-Cursor`.
+    pub cursor: Option<u64>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `stream-sse-data-encoding: base64`.
+    pub base64: bool,
     /// `Producer-Epoch`.
     pub producer_epoch: Option<u64>,
     /// `Producer-Seq`.
@@ -162,6 +193,13 @@ pub struct Answer {
     pub guarded: bool,
     /// The body.
     pub body: Bytes,
+}
+
+impl Answer {
+    /// Whether the stream holds as much as may wait for R2: nothing was done.
+    pub fn is_full(&self) -> bool {
+        self.status == 507 && self.code.as_deref() == Some("storage_full")
+    }
 }
 
 /// One request and its answer.
@@ -182,14 +220,20 @@ pub struct Op {
 }
 
 impl Op {
-    /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service.
+    /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service that
+    /// does not say that nothing was done.
     pub fn definite(&self) -> Option<&Answer> {
-        self.answer.as_ref().filter(|answer| answer.status < 500)
+        self.answer.as_ref().filter(|answer| answer.status < 500 || answer.is_full())
     }
 
     /// The definite answer's status.
     pub fn status(&self) -> Option<u16> {
         self.definite().map(|answer| answer.status)
+    }
+
+    /// The offset that the definite answer carries.
+    pub fn told(&self) -> Option<&str> {
+        self.definite()?.next_offset.as_deref()
     }
 
     /// Whether the definite answer says that the request was done.
@@ -231,6 +275,45 @@ pub struct Leftover {
     pub rows: u64,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What goes wrong has just ended.
+    Calm,
+    /// It ended so long ago that every sealed segment has gone to R2.
+    CaughtUp,
+    /// It ended so long ago that nothing is left to do.
+    Settled,
+}
+
+/// What the platform bills an object for, beside its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awake {
+    /// The stream that it is the object of, an index of [`History::streams`].
+    pub stream: usize,
+    /// The spells in which an instance of it was kept in memory by something to do, in virtual ms.
+    pub spells: Vec<Spell>,
+}
+
+/// What R2 holds of a stream, beside what the stream's rows name, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// When.
+    pub at: Moment,
+    /// How far the run was.
+    pub stage: Stage,
+    /// Keys that rows name and that no object has.
+    pub missing: Vec<String>,
+    /// Keys of objects that no row names.
+    pub unnamed: Vec<String>,
+    /// Sealed segments that are not in R2.
+    pub waiting: u64,
+    /// Sweeps and removals that the object has still to do.
+    pub sweeps: u64,
+}
+
 /// What a checker must know about the world to be sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
@@ -240,6 +323,19 @@ pub struct Conditions {
     pub faulty_until_ms: u64,
     /// How long a request that its client gave up may still be on its way, in ms.
     pub straggler_ms: u64,
+    /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
+    /// come to their time-outs.
+    pub settled_from_ms: u64,
+    /// How much too late an alarm goes off at most, in ms.
+    pub alarm_late_ms: u64,
+    /// The longest that one event of an object takes where nothing waits, in ms.
+    pub event_ms: u64,
+    /// The long-poll time-out in ms.
+    pub long_poll_ms: u64,
+    /// Bytes of a stream that may wait for R2.
+    pub hot_bytes: u64,
+    /// Before this virtual time in ms, they may be waiting.
+    pub full_until_ms: u64,
 }
 
 /// A whole run, seen by its clients.
@@ -251,8 +347,16 @@ pub struct History {
     pub batches: Vec<Batch>,
     /// Requests in the order in which they were made.
     pub ops: Vec<Op>,
+    /// Live readers in the order in which they joined.
+    pub readers: Vec<Reader>,
+    /// What SSE connections carried, by their requests' indices of [`Self::ops`].
+    pub listenings: BTreeMap<usize, Listening>,
     /// What was still stored in the end.
     pub leftovers: Vec<Leftover>,
+    /// What kept the objects in memory.
+    pub awake: Vec<Awake>,
+    /// What R2 held, now and then.
+    pub holdings: Vec<Holding>,
     /// What the world was like.
     pub conditions: Conditions,
     ticks: u64,
@@ -307,7 +411,7 @@ impl History {
             Call::Create { .. } => op.status() == Some(201),
             Call::Append { .. } => self.appended(op),
             Call::Delete => op.status() == Some(204),
-            Call::Read { .. } | Call::Head => false,
+            Call::Read { .. } | Call::Live { .. } | Call::Head => false,
         };
         wrote || op.invoked.ms >= self.conditions.weak_until_ms
     }

@@ -1,0 +1,134 @@
+//! Server-Sent Events: whatever is written, a reader that follows the HTML standard gets the payloads and the control
+//! events, and nothing else.
+
+use arbitrary::{Arbitrary, Unstructured};
+
+use crate::protocol::Offset;
+use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, continuation_bytes, open_bytes, write_events};
+
+/// Numbers of one half of an offset's text: sixteen digits.
+const HALVES: u64 = 10_000_000_000_000_000;
+
+#[derive(Debug, Arbitrary)]
+struct Input<'a> {
+    base64: bool,
+    up_to_date: bool,
+    closed: bool,
+    cursor: Option<u64>,
+    next: (u64, u64),
+    /// Where the payload of the first event ends and that of the second begins.
+    cut: u16,
+    payloads: &'a [u8],
+}
+
+/// The target's body.
+pub fn run(bytes: &[u8]) {
+    let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
+    let next = Offset { read_seq: input.next.0 % HALVES, position: input.next.1 % HALVES };
+    let control = Control { next, cursor: input.cursor, up_to_date: input.up_to_date, closed: input.closed };
+    let encoding = if input.base64 { Encoding::Base64 } else { Encoding::Text };
+    let (first, second) = input.payloads.split_at(usize::from(input.cut).min(input.payloads.len()));
+    let mut out = Vec::new();
+    write_events(&mut out, encoding, first, &control);
+    out.extend_from_slice(KEEP_ALIVE);
+    write_events(&mut out, encoding, second, &control);
+
+    let text = std::str::from_utf8(&out);
+    assert!(text.is_ok(), "events that are not UTF-8: {out:?}");
+    let mut events = parse(text.unwrap_or_default()).into_iter();
+    for payload in [first, second] {
+        if !payload.is_empty() {
+            let (kind, data) = events.next().unwrap_or_default();
+            assert_eq!(kind, "data");
+            match encoding {
+                Encoding::Text => assert_eq!(data, arriving(payload)),
+                Encoding::Base64 => assert_eq!(decode(&data).as_deref(), Some(payload)),
+            }
+        }
+        let (kind, data) = events.next().unwrap_or_default();
+        assert_eq!(kind, "control");
+        check_control(&data, &control);
+    }
+    assert_eq!(events.next(), None);
+    cut(input.payloads, first.len());
+}
+
+/// The events of a stream, each its type and its data (HTML standard, 9.2.6).
+fn parse(stream: &str) -> Vec<(String, String)> {
+    let mut events = Vec::new();
+    let (mut kind, mut data) = (String::new(), String::new());
+    for line in stream.replace("\r\n", "\n").replace('\r', "\n").split_terminator('\n') {
+        if line.is_empty() {
+            if let Some(data) = data.strip_suffix('\n') {
+                events.push((kind.clone(), data.to_owned()));
+            }
+            kind.clear();
+            data.clear();
+            continue;
+        }
+        let (field, value) = line.split_once(':').unwrap_or((line, ""));
+        let value = value.strip_prefix(' ').unwrap_or(value);
+        match field {
+            "" => {}
+            "event" => value.clone_into(&mut kind),
+            "data" => data.extend([value, "\n"]),
+            other => assert_eq!(other, "data", "a field that clients do not expect"),
+        }
+    }
+    assert_eq!(data, "", "an event that does not end");
+    events
+}
+
+/// What becomes of text on its way: line ends arrive as LF, and bytes that are not UTF-8 as U+FFFD.
+fn arriving(payload: &[u8]) -> String {
+    String::from_utf8_lossy(payload).replace("\r\n", "\n").replace('\r', "\n")
+}
+
+/// The bytes of padded base64 (RFC 4648, section 4).
+fn decode(text: &str) -> Option<Vec<u8>> {
+    const ALPHABET: &[u8] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let digits = text.trim_end_matches('=');
+    let padding = text.len() - digits.len();
+    (text.len().is_multiple_of(4) && padding < 3).then_some(())?;
+    let (mut bytes, mut value, mut bits) = (Vec::new(), 0_u32, 0_u32);
+    for digit in digits.bytes() {
+        value = value << 6 | ALPHABET.iter().position(|letter| *letter == digit)? as u32;
+        bits += 6;
+        if bits >= 8 {
+            bits -= 8;
+            bytes.push((value >> bits) as u8);
+            value &= (1 << bits) - 1;
+        }
+    }
+    // What is left over belongs to no byte.
+    (value == 0 && bits as usize == 2 * padding).then_some(bytes)
+}
+
+fn check_control(data: &str, control: &Control) {
+    let Control { next, cursor, up_to_date, closed } = control;
+    let mut expected = serde_json::json!({ "streamNextOffset": next.to_string() });
+    if let Some(cursor) = cursor {
+        expected["streamCursor"] = cursor.to_string().into();
+    }
+    for (name, holds) in [("upToDate", *up_to_date), ("streamClosed", *closed)] {
+        if holds {
+            expected[name] = true.into();
+        }
+    }
+    let json = serde_json::from_str::<serde_json::Value>(data).ok();
+    assert_eq!(json, Some(expected));
+}
+
+/// A text that is cut anywhere is open by as many bytes as there are since its last code point began, and what follows
+/// begins with the rest of that.
+fn cut(text: &[u8], at: usize) {
+    let (before, after) = text.split_at(at);
+    let (open, rest) = (open_bytes(before), continuation_bytes(after));
+    assert!(open <= 3 && rest <= 3);
+    if let Ok(text) = std::str::from_utf8(text) {
+        let begun = (0..=at).rev().find(|index| text.is_char_boundary(*index));
+        assert_eq!(begun, Some(at - open), "{after:?} follows {before:?}");
+        let ended = (at..=text.len()).find(|index| text.is_char_boundary(*index));
+        assert_eq!(ended, Some(at + rest), "{after:?} follows {before:?}");
+    }
+}

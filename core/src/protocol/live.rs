@@ -1,0 +1,277 @@
+//! What a stream object sends to an edge that waits on a socket.
+//!
+//! A message is a header of fixed length and a payload. The header says all that an edge needs about an event, so that
+//! a host can pass the payload on without looking into it.
+//!
+//! | bytes | what |
+//! | --- | --- |
+//! | 0 | version |
+//! | 1 | kind |
+//! | 2 | flags |
+//! | 3..11 | where the reader goes on: segment |
+//! | 11..19 | and position |
+//! | 19..27 | commit time of the last message there, in ms |
+//!
+//! Integers are big-endian.
+
+use bytes::{Buf, BufMut, Bytes};
+
+use super::Offset;
+use super::sse::{self, Control, Encoding};
+
+/// The version of the messages. An edge and an object of different deployments may meet: an edge drops a socket on which
+/// something comes that it does not know.
+const VERSION: u8 = 1;
+
+const JOINED: u8 = 1;
+const EVENT: u8 = 2;
+const ANSWER: u8 = 3;
+const PULL: u8 = 4;
+const GONE: u8 = 5;
+
+/// Flag of an event: nothing follows it.
+const CLOSED: u8 = 1;
+
+/// Flag of a greeting: events carry base64.
+const BASE64: u8 = 1;
+
+/// Length of a header.
+pub const HEADER_LENGTH: usize = 27;
+
+/// How the header of an event begins whose payload is to be passed on as it is: more may follow it.
+pub const EVENT_PREFIX: &[u8] = &[VERSION, EVENT, 0];
+
+/// Where a reader is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Position {
+    /// Where it goes on.
+    pub next: Offset,
+    /// Commit time of the last message before that, in ms; 0 where there is none.
+    pub commit_ms: u64,
+}
+
+/// An answer, less what differs from reader to reader.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Answer {
+    /// Status code.
+    pub status: u16,
+    /// Header fields; neither names nor values hold line feeds.
+    pub fields: Vec<(String, String)>,
+    /// The body.
+    pub body: Bytes,
+}
+
+/// A message.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum LiveMessage {
+    /// The first message: the reader waits at the tail.
+    Joined {
+        /// The tail.
+        position: Position,
+        /// The object's time in ms since the Unix epoch.
+        now_ms: u64,
+        /// How events carry payloads.
+        encoding: Encoding,
+    },
+    /// What was appended, as the text of a data and a control event.
+    Event {
+        /// Behind it.
+        position: Position,
+        /// Whether nothing follows.
+        closed: bool,
+        /// The events.
+        text: Bytes,
+    },
+    /// What a long-poll answers, complete but for its cursor.
+    Answer {
+        /// Behind it.
+        position: Position,
+        /// The answer.
+        answer: Answer,
+    },
+    /// More was appended than is pushed: the reader reads it from the log.
+    Pull,
+    /// The stream is gone.
+    Gone,
+}
+
+impl LiveMessage {
+    /// An event; `encoding` and `payload` as in [`sse::write_events`], the rest of the control event as the stream is.
+    pub fn event(position: Position, cursor: u64, closed: bool, encoding: Encoding, payload: &[u8]) -> Bytes {
+        let mut out = Vec::with_capacity(HEADER_LENGTH + payload.len() * 3 / 2 + 192);
+        put_header(&mut out, EVENT, if closed { CLOSED } else { 0 }, Some(position));
+        let control = Control { next: position.next, cursor: (!closed).then_some(cursor), up_to_date: true, closed };
+        sse::write_events(&mut out, encoding, payload, &control);
+        out.into()
+    }
+
+    /// The bytes.
+    pub fn encode(&self) -> Bytes {
+        let mut out = Vec::with_capacity(64);
+        match self {
+            Self::Joined { position, now_ms, encoding } => {
+                let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };
+                put_header(&mut out, JOINED, flags, Some(*position));
+                out.put_u64(*now_ms);
+            }
+            Self::Event { position, closed, text } => {
+                put_header(&mut out, EVENT, if *closed { CLOSED } else { 0 }, Some(*position));
+                out.extend_from_slice(text);
+            }
+            Self::Answer { position, answer } => {
+                put_header(&mut out, ANSWER, 0, Some(*position));
+                out.put_u16(answer.status);
+                let mut fields = String::new();
+                for (name, value) in &answer.fields {
+                    fields.extend([name.as_str(), "\n", value.as_str(), "\n"]);
+                }
+                out.put_u32(fields.len() as u32);
+                out.extend_from_slice(fields.as_bytes());
+                out.extend_from_slice(&answer.body);
+            }
+            Self::Pull => put_header(&mut out, PULL, 0, None),
+            Self::Gone => put_header(&mut out, GONE, 0, None),
+        }
+        out.into()
+    }
+
+    /// From the bytes. `None` for whatever another version, or nobody, wrote.
+    pub fn decode(mut bytes: Bytes) -> Option<Self> {
+        let header = take_header(&mut bytes)?;
+        let position = header.position;
+        match header.kind {
+            JOINED => {
+                let encoding = if header.flags & BASE64 == 0 { Encoding::Text } else { Encoding::Base64 };
+                Some(Self::Joined { position, now_ms: bytes.try_get_u64().ok()?, encoding })
+            }
+            EVENT => Some(Self::Event { position, closed: header.flags & CLOSED != 0, text: bytes }),
+            ANSWER => {
+                let status = bytes.try_get_u16().ok()?;
+                let length = bytes.try_get_u32().ok()? as usize;
+                if length > bytes.len() {
+                    return None;
+                }
+                let fields = bytes.split_to(length);
+                let mut lines = std::str::from_utf8(&fields).ok()?.split_terminator('\n');
+                let mut pairs = Vec::new();
+                while let Some(name) = lines.next() {
+                    pairs.push((name.to_owned(), lines.next()?.to_owned()));
+                }
+                Some(Self::Answer { position, answer: Answer { status, fields: pairs, body: bytes } })
+            }
+            PULL => Some(Self::Pull),
+            GONE => Some(Self::Gone),
+            _ => None,
+        }
+    }
+}
+
+impl Position {
+    /// From the header of a message.
+    pub fn decode(mut header: &[u8]) -> Option<Self> {
+        take_header(&mut header).map(|header| header.position)
+    }
+}
+
+struct Header {
+    kind: u8,
+    flags: u8,
+    position: Position,
+}
+
+fn put_header(out: &mut Vec<u8>, kind: u8, flags: u8, position: Option<Position>) {
+    let Position { next, commit_ms } = position.unwrap_or(Position { next: Offset::start_of(0), commit_ms: 0 });
+    out.extend_from_slice(&[VERSION, kind, flags]);
+    out.put_u64(next.read_seq);
+    out.put_u64(next.position);
+    out.put_u64(commit_ms);
+}
+
+fn take_header(bytes: &mut impl Buf) -> Option<Header> {
+    if bytes.remaining() < HEADER_LENGTH || bytes.get_u8() != VERSION {
+        return None;
+    }
+    let (kind, flags) = (bytes.get_u8(), bytes.get_u8());
+    let next = Offset { read_seq: bytes.get_u64(), position: bytes.get_u64() };
+    Some(Header { kind, flags, position: Position { next, commit_ms: bytes.get_u64() } })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn positions() -> impl Strategy<Value = Position> {
+        (any::<u64>(), any::<u64>(), any::<u64>())
+            .prop_map(|(read_seq, position, commit_ms)| Position { next: Offset { read_seq, position }, commit_ms })
+    }
+
+    fn bodies() -> impl Strategy<Value = Bytes> {
+        prop::collection::vec(any::<u8>(), 0..100).prop_map(Bytes::from)
+    }
+
+    fn messages() -> impl Strategy<Value = LiveMessage> {
+        let encoding = prop_oneof![Just(Encoding::Text), Just(Encoding::Base64)];
+        let fields = prop::collection::vec(("[a-z-]{1,9}", "[^\n]{0,9}"), 0..4);
+        prop_oneof![
+            (positions(), any::<u64>(), encoding).prop_map(|(position, now_ms, encoding)| LiveMessage::Joined {
+                position,
+                now_ms,
+                encoding
+            }),
+            (positions(), any::<bool>(), bodies()).prop_map(|(position, closed, text)| LiveMessage::Event {
+                position,
+                closed,
+                text
+            }),
+            (positions(), any::<u16>(), fields, bodies()).prop_map(|(position, status, fields, body)| {
+                LiveMessage::Answer { position, answer: Answer { status, fields, body } }
+            }),
+            Just(LiveMessage::Pull),
+            Just(LiveMessage::Gone),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn messages_round_trip(message in messages()) {
+            prop_assert_eq!(LiveMessage::decode(message.encode()), Some(message));
+        }
+
+        #[test]
+        fn what_is_cut_short_or_of_another_version_is_refused(message in messages(), cut: prop::sample::Index) {
+            let bytes = message.encode();
+            let header = bytes.slice(..cut.index(HEADER_LENGTH));
+            prop_assert_eq!(LiveMessage::decode(header), None);
+            let other = [&[VERSION + 1], bytes.get(1..).expect("a header")].concat();
+            prop_assert_eq!(LiveMessage::decode(other.into()), None);
+        }
+
+        #[test]
+        fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), kind in 0..9_u8) {
+            let _ = Position::decode(&bytes);
+            let _ = LiveMessage::decode(Bytes::from([&[VERSION, kind], bytes.as_slice()].concat()));
+            let _ = LiveMessage::decode(bytes.into());
+        }
+
+        #[test]
+        fn an_event_is_passed_on_without_its_header_unless_it_is_the_last(position in positions(), closed: bool) {
+            let event = LiveMessage::event(position, 7, closed, Encoding::Text, b"payload");
+            prop_assert_eq!(event.starts_with(EVENT_PREFIX), !closed);
+            prop_assert_eq!(Position::decode(&event), Some(position));
+            let control =
+                Control { next: position.next, cursor: (!closed).then_some(7), up_to_date: true, closed };
+            let mut text = Vec::new();
+            sse::write_events(&mut text, Encoding::Text, b"payload", &control);
+            prop_assert_eq!(event.slice(HEADER_LENGTH..), Bytes::from(text.clone()));
+            let expected = LiveMessage::Event { position, closed, text: text.into() };
+            prop_assert_eq!(LiveMessage::decode(event), Some(expected));
+        }
+
+        #[test]
+        fn nothing_else_is_passed_on(message in messages()) {
+            let passed_on = message.encode().starts_with(EVENT_PREFIX);
+            prop_assert_eq!(passed_on, matches!(message, LiveMessage::Event { closed: false, .. }));
+        }
+    }
+}

@@ -1,0 +1,271 @@
+//! Server-Sent Events: the text in which a live reader gets data and control events.
+//!
+//! A line of data has no space behind its colon, except where it begins with one itself: parsers take the first space
+//! away. CR and CRLF end a line as LF does, so that no payload can forge an event, and arrive as LF. Bytes that are not
+//! UTF-8 become U+FFFD. Types that are not text travel as base64.
+
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD;
+
+use super::Offset;
+
+/// The comment that shows whether a client is still there.
+pub const KEEP_ALIVE: &[u8] = b":\n\n";
+
+/// How payloads are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// As they are: `text/*` and JSON.
+    Text,
+    /// As base64: everything else (protocol, section 5.8).
+    Base64,
+}
+
+/// What follows the data, or stands alone.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Control {
+    /// Where to go on.
+    pub next: Offset,
+    /// What to echo; a closed stream has none.
+    pub cursor: Option<u64>,
+    /// Whether that is the tail.
+    pub up_to_date: bool,
+    /// Whether nothing will ever follow.
+    pub closed: bool,
+}
+
+/// Appends the event of a payload, if it holds anything, and the control event behind it.
+pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
+    if !payload.is_empty() {
+        out.extend_from_slice(b"event: data\n");
+        match encoding {
+            Encoding::Text => write_lines(out, &String::from_utf8_lossy(payload)),
+            Encoding::Base64 => {
+                out.extend_from_slice(b"data:");
+                out.extend_from_slice(STANDARD.encode(payload).as_bytes());
+                out.push(b'\n');
+            }
+        }
+        out.push(b'\n');
+    }
+    write_control(out, control);
+}
+
+fn write_control(out: &mut Vec<u8>, control: &Control) {
+    let Control { next, cursor, up_to_date, closed } = control;
+    out.extend_from_slice(b"event: control\ndata:{\"streamNextOffset\":\"");
+    out.extend_from_slice(next.to_string().as_bytes());
+    out.push(b'"');
+    if let Some(cursor) = cursor {
+        out.extend_from_slice(format!(",\"streamCursor\":\"{cursor}\"").as_bytes());
+    }
+    if *up_to_date {
+        out.extend_from_slice(b",\"upToDate\":true");
+    }
+    if *closed {
+        out.extend_from_slice(b",\"streamClosed\":true");
+    }
+    out.extend_from_slice(b"}\n\n");
+}
+
+fn write_lines(out: &mut Vec<u8>, text: &str) {
+    let mut rest = text;
+    loop {
+        let end = rest.find(['\r', '\n']);
+        let (line, after) = end.map_or((rest, None), |index| {
+            let (line, after) = rest.split_at(index);
+            (line, after.strip_prefix("\r\n").or_else(|| after.get(1..)))
+        });
+        out.extend_from_slice(if line.starts_with(' ') { b"data: " } else { b"data:" });
+        out.extend_from_slice(line.as_bytes());
+        out.push(b'\n');
+        match after {
+            Some(after) => rest = after,
+            None => return,
+        }
+    }
+}
+
+/// How many bytes at the end of a text begin a code point that goes on behind it: 0 where the text ends with a whole one,
+/// or with what is no beginning of one.
+pub fn open_bytes(text: &[u8]) -> usize {
+    (1..=text.len().min(3))
+        .find_map(|length| {
+            let end = text.get(text.len() - length..)?;
+            if is_continuation(*end.first()?) {
+                return None;
+            }
+            let is_open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
+            Some(if is_open { length } else { 0 })
+        })
+        .unwrap_or(0)
+}
+
+/// How many bytes at the start of a text can only be inside a code point that begins before it; as many as one can lack.
+pub fn continuation_bytes(text: &[u8]) -> usize {
+    text.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
+}
+
+/// Whether a byte can only be inside a code point.
+fn is_continuation(byte: u8) -> bool {
+    byte & 0xc0 == 0x80
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    /// The events of a text as the HTML standard parses it, each a type and its data.
+    fn parsed(text: &str) -> Vec<(String, String)> {
+        let text = text.replace("\r\n", "\n").replace('\r', "\n");
+        let mut events = Vec::new();
+        let (mut kind, mut data) = (String::new(), None::<String>);
+        for line in text.split('\n') {
+            let (field, value) = line.split_once(':').unwrap_or((line, ""));
+            let value = value.strip_prefix(' ').unwrap_or(value);
+            match field {
+                _ if line.is_empty() => {
+                    if let Some(data) = data.take() {
+                        events.push((std::mem::take(&mut kind), data));
+                    }
+                }
+                "event" => kind = value.to_owned(),
+                "data" => {
+                    data = Some(data.map_or_else(|| value.to_owned(), |data| format!("{data}\n{value}")));
+                }
+                _ => assert_eq!(field, "", "no other field is written"),
+            }
+        }
+        events
+    }
+
+    fn control(closed: bool) -> Control {
+        let next = Offset { read_seq: 1, position: 2 };
+        Control { next, cursor: (!closed).then_some(7), up_to_date: true, closed }
+    }
+
+    fn written(encoding: Encoding, payload: &[u8]) -> String {
+        let mut out = Vec::new();
+        write_events(&mut out, encoding, payload, &control(false));
+        String::from_utf8(out).expect("events are text")
+    }
+
+    #[test]
+    fn events_are_written_as_clients_expect_them() {
+        const CONTROL: &str = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
+                               \"streamCursor\":\"7\",\"upToDate\":true}\n\n";
+        for (encoding, payload, data) in [
+            (Encoding::Text, "", ""),
+            (Encoding::Text, "a", "event: data\ndata:a\n\n"),
+            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n\n"),
+            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n\n"),
+            (Encoding::Base64, "", ""),
+            (Encoding::Base64, "f", "event: data\ndata:Zg==\n\n"),
+            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n\n"),
+            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n\n"),
+        ] {
+            assert_eq!(written(encoding, payload.as_bytes()), format!("{data}{CONTROL}"), "{payload:?}");
+        }
+        let mut out = Vec::new();
+        write_events(&mut out, Encoding::Text, b"", &control(true));
+        let expected = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
+                        \"upToDate\":true,\"streamClosed\":true}\n\n";
+        assert_eq!(String::from_utf8_lossy(&out), expected);
+        assert_eq!(parsed(&String::from_utf8_lossy(KEEP_ALIVE)), []);
+    }
+
+    #[test]
+    fn what_a_code_point_has_of_its_beginning_is_counted() {
+        for (text, open) in [
+            (&b""[..], 0),
+            (b"a", 0),
+            ("aé€😀".as_bytes(), 0),
+            (b"a\xc3", 1),
+            (b"\xe2", 1),
+            (b"\xe2\x82", 2),
+            (b"a\xf0", 1),
+            (b"\xf0\x9f\x98", 3),
+            // No beginnings: a continuation alone, an overlong form, a surrogate, beyond the last code point.
+            (b"\x80", 0),
+            (b"\xc0", 0),
+            (b"\xe0\x80", 0),
+            (b"\xed\xa0", 0),
+            (b"\xf4\x90", 0),
+            (b"\xf5", 0),
+            (b"\xff", 0),
+        ] {
+            assert_eq!(open_bytes(text), open, "{text:?}");
+        }
+    }
+
+    /// Lines that try to look like what they are not.
+    fn payloads() -> impl Strategy<Value = String> {
+        let parts = prop::sample::select(vec![
+            "\r",
+            "\n",
+            "\r\n",
+            " ",
+            ":",
+            "data:",
+            "data: ",
+            "event: control",
+            "\u{feff}",
+            "é",
+            "😀",
+            "x",
+            "\0",
+        ]);
+        prop::collection::vec(parts, 1..40).prop_map(|parts| parts.concat())
+    }
+
+    proptest! {
+        #[test]
+        fn a_payload_arrives_as_one_event_with_its_line_ends_as_lf(text in payloads()) {
+            let events = parsed(&written(Encoding::Text, text.as_bytes()));
+            prop_assert_eq!(events.len(), 2);
+            let expected = text.replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert_eq!(&events[0], &("data".to_owned(), expected));
+            prop_assert_eq!(&events[1].0, "control");
+        }
+
+        #[test]
+        fn invalid_bytes_arrive_as_replacement_characters(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
+            let events = parsed(&written(Encoding::Text, &bytes));
+            let expected = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
+            prop_assert_eq!(&events[0].1, &expected);
+        }
+
+        #[test]
+        fn binary_payloads_arrive_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
+            let events = parsed(&written(Encoding::Base64, &bytes));
+            prop_assert_eq!(STANDARD.decode(&events[0].1), Ok(bytes));
+        }
+
+        #[test]
+        fn a_cut_text_without_what_is_open_is_whole(text in "\\PC{1,12}", cut: prop::sample::Index) {
+            let at = cut.index(text.len());
+            let boundary = (0..=at).rev().find(|index| text.is_char_boundary(*index)).expect("its start is one");
+            prop_assert_eq!(open_bytes(&text.as_bytes()[..at]), at - boundary);
+        }
+
+        #[test]
+        fn a_control_event_is_json(cursor: Option<u64>, up_to_date: bool, closed: bool) {
+            let next = Offset { read_seq: 3, position: 4 };
+            let mut out = Vec::new();
+            write_events(&mut out, Encoding::Text, b"", &Control { next, cursor, up_to_date, closed });
+            let events = parsed(&String::from_utf8_lossy(&out));
+            let json: serde_json::Value = serde_json::from_str(&events[0].1).expect("JSON");
+            let mut expected = serde_json::json!({ "streamNextOffset": next.to_string() });
+            if let Some(cursor) = cursor {
+                expected["streamCursor"] = cursor.to_string().into();
+            }
+            for (name, holds) in [("upToDate", up_to_date), ("streamClosed", closed)] {
+                if holds {
+                    expected[name] = true.into();
+                }
+            }
+            prop_assert_eq!(json, expected);
+        }
+    }
+}

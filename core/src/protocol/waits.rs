@@ -1,0 +1,92 @@
+//! How long live reads wait.
+
+use super::limits::{LONG_POLL_MS, SSE_MS, WAIT_LIMIT_MS};
+
+/// How much longer than it should something may last before it counts as forgotten, in ms. Our choice: an edge ends what
+/// it has begun in time, so only one that has vanished without a word gets there.
+const GRACE_MS: u64 = 30_000;
+
+/// How long live reads wait: the same for edges and objects of a deployment.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Waits {
+    /// How long a long-poll waits, in ms. The interval of the cursors, too.
+    pub long_poll_ms: u64,
+    /// About how long a connection with events lasts, in ms.
+    pub sse_ms: u64,
+}
+
+impl Default for Waits {
+    fn default() -> Self {
+        Self { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS }
+    }
+}
+
+impl Waits {
+    /// From the deployment's variables: `TAILRACE_LONG_POLL_MS`, `TAILRACE_SSE_MS`.
+    ///
+    /// Fails with a sentence for the operator where a value is no decimal between 1 and [`WAIT_LIMIT_MS`].
+    pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let number = |name: &str, default: u64| match variable(name).map(str::parse) {
+            None => Ok(default),
+            Some(Ok(ms)) if (1..=WAIT_LIMIT_MS).contains(&ms) => Ok(ms),
+            Some(_) => Err(format!("{name} is no decimal between 1 and {WAIT_LIMIT_MS}")),
+        };
+        Ok(Self {
+            long_poll_ms: number("TAILRACE_LONG_POLL_MS", LONG_POLL_MS)?,
+            sse_ms: number("TAILRACE_SSE_MS", SSE_MS)?,
+        })
+    }
+
+    /// How long one connection with events lasts, in ms: within a tenth of what is configured, so that readers which
+    /// came together do not come back together.
+    pub fn sse_lifetime_ms(&self, random: u64) -> u64 {
+        let tenth = self.sse_ms / 10;
+        self.sse_ms - tenth + random % (2 * tenth + 1)
+    }
+
+    /// After how many ms a long-poll must have been answered: one that goes on has been forgotten.
+    pub fn flight_limit_ms(&self) -> u64 {
+        self.long_poll_ms + GRACE_MS
+    }
+
+    /// After how many ms nobody can be at the other end of a socket any more.
+    pub fn longest_ms(&self) -> u64 {
+        self.long_poll_ms.max(self.sse_ms + self.sse_ms / 10) + GRACE_MS
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn a_long_poll_waits_twenty_seconds_and_events_last_a_minute() {
+        let default = Waits::default();
+        assert_eq!((default.long_poll_ms, default.sse_ms), (20_000, 60_000));
+        assert_eq!(Waits::from_vars(|_| None), Ok(default));
+    }
+
+    #[test]
+    fn variables_are_decimals_within_their_limit() {
+        let from = |text: &'static str| {
+            Waits::from_vars(|name| (name == "TAILRACE_LONG_POLL_MS").then_some(text)).map(|waits| waits.long_poll_ms)
+        };
+        assert_eq!(from("3000"), Ok(3_000));
+        assert_eq!(from("900000"), Ok(900_000));
+        for text in ["", "0", "-1", "3s", "900001", "99999999999999999999"] {
+            assert!(from(text).is_err(), "{text:?}");
+        }
+        assert!(Waits::from_vars(|name| (name == "TAILRACE_SSE_MS").then_some("no")).is_err());
+    }
+
+    proptest! {
+        #[test]
+        fn a_lifetime_is_within_a_tenth_of_the_configured_one(sse_ms in 1..=WAIT_LIMIT_MS, random: u64) {
+            let waits = Waits { sse_ms, ..Waits::default() };
+            let lifetime_ms = waits.sse_lifetime_ms(random);
+            prop_assert!(lifetime_ms * 10 >= sse_ms * 9 && lifetime_ms * 10 <= sse_ms * 11, "{lifetime_ms}");
+            prop_assert!(lifetime_ms < waits.longest_ms());
+        }
+    }
+}
