@@ -93,7 +93,6 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             instance,
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
-            audience,
             has_revived: Cell::default(),
             audience,
         }
