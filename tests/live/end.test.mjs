@@ -8,7 +8,7 @@ import { poll, pollAfter, SseReader, sleep, tail } from "./reader.mjs";
 
 const READERS = 5;
 /** Far less than the time after which a waiting reader would be answered anyway. */
-const SOON_MS = 3_000;
+const SOON_MS = 5_000;
 /** A time to live of under a minute may be exceeded by this much. */
 const SLACK_MS = 5_000;
 const TEXT = { "content-type": "text/plain" };

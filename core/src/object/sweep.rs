@@ -12,6 +12,7 @@ use super::agenda::{self, Duty, Entry};
 use super::key::Prefix;
 use super::stream_object::{Failure, StreamObject};
 use crate::mutant::mutated;
+use crate::protocol::Incarnation;
 use crate::runtime::{ActorState, Listed, Listing, ObjectStore, StoreError};
 use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
 use crate::stream::{Slot, Stream};
@@ -66,6 +67,26 @@ pub(super) fn expect<S: ActorState>(
     read_seq: u64,
 ) -> Result<bool, SqlError> {
     agenda::enter_once(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
+}
+
+/// An attempt has ended that nobody wants any more: if no duty would find its object, one is entered.
+pub(super) fn disown<S: ActorState>(
+    state: &S,
+    settings: &ColdSettings,
+    slot: &Slot,
+    incarnation: &Incarnation,
+    read_seq: u64,
+) -> Result<(), SqlError> {
+    let now_ms = state.now_ms();
+    match slot {
+        Slot::Occupied(stream) if stream.incarnation == *incarnation => {
+            expect(state, settings, now_ms, read_seq).map(drop)
+        }
+        _ => {
+            let subject = incarnation.as_str().to_owned();
+            agenda::enter_once(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
+        }
+    }
 }
 
 /// A stream is removed: its objects will be. In the transaction that removes its rows.
@@ -125,7 +146,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => Ok(Vec::new()),
         })?;
         let deleted = self.delete_objects(&orphans).await;
-        // Meanwhile the same; that the orphans are none, no row can change any more.
+        // Meanwhile the same; but what no row names after so long, none ever will.
         self.with_slot(|slot| {
             let is_done = self.settle(&deleted)?;
             match (self.owner(slot, &prefix), listing) {
@@ -199,10 +220,9 @@ impl<S: ActorState> StreamObject<S> {
     fn end_step(&self, stream: &Stream, prefix: &Prefix, pass: Pass, listing: &Listing) -> Result<(), SqlError> {
         let now_ms = self.state.now_ms();
         if listing.more {
-            // More may follow a listing that holds nothing: the next step then asks for the same.
             let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
             let cursor = last.map(str::to_owned).or(pass.cursor);
-            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(now_ms));
+            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_ms(listing)));
         }
         let first_hot = stream.layout.first_hot;
         let rotates = agenda::find(&self.state, Duty::Rotate, "")?.is_some();
@@ -212,6 +232,12 @@ impl<S: ActorState> StreamObject<S> {
         }
         let from = pass.young.map_or(pass.mark, |young| young.min(pass.mark));
         agenda::enter(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
+    }
+
+    /// When the next step comes, of a listing that goes on. Behind one that holds nothing the same is asked again, and not
+    /// at once: each time is billed.
+    fn next_step_ms(&self, listing: &Listing) -> u64 {
+        if listing.objects.is_empty() { self.later_ms() } else { self.state.now_ms() }
     }
 
     /// When to try again what R2 has refused.
@@ -249,7 +275,7 @@ impl<S: ActorState> StreamObject<S> {
         self.settle(deleted)?;
         let (Ok(listing), Ok(removed)) = (listing, deleted) else { return again(self.later_ms(), &entry.payload) };
         if listing.more {
-            return again(now_ms, &entry.payload);
+            return again(self.next_step_ms(listing), &entry.payload);
         }
         // What has landed late may not have been alone.
         if entry.payload == LATE || (entry.payload == LAST && *removed > 0) {

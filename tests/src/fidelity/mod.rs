@@ -24,5 +24,8 @@ pub use real::run_real;
 pub use script::{Ask, Payload, Step, Variables, script};
 pub use simulated::run_simulated;
 
+/// How long it takes until a request is asked again whose answer is not as told yet, in ms.
+const PAUSE_MS: u64 = 50;
+
 /// How long live reads wait, in the simulator and on the Worker that is asked: as `cargo xtask test fidelity` sets it.
 const WAITS: Waits = Waits { long_poll_ms: 1_000, sse_ms: 2_000 };

@@ -1,12 +1,12 @@
 //! Asking a running Worker.
 
 use std::io::{Cursor, Read as _};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use ureq::http::Request;
 use ureq::{Agent, SendBody};
 
-use super::{Answer, Ask, Step, Variables};
+use super::{Answer, Ask, PAUSE_MS, Step, Variables, check_expectation};
 
 /// The answers of the Worker at `origin`, which nobody else may be using.
 pub fn run_real(origin: &str, steps: &[Step]) -> Vec<Answer> {
@@ -22,7 +22,17 @@ pub fn run_real(origin: &str, steps: &[Step]) -> Vec<Answer> {
     for step in steps {
         match step {
             Step::Sleep(ms) => std::thread::sleep(Duration::from_millis(*ms)),
-            Step::Ask(ask) => answers.push(asked(&agent, origin, ask, &mut variables)),
+            Step::Ask(ask) => {
+                let start = Instant::now();
+                answers.push(loop {
+                    let answer = asked(&agent, origin, ask, &mut variables);
+                    let late = start.elapsed() >= Duration::from_millis(ask.within_ms);
+                    if late || check_expectation(ask, &answer).is_none() {
+                        break answer;
+                    }
+                    std::thread::sleep(Duration::from_millis(PAUSE_MS));
+                });
+            }
         }
     }
     answers

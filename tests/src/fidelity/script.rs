@@ -16,6 +16,8 @@ pub enum Step {
 pub struct Ask {
     /// Its line in the script, from 1.
     pub line: usize,
+    /// For how long it is asked again until its answer is as told, in ms.
+    pub within_ms: u64,
     /// The status of the answer.
     pub status: u16,
     /// Rows written, if the script says.
@@ -80,6 +82,7 @@ pub fn script() -> Vec<Step> {
 
 pub(super) fn parse(text: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
+    let mut within_ms = 0;
     for (index, line) in text.lines().enumerate() {
         if let Some(body) = line.strip_prefix("  = ") {
             match steps.last_mut() {
@@ -93,8 +96,13 @@ pub(super) fn parse(text: &str) -> Vec<Step> {
             }
         } else if let Some(ms) = line.strip_prefix("sleep ") {
             steps.push(Step::Sleep(ms.parse().expect("milliseconds")));
+        } else if let Some(ms) = line.strip_prefix("within ") {
+            within_ms = ms.parse().expect("milliseconds");
         } else if !line.is_empty() && !line.starts_with('#') {
-            steps.push(Step::Ask(ask(index + 1, line)));
+            let ask = Ask { within_ms: std::mem::take(&mut within_ms), ..ask(index + 1, line) };
+            let is_read = matches!(ask.method.as_str(), "HEAD" | "GET");
+            assert!(is_read || ask.within_ms == 0, "line {}: only reads are repeated", ask.line);
+            steps.push(Step::Ask(ask));
         }
     }
     steps
@@ -126,7 +134,7 @@ fn ask(line: usize, text: &str) -> Ask {
     let body = rest.trim_start_matches(' ').strip_prefix("= ").unwrap_or_default();
     let status = status.parse().unwrap_or_else(|_| panic!("line {line}: no status"));
     let (method, target) = (method.to_owned(), target.to_owned());
-    Ask { line, status, rows, body: None, cold: None, method, target, headers, payload: payload(body) }
+    Ask { line, within_ms: 0, status, rows, body: None, cold: None, method, target, headers, payload: payload(body) }
 }
 
 /// A parameter of a media type (`; charset=x`) belongs to the field before.

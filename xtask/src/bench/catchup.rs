@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
+use super::series::median;
 use super::usage;
 use crate::bucket::{Bucket, Hold};
 use crate::cold::Cold;
@@ -134,12 +135,6 @@ fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
         println!("{:<10}{rate:>10.1}{cpu_ms:>14.2}{:>10.2}{gets:>18.2}", subject.name, cpu_ms / least);
     }
     Ok(())
-}
-
-fn median(values: &[f64]) -> f64 {
-    let mut sorted = values.to_vec();
-    sorted.sort_unstable_by(f64::total_cmp);
-    sorted.get(sorted.len() / 2).copied().unwrap_or_default()
 }
 
 impl Subject {

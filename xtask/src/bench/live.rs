@@ -36,7 +36,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 3)]
     rounds: usize,
     /// How long each measurement takes
-    #[arg(long, default_value_t = 6, value_name = "SECONDS")]
+    #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     seconds: u64,
     /// How many writes a second there are
     #[arg(long, default_value_t = 10, value_name = "WRITES")]

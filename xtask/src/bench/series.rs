@@ -56,7 +56,7 @@ pub(super) fn percentile(latencies: &[Duration], share: f64) -> Duration {
 }
 
 /// The value in the middle.
-fn median(values: &[f64]) -> f64 {
+pub(super) fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let middle = sorted.len() / 2;
