@@ -9,7 +9,7 @@
 //! | [`object`] | the Durable Objects: drivers that await around calls into `stream` | all above |
 //! | [`edge`] | the Worker: routing and what reaches an object | `protocol`, `runtime` |
 //!
-//! Under the feature `arbitrary` there is `fuzz` besides: what must hold in `protocol` and `storage` for any bytes.
+//! Under the feature `arbitrary` there is `fuzz` besides: what must hold in `protocol`, `storage` and `stream` for any bytes.
 
 // Futures of the platform are `!Send`, and no caller needs to name their bounds.
 #![allow(async_fn_in_trait)]

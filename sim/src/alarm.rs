@@ -12,11 +12,8 @@ use crate::state::ObjectState;
 
 /// The first wait before a failed alarm is tried again; each further one is twice as long (Cloudflare, Alarms).
 const RETRY_BASE_MS: u64 = 2_000;
-/// How often a handler that fails is tried again (Cloudflare, Alarms). A handler that was cut off is always tried again,
-/// as nothing is known of it.
-const RETRY_LIMIT: u32 = 6;
 /// The longest wait between two attempts.
-const RETRY_MOST_MS: u64 = RETRY_BASE_MS << RETRY_LIMIT;
+const RETRY_MOST_MS: u64 = RETRY_BASE_MS << 6;
 /// An alarm that goes off once more does so within this.
 const DUPLICATE_WITHIN_MS: u64 = 1_000;
 
@@ -77,9 +74,12 @@ impl<A: Actor<ObjectState>> Object<A> {
                     environment.note(format_args!("{}: {failure}", self.name()));
                     failures += 1;
                 }
-                None => environment.note(format_args!("{}: alarm cut off", self.name())),
+                None => {
+                    environment.note(format_args!("{}: alarm cut off", self.name()));
+                    failures += u32::from(environment.faults().alarm_cut_off_fails);
+                }
             }
-            if failures > RETRY_LIMIT {
+            if failures > environment.faults().alarm_retry_limit {
                 environment.mark(marks::ALARM_ABANDONED);
                 if self.is_armed(version) {
                     self.journal().lose_alarm();

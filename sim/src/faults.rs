@@ -66,6 +66,8 @@ pub struct Faults {
     pub isolate_restart_permille: u32,
     /// Of 1,000 turns of an object (what runs between two awaits), those that a crash precedes or follows.
     pub crash_permille: u32,
+    /// Of 1,000 turns in which an event goes on behind an await, those that a crash precedes.
+    pub crash_awaiting_permille: u32,
     /// Of 1,000 outputs that the output gate holds back, those during whose wait the object crashes.
     pub crash_held_permille: u32,
     /// From the end of a turn to its writes being durable.
@@ -101,6 +103,10 @@ pub struct Faults {
     pub alarm_early: Delay,
     /// Of 1,000 alarms whose handler succeeded, those that go off once more.
     pub alarm_duplicate_permille: u32,
+    /// How often an alarm whose handler fails is tried again before the platform gives it up.
+    pub alarm_retry_limit: u32,
+    /// Whether a handler that was cut off has failed. If not, its alarm is always tried again.
+    pub alarm_cut_off_fails: bool,
     /// R2.
     pub bucket: BucketFaults,
 }
@@ -126,6 +132,7 @@ impl Default for Faults {
             object_link: Link::default(),
             isolate_restart_permille: 0,
             crash_permille: 0,
+            crash_awaiting_permille: 0,
             crash_held_permille: 0,
             flush: Delay::NONE,
             cold_start: Delay::NONE,
@@ -143,6 +150,9 @@ impl Default for Faults {
             alarm_early_permille: 0,
             alarm_early: Delay::NONE,
             alarm_duplicate_permille: 0,
+            // Cloudflare's documentation of alarms.
+            alarm_retry_limit: 6,
+            alarm_cut_off_fails: false,
             bucket: BucketFaults::default(),
         }
     }

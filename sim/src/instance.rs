@@ -174,12 +174,12 @@ impl<A: Actor<ObjectState>> Instance<A> {
         answer
     }
 
-    /// One turn; what it wrote is a batch.
-    pub(crate) fn turn(self: &Rc<Self>, run: impl FnOnce()) {
+    /// One turn, the first one of an event or one behind an await; what it wrote is a batch.
+    pub(crate) fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
         if self.has_ended() {
             return;
         }
-        let fate = self.draw_fate();
+        let fate = self.draw_fate(awaits);
         if fate != Fate::CrashesBefore {
             run();
             self.flush();
@@ -213,7 +213,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
     }
 
     fn construct(self: &Rc<Self>, settings: A::Settings) {
-        self.turn(|| {
+        self.turn(false, || {
             // Where another instance has taken the storage over, there is nothing to migrate.
             let migrates = schema::outdated(self.state.storage()).is_ok_and(|version| version.is_some());
             let before = self.state.storage().journal().position();
@@ -248,8 +248,11 @@ impl<A: Actor<ObjectState>> Instance<A> {
         }
     }
 
-    fn draw_fate(&self) -> Fate {
-        if !self.environment.chance(self.environment.faults().crash_permille) {
+    fn draw_fate(&self, awaits: bool) -> Fate {
+        let faults = self.environment.faults();
+        if awaits && self.environment.chance(faults.crash_awaiting_permille) {
+            Fate::CrashesBefore
+        } else if !self.environment.chance(faults.crash_permille) {
             Fate::Survives
         } else if self.environment.random.between(0, 1) == 0 {
             Fate::CrashesBefore

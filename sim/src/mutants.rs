@@ -39,7 +39,7 @@ pub const REGISTER: &[Entry] = &[
     Entry { bug: Known::Core(Mutant::KeyWithoutAttempt), caught_by: &[Invariant::Cold] },
     Entry {
         bug: Known::Core(Mutant::RowsDroppedBeforeRecord),
-        caught_by: &[Invariant::Durable, Invariant::Exact, Invariant::Stable],
+        caught_by: &[Invariant::Exact, Invariant::Stable, Invariant::Cold],
     },
     Entry {
         bug: Known::Core(Mutant::BoundaryAtEndOfPut),

@@ -25,11 +25,13 @@ pub(crate) enum Fate {
 pub(crate) struct Turns<A: Actor<ObjectState>, F> {
     instance: Rc<Instance<A>>,
     event: Pin<Box<F>>,
+    /// Whether it has awaited something.
+    awaits: bool,
 }
 
 impl<A: Actor<ObjectState>, F: Future> Turns<A, F> {
     pub(crate) fn new(instance: &Rc<Instance<A>>, event: F) -> Self {
-        Self { instance: instance.clone(), event: Box::pin(event) }
+        Self { instance: instance.clone(), event: Box::pin(event), awaits: false }
     }
 }
 
@@ -39,7 +41,8 @@ impl<A: Actor<ObjectState>, F: Future> Future for Turns<A, F> {
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
         let instance = self.instance.clone();
         let mut result = Poll::Pending;
-        instance.turn(|| result = self.event.as_mut().poll(context));
+        let awaits = std::mem::replace(&mut self.awaits, true);
+        instance.turn(awaits, || result = self.event.as_mut().poll(context));
         // An instance that has ended polls no event again: its tasks are cancelled.
         if instance.has_ended() { Poll::Pending } else { result }
     }

@@ -99,3 +99,15 @@ test("a client that breaks off leaves nothing", async () => {
   await new Promise((resolve) => setTimeout(resolve, 300));
   await holds(path, "a");
 });
+
+test("an answer that waits for its request's body is not mistaken for another's", async () => {
+  const path = await create();
+  const body = chunks(Buffer.alloc(1 << 20, 0x61));
+  const rounds = Array.from({ length: 10 }, () => [
+    send("POST", "/health", { headers: TEXT, body }).then(({ status }) => [405, status]),
+    append(path, "a").then(({ status }) => [204, status]),
+    send("POST", "/nowhere", { headers: TEXT, body }).then(({ status }) => [404, status]),
+    send("GET", path).then(({ status }) => [200, status]),
+  ]);
+  for (const [expected, found] of await Promise.all(rounds.flat())) assert.equal(found, expected);
+});

@@ -1,8 +1,9 @@
 //! Segments: bytes of any kind are read without a panic, and what is read is written again as the same bytes.
 
 use crate::protocol::segment::{
-    Encoder, FRAME_BYTES, Frames, HEADER_BYTES, Head, Index, SegmentError, TRAILER_BYTES, Whole,
+    ContentKind, Encoder, FRAME_BYTES, Frame, Frames, HEADER_BYTES, Head, Index, SegmentError, TRAILER_BYTES, Whole,
 };
+use crate::stream::page_of_frames;
 
 /// The target's body.
 pub fn run(bytes: &[u8]) {
@@ -13,14 +14,29 @@ pub fn run(bytes: &[u8]) {
 }
 
 fn decode(bytes: &[u8]) {
-    let frames = Frames::new(bytes.get(HEADER_BYTES..).unwrap_or_default());
-    assert!(frames.count() <= bytes.len() / FRAME_BYTES + 1, "more frames than there are bytes for");
+    let frames = bytes.get(HEADER_BYTES..).unwrap_or_default();
+    assert!(Frames::new(frames).count() <= bytes.len() / FRAME_BYTES + 1, "more frames than there are bytes for");
+    if let Some(Ok(Frame { first, .. })) = Frames::new(frames).next() {
+        pages(frames, first);
+    }
     if let Ok(index) = Index::decode(bytes, u64::from(u32::MAX)) {
         assert!(index.memory_bytes() <= bytes.len(), "an index larger than its bytes");
     }
     let Ok(whole) = Whole::decode(bytes) else { return };
     assert_eq!(encode(&whole).as_deref(), Ok(bytes));
     ranges(&whole, bytes);
+}
+
+/// A page out of frames that nobody has checked is a page, or an error.
+fn pages(frames: &[u8], first: u64) {
+    for kind in [ContentKind::Bytes, ContentKind::Json] {
+        for position in [first, first.saturating_add(1)] {
+            if let Ok(page) = page_of_frames(kind, frames, position, 64) {
+                assert!(page.next > position, "a page that does not go on from {position}");
+                assert!(page.body.len() <= frames.len() + 2, "a page larger than its frames");
+            }
+        }
+    }
 }
 
 fn encode(whole: &Whole<'_>) -> Result<Vec<u8>, SegmentError> {

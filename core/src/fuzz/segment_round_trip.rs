@@ -4,7 +4,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::protocol::lengths;
-use crate::protocol::segment::{ContentKind, Encoder, Frame, Frames, Head, TRAILER_BYTES, Whole};
+use crate::protocol::segment::{ContentKind, Encoder, Frame, Head, TRAILER_BYTES, Whole};
+use crate::stream::page_of_frames;
 
 /// Messages stay short, so that a run tries many shapes instead of large ones.
 const MESSAGE_BYTES: u16 = 300;
@@ -81,41 +82,44 @@ fn encode(head: Head, frames: &[Frame<'_>]) -> Vec<u8> {
     object
 }
 
-/// A page out of the range that the index tells is the page out of all frames.
+/// The range that the index tells gives the page that a reader of the whole segment would cut.
 fn read(whole: &Whole<'_>, object: &[u8], position: u64, page_bytes: usize) {
     let kind = whole.kind();
-    let range = whole.index.range(kind, position, page_bytes).unwrap_or_default();
+    let Some(range) = whole.index.range(kind, position, page_bytes) else {
+        assert_eq!(position, whole.head.end, "no frame holds a position inside");
+        return;
+    };
     let fetched = object.get(range.start as usize..range.end as usize).unwrap_or_default();
-    let fetched: Result<Vec<_>, _> = Frames::new(fetched).collect();
-    let found = fetched.map(|frames| page(kind, &frames, position, page_bytes));
-    let expected = page(kind, &whole.frames, position, page_bytes);
+    let found = page_of_frames(kind, fetched, position, page_bytes).map(|page| (page.next, page.body.to_vec()));
+    let expected = match kind {
+        ContentKind::Bytes => bytes(whole, position, page_bytes),
+        ContentKind::Json => array(whole, position, page_bytes),
+    };
     assert_eq!(found, Ok(expected), "{page_bytes} bytes from {position} on");
 }
 
-/// What a reader gets: whole messages up to the size of a page and at least one, or so many bytes.
-fn page<'a>(kind: ContentKind, frames: &[Frame<'a>], position: u64, page_bytes: usize) -> Vec<&'a [u8]> {
-    let mut found = Vec::new();
-    let mut room = page_bytes;
-    for frame in frames {
-        let skipped = position.saturating_sub(frame.first) as usize;
-        if kind == ContentKind::Bytes {
-            let bytes = frame.payload.get(skipped..).unwrap_or_default();
-            let bytes = bytes.get(..room).unwrap_or(bytes);
-            room -= bytes.len();
-            found.push(bytes);
-            continue;
+/// So many bytes from a position on, and the position behind them.
+fn bytes(whole: &Whole<'_>, position: u64, page_bytes: usize) -> (u64, Vec<u8>) {
+    let all = whole.frames.iter().flat_map(|frame| frame.payload);
+    let page: Vec<_> = all.skip((position - whole.head.start) as usize).take(page_bytes).copied().collect();
+    (position + page.len() as u64, page)
+}
+
+/// Whole messages from a position on, at least one, and the position behind them.
+fn array(whole: &Whole<'_>, position: u64, page_bytes: usize) -> (u64, Vec<u8>) {
+    let all = whole.frames.iter().flat_map(messages);
+    let mut page = Vec::new();
+    let mut next = position;
+    for message in all.skip((position - whole.head.start) as usize) {
+        let comma = usize::from(next > position);
+        if next > position && page.len() + comma + message.len() > page_bytes {
+            break;
         }
-        for message in messages(frame).into_iter().skip(skipped) {
-            let taken = message.len() + usize::from(!found.is_empty());
-            if taken > room && !found.is_empty() {
-                return found;
-            }
-            room = room.saturating_sub(taken);
-            found.push(message);
-        }
+        page.extend_from_slice(b",".get(..comma).unwrap_or_default());
+        page.extend_from_slice(message);
+        next += 1;
     }
-    found.retain(|part| !part.is_empty());
-    found
+    (next, [b"[", page.as_slice(), b"]"].concat())
 }
 
 /// The messages of a frame of JSON.

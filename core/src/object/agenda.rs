@@ -66,9 +66,9 @@ impl Entry {
     }
 }
 
-/// An alarm handler runs for at most so long, and one that fails is tried again for less (Cloudflare, Alarms: 15 minutes;
-/// 6 times from 2 s on, each wait twice as long).
-const ABANDONED_MS: u64 = 15 * 60 * 1_000;
+/// How late an alarm may be before its object takes it for lost, in ms. The platform gives one up whose handler fails
+/// too often (Cloudflare, Alarms: 6 times); setting it anew where it is only late costs a row and nothing else.
+const OVERDUE_MS: u64 = 60_000;
 
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
@@ -101,11 +101,24 @@ pub(super) fn enter_once<S: ActorState>(state: &S, entry: &Entry) -> Result<bool
         return Ok(true);
     };
     let now_ms = state.now_ms();
-    if found.due_ms + ABANDONED_MS <= now_ms {
-        // Long overdue: the platform has given its alarm up.
+    if found.due_ms + OVERDUE_MS <= now_ms {
+        // An object that never sleeps has no other occasion to notice.
         state.set_alarm(now_ms);
     }
     Ok(false)
+}
+
+/// Sets an alarm again that the platform has given up, if it has: for a start of the object that no alarm has caused.
+pub(super) fn revive<S: ActorState>(state: &S) -> Result<(), SqlError> {
+    let (sql, now_ms) = (state.sql(), state.now_ms());
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(());
+    }
+    if earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms) {
+        state.sometimes("overdue_alarm_set_again");
+        state.set_alarm(now_ms);
+    }
+    Ok(())
 }
 
 /// The entry of a duty, if it is there.

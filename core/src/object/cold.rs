@@ -195,6 +195,9 @@ impl<S: ActorState> StreamObject<S> {
     /// A page of a segment in R2: one fetch, and one more where the index is not known.
     async fn fetch_page(&self, read: &ColdRead, kind: ContentKind) -> Result<PageContent, ColdError> {
         self.state.sometimes("cold_page_fetched");
+        if read.position > 0 {
+            self.state.sometimes("cold_page_inside_segment");
+        }
         let prefix = Prefix::new(self.state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
         let flight = (key.clone(), read.position);
@@ -204,7 +207,10 @@ impl<S: ActorState> StreamObject<S> {
             return page.await;
         }
         let index = match self.cold.index(&key) {
-            Some(index) => index,
+            Some(index) => {
+                self.state.sometimes("cold_index_known");
+                index
+            }
             None => self.fetch_index(&key, &read.record).await?,
         };
         // Another read may have begun the same fetch while this one waited for the index.

@@ -1,6 +1,6 @@
 //! The object of one stream: the sequencer of its URL.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
@@ -31,6 +31,8 @@ pub struct StreamObject<S: ActorState> {
     slot: RefCell<Option<Slot>>,
     /// Reads from R2 that are under way.
     pub(super) cold: ColdCache,
+    /// Whether a request has looked for an alarm that the platform has given up.
+    has_revived: Cell<bool>,
     /// Who waits for what comes.
     pub(super) audience: Audience,
 }
@@ -85,7 +87,15 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         // A failure shows, and is tried again, at the first request.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
-        Self { state, settings, instance, slot: RefCell::new(slot), cold: ColdCache::default(), audience }
+        Self {
+            state,
+            settings,
+            instance,
+            slot: RefCell::new(slot),
+            cold: ColdCache::default(),
+            has_revived: Cell::default(),
+            audience,
+        }
     }
 
     async fn fetch(&self, request: ObjectRequest) -> Response {
@@ -98,6 +108,12 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     async fn connect(&self, request: ObjectRequest) -> Connection {
         let rows_before = self.state.rows_written();
+        if !self.has_revived.replace(true)
+            && let Err(error) = agenda::revive(&self.state)
+        {
+            // What the request itself needs of the storage tells its client.
+            tracing::error!(%error, "an overdue alarm was not looked for");
+        }
         let Some(message) = Message::decode(&request.message) else {
             return Connection::Answer(misunderstood());
         };

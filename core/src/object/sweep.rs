@@ -199,10 +199,9 @@ impl<S: ActorState> StreamObject<S> {
     fn end_step(&self, stream: &Stream, prefix: &Prefix, pass: Pass, listing: &Listing) -> Result<(), SqlError> {
         let now_ms = self.state.now_ms();
         if listing.more {
-            // More may follow a listing that holds nothing: the next step then asks for the same.
             let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
             let cursor = last.map(str::to_owned).or(pass.cursor);
-            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(now_ms));
+            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_ms(listing)));
         }
         let first_hot = stream.layout.first_hot;
         let rotates = agenda::find(&self.state, Duty::Rotate, "")?.is_some();
@@ -212,6 +211,12 @@ impl<S: ActorState> StreamObject<S> {
         }
         let from = pass.young.map_or(pass.mark, |young| young.min(pass.mark));
         agenda::enter(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
+    }
+
+    /// When the next step comes, of a listing that goes on. Behind one that holds nothing the same is asked again, and not
+    /// at once: each time is billed.
+    fn next_step_ms(&self, listing: &Listing) -> u64 {
+        if listing.objects.is_empty() { self.later_ms() } else { self.state.now_ms() }
     }
 
     /// When to try again what R2 has refused.
@@ -249,7 +254,7 @@ impl<S: ActorState> StreamObject<S> {
         self.settle(deleted)?;
         let (Ok(listing), Ok(removed)) = (listing, deleted) else { return again(self.later_ms(), &entry.payload) };
         if listing.more {
-            return again(now_ms, &entry.payload);
+            return again(self.next_step_ms(listing), &entry.payload);
         }
         // What has landed late may not have been alone.
         if entry.payload == LATE || (entry.payload == LAST && *removed > 0) {

@@ -9,7 +9,7 @@ use super::page::{MalformedMessages, Messages, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use crate::mutant::mutated;
-use crate::protocol::limits::ROW_LIMIT;
+use crate::protocol::limits::{BODY_LIMIT, ROW_LIMIT, SEGMENT_BYTES};
 use crate::protocol::segment::{ContentKind, Encoder, Frame, Frames, Head, Index, Place, SegmentError};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql};
 
@@ -41,7 +41,9 @@ impl Stream {
             " WHERE key >= ?1 AND key < ?2 ORDER BY key"
         );
         let kind = self.kind();
-        let mut object = Vec::new();
+        // What the segment holds is known, and what stands around it is little.
+        let content = end.total.saturating_sub(self.layout.cold_bytes).min(2 * SEGMENT_BYTES + BODY_LIMIT as u64);
+        let mut object = Vec::with_capacity(content as usize + ROW_LIMIT / 8);
         let head = Head { kind, read_seq, start: 0, end: end.offset.position };
         let mut encoder = Encoder::new(head, &mut object);
         let (mut at, behind) = keys_of(read_seq)?;

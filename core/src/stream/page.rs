@@ -92,7 +92,7 @@ impl PageBuilder {
     pub(super) fn push(&mut self, messages: &Messages<'_>) -> Result<(), MalformedMessages> {
         let skip = self.next.checked_sub(messages.first).ok_or(MalformedMessages)?;
         let taken = match self.kind {
-            ContentKind::Bytes => self.bytes(messages, skip),
+            ContentKind::Bytes => self.bytes(messages, skip)?,
             ContentKind::Json => self.json(messages, skip)?,
         };
         match taken {
@@ -104,17 +104,17 @@ impl PageBuilder {
         Ok(())
     }
 
-    fn bytes(&mut self, messages: &Messages<'_>, skip: u64) -> Taken {
+    fn bytes(&mut self, messages: &Messages<'_>, skip: u64) -> Result<Taken, MalformedMessages> {
         let wanted = messages.body.get(skip as usize..).unwrap_or_default();
         let room = self.page_bytes.saturating_sub(self.body.len());
         let taken = wanted.get(..room).unwrap_or(wanted);
+        self.next = self.next.checked_add(taken.len() as u64).ok_or(MalformedMessages)?;
         self.body.extend_from_slice(taken);
-        self.next += taken.len() as u64;
-        match taken.len() {
+        Ok(match taken.len() {
             0 => Taken::None,
             length if length == wanted.len() => Taken::All,
             _ => Taken::Some,
-        }
+        })
     }
 
     fn json(&mut self, messages: &Messages<'_>, skip: u64) -> Result<Taken, MalformedMessages> {
@@ -129,11 +129,11 @@ impl PageBuilder {
             return Ok(Taken::None);
         }
         let wanted = messages.body.get(from..from + bytes).ok_or(MalformedMessages)?;
+        self.next = self.next.checked_add(count).ok_or(MalformedMessages)?;
         if self.is_started() {
             self.body.push(b',');
         }
         self.body.extend_from_slice(wanted);
-        self.next += count;
         Ok(if skip + count == messages.count { Taken::All } else { Taken::Some })
     }
 

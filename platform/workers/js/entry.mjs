@@ -26,6 +26,7 @@ const edge = new EdgeIo();
 export default {
   async fetch(request, env, ctx) {
     try {
+      // Taken at once: the next request is told its own in the same place.
       const { plan, reply } = route(request);
       if (plan === null || plan.live) {
         if (request.body !== null) await drain(request);

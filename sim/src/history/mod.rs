@@ -275,6 +275,17 @@ pub struct Leftover {
     pub rows: u64,
 }
 
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What goes wrong has just ended.
+    Calm,
+    /// It ended so long ago that every sealed segment has gone to R2.
+    CaughtUp,
+    /// It ended so long ago that nothing is left to do.
+    Settled,
+}
+
 /// What the platform bills an object for, beside its requests.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Awake {
@@ -291,8 +302,8 @@ pub struct Holding {
     pub stream: usize,
     /// When.
     pub at: Moment,
-    /// Whether the run had been quiet for so long that nothing is left to do.
-    pub settled: bool,
+    /// How far the run was.
+    pub stage: Stage,
     /// Keys that rows name and that no object has.
     pub missing: Vec<String>,
     /// Keys of objects that no row names.

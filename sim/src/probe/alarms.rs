@@ -105,6 +105,31 @@ fn a_handler_that_is_cut_off_is_tried_again_until_it_succeeds() {
 }
 
 #[test]
+fn how_often_a_handler_is_tried_again_is_a_knob_and_so_is_whether_being_cut_off_counts() {
+    for (limit, failing, rings, abandoned) in [(0, 1, 1, 1), (2, 2, 3, 0), (2, 3, 3, 1)] {
+        run(1, Faults { alarm_retry_limit: limit, ..Faults::default() }, async |world, notes| {
+            notes.failing_alarms.set(failing);
+            set(&world, 5_000).await;
+            rt::sleep_ms(1_000_000).await;
+            assert_eq!(rang(&notes).len(), rings, "limit {limit}, {failing} fail");
+            assert_eq!(world.marks().count(marks::ALARM_ABANDONED), abandoned);
+        });
+    }
+    for (fails, abandoned) in [(false, 0), (true, 1)] {
+        run(1, Faults::default(), async |world, _| {
+            set(&world, 5_000).await;
+            let faults = Faults { alarm_retry_limit: 1, alarm_cut_off_fails: fails, ..Faults::default() };
+            world.set_faults(Faults { crash_permille: 1000, ..faults });
+            rt::sleep_ms(60_000).await;
+            world.set_faults(faults);
+            rt::sleep_ms(400_000).await;
+            assert_eq!(world.marks().count(marks::ALARM_ABANDONED), abandoned);
+            assert_eq!(world.stored("a").alarm_ms, None, "it was given up, or it went off after all");
+        });
+    }
+}
+
+#[test]
 fn an_alarm_set_while_another_waits_to_be_tried_again_comes_in_its_stead() {
     run(1, Faults::default(), async |world, notes| {
         notes.failing_alarms.set(3);

@@ -131,6 +131,22 @@ fn turns_crash_never_sometimes_or_always() {
 }
 
 #[test]
+fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not() {
+    for permille in PERMILLES {
+        run(1, Faults { crash_awaiting_permille: permille, ..slow_flush() }, async |world, _| {
+            let (mut awaiting, mut others) = (0, 0);
+            for _ in 0..100 {
+                awaiting += usize::from(!is_answered(&ask(&world, "a", "keep k").await));
+                others += usize::from(!is_answered(&ask(&world, "a", "append x").await));
+            }
+            check_share(permille, awaiting);
+            assert_eq!(others, 0);
+            assert_eq!(world.bucket_operations().class_a, 100, "each put had left before the crash");
+        });
+    }
+}
+
+#[test]
 fn objects_crash_while_an_answer_is_held_never_sometimes_or_always() {
     for permille in PERMILLES {
         run(1, Faults { crash_held_permille: permille, ..slow_flush() }, async |world, _| {

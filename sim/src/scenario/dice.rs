@@ -59,7 +59,7 @@ impl Dice {
             body_bytes: row_bytes * self.between(4, 14) as usize,
             row_bytes,
             page_bytes: self.scale(64, 4_096) as usize,
-            segment_messages: self.among(&[1, 2, 3, 5, 8, 30, 1_000]),
+            segment_messages: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
             segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
             hot_bytes: HOT_BYTES,
         };
@@ -78,7 +78,8 @@ impl Dice {
         ColdSettings {
             retry_min_ms,
             retry_max_ms: retry_min_ms + self.scale(1_000, 40_000),
-            orphan_age_ms: self.scale(on_its_way_ms + 1_000, on_its_way_ms + 400_000),
+            // Short enough that sweeps meet what goes wrong, or as long as it should be.
+            orphan_age_ms: on_its_way_ms + if self.chance(500) { self.scale(1_000, 60_000) } else { 3_600_000 },
             sweep_page: self.among(&[1, 2, 5, 1_000]) as usize,
             read_attempts: self.between(1, 4) as u32,
             read_retry_ms: self.between(1, 100),
@@ -108,11 +109,13 @@ impl Dice {
         };
         let (client_link, object_link) = (link(250), link(100));
         let superseded = self.delay_if(350, 30_000);
+        let alarm_cut_off_fails = self.chance(250);
         Faults {
             client_link,
             object_link,
             isolate_restart_permille: self.permille_if(200, 2, 60),
             crash_permille: self.permille_if(350, 2, 120),
+            crash_awaiting_permille: self.permille_if(350, 20, 400),
             crash_held_permille: self.permille_if(450, 20, 400),
             flush: self.delay_if(750, 60),
             cold_start: self.delay_if(400, 300),
@@ -127,6 +130,8 @@ impl Dice {
             alarm_early_permille: self.permille_if(250, 50, 800),
             alarm_early: self.delay_if(500, 5_000),
             alarm_duplicate_permille: self.permille_if(250, 50, 800),
+            alarm_retry_limit: if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 },
+            alarm_cut_off_fails,
             bucket: self.bucket(),
             ..Faults::default()
         }
@@ -138,14 +143,14 @@ impl Dice {
             return BucketFaults::default();
         }
         let slowest_put_ms = self.among(&[200, 3_000, 40_000]);
-        let late_permille = self.permille_if(400, 20, 500);
+        let late_permille = self.permille_if(400, 50, 500);
         BucketFaults {
             get: self.delay_if(700, 400),
             put: self.delay_if(800, slowest_put_ms),
-            delete: self.delay_if(500, 400),
-            list: self.delay_if(500, 400),
+            delete: self.delay_if(700, 1_000),
+            list: self.delay_if(700, 1_000),
             error_before_permille: self.permille_if(400, 10, 400),
-            error_after_permille: self.permille_if(400, 20, 600),
+            error_after_permille: self.permille_if(500, 50, 600),
             late_permille,
             late: if late_permille > 0 { self.delay_if(1_000, 400_000) } else { Delay::NONE },
             short_page_permille: self.permille_if(300, 50, 700),

@@ -83,6 +83,7 @@ impl Scenario {
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.superseded != Delay::NONE,
+            removal_ms: faults.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
             limits,
             streams,
@@ -131,6 +132,8 @@ struct Draft {
     /// How many things happen to the world in a burst, at most.
     disturbances: u64,
     supersedes: bool,
+    /// How long it takes to remove the objects of a stream, in ms.
+    removal_ms: u64,
     limits: StreamLimits,
     streams: Vec<StreamPlan>,
     now_ms: u64,
@@ -209,6 +212,13 @@ impl Draft {
             let after_ms = self.dice.between(0, width_ms);
             let action = self.action();
             self.push(after_ms, action);
+            if let Action::Delete { stream, .. } = action
+                && self.disturbances > 0
+                && self.dice.chance(500)
+            {
+                let crash_ms = after_ms + self.dice.between(0, 2 * self.removal_ms + 2);
+                self.push(crash_ms, Action::Crash { stream });
+            }
         }
         for _ in 0..self.dice.between(0, self.disturbances) {
             let after_ms = self.dice.between(0, width_ms + 60);
@@ -454,6 +464,7 @@ mod tests {
             "ttl:",
             "until:",
             "fault crash_permille",
+            "fault crash_awaiting_permille",
             "fault flush.max_ms",
             "fault superseded_reads_fail",
             "fault alarm_early_permille",

@@ -54,6 +54,7 @@ knobs! {
         object_link.response_loss_permille as u32;
         isolate_restart_permille as u32;
         crash_permille as u32;
+        crash_awaiting_permille as u32;
         crash_held_permille as u32;
         flush.min_ms as u64;
         flush.max_ms as u64;
@@ -76,6 +77,8 @@ knobs! {
         alarm_early.min_ms as u64;
         alarm_early.max_ms as u64;
         alarm_duplicate_permille as u32;
+        alarm_retry_limit as u32;
+        alarm_cut_off_fails as bool;
         bucket.get.min_ms as u64;
         bucket.get.max_ms as u64;
         bucket.put.min_ms as u64;
@@ -132,7 +135,7 @@ mod tests {
             knob.set(&mut faults, value);
             assert_eq!(
                 knob.get(&faults),
-                if knob.name == "superseded_reads_fail" { 1 } else { value },
+                if ["superseded_reads_fail", "alarm_cut_off_fails"].contains(&knob.name) { 1 } else { value },
                 "{}",
                 knob.name
             );
@@ -147,8 +150,8 @@ mod tests {
         }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
-        // `superseded_reads_fail` is a truth value.
-        assert_eq!(numbers(format!("{faults:?}")) + 1, FAULTS.len());
+        // Two are truth values.
+        assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
         assert_eq!(numbers(format!("{cold:?}")), COLD.len());
     }

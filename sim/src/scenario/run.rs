@@ -11,7 +11,7 @@ use tailrace_core::protocol::ProjectMode;
 use super::{Action, Event, Scenario};
 use crate::client::{Crowd, Session};
 use crate::faults::{Faults, Link};
-use crate::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, StreamInfo};
+use crate::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
 use crate::host_mutant::HostMutant;
 use crate::marks::Marks;
 use crate::random::Seeds;
@@ -44,8 +44,12 @@ const EVENT_MS: u64 = 100;
 /// How often an object's sweep may look once more for what came late.
 const SWEEPS: u64 = 5;
 
-/// How long after the calm a stream may still be full, in ms: until an alarm that was cut off is tried again.
-const FULL_MS: u64 = 300_000;
+/// How long after the calm what is sealed may still wait for R2, in ms: until an alarm that was cut off is tried again,
+/// or its object has run again.
+const CATCH_UP_MS: u64 = 300_000;
+
+/// How long an object that nobody asks stays in memory at most, in ms.
+const EVICTED_MS: u64 = 150_000;
 
 /// Offsets from which an audit reads.
 const TOLD: usize = 5;
@@ -154,11 +158,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         let mut history = crowd.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
         history.conditions.faulty_until_ms = calm_ms;
-        history.conditions.full_until_ms = calm_ms + FULL_MS + 2 * scenario.cold.retry_max_ms;
+        history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
         history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
         history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
-    hold(&crowd, scenario, false).await;
+    hold(&crowd, scenario, Stage::Calm).await;
     for finished in done {
         finished.await;
     }
@@ -173,6 +177,13 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         rt::sleep_ms(LINGER_MS).await;
         crowd.dismiss();
     }
+    // An alarm that the platform has given up is set again when its object runs again.
+    rt::sleep_ms(EVICTED_MS).await;
+    for stream in 0..scenario.streams.len() {
+        Session::new(crowd.clone(), 0).cold_summary(stream).await;
+    }
+    rt::sleep_ms(catch_up_ms(scenario)).await;
+    hold(&crowd, scenario, Stage::CaughtUp).await;
     rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
     for stream in 0..scenario.streams.len() {
         let mut history = crowd.history.borrow_mut();
@@ -180,7 +191,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
         history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
-    hold(&crowd, scenario, true).await;
+    hold(&crowd, scenario, Stage::Settled).await;
     audit(&crowd, scenario).await;
     crowd.history.take()
 }
@@ -212,6 +223,11 @@ fn is_reliable(scenario: &Scenario) -> bool {
 fn weak_until_ms(scenario: &Scenario) -> u64 {
     let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
     if supersedes && !scenario.faults.superseded_reads_fail { u64::MAX } else { 0 }
+}
+
+/// How long it takes at most until every sealed segment is in R2, in ms.
+fn catch_up_ms(scenario: &Scenario) -> u64 {
+    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms
 }
 
 /// How long it takes at most until nothing is left to do for objects, in ms.
@@ -291,9 +307,13 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
 }
 
 /// Writes down what R2 holds of each stream.
-async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, settled: bool) {
+async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
     for stream in 0..scenario.streams.len() {
-        let told = if settled { Session::new(crowd.clone(), 0).cold_summary(stream).await } else { BTreeMap::new() };
+        // Before the calm is over, nobody asks what is still to be done: asking would be a help.
+        let told = match stage {
+            Stage::Calm => BTreeMap::new(),
+            Stage::CaughtUp | Stage::Settled => Session::new(crowd.clone(), 0).cold_summary(stream).await,
+        };
         let count = |name| told.get(name).copied().unwrap_or_default();
         let (world, object) = (&crowd.world, object(stream));
         let named = named_keys(world, &object);
@@ -305,7 +325,7 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, settled: bool) {
         history.holdings.push(Holding {
             stream,
             at,
-            settled,
+            stage,
             missing: named.difference(&stored).cloned().collect(),
             unnamed: stored.difference(&named).cloned().collect(),
             waiting: count("waiting"),

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("runtime", &["mutant", "protocol", "storage"]),
     ("object", &["mutant", "protocol", "storage", "stream", "runtime"]),
     ("edge", &["mutant", "protocol", "runtime"]),
-    ("fuzz", &["protocol", "storage"]),
+    ("fuzz", &["protocol", "storage", "stream"]),
 ];
 
 /// Checks a file below `core/src/`.
