@@ -14,8 +14,10 @@ pub struct Spell {
     pub begin_ms: u64,
     /// When it ended.
     pub end_ms: u64,
-    /// The events that came meanwhile: requests, upgrades, alarms, messages and ends of sockets.
+    /// The events that came meanwhile (requests, upgrades, alarms, ends of sockets), and the calls of other services.
     pub events: u64,
+    /// For how much of it a call of another service was under way, in ms.
+    pub calling_ms: u64,
 }
 
 /// The spells of all instances of an object, by their ends.
@@ -31,6 +33,9 @@ struct Counts {
     idle_since_ns: Cell<u64>,
     busy_since_ns: Cell<u64>,
     events: Cell<u64>,
+    calls: Cell<u64>,
+    calling_since_ns: Cell<u64>,
+    calling_ns: Cell<u64>,
     spells: RefCell<Option<Spells>>,
 }
 
@@ -45,6 +50,7 @@ impl Activity {
         if self.0.busy.get() == 0 {
             self.0.busy_since_ns.set(rt::now_ns());
             self.0.events.set(0);
+            self.0.calling_ns.set(0);
         }
         self.0.busy.set(self.0.busy.get() + 1);
         Busy(self.clone())
@@ -55,6 +61,15 @@ impl Activity {
         let busy = self.begin();
         self.0.events.set(self.0.events.get() + 1);
         busy
+    }
+
+    /// The same, because it waits for another service, until the guard goes.
+    pub(crate) fn call(&self) -> Calling {
+        let busy = self.begin_event();
+        if self.0.calls.replace(self.0.calls.get() + 1) == 0 {
+            self.0.calling_since_ns.set(rt::now_ns());
+        }
+        Calling { busy }
     }
 
     /// From here on nothing of it is kept: what the platform runs on beside a successor is no work of the object.
@@ -91,12 +106,29 @@ impl Drop for Busy {
     }
 }
 
+/// A call of another service.
+pub(crate) struct Calling {
+    busy: Busy,
+}
+
+impl Drop for Calling {
+    fn drop(&mut self) {
+        let counts = &self.busy.0.0;
+        counts.calls.set(counts.calls.get() - 1);
+        if counts.calls.get() == 0 {
+            let call_ns = rt::now_ns().saturating_sub(counts.calling_since_ns.get());
+            counts.calling_ns.set(counts.calling_ns.get() + call_ns);
+        }
+    }
+}
+
 impl Counts {
     fn end_spell(&self) {
         if let Some(spells) = &*self.spells.borrow() {
             let ms = |ns: u64| EPOCH_MS + ns / 1_000_000;
             let (begin_ms, end_ms) = (ms(self.busy_since_ns.get()), ms(rt::now_ns()));
-            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get() });
+            let calling_ms = self.calling_ns.get() / 1_000_000;
+            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get(), calling_ms });
         }
     }
 }
@@ -137,15 +169,21 @@ mod tests {
             drop(flush);
             rt::sleep_ms(500).await;
             drop(activity.begin_event());
+            let calls = (activity.call(), activity.call());
+            rt::sleep_ms(40).await;
+            drop(calls.0);
+            rt::sleep_ms(5).await;
+            drop(calls.1);
             let disowned = activity.begin_event();
             rt::sleep_ms(10).await;
             activity.disown();
             rt::sleep_ms(500).await;
             drop(disowned);
             drop(activity.begin_event());
+            let seen = spells.take();
             let seen: Vec<_> =
-                spells.take().iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events)).collect();
-            assert_eq!(seen, [(50, 2), (0, 1), (10, 1)]);
+                seen.iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events, spell.calling_ms)).collect();
+            assert_eq!(seen, [(50, 2, 0), (0, 1, 0), (45, 2, 45), (10, 1, 0)]);
         });
     }
 }

@@ -76,11 +76,7 @@ impl<P: Program> Flights for EdgeState<P> {
         F: Future<Output = Landing> + 'static,
     {
         let node = self.0.node.borrow().clone();
-        let shared = self.0.flights.share(&node, key, flight).await;
-        if shared.joined {
-            self.0.environment.mark(marks::FLIGHT_SHARED);
-        }
-        shared
+        self.0.flights.share(&node, key, flight).await
     }
 }
 

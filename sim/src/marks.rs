@@ -67,8 +67,6 @@ pub const WOKEN_AND_SENT: &str = "woken_and_sent";
 pub const ANSWER_CUT: &str = "answer_cut";
 /// The connection of a streamed answer died without anybody noticing.
 pub const ANSWER_LOST: &str = "answer_lost";
-/// Two requests of one isolate shared a flight.
-pub const FLIGHT_SHARED: &str = "flight_shared";
 /// An edge isolate restarted while it held streamed answers.
 pub const ISOLATE_RESTARTED_STREAMING: &str = "isolate_restarted_streaming";
 

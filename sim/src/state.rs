@@ -295,6 +295,7 @@ impl ActorNamespace for ObjectNamespace {
             return Err(CallError::Reset);
         };
         let state = ObjectState(state);
+        let _calling = state.activity().call();
         let (sender, passed) = reply();
         state.put_out(move || sender.send(()));
         passed.await.ok_or(CallError::Reset)?;

@@ -4,10 +4,9 @@ import { once } from "node:events";
 import { readFile } from "node:fs/promises";
 import { createServer } from "node:http";
 import test from "node:test";
-import { fresh, send } from "../workers/client.mjs";
+import { fresh, send, sleep } from "../workers/client.mjs";
 import { Browser } from "./browser.mjs";
 import { Proxy } from "./proxy.mjs";
-import { sleep } from "./reader.mjs";
 
 const program = process.env.TAILRACE_CHROMIUM;
 if (!program) throw new Error("TAILRACE_CHROMIUM is not set: it is the program of a browser");

@@ -2,9 +2,9 @@
 // same URL does not.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { append, create, fresh, send } from "../workers/client.mjs";
+import { append, create, fresh, send, sleep, within } from "../workers/client.mjs";
 import { untilAsleep } from "./instance.mjs";
-import { poll, pollAfter, SseReader, sleep, tail } from "./reader.mjs";
+import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const READERS = 5;
 /** Far less than the time after which a waiting reader would be answered anyway. */
@@ -20,14 +20,6 @@ async function wait(path) {
   const readers = await Promise.all(Array.from({ length: READERS }, () => SseReader.at(path, offset)));
   await sleep(300);
   return { offset, readers, polls: Promise.all(polls) };
-}
-
-async function within(limitMs, promise) {
-  const start = performance.now();
-  const value = await promise;
-  const tookMs = performance.now() - start;
-  assert.ok(tookMs < limitMs, `it took ${tookMs.toFixed()} ms`);
-  return value;
 }
 
 /** Asserts that readers got nothing of the stream that was put in the old one's place, and were sent away. */

@@ -1,9 +1,9 @@
 // Readers wait, and their object sleeps: a waiting reader costs nothing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { append, create } from "../workers/client.mjs";
+import { append, create, sleep } from "../workers/client.mjs";
 import { appendTo, instance, untilAsleep } from "./instance.mjs";
-import { poll, pollAfter, SseReader, sleep, tail } from "./reader.mjs";
+import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const READERS = 50;
 

@@ -1,7 +1,6 @@
 // Which instance of an object answers. An object that sleeps loses its memory, and starts as another instance.
 import assert from "node:assert/strict";
-import { append, send } from "../workers/client.mjs";
-import { sleep } from "./reader.mjs";
+import { append, send, sleep } from "../workers/client.mjs";
 
 const DEBUG = { "tailrace-debug": "1" };
 /** An object without work hibernates after 10 s; the rest is for the runtime to get round to it. */

@@ -2,9 +2,8 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { stream } from "@durable-streams/client";
-import { connection, fresh, send } from "../workers/client.mjs";
+import { connection, fresh, send, sleep } from "../workers/client.mjs";
 import { Proxy } from "./proxy.mjs";
-import { sleep } from "./reader.mjs";
 
 const MESSAGES = 2_000;
 const CUTS = 10;

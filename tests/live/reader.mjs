@@ -11,8 +11,6 @@ const POLL_LIMIT_MS = 30_000;
 
 const base = process.env.TAILRACE_WORKERD_URL;
 
-export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
-
 /** An SSE connection. Everything that has come is kept, except where a test takes it away. */
 export class SseReader {
   status;

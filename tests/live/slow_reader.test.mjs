@@ -3,8 +3,8 @@
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
-import { append, create, fresh } from "../workers/client.mjs";
-import { SseReader, sleep, tail } from "./reader.mjs";
+import { append, create, fresh, sleep } from "../workers/client.mjs";
+import { SseReader, tail } from "./reader.mjs";
 
 const server = process.env.TAILRACE_ALONE_URL;
 const serverProcess = process.env.TAILRACE_ALONE_PROCESS;

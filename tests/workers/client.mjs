@@ -6,6 +6,17 @@ import { Agent, request } from "node:http";
 const base = process.env.TAILRACE_WORKERD_URL;
 if (!base) throw new Error("TAILRACE_WORKERD_URL is not set: it is the address of a server to test");
 
+export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
+
+/** What a promise becomes, which may take no longer than this. */
+export async function within(limitMs, promise) {
+  const start = performance.now();
+  const value = await promise;
+  const tookMs = performance.now() - start;
+  assert.ok(tookMs < limitMs, `it took ${tookMs.toFixed()} ms`);
+  return value;
+}
+
 /** One connection, used again and again: a broken one fails the request that finds it. */
 export const connection = () => new Agent({ keepAlive: true, maxSockets: 1 });
 

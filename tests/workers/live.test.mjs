@@ -2,7 +2,7 @@
 // server is one of a build with the feature `faults`; src/fault.rs says what each fault does.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { append, create, failed, holds, send } from "./client.mjs";
+import { append, create, failed, holds, send, sleep, within } from "./client.mjs";
 
 /** Far less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
@@ -10,20 +10,11 @@ const AT_ONCE_MS = 2_000;
 const SETTLED_MS = 300;
 
 const fault = (name) => ({ "tailrace-fault": name });
-const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 const digits = (number) => String(number).padStart(16, "0");
 const read = (path, position, live, headers = {}) =>
   send("GET", `${path}?offset=${digits(0)}_${digits(position)}&live=${live}`, { headers });
 const listen = (path, position, headers) => read(path, position, "sse", headers);
 const poll = (path, position, headers) => read(path, position, "long-poll", headers);
-
-async function within(limitMs, promise) {
-  const start = performance.now();
-  const value = await promise;
-  const tookMs = performance.now() - start;
-  assert.ok(tookMs < limitMs, `it took ${tookMs.toFixed()} ms`);
-  return value;
-}
 
 /** Asserts a connection with events that has ended in good order: its events, less what says when. */
 function events(answer, expected) {

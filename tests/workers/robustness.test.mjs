@@ -2,20 +2,12 @@
 // one of a build with the feature `faults`; src/fault.rs says what each fault does.
 import assert from "node:assert/strict";
 import test from "node:test";
-import { append, create, failed, fresh, holds, send } from "./client.mjs";
+import { append, create, failed, fresh, holds, send, sleep, within } from "./client.mjs";
 
 /** Far less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
 
 const fault = (name) => ({ "tailrace-fault": name });
-
-async function within(limitMs, promise) {
-  const start = performance.now();
-  const value = await promise;
-  const tookMs = performance.now() - start;
-  assert.ok(tookMs < limitMs, `it took ${tookMs.toFixed()} ms`);
-  return value;
-}
 
 const FAULTS = [
   ["panic-edge", "instance_lost"],
@@ -62,7 +54,7 @@ for (const [name, code] of FAULTS) {
 test("an answer that has to wait comes when it is there", async () => {
   const path = await create();
   const waiting = append(path, "slow", fault("wait"));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   assert.equal((await within(300, append(path, "quick "))).status, 204);
   assert.equal((await waiting).status, 204);
   await holds(path, "quick slow");
@@ -72,12 +64,12 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
   test(`${name}: requests that wait, in any object, are answered at once`, async () => {
     const [path, other] = await Promise.all([create(), create()]);
     const waiting = [path, path, other].map((waits) => append(waits, "lost", fault("wait")));
-    await new Promise((resolve) => setTimeout(resolve, 150));
+    await sleep(150);
     failed(await append(path, "lost", fault(name)), "instance_lost");
     const answers = await within(250, Promise.all(waiting));
     for (const answer of answers) failed(answer, "instance_lost");
     // The timers of the lost instance go off meanwhile, and find nobody.
-    await new Promise((resolve) => setTimeout(resolve, 600));
+    await sleep(600);
     await append(path, "a");
     await holds(path, "a");
     await append(other, "b");
@@ -88,7 +80,7 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
 test("a panic of a request that had waited ends all that wait, and the next request works", async () => {
   const [path, other] = await Promise.all([create(), create()]);
   const panics = append(path, "lost", fault("panic-later"));
-  await new Promise((resolve) => setTimeout(resolve, 200));
+  await sleep(200);
   const waits = append(other, "lost", fault("wait"));
   failed(await within(AT_ONCE_MS, panics), "instance_lost");
   failed(await within(AT_ONCE_MS, waits), "instance_lost");
@@ -106,12 +98,12 @@ test("an instance is not lost twice", async () => {
   assert.match(first, /^[0-9a-f]{32}$/);
   assert.equal(await started(), first);
   const waits = append(path, "lost", fault("wait"));
-  await new Promise((resolve) => setTimeout(resolve, 100));
+  await sleep(100);
   failed(await append(path, "lost", fault("panic-object")), "instance_lost");
   failed(await waits, "instance_lost");
   const second = await started();
   assert.notEqual(second, first);
-  await new Promise((resolve) => setTimeout(resolve, 700));
+  await sleep(700);
   assert.equal(await started(), second);
 });
 
@@ -121,7 +113,7 @@ test("an alarm that panics is tried again, and the object serves meanwhile", asy
   const debug = { headers: { "tailrace-debug": "1" } };
   const before = (await send("HEAD", path, debug)).headers["tailrace-instance"];
   // The alarm goes off within 3 s; the platform tries again after 2 s.
-  await new Promise((resolve) => setTimeout(resolve, 4_000));
+  await sleep(4_000);
   const after = await send("HEAD", path, debug);
   assert.equal(after.status, 404);
   assert.notEqual(after.headers["tailrace-instance"], before);

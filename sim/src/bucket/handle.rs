@@ -43,6 +43,7 @@ impl ObjectStore for ObjectBucket {
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
         check_key(key)?;
         let state = self.state()?;
+        let _calling = state.activity().call();
         let (sender, stored) = reply();
         let environment = state.environment().clone();
         let by = (state.id().to_owned(), self.0.clone());
@@ -57,7 +58,9 @@ impl ObjectStore for ObjectBucket {
 
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
-        let environment = self.state()?.environment().clone();
+        let state = self.state()?;
+        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        drop(state);
         environment.bucket.get(&environment, key, range).await
     }
 
@@ -66,6 +69,7 @@ impl ObjectStore for ObjectBucket {
             return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
         }
         let state = self.state()?;
+        let _calling = state.activity().call();
         let (sender, deleted) = reply();
         let environment = state.environment().clone();
         let keys = keys.to_vec();
@@ -78,7 +82,9 @@ impl ObjectStore for ObjectBucket {
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
-        let environment = self.state()?.environment().clone();
+        let state = self.state()?;
+        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        drop(state);
         environment.bucket.list(&environment, prefix, after, limit).await
     }
 }

@@ -34,7 +34,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     let conditions = &case.history.conditions;
     // An answer to HEAD has no body that could hold the code.
     let is_loss = match answer.code.as_deref() {
-        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. }),
+        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. } | Call::Live { .. }),
         Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
         None => op.call == Call::Head && answer.status == 503,
     };

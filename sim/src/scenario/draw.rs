@@ -195,14 +195,22 @@ impl Draft {
             if self.dice.chance(150) {
                 let client = self.client();
                 let after_ms = self.dice.among(&[0, 20, 2_000]);
-                let end = match self.dice.chance(700) {
-                    true => Action::Close { client, stream },
-                    false => Action::Delete { client, stream },
-                };
-                self.push(after_ms, end);
+                if self.dice.chance(500) {
+                    self.push(after_ms, Action::Close { client, stream });
+                } else {
+                    self.push(after_ms, Action::Delete { client, stream });
+                    self.recreate(stream, after_ms);
+                }
             }
             self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
         }
+    }
+
+    /// Another stream in the place of one that is deleted then, and something in it, while readers may still hang on.
+    fn recreate(&mut self, stream: usize, deleted_ms: u64) {
+        let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
+        let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
+        self.push(after_ms, Action::Create { client, stream, lifetime, closes: false, load: Some(load) });
     }
 
     /// A few ms in which much happens.
@@ -327,7 +335,12 @@ impl Draft {
             Verb::Head => Action::Head { client, stream },
             Verb::Create => self.creation(client, stream),
             Verb::Close => Action::Close { client, stream },
-            Verb::Delete => Action::Delete { client, stream },
+            Verb::Delete => {
+                if self.dice.chance(300) {
+                    self.recreate(stream, 0);
+                }
+                Action::Delete { client, stream }
+            }
             Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
             Verb::Listen => self.join(client, stream, Mode::Sse),
             Verb::Stall => {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::mutant::{self, Mutant};
-use tailrace_core::object::Settings;
+use tailrace_core::object::{ColdSettings, Settings};
 use tailrace_core::protocol::ProjectMode;
 
 use super::{Action, Event, Scenario};
@@ -128,7 +128,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         alarm_late_ms: faults.alarm_late.max_ms,
-        event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms,
+        event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms + retries_ms(&scenario.cold),
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
     };
@@ -194,6 +194,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     hold(&crowd, scenario, Stage::Settled).await;
     audit(&crowd, scenario).await;
     crowd.history.take()
+}
+
+/// How long a read of R2 pauses between its attempts in all, in ms.
+fn retries_ms(cold: &ColdSettings) -> u64 {
+    (1..cold.read_attempts).map(|attempt| cold.read_retry_ms << (attempt - 1)).sum()
 }
 
 /// Whether all that ever happens is delay: nothing is lost, cut or reset.

@@ -15,7 +15,7 @@ mod ledger;
 mod producer;
 mod reader;
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -53,11 +53,14 @@ struct Kill {
 
 const KILLS: [Kill; 5] = [
     Kill { acknowledged: 50, inside_put: None },
-    Kill { acknowledged: 150, inside_put: Some(Hold::BeforeAnswered) },
+    Kill { acknowledged: 200, inside_put: Some(Hold::BeforeAnswered) },
     Kill { acknowledged: 400, inside_put: Some(Hold::BeforeStored) },
-    Kill { acknowledged: 650, inside_put: None },
+    Kill { acknowledged: 600, inside_put: None },
     Kill { acknowledged: 750, inside_put: Some(Hold::BeforeAnswered) },
 ];
+/// By how many appends the producers may be ahead of what they are waited for: enough to seal another segment, and so
+/// few that some are left for every kill.
+const AHEAD: usize = 120;
 /// Appends that are acknowledged while a put is held: no append waits for the bucket.
 const MEANWHILE: usize = 10;
 
@@ -69,6 +72,8 @@ struct Site<'a> {
     bucket: Arc<Bucket>,
     host: Mutex<String>,
     ledger: Mutex<Ledger>,
+    /// Acknowledgements at which the producers pause.
+    quota: AtomicUsize,
     deadline: Instant,
     /// Somebody has failed: nobody waits for anything more.
     failed: AtomicBool,
@@ -79,7 +84,7 @@ pub(crate) fn run(project: &Project, node: &Node, worker: &Worker) -> Result<()>
     let state = project.generated(&format!("run/{}-restart", std::process::id()));
     create_dir(&state)?;
     let bindings =
-        &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SEGMENT_BYTES", "1048576"), ("TAILRACE_ORPHAN_AGE_MS", "5000")];
+        &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SEGMENT_BYTES", "1048576"), ("TAILRACE_ORPHAN_AGE_MS", "8000")];
     let site = Site {
         project,
         node,
@@ -92,6 +97,7 @@ pub(crate) fn run(project: &Project, node: &Node, worker: &Worker) -> Result<()>
         bucket: Arc::new(Bucket::start()?),
         host: Mutex::default(),
         ledger: Mutex::default(),
+        quota: AtomicUsize::new(0),
         deadline: Instant::now() + LIMIT,
         failed: AtomicBool::new(false),
     };
@@ -163,37 +169,56 @@ impl Site<'_> {
     fn kill_again_and_again(&self, mut server: Workerd) -> Result<(Workerd, Vec<String>)> {
         let mut orphans = Vec::new();
         for Kill { acknowledged, inside_put } in &KILLS {
-            self.wait_until("appends are acknowledged", || Ok(self.ledger().len() >= *acknowledged))?;
+            self.wait_for_appends(*acknowledged)?;
             if let Some(hold) = inside_put {
                 self.bucket.hold(*hold);
-                let key = self.bucket.wait_until_held(ANSWER_LIMIT);
+                let key = self.bucket.wait_until_held(LIMIT / 4);
                 orphans.push(key.context("no segment was put, though several were sealed")?);
                 let before = self.ledger().len();
-                self.wait_until("appends go on during a put", || Ok(self.ledger().len() >= before + MEANWHILE))?;
+                self.wait_for_appends(before + MEANWHILE).context("appends do not go on while a put is held")?;
             }
             server.kill();
             server = self.start()?;
             // A put that was held before it was stored lands now, when another instance is in charge.
             self.bucket.release();
         }
+        self.quota.store(usize::MAX, Ordering::Relaxed);
         Ok((server, orphans))
+    }
+
+    /// Waits until so many appends are acknowledged; the producers then go on for a while.
+    fn wait_for_appends(&self, acknowledged: usize) -> Result<()> {
+        self.quota.fetch_max(acknowledged + AHEAD, Ordering::Relaxed);
+        self.wait_until(|| self.ledger().len() >= acknowledged)
+            .with_context(|| format!("not even {acknowledged} appends are acknowledged"))
+    }
+
+    /// Waits until there is something left to append before the next kill.
+    fn wait_for_quota(&self) -> Result<()> {
+        self.wait_until(|| self.ledger().len() < self.quota.load(Ordering::Relaxed))
     }
 
     /// Waits until every sealed segment is in the bucket, and nothing else is.
     fn wait_until_tidy(&self, orphans: &[String]) -> Result<()> {
-        self.wait_until("segments are moved and orphans swept", || {
-            let cold = Cold::of(&mut self.connect()?, STREAM)?;
-            let keys = self.bucket.keys();
+        let mut connection = self.connect()?;
+        loop {
+            let (cold, keys) = (Cold::of(&mut connection, STREAM)?, self.bucket.keys());
             let moved = cold.waiting == 0 && keys.len() == cold.segments;
             let swept = cold.unswept == 0 && cold.swept >= orphans.len();
-            Ok(moved && swept && orphans.iter().all(|orphan| !keys.contains(orphan)))
-        })
+            if moved && swept && orphans.iter().all(|orphan| !keys.contains(orphan)) {
+                return Ok(());
+            }
+            self.go_on().with_context(|| {
+                format!("{} orphans are not swept: {cold:?}, {} objects", orphans.len(), keys.len())
+            })?;
+            thread::sleep(Duration::from_millis(100));
+        }
     }
 
-    fn wait_until(&self, what: &str, mut condition: impl FnMut() -> Result<bool>) -> Result<()> {
-        while !condition()? {
-            self.go_on().with_context(|| format!("waiting until {what}"))?;
-            thread::sleep(Duration::from_millis(5));
+    fn wait_until(&self, mut condition: impl FnMut() -> bool) -> Result<()> {
+        while !condition() {
+            self.go_on()?;
+            thread::sleep(Duration::from_millis(2));
         }
         Ok(())
     }

@@ -16,6 +16,7 @@ pub(super) fn run(site: &Site<'_>, producer: u64) -> Result<()> {
     let mut connection = None;
     for seq in 0..MESSAGES {
         let message = ledger::message(producer, seq);
+        site.wait_for_quota()?;
         loop {
             match attempt(site, &mut connection, producer, seq, &message) {
                 Ok(reply) if [200, 204].contains(&reply.status) => {
