@@ -42,7 +42,11 @@ fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
 }
 
-/// A stream is full only while R2 takes nothing, and only if as many bytes as may wait can have been sent to it.
+/// How long R2 may take for what is sealed where nothing goes wrong, in ms.
+const ROTATED_MS: u64 = 10_000;
+
+/// A stream is full only if as many bytes as may wait can have been sent to it: since ever while R2 may take nothing,
+/// and just now, behind an open segment, where it takes all.
 fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     let conditions = &case.history.conditions;
     let bytes = |op: &Op| {
@@ -52,14 +56,16 @@ fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     };
     let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
     let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
-    let sent: u64 = before.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
+    let catches_up = op.invoked.ms >= conditions.full_until_ms;
+    let since_ms = if catches_up { op.invoked.ms.saturating_sub(ROTATED_MS) } else { 0 };
+    let open = if catches_up { conditions.segment_bytes } else { 0 };
+    let lately = before.filter(|(_, other)| other.ended.is_none_or(|ended| ended.ms >= since_ms));
+    let sent: u64 = lately.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
+    let most = open.saturating_add(sent).saturating_add(bytes(op));
     if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
         Some(format!("507 is no answer to {}", describe(&op.call)))
-    } else if op.invoked.ms >= conditions.full_until_ms {
-        Some("R2 takes all there is, and the stream is still full".to_owned())
-    } else if sent + bytes(op) <= conditions.hot_bytes {
-        let (holds, limit) = (sent + bytes(op), conditions.hot_bytes);
-        Some(format!("the stream is full, and would hold {holds} bytes at most where {limit} may wait"))
+    } else if most <= conditions.hot_bytes {
+        Some(format!("the stream is full, and {most} bytes can wait at most where {} may", conditions.hot_bytes))
     } else {
         None
     }
@@ -275,12 +281,23 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_full_only_in_an_outage_and_with_as_many_bytes_as_may_wait() {
-        for (hot_bytes, outage, expected) in [(60, true, 0), (1_000, true, 1), (60, false, 1)] {
+    fn a_stream_is_full_only_with_as_many_bytes_as_may_wait_sent_lately_unless_in_an_outage() {
+        // A message has 39 bytes.
+        for (hot_bytes, outage, idle_ms, expected) in [
+            (60, true, 0, 0),
+            (60, true, 60_000, 0),
+            (1_000, true, 0, 1),
+            (60, false, 0, 0),
+            (60, false, 60_000, 1),
+            (45, false, 60_000, 0),
+            (1_000, false, 0, 1),
+        ] {
             let mut run = run();
             run.history.conditions.hot_bytes = hot_bytes;
+            run.history.conditions.segment_bytes = 10;
             run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
             run.append(1, acked(0, 1));
+            run.wait_ms(idle_ms);
             run.append(1, coded(507, "storage_full"));
             check(&run, expected);
         }

@@ -334,6 +334,8 @@ pub struct Conditions {
     pub long_poll_ms: u64,
     /// Bytes of a stream that may wait for R2.
     pub hot_bytes: u64,
+    /// Bytes after which a segment is sealed.
+    pub segment_bytes: u64,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
 }

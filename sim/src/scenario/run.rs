@@ -131,6 +131,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms + retries_ms(&scenario.cold),
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
+        segment_bytes: scenario.limits.segment_bytes,
     };
     let history = History::new(streams.collect(), conditions);
     let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
