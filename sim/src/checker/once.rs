@@ -135,7 +135,7 @@ fn in_order<'a>(case: &'a Case<'_>) -> Vec<&'a Placed> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, created, duplicate, page, refused, written};
+    use super::super::fixture::{Fixture, acked, created, deleted, duplicate, page, refused, written};
     use super::*;
     use crate::history::Lifetime;
 
@@ -173,6 +173,24 @@ mod tests {
         run.produce(0, 0, written(0, 1));
         run.produce(1, 0, duplicate(0, 1, 0));
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_duplicate_of_an_earlier_stream_is_not_held_against_the_next() {
+        for (told, expected) in [((0, 1), 0), ((1, 1), 0), ((1, 7), 1)] {
+            let mut run = run();
+            run.produce(0, 0, None);
+            if told.0 == 0 {
+                run.retry(0, duplicate(0, 1, 0));
+            }
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(1));
+            run.retry(0, written(1, 1));
+            if told.0 == 1 {
+                run.retry(0, duplicate(1, told.1, 0));
+            }
+            check(&run, expected);
+        }
     }
 
     #[test]
