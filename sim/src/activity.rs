@@ -116,18 +116,22 @@ impl Drop for Calling {
         let counts = &self.busy.0.0;
         counts.calls.set(counts.calls.get() - 1);
         if counts.calls.get() == 0 {
-            let call_ns = rt::now_ns().saturating_sub(counts.calling_since_ns.get());
-            counts.calling_ns.set(counts.calling_ns.get() + call_ns);
+            counts.calling_ns.set(counts.calling_ns.get() + counts.since_call_ns());
         }
     }
 }
 
 impl Counts {
+    fn since_call_ns(&self) -> u64 {
+        rt::now_ns().saturating_sub(self.calling_since_ns.get())
+    }
+
     fn end_spell(&self) {
         if let Some(spells) = &*self.spells.borrow() {
             let ms = |ns: u64| EPOCH_MS + ns / 1_000_000;
             let (begin_ms, end_ms) = (ms(self.busy_since_ns.get()), ms(rt::now_ns()));
-            let calling_ms = self.calling_ns.get() / 1_000_000;
+            let under_way_ns = if self.calls.get() > 0 { self.since_call_ns() } else { 0 };
+            let calling_ms = (self.calling_ns.get() + under_way_ns) / 1_000_000;
             spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get(), calling_ms });
         }
     }
@@ -176,14 +180,16 @@ mod tests {
             drop(calls.1);
             let disowned = activity.begin_event();
             rt::sleep_ms(10).await;
+            let call = activity.call();
+            rt::sleep_ms(20).await;
             activity.disown();
             rt::sleep_ms(500).await;
-            drop(disowned);
+            drop((disowned, call));
             drop(activity.begin_event());
             let seen = spells.take();
             let seen: Vec<_> =
                 seen.iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events, spell.calling_ms)).collect();
-            assert_eq!(seen, [(50, 2, 0), (0, 1, 0), (45, 2, 45), (10, 1, 0)]);
+            assert_eq!(seen, [(50, 2, 0), (0, 1, 0), (45, 2, 45), (30, 2, 20)]);
         });
     }
 }

@@ -83,9 +83,9 @@ impl<S: ActorState> StreamObject<S> {
         let stream = match slot {
             Slot::Occupied(stream) if wanted(stream) => stream,
             _ => {
-                // Removed meanwhile: the duty that removed it removes the object too.
                 self.state.sometimes("rotation_overtaken");
-                return Ok(());
+                let Attempt { incarnation, read_seq, .. } = attempt;
+                return Ok(sweep::disown(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {

@@ -12,6 +12,7 @@ use super::agenda::{self, Duty, Entry};
 use super::key::Prefix;
 use super::stream_object::{Failure, StreamObject};
 use crate::mutant::mutated;
+use crate::protocol::Incarnation;
 use crate::runtime::{ActorState, Listed, Listing, ObjectStore, StoreError};
 use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
 use crate::stream::{Slot, Stream};
@@ -66,6 +67,26 @@ pub(super) fn expect<S: ActorState>(
     read_seq: u64,
 ) -> Result<bool, SqlError> {
     agenda::enter_once(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
+}
+
+/// An attempt has ended that nobody wants any more: if no duty would find its object, one is entered.
+pub(super) fn disown<S: ActorState>(
+    state: &S,
+    settings: &ColdSettings,
+    slot: &Slot,
+    incarnation: &Incarnation,
+    read_seq: u64,
+) -> Result<(), SqlError> {
+    let now_ms = state.now_ms();
+    match slot {
+        Slot::Occupied(stream) if stream.incarnation == *incarnation => {
+            expect(state, settings, now_ms, read_seq).map(drop)
+        }
+        _ => {
+            let subject = incarnation.as_str().to_owned();
+            agenda::enter_once(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
+        }
+    }
 }
 
 /// A stream is removed: its objects will be. In the transaction that removes its rows.
@@ -125,7 +146,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => Ok(Vec::new()),
         })?;
         let deleted = self.delete_objects(&orphans).await;
-        // Meanwhile the same; that the orphans are none, no row can change any more.
+        // Meanwhile the same; but what no row names after so long, none ever will.
         self.with_slot(|slot| {
             let is_done = self.settle(&deleted)?;
             match (self.owner(slot, &prefix), listing) {

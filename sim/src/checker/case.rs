@@ -1,6 +1,6 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
-use std::collections::BTreeMap;
+use std::collections::HashMap;
 
 use super::{Invariant, Log, Position, Violation};
 use crate::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
@@ -12,6 +12,9 @@ pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 /// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
 const LIVE_TRAVEL_MS: u64 = 2_000;
 
+/// Later than everything, and far from overflowing.
+const NEVER_MS: u64 = u64::MAX / 2;
+
 /// One stream of a history.
 #[derive(Debug)]
 pub(super) struct Case<'a> {
@@ -21,8 +24,20 @@ pub(super) struct Case<'a> {
     /// Indices of the stream's operations.
     pub(super) ops: Vec<usize>,
     arrivals: Vec<Arrival<'a>>,
-    /// The latest virtual ms at which each live read can have started a sliding TTL anew.
-    live_touches: BTreeMap<usize, u64>,
+    /// The offset that each answer carries, by the tick of its request.
+    offsets: HashMap<u64, Position>,
+    /// Requests that may have started a sliding TTL anew, in the order in which they were made.
+    touches: Vec<Touch>,
+    /// Creations that may have given the stream its lifetime, in the order in which they were made.
+    lifetimes: Vec<(Moment, Lifetime)>,
+}
+
+/// A request that may have started a sliding TTL anew, and the latest virtual ms at which it can have done so.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    op: usize,
+    invoked: Moment,
+    last_ms: u64,
 }
 
 /// What an answer says about the end of the log.
@@ -49,8 +64,16 @@ impl<'a> Case<'a> {
         let ops = history.of_stream(stream).map(|(index, _)| index).collect();
         let log = Log::derive(history, stream);
         let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
-        let live_touches = live_touches(history, stream, &arrivals);
-        Self { history, stream, log, ops, arrivals, live_touches }
+        let touches = touches(history, stream, &arrivals);
+        let offset = |op: &Op| history.shown(op).or(op.definite())?.next_offset.as_deref().and_then(Position::parse);
+        let told = |(_, op): (usize, &Op)| Some((op.invoked.tick, offset(op)?));
+        let offsets = history.of_stream(stream).filter_map(told).collect();
+        let lifetime = |(_, op): (usize, &Op)| match op.call {
+            Call::Create { lifetime, .. } if matches!(op.status(), None | Some(201)) => Some((op.invoked, lifetime)),
+            _ => None,
+        };
+        let lifetimes = history.of_stream(stream).filter_map(lifetime).collect();
+        Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {
@@ -78,8 +101,7 @@ impl<'a> Case<'a> {
 
     /// The offset that an answer carries, if it is one.
     pub(super) fn offset(&self, op: &Op) -> Option<Position> {
-        let answer = self.history.shown(op).or(op.definite())?;
-        answer.next_offset.as_deref().and_then(Position::parse)
+        self.offsets.get(&op.invoked.tick).copied()
     }
 
     /// The operations that carry a batch.
@@ -109,10 +131,7 @@ impl<'a> Case<'a> {
 
     /// The lifetimes that the stream may have had before `until`.
     pub(super) fn lifetimes(&self, until: Moment) -> impl Iterator<Item = Lifetime> {
-        self.iter().filter(move |(_, op)| op.invoked < until).filter_map(|(_, op)| match op.call {
-            Call::Create { lifetime, .. } if matches!(op.status(), None | Some(201)) => Some(lifetime),
-            _ => None,
-        })
+        self.lifetimes.iter().filter(move |(invoked, _)| *invoked < until).map(|(_, lifetime)| *lifetime)
     }
 
     /// Whether the answer says that this request started a sliding TTL anew.
@@ -171,16 +190,8 @@ impl<'a> Case<'a> {
     /// The latest virtual time in ms at which the stream can have come to its end, were it not for `op` itself; `None`
     /// if it has none.
     pub(super) fn latest_end_ms(&self, op: Option<usize>, until: Moment) -> Option<u64> {
-        let straggler_ms = self.history.conditions.straggler_ms;
-        let others = self.iter().filter(|(index, other)| Some(*index) != op && other.invoked < until);
-        let last_touch_ms = others
-            .filter(|(_, other)| other.call != Call::Head)
-            .map(|(index, other)| match (&other.call, other.definite(), other.ended) {
-                (Call::Live { .. }, ..) => self.live_touches.get(&index).copied().unwrap_or_default(),
-                (_, Some(_), Some(ended)) => ended.ms,
-                _ => other.invoked.ms + straggler_ms,
-            })
-            .max()?;
+        let others = self.touches.iter().take_while(|touch| touch.invoked < until).filter(|touch| Some(touch.op) != op);
+        let last_touch_ms = others.map(|touch| touch.last_ms).max()?;
         let mut latest = None;
         for lifetime in self.lifetimes(until) {
             let end_ms = match lifetime {
@@ -241,24 +252,33 @@ impl<'a> Case<'a> {
     }
 }
 
-/// When each live read started a sliding TTL anew for the last time, at the latest. It does so where it reads: when it
-/// comes, and, if its edge has to come back for more, until its connection ends.
-fn live_touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> BTreeMap<usize, u64> {
+/// Requests that may have started a sliding TTL anew. A live read does so where it reads: when it comes, and, if its edge
+/// has to come back for more, until its connection ends.
+fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<Touch> {
     let conditions = &history.conditions;
-    let mut touches = BTreeMap::new();
-    for (index, op) in history.of_stream(stream).filter(|(_, op)| matches!(op.call, Call::Live { .. })) {
-        let touch_ms = match history.listenings.get(&index) {
-            _ if op.invoked.ms >= conditions.settled_from_ms => op.invoked.ms + LIVE_TRAVEL_MS,
-            Some(listening) => listening.end.map_or(u64::MAX / 2, |(end, _)| end.ms),
-            None => op.ended.map_or(u64::MAX / 2, |ended| ended.ms + conditions.straggler_ms),
-        };
-        touches.insert(index, touch_ms);
-    }
+    let mut brought: HashMap<usize, u64> = HashMap::new();
     for arrival in arrivals.iter().filter(|arrival| arrival.payload != Payload::Empty) {
-        let touch_ms = touches.entry(arrival.op).or_default();
-        *touch_ms = arrival.at.ms.max(*touch_ms);
+        let last_ms = brought.entry(arrival.op).or_default();
+        *last_ms = arrival.at.ms.max(*last_ms);
     }
+    let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {
+        _ if op.invoked.ms >= conditions.settled_from_ms => {
+            brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + LIVE_TRAVEL_MS)
+        }
+        Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
+        None => op.ended.map_or(NEVER_MS, |ended| ended.ms + conditions.straggler_ms),
+    };
+    let touches = history.of_stream(stream).filter(|(_, op)| op.call != Call::Head);
     touches
+        .map(|(index, op)| {
+            let last_ms = match (&op.call, op.definite(), op.ended) {
+                (Call::Live { .. }, ..) => live_ms(index, op),
+                (_, Some(_), Some(ended)) => ended.ms,
+                _ => op.invoked.ms + conditions.straggler_ms,
+            };
+            Touch { op: index, invoked: op.invoked, last_ms }
+        })
+        .collect()
 }
 
 /// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at

@@ -12,10 +12,12 @@ const WITHIN_MS: u64 = 5_000;
 const TRAVEL_MS: u64 = 2_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let appended = case.iter().filter(|(_, op)| case.history.appended(op));
+    let appends: Vec<(usize, Position)> = appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
     let mut violations = Vec::new();
     for (number, reader) in case.readers() {
         let arrivals = case.arrivals().filter(|arrival| arrival.reader == number).collect();
-        let view = View { case, number, reader, arrivals };
+        let view = View { case, appends: &appends, number, reader, arrivals };
         violations.extend(view.falls_behind());
         violations.extend(view.requests().find_map(|request| view.hangs_on(&request)));
         violations.extend(view.is_refused());
@@ -26,6 +28,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 /// One reader, and what it was sent.
 struct View<'a> {
     case: &'a Case<'a>,
+    /// Acknowledged appends, each with the end of its batch.
+    appends: &'a [(usize, Position)],
     number: usize,
     reader: &'a Reader,
     arrivals: Vec<&'a Arrival<'a>>,
@@ -81,20 +85,17 @@ impl<'a> View<'a> {
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {
             let until_ms = standing.get(place + 1).map_or(u64::MAX, |(next_ms, _)| *next_ms);
-            let owed = self.case.iter().find(|(_, op)| {
-                let end = self.case.offset(op).filter(|_| self.case.history.appended(op));
+            let owed = self.appends.iter().filter(|(_, end)| position < end).find(|(index, end)| {
+                let op = self.case.op(*index);
                 let begin_ms = op.settled().ms.max(*since_ms).max(self.settled_ms());
-                let is_missed = end.is_some_and(|end| {
-                    *position < end && self.case.log.same_incarnation(position.segment, end.segment)
-                });
-                is_missed
+                until_ms.saturating_sub(WITHIN_MS) > begin_ms
                     && self.attends(begin_ms)
-                    && until_ms.saturating_sub(WITHIN_MS) > begin_ms
+                    && self.case.log.same_incarnation(position.segment, end.segment)
                     && !may_be_gone(self.case, op, begin_ms + WITHIN_MS)
             });
             if let Some((op, _)) = owed {
                 let what = format!("stands at {position} since {since_ms} ms, and is not sent what was acknowledged");
-                return Some(self.violation(&[op], &what));
+                return Some(self.violation(&[*op], &what));
             }
         }
         None

@@ -102,10 +102,11 @@ fn incarnations_that_go_back(case: &Case<'_>) -> Vec<Violation> {
             .filter(|(_, other)| other.precedes(op))
             .find(|(_, other)| case.offset(other).is_some_and(|offset| offset.segment >= start.segment))
             .map(|(index, _)| index);
+        // Texts of offsets order as the offsets do.
+        let first = format!("{:016}_", start.segment);
         let sent = || {
             let mut before = case.arrivals().filter(|arrival| arrival.at.tick < op.invoked.tick);
-            let position = |text: Option<&str>| text.and_then(Position::parse);
-            before.find(|arrival| position(arrival.next_offset).is_some_and(|at| at.segment >= start.segment))
+            before.find(|arrival| arrival.next_offset.is_some_and(|next| next >= first.as_str()))
         };
         if let Some(above) = above.or_else(|| sent().map(|arrival| arrival.op)) {
             let message = format!("a new stream begins in segment {}, which had been used", start.segment);

@@ -13,17 +13,18 @@ const SEGMENT: u64 = 1_000;
 /// Rows that an append may cost, in thousandths.
 const MOST_ROWS_PERMILLE: u64 = 1_010;
 
-/// The requests: a stream, three segments of appends, and time for the alarm after each.
+/// The requests: a stream, three segments of appends, and after each what the alarm has made of it.
 pub fn lifetime() -> Vec<Step> {
     let mut text =
         "201 PUT /v1/stream/lifetime { content-type: text/plain }\n200 HEAD /v1/stream/lifetime\n".to_owned();
     for append in 1..=APPENDS {
         text.push_str("204 POST /v1/stream/lifetime { content-type: text/plain } = one of many\n");
         if append % SEGMENT == 0 {
-            text.push_str("sleep 1500\n");
+            let segments = append / SEGMENT;
+            text.push_str("within 20000\n200 HEAD /v1/stream/lifetime\n");
+            text.push_str(&format!("  ~ segments={segments}; waiting=0; sweeps=0\n"));
         }
     }
-    text.push_str("200 HEAD /v1/stream/lifetime\n");
     parse(&text)
 }
 

@@ -1,0 +1,108 @@
+//! Thousands wait, their stream's object sleeps, and the next write reaches each of them once.
+
+use std::cell::{Cell, RefCell};
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
+use tailrace_core::object::Settings;
+use tailrace_core::protocol::ProjectMode;
+use tailrace_core::protocol::limits::BODY_LIMIT;
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
+use tailrace_sim::answer_body::Piece;
+use tailrace_sim::faults::{Delay, Faults, Link};
+use tailrace_sim::random::Seeds;
+use tailrace_sim::rt::{self, Node};
+use tailrace_sim::{World, WorldConfig};
+
+/// Readers of each kind.
+const READERS: usize = 1_000;
+
+/// Edge isolates: few enough that long-polls share flights, many enough that most do not.
+const ISOLATES: usize = 400;
+
+/// When the write comes, in ms: the object sleeps since it has been idle for 10 s, and no long-poll (20 s) has ended.
+const WRITE_MS: u64 = 16_000;
+
+const OBJECT: &str = "_default/s";
+
+fn request(method: Method, query: &str, body: &'static str) -> Request {
+    let mut headers = Headers::default();
+    headers.push("content-type", "text/plain");
+    let body =
+        if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from_static(body.as_bytes())) };
+    Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
+}
+
+/// What readers were sent, each time it came.
+#[derive(Clone, Default)]
+struct Sent {
+    long_polls: Rc<RefCell<Vec<String>>>,
+    events: Rc<RefCell<Vec<String>>>,
+    waiting: Rc<Cell<usize>>,
+}
+
+async fn long_poll(world: World, sent: Sent) {
+    let response =
+        world.request(request(Method::Get, "?live=long-poll&offset=now", ""), 60_000).await.expect("an answer");
+    let body = String::from_utf8_lossy(&response.body).into_owned();
+    sent.long_polls.borrow_mut().push(format!("{} {body}", response.status));
+}
+
+async fn listen(world: World, sent: Sent) {
+    let opened = world.open(request(Method::Get, "?live=sse&offset=now", ""), 60_000).await.expect("an answer");
+    let body = opened.body.expect("events");
+    sent.waiting.set(sent.waiting.get() + 1);
+    while let Piece::Bytes(bytes) = body.next().await {
+        let text = String::from_utf8_lossy(&bytes);
+        let lines = text.lines().filter_map(|line| line.strip_prefix("data:"));
+        let data = lines.filter(|line| !line.contains("streamNextOffset"));
+        sent.events.borrow_mut().extend(data.map(str::to_owned));
+    }
+}
+
+#[test]
+fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once() {
+    let link = Link { latency: Delay::new(1, 40), ..Link::default() };
+    let faults = Faults { client_link: link, object_link: link, cold_start: Delay::new(50, 50), ..Faults::default() };
+    rt::block_on(1, async {
+        let world = World::new(WorldConfig {
+            faults,
+            settings: Settings::default(),
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit: BODY_LIMIT,
+                live: LiveConfig::default(),
+            },
+            isolates: ISOLATES,
+            host_mutant: None,
+            seeds: Seeds::of(1),
+        });
+        let created = world.request(request(Method::Put, "", ""), 1_000).await.expect("an answer");
+        assert_eq!(created.status, 201);
+        let (sent, node) = (Sent::default(), Node::new());
+        for _ in 0..READERS {
+            node.spawn(long_poll(world.clone(), sent.clone()));
+            node.spawn(listen(world.clone(), sent.clone()));
+        }
+        rt::sleep_ms(WRITE_MS).await;
+        assert_eq!((world.starts(OBJECT), world.is_running(OBJECT)), (1, false), "it sleeps, whoever waits");
+        assert_eq!(sent.waiting.get(), READERS);
+        // Every reader of events has a socket of its own; identical long-polls of an isolate may share one, but those
+        // that begin at the tail of their own moment do not.
+        assert_eq!(world.sockets(OBJECT), 2 * READERS);
+        let billed_ms: u64 = world.spells(OBJECT).iter().map(|spell| spell.end_ms - spell.begin_ms).sum();
+        assert!(billed_ms < 1_000, "{billed_ms} ms for {} readers that wait", 2 * READERS);
+
+        let written = world.request(request(Method::Post, "", "hello"), 1_000).await.expect("an answer");
+        assert_eq!((written.status, world.starts(OBJECT)), (204, 2), "it hibernated, and the write woke it");
+        rt::sleep_ms(500).await;
+        assert_eq!(*sent.long_polls.borrow(), vec!["200 hello"; READERS]);
+        assert_eq!(*sent.events.borrow(), vec!["hello"; READERS]);
+        // Nothing comes twice, up to and over the end of every connection.
+        rt::sleep_ms(90_000).await;
+        assert_eq!((sent.long_polls.borrow().len(), sent.events.borrow().len()), (READERS, READERS));
+        assert_eq!(world.sockets(OBJECT), 0, "and nobody is left behind");
+    });
+}
