@@ -27,12 +27,7 @@ fn check(steps: &[Step]) -> Vec<Answer> {
     let mut wrong = Vec::new();
     for ((ask, simulated), real) in asks.zip(&simulated).zip(&real) {
         wrong.extend(check_expectation(ask, real));
-        // What the alarm has done by then is compared where the script waits for it.
-        let compared = |answer: &Answer| match &ask.cold {
-            Some(_) => answer.clone(),
-            None => answer.clone().without_cold(),
-        };
-        if compared(simulated) != compared(real) {
+        if !simulated.agrees(real, ask) {
             wrong.push(format!("line {}: simulated {simulated:?}\nreal {real:?}", ask.line));
         }
     }

@@ -9,7 +9,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 
-use super::series::median;
+use super::series::Series;
 use super::usage;
 use crate::bucket::{Bucket, Hold};
 use crate::cold::Cold;
@@ -48,14 +48,6 @@ struct Subject {
     name: &'static str,
     server: Workerd,
     bucket: Arc<Bucket>,
-}
-
-/// What was measured of one server with one number of readers, a value a round.
-#[derive(Default)]
-struct Series {
-    rate: Vec<f64>,
-    cpu_ms: Vec<f64>,
-    gets: Vec<f64>,
 }
 
 /// Measures all three and prints medians and ratios.
@@ -103,7 +95,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
 
 /// Measures the servers in turn, so that what else the machine does befalls them alike.
 fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
-    let mut series = [Series::default(), Series::default(), Series::default()];
+    let mut series = [Series::new(), Series::new(), Series::new()];
     for subject in subjects {
         subject.read(readers, 1)?;
     }
@@ -116,9 +108,8 @@ fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
             let took = start.elapsed();
             let cpu = usage::cpu(subject.server.id())?.saturating_sub(cpu);
             let megabytes = bytes as f64 / MEGABYTE;
-            series.rate.push(megabytes / took.as_secs_f64());
-            series.cpu_ms.push(cpu.as_secs_f64() * 1e3 / megabytes);
-            series.gets.push((subject.bucket.counts().gets - gets) as f64 / pages as f64);
+            let gets = (subject.bucket.counts().gets - gets) as f64;
+            series.push([megabytes / took.as_secs_f64(), cpu.as_secs_f64() * 1e3 / megabytes, gets / pages as f64]);
         }
     }
     println!(
@@ -129,9 +120,9 @@ fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
         "ratio",
         "R2 reads a page"
     );
-    let least = median(&series[0].cpu_ms);
-    for (subject, series) in subjects.iter().zip(&series) {
-        let (rate, cpu_ms, gets) = (median(&series.rate), median(&series.cpu_ms), median(&series.gets));
+    let rows = series.each_ref().map(Series::medians);
+    let [[_, least, _], ..] = rows;
+    for (subject, [rate, cpu_ms, gets]) in subjects.iter().zip(rows) {
         println!("{:<10}{rate:>10.1}{cpu_ms:>14.2}{:>10.2}{gets:>18.2}", subject.name, cpu_ms / least);
     }
     Ok(())

@@ -22,7 +22,8 @@ impl<const N: usize> Series<N> {
         }
     }
 
-    fn medians(&self) -> [f64; N] {
+    /// The value in the middle of each figure.
+    pub(super) fn medians(&self) -> [f64; N] {
         self.values.each_ref().map(|values| median(values))
     }
 }
@@ -56,7 +57,7 @@ pub(super) fn percentile(latencies: &[Duration], share: f64) -> Duration {
 }
 
 /// The value in the middle.
-pub(super) fn median(values: &[f64]) -> f64 {
+fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
     let middle = sorted.len() / 2;
