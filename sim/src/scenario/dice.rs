@@ -115,7 +115,7 @@ impl Dice {
             object_link,
             isolate_restart_permille: self.permille_if(200, 2, 60),
             crash_permille: self.permille_if(350, 2, 120),
-            crash_awaiting_permille: self.permille_if(350, 20, 400),
+            crash_awaiting_permille: self.permille_if(400, 30, 400),
             crash_held_permille: self.permille_if(450, 20, 400),
             flush: self.delay_if(750, 60),
             cold_start: self.delay_if(400, 300),

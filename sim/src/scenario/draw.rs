@@ -60,7 +60,7 @@ const VERBS: &[(Verb, u32, u32)] = &[
     (Verb::Head, 2, 450),
     (Verb::Create, 2, 500),
     (Verb::Close, 1, 250),
-    (Verb::Delete, 1, 350),
+    (Verb::Delete, 2, 450),
     (Verb::LongPoll, 4, 400),
     (Verb::Listen, 4, 400),
     (Verb::Stall, 1, 250),
