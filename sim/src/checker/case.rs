@@ -15,6 +15,10 @@ const LIVE_TRAVEL_MS: u64 = 2_000;
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;
 
+/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with the
+/// length of a long-poll where nobody tells it that the stream is gone.
+pub(super) const FLIGHT_MS: u64 = 25_000;
+
 /// One stream of a history.
 #[derive(Debug)]
 pub(super) struct Case<'a> {

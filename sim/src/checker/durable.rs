@@ -43,7 +43,8 @@ fn unexplained_absences(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// The last answer that saw the stream before `op` did not, if nothing can have removed it in between.
+/// The last answer that saw the stream before `op` did not, if nothing can have removed it in between. What a waiting
+/// reader was told may be older than its request: it is none.
 pub(super) fn unexplained(case: &Case<'_>, op: &Op) -> Option<usize> {
     if !case.was_absent(op) || !case.history.is_strong(op) {
         return None;
@@ -51,6 +52,7 @@ pub(super) fn unexplained(case: &Case<'_>, op: &Op) -> Option<usize> {
     let seen = case
         .iter()
         .filter(|(_, other)| other.precedes(op) && case.was_present(other) && case.history.is_strong(other))
+        .filter(|(_, other)| !matches!(other.call, Call::Live { .. }))
         .max_by_key(|(_, other)| other.invoked)?;
     if case.removable(seen.0, op) { None } else { Some(seen.0) }
 }

@@ -1,7 +1,7 @@
 //! A stream never ends before its last touch and its TTL, ends soon after, and leaves nothing behind without being
 //! touched.
 
-use super::case::Case;
+use super::case::{Case, FLIGHT_MS};
 use super::durable::unexplained;
 use super::{Invariant, Violation};
 use crate::history::{Call, Lifetime};
@@ -9,10 +9,6 @@ use crate::history::{Call, Lifetime};
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
 const CLEAN_UP_MS: u64 = 300_000;
-
-/// How long after a stream's end a waiting reader's answer may say that it is there, in ms: the reader shares a flight that
-/// began before, which ends with the length of a long-poll where nobody tells it of the end.
-const FLIGHT_MS: u64 = 25_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = too_early(case);

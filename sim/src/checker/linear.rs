@@ -4,7 +4,7 @@
 //! known, and what is left to check is that nobody who asked later stood earlier. A lost answer orders nothing: it may
 //! have happened at any later time, or never.
 
-use super::case::{Case, Sight};
+use super::case::{Case, FLIGHT_MS, Sight};
 use super::{Invariant, Violation};
 use crate::history::{Call, Moment};
 
@@ -68,6 +68,9 @@ fn resurrections(case: &Case<'_>) -> Vec<Violation> {
             .filter(|(_, other)| other.call == Call::Delete && other.status() == Some(204) && other.precedes(op))
             .max_by_key(|(_, other)| other.settled());
         let Some((deletion, deleted)) = deletion else { continue };
+        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + FLIGHT_MS {
+            continue;
+        }
         let created = case.iter().any(|(_, other)| {
             matches!(other.call, Call::Create { .. })
                 && matches!(other.status(), None | Some(201))
@@ -104,9 +107,10 @@ fn prophecies(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, absent, acked, created, deleted, page, tail};
+    use super::super::fixture::{Fixture, absent, acked, created, deleted, empty, page, tail};
     use super::*;
     use crate::history::Lifetime;
+    use crate::history::Mode;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Linear, super::check, expected);
@@ -177,6 +181,18 @@ mod tests {
                 run.create(Lifetime::Endless, answer);
             }
             run.head(tail(1, 0));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_may_share_a_flight_that_began_before_the_deletion() {
+        for (late_ms, expected) in [(0, 0), (24_000, 0), (26_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.delete(deleted());
+            run.wait_ms(late_ms);
+            run.poll(reader, empty(0, 0, 1_000_000));
             check(&run, expected);
         }
     }
