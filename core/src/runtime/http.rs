@@ -171,4 +171,30 @@ impl Response {
 /// The response headers that scripts of other origins may read: all of the protocol's.
 const EXPOSED_HEADERS: &str = "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, \
                                Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Expires-At, Stream-Next-Offset, \
-                               Stream-TTL, Stream-Up-To-Date";
+                               Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn scripts_of_other_origins_may_read_every_header_that_tells_about_a_stream() {
+        for name in [
+            header::ETAG,
+            header::LOCATION,
+            header::PRODUCER_EPOCH,
+            header::PRODUCER_EXPECTED_SEQ,
+            header::PRODUCER_RECEIVED_SEQ,
+            header::PRODUCER_SEQ,
+            header::STREAM_CLOSED,
+            header::STREAM_CURSOR,
+            header::STREAM_EXPIRES_AT,
+            header::STREAM_NEXT_OFFSET,
+            header::STREAM_SSE_DATA_ENCODING,
+            header::STREAM_TTL,
+            header::STREAM_UP_TO_DATE,
+        ] {
+            assert!(EXPOSED_HEADERS.split(", ").any(|exposed| exposed.eq_ignore_ascii_case(name)), "{name}");
+        }
+    }
+}
