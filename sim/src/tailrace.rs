@@ -1,11 +1,14 @@
 //! Tailrace itself as the program of a world.
 
-use tailrace_core::edge::{self, EdgeConfig, Fetched};
+use tailrace_core::edge::{self, Access, EdgeConfig, Fetched, LiveConfig};
 use tailrace_core::object::{Settings, StreamObject};
+use tailrace_core::protocol::ProjectMode;
 use tailrace_core::runtime::{CallError, Request};
 
 use crate::edge_isolate::EdgeState;
+use crate::faults::Faults;
 use crate::program::Program;
+use crate::random::Seeds;
 use crate::state::ObjectState;
 use crate::world::{WorldConfigOf, WorldOf};
 
@@ -32,35 +35,34 @@ pub type World = WorldOf<Tailrace>;
 /// What it is made of.
 pub type WorldConfig = WorldConfigOf<Tailrace>;
 
+impl WorldConfig {
+    /// A world on its best day: one isolate whose edge is open to everybody and configured as the objects are.
+    pub fn of(settings: Settings) -> Self {
+        let live = LiveConfig { waits: settings.waits, ..LiveConfig::default() };
+        let body_limit = settings.limits.body_bytes;
+        Self {
+            faults: Faults::default(),
+            settings,
+            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit, live },
+            isolates: 1,
+            host_mutant: None,
+            seeds: Seeds::of(1),
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tailrace_core::edge::{Access, LiveConfig};
-    use tailrace_core::protocol::ProjectMode;
-    use tailrace_core::protocol::limits::BODY_LIMIT;
     use tailrace_core::runtime::{Headers, Method, RequestBody};
 
     use super::*;
-    use crate::faults::Faults;
-    use crate::random::Seeds;
     use crate::rt;
 
     #[test]
     fn a_stream_is_created_appended_to_read_and_deleted() {
         rt::block_on(1, async {
-            let world = World::new(WorldConfig {
-                faults: Faults::default(),
-                settings: Settings::default(),
-                edge: EdgeConfig {
-                    access: Access::NoAuth,
-                    projects: ProjectMode::Single,
-                    body_limit: BODY_LIMIT,
-                    live: LiveConfig::default(),
-                },
-                isolates: 2,
-                host_mutant: None,
-                seeds: Seeds::of(1),
-            });
+            let world = World::new(WorldConfig { isolates: 2, ..WorldConfig::of(Settings::default()) });
             let ask = async |method, body: &'static str| {
                 let mut headers = Headers::default();
                 headers.push("content-type", "text/plain");

@@ -1,10 +1,8 @@
 //! What version 1 stored is served by this one, moves to R2, and loses nothing to a crash on the way.
 
 use bytes::Bytes;
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::limits::BODY_LIMIT;
-use tailrace_core::protocol::{Offset, ProjectMode};
+use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_sim::faults::{Delay, Faults};
 use tailrace_sim::random::Seeds;
@@ -38,19 +36,7 @@ const STREAM: [&str; 5] = [
 const TOMBSTONE: [&str; 1] = ["INSERT INTO stream VALUES (0, 1, 5, NULL, NULL, NULL, NULL, NULL)"];
 
 fn world(faults: Faults, seed: u64) -> World {
-    World::new(WorldConfig {
-        faults,
-        settings: Settings::default(),
-        edge: EdgeConfig {
-            access: Access::NoAuth,
-            projects: ProjectMode::Single,
-            body_limit: BODY_LIMIT,
-            live: LiveConfig::default(),
-        },
-        isolates: 1,
-        host_mutant: None,
-        seeds: Seeds::of(seed),
-    })
+    World::new(WorldConfig { faults, seeds: Seeds::of(seed), ..WorldConfig::of(Settings::default()) })
 }
 
 async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str, &str)], body: &str) -> Response {

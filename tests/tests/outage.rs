@@ -2,14 +2,10 @@
 //! rarely; afterwards all that was acknowledged gets there and reads back, and appends go on.
 
 use bytes::Bytes;
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::ProjectMode;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::faults::Faults;
 use tailrace_sim::marks;
-use tailrace_sim::random::Seeds;
 use tailrace_sim::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
@@ -26,19 +22,7 @@ fn world() -> World {
         hot_bytes: HOT_BYTES,
         ..StreamLimits::default()
     };
-    World::new(WorldConfig {
-        faults: Faults::default(),
-        edge: EdgeConfig {
-            access: Access::NoAuth,
-            projects: ProjectMode::Single,
-            body_limit: limits.body_bytes,
-            live: LiveConfig::default(),
-        },
-        settings: Settings { limits, ..Settings::default() },
-        isolates: 1,
-        host_mutant: None,
-        seeds: Seeds::of(1),
-    })
+    World::new(WorldConfig::of(Settings { limits, ..Settings::default() }))
 }
 
 async fn ask(world: &World, method: Method, query: &str, body: Bytes) -> Response {

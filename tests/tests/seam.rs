@@ -3,13 +3,11 @@
 
 use bytes::Bytes;
 use proptest::prelude::*;
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::{Offset, ProjectMode};
+use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::random::Seeds;
 use tailrace_sim::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
@@ -85,16 +83,7 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
     };
     let world = World::new(WorldConfig {
         faults: Faults { alarm_late: Delay::new(LATE_MS, LATE_MS), ..Faults::default() },
-        settings: Settings { limits, ..Settings::default() },
-        edge: EdgeConfig {
-            access: Access::NoAuth,
-            projects: ProjectMode::Single,
-            body_limit: 14 * case.row_bytes,
-            live: LiveConfig::default(),
-        },
-        isolates: 1,
-        host_mutant: None,
-        seeds: Seeds::of(1),
+        ..WorldConfig::of(Settings { limits, ..Settings::default() })
     });
     let content_type = ("content-type", case.content_type());
     prop_assert_eq!(ask(&world, Method::Put, "", &[content_type], "").await.status, 201);

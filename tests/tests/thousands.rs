@@ -4,14 +4,10 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::ProjectMode;
-use tailrace_core::protocol::limits::BODY_LIMIT;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
 use tailrace_sim::answer_body::Piece;
 use tailrace_sim::faults::{Delay, Faults, Link};
-use tailrace_sim::random::Seeds;
 use tailrace_sim::rt::{self, Node};
 use tailrace_sim::{World, WorldConfig};
 
@@ -66,19 +62,7 @@ fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once()
     let link = Link { latency: Delay::new(1, 40), ..Link::default() };
     let faults = Faults { client_link: link, object_link: link, cold_start: Delay::new(50, 50), ..Faults::default() };
     rt::block_on(1, async {
-        let world = World::new(WorldConfig {
-            faults,
-            settings: Settings::default(),
-            edge: EdgeConfig {
-                access: Access::NoAuth,
-                projects: ProjectMode::Single,
-                body_limit: BODY_LIMIT,
-                live: LiveConfig::default(),
-            },
-            isolates: ISOLATES,
-            host_mutant: None,
-            seeds: Seeds::of(1),
-        });
+        let world = World::new(WorldConfig { faults, isolates: ISOLATES, ..WorldConfig::of(Settings::default()) });
         let created = world.request(request(Method::Put, "", ""), 1_000).await.expect("an answer");
         assert_eq!(created.status, 201);
         let (sent, node) = (Sent::default(), Node::new());

@@ -2,13 +2,9 @@
 
 use bytes::Bytes;
 use futures_util::StreamExt;
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig, PICKED_HEADERS};
+use tailrace_core::edge::PICKED_HEADERS;
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::ProjectMode;
-use tailrace_core::protocol::limits::BODY_LIMIT;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::faults::Faults;
-use tailrace_sim::random::Seeds;
 use tailrace_sim::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
@@ -23,19 +19,7 @@ const PATIENCE_MS: u64 = 120_000;
 /// The answers of a world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
-        let world = World::new(WorldConfig {
-            faults: Faults::default(),
-            settings: Settings { waits: WAITS, ..Settings::default() },
-            edge: EdgeConfig {
-                access: Access::NoAuth,
-                projects: ProjectMode::Single,
-                body_limit: BODY_LIMIT,
-                live: LiveConfig { waits: WAITS, ..LiveConfig::default() },
-            },
-            isolates: 1,
-            host_mutant: None,
-            seeds: Seeds::of(1),
-        });
+        let world = World::new(WorldConfig::of(Settings { waits: WAITS, ..Settings::default() }));
         let mut variables = Variables::default();
         let mut answers = Vec::new();
         for step in steps {

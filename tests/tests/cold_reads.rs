@@ -1,0 +1,104 @@
+//! What reads of segments in R2 ask of it, and what an event holds where a code point lies across two segments.
+
+use bytes::Bytes;
+use futures_util::future::join_all;
+use tailrace_core::object::Settings;
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::stream::StreamLimits;
+use tailrace_sim::answer_body::Piece;
+use tailrace_sim::faults::{BucketFaults, Delay, Faults};
+use tailrace_sim::rt;
+use tailrace_sim::tailrace::{World, WorldConfig};
+
+/// How long R2 takes for a get, in ms.
+const GET_MS: u64 = 50;
+
+/// Time in which every sealed segment moves to R2, in ms.
+const MOVED_MS: u64 = 1_000;
+
+fn request(method: Method, query: &str, body: impl Into<Bytes>) -> Request {
+    let mut headers = Headers::default();
+    headers.push("content-type", "text/plain");
+    let body: Bytes = body.into();
+    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(body) };
+    Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
+}
+
+async fn ask(world: &World, method: Method, query: &str, body: impl Into<Bytes>) -> Response {
+    world.request(request(method, query, body), 60_000).await.expect("an answer")
+}
+
+/// A stream of text whose segments hold that many appends, all sealed ones in R2.
+async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
+    let limits = StreamLimits { segment_messages, ..StreamLimits::default() };
+    let bucket = BucketFaults { get: Delay::new(GET_MS, GET_MS), ..BucketFaults::default() };
+    let world = World::new(WorldConfig {
+        faults: Faults { bucket, ..Faults::default() },
+        ..WorldConfig::of(Settings { limits, ..Settings::default() })
+    });
+    assert_eq!(ask(&world, Method::Put, "", "").await.status, 201);
+    for append in appends {
+        assert_eq!(ask(&world, Method::Post, "", *append).await.status, 204);
+    }
+    rt::sleep_ms(MOVED_MS).await;
+    assert_eq!(world.bucket().len() as u64, appends.len() as u64 / segment_messages);
+    world
+}
+
+/// Gets of R2 since there were that many.
+fn gets(world: &World, before: u64) -> u64 {
+    world.bucket_operations().class_b - before
+}
+
+#[test]
+fn a_read_from_the_middle_takes_two_gets_and_one_once_the_index_is_known() {
+    rt::block_on(1, async {
+        let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
+        for (offset, body, expected) in [(2, "cd", 2), (1, "bcd", 1), (0, "abcd", 1)] {
+            let before = world.bucket_operations().class_b;
+            let page = ask(&world, Method::Get, &format!("?offset={:016}_{offset:016}", 0), "").await;
+            assert_eq!((page.status, page.body.as_ref()), (200, body.as_bytes()));
+            assert_eq!(gets(&world, before), expected, "from {offset}");
+        }
+    });
+}
+
+#[test]
+fn identical_reads_at_one_time_share_their_gets() {
+    rt::block_on(1, async {
+        let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
+        let before = world.bucket_operations().class_b;
+        let query = format!("?offset={:016}_{:016}", 0, 1);
+        let pages = join_all((0..20).map(|_| ask(&world, Method::Get, &query, ""))).await;
+        assert!(pages.iter().all(|page| page.status == 200 && page.body.as_ref() == b"bcd"));
+        assert_eq!(gets(&world, before), 2, "one of the index, one of the page");
+    });
+}
+
+/// What events from the start of a stream hold, one append a segment, the last of them closing it.
+fn check_events(appends: &[&'static [u8]], expected: &[&str]) {
+    rt::block_on(1, async {
+        let world = world(1, appends).await;
+        let mut close = request(Method::Post, "", "");
+        close.headers.push("stream-closed", "true");
+        assert_eq!(world.request(close, 1_000).await.expect("an answer").status, 204);
+        let opened = world.open(request(Method::Get, "?live=sse&offset=-1", ""), 60_000).await.expect("an answer");
+        let body = opened.body.expect("events");
+        let mut data = Vec::new();
+        while let Piece::Bytes(bytes) = body.next().await {
+            let text = String::from_utf8(bytes.to_vec()).expect("events are text");
+            let lines = text.lines().filter_map(|line| line.strip_prefix("data:"));
+            data.extend(lines.filter(|line| !line.contains("streamNextOffset")).map(str::to_owned));
+        }
+        assert_eq!(data, expected, "{appends:?}");
+    });
+}
+
+#[test]
+fn a_code_point_across_segments_arrives_whole_and_half_of_one_does_not_wait_for_ever() {
+    // The euro sign is e2 82 ac.
+    check_events(&[b"a\xe2\x82", b"\xacb"], &["a", "\u{20ac}", "b"]);
+    check_events(&[b"a\xe2", b"\x82", b"\xac"], &["a", "\u{20ac}"]);
+    check_events(&[b"\xe2\x82", b"b"], &["\u{fffd}", "b"]);
+    check_events(&[b"a\xe2\x82"], &["a\u{fffd}"]);
+}
