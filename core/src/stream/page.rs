@@ -217,7 +217,7 @@ mod tests {
     /// Rows of messages, a page's size and start; what the page holds and where it ends.
     fn check(kind: ContentKind, rows: &[&[&str]], page_bytes: usize, position: u64, body: &str, next: u64) {
         let mut page = PageBuilder::new(kind, page_bytes, position);
-        let mut first = 0;
+        let (mut first, mut ends) = (0, Vec::new());
         for (commit_ms, row) in (1..).zip(rows) {
             let joined = row.join(if kind == ContentKind::Json { "," } else { "" });
             let packed = match row {
@@ -227,12 +227,17 @@ mod tests {
             let count = if kind == ContentKind::Json { row.len() as u64 } else { 1 };
             let messages = Messages { first, count, lengths: &packed, body: joined.as_bytes(), commit_ms };
             first += if kind == ContentKind::Json { count } else { joined.len() as u64 };
+            ends.push((first, commit_ms));
             if first > page.next && !page.is_full() {
                 page.push(&messages).expect("messages that fit their lengths");
             }
         }
         let content = page.finish();
         assert_eq!((content.body, content.next), (Bytes::from(body.to_owned()), next), "{rows:?} {page_bytes}");
+        // The time of the row that holds the last message, whether the page took all of that row or not.
+        let last = ends.iter().find(|(end, _)| *end >= next).map(|(_, commit_ms)| *commit_ms);
+        let commit_ms = if next > position { last } else { None };
+        assert_eq!(content.commit_ms, commit_ms.unwrap_or(0), "{rows:?} {page_bytes}");
     }
 
     #[test]
