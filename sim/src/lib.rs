@@ -18,7 +18,7 @@
 //! | [`sockets`], [`edge_socket`] | hibernatable sockets, and their other ends |
 //! | [`answer_body`] | answers that go on, to clients that may be slow or gone |
 //! | `flights` | what identical requests of an isolate share |
-//! | `sqlite`, `rows` | a real SQLite with the platform's limits, and its bill |
+//! | `sqlite`, `guard`, `rows` | a real SQLite with the platform's limits, what its statements may do, and its bill |
 //! | [`bucket`] | R2 |
 //! | `environment` | what everything in a world shares |
 //! | [`marks`], [`trace`] | what was reached, and what happened |
@@ -50,6 +50,7 @@ mod environment;
 pub mod faults;
 mod flights;
 mod gate;
+mod guard;
 pub mod history;
 pub mod host_mutant;
 mod instance;

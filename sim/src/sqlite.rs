@@ -5,17 +5,18 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
 
 use bytes::Bytes;
-use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
+use rusqlite::hooks::AuthContext;
 use rusqlite::limits::Limit;
 use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use rusqlite::{Connection, MAIN_DB};
 use tailrace_core::storage::{MAX_SAFE_INTEGER, SqlError, SqlParam, SqlRow, SqlValue, Statement};
 
-use crate::rows::{Touch, Write};
+use crate::guard::{Guard, UNREPEATABLE_KEYWORDS};
+use crate::rows::Write;
 
 /// Bound parameters of a statement; columns of a table (Cloudflare, Durable Objects limits).
 const PARAMETER_LIMIT: i32 = 100;
@@ -26,44 +27,6 @@ const SQL_LIMIT: i32 = 100_000;
 const ROW_LIMIT: i32 = 2 * 1024 * 1024;
 /// Prepared statements that a connection keeps; core has fewer.
 const STATEMENTS_KEPT: usize = 256;
-
-/// Functions whose results no seed repeats.
-const UNREPEATABLE: [&str; 9] =
-    ["random", "randomblob", "date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"];
-/// The same as keywords, which SQLite's authorizer is not asked about.
-const UNREPEATABLE_KEYWORDS: [&str; 3] = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
-
-/// What the authorizer knows and learns; it is shared with a callback that SQLite demands to be `Send`.
-#[derive(Default)]
-struct Guard {
-    host: AtomicBool,
-    touches: Mutex<Vec<Touch>>,
-}
-
-impl Guard {
-    fn authorize(&self, context: AuthContext<'_>) -> Authorization {
-        if self.host.load(Ordering::Relaxed) {
-            return Authorization::Allow;
-        }
-        let allowed = match context.action {
-            AuthAction::Function { function_name } => !UNREPEATABLE.contains(&function_name),
-            AuthAction::Select | AuthAction::Read { .. } | AuthAction::Recursive => true,
-            AuthAction::Reindex { .. } => true,
-            action => match Touch::from_action(action) {
-                Some(touch) => {
-                    self.touches.lock().unwrap_or_else(PoisonError::into_inner).push(touch);
-                    true
-                }
-                None => false,
-            },
-        };
-        if allowed { Authorization::Allow } else { Authorization::Deny }
-    }
-
-    fn take(&self) -> Vec<Touch> {
-        std::mem::take(&mut self.touches.lock().unwrap_or_else(PoisonError::into_inner))
-    }
-}
 
 type Indexes = Rc<Vec<Vec<Option<String>>>>;
 

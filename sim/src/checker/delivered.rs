@@ -1,8 +1,9 @@
 //! What live readers were sent, placed in the log of the stream.
 
 use super::Position;
+use super::derivation::{Derivation, excerpt};
 use super::event_text::{base64, mapped, splits_code_point};
-use super::log::{ABSURD_UNITS, Contradiction, Derivation, Page, Source, excerpt};
+use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
 use crate::history::{Arrival, Content, From, Payload};
 
 /// What an arrival holds.

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `position` | offsets as clients may read them |
 //! | `log` | the log of a stream as the answers describe it, and contradictions between them |
+//! | `derivation` | that log, derived from answer after answer |
 //! | `delivered`, `event_text` | what live readers were sent, and what of the log its text must be |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
 //! | `durable` | what was acknowledged is read until it is deleted or expires |
@@ -31,6 +32,7 @@ mod closed;
 mod cold;
 mod cursors;
 mod delivered;
+mod derivation;
 mod durable;
 mod event_text;
 mod exact;

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `event` | one thing that a client or the world does |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
 //! | `knobs` | faults and limits as named numbers |
 //! | `text` | a scenario as text, and back |
@@ -16,6 +17,7 @@ mod event;
 pub mod knobs;
 mod run;
 mod text;
+mod verb;
 
 use tailrace_core::object::ColdSettings;
 use tailrace_core::stream::StreamLimits;
