@@ -45,6 +45,11 @@ impl Default for LiveConfig {
 }
 
 impl EdgeConfig {
+    /// The value of `Access-Control-Allow-Origin`, if there is one.
+    pub fn allow_origin(&self) -> Option<&'static str> {
+        (self.access == Access::NoAuth).then_some("*")
+    }
+
     /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, `TAILRACE_PROJECTS` = `single` or `multi`,
     /// and those of [`Waits`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {

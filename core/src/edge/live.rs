@@ -1,13 +1,10 @@
 //! What both ways of a live read have in common: asking the object, its clock, and how soon it is asked again.
 
 use crate::protocol::ReadFrom;
-use crate::protocol::live::{LiveMessage, Position};
+use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::runtime::{
-    CallError, Connected, EdgeEnv, EdgeSocket, Isolate, ObjectBody, ObjectRequest, Response, SocketEvent,
-    SocketNamespace,
-};
+use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent};
 
 /// The shortest and the longest pause before an object that has failed is asked again, in ms. Our choice: readers that a
 /// reset has cut come back within a few of the first, and an object that stays away is left in peace.
@@ -17,50 +14,33 @@ const LONGEST_PAUSE_MS: u64 = 5_000;
 /// How long the greeting of an accepted socket may take, in ms. Our choice: it left with the acceptance.
 const GREETING_MS: u64 = 10_000;
 
-/// A live read between its route and its bridge: texts, so that a host can carry it.
+/// A live read. It is asked again and again, each time from where its reader is by then.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRead {
     /// The object's name.
     pub object: String,
-    /// The encoded message.
-    pub message: String,
+    /// The value of `Access-Control-Allow-Origin`, if there is one.
+    pub allow_origin: Option<String>,
+    /// Whether the answer tells about the instance that gave it.
+    pub debug: bool,
     /// How it waits.
     pub mode: Live,
-}
-
-impl LiveRead {
-    /// What identical requests have in common. `None` for one that no other can be identical to: `now` is another moment
-    /// for each.
-    pub fn flight_key(&self) -> Option<String> {
-        let ask = Ask::new(self)?;
-        (ask.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message))
-    }
-}
-
-/// The edge's end of a socket of the stream objects.
-pub(super) type Socket<E> = <<E as EdgeEnv>::Streams as SocketNamespace>::Socket;
-
-/// A read that is asked again and again, each time from where its reader is by then.
-#[derive(Clone, Debug)]
-pub(super) struct Ask {
-    object: String,
-    debug: bool,
-    pub(super) allow_origin: Option<String>,
-    pub(super) read: Read,
+    /// What is read.
+    pub read: Read,
 }
 
 /// What the object said.
 pub(super) enum Asked<E: EdgeEnv> {
     /// There is something to tell at once.
-    Answer(Response),
+    Reply(E::Reply),
     /// The reader is at the tail, and waits.
-    Joined(Socket<E>, Joined),
+    Joined(E::Socket, Joined),
 }
 
 /// The greeting of a socket.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Joined {
-    pub(super) position: Position,
+    pub(super) position: ReaderPosition,
     pub(super) encoding: Encoding,
     pub(super) clock: Clock,
 }
@@ -79,22 +59,24 @@ impl Clock {
     }
 }
 
-impl Ask {
-    /// `None` where the message is none of a live read.
-    pub(super) fn new(live: &LiveRead) -> Option<Self> {
-        let Message { allow_origin, debug, operation } = Message::decode(&live.message)?;
-        let Operation::Read(read) = operation else { return None };
-        Some(Self { object: live.object.clone(), debug, allow_origin, read })
+impl LiveRead {
+    fn message(&self) -> String {
+        let operation = Operation::Read(self.read.clone());
+        let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
+        Message { allow_origin, debug, body_too_large: false, operation }.encode()
+    }
+
+    /// What identical requests have in common. `None` for one that no other can be identical to: `now` is another moment
+    /// for each.
+    pub fn flight_key(&self) -> Option<String> {
+        (self.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message()))
     }
 
     /// Asks the object. An error is for one that did not answer, or does not speak our version.
-    pub(super) async fn send<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
-        let operation = Operation::Read(self.read.clone());
-        let message = Message { allow_origin: self.allow_origin.clone(), debug: self.debug, operation }.encode();
-        let request = ObjectRequest { message, body: ObjectBody::Empty };
-        let socket = match env.streams().connect(&self.object, request).await? {
-            Connected::Answer(response) => return Ok(Asked::Answer(response)),
-            Connected::Socket(socket) => socket,
+    pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
+        let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
+            Called::Reply(reply) => return Ok(Asked::Reply(reply)),
+            Called::Socket(socket) => socket,
         };
         let SocketEvent::Message(greeting) = socket.next(GREETING_MS).await else {
             return Err(CallError::Reset);
@@ -109,10 +91,10 @@ impl Ask {
     }
 }
 
-/// Whether an answer about a position that the object itself has told says nothing about its stream: the object failed,
-/// or one whose time is over does not know the position yet.
-pub(super) fn is_passing(response: &Response) -> bool {
-    response.status >= 500 || response.status == 400
+/// Whether an answer of this status about a position that the object itself has told says nothing about its stream: the
+/// object failed, or one whose time is over does not know the position yet.
+pub(super) fn is_passing(status: u16) -> bool {
+    status >= 500 || status == 400
 }
 
 /// How soon an object is asked again.

@@ -1,17 +1,20 @@
 //! A request's route, and the message to its object.
 
-use super::{Access, EdgeConfig, LiveRead};
+use super::config::{Access, EdgeConfig};
+use super::live::LiveRead;
+use crate::protocol::cors::{self, STREAM_METHODS};
 use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, TOKEN_LIMIT};
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::query::Query;
 use crate::protocol::{
-    CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, ProducerStamp, ReadFrom, Refusal, cursor, header,
+    CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, ProducerStamp, ReadFrom, Refusal,
+    Response, cursor, header,
 };
-use crate::runtime::{Headers, Method, Response};
 
 /// The request headers that core reads; a host may leave all others out.
 pub const PICKED_HEADERS: &[&str] = &[
+    header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     header::PRODUCER_EPOCH,
@@ -43,36 +46,25 @@ pub enum Routed {
 pub struct Forward {
     /// The object's name.
     pub object: String,
-    /// The encoded message.
-    pub message: String,
+    /// The message.
+    pub message: Message,
     /// Whether the body goes along; else it is to be read and dropped.
-    pub collect_body: bool,
+    pub takes_body: bool,
     /// Largest body that goes along, in bytes; of a larger one the object is told that it was too large.
     pub body_limit: usize,
 }
 
 const STREAM_ROUTE: &str = "/v1/stream/";
 
-/// What every method of a stream is.
-const STREAM_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
-
-/// What scripts of other origins may send.
-const ALLOWED_HEADERS: &str = "Authorization, Cache-Control, Content-Type, If-None-Match, Producer-Epoch, Producer-Id, \
-                               Producer-Seq, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, \
-                               Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, Stream-TTL, Tailrace-Debug";
-
-/// Seconds for which a browser may remember a preflight. Our choice; browsers cap it themselves.
-const PREFLIGHT_MAX_AGE_S: &str = "86400";
-
 /// Where a request goes. `url` is absolute.
 pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) -> Routed {
-    let allow_origin = (config.access == Access::NoAuth).then_some("*");
+    let allow_origin = config.allow_origin();
     let answer = |response: Response| {
         let response = response.with_common(allow_origin);
         Routed::Answer(if method == Method::Head { response.without_body() } else { response })
     };
     if method == Method::Options {
-        return answer(preflight());
+        return answer(cors::preflight());
     }
     let (origin, path, query) = split(url);
     if path == "/health" {
@@ -125,14 +117,18 @@ impl StreamRequest<'_> {
             Method::Head => (object, Operation::Head),
             _ => (object, Operation::Delete),
         };
-        let collect_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
-        let mode = if let Operation::Read(read) = &operation { read.live } else { None };
-        let message = Message { allow_origin: allow_origin.map(str::to_owned), debug: self.is_debugged(), operation };
-        let (object, message) = (object.as_str().to_owned(), message.encode());
-        Ok(match mode {
-            Some(mode) => Routed::Live(LiveRead { object, message, mode }),
-            None => Routed::Forward(Forward { object, message, collect_body, body_limit: self.config.body_limit }),
-        })
+        let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
+        let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
+        let allow_origin = allow_origin.map(str::to_owned);
+        let operation = match operation {
+            Operation::Read(read) => match read.live {
+                Some(mode) => return Ok(Routed::Live(LiveRead { object, allow_origin, debug, mode, read })),
+                None => Operation::Read(read),
+            },
+            other => other,
+        };
+        let message = Message { allow_origin, debug, body_too_large: false, operation };
+        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit }))
     }
 
     fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
@@ -232,14 +228,6 @@ fn split(url: &str) -> (&str, &str, &str) {
     (origin, if path.is_empty() { "/" } else { path }, query)
 }
 
-fn preflight() -> Response {
-    Response::new(204)
-        .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
-        .with(header::ACCESS_CONTROL_ALLOW_METHODS, STREAM_METHODS)
-        .with(header::ACCESS_CONTROL_ALLOW_HEADERS, ALLOWED_HEADERS)
-        .with(header::ACCESS_CONTROL_MAX_AGE, PREFLIGHT_MAX_AGE_S)
-}
-
 fn health() -> Response {
     Response::new(200)
         .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
@@ -278,9 +266,8 @@ mod tests {
     fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
         let found = match routed(&config(), method, target, fields) {
             Routed::Answer(response) => Err(response.status),
-            Routed::Forward(Forward { message, .. }) | Routed::Live(LiveRead { message, .. }) => {
-                Ok(Message::decode(&message).expect("round trips").operation)
-            }
+            Routed::Forward(forward) => Ok(forward.message.operation),
+            Routed::Live(live) => Ok(Operation::Read(live.read)),
         };
         assert_eq!(found, expected, "{method:?} {target} {fields:?}");
     }
@@ -375,7 +362,7 @@ mod tests {
     fn a_fork_is_asked_of_its_source() {
         let fork = routed(&config(), Method::Put, "/v1/stream/b", &[(header::STREAM_FORKED_FROM, "/v1/stream/a")]);
         let Routed::Forward(forward) = fork else { panic!("{fork:?}") };
-        assert_eq!((forward.object.as_str(), forward.collect_body), ("_default/a", false));
+        assert_eq!((forward.object.as_str(), forward.takes_body), ("_default/a", false));
     }
 
     #[test]
@@ -405,9 +392,7 @@ mod tests {
     fn a_location_is_the_url_without_its_query() {
         let created = routed(&config(), Method::Put, "/v1/stream/a/b?x=1", &[]);
         let Routed::Forward(forward) = created else { panic!("{created:?}") };
-        let Some(Operation::Create(create)) = Message::decode(&forward.message).map(|message| message.operation) else {
-            panic!("{forward:?}")
-        };
+        let Operation::Create(create) = forward.message.operation else { panic!("{forward:?}") };
         assert_eq!(create.location, "http://localhost:8787/v1/stream/a/b");
     }
 }

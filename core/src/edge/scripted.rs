@@ -8,22 +8,25 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 
-use super::LiveRead;
-use crate::protocol::live::{LiveMessage, Position};
+use super::config::{Access, EdgeConfig, LiveConfig};
+use super::live::LiveRead;
+use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Offset, ReadFrom};
+use crate::protocol::{Offset, ProjectMode, ReadFrom, Response};
 use crate::runtime::{
-    ActorNamespace, CallError, ClientBody, Connected, EdgeEnv, EdgeSocket, Flights, Isolate, Landing, ObjectRequest,
-    Patience, PipeEnd, PipeRule, Piped, Response, Shared, SocketEvent, SocketNamespace, Written,
+    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept, Patience,
+    Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
 /// When every script begins.
 pub(super) const START_MS: u64 = 1_000_000;
 
-/// What an object does with a connection.
-pub(super) enum Reply {
-    Answer(Response),
+/// What an object does with a call.
+pub(super) enum Says {
+    Reply(Response),
+    /// A reply that breaks off after its head.
+    Torn(Response),
     Socket(Vec<Happens>),
     Fails,
 }
@@ -32,9 +35,10 @@ pub(super) enum Reply {
 pub(super) enum Happens {
     Message(Bytes),
     Cut,
-    /// The next message is more than the client takes.
+    /// A message that is more than the client takes.
     ClientStalls(Bytes),
-    ClientLeaves,
+    /// A message, with which the edge learns that its client has gone.
+    ClientLeaves(Bytes),
 }
 
 /// The script and its notes; clones share it.
@@ -43,46 +47,86 @@ pub(super) struct Scripted(Rc<Stage>);
 
 struct Stage {
     now_ms: Cell<u64>,
-    replies: RefCell<VecDeque<Reply>>,
+    says: RefCell<VecDeque<Says>>,
     notes: RefCell<Vec<String>>,
-    /// Flights of others that whoever shares joins, in turn.
-    flights: RefCell<VecDeque<Landing>>,
+    /// Flights of others that whoever shares joins, in turn; `None` is one that was lost without a word.
+    flights: RefCell<VecDeque<Option<Response>>>,
+    /// The first answer.
+    answer: RefCell<Option<Response>>,
+    /// The rest of what the script makes happen to the client: more waits for it than may.
+    stalls: Cell<bool>,
+    gone: Cell<bool>,
 }
 
+/// The reply of a scripted object.
+pub(super) struct ScriptedReply {
+    response: Response,
+    is_torn: bool,
+}
+
+/// The socket of a scripted object.
 pub(super) struct ScriptedSocket {
     stage: Rc<Stage>,
     happens: RefCell<VecDeque<Happens>>,
 }
 
-pub(super) struct ScriptedBody(Rc<Stage>);
+/// The body of a scripted client's answer.
+pub(super) struct ScriptedDownload(Rc<Stage>);
+
+/// The body of a scripted client's request: so many bytes, and whether it breaks off after them.
+pub(super) struct ScriptedUpload {
+    stage: Rc<Stage>,
+    bytes: usize,
+    breaks: bool,
+}
+
+/// A flight that is the script's own.
+pub(super) struct ScriptedFlight(Rc<Stage>);
+
+/// A flight of somebody else.
+pub(super) struct OthersFlight(Rc<Stage>, RefCell<Option<Response>>);
 
 impl Scripted {
-    pub(super) fn new(replies: impl IntoIterator<Item = Reply>) -> Self {
+    pub(super) fn new(says: impl IntoIterator<Item = Says>) -> Self {
         Self(Rc::new(Stage {
             now_ms: Cell::new(START_MS),
-            replies: RefCell::new(replies.into_iter().collect()),
+            says: RefCell::new(says.into_iter().collect()),
             notes: RefCell::default(),
             flights: RefCell::default(),
+            answer: RefCell::default(),
+            stalls: Cell::default(),
+            gone: Cell::default(),
         }))
     }
 
-    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = Landing>) -> Self {
+    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = Option<Response>>) -> Self {
         self.0.flights.borrow_mut().extend(flights);
         self
     }
 
-    pub(super) fn body(&self) -> ScriptedBody {
-        ScriptedBody(self.0.clone())
+    pub(super) fn upload(&self, bytes: usize, breaks: bool) -> ScriptedUpload {
+        ScriptedUpload { stage: self.0.clone(), bytes, breaks }
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
         self.0.notes.borrow().clone()
     }
 
+    /// What the client was answered.
+    pub(super) fn answered(&self) -> Option<Response> {
+        self.0.answer.borrow().clone()
+    }
+
     /// Runs what waits for nothing but the script; `None` where it waits for anything else.
     pub(super) fn run<T>(future: impl Future<Output = T>) -> Option<T> {
         future.now_or_never()
     }
+}
+
+/// An edge that is open to everybody and takes a body of four bytes.
+pub(super) fn config() -> EdgeConfig {
+    let live = LiveConfig::default();
+    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live }
 }
 
 impl Stage {
@@ -111,52 +155,123 @@ impl Isolate for Scripted {
 }
 
 impl EdgeEnv for Scripted {
-    type Streams = Self;
-    type Body = ScriptedBody;
-
-    fn streams(&self) -> &Self {
-        self
-    }
-}
-
-impl ActorNamespace for Scripted {
-    async fn call(&self, _object: &str, _request: ObjectRequest) -> Result<Response, CallError> {
-        Err(CallError::Exception("a live read connects".to_owned()))
-    }
-}
-
-impl SocketNamespace for Scripted {
+    type Upload = ScriptedUpload;
+    type Reply = ScriptedReply;
+    type Kept = Response;
     type Socket = ScriptedSocket;
+    type Download = ScriptedDownload;
+    type StartedFlight = ScriptedFlight;
+    type JoinedFlight = OthersFlight;
 
-    async fn connect(&self, object: &str, request: ObjectRequest) -> Result<Connected<ScriptedSocket>, CallError> {
-        let message = Message::decode(&request.message).map(|message| message.operation);
-        let Some(Operation::Read(read)) = message else {
-            self.0.note(format!("{object}: no read: {}", request.message));
+    async fn call(&self, object: &str, message: String, along: Along<'_, ScriptedUpload>) -> CallOutcome<Self> {
+        let Some(message) = Message::decode(&message) else {
+            self.0.note(format!("{object}: no message: {message}"));
             return Err(CallError::Reset);
         };
-        let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
-        self.0.note(format!("ask {}{cursor}", read.from));
-        match self.0.replies.borrow_mut().pop_front() {
-            Some(Reply::Answer(response)) => Ok(Connected::Answer(response)),
-            Some(Reply::Socket(happens)) => {
-                let happens = RefCell::new(happens.into_iter().collect());
-                Ok(Connected::Socket(ScriptedSocket { stage: self.0.clone(), happens }))
+        match message.operation {
+            Operation::Read(read) if read.live.is_some() => {
+                let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
+                self.0.note(format!("ask {}{cursor}", read.from));
             }
-            Some(Reply::Fails) | None => Err(CallError::Reset),
+            _ => {
+                let body = match along {
+                    Along::Body(body) => format!(" with {} bytes", body.bytes),
+                    Along::Nothing | Along::Waiting => String::new(),
+                };
+                let told = if message.body_too_large { ", told of a body too large" } else { "" };
+                self.0.note(format!("call {object}{body}{told}"));
+            }
         }
+        match self.0.says.borrow_mut().pop_front() {
+            Some(Says::Reply(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: false })),
+            Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),
+            Some(Says::Socket(happens)) => {
+                let happens = RefCell::new(happens.into_iter().collect());
+                Ok(Called::Socket(ScriptedSocket { stage: self.0.clone(), happens }))
+            }
+            Some(Says::Fails) | None => Err(CallError::Reset),
+        }
+    }
+
+    fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
+        match self.0.flights.borrow_mut().pop_front() {
+            Some(brought) => Sharing::Joined(OthersFlight(self.0.clone(), RefCell::new(brought))),
+            None => Sharing::Started(ScriptedFlight(self.0.clone())),
+        }
+    }
+
+    fn outlive_client(&self) {}
+
+    async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
+        if reply.is_torn { Err(CallError::Reset) } else { Ok(reply.response) }
+    }
+
+    fn keep_own(&self, response: Response) -> Response {
+        response
+    }
+
+    fn answer(&self, response: Response) {
+        self.0.answer.borrow_mut().get_or_insert(response);
+    }
+
+    fn answer_kept(&self, kept: Response) {
+        self.answer(kept);
+    }
+
+    fn pass_on(&self, reply: ScriptedReply) {
+        self.answer(reply.response);
+    }
+
+    fn open(&self, head: Response) -> ScriptedDownload {
+        self.answer(head);
+        ScriptedDownload(self.0.clone())
     }
 }
 
-impl Flights for Scripted {
-    async fn share<F>(&self, _key: String, flight: F) -> Shared
-    where
-        F: Future<Output = Landing> + 'static,
-    {
-        let others = self.0.flights.borrow_mut().pop_front();
-        match others {
-            Some(landing) => Shared { landing, joined: true },
-            None => Shared { landing: flight.await, joined: false },
+impl Reply for ScriptedReply {
+    fn head(&self) -> Response {
+        self.response.clone().without_body()
+    }
+}
+
+impl Kept for Response {
+    fn status(&self) -> u16 {
+        self.status
+    }
+}
+
+impl Upload for ScriptedUpload {
+    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
+        self.stage.note(limit.map_or("read all".to_owned(), |limit| format!("read {limit}")));
+        match limit {
+            Some(limit) if self.bytes > limit => Ok(Extent::Beyond),
+            _ if self.breaks => Err(UploadBroken),
+            _ => Ok(Extent::Whole),
         }
+    }
+
+    async fn drain(&self) {
+        self.stage.note("drain");
+    }
+}
+
+impl StartedFlight<Response> for ScriptedFlight {
+    fn land(self, brought: &Response) {
+        self.0.note(format!("land {}", brought.status));
+    }
+}
+
+impl JoinedFlight<Response> for OthersFlight {
+    async fn landing(&self, wait_ms: u64) -> Option<Response> {
+        let brought = self.1.borrow_mut().take();
+        if brought.is_none() {
+            self.0.pass(wait_ms);
+        }
+        brought
+    }
+
+    fn give_up(self) {
+        self.0.note("give up");
     }
 }
 
@@ -164,8 +279,16 @@ impl EdgeSocket for ScriptedSocket {
     async fn next(&self, wait_ms: u64) -> SocketEvent {
         let next = self.happens.borrow_mut().pop_front();
         match next {
-            Some(Happens::Message(bytes) | Happens::ClientStalls(bytes)) => SocketEvent::Message(bytes),
-            Some(Happens::Cut | Happens::ClientLeaves) => SocketEvent::Closed,
+            Some(Happens::Message(bytes)) => SocketEvent::Message(bytes),
+            Some(Happens::ClientStalls(bytes)) => {
+                self.stage.stalls.set(true);
+                SocketEvent::Message(bytes)
+            }
+            Some(Happens::ClientLeaves(bytes)) => {
+                self.stage.gone.set(true);
+                SocketEvent::Message(bytes)
+            }
+            Some(Happens::Cut) => SocketEvent::Closed,
             None => {
                 self.stage.pass(wait_ms);
                 SocketEvent::TimedOut
@@ -180,37 +303,26 @@ impl Drop for ScriptedSocket {
     }
 }
 
-impl ClientBody for ScriptedBody {
+impl Download for ScriptedDownload {
     type Socket = ScriptedSocket;
+    type Reply = ScriptedReply;
 
-    async fn write(&self, bytes: Bytes, _patience: Patience) -> Written {
-        self.0.note(format!("write {}", short(&bytes)));
+    fn push(&self, bytes: Bytes) -> Pushed {
+        if self.0.gone.get() {
+            return Pushed::Gone;
+        }
+        if !bytes.is_empty() {
+            self.0.note(format!("write {}", short(&bytes)));
+        }
+        Pushed::Waiting(if self.0.stalls.take() { usize::MAX } else { 0 })
+    }
+
+    async fn drained(&self, _patience: Patience) -> Written {
         Written::Taken
     }
 
-    async fn pipe(&self, socket: &ScriptedSocket, rule: PipeRule, patience: Patience) -> Piped {
-        let mut last = None;
-        loop {
-            let next = socket.happens.borrow_mut().pop_front();
-            let (bytes, stalls) = match next {
-                Some(Happens::Message(bytes)) => (bytes, false),
-                Some(Happens::ClientStalls(bytes)) => (bytes, true),
-                Some(Happens::Cut) => return Piped { last, end: PipeEnd::Closed },
-                Some(Happens::ClientLeaves) => return Piped { last, end: PipeEnd::Gone },
-                None => {
-                    self.0.pass(patience.wait_ms);
-                    return Piped { last, end: PipeEnd::TimedOut };
-                }
-            };
-            if !bytes.starts_with(rule.prefix) {
-                return Piped { last, end: PipeEnd::Message(bytes) };
-            }
-            self.0.note(format!("pipe {}", short(&bytes.slice(rule.header_length..))));
-            last = Some(bytes.slice(..rule.header_length));
-            if stalls {
-                return Piped { last, end: PipeEnd::Overflow };
-            }
-        }
+    async fn push_reply(&self, reply: ScriptedReply) -> Result<Pushed, CallError> {
+        if reply.is_torn { Err(CallError::Reset) } else { Ok(self.push(reply.response.body)) }
     }
 }
 
@@ -227,14 +339,13 @@ pub(super) fn at(position: u64) -> Offset {
 
 /// A live read of the stream `o`.
 pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead {
-    let operation = Operation::Read(Read { from, if_none_match: None, live: Some(mode), cursor });
-    let message = Message { allow_origin: Some("*".to_owned()), debug: false, operation }.encode();
-    LiveRead { object: "o".to_owned(), message, mode }
+    let read = Read { from, if_none_match: None, live: Some(mode), cursor };
+    LiveRead { object: "o".to_owned(), allow_origin: Some("*".to_owned()), debug: false, mode, read }
 }
 
 /// The greeting at that position of an object whose clock is half a second ahead.
 pub(super) fn greeting(position: u64) -> Happens {
-    let position = Position { next: at(position), commit_ms: START_MS };
+    let position = ReaderPosition { next: at(position), commit_ms: START_MS };
     let joined = LiveMessage::Joined { position, now_ms: START_MS + 500, encoding: Encoding::Text };
     Happens::Message(joined.encode())
 }
@@ -242,6 +353,6 @@ pub(super) fn greeting(position: u64) -> Happens {
 /// An event that ends at that position, committed so many ms after the start.
 pub(super) fn event(position: u64, text: &'static str, closed: bool) -> Bytes {
     let commit_ms = START_MS + position;
-    let position = Position { next: at(position), commit_ms };
+    let position = ReaderPosition { next: at(position), commit_ms };
     LiveMessage::event(position, commit_ms, closed, Encoding::Text, text.as_bytes())
 }

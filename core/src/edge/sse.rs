@@ -7,28 +7,23 @@
 
 use bytes::Bytes;
 
-use super::live::{Ask, Asked, Clock, Joined, LiveRead, Pauses, Socket, is_passing, random};
-use super::{EdgeConfig, Fetched, LiveConfig, unreachable};
+use super::config::{EdgeConfig, LiveConfig};
+use super::failure::unreachable;
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing, random};
 use crate::mutant::mutated;
-use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, Position};
+use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
-use crate::protocol::{CacheControl, ErrorCode, Offset, ReadFrom, Refusal, cursor, header};
-use crate::runtime::{ClientBody, EdgeEnv, Method, Patience, PipeEnd, PipeRule, Response, Written};
+use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
+use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written};
 
 /// Events are passed on without their header.
 const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
 
-/// A connection that is open, and what the object said when it was opened.
-pub struct Bridge<E: EdgeEnv> {
-    first: Asked<E>,
-    reader: Reader<E>,
-}
-
 /// One client of a stream, and where it is.
-struct Reader<E: EdgeEnv> {
-    env: E,
+struct Reader<'a, E: EdgeEnv> {
+    env: &'a E,
     config: LiveConfig,
-    ask: Ask,
+    ask: LiveRead,
     /// When the connection ends, by the edge's clock.
     ends_ms: u64,
     /// The object's clock, once the object has told it.
@@ -50,78 +45,72 @@ enum Next {
     End,
 }
 
-/// Opens a connection with events, unless there is another answer.
-pub async fn open<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) -> Fetched<E> {
-    let Some(ask) = Ask::new(live) else {
-        tracing::error!("a live read that is none");
-        return Fetched::Answer(Response::refusal(&Refusal::new(ErrorCode::Internal, "the service failed")));
-    };
+/// Feeds a client until its connection ends, unless there is another answer.
+pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
+    env.outlive_client();
     let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random(env));
-    let first = match ask.send(env).await {
-        Ok(Asked::Answer(response)) if response.status != 200 => return Fetched::Answer(response),
-        Ok(first) => first,
-        Err(error) => return Fetched::Answer(unreachable(config, Method::Get, &error)),
-    };
-    let head = head(&ask, &first);
-    let reader = Reader {
-        env: env.clone(),
+    let mut reader = Reader {
+        env,
         config: config.live,
-        ask,
+        ask: live.clone(),
         ends_ms,
         clock: None,
         at: Offset::start_of(0),
         told_up_to_date: false,
         pauses: Pauses::default(),
     };
-    Fetched::Stream { head, bridge: Box::new(Bridge { first, reader }) }
-}
-
-fn head<E: EdgeEnv>(ask: &Ask, first: &Asked<E>) -> Response {
-    let head = Response::new(200)
-        .with(header::CACHE_CONTROL, CacheControl::NoCache.to_string())
-        .with(header::CONTENT_TYPE, "text/event-stream")
-        .with_common(ask.allow_origin.as_deref());
-    match first {
-        Asked::Answer(page) => {
-            let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
-            same.into_iter().fold(head, |head, name| head.with_some(name, page.headers.get(name)))
-        }
-        Asked::Joined(_, joined) => {
+    match reader.ask.ask(env).await {
+        Err(error) => env.answer(unreachable(config, Method::Get, &error)),
+        Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
-            head.with_some(header::STREAM_SSE_DATA_ENCODING, encoding)
+            let body = env.open(head(live).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
+            let next = reader.listen(socket, joined, &body).await;
+            reader.go_on(next, &body).await;
+        }
+        Ok(Asked::Reply(reply)) => {
+            let page = reply.head();
+            if page.status != 200 {
+                return env.pass_on(reply);
+            }
+            let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
+            let head = same.into_iter().fold(head(live), |head, name| head.with_some(name, page.headers.get(name)));
+            let body = env.open(head);
+            let next = reader.take_page(&page, reply, &body).await;
+            reader.go_on(next, &body).await;
         }
     }
 }
 
-impl<E: EdgeEnv> Bridge<E> {
+fn head(live: &LiveRead) -> Response {
+    Response::new(200)
+        .with(header::CACHE_CONTROL, CacheControl::NoCache.to_string())
+        .with(header::CONTENT_TYPE, "text/event-stream")
+        .with_common(live.allow_origin.as_deref())
+}
+
+impl<E: EdgeEnv> Reader<'_, E> {
     /// Feeds the client until its connection ends.
-    pub async fn run(self, body: E::Body) {
-        let Self { first, mut reader } = self;
-        let mut asked = Ok(first);
+    async fn go_on(&mut self, mut next: Next, body: &E::Download) {
         loop {
-            let next = match asked {
-                Ok(Asked::Answer(response)) => reader.take_page(&response, &body).await,
-                Ok(Asked::Joined(socket, joined)) => reader.listen(socket, joined, &body).await,
+            match next {
+                Next::End => return,
+                Next::Ask => self.env.sometimes("live_pulled_again"),
+                Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
+            }
+            if self.left_ms() == 0 {
+                return self.finish(body).await;
+            }
+            next = match self.ask.ask(self.env).await {
+                Ok(Asked::Reply(reply)) => self.take_page(&reply.head(), reply, body).await,
+                Ok(Asked::Joined(socket, joined)) => self.listen(socket, joined, body).await,
                 Err(error) => {
                     tracing::warn!(%error, "an object did not answer");
                     Next::AskLater
                 }
             };
-            match next {
-                Next::End => return,
-                Next::Ask => reader.env.sometimes("live_pulled_again"),
-                Next::AskLater => reader.pauses.pause(&reader.env, reader.ends_ms).await,
-            }
-            if reader.left_ms() == 0 {
-                reader.finish(&body).await;
-                return;
-            }
-            asked = reader.ask.send(&reader.env).await;
         }
     }
-}
 
-impl<E: EdgeEnv> Reader<E> {
     /// How much longer the connection lasts.
     fn left_ms(&self) -> u64 {
         self.ends_ms.saturating_sub(self.env.now_ms())
@@ -132,8 +121,11 @@ impl<E: EdgeEnv> Reader<E> {
     }
 
     /// Writes, and waits until the client has taken enough of it. Whether it has.
-    async fn write(&self, bytes: impl Into<Bytes>, body: &E::Body) -> bool {
-        let written = body.write(bytes.into(), self.patience(self.left_ms())).await;
+    async fn write(&self, bytes: impl Into<Bytes>, body: &E::Download) -> bool {
+        self.is_taken(body.write(bytes.into(), self.patience(self.left_ms())).await)
+    }
+
+    fn is_taken(&self, written: Written) -> bool {
         if written == Written::Gone {
             self.env.sometimes("live_client_gone");
         }
@@ -149,15 +141,24 @@ impl<E: EdgeEnv> Reader<E> {
     }
 
     /// Passes on a page of the log.
-    async fn take_page(&mut self, response: &Response, body: &E::Body) -> Next {
-        let get = |name| response.headers.get(name);
-        let next = match (response.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
+    async fn take_page(&mut self, head: &Response, reply: E::Reply, body: &E::Download) -> Next {
+        let get = |name| head.headers.get(name);
+        let next = match (head.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
             (200, Some(next)) => next,
-            _ if is_passing(response) => return Next::AskLater,
+            (status, _) if is_passing(status) => return Next::AskLater,
             // The stream is gone, or another one is in its place.
             _ => return Next::End,
         };
         self.env.sometimes("live_page_pulled");
+        let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
+            Ok(written) => self.is_taken(written),
+            Err(error) => {
+                // Nothing of it has reached the client.
+                tracing::warn!(%error, "a page broke off");
+                self.env.sometimes("live_page_broke_off");
+                return Next::AskLater;
+            }
+        };
         let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
         let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
         let has_moved = ReadFrom::At(next) != self.ask.read.from;
@@ -168,7 +169,6 @@ impl<E: EdgeEnv> Reader<E> {
         if mutated!(CatchUpNotJoined) && up_to_date {
             self.ask.read.from = ReadFrom::Now;
         }
-        let is_taken = self.write(response.body.clone(), body).await;
         if !is_taken || header::is_true(get(header::STREAM_CLOSED)) {
             return Next::End;
         }
@@ -177,7 +177,7 @@ impl<E: EdgeEnv> Reader<E> {
     }
 
     /// Passes on what is appended, until something else happens.
-    async fn listen(&mut self, socket: Socket<E>, joined: Joined, body: &E::Body) -> Next {
+    async fn listen(&mut self, socket: E::Socket, joined: Joined, body: &E::Download) -> Next {
         self.env.sometimes("live_waited");
         self.clock = Some(joined.clock);
         self.at = joined.position.next;
@@ -191,8 +191,8 @@ impl<E: EdgeEnv> Reader<E> {
         let joined_ms = self.env.now_ms();
         loop {
             let wait_ms = self.config.keep_alive_ms.min(self.left_ms());
-            let piped = body.pipe(&socket, RULE, self.patience(wait_ms)).await;
-            if let Some(position) = piped.last.as_deref().and_then(Position::decode) {
+            let piped = body.pipe(self.env, &socket, RULE, self.patience(wait_ms)).await;
+            if let Some(position) = piped.last.as_deref().and_then(ReaderPosition::decode) {
                 let cursor = cursor::after_data(position.commit_ms, self.ask.read.cursor);
                 self.move_to(position.next, Some(cursor), true);
                 self.pauses.reset();
@@ -233,7 +233,7 @@ impl<E: EdgeEnv> Reader<E> {
     }
 
     /// What is no event that more may follow.
-    async fn take_message(&mut self, message: Bytes, body: &E::Body) -> Next {
+    async fn take_message(&mut self, message: Bytes, body: &E::Download) -> Next {
         self.told_up_to_date = false;
         match LiveMessage::decode(message) {
             Some(LiveMessage::Event { text, closed: true, .. }) => {
@@ -250,14 +250,14 @@ impl<E: EdgeEnv> Reader<E> {
     }
 
     /// The last control event: the client comes back to where it is, and not all clients at once.
-    async fn finish(&mut self, body: &E::Body) {
+    async fn finish(&mut self, body: &E::Download) {
         let control = self.control(self.told_up_to_date);
         self.write(control, body).await;
     }
 
     /// A control event without data.
     fn control(&mut self, up_to_date: bool) -> Vec<u8> {
-        let now_ms = self.clock.map_or(0, |clock| clock.now_ms(&self.env));
+        let now_ms = self.clock.map_or(0, |clock| clock.now_ms(self.env));
         let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
         self.ask.read.cursor = Some(cursor);
         self.told_up_to_date = up_to_date;
@@ -270,18 +270,16 @@ impl<E: EdgeEnv> Reader<E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, Reply, START_MS, Scripted, at, event, greeting, live};
-    use super::super::{Access, EdgeConfig, Fetched, LiveConfig};
+    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, live};
     use super::*;
-    use crate::protocol::ProjectMode;
     use crate::protocol::message::Live;
 
-    fn page(next: u64, text: &'static str, up_to_date: bool) -> Reply {
+    fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
         let response = Response::new(200)
             .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
             .with(header::STREAM_CURSOR, (START_MS + next).to_string())
             .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
-        Reply::Answer(response.with_body(text))
+        Says::Reply(response.with_body(text))
     }
 
     fn message(bytes: Bytes) -> Happens {
@@ -289,22 +287,15 @@ mod tests {
     }
 
     /// What is done for a client that listens from the position, until the connection ends or the script does.
-    fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Reply>) -> Vec<String> {
+    fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
         let env = Scripted::new(replies);
-        let live_config = LiveConfig::default();
-        let config =
-            EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live: live_config };
-        Scripted::run(async {
-            match open(&env, &config, &live(from, Live::Sse, None)).await {
-                Fetched::Answer(response) => panic!("{response:?}"),
-                Fetched::Stream { bridge, .. } => bridge.run(env.body()).await,
-            }
-        })
-        .expect("it waits for the script alone");
+        let (config, live) = (config(), live(from, Live::Sse, None));
+        Scripted::run(listen(&env, &config, &live)).expect("it waits for the script alone");
+        assert_eq!(env.answered().map(|head| head.status), Some(200));
         env.notes()
     }
 
-    fn check(replies: impl IntoIterator<Item = Reply>, expected: &[&str]) {
+    fn check(replies: impl IntoIterator<Item = Says>, expected: &[&str]) {
         assert_eq!(notes(ReadFrom::At(at(0)), replies), expected);
     }
 
@@ -314,14 +305,14 @@ mod tests {
     fn pages_are_pulled_until_the_tail_and_what_follows_is_pushed() {
         let pushed = vec![greeting(5), message(event(6, "f", false)), message(event(7, "g", true))];
         check(
-            [page(3, "abc", false), page(5, "de", true), Reply::Socket(pushed)],
+            [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
             &[
                 START,
                 "write abc",
                 "ask 0000000000000000_0000000000000003 cursor 1000003",
                 "write de",
                 "ask 0000000000000000_0000000000000005 cursor 1000005",
-                r#"pipe f{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
+                r#"write f{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
                 r#"write g{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
@@ -330,7 +321,7 @@ mod tests {
 
     #[test]
     fn a_reader_that_begins_at_the_tail_is_told_so_at_once() {
-        let notes = notes(ReadFrom::Now, [Reply::Socket(vec![greeting(5), message(event(6, "f", true))])]);
+        let notes = notes(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
         let expected = [
             "ask now",
             r#"write {"streamNextOffset":"5","streamCursor":"1000000","upToDate":true}"#,
@@ -345,11 +336,11 @@ mod tests {
         let cut = vec![greeting(0), message(event(2, "ab", false)), Happens::Cut];
         let again = vec![greeting(2), message(event(3, "c", true))];
         check(
-            [Reply::Socket(cut), Reply::Fails, Reply::Answer(Response::new(503)), Reply::Socket(again)],
+            [Says::Socket(cut), Says::Fails, Says::Reply(Response::new(503)), Says::Socket(again)],
             &[
                 START,
                 r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"pipe ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "sleep 50",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
@@ -368,13 +359,12 @@ mod tests {
     fn what_a_slow_client_does_not_take_is_left_in_the_log() {
         let stalled = vec![greeting(0), Happens::ClientStalls(event(2, "ab", false)), message(event(3, "c", false))];
         check(
-            [Reply::Socket(stalled), page(4, "cd", true), Reply::Answer(Response::new(404))],
+            [Says::Socket(stalled), page(4, "cd", true), Says::Reply(Response::new(404))],
             &[
                 START,
                 r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"pipe ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
-                "write ",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "write cd",
                 "ask 0000000000000000_0000000000000004 cursor 1000004",
@@ -386,7 +376,7 @@ mod tests {
     fn what_is_too_large_to_push_is_pulled_at_once() {
         let told = vec![greeting(0), message(LiveMessage::Pull.encode())];
         check(
-            [Reply::Socket(told), Reply::Answer(Response::new(410))],
+            [Says::Socket(told), Says::Reply(Response::new(410))],
             &[
                 START,
                 r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
@@ -402,21 +392,19 @@ mod tests {
     fn a_stream_that_is_gone_ends_the_connection_and_is_not_asked_again() {
         let gone = vec![greeting(0), message(LiveMessage::Gone.encode())];
         let told = r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#;
-        check([Reply::Socket(gone)], &[START, told, "close"]);
-        check([Reply::Socket(vec![greeting(0), Happens::ClientLeaves])], &[START, told, "close"]);
+        check([Says::Socket(gone)], &[START, told, "close"]);
+        check([Says::Socket(vec![greeting(0), Happens::ClientLeaves(event(1, "a", false))])], &[START, told, "close"]);
     }
 
     #[test]
     fn answers_that_lead_nowhere_and_messages_of_another_version_are_not_asked_for_without_a_pause() {
         let unknown = vec![greeting(0), message(Bytes::from_static(&[9; 40]))];
         check(
-            [page(0, "", true), page(0, "", true), Reply::Socket(unknown), Reply::Answer(Response::new(404))],
+            [page(0, "", true), page(0, "", true), Says::Socket(unknown), Says::Reply(Response::new(404))],
             &[
                 START,
-                "write ",
                 "sleep 50",
                 START_AGAIN,
-                "write ",
                 "sleep 100",
                 START_AGAIN,
                 "close",
@@ -430,7 +418,7 @@ mod tests {
     fn silence_is_broken_by_comments_and_a_connection_ends_with_a_control_event() {
         // Without randomness it lasts a tenth less than a minute.
         check(
-            [Reply::Socket(vec![greeting(0)])],
+            [Says::Socket(vec![greeting(0)])],
             &[
                 START,
                 r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
@@ -445,7 +433,7 @@ mod tests {
 
     #[test]
     fn an_object_that_stays_away_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
-        let notes = notes(ReadFrom::At(at(0)), [Reply::Socket(vec![greeting(0), Happens::Cut])]);
+        let notes = notes(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
         let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert!((10..=30).contains(&asks), "{notes:?}");
@@ -457,21 +445,33 @@ mod tests {
     #[test]
     fn what_is_wrong_with_a_request_is_answered_as_it_is() {
         for (reply, status) in [
-            (Reply::Answer(Response::new(404)), 404),
-            (Reply::Answer(Response::new(410)), 410),
-            (Reply::Answer(Response::new(500)), 500),
-            (Reply::Fails, 503),
-            (Reply::Socket(vec![Happens::Cut]), 503),
-            (Reply::Socket(vec![message(event(1, "no greeting", false))]), 500),
+            (Says::Reply(Response::new(404)), 404),
+            (Says::Reply(Response::new(410)), 410),
+            (Says::Reply(Response::new(500)), 500),
+            (Says::Fails, 503),
+            (Says::Socket(vec![Happens::Cut]), 503),
+            (Says::Socket(vec![message(event(1, "no greeting", false))]), 500),
         ] {
             let env = Scripted::new([reply]);
-            let live_config = LiveConfig::default();
-            let config =
-                EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 1, live: live_config };
-            match Scripted::run(open(&env, &config, &live(ReadFrom::Start, Live::Sse, None))) {
-                Some(Fetched::Answer(response)) => assert_eq!(response.status, status),
-                _ => panic!("{status} was expected"),
-            }
+            Scripted::run(listen(&env, &config(), &live(ReadFrom::Start, Live::Sse, None)));
+            assert_eq!(env.answered().map(|answer| answer.status), Some(status));
         }
+    }
+
+    #[test]
+    fn a_page_that_breaks_off_is_asked_for_again_from_where_it_began() {
+        let torn = Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
+        check(
+            [page(2, "ab", false), torn, page(3, "c", false), Says::Reply(Response::new(404))],
+            &[
+                START,
+                "write ab",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "sleep 50",
+                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "write c",
+                "ask 0000000000000000_0000000000000003 cursor 1000003",
+            ],
+        );
     }
 }

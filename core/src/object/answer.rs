@@ -3,8 +3,7 @@
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
 use crate::protocol::sse::{self, Control, Encoding};
-use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, cursor, header};
-use crate::runtime::Response;
+use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
 use crate::stream::{AppendOutcome, Page, Stream};
 
 /// A response with what every answer about a stream carries.
@@ -161,4 +160,9 @@ pub(super) fn deleted() -> Response {
 /// Whatever is refused.
 pub(super) fn refused(refusal: &Refusal) -> Response {
     Response::refusal(refusal)
+}
+
+/// A reader for whom there is no socket left.
+pub(super) fn no_socket() -> Response {
+    refused(&Refusal::new(ErrorCode::ObjectOverloaded, "the stream is overloaded; nothing was applied"))
 }

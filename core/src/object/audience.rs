@@ -12,7 +12,7 @@ use bytes::{Buf, BufMut, Bytes};
 use super::answer;
 use crate::mutant::mutated;
 use crate::protocol::limits::PUSH_LIMIT;
-use crate::protocol::live::{LiveMessage, Position};
+use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::Live;
 use crate::protocol::{Incarnation, Offset, Waits, cursor};
 use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade};
@@ -132,12 +132,17 @@ impl Audience {
         };
         self.of(kind).set(true);
         let greeting = LiveMessage::Joined {
-            position: Position { next: tail.offset, commit_ms: tail.commit_ms },
+            position: ReaderPosition { next: tail.offset, commit_ms: tail.commit_ms },
             now_ms,
             encoding: stream.content_type.sse_encoding(),
         };
         let attachment = Attachment { joined_ms: now_ms, cursor: cursor.unwrap_or(0) };
-        Upgrade { tag: kind.tag(&stream.incarnation), attachment: attachment.encode(), greeting: greeting.encode() }
+        Upgrade {
+            tag: kind.tag(&stream.incarnation),
+            attachment: attachment.encode(),
+            greeting: greeting.encode(),
+            otherwise: answer::no_socket(),
+        }
     }
 
     /// The stream has moved on, and is as `stream` says: each waiting reader is told once, within the turn that wrote.
@@ -158,7 +163,7 @@ impl Audience {
             true => [b"[", news.content.as_ref(), b"]"].concat().into(),
             false => news.content.clone(),
         };
-        let position = Position { next: stream.tail.offset, commit_ms: stream.tail.commit_ms };
+        let position = ReaderPosition { next: stream.tail.offset, commit_ms: stream.tail.commit_ms };
         let encoding = stream.content_type.sse_encoding();
         let after = if closed { After::Close } else { After::Stay };
         if closed {
@@ -191,7 +196,7 @@ impl Audience {
                 commit_ms: position.commit_ms,
             };
             let answer = answer::long_poll(stream, page, None, news.now_ms);
-            let message = LiveMessage::Answer { position, answer: answer.into() }.encode();
+            let message = LiveMessage::Answer { position, answer }.encode();
             self.broadcast(state, Kind::Answer, &stream.incarnation, message, After::Close);
         }
         self.sweep(state, news.now_ms);

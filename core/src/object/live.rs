@@ -7,12 +7,12 @@ use super::stream_object::{Failure, StreamObject};
 use crate::protocol::message::{Live, Read};
 use crate::protocol::sse::{self, Encoding};
 use crate::protocol::{Offset, ReadFrom};
-use crate::runtime::{ActorState, Connection};
+use crate::runtime::{ActorState, ObjectAnswer};
 use crate::stream::{Page, Stream};
 
 /// What a turn of a live read comes to.
 enum Turn {
-    Connection(Connection),
+    Answered(ObjectAnswer),
     /// The page is nothing but the beginning of a code point, whose rest is in the next segment.
     Split(Split),
 }
@@ -31,7 +31,7 @@ struct Split {
 impl<S: ActorState> StreamObject<S> {
     /// A live read. Whoever is at the tail of an open stream joins those who wait within the turn that saw it there, so
     /// that no write comes between the look and the wait.
-    pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<Connection, Failure> {
+    pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<ObjectAnswer, Failure> {
         let mut split: Option<Split> = None;
         loop {
             let from = split.as_ref().map_or(read.from, |split| ReadFrom::At(split.next));
@@ -47,7 +47,7 @@ impl<S: ActorState> StreamObject<S> {
                 })
                 .await?;
             match turn {
-                Turn::Connection(connection) => return Ok(connection),
+                Turn::Answered(answer) => return Ok(answer),
                 Turn::Split(more) => split = Some(more),
             }
         }
@@ -58,7 +58,7 @@ impl<S: ActorState> StreamObject<S> {
         if page.next == page.start && !page.closed {
             self.state.sometimes("live_reader_joined");
             let upgrade = self.audience.join(&self.state, stream, now_ms, live, read.cursor);
-            return Turn::Connection(Connection::Upgrade(upgrade));
+            return Turn::Answered(ObjectAnswer::Upgrade(upgrade));
         }
         let page = match live {
             Live::Sse if !is_alone => match self.whole(stream, page) {
@@ -67,7 +67,7 @@ impl<S: ActorState> StreamObject<S> {
             },
             _ => page,
         };
-        Turn::Connection(Connection::Answer(match live {
+        Turn::Answered(ObjectAnswer::Response(match live {
             Live::LongPoll => answer::long_poll_page(stream, page, read, now_ms),
             Live::Sse => answer::events(stream, page, read.cursor),
         }))

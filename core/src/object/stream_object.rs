@@ -9,8 +9,8 @@ use super::audience::{Audience, News};
 use super::cold::ColdCache;
 use super::{Settings, answer, sweep};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
-use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
-use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
+use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, Response, header};
+use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
 
@@ -98,15 +98,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         }
     }
 
-    async fn fetch(&self, request: ObjectRequest) -> Response {
-        match self.connect(request).await {
-            Connection::Answer(response) => response,
-            // The edge asks for what may have to wait by `connect`.
-            Connection::Upgrade(_) => misunderstood(),
-        }
-    }
-
-    async fn connect(&self, request: ObjectRequest) -> Connection {
+    async fn call(&self, request: ObjectRequest) -> ObjectAnswer {
         let rows_before = self.state.rows_written();
         if !self.has_revived.replace(true)
             && let Err(error) = agenda::revive(&self.state)
@@ -115,11 +107,15 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
         let Some(message) = Message::decode(&request.message) else {
-            return Connection::Answer(misunderstood());
+            return ObjectAnswer::Response(misunderstood());
         };
-        let response = match self.answer(&message.operation, &request.body).await {
-            Ok(Connection::Answer(response)) => response,
-            Ok(upgrade) => return upgrade,
+        let body = (!message.body_too_large).then_some(&request.body);
+        let response = match self.answer(&message.operation, body).await {
+            Ok(ObjectAnswer::Response(response)) => response,
+            Ok(ObjectAnswer::Upgrade(upgrade)) => {
+                let otherwise = upgrade.otherwise.with_common(message.allow_origin.as_deref());
+                return ObjectAnswer::Upgrade(Upgrade { otherwise, ..upgrade });
+            }
             Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
             Err(Failure::Storage(error)) => {
                 tracing::error!(%error, "a request failed");
@@ -129,14 +125,14 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
         if !message.debug {
-            return Connection::Answer(response);
+            return ObjectAnswer::Response(response);
         }
         let rows = self.state.rows_written() - rows_before;
         let summary = match message.operation {
             Operation::Head => self.with_slot(|slot| Ok(sweep::summary(&self.state, slot)?)).ok(),
             _ => None,
         };
-        Connection::Answer(
+        ObjectAnswer::Response(
             response
                 .with_some(header::TAILRACE_COLD, summary)
                 .with(header::TAILRACE_INSTANCE, self.instance.as_str())
@@ -179,11 +175,11 @@ impl<S: ActorState> StreamObject<S> {
         result
     }
 
-    async fn answer(&self, operation: &Operation, body: &ObjectBody) -> Result<Connection, Failure> {
+    async fn answer(&self, operation: &Operation, body: Option<&Bytes>) -> Result<ObjectAnswer, Failure> {
         if let Operation::Read(read) = operation {
             return match read.live {
                 Some(live) => self.live_read(read, live).await,
-                None => self.read(read).await.map(Connection::Answer),
+                None => self.read(read).await.map(ObjectAnswer::Response),
             };
         }
         let now_ms = self.state.now_ms();
@@ -194,18 +190,13 @@ impl<S: ActorState> StreamObject<S> {
             Operation::Head | Operation::Read(_) => self.head(slot, now_ms),
             Operation::Delete => self.delete(slot, now_ms),
         });
-        response.map(Connection::Answer)
+        response.map(ObjectAnswer::Response)
     }
 
-    fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: &ObjectBody) -> Result<Response, Failure> {
+    fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: Option<&Bytes>) -> Result<Response, Failure> {
         let sql = self.state.sql();
         let incarnation = random_id(&self.state);
-        let empty = Bytes::new();
-        let body = match body {
-            ObjectBody::Empty => Some(&empty),
-            ObjectBody::Bytes(bytes) => Some(bytes).filter(|bytes| bytes.len() <= self.settings.limits.body_bytes),
-            ObjectBody::TooLarge => None,
-        };
+        let body = body.filter(|bytes| bytes.len() <= self.settings.limits.body_bytes);
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
         // The stream and the duty to end it come together.
@@ -253,14 +244,9 @@ impl<S: ActorState> StreamObject<S> {
         Err(Refusal::new(ErrorCode::NotImplemented, "forks are not offered").into())
     }
 
-    fn append(&self, slot: &mut Slot, now_ms: u64, append: &Append, body: &ObjectBody) -> Result<Response, Failure> {
+    fn append(&self, slot: &mut Slot, now_ms: u64, append: &Append, body: Option<&Bytes>) -> Result<Response, Failure> {
         let limit = self.settings.limits.body_bytes;
-        let empty = Bytes::new();
-        let bytes = match body {
-            ObjectBody::Empty => Some(&empty),
-            ObjectBody::Bytes(bytes) => Some(bytes).filter(|bytes| bytes.len() <= limit),
-            ObjectBody::TooLarge => None,
-        };
+        let bytes = body.filter(|bytes| bytes.len() <= limit);
         let is_empty = bytes.is_some_and(Bytes::is_empty);
         if is_empty && !append.close {
             return Err(Refusal::new(ErrorCode::EmptyBody, "an append needs a body, or Stream-Closed: true").into());

@@ -16,7 +16,7 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::Offset;
+use super::{Headers, Offset, Response};
 use super::sse::{self, Control, Encoding};
 
 /// The version of the messages. An edge and an object of different deployments may meet: an edge drops a socket on which
@@ -43,22 +43,11 @@ pub const EVENT_PREFIX: &[u8] = &[VERSION, EVENT, 0];
 
 /// Where a reader is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Position {
+pub struct ReaderPosition {
     /// Where it goes on.
     pub next: Offset,
     /// Commit time of the last message before that, in ms; 0 where there is none.
     pub commit_ms: u64,
-}
-
-/// An answer, less what differs from reader to reader.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Answer {
-    /// Status code.
-    pub status: u16,
-    /// Header fields; neither names nor values hold line feeds.
-    pub fields: Vec<(String, String)>,
-    /// The body.
-    pub body: Bytes,
 }
 
 /// A message.
@@ -67,7 +56,7 @@ pub enum LiveMessage {
     /// The first message: the reader waits at the tail.
     Joined {
         /// The tail.
-        position: Position,
+        position: ReaderPosition,
         /// The object's time in ms since the Unix epoch.
         now_ms: u64,
         /// How events carry payloads.
@@ -75,8 +64,8 @@ pub enum LiveMessage {
     },
     /// What was appended, as the text of a data and a control event.
     Event {
-        /// Behind it.
-        position: Position,
+        /// After it.
+        position: ReaderPosition,
         /// Whether nothing follows.
         closed: bool,
         /// The events.
@@ -84,10 +73,10 @@ pub enum LiveMessage {
     },
     /// What a long-poll answers, complete but for its cursor.
     Answer {
-        /// Behind it.
-        position: Position,
-        /// The answer.
-        answer: Answer,
+        /// After it.
+        position: ReaderPosition,
+        /// The answer, less what differs from reader to reader.
+        answer: Response,
     },
     /// More was appended than is pushed: the reader reads it from the log.
     Pull,
@@ -97,7 +86,7 @@ pub enum LiveMessage {
 
 impl LiveMessage {
     /// An event; `encoding` and `payload` as in [`sse::write_events`], the rest of the control event as the stream is.
-    pub fn event(position: Position, cursor: u64, closed: bool, encoding: Encoding, payload: &[u8]) -> Bytes {
+    pub fn event(position: ReaderPosition, cursor: u64, closed: bool, encoding: Encoding, payload: &[u8]) -> Bytes {
         let mut out = Vec::with_capacity(HEADER_LENGTH + payload.len() * 3 / 2 + 192);
         put_header(&mut out, EVENT, if closed { CLOSED } else { 0 }, Some(position));
         let control = Control { next: position.next, cursor: (!closed).then_some(cursor), up_to_date: true, closed };
@@ -121,10 +110,7 @@ impl LiveMessage {
             Self::Answer { position, answer } => {
                 put_header(&mut out, ANSWER, 0, Some(*position));
                 out.put_u16(answer.status);
-                let mut fields = String::new();
-                for (name, value) in &answer.fields {
-                    fields.extend([name.as_str(), "\n", value.as_str(), "\n"]);
-                }
+                let fields = answer.headers.to_lines();
                 out.put_u32(fields.len() as u32);
                 out.extend_from_slice(fields.as_bytes());
                 out.extend_from_slice(&answer.body);
@@ -152,12 +138,8 @@ impl LiveMessage {
                     return None;
                 }
                 let fields = bytes.split_to(length);
-                let mut lines = std::str::from_utf8(&fields).ok()?.split_terminator('\n');
-                let mut pairs = Vec::new();
-                while let Some(name) = lines.next() {
-                    pairs.push((name.to_owned(), lines.next()?.to_owned()));
-                }
-                Some(Self::Answer { position, answer: Answer { status, fields: pairs, body: bytes } })
+                let headers = Headers::from_lines(std::str::from_utf8(&fields).ok()?.split_terminator('\n'));
+                Some(Self::Answer { position, answer: Response { status, headers, body: bytes } })
             }
             PULL => Some(Self::Pull),
             GONE => Some(Self::Gone),
@@ -166,7 +148,7 @@ impl LiveMessage {
     }
 }
 
-impl Position {
+impl ReaderPosition {
     /// From the header of a message.
     pub fn decode(mut header: &[u8]) -> Option<Self> {
         take_header(&mut header).map(|header| header.position)
@@ -176,11 +158,11 @@ impl Position {
 struct Header {
     kind: u8,
     flags: u8,
-    position: Position,
+    position: ReaderPosition,
 }
 
-fn put_header(out: &mut Vec<u8>, kind: u8, flags: u8, position: Option<Position>) {
-    let Position { next, commit_ms } = position.unwrap_or(Position { next: Offset::start_of(0), commit_ms: 0 });
+fn put_header(out: &mut Vec<u8>, kind: u8, flags: u8, position: Option<ReaderPosition>) {
+    let ReaderPosition { next, commit_ms } = position.unwrap_or(ReaderPosition { next: Offset::start_of(0), commit_ms: 0 });
     out.extend_from_slice(&[VERSION, kind, flags]);
     out.put_u64(next.read_seq);
     out.put_u64(next.position);
@@ -193,7 +175,7 @@ fn take_header(bytes: &mut impl Buf) -> Option<Header> {
     }
     let (kind, flags) = (bytes.get_u8(), bytes.get_u8());
     let next = Offset { read_seq: bytes.get_u64(), position: bytes.get_u64() };
-    Some(Header { kind, flags, position: Position { next, commit_ms: bytes.get_u64() } })
+    Some(Header { kind, flags, position: ReaderPosition { next, commit_ms: bytes.get_u64() } })
 }
 
 #[cfg(test)]
@@ -201,9 +183,9 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn positions() -> impl Strategy<Value = Position> {
+    fn positions() -> impl Strategy<Value = ReaderPosition> {
         (any::<u64>(), any::<u64>(), any::<u64>())
-            .prop_map(|(read_seq, position, commit_ms)| Position { next: Offset { read_seq, position }, commit_ms })
+            .prop_map(|(read_seq, position, commit_ms)| ReaderPosition { next: Offset { read_seq, position }, commit_ms })
     }
 
     fn bodies() -> impl Strategy<Value = Bytes> {
@@ -225,7 +207,9 @@ mod tests {
                 text
             }),
             (positions(), any::<u16>(), fields, bodies()).prop_map(|(position, status, fields, body)| {
-                LiveMessage::Answer { position, answer: Answer { status, fields, body } }
+                let mut headers = Headers::default();
+                fields.into_iter().for_each(|(name, value)| headers.push(name, value));
+                LiveMessage::Answer { position, answer: Response { status, headers, body } }
             }),
             Just(LiveMessage::Pull),
             Just(LiveMessage::Gone),
@@ -249,7 +233,7 @@ mod tests {
 
         #[test]
         fn no_bytes_panic(bytes in prop::collection::vec(any::<u8>(), 0..60), kind in 0..9_u8) {
-            let _ = Position::decode(&bytes);
+            let _ = ReaderPosition::decode(&bytes);
             let _ = LiveMessage::decode(Bytes::from([&[VERSION, kind], bytes.as_slice()].concat()));
             let _ = LiveMessage::decode(bytes.into());
         }
@@ -258,7 +242,7 @@ mod tests {
         fn an_event_is_passed_on_without_its_header_unless_it_is_the_last(position in positions(), closed: bool) {
             let event = LiveMessage::event(position, 7, closed, Encoding::Text, b"payload");
             prop_assert_eq!(event.starts_with(EVENT_PREFIX), !closed);
-            prop_assert_eq!(Position::decode(&event), Some(position));
+            prop_assert_eq!(ReaderPosition::decode(&event), Some(position));
             let control =
                 Control { next: position.next, cursor: (!closed).then_some(7), up_to_date: true, closed };
             let mut text = Vec::new();

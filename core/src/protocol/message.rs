@@ -17,6 +17,9 @@ pub struct Message {
     pub allow_origin: Option<String>,
     /// Whether the answer tells about the instance that gave it.
     pub debug: bool,
+    /// Whether the client's body passed the limit and was discarded; the object refuses it once it has looked at what
+    /// comes first.
+    pub body_too_large: bool,
     /// What is asked.
     pub operation: Operation,
 }
@@ -128,6 +131,7 @@ impl Message {
         });
         writer.optional('o', self.allow_origin.as_deref());
         writer.flag('d', self.debug);
+        writer.flag('b', self.body_too_large);
         match &self.operation {
             Operation::Create(create) => {
                 writer.field('l', &create.location);
@@ -220,7 +224,12 @@ impl Message {
             'D' => Operation::Delete,
             _ => return None,
         };
-        Some(Self { allow_origin: fields.get('o'), debug: fields.has('d'), operation })
+        Some(Self {
+            allow_origin: fields.get('o'),
+            debug: fields.has('d'),
+            body_too_large: fields.has('b'),
+            operation,
+        })
     }
 }
 
@@ -314,8 +323,13 @@ mod tests {
 
     proptest! {
         #[test]
-        fn text_round_trips(allow_origin: Option<String>, debug: bool, operation in operations()) {
-            let message = Message { allow_origin, debug, operation };
+        fn text_round_trips(
+            allow_origin: Option<String>,
+            debug: bool,
+            body_too_large: bool,
+            operation in operations(),
+        ) {
+            let message = Message { allow_origin, debug, body_too_large, operation };
             let decoded = Message::decode(&message.encode());
             prop_assert_eq!(decoded, Some(message));
         }

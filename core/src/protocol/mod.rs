@@ -4,12 +4,14 @@
 //! | --- | --- |
 //! | `cache_control` | what caches may do with a response |
 //! | `content_type` | media types, compared without parameters |
+//! | `cors` | what scripts of other origins may send and read, and the fields of every response |
 //! | `cursor` | what live clients echo, so that they ask alike |
 //! | `error` | every refusal: stable code, status, message |
 //! | `etag` | entity tags and `If-None-Match` |
 //! | `expiry` | `Stream-TTL`, `Stream-Expires-At`, and the slack of a sliding deadline |
 //! | `fork` | the headers that ask for a fork |
 //! | `header` | header names, and the two truth values |
+//! | `http` | methods, header fields, responses |
 //! | `incarnation` | which life of a URL a stream is |
 //! | `json` | JSON mode: splitting a body into messages |
 //! | `lengths` | the lengths of messages that stand together |
@@ -26,12 +28,14 @@
 
 pub mod cache_control;
 pub mod content_type;
+pub mod cors;
 pub mod cursor;
 pub mod error;
 pub mod etag;
 pub mod expiry;
 pub mod fork;
 pub mod header;
+pub mod http;
 pub mod incarnation;
 pub mod json;
 pub mod lengths;
@@ -52,6 +56,7 @@ pub use error::{ErrorCode, Refusal};
 pub use etag::ETag;
 pub use expiry::Expiry;
 pub use fork::ForkRequest;
+pub use http::{Headers, Method, Response};
 pub use incarnation::Incarnation;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Connection, Isolate, ObjectRequest, ObjectStore, Response, SocketState};
+use super::{Isolate, ObjectAnswer, ObjectRequest, ObjectStore, SocketState};
 use crate::storage::SqlStorage;
 
 /// What an object has: an identity, its SQL storage, its sockets, a bucket and its one alarm.
@@ -54,11 +54,9 @@ pub trait Actor<S: ActorState>: 'static {
     /// migration of what an earlier version stored.
     fn new(state: S, settings: Self::Settings) -> Self;
 
-    /// Answers one request. The host holds the answer back until what was written before it is durable.
-    async fn fetch(&self, request: ObjectRequest) -> Response;
-
-    /// Answers one request of an edge that can wait on a socket, or has it wait.
-    async fn connect(&self, request: ObjectRequest) -> Connection;
+    /// Answers one call, or has it wait on a socket. The host holds the answer back until what was written before it is
+    /// durable.
+    async fn call(&self, request: ObjectRequest) -> ObjectAnswer;
 
     /// The alarm went off: at least once, perhaps early, perhaps again.
     async fn alarm(&self) -> Result<(), AlarmFailure>;

@@ -4,26 +4,33 @@ use std::fmt;
 
 use bytes::Bytes;
 
-use super::Response;
-
-/// The body that travels with a message to an object: the edge has collected it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum ObjectBody {
-    /// There is none, or it is empty.
-    Empty,
-    /// All of it, at most `protocol::BODY_LIMIT` bytes.
-    Bytes(Bytes),
-    /// It passed the limit and was discarded; the object refuses it once it has looked at what comes first.
-    TooLarge,
-}
+use super::Upgrade;
+use crate::protocol::Response;
 
 /// What reaches an object: a message of `protocol::message`, encoded, and a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRequest {
     /// The encoded message.
     pub message: String,
-    /// The collected body.
-    pub body: ObjectBody,
+    /// The client's body; empty where there is none, or where it was discarded, which the message tells.
+    pub body: Bytes,
+}
+
+impl ObjectRequest {
+    /// A message without a body.
+    pub fn of(message: String) -> Self {
+        Self { message, body: Bytes::new() }
+    }
+}
+
+/// What an object answers a call with.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ObjectAnswer {
+    /// A response.
+    Response(Response),
+    /// A socket on which the edge may wait. The host accepts it in the very turn that returns this, so that no other
+    /// event comes between.
+    Upgrade(Upgrade),
 }
 
 /// Why a call has no answer. Whether the object applied it is unknown.
@@ -48,9 +55,3 @@ impl fmt::Display for CallError {
 }
 
 impl std::error::Error for CallError {}
-
-/// A namespace of objects, each addressed by its name.
-pub trait ActorNamespace {
-    /// Calls the object of that name, starting it if it is not running.
-    async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError>;
-}

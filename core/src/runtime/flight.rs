@@ -1,27 +1,17 @@
-//! Flights: work that identical requests of one isolate share.
+//! Flights: work of one request that identical requests of its isolate share. See [`super::EdgeEnv::share`].
 
-use std::future::Future;
-
-use super::{CallError, EdgeEnv, Response};
-
-/// The outcome of a flight.
-pub type Landing = Result<Response, CallError>;
-
-/// What became of a flight that may have been another's.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Shared {
-    /// How it ended. A flight that went with its isolate, or that was given up, is a reset.
-    pub landing: Landing,
-    /// Whether it was another's.
-    pub joined: bool,
+/// A flight that this request has started. Dropped before it has landed, it is lost: those who have joined it wait in
+/// vain.
+pub trait StartedFlight<K>: 'static {
+    /// Hands what the flight has brought to whoever has joined it. The next identical request starts another one.
+    fn land(self, brought: &K);
 }
 
-/// Isolates in which identical requests share one flight. A host whose border to core is dear may do this on its own
-/// side, as the Worker does.
-pub trait Flights: EdgeEnv {
-    /// Takes part in the flight of that key. Where there is none, `flight` becomes it: it goes on to its end even if
-    /// the request that brought it ends before, and whoever comes meanwhile gets its landing, too.
-    async fn share<F>(&self, key: String, flight: F) -> Shared
-    where
-        F: Future<Output = Landing> + 'static;
+/// A flight of another request, which this one has joined.
+pub trait JoinedFlight<K>: 'static {
+    /// Waits for what the flight brings; `None` where nothing has come within `wait_ms`.
+    async fn landing(&self, wait_ms: u64) -> Option<K>;
+
+    /// Has it count as lost: the next identical request starts another one. Those who wait for it go on waiting.
+    fn give_up(self);
 }

@@ -4,32 +4,32 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `http` | method, headers, request and response of clients |
-//! | `call` | the request that reaches an object, and how a call to one fails |
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
-//! | `edge` | the edge isolate's bindings, and its ends of sockets |
-//! | `client_body` | the client's end of an answer that goes on |
-//! | `flight` | work that identical requests of one isolate share |
+//! | `edge` | what an edge isolate gives to one request, and its client |
+//! | `upload` | the client's body |
+//! | `download` | the body of an answer that goes on |
+//! | `flight` | work of one request that identical requests of its isolate share |
+//! | `call` | what reaches an object, what it answers, and how a call fails |
 //! | `actor` | the object's state, and the object that core exports |
-//! | `socket` | hibernatable sockets of an object, and what a connection to it becomes |
+//! | `socket` | sockets between edge and object |
 //! | `object_store` | storage of whole objects by key: R2 |
 
 mod actor;
 mod call;
-mod client_body;
+mod download;
 mod edge;
 mod flight;
-mod http;
 mod isolate;
 mod object_store;
 mod socket;
+mod upload;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
-pub use call::{ActorNamespace, CallError, ObjectBody, ObjectRequest};
-pub use client_body::{ClientBody, Patience, PipeEnd, PipeRule, Piped, Written};
-pub use edge::{Connected, EdgeEnv, EdgeSocket, SocketEvent, SocketNamespace};
-pub use flight::{Flights, Landing, Shared};
-pub use http::{Headers, Method, Request, RequestBody, Response};
+pub use call::{CallError, ObjectAnswer, ObjectRequest};
+pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
+pub use edge::{Along, CallOutcome, Called, EdgeEnv, Kept, Reply, Request, Sharing};
+pub use flight::{JoinedFlight, StartedFlight};
 pub use isolate::Isolate;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
-pub use socket::{After, Connection, HibernatingSocket, SocketState, Upgrade};
+pub use socket::{After, EdgeSocket, HibernatingSocket, SocketEvent, SocketState, Upgrade};
+pub use upload::{Extent, Upload, UploadBroken};

@@ -1,17 +1,9 @@
-//! Hibernatable sockets of an object: the platform holds them, with tag and attachment, while the object sleeps.
+//! Sockets between edge and object. The object's ends hibernate: the platform holds them, with tag and attachment, while
+//! the object sleeps.
 
 use bytes::Bytes;
 
-use super::Response;
-
-/// What a connection to an object becomes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Connection {
-    /// There is nothing to wait for: an answer like any other.
-    Answer(Response),
-    /// A socket. The host accepts it in the very turn that returns this, so that no other event comes between.
-    Upgrade(Upgrade),
-}
+use crate::protocol::Response;
 
 /// A socket to accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,6 +14,8 @@ pub struct Upgrade {
     pub attachment: Bytes,
     /// The first message on it. Held back, as the acceptance is, until what was written before is durable.
     pub greeting: Bytes,
+    /// The answer where the host cannot accept it: it holds so many sockets for an object, and no more.
+    pub otherwise: Response,
 }
 
 /// The object's end of one socket.
@@ -59,4 +53,21 @@ pub trait SocketState {
     /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and closes them if it is
     /// their last: one call, however many there are. One that fails is passed over. Answers how many there were.
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize;
+}
+
+/// What comes from a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SocketEvent {
+    /// A message.
+    Message(Bytes),
+    /// It is closed, or was cut: nothing more comes.
+    Closed,
+    /// Nothing came in time.
+    TimedOut,
+}
+
+/// The edge's end of a socket. What arrives while nobody asks is kept. Dropped, it is closed.
+pub trait EdgeSocket: 'static {
+    /// What comes next; waits for at most `wait_ms`.
+    async fn next(&self, wait_ms: u64) -> SocketEvent;
 }

@@ -1,17 +1,16 @@
 // The life of the wasm instance of this isolate.
 //
 // Rust never throws on purpose. Whatever a call into wasm throws is a panic, an overflow or a lost memory, and after it
-// nothing in the instance can be trusted: it is lost. What waits in it is answered at once, and the next call gets a
-// fresh instance, for which objects start again from their storage.
+// nothing in the instance can be trusted: it is lost. What waits for it is told at once, and the next call gets a fresh
+// instance, for which objects start again from their storage.
 
 import { env } from "cloudflare:workers";
 import * as rust from "./index.js";
 
 let generation = 0;
 let isLost = false;
-let lastCall = 0;
-// What becomes of calls that wait in the instance, by their number: functions of an outcome.
-const waiting = new Map();
+// What to do when the instance is lost.
+const losses = [];
 
 // A task of Rust runs without a caller: what it throws is seen here alone.
 addEventListener("error", (event) => judge(event.error));
@@ -45,31 +44,14 @@ export function instance() {
   return generation;
 }
 
-/** The instance is lost: whatever waits in it ends now. */
+/** Has this called whenever the instance is lost. */
+export function onLoss(tell) {
+  losses.push(tell);
+}
+
+/** The instance is lost: whoever waits for it is told. */
 export function lose(error) {
   console.error("the wasm instance is lost:", error);
   isLost = true;
-  const settles = [...waiting.values()];
-  waiting.clear();
-  for (const settle of settles) settle(undefined);
-}
-
-/** A number for a call into the instance. */
-export function nextCall() {
-  lastCall = (lastCall + 1) >>> 0;
-  return lastCall;
-}
-
-/** Waits for the outcome of a call that is pending; undefined if its instance is lost. */
-export function outcomeOf(call) {
-  return new Promise((resolve) => waiting.set(call, resolve));
-}
-
-/** Ends the wait for a call; false if nobody waits. */
-export function settle(call, outcome) {
-  const resolve = waiting.get(call);
-  if (resolve === undefined) return false;
-  waiting.delete(call);
-  resolve(outcome);
-  return true;
+  for (const tell of losses) tell();
 }

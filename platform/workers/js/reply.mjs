@@ -1,5 +1,5 @@
-// Answers on their way through JavaScript: [status, fields, body]. The fields are names and values, each ended by a
-// line feed; the body is bytes, or null. An object hands them to the edge in this form.
+// Answers as plain data: [status, fields, body]. The fields are names and values, each ended by a line feed; the body is
+// bytes, or null.
 
 const SERVICE_FAILED = [
   "content-type", "application/json", "cache-control", "no-store", "x-content-type-options", "nosniff",
@@ -14,8 +14,8 @@ function failure(code, message) {
 /** The wasm instance was lost while it worked on the request. */
 export const INSTANCE_LOST = failure("instance_lost", "the service failed; the request may have been applied");
 
-/** JavaScript itself failed. */
-export const INTERNAL_ERROR = failure("internal_error", "the service failed; the request may have been applied");
+/** An answer whose body is a window on the memory of the wasm instance, which holds only during a call. */
+export const plain = (status, fields, body) => [status, fields, body.length > 0 ? body.slice() : null];
 
 /** The response of an answer. */
 export function respond([status, fields, body]) {
@@ -24,4 +24,11 @@ export function respond([status, fields, body]) {
   const headers = {};
   for (let index = 0; index + 1 < parts.length; index += 2) headers[parts[index]] = parts[index + 1];
   return new Response(body, { status, headers });
+}
+
+/** The fields of a response. */
+export function fieldsOf(response) {
+  let fields = "";
+  for (const [name, value] of response.headers) fields += `${name}\n${value}\n`;
+  return fields;
 }

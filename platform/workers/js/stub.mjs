@@ -1,12 +1,12 @@
 // What edge and object agree on beside what Rust says to each other.
 
-/** The header in which a message reaches an object that may answer with a socket, percent-encoded. */
+/** The header in which a message reaches an object, percent-encoded. */
 export const MESSAGE_HEADER = "tailrace-message";
 
-// How a call to an object failed: src/edge.rs.
-const RESET = 0;
-const OVERLOADED = 1;
-const EXCEPTION = 2;
+// How a call to an object failed: src/outcome.rs.
+const RESET = -1;
+const OVERLOADED = -2;
+const EXCEPTION = -3;
 
 /** How a call failed, by the exception. */
 export function failureOf(error) {

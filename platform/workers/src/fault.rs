@@ -18,8 +18,8 @@ use std::cell::Cell;
 use std::hint::black_box;
 
 use js_sys::JsString;
-use tailrace_core::edge::{Forward, LiveRead};
-use tailrace_core::runtime::{ActorState, Headers, Isolate};
+use tailrace_core::protocol::Headers;
+use tailrace_core::runtime::{ActorState, Isolate};
 use tailrace_core::storage::{SqlError, SqlStorage};
 
 use crate::state::ObjectState;
@@ -45,22 +45,6 @@ pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
         "panic-edge" => panic!("a fault on request, at the edge"),
         "lost-instance-edge" => overflow(),
         name => Some(name.to_owned()),
-    }
-}
-
-/// The call with the fault's name.
-pub(crate) fn forward(fault: Option<String>, forward: Forward) -> Forward {
-    match fault {
-        Some(_) => Forward { message: message(fault.as_deref(), forward.message), ..forward },
-        None => forward,
-    }
-}
-
-/// The live read with the fault's name.
-pub(crate) fn live(fault: Option<String>, live: LiveRead) -> LiveRead {
-    match fault {
-        Some(_) => LiveRead { message: message(fault.as_deref(), live.message), ..live },
-        None => live,
     }
 }
 

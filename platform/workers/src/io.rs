@@ -1,4 +1,4 @@
-//! The JavaScript objects that Rust calls: `js/io.mjs`, and what the runtime itself has.
+//! The JavaScript objects that Rust calls: `js/edge_io.mjs`, `js/object_io.mjs`, and what the runtime itself has.
 //!
 //! Each binding catches: a JavaScript exception that passed through Rust frames would leave the instance broken.
 
@@ -8,102 +8,123 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// Where the edge puts what becomes of a request.
+    /// One request at the edge, with one handle of each kind at a time, and what its last operation left. Operations
+    /// come back at once; JavaScript polls the task when they have ended.
     pub type EdgeIo;
 
-    /// The answer is complete. `fields` are names and values, each ended by a line feed.
+    /// The complete answer. `fields` are names and values, each ended by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn answer(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
-    /// An object has to answer: `target` is its name, of `name_length` ASCII characters, and the message for it.
-    /// Without `collect` it is called without the request's body.
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn forward(
-        this: &EdgeIo,
-        target: &str,
-        name_length: u32,
-        collect: bool,
-        body_limit: f64,
-    ) -> Result<(), JsValue>;
+    /// The kept answer is the answer.
+    #[wasm_bindgen(method, catch, js_name = answerKept)]
+    pub(crate) fn answer_kept(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// An object has to answer, or lets the read wait: `target` as above. `shares` says whether identical reads share
-    /// one flight, which ends within `limit_ms`.
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn live(
-        this: &EdgeIo,
-        target: &str,
-        name_length: u32,
-        sse: bool,
-        shares: bool,
-        limit_ms: f64,
-    ) -> Result<(), JsValue>;
-
-    /// What a live read at the edge has: one socket and one body at a time, and the outcome of the operation that it
-    /// started last. Operations come back at once; JavaScript polls the task when they have ended.
-    #[derive(Clone)]
-    pub type LiveIo;
-
-    /// The complete answer.
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn answer(this: &LiveIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
+    /// The object's reply is the answer, as it is.
+    #[wasm_bindgen(method, catch, js_name = passOn)]
+    pub(crate) fn pass_on(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// The head of an answer whose body is written from now on.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn open(this: &LiveIo, status: u16, fields: &str) -> Result<(), JsValue>;
+    pub(crate) fn open(this: &EdgeIo, status: u16, fields: &str) -> Result<(), JsValue>;
 
-    /// Starts to connect to an object.
+    /// The request goes on when its client has gone.
+    #[wasm_bindgen(method, catch, js_name = outliveClient)]
+    pub(crate) fn outlive_client(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// Starts to read the client's body; an infinite limit is for one whose length is declared.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn connect(this: &LiveIo, object: &str, message: &str) -> Result<(), JsValue>;
+    pub(crate) fn read(this: &EdgeIo, limit: f64) -> Result<(), JsValue>;
+
+    /// Starts to read what is left of the client's body, and to drop it.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// Starts to call an object: `target` is its name, of `name_length` ASCII characters, and the message for it.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
+
+    /// What a call or a reply failed with, for operators.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn words(this: &EdgeIo) -> Result<String, JsValue>;
+
+    /// Status and fields of the object's reply, each ended by a line feed.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn head(this: &EdgeIo) -> Result<String, JsValue>;
+
+    /// Starts to read the object's reply to its end, as the kept answer.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn keep(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// This is the kept answer.
+    #[wasm_bindgen(method, catch, js_name = keepOwn)]
+    pub(crate) fn keep_own(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
+
+    /// The status of the kept answer.
+    #[wasm_bindgen(method, catch, js_name = keptStatus)]
+    pub(crate) fn kept_status(this: &EdgeIo) -> Result<u16, JsValue>;
+
+    /// Joins the flight of that key, or starts it; whether it has started it.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn share(this: &EdgeIo, key: &str) -> Result<bool, JsValue>;
+
+    /// The kept answer is what the request's flight has brought.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn land(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// Starts to wait for what the joined flight brings, which is then the kept answer.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn landing(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Nobody joins the joined flight any more.
+    #[wasm_bindgen(method, catch, js_name = giveUp)]
+    pub(crate) fn give_up(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// Starts to wait.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn sleep(this: &EdgeIo, ms: f64) -> Result<(), JsValue>;
 
     /// Starts to wait for the next message of the socket.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn next(this: &LiveIo, wait_ms: f64) -> Result<(), JsValue>;
+    pub(crate) fn next(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
 
-    /// Starts to write to the body.
+    /// The message.
+    #[wasm_bindgen(method, getter, catch)]
+    pub(crate) fn bytes(this: &EdgeIo) -> Result<Vec<u8>, JsValue>;
+
+    /// Queues bytes for the client; how many wait, or that the client is gone.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn write(this: &LiveIo, bytes: &[u8], buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
+    pub(crate) fn push(this: &EdgeIo, bytes: &[u8]) -> Result<f64, JsValue>;
 
-    /// Starts to pipe the socket into the body.
+    /// Starts to queue the body of the object's reply for the client: it ends as `push` does, or fails as a call does.
+    #[wasm_bindgen(method, catch, js_name = pushReply)]
+    pub(crate) fn push_reply(this: &EdgeIo) -> Result<(), JsValue>;
+
+    /// Starts to wait until no more than that waits for the client.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn drained(this: &EdgeIo, buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to pipe the socket into the client's body.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn pipe(
-        this: &LiveIo,
+        this: &EdgeIo,
         prefix: &[u8],
         header_length: u32,
         buffer_bytes: f64,
         wait_ms: f64,
     ) -> Result<(), JsValue>;
 
-    /// Starts to wait.
-    #[wasm_bindgen(method, catch)]
-    pub(crate) fn sleep(this: &LiveIo, ms: f64) -> Result<(), JsValue>;
-
-    /// How the last operation ended.
-    #[wasm_bindgen(method, getter, catch)]
-    pub(crate) fn outcome(this: &LiveIo) -> Result<u32, JsValue>;
-
-    /// The status of an answer.
-    #[wasm_bindgen(method, getter, catch)]
-    pub(crate) fn status(this: &LiveIo) -> Result<u16, JsValue>;
-
-    /// The fields of an answer; the exception of a failure.
-    #[wasm_bindgen(method, getter, catch)]
-    pub(crate) fn fields(this: &LiveIo) -> Result<String, JsValue>;
-
-    /// The body of an answer; a message.
-    #[wasm_bindgen(method, getter, catch)]
-    pub(crate) fn bytes(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
-
     /// The header of the last message that the pipe has passed on; empty where it passed on none.
     #[wasm_bindgen(method, getter, catch)]
-    pub(crate) fn header(this: &LiveIo) -> Result<Vec<u8>, JsValue>;
+    pub(crate) fn header(this: &EdgeIo) -> Result<Vec<u8>, JsValue>;
 
     /// Closes the socket.
     #[wasm_bindgen(method, catch, js_name = closeSocket)]
-    pub(crate) fn close_socket(this: &LiveIo) -> Result<(), JsValue>;
+    pub(crate) fn close_socket(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Ends the body, once what was written is taken.
-    #[wasm_bindgen(method, catch, js_name = closeBody)]
-    pub(crate) fn close_body(this: &LiveIo) -> Result<(), JsValue>;
+    /// Ends the client's body, once what was written is taken.
+    #[wasm_bindgen(method, catch, js_name = closeDownload)]
+    pub(crate) fn close_download(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// An object's storage, alarm, sockets, and where it puts its answers.
     #[derive(Clone)]

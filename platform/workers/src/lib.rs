@@ -1,20 +1,21 @@
 //! Core on the Workers runtime.
 //!
 //! JavaScript (`js/`) owns requests, responses, sockets and the life of this wasm instance; every decision is in core.
-//! A request crosses the border once each way: picked header fields as one string and a body in, one answer out. A
-//! statement crosses once, with all its parameters, and comes back with all its rows.
+//! A request at the edge is one future of core, which JavaScript polls whenever an operation that it asked for has ended.
+//! Header fields cross as one string, and bytes only where core needs them. A statement crosses once, with all its
+//! parameters, and comes back with all its rows.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `edge` | what the Worker calls: a request's route, the answer for an object that failed |
-//! | `live` | live reads at the edge: core's bridge and flights over sockets and bodies of JavaScript |
-//! | `object` | what a Durable Object calls: one request, a live read, the alarm |
+//! | `edge_task` | requests at the edge as tasks, and what the Worker calls |
+//! | `edge_env` | the edge as core sees it from one request |
+//! | `outcome` | how an operation of the edge has ended |
+//! | `object` | what a Durable Object calls: one request, the alarm |
 //! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm, sockets |
 //! | `bucket` | the bucket: R2 |
 //! | `sql` | the storage: statements, transactions |
 //! | `param` | parameters of a statement as JavaScript reads them |
 //! | `row` | rows as JavaScript writes them |
-//! | `field` | header fields as one string |
 //! | `io` | the JavaScript objects that Rust calls |
 //! | `deployment` | what the deployment configures |
 //! | `console` | core's warnings and errors on the console |
@@ -23,13 +24,13 @@
 mod bucket;
 mod console;
 pub mod deployment;
-pub mod edge;
+mod edge_env;
+pub mod edge_task;
 #[cfg(feature = "faults")]
 mod fault;
-mod field;
 pub mod io;
-pub mod live;
 pub mod object;
+mod outcome;
 mod param;
 mod row;
 mod sql;

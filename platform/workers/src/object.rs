@@ -3,14 +3,13 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use tailrace_core::edge;
 use tailrace_core::object::StreamObject;
-use tailrace_core::runtime::{Actor, CallError, Connection, Method, ObjectBody, ObjectRequest, Upgrade};
+use tailrace_core::protocol::Response;
+use tailrace_core::runtime::{Actor, ObjectAnswer, ObjectRequest, Upgrade};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
 
 use crate::deployment::Deployment;
-use crate::field;
 use crate::io::{ObjectIo, words};
 use crate::state::ObjectState;
 
@@ -38,53 +37,25 @@ impl ObjectHost {
         }
     }
 
-    /// Answers a request: `io` is told the answer before this returns, unless it returns true, that it is pending.
-    pub fn fetch(&self, call: u32, message: String, body: Option<Vec<u8>>, too_large: bool) -> bool {
-        let body = match body {
-            _ if too_large => ObjectBody::TooLarge,
-            Some(bytes) if !bytes.is_empty() => ObjectBody::Bytes(bytes.into()),
-            _ => ObjectBody::Empty,
-        };
+    /// Answers a call: `io` is told the answer, or to accept a socket, before this returns, unless it returns true, that
+    /// it is pending.
+    pub fn call(&self, call: u32, message: String, body: Option<Vec<u8>>) -> bool {
         let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
         #[cfg(feature = "faults")]
         let ((fault, message), state) = (crate::fault::split(message), self.state.clone());
         drive(async move {
             #[cfg(feature = "faults")]
             crate::fault::in_object(fault, state).await;
-            let response = actor.fetch(ObjectRequest { message, body }).await;
-            if let Err(exception) = io.answer(call, response.status, &field::encode(&response.headers), &response.body)
-            {
-                tracing::error!(message = words(&exception), "the object has not taken an answer");
-            }
-        })
-    }
-
-    /// Answers a request that may wait on a socket, as `fetch` does; or `io` is told to accept one.
-    pub fn connect(&self, call: u32, message: String) -> bool {
-        let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
-        #[cfg(feature = "faults")]
-        let ((fault, message), state) = (crate::fault::split(message), self.state.clone());
-        drive(async move {
-            #[cfg(feature = "faults")]
-            crate::fault::in_object(fault, state).await;
-            let told = match actor.connect(ObjectRequest { message, body: ObjectBody::Empty }).await {
-                Connection::Answer(response) => {
-                    io.answer(call, response.status, &field::encode(&response.headers), &response.body)
-                }
-                Connection::Upgrade(Upgrade { tag, attachment, greeting }) => {
+            match actor.call(ObjectRequest { message, body: body.unwrap_or_default().into() }).await {
+                ObjectAnswer::Response(response) => answer(&io, call, &response),
+                ObjectAnswer::Upgrade(Upgrade { tag, attachment, greeting, otherwise }) => {
                     #[cfg(feature = "faults")]
                     let tag = crate::fault::tag(tag);
-                    io.upgrade(call, &tag, &attachment, &greeting).or_else(|exception| {
-                        // The platform holds so many sockets for an object, and no more.
+                    if let Err(exception) = io.upgrade(call, &tag, &attachment, &greeting) {
                         tracing::error!(message = words(&exception), "a socket was not accepted");
-                        let config = Deployment::with(|deployment| deployment.edge.clone());
-                        let response = edge::unreachable(&config, Method::Get, &CallError::Overloaded);
-                        io.answer(call, response.status, &field::encode(&response.headers), &response.body)
-                    })
+                        answer(&io, call, &otherwise);
+                    }
                 }
-            };
-            if let Err(exception) = told {
-                tracing::error!(message = words(&exception), "the object has not taken an answer");
             }
         })
     }
@@ -100,6 +71,12 @@ impl ObjectHost {
                 tracing::error!(message = words(&exception), "the object has not taken the end of its alarm");
             }
         })
+    }
+}
+
+fn answer(io: &ObjectIo, call: u32, response: &Response) {
+    if let Err(exception) = io.answer(call, response.status, &response.headers.to_lines(), &response.body) {
+        tracing::error!(message = words(&exception), "the object has not taken an answer");
     }
 }
 

@@ -1,9 +1,9 @@
-// What Rust calls. The bindings are in src/io.rs, with what each promises.
+// What an object has and Rust calls. The bindings are in src/io.rs, with what each promises.
 //
 // Arguments that are arrays are windows on the memory of the wasm instance, and hold only during the call: what stays
 // is copied.
 
-import { settle } from "./instance.mjs";
+import { plain } from "./reply.mjs";
 
 const decoder = new TextDecoder("utf-8", { ignoreBOM: true });
 const encoder = new TextEncoder();
@@ -17,30 +17,6 @@ const BLOB = 3;
 /** The close code of a socket that has done its work (RFC 6455, section 7.4.1). */
 const NORMAL = 1000;
 
-const copied = (bytes) => (bytes.length > 0 ? bytes.slice() : null);
-
-const parts = (target, nameLength) => [target.slice(0, nameLength), target.slice(nameLength)];
-
-/** Where the edge is told what becomes of a request: `reply`, or `plan`. */
-export class EdgeIo {
-  reply = null;
-  plan = null;
-
-  answer(status, fields, body) {
-    this.reply = [status, fields, copied(body)];
-  }
-
-  forward(target, nameLength, collect, bodyLimit) {
-    const [object, message] = parts(target, nameLength);
-    this.plan = { live: false, object, message, collect, bodyLimit };
-  }
-
-  live(target, nameLength, sse, shares, limitMs) {
-    const [object, message] = parts(target, nameLength);
-    this.plan = { live: true, target, object, message, sse, shares, limitMs };
-  }
-}
-
 /** An object's storage, bucket, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
 export class ObjectIo {
   outcome;
@@ -50,6 +26,8 @@ export class ObjectIo {
   #sql;
   #rows = null;
   #rowsWritten = 0;
+  /** What becomes of calls that wait in Rust, by their number: functions of an outcome. */
+  #waiting = new Map();
 
   constructor(ctx, bucket) {
     this.#ctx = ctx;
@@ -59,7 +37,7 @@ export class ObjectIo {
   }
 
   answer(call, status, fields, body) {
-    this.#end(call, [status, fields, copied(body)]);
+    this.#end(call, plain(status, fields, body));
   }
 
   alarmEnded(call, failure) {
@@ -67,7 +45,22 @@ export class ObjectIo {
   }
 
   #end(call, outcome) {
-    if (!settle(call, outcome)) this.outcome = outcome;
+    const resolve = this.#waiting.get(call);
+    this.#waiting.delete(call);
+    if (resolve === undefined) this.outcome = outcome;
+    else resolve(outcome);
+  }
+
+  /** Waits for the outcome of a call that is pending; undefined if the instance is lost. */
+  outcomeOf(call) {
+    return new Promise((resolve) => this.#waiting.set(call, resolve));
+  }
+
+  /** The wasm instance is lost: whatever waits in it ends now. */
+  lost() {
+    const waiting = [...this.#waiting.values()];
+    this.#waiting.clear();
+    for (const resolve of waiting) resolve(undefined);
   }
 
   upgrade(call, tag, attachment, greeting) {

@@ -1,0 +1,153 @@
+//! The way of every request.
+
+use super::config::EdgeConfig;
+use super::failure::unreachable;
+use super::route::{Forward, Routed, route};
+use super::{long_poll, sse};
+use crate::protocol::message::Live;
+use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response, header};
+use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Request, Upload, UploadBroken};
+
+/// Serves a request from its route to the end of its answer.
+///
+/// A body that nobody wants is read to its end before the answer: clients that still write when an answer comes take it
+/// for a broken connection.
+pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
+    let Request { method, url, headers, body } = request;
+    match route(config, method, &url, &headers) {
+        Routed::Answer(response) => {
+            drain(body).await;
+            env.answer(response);
+        }
+        Routed::Live(live) => {
+            drain(body).await;
+            match live.mode {
+                Live::Sse => sse::listen(env, config, &live).await,
+                Live::LongPoll => long_poll::wait(env, config, &live).await,
+            }
+        }
+        Routed::Forward(forward) => match call(env, forward, &headers, body).await {
+            Ok(Ok(Called::Reply(reply))) => env.pass_on(reply),
+            Ok(Ok(Called::Socket(_))) => {
+                let error = CallError::Exception("a socket instead of a reply".to_owned());
+                env.answer(unreachable(config, method, &error));
+            }
+            Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
+            // The connection is gone with its body: hardly anybody hears this.
+            Err(UploadBroken) => env.answer(broken_off(config, method)),
+        },
+    }
+}
+
+/// Calls the object, with the body where it takes one.
+async fn call<E: EdgeEnv>(
+    env: &E,
+    forward: Forward,
+    headers: &Headers,
+    body: Option<E::Upload>,
+) -> Result<CallOutcome<E>, UploadBroken> {
+    let Forward { object, mut message, takes_body, body_limit } = forward;
+    let body = match body {
+        Some(body) if takes_body => {
+            let limit = if is_declared_within(headers, body_limit) { None } else { Some(body_limit) };
+            match body.read(limit).await? {
+                Extent::Whole => Some(body),
+                Extent::Beyond => {
+                    body.drain().await;
+                    // A missing stream is 404 whatever the body's size: the object decides, and is told.
+                    message.body_too_large = true;
+                    None
+                }
+            }
+        }
+        unwanted => {
+            drain(unwanted).await;
+            None
+        }
+    };
+    let along = body.as_ref().map_or(Along::Nothing, Along::Body);
+    Ok(env.call(&object, message.encode(), along).await)
+}
+
+/// Whether the request declares a length of its body that is within the limit. Its connection lets no more through.
+fn is_declared_within(headers: &Headers, limit: usize) -> bool {
+    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
+    declared.is_some_and(|length| length <= limit)
+}
+
+async fn drain(body: Option<impl Upload>) {
+    if let Some(body) = body {
+        body.drain().await;
+    }
+}
+
+fn broken_off(config: &EdgeConfig, method: Method) -> Response {
+    let refusal = Refusal::new(ErrorCode::Internal, "the body of the request broke off; nothing was applied");
+    let response = Response::refusal(&refusal).with_common(config.allow_origin());
+    if method == Method::Head { response.without_body() } else { response }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Says, Scripted, config};
+    use super::*;
+
+    /// What becomes of a request with a body of so many bytes, of declared length or not.
+    fn check(
+        (method, path): (Method, &str),
+        (bytes, is_declared, breaks): (usize, bool, bool),
+        says: Says,
+        expected: (u16, &[&str]),
+    ) {
+        let env = Scripted::new([says]);
+        let mut headers = Headers::default();
+        headers.push(header::CONTENT_TYPE, "text/plain");
+        if is_declared {
+            headers.push(header::CONTENT_LENGTH, bytes.to_string());
+        }
+        let url = format!("http://localhost{path}");
+        let body = Some(env.upload(bytes, breaks));
+        Scripted::run(serve(&env, &config(), Request { method, url, headers, body })).expect("no other wait");
+        let notes = env.notes();
+        let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
+        assert_eq!((env.answered().map(|answer| answer.status), notes.as_slice()), (Some(expected.0), expected.1));
+    }
+
+    fn created() -> Says {
+        Says::Reply(Response::new(201))
+    }
+
+    const PUT: (Method, &str) = (Method::Put, "/v1/stream/a");
+
+    #[test]
+    fn a_body_goes_along_up_to_its_limit_and_is_told_of_beyond() {
+        check(PUT, (4, true, false), created(), (201, &["read all", "call _default/a with 4 bytes"]));
+        check(PUT, (4, false, false), created(), (201, &["read 4", "call _default/a with 4 bytes"]));
+        let told = "call _default/a, told of a body too large";
+        for is_declared in [true, false] {
+            check(PUT, (5, is_declared, false), created(), (201, &["read 4", "drain", told]));
+        }
+    }
+
+    #[test]
+    fn a_body_that_nobody_wants_is_read_before_the_answer() {
+        let found = || Says::Reply(Response::new(200));
+        check((Method::Get, "/nowhere"), (9, true, false), found(), (404, &["drain"]));
+        check((Method::Post, "/health"), (9, true, false), found(), (405, &["drain"]));
+        check((Method::Delete, "/v1/stream/a"), (9, true, false), found(), (200, &["drain", "call _default/a"]));
+        let live = (Method::Get, "/v1/stream/a?offset=now&live=long-poll");
+        check(live, (9, true, false), found(), (200, &["drain", "ask now"]));
+    }
+
+    #[test]
+    fn a_body_that_breaks_off_reaches_no_object() {
+        check(PUT, (3, true, true), created(), (500, &["read all"]));
+        check(PUT, (3, false, true), created(), (500, &["read 4"]));
+    }
+
+    #[test]
+    fn an_object_that_does_not_answer_or_answers_with_a_socket_is_a_failure() {
+        check(PUT, (0, true, false), Says::Fails, (503, &["read all", "call _default/a with 0 bytes"]));
+        check(PUT, (0, true, false), Says::Socket(vec![]), (500, &["read all", "call _default/a with 0 bytes", "close"]));
+    }
+}

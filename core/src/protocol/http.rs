@@ -1,0 +1,159 @@
+//! Methods, header fields, and responses.
+
+use std::borrow::Cow;
+
+use bytes::Bytes;
+
+use super::{CacheControl, Refusal, header};
+
+/// A request method. What is none of the known ones is kept as `Other`: it is answered with 405.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[allow(missing_docs)]
+pub enum Method {
+    Get,
+    Head,
+    Put,
+    Post,
+    Delete,
+    Options,
+    Other,
+}
+
+impl Method {
+    /// From the request line's token; methods are case-sensitive.
+    pub fn from_token(token: &str) -> Self {
+        match token {
+            "GET" => Self::Get,
+            "HEAD" => Self::Head,
+            "PUT" => Self::Put,
+            "POST" => Self::Post,
+            "DELETE" => Self::Delete,
+            "OPTIONS" => Self::Options,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// Header fields: lower-case names in the order in which they were set, so that every host shows the same.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Headers(Vec<(Cow<'static, str>, String)>);
+
+impl Headers {
+    /// The value of the first field of that (lower-case) name.
+    pub fn get(&self, name: &str) -> Option<&str> {
+        self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
+    /// Appends a field.
+    pub fn push(&mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) {
+        self.0.push((name.into(), value.into()));
+    }
+
+    /// Drops the fields of these (lower-case) names.
+    pub fn remove(&mut self, names: &[&str]) {
+        self.0.retain(|(name, _)| !names.contains(&name.as_ref()));
+    }
+
+    /// As text, in which they travel between edge, object and host: names and values in turn, each ended by a line feed,
+    /// which neither can hold.
+    pub fn to_lines(&self) -> String {
+        let mut lines = String::with_capacity(512);
+        for (name, value) in self.iter() {
+            lines.extend([name, "\n", value, "\n"]);
+        }
+        lines
+    }
+
+    /// From the lines of that text; a name without a value at the end is left out.
+    pub fn from_lines<'a>(mut lines: impl Iterator<Item = &'a str>) -> Self {
+        let mut headers = Self::default();
+        while let (Some(name), Some(value)) = (lines.next(), lines.next()) {
+            headers.push(name.to_owned(), value);
+        }
+        headers
+    }
+
+    /// All fields in order.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
+    }
+}
+
+/// An answer to a client, or of an object to an edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Response {
+    /// Status code.
+    pub status: u16,
+    /// Header fields.
+    pub headers: Headers,
+    /// The body; empty where the status allows none.
+    pub body: Bytes,
+}
+
+impl Response {
+    /// A response without fields and body.
+    pub fn new(status: u16) -> Self {
+        Self { status, headers: Headers::default(), body: Bytes::new() }
+    }
+
+    /// Adds a field.
+    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
+        self.headers.push(name, value);
+        self
+    }
+
+    /// Adds a field if there is a value.
+    pub fn with_some(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
+        match value {
+            Some(value) => self.with(name, value),
+            None => self,
+        }
+    }
+
+    /// Sets the body.
+    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
+        self.body = body.into();
+        self
+    }
+}
+
+impl Response {
+    /// The answer to a refused request; never stored by a cache.
+    pub fn refusal(refusal: &Refusal) -> Self {
+        Self::new(refusal.code.status())
+            .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+            .with(header::CONTENT_TYPE, "application/json")
+            .with_body(refusal.to_json())
+    }
+
+    /// The answer to HEAD: the fields alone.
+    pub fn without_body(self) -> Self {
+        Self { body: Bytes::new(), ..self }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn fields_come_back_in_order_with_empty_values_and_without_a_torn_end() {
+        let check = |text: &str, fields: &[(&str, &str)]| {
+            let headers = Headers::from_lines(text.split_terminator('\n'));
+            assert_eq!(headers.iter().collect::<Vec<_>>(), fields, "{text:?}");
+        };
+        check("", &[]);
+        check("etag\n\"1\"\nvary\n\n", &[("etag", "\"1\""), ("vary", "")]);
+        check("etag\n\"1\"\nvary", &[("etag", "\"1\"")]);
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_as_lines_is_read_back(fields in prop::collection::vec(("[a-z-]{1,9}", "[^\n]{0,9}"), 0..4)) {
+            let mut headers = Headers::default();
+            fields.into_iter().for_each(|(name, value)| headers.push(name, value));
+            prop_assert_eq!(Headers::from_lines(headers.to_lines().split_terminator('\n')), headers);
+        }
+    }
+}

@@ -1,0 +1,45 @@
+// Passing on what comes from a socket to a client, without asking Rust about each message: taking a message, pushing its
+// payload and counting what waits, again and again, as `Download::pipe` of core does by its parts.
+
+/** How it ended: src/outcome.rs. */
+const MESSAGE = 20;
+const TIMED_OUT = 21;
+const OVERFLOW = 22;
+const GONE = 23;
+const CLOSED = 24;
+
+/** How it ended, the message that was not passed on, and the header of the last one that was. */
+export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs) {
+  return new Promise((resolve) => {
+    let header;
+    const end = (outcome, message) => {
+      clearTimeout(timer);
+      socket.listener = null;
+      body.listener = null;
+      resolve([outcome, message, header]);
+    };
+    const timer = setTimeout(end, waitMs, TIMED_OUT);
+    body.listener = () => {
+      if (body.gone) end(GONE);
+    };
+    socket.listener = () => {
+      for (let bytes = socket.take(); bytes !== undefined; bytes = socket.take()) {
+        if (!startsWith(bytes, prefix)) return end(MESSAGE, bytes);
+        const waiting = body.push(bytes.subarray(headerLength));
+        if (body.gone) return end(GONE);
+        header = bytes.subarray(0, headerLength);
+        if (waiting > bufferBytes) return end(OVERFLOW);
+      }
+      if (socket.closed) end(CLOSED);
+    };
+    if (body.gone) end(GONE);
+    else socket.listener();
+  });
+}
+
+function startsWith(bytes, prefix) {
+  for (let index = 0; index < prefix.length; index += 1) {
+    if (bytes[index] !== prefix[index]) return false;
+  }
+  return true;
+}

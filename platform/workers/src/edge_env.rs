@@ -1,0 +1,263 @@
+//! The edge as core sees it from one request: its client, objects, sockets and flights, all held by JavaScript. The
+//! handles are empty: a request has one of each kind at a time.
+
+use bytes::Bytes;
+use tailrace_core::protocol::{Headers, Response};
+use tailrace_core::runtime::{
+    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, Isolate, Patience, PipeEnd, PipeRule,
+    Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+};
+
+use crate::edge_task::{ask, operation};
+use crate::outcome::{self, call_error};
+use crate::state::fill_random;
+
+/// What goes along with a call, as JavaScript reads it.
+mod along {
+    pub(super) const NOTHING: u32 = 0;
+    pub(super) const BODY: u32 = 1;
+    pub(super) const WAITING: u32 = 2;
+}
+
+/// What one request can reach.
+#[derive(Clone)]
+pub(crate) struct RequestEnv {
+    #[cfg(feature = "faults")]
+    fault: Option<String>,
+}
+
+/// The client's body.
+pub(crate) struct Upload;
+/// The object's reply.
+pub(crate) struct Reply;
+/// The kept answer.
+#[derive(Clone)]
+pub(crate) struct Kept;
+/// The socket to the object.
+pub(crate) struct Socket;
+/// The body of the answer.
+pub(crate) struct Download;
+/// The flight that the request takes part in.
+pub(crate) struct Flight;
+
+impl RequestEnv {
+    #[cfg(feature = "faults")]
+    pub(crate) fn new(fault: Option<String>) -> Self {
+        Self { fault }
+    }
+
+    #[cfg(not(feature = "faults"))]
+    pub(crate) fn new() -> Self {
+        Self {}
+    }
+}
+
+fn failure(outcome: Option<i64>) -> CallError {
+    call_error(outcome.unwrap_or_default(), ask(|io| io.words()).unwrap_or_default())
+}
+
+fn message_bytes() -> Bytes {
+    ask(|io| io.bytes()).map(Bytes::from).unwrap_or_default()
+}
+
+fn answer_with(response: &Response) {
+    ask(|io| io.answer(response.status, &response.headers.to_lines(), &response.body));
+}
+
+impl Isolate for RequestEnv {
+    fn now_ms(&self) -> u64 {
+        js_sys::Date::now() as u64
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        fill_random(bytes);
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        operation(|io| io.sleep(ms as f64)).await;
+    }
+}
+
+impl EdgeEnv for RequestEnv {
+    type Upload = Upload;
+    type Reply = Reply;
+    type Kept = Kept;
+    type Socket = Socket;
+    type Download = Download;
+    type StartedFlight = Flight;
+    type JoinedFlight = Flight;
+
+    async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
+        #[cfg(feature = "faults")]
+        let message = crate::fault::message(self.fault.as_deref(), message);
+        let along = match along {
+            Along::Nothing => along::NOTHING,
+            Along::Body(_) => along::BODY,
+            Along::Waiting => along::WAITING,
+        };
+        let target = [object, &message].concat();
+        match operation(|io| io.call(&target, object.len() as u32, along)).await {
+            Some(outcome::REPLY) => Ok(Called::Reply(Reply)),
+            Some(outcome::SOCKET) => Ok(Called::Socket(Socket)),
+            failed => Err(failure(failed)),
+        }
+    }
+
+    fn share(&self, key: &str) -> Sharing<Flight, Flight> {
+        match ask(|io| io.share(key)) {
+            Some(false) => Sharing::Joined(Flight),
+            _ => Sharing::Started(Flight),
+        }
+    }
+
+    fn outlive_client(&self) {
+        ask(|io| io.outlive_client());
+    }
+
+    async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
+        match operation(|io| io.keep()).await {
+            Some(outcome::KEPT) => Ok(Kept),
+            failed => Err(failure(failed)),
+        }
+    }
+
+    fn keep_own(&self, response: Response) -> Kept {
+        ask(|io| io.keep_own(response.status, &response.headers.to_lines(), &response.body));
+        Kept
+    }
+
+    fn answer(&self, response: Response) {
+        answer_with(&response);
+    }
+
+    fn answer_kept(&self, _kept: Kept) {
+        ask(|io| io.answer_kept());
+    }
+
+    fn pass_on(&self, _reply: Reply) {
+        ask(|io| io.pass_on());
+    }
+
+    fn open(&self, head: Response) -> Download {
+        ask(|io| io.open(head.status, &head.headers.to_lines()));
+        Download
+    }
+}
+
+impl runtime::Upload for Upload {
+    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
+        match operation(|io| io.read(limit.map_or(f64::INFINITY, |limit| limit as f64))).await {
+            Some(outcome::WHOLE) => Ok(Extent::Whole),
+            Some(outcome::BEYOND) => Ok(Extent::Beyond),
+            _ => Err(UploadBroken),
+        }
+    }
+
+    async fn drain(&self) {
+        operation(|io| io.drain()).await;
+    }
+}
+
+impl runtime::Reply for Reply {
+    fn head(&self) -> Response {
+        let text = ask(|io| io.head()).unwrap_or_default();
+        let mut lines = text.split_terminator('\n');
+        // A status that is none is a failure of the object.
+        let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(500);
+        Response { status, headers: Headers::from_lines(lines), body: Bytes::new() }
+    }
+}
+
+impl runtime::Kept for Kept {
+    fn status(&self) -> u16 {
+        ask(|io| io.kept_status()).unwrap_or(500)
+    }
+}
+
+impl runtime::StartedFlight<Kept> for Flight {
+    fn land(self, _brought: &Kept) {
+        ask(|io| io.land());
+    }
+}
+
+impl runtime::JoinedFlight<Kept> for Flight {
+    async fn landing(&self, wait_ms: u64) -> Option<Kept> {
+        let outcome = operation(|io| io.landing(wait_ms as f64)).await?;
+        (outcome == outcome::KEPT).then_some(Kept)
+    }
+
+    fn give_up(self) {
+        ask(|io| io.give_up());
+    }
+}
+
+impl EdgeSocket for Socket {
+    async fn next(&self, wait_ms: u64) -> SocketEvent {
+        match operation(|io| io.next(wait_ms as f64)).await {
+            Some(outcome::MESSAGE) => SocketEvent::Message(message_bytes()),
+            Some(outcome::TIMED_OUT) => SocketEvent::TimedOut,
+            _ => SocketEvent::Closed,
+        }
+    }
+}
+
+impl Drop for Socket {
+    fn drop(&mut self) {
+        ask(|io| io.close_socket());
+    }
+}
+
+impl runtime::Download for Download {
+    type Socket = Socket;
+    type Reply = Reply;
+
+    fn push(&self, bytes: Bytes) -> Pushed {
+        pushed(ask(|io| io.push(&bytes)).map(|waiting| waiting as i64))
+    }
+
+    async fn drained(&self, patience: Patience) -> Written {
+        let Patience { buffer_bytes, wait_ms } = patience;
+        match operation(|io| io.drained(buffer_bytes as f64, wait_ms as f64)).await {
+            Some(outcome::TAKEN) => Written::Taken,
+            Some(outcome::STALLED) => Written::Stalled,
+            _ => Written::Gone,
+        }
+    }
+
+    async fn push_reply(&self, _reply: Reply) -> Result<Pushed, CallError> {
+        match operation(|io| io.push_reply()).await {
+            waiting @ Some(0.. | outcome::NOBODY) => Ok(pushed(waiting)),
+            failed => Err(failure(failed)),
+        }
+    }
+
+    /// Fused: its parts are those of the provided method, `EdgeSocket::next` and `Download::push`, without the payloads'
+    /// crossing into wasm.
+    async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
+        let Patience { buffer_bytes, wait_ms } = patience;
+        let started =
+            operation(|io| io.pipe(rule.prefix, rule.header_length as u32, buffer_bytes as f64, wait_ms as f64));
+        let end = match started.await {
+            Some(outcome::MESSAGE) => PipeEnd::Message(message_bytes()),
+            Some(outcome::TIMED_OUT) => PipeEnd::TimedOut,
+            Some(outcome::OVERFLOW) => PipeEnd::Overflow,
+            Some(outcome::GONE) => PipeEnd::Gone,
+            _ => PipeEnd::Closed,
+        };
+        let last = ask(|io| io.header()).filter(|header| !header.is_empty()).map(Bytes::from);
+        Piped { last, end }
+    }
+}
+
+fn pushed(waiting: Option<i64>) -> Pushed {
+    match waiting {
+        Some(waiting @ 0..) => Pushed::Waiting(waiting as usize),
+        _ => Pushed::Gone,
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        ask(|io| io.close_download());
+    }
+}

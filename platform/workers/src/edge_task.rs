@@ -1,0 +1,133 @@
+//! Requests at the edge as tasks: core's one future for each, polled by JavaScript whenever the operation that it waits
+//! for has ended.
+//!
+//! A task has its request's JavaScript object only while it is polled, and keeps nothing of it: so it can touch no other
+//! request's handles, and a request that the runtime ends without a word leaves nothing behind but its task, which
+//! JavaScript then has dropped.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use tailrace_core::edge::{self, PICKED_HEADERS};
+use tailrace_core::protocol::{Headers, Method};
+use tailrace_core::runtime::Request;
+use wasm_bindgen::JsValue;
+use wasm_bindgen::prelude::wasm_bindgen;
+
+use crate::deployment::Deployment;
+use crate::edge_env::{RequestEnv, Upload};
+use crate::io::{EdgeIo, words};
+
+type Task = Pin<Box<dyn Future<Output = ()>>>;
+
+thread_local! {
+    /// The tasks that wait, by number.
+    static TASKS: RefCell<BTreeMap<u32, Task>> = const { RefCell::new(BTreeMap::new()) };
+    /// The number of the last one.
+    static LAST: Cell<u32> = const { Cell::new(0) };
+    /// The request that is being polled.
+    static CURRENT: RefCell<Option<EdgeIo>> = const { RefCell::new(None) };
+    /// How its last operation has ended.
+    static OUTCOME: Cell<i64> = const { Cell::new(0) };
+}
+
+/// The names of the header fields that core reads, each ended by a line feed.
+#[wasm_bindgen(js_name = pickedHeaders)]
+pub fn picked_headers() -> String {
+    let names = PICKED_HEADERS.iter().copied();
+    #[cfg(feature = "faults")]
+    let names = names.chain([crate::fault::HEADER]);
+    names.flat_map(|name| [name, "\n"]).collect()
+}
+
+/// Begins to serve a request, up to its first wait. The number of its task, or 0 where it has ended already. `request`
+/// is the method, the URL, and names and values of the picked fields, each ended by a line feed.
+#[wasm_bindgen]
+pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
+    let mut lines = request.split_terminator('\n');
+    let method = Method::from_token(lines.next().unwrap_or_default());
+    let url = lines.next().unwrap_or_default().to_owned();
+    let headers = Headers::from_lines(lines);
+    #[cfg(feature = "faults")]
+    let env = RequestEnv::new(crate::fault::at_edge(&headers));
+    #[cfg(not(feature = "faults"))]
+    let env = RequestEnv::new();
+    let request = Request { method, url, headers, body: has_body.then_some(Upload) };
+    let config = Deployment::with(|deployment| deployment.edge.clone());
+    let task = Box::pin(async move { edge::serve(&env, &config, request).await });
+    let number = LAST.get().wrapping_add(1).max(1);
+    LAST.set(number);
+    if run(io, number, task) { 0 } else { number }
+}
+
+/// Goes on with a task whose operation has ended like that, up to its next wait. Whether it is at its end.
+#[wasm_bindgen]
+pub fn poll(io: EdgeIo, task: u32, outcome: f64) -> bool {
+    OUTCOME.set(outcome as i64);
+    match TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) {
+        Some(waiting) => run(io, task, waiting),
+        // JavaScript knows of no other tasks.
+        None => true,
+    }
+}
+
+/// Drops a task whose request has ended without a word.
+#[wasm_bindgen]
+pub fn drop(task: u32) {
+    let dropped = TASKS.with_borrow_mut(|tasks| tasks.remove(&task));
+    // Outside of the map: what it drops may look into it.
+    std::mem::drop(dropped);
+}
+
+/// How many tasks wait.
+#[cfg(feature = "faults")]
+#[wasm_bindgen(js_name = taskCount)]
+pub fn task_count() -> u32 {
+    TASKS.with_borrow(|tasks| tasks.len() as u32)
+}
+
+fn run(io: EdgeIo, number: u32, mut task: Task) -> bool {
+    CURRENT.set(Some(io));
+    let has_ended = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+    if has_ended {
+        // What it still holds is closed by the request's own hands.
+        std::mem::drop(task);
+    } else {
+        TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
+    }
+    CURRENT.set(None);
+    has_ended
+}
+
+/// Asks the request that is being polled. `None` where that fails, or where there is none: its task is being dropped.
+pub(crate) fn ask<T>(question: impl FnOnce(&EdgeIo) -> Result<T, JsValue>) -> Option<T> {
+    let answer = CURRENT.with_borrow(|current| current.as_ref().map(question))?;
+    answer.inspect_err(|exception| tracing::error!(message = words(exception), "the edge's host has refused")).ok()
+}
+
+/// Starts an operation and waits until it has ended: how it has, or `None` where it could not be started.
+pub(crate) async fn operation(start: impl FnOnce(&EdgeIo) -> Result<(), JsValue>) -> Option<i64> {
+    ask(start)?;
+    Operation { is_started: false }.await;
+    Some(OUTCOME.get())
+}
+
+/// An operation under way: it has ended when JavaScript polls again.
+struct Operation {
+    is_started: bool,
+}
+
+impl Future for Operation {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
+        if self.is_started {
+            return Poll::Ready(());
+        }
+        self.is_started = true;
+        Poll::Pending
+    }
+}

@@ -1,0 +1,34 @@
+//! How an operation of the edge has ended, as JavaScript tells it: one of these numbers, or a count of bytes.
+
+use tailrace_core::runtime::CallError;
+
+/// Failures of calls, and of replies that break off.
+pub(crate) const OVERLOADED: i64 = -2;
+pub(crate) const EXCEPTION: i64 = -3;
+/// `pushReply`: the client is gone.
+pub(crate) const NOBODY: i64 = -4;
+/// `call`
+pub(crate) const REPLY: i64 = 10;
+pub(crate) const SOCKET: i64 = 11;
+/// `keep`, `landing`
+pub(crate) const KEPT: i64 = 12;
+/// `next`, `pipe`; the time of `landing` and `sleep` is up, too
+pub(crate) const MESSAGE: i64 = 20;
+pub(crate) const TIMED_OUT: i64 = 21;
+pub(crate) const OVERFLOW: i64 = 22;
+pub(crate) const GONE: i64 = 23;
+/// `drained`
+pub(crate) const TAKEN: i64 = 30;
+pub(crate) const STALLED: i64 = 31;
+/// `read`
+pub(crate) const WHOLE: i64 = 40;
+pub(crate) const BEYOND: i64 = 41;
+
+/// A failure of a call; `words` are for operators.
+pub(crate) fn call_error(outcome: i64, words: String) -> CallError {
+    match outcome {
+        OVERLOADED => CallError::Overloaded,
+        EXCEPTION => CallError::Exception(words),
+        _ => CallError::Reset,
+    }
+}
