@@ -5,12 +5,12 @@ use tailrace_core::object::{Settings, StreamObject};
 use tailrace_core::protocol::ProjectMode;
 use tailrace_core::runtime::{CallError, Request};
 
-use crate::edge_isolate::EdgeState;
-use crate::faults::Faults;
-use crate::program::Program;
-use crate::random::Seeds;
-use crate::state::ObjectState;
-use crate::world::{WorldConfigOf, WorldOf};
+use crate::kernel::random::Seeds;
+use crate::world::edge::isolate::EdgeState;
+use crate::world::faults::Faults;
+use crate::world::objects::state::ObjectState;
+use crate::world::platform::{WorldConfigOf, WorldOf};
+use crate::world::program::Program;
 
 /// Core's edge and core's stream object.
 pub struct Tailrace;
@@ -57,7 +57,7 @@ mod tests {
     use tailrace_core::runtime::{Headers, Method, RequestBody};
 
     use super::*;
-    use crate::rt;
+    use crate::kernel::rt;
 
     #[test]
     fn a_stream_is_created_appended_to_read_and_deleted() {

@@ -5,10 +5,10 @@ use futures_util::future::join_all;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{BucketFaults, Delay, Faults};
-use tailrace_sim::rt;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::edge::answer_body::Piece;
+use tailrace_sim::world::faults::{BucketFaults, Delay, Faults};
 
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;

@@ -4,10 +4,10 @@ use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::random::Seeds;
-use tailrace_sim::rt;
+use tailrace_sim::kernel::random::Seeds;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::faults::{Delay, Faults};
 
 const OBJECT: &str = "_default/old";
 

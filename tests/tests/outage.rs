@@ -5,8 +5,8 @@ use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::marks;
-use tailrace_sim::rt;
+use tailrace_sim::kernel::marks;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
 const HOUR_MS: u64 = 3_600_000;

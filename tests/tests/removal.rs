@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::rt::{self, Node};
+use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::edge::answer_body::Piece;
+use tailrace_sim::world::faults::{Delay, Faults};
 
 /// How late the alarm is, in ms: past everything that happens here.
 const LATE_MS: u64 = 600_000;

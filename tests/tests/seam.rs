@@ -7,9 +7,9 @@ use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::rt;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::faults::{Delay, Faults};
 
 /// How late alarms are: until then everything is hot.
 const LATE_MS: u64 = 60_000;

@@ -6,10 +6,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{Delay, Faults, Link};
-use tailrace_sim::rt::{self, Node};
-use tailrace_sim::{World, WorldConfig};
+use tailrace_sim::kernel::rt::{self, Node};
+use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::edge::answer_body::Piece;
+use tailrace_sim::world::faults::{Delay, Faults, Link};
 
 /// Readers of each kind.
 const READERS: usize = 1_000;

@@ -3,11 +3,11 @@
 use futures_util::future::join;
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, is_answered, run, run_mutated};
-use crate::EPOCH_MS;
-use crate::faults::{Delay, Faults};
-use crate::host_mutant::HostMutant;
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::environment::EPOCH_MS;
+use crate::world::faults::{Delay, Faults};
+use crate::world::host_mutant::HostMutant;
 
 /// Sets an object's alarm, in ms since the seed began.
 async fn set(world: &World, at_ms: u64) {

@@ -3,9 +3,9 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{BucketFaults, Delay, Faults};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::faults::{BucketFaults, Delay, Faults};
 
 fn faults(bucket: BucketFaults) -> Faults {
     Faults { bucket, ..Faults::default() }

@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, ask, run};
-use crate::EPOCH_MS;
-use crate::faults::{BucketFaults, Delay, Faults, Link};
-use crate::marks::Marks;
-use crate::rt;
+use crate::kernel::marks::Marks;
+use crate::kernel::rt;
+use crate::world::environment::EPOCH_MS;
+use crate::world::faults::{BucketFaults, Delay, Faults, Link};
 
 /// Everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -104,7 +104,7 @@ fn every_mark_of_the_host_is_reached() {
     for seed in 0..40 {
         marks.merge(&workload(seed, false).2);
     }
-    use crate::marks::*;
+    use crate::kernel::marks::*;
     for mark in [
         GATE_HELD_ANSWER,
         GATE_HELD_MESSAGE,

@@ -3,9 +3,9 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::faults::{Delay, Faults, Link};
 
 #[test]
 fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile() {

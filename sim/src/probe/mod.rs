@@ -34,15 +34,15 @@ use tailrace_core::runtime::{
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
-use crate::edge_isolate::EdgeState;
-use crate::edge_socket::EdgeEnd;
-use crate::faults::Faults;
-use crate::host_mutant::HostMutant;
-use crate::program::Program;
-use crate::random::Seeds;
-use crate::rt;
-use crate::state::ObjectState;
-use crate::world::{Lost, WorldConfigOf, WorldOf};
+use crate::kernel::random::Seeds;
+use crate::kernel::rt;
+use crate::world::edge::edge_socket::EdgeEnd;
+use crate::world::edge::isolate::EdgeState;
+use crate::world::faults::Faults;
+use crate::world::host_mutant::HostMutant;
+use crate::world::objects::state::ObjectState;
+use crate::world::platform::{Lost, WorldConfigOf, WorldOf};
+use crate::world::program::Program;
 
 /// How long a client waits; longer than anything that arrives at all takes.
 const PATIENCE_MS: u64 = 30_000;

@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
-use crate::world::Lost;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::faults::{Delay, Faults, Link};
+use crate::world::platform::Lost;
 
 /// Which message a knob loses, and what its client then sees.
 #[derive(Clone, Copy, Debug)]

@@ -6,11 +6,11 @@ use futures_util::future::{join, join_all};
 use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, elapsed_ms, heard, is_answered, run, run_mutated};
-use crate::edge_socket::EdgeEnd;
-use crate::faults::{Delay, Faults, Link};
-use crate::host_mutant::HostMutant;
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::edge::edge_socket::EdgeEnd;
+use crate::world::faults::{Delay, Faults, Link};
+use crate::world::host_mutant::HostMutant;
 
 /// The edge's end of the socket that was accepted so many before the last.
 fn socket(notes: &Notes, back: usize) -> Rc<EdgeEnd> {

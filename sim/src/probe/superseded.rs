@@ -3,9 +3,9 @@
 use futures_util::future::join;
 
 use super::{PERMILLES, World, answer, ask, check_share, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::faults::{Delay, Faults, Link};
 
 fn faults(superseded_reads_fail: bool, stale_route_permille: u32) -> Faults {
     Faults {

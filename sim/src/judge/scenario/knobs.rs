@@ -1,0 +1,158 @@
+//! Faults, limits and settings as named numbers: for text, and for shrinking one by one.
+
+use tailrace_core::object::ColdSettings;
+use tailrace_core::stream::StreamLimits;
+
+use crate::world::faults::Faults;
+
+/// One number of `T`.
+#[derive(Clone, Copy)]
+pub struct Knob<T> {
+    /// Its name, with its unit.
+    pub name: &'static str,
+    read: fn(&T) -> u64,
+    write: fn(&mut T, u64),
+}
+
+impl<T> Knob<T> {
+    /// Its value.
+    pub fn get(&self, of: &T) -> u64 {
+        (self.read)(of)
+    }
+
+    /// Sets it.
+    pub fn set(&self, of: &mut T, value: u64) {
+        (self.write)(of, value);
+    }
+}
+
+macro_rules! knobs {
+    ($(#[doc = $doc:literal])* $list:ident: $type:ty { $($($field:ident).+ as $kind:ident;)* }) => {
+        $(#[doc = $doc])*
+        pub const $list: &[Knob<$type>] = &[$(Knob {
+            name: stringify!($($field).+),
+            read: |of| knobs!(@read $kind of.$($field).+),
+            write: |of, value| of.$($field).+ = knobs!(@write $kind value),
+        },)*];
+    };
+    (@read bool $value:expr) => { u64::from($value) };
+    (@read $kind:ident $value:expr) => { $value as u64 };
+    (@write bool $value:expr) => { $value != 0 };
+    (@write $kind:ident $value:expr) => { $value as $kind };
+}
+
+knobs! {
+    /// Every knob of [`Faults`].
+    FAULTS: Faults {
+        client_link.latency.min_ms as u64;
+        client_link.latency.max_ms as u64;
+        client_link.request_loss_permille as u32;
+        client_link.response_loss_permille as u32;
+        object_link.latency.min_ms as u64;
+        object_link.latency.max_ms as u64;
+        object_link.request_loss_permille as u32;
+        object_link.response_loss_permille as u32;
+        isolate_restart_permille as u32;
+        crash_permille as u32;
+        crash_awaiting_permille as u32;
+        crash_held_permille as u32;
+        flush.min_ms as u64;
+        flush.max_ms as u64;
+        cold_start.min_ms as u64;
+        cold_start.max_ms as u64;
+        hibernate_after_ms as u64;
+        hibernation_missed_permille as u32;
+        evict_after.min_ms as u64;
+        evict_after.max_ms as u64;
+        superseded.min_ms as u64;
+        superseded.max_ms as u64;
+        superseded_reads_fail as bool;
+        stale_route_permille as u32;
+        socket_half_dead_permille as u32;
+        answer_cut_permille as u32;
+        answer_lost_permille as u32;
+        alarm_late.min_ms as u64;
+        alarm_late.max_ms as u64;
+        alarm_early_permille as u32;
+        alarm_early.min_ms as u64;
+        alarm_early.max_ms as u64;
+        alarm_duplicate_permille as u32;
+        alarm_retry_limit as u32;
+        alarm_cut_off_fails as bool;
+        bucket.get.min_ms as u64;
+        bucket.get.max_ms as u64;
+        bucket.put.min_ms as u64;
+        bucket.put.max_ms as u64;
+        bucket.delete.min_ms as u64;
+        bucket.delete.max_ms as u64;
+        bucket.list.min_ms as u64;
+        bucket.list.max_ms as u64;
+        bucket.error_before_permille as u32;
+        bucket.error_after_permille as u32;
+        bucket.late_permille as u32;
+        bucket.late.min_ms as u64;
+        bucket.late.max_ms as u64;
+        bucket.short_page_permille as u32;
+    }
+}
+
+knobs! {
+    /// Every limit of a stream.
+    LIMITS: StreamLimits {
+        body_bytes as usize;
+        row_bytes as usize;
+        page_bytes as usize;
+        segment_messages as u64;
+        segment_bytes as u64;
+        hot_bytes as u64;
+    }
+}
+
+knobs! {
+    /// Every setting of the way to R2 and back.
+    COLD: ColdSettings {
+        retry_min_ms as u64;
+        retry_max_ms as u64;
+        orphan_age_ms as u64;
+        sweep_page as usize;
+        read_attempts as u32;
+        read_retry_ms as u64;
+        index_bytes as usize;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list and the struct have to agree: whoever adds a knob to one is told here.
+    #[test]
+    fn every_number_of_the_faults_and_limits_is_a_knob() {
+        let mut faults = Faults::default();
+        let mut limits = StreamLimits::default();
+        let mut cold = ColdSettings::default();
+        for (value, knob) in (1..).zip(FAULTS) {
+            knob.set(&mut faults, value);
+            assert_eq!(
+                knob.get(&faults),
+                if ["superseded_reads_fail", "alarm_cut_off_fails"].contains(&knob.name) { 1 } else { value },
+                "{}",
+                knob.name
+            );
+        }
+        for (value, knob) in (1..).zip(LIMITS) {
+            knob.set(&mut limits, value);
+            assert_eq!(knob.get(&limits), value, "{}", knob.name);
+        }
+        for (value, knob) in (1..).zip(COLD) {
+            knob.set(&mut cold, value);
+            assert_eq!(knob.get(&cold), value, "{}", knob.name);
+        }
+        let numbers =
+            |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
+        // Two are truth values.
+        assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
+        assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
+        assert_eq!(numbers(format!("{cold:?}")), COLD.len());
+    }
+}

@@ -1,0 +1,3 @@
+//! The alarm service.
+
+pub(crate) mod service;

@@ -1,0 +1,90 @@
+//! The bucket as one instance of an object reaches it. What it changes waits at the output gate, as everything that
+//! leaves an object; once it has left, it goes its way whatever becomes of the instance.
+
+use std::ops::Range;
+use std::rc::Weak;
+
+use bytes::Bytes;
+use tailrace_core::runtime::{
+    ActorState, BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError,
+};
+
+use super::service::{Bucket, Put};
+use crate::kernel::reply::reply;
+use crate::world::objects::state::{Inner, ObjectState};
+
+/// See the module.
+pub struct ObjectBucket(Weak<Inner>);
+
+impl ObjectBucket {
+    pub(crate) fn new(state: Weak<Inner>) -> Self {
+        Self(state)
+    }
+
+    fn state(&self) -> Result<ObjectState, StoreError> {
+        let gone = || StoreError::NotApplied("the object is gone".into());
+        self.0.upgrade().map(ObjectState).ok_or_else(gone)
+    }
+}
+
+fn check_key(key: &str) -> Result<(), StoreError> {
+    match key.len() {
+        1..=KEY_LIMIT => Ok(()),
+        bytes => Err(StoreError::NotApplied(format!("a key of {bytes} bytes"))),
+    }
+}
+
+/// A change whose reply never comes: its instance has lost the storage, or the object is gone.
+fn lost<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unknown("the call was cut off".into()))
+}
+
+impl ObjectStore for ObjectBucket {
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
+        check_key(key)?;
+        let state = self.state()?;
+        let _calling = state.activity().call();
+        let (sender, stored) = reply();
+        let environment = state.environment().clone();
+        let by = (state.id().to_owned(), self.0.clone());
+        let put = Put { key: key.to_owned(), body, condition, by };
+        state.put_out(move || {
+            let node = environment.node.clone();
+            node.spawn(Bucket::put(environment, put, sender));
+        });
+        drop(state);
+        stored.await.unwrap_or_else(lost)
+    }
+
+    async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        check_key(key)?;
+        let state = self.state()?;
+        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        drop(state);
+        environment.bucket.get(&environment, key, range).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+        if keys.len() > BATCH_LIMIT {
+            return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
+        }
+        let state = self.state()?;
+        let _calling = state.activity().call();
+        let (sender, deleted) = reply();
+        let environment = state.environment().clone();
+        let keys = keys.to_vec();
+        state.put_out(move || {
+            let node = environment.node.clone();
+            node.spawn(Bucket::delete(environment, keys, sender));
+        });
+        drop(state);
+        deleted.await.unwrap_or_else(lost)
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
+        let state = self.state()?;
+        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        drop(state);
+        environment.bucket.list(&environment, prefix, after, limit).await
+    }
+}

@@ -1,0 +1,15 @@
+//! Objects.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `namespace` | objects by name |
+//! | `object` | what of an object lasts |
+//! | `instance` | one life of it in memory |
+//! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
+//! | [`state`] | what an instance is given |
+
+mod instance;
+pub(crate) mod namespace;
+pub(crate) mod object;
+pub mod state;
+mod turn;
