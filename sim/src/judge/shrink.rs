@@ -160,7 +160,7 @@ mod tests {
         let append =
             scenario.events.iter().position(|event| matches!(event.action, Action::Append { stream: 0, .. }))?;
         let crashes = scenario.events[append..].iter().any(|event| event.action == Action::Crash { stream: 0 });
-        let lossy = scenario.faults.client_link.request_loss_permille > 0;
+        let lossy = scenario.faults.network.client_link.request_loss_permille > 0;
         (crashes && lossy).then(|| scenario.clone())
     }
 
@@ -174,9 +174,9 @@ mod tests {
             assert!(synthetic(&shrunk).is_some());
             assert_eq!(shrunk.events.len(), 2, "{shrunk}");
             assert_eq!(shrunk.streams.len(), 1, "{shrunk}");
-            let link = shrunk.faults.client_link;
+            let link = shrunk.faults.network.client_link;
             let mut rest = shrunk.faults;
-            rest.client_link.request_loss_permille = 0;
+            rest.network.client_link.request_loss_permille = 0;
             assert!(link.request_loss_permille > 0);
             assert_eq!(rest, Faults::default());
         }

@@ -6,7 +6,24 @@ use std::rc::Rc;
 use rand::{Rng, RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
 
-use crate::world::faults::Delay;
+/// A range of delays, both ends included.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Delay {
+    /// At least this many ms.
+    pub min_ms: u64,
+    /// At most this many ms.
+    pub max_ms: u64,
+}
+
+impl Delay {
+    /// No delay.
+    pub const NONE: Self = Self { min_ms: 0, max_ms: 0 };
+
+    /// From `min_ms` to `max_ms`.
+    pub const fn new(min_ms: u64, max_ms: u64) -> Self {
+        Self { min_ms, max_ms }
+    }
+}
 
 /// The seeds of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

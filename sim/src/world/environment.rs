@@ -4,17 +4,16 @@ use std::cell::{Cell, RefCell};
 use std::fmt;
 
 use crate::kernel::marks::Marks;
-use crate::kernel::random::{Random, Seeds};
+use crate::kernel::random::{Delay, Random, Seeds};
 use crate::kernel::rt::{self, Node};
 use crate::kernel::trace::Trace;
-use crate::world::bucket::Bucket;
-use crate::world::faults::{Delay, Faults};
+use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
 
 /// 2026-01-01T00:00:00Z in ms since the Unix epoch: when every seed begins.
 pub const EPOCH_MS: u64 = 1_767_225_600_000;
 
-/// See the module.
+/// What everything in a world shares.
 pub(crate) struct Environment {
     faults: Cell<Faults>,
     /// When and where faults happen.
@@ -22,8 +21,6 @@ pub(crate) struct Environment {
     /// What core is given.
     pub(crate) core_random: Random,
     marks: RefCell<Marks>,
-    /// R2.
-    pub(crate) bucket: Bucket,
     /// What happened.
     pub(crate) trace: Trace,
     mutant: Option<HostMutant>,
@@ -38,7 +35,6 @@ impl Environment {
             random: Random::new(seeds.faults),
             core_random: Random::new(seeds.core),
             marks: RefCell::default(),
-            bucket: Bucket::default(),
             trace: Trace::default(),
             mutant,
             node: Node::new(),

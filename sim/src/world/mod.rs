@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | [`platform`] | the world that clients talk to, and everything that happens to it |
 //! | [`faults`] | what goes wrong, as numbers |
+//! | `parts`, [`services`] | the table of the platform's parts, and their services |
 //! | [`program`] | what runs in a world: an edge and an object class |
 //! | [`host_mutant`] | known bugs of a host |
 //! | [`environment`] | what everything in a world shares |
@@ -26,10 +27,13 @@ pub mod faults;
 pub mod host_mutant;
 pub mod network;
 pub mod objects;
+mod parts;
 pub mod platform;
 pub mod program;
+pub mod services;
 pub mod sockets;
 mod sql;
 mod storage;
 
 pub use environment::EPOCH_MS;
+pub use storage::StorageFaults;

@@ -14,16 +14,17 @@ use crate::kernel::reply::{ReplySender, reply};
 use crate::kernel::rt;
 use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
-use crate::world::bucket::{Operations, StoredObject};
 use crate::world::edge::answer_body::{AnswerBody, Piece};
 use crate::world::edge::isolate::{EdgeIsolate, Served};
 use crate::world::environment::Environment;
-use crate::world::faults::{Faults, Link};
+use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
+use crate::world::network::Link;
 use crate::world::network::travel::{Leg, travel};
 use crate::world::objects::namespace::Namespace;
 use crate::world::objects::object::object_id;
 use crate::world::program::Program;
+use crate::world::services::Services;
 
 /// What a world is made of.
 pub struct WorldConfigOf<P: Program> {
@@ -81,6 +82,7 @@ pub struct WorldOf<P: Program>(Rc<Inner<P>>);
 
 struct Inner<P: Program> {
     environment: Rc<Environment>,
+    services: Rc<Services>,
     namespace: Rc<Namespace<P::Object>>,
     isolates: Vec<Rc<EdgeIsolate<P>>>,
     requests: Cell<u64>,
@@ -97,11 +99,12 @@ impl<P: Program> WorldOf<P> {
     pub fn new(config: WorldConfigOf<P>) -> Self {
         let WorldConfigOf { faults, settings, edge, isolates, host_mutant, seeds } = config;
         let environment = Rc::new(Environment::new(faults, seeds, host_mutant));
-        let namespace = Namespace::new(environment.clone(), settings);
+        let services = Rc::new(Services::new(&environment));
+        let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         let isolates = (0..isolates.max(1))
             .map(|index| EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone()))
             .collect();
-        Self(Rc::new(Inner { environment, namespace, isolates, requests: Cell::default() }))
+        Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
     }
 
     /// A client's request and its answer, whole, over the network and through one of the isolates.
@@ -145,13 +148,13 @@ impl<P: Program> WorldOf<P> {
 
     async fn carry(self, request: Request, sender: ReplySender<Served>) {
         let environment = &self.0.environment;
-        if !travel(environment, environment.faults().client_link, Leg::Request).await {
+        if !travel(environment, environment.faults().network.client_link, Leg::Request).await {
             return sender.vanish();
         }
         // Concurrent requests nearly always land on different isolates; any may get any.
         let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
         let Some(served) = self.0.isolates[index].serve(request).await else { return };
-        if !travel(environment, environment.faults().client_link, Leg::Response).await {
+        if !travel(environment, environment.faults().network.client_link, Leg::Response).await {
             return sender.vanish();
         }
         sender.send(served);
@@ -187,7 +190,7 @@ impl<P: Program> WorldOf<P> {
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
         self.0.environment.set_faults(self.0.environment.faults().delays());
-        self.0.environment.bucket.go_down(0);
+        self.0.services.calm();
         for object in self.0.namespace.all() {
             object.end_all_superseded();
         }
@@ -210,7 +213,10 @@ impl<P: Program> WorldOf<P> {
 
     /// Changes the network between clients and isolates, and the one between isolates and objects.
     pub fn set_network(&self, client_link: Link, object_link: Link) {
-        let faults = Faults { client_link, object_link, ..self.0.environment.faults() };
+        let faults = self.0.environment.faults().with(|faults| {
+            faults.network.client_link = client_link;
+            faults.network.object_link = object_link;
+        });
         self.0.environment.set_faults(faults);
     }
 
@@ -271,20 +277,9 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).is_some_and(|object| object.is_running())
     }
 
-    /// Takes R2 down for a while.
-    pub fn take_bucket_down(&self, for_ms: u64) {
-        self.0.environment.note(format_args!("bucket: down for {for_ms} ms"));
-        self.0.environment.bucket.go_down(self.now_ms() + for_ms);
-    }
-
-    /// What R2 holds, in the order of the keys.
-    pub fn bucket(&self) -> Vec<StoredObject> {
-        self.0.environment.bucket.objects()
-    }
-
-    /// What R2 was asked to do so far, as the platform bills it.
-    pub fn bucket_operations(&self) -> Operations {
-        self.0.environment.bucket.operations()
+    /// The services that all objects share.
+    pub fn services(&self) -> &Services {
+        &self.0.services
     }
 
     /// Every object's name, in order.

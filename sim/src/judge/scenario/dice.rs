@@ -8,7 +8,10 @@ use tailrace_core::stream::StreamLimits;
 
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
-use crate::world::faults::{BucketFaults, Delay, Faults, Link};
+use crate::kernel::random::Delay;
+use crate::world::bucket::BucketFaults;
+use crate::world::faults::Faults;
+use crate::world::network::Link;
 
 /// See the module.
 pub(super) struct Dice(ChaCha8Rng);
@@ -73,7 +76,7 @@ impl Dice {
     /// How segments move to R2, where these faults are: a put is on its way for less than the age of an orphan.
     pub(super) fn cold(&mut self, faults: &Faults) -> ColdSettings {
         let BucketFaults { put, late, .. } = faults.bucket;
-        let on_its_way_ms = faults.flush.max_ms + put.max_ms + late.max_ms;
+        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms;
         let retry_min_ms = self.scale(20, 2_000);
         ColdSettings {
             retry_min_ms,
@@ -110,31 +113,32 @@ impl Dice {
         let (client_link, object_link) = (link(250), link(100));
         let superseded = self.delay_if(350, 30_000);
         let alarm_cut_off_fails = self.chance(250);
-        Faults {
-            client_link,
-            object_link,
-            isolate_restart_permille: self.permille_if(200, 2, 60),
-            crash_permille: self.permille_if(350, 2, 120),
-            crash_awaiting_permille: self.permille_if(400, 30, 400),
-            crash_held_permille: self.permille_if(450, 20, 400),
-            flush: self.delay_if(750, 60),
-            cold_start: self.delay_if(400, 300),
-            hibernation_missed_permille: self.permille_if(400, 100, 1_000),
-            superseded,
-            superseded_reads_fail: self.chance(500),
-            stale_route_permille: if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) },
-            socket_half_dead_permille: self.permille_if(250, 20, 700),
-            answer_cut_permille: self.permille_if(250, 2, 150),
-            answer_lost_permille: self.permille_if(200, 2, 80),
-            alarm_late: self.delay_if(300, 20_000),
-            alarm_early_permille: self.permille_if(250, 50, 800),
-            alarm_early: self.delay_if(500, 5_000),
-            alarm_duplicate_permille: self.permille_if(250, 50, 800),
-            alarm_retry_limit: if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 },
-            alarm_cut_off_fails,
-            bucket: self.bucket(),
-            ..Faults::default()
-        }
+        let mut faults = Faults::default();
+        faults.network.client_link = client_link;
+        faults.network.object_link = object_link;
+        // In the order in which they are drawn: another one would be other scenarios for every seed.
+        faults.edge.isolate_restart_permille = self.permille_if(200, 2, 60);
+        faults.objects.crash_permille = self.permille_if(350, 2, 120);
+        faults.objects.crash_awaiting_permille = self.permille_if(400, 30, 400);
+        faults.objects.crash_held_permille = self.permille_if(450, 20, 400);
+        faults.storage.flush = self.delay_if(750, 60);
+        faults.objects.cold_start = self.delay_if(400, 300);
+        faults.objects.hibernation_missed_permille = self.permille_if(400, 100, 1_000);
+        faults.objects.superseded = superseded;
+        faults.objects.superseded_reads_fail = self.chance(500);
+        faults.objects.stale_route_permille =
+            if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) };
+        faults.sockets.half_dead_permille = self.permille_if(250, 20, 700);
+        faults.edge.answer_cut_permille = self.permille_if(250, 2, 150);
+        faults.edge.answer_lost_permille = self.permille_if(200, 2, 80);
+        faults.alarm.late = self.delay_if(300, 20_000);
+        faults.alarm.early_permille = self.permille_if(250, 50, 800);
+        faults.alarm.early = self.delay_if(500, 5_000);
+        faults.alarm.duplicate_permille = self.permille_if(250, 50, 800);
+        faults.alarm.retry_limit = if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 };
+        faults.alarm.cut_off_fails = alarm_cut_off_fails;
+        faults.bucket = self.bucket();
+        faults
     }
 
     /// A third of R2 is on its best day.

@@ -7,7 +7,7 @@ use super::dice::Dice;
 use super::verb::{Verb, verbs};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
-use crate::world::faults::Delay;
+use crate::kernel::random::Delay;
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
@@ -30,8 +30,8 @@ impl Scenario {
             client_buffer_bytes: dice.client_buffer_bytes(),
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
-            supersedes: faults.superseded != Delay::NONE,
-            removal_ms: faults.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
+            supersedes: faults.objects.superseded != Delay::NONE,
+            removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
             limits,
             streams,

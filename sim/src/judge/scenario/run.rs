@@ -17,8 +17,8 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{World, WorldConfig};
-use crate::world::faults::{Faults, Link};
 use crate::world::host_mutant::HostMutant;
+use crate::world::network::Link;
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -127,8 +127,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
-        alarm_late_ms: faults.alarm_late.max_ms,
-        event_ms: EVENT_MS + faults.cold_start.max_ms + faults.flush.max_ms + retries_ms(&scenario.cold),
+        alarm_late_ms: faults.alarm.late.max_ms,
+        event_ms: EVENT_MS
+            + faults.objects.cold_start.max_ms
+            + faults.storage.flush.max_ms
+            + retries_ms(&scenario.cold),
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
@@ -209,26 +212,25 @@ fn is_reliable(scenario: &Scenario) -> bool {
         is_disturbance && event.at_ms < scenario.calm_ms
     });
     let faults = &scenario.faults;
-    let delays = Faults {
-        hibernate_after_ms: faults.hibernate_after_ms,
-        hibernation_missed_permille: faults.hibernation_missed_permille,
-        evict_after: faults.evict_after,
-        superseded: faults.superseded,
-        superseded_reads_fail: faults.superseded_reads_fail,
-        stale_route_permille: faults.stale_route_permille,
-        alarm_late: faults.alarm_late,
-        alarm_early_permille: faults.alarm_early_permille,
-        alarm_early: faults.alarm_early,
-        alarm_duplicate_permille: faults.alarm_duplicate_permille,
-        ..faults.delays()
-    };
+    let delays = faults.delays().with(|delays| {
+        delays.objects.hibernate_after_ms = faults.objects.hibernate_after_ms;
+        delays.objects.hibernation_missed_permille = faults.objects.hibernation_missed_permille;
+        delays.objects.evict_after = faults.objects.evict_after;
+        delays.objects.superseded = faults.objects.superseded;
+        delays.objects.superseded_reads_fail = faults.objects.superseded_reads_fail;
+        delays.objects.stale_route_permille = faults.objects.stale_route_permille;
+        delays.alarm.late = faults.alarm.late;
+        delays.alarm.early_permille = faults.alarm.early_permille;
+        delays.alarm.early = faults.alarm.early;
+        delays.alarm.duplicate_permille = faults.alarm.duplicate_permille;
+    });
     !disturbed && *faults == delays
 }
 
 /// Until when an answer that needed no confirmed write may be stale.
 fn weak_until_ms(scenario: &Scenario) -> u64 {
     let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
-    if supersedes && !scenario.faults.superseded_reads_fail { u64::MAX } else { 0 }
+    if supersedes && !scenario.faults.objects.superseded_reads_fail { u64::MAX } else { 0 }
 }
 
 /// How long it takes at most until every sealed segment is in R2, in ms.
@@ -269,14 +271,14 @@ async fn disturb(crowd: &Crowd, scenario: &Scenario, events: Vec<Event>) {
             Action::Lose { for_ms, permille } => {
                 let lossy =
                     |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };
-                world.set_network(lossy(faults.client_link), lossy(faults.object_link));
+                world.set_network(lossy(faults.network.client_link), lossy(faults.network.object_link));
                 let end_ms = (event.at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
                 wait_until(crowd, end_ms).await;
                 if crowd.world.now_ms() < crowd.start_ms + scenario.calm_ms {
-                    world.set_network(faults.client_link, faults.object_link);
+                    world.set_network(faults.network.client_link, faults.network.object_link);
                 }
             }
-            Action::Outage { for_ms } => world.take_bucket_down(for_ms),
+            Action::Outage { for_ms } => world.services().bucket.go_down(for_ms),
             _ => {}
         }
     }
@@ -324,8 +326,14 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
         let (world, object) = (&crowd.world, object(stream));
         let named = named_keys(world, &object);
         let of_object = format!("segments/{}/", world.object_id(&object));
-        let stored: BTreeSet<String> =
-            world.bucket().into_iter().map(|stored| stored.key).filter(|key| key.starts_with(&of_object)).collect();
+        let stored: BTreeSet<String> = world
+            .services()
+            .bucket
+            .objects()
+            .into_iter()
+            .map(|stored| stored.key)
+            .filter(|key| key.starts_with(&of_object))
+            .collect();
         let mut history = crowd.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.holdings.push(Holding {

@@ -38,10 +38,10 @@ impl<A: Actor<ObjectState>> Object<A> {
         let Some(at_ms) = setting.at_ms else { return };
         let environment = self.environment().clone();
         let faults = environment.faults();
-        let due_ms = if environment.chance(faults.alarm_early_permille) {
-            at_ms.saturating_sub(environment.draw_ms(faults.alarm_early))
+        let due_ms = if environment.chance(faults.alarm.early_permille) {
+            at_ms.saturating_sub(environment.draw_ms(faults.alarm.early))
         } else {
-            at_ms + environment.draw_ms(faults.alarm_late)
+            at_ms + environment.draw_ms(faults.alarm.late)
         };
         let object = self.clone();
         environment.node.spawn(async move {
@@ -76,10 +76,10 @@ impl<A: Actor<ObjectState>> Object<A> {
                 }
                 None => {
                     environment.note(format_args!("{}: alarm cut off", self.name()));
-                    failures += u32::from(environment.faults().alarm_cut_off_fails);
+                    failures += u32::from(environment.faults().alarm.cut_off_fails);
                 }
             }
-            if failures > environment.faults().alarm_retry_limit {
+            if failures > environment.faults().alarm.retry_limit {
                 environment.mark(marks::ALARM_ABANDONED);
                 if self.is_armed(version) {
                     self.journal().lose_alarm();
@@ -93,7 +93,7 @@ impl<A: Actor<ObjectState>> Object<A> {
             }
             environment.mark(marks::ALARM_RETRIED);
         }
-        if environment.chance(environment.faults().alarm_duplicate_permille) {
+        if environment.chance(environment.faults().alarm.duplicate_permille) {
             rt::sleep_ms(environment.random.between(1, DUPLICATE_WITHIN_MS)).await;
             environment.mark(marks::ALARM_DUPLICATED);
             // Its setting is gone, so that nothing is taken away once it succeeds; its failure concerns nobody.

@@ -2,7 +2,7 @@
 //! leaves an object; once it has left, it goes its way whatever becomes of the instance.
 
 use std::ops::Range;
-use std::rc::Weak;
+use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use tailrace_core::runtime::{
@@ -13,17 +13,20 @@ use super::service::{Bucket, Put};
 use crate::kernel::reply::reply;
 use crate::world::objects::state::{Inner, ObjectState};
 
-/// See the module.
-pub struct ObjectBucket(Weak<Inner>);
+/// The bucket as one instance reaches it.
+pub struct ObjectBucket {
+    bucket: Rc<Bucket>,
+    state: Weak<Inner>,
+}
 
 impl ObjectBucket {
-    pub(crate) fn new(state: Weak<Inner>) -> Self {
-        Self(state)
+    pub(crate) fn new(bucket: Rc<Bucket>, state: Weak<Inner>) -> Self {
+        Self { bucket, state }
     }
 
     fn state(&self) -> Result<ObjectState, StoreError> {
         let gone = || StoreError::NotApplied("the object is gone".into());
-        self.0.upgrade().map(ObjectState).ok_or_else(gone)
+        self.state.upgrade().map(ObjectState).ok_or_else(gone)
     }
 }
 
@@ -45,13 +48,10 @@ impl ObjectStore for ObjectBucket {
         let state = self.state()?;
         let _calling = state.activity().call();
         let (sender, stored) = reply();
-        let environment = state.environment().clone();
-        let by = (state.id().to_owned(), self.0.clone());
+        let (bucket, node) = (self.bucket.clone(), state.environment().node.clone());
+        let by = (state.id().to_owned(), self.state.clone());
         let put = Put { key: key.to_owned(), body, condition, by };
-        state.put_out(move || {
-            let node = environment.node.clone();
-            node.spawn(Bucket::put(environment, put, sender));
-        });
+        state.put_out(move || node.spawn(bucket.put(put, sender)));
         drop(state);
         stored.await.unwrap_or_else(lost)
     }
@@ -59,9 +59,9 @@ impl ObjectStore for ObjectBucket {
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
         let state = self.state()?;
-        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        let _calling = state.activity().call();
         drop(state);
-        environment.bucket.get(&environment, key, range).await
+        self.bucket.get(key, range).await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
@@ -71,20 +71,17 @@ impl ObjectStore for ObjectBucket {
         let state = self.state()?;
         let _calling = state.activity().call();
         let (sender, deleted) = reply();
-        let environment = state.environment().clone();
+        let (bucket, node) = (self.bucket.clone(), state.environment().node.clone());
         let keys = keys.to_vec();
-        state.put_out(move || {
-            let node = environment.node.clone();
-            node.spawn(Bucket::delete(environment, keys, sender));
-        });
+        state.put_out(move || node.spawn(bucket.delete(keys, sender)));
         drop(state);
         deleted.await.unwrap_or_else(lost)
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
         let state = self.state()?;
-        let (_calling, environment) = (state.activity().call(), state.environment().clone());
+        let _calling = state.activity().call();
         drop(state);
-        environment.bucket.list(&environment, prefix, after, limit).await
+        self.bucket.list(prefix, after, limit).await
     }
 }

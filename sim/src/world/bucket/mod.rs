@@ -5,11 +5,17 @@
 //! | `store` | what the bucket holds: every call sees all that was applied before it |
 //! | `service` | the way there: latency, failures before and after the store, late arrival, outages |
 //! | `handle` | the bucket as one instance of an object reaches it, through the output gate |
+//! | `faults` | what goes wrong |
+//! | `meter` | what is billed |
 
+mod faults;
 mod handle;
+mod meter;
 mod service;
 mod store;
 
+pub use faults::BucketFaults;
 pub use handle::ObjectBucket;
-pub(crate) use service::Bucket;
-pub use store::{Operations, StoredObject};
+pub use meter::Operations;
+pub use service::Bucket;
+pub use store::StoredObject;

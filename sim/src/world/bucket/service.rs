@@ -8,17 +8,18 @@ use std::rc::{Rc, Weak};
 use bytes::Bytes;
 use tailrace_core::runtime::{Listing, PutCondition, PutOutcome, StoreError};
 
-use super::store::{Operations, Store, StoredObject};
+use super::meter::Operations;
+use super::store::{Store, StoredObject};
 use crate::kernel::marks;
+use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
-use crate::world::faults::Delay;
 use crate::world::objects::state::Inner;
 
 /// The bucket with its way there.
-#[derive(Default)]
-pub(crate) struct Bucket {
+pub struct Bucket {
+    environment: Rc<Environment>,
     store: RefCell<Store>,
     /// Until when it is down, in ms since the Unix epoch.
     down_until_ms: Cell<u64>,
@@ -55,21 +56,34 @@ fn unknown<T>() -> Result<T, StoreError> {
 }
 
 impl Bucket {
-    /// Lets nothing through for a while.
-    pub(crate) fn go_down(&self, until_ms: u64) {
-        self.down_until_ms.set(until_ms);
+    pub(in crate::world) fn new(environment: Rc<Environment>) -> Self {
+        Self { environment, store: RefCell::default(), down_until_ms: Cell::default(), under_way: RefCell::default() }
     }
 
-    pub(crate) fn operations(&self) -> Operations {
+    /// Lets nothing through for so many ms.
+    pub fn go_down(&self, for_ms: u64) {
+        self.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.down_until_ms.set(self.environment.now_ms() + for_ms);
+    }
+
+    /// Ends an outage.
+    pub(in crate::world) fn calm(&self) {
+        self.down_until_ms.set(0);
+    }
+
+    /// What it was asked to do so far, as the platform bills it.
+    pub fn operations(&self) -> Operations {
         self.store.borrow().operations()
     }
 
-    pub(crate) fn objects(&self) -> Vec<StoredObject> {
+    /// What it holds, in the order of the keys.
+    pub fn objects(&self) -> Vec<StoredObject> {
         self.store.borrow().objects()
     }
 
     /// Whether a call that arrives now gets no further.
-    fn stops(&self, environment: &Environment) -> bool {
+    fn stops(&self) -> bool {
+        let environment = &self.environment;
         if environment.now_ms() < self.down_until_ms.get() {
             environment.mark(marks::BUCKET_WAS_DOWN);
             return true;
@@ -77,9 +91,10 @@ impl Bucket {
         environment.chance(environment.faults().bucket.error_before_permille)
     }
 
-    fn course(&self, environment: &Environment) -> Course {
+    fn course(&self) -> Course {
+        let environment = &self.environment;
         let faults = environment.faults().bucket;
-        if self.stops(environment) {
+        if self.stops() {
             Course::Failed
         } else if environment.chance(faults.late_permille) {
             Course::FailedAndLate(environment.draw_ms(faults.late))
@@ -90,15 +105,15 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn put(environment: Rc<Environment>, put: Put, sender: ReplySender<PutResult>) {
-        let bucket = &environment.bucket;
+    pub(super) async fn put(self: Rc<Self>, put: Put, sender: ReplySender<PutResult>) {
+        let environment = &self.environment;
         let Put { key, body, condition, by } = put;
-        bucket.note_under_way(&environment, &by);
-        let journey = Journey::begin(&environment, environment.faults().bucket.put).await;
-        let course = bucket.course(&environment);
+        self.note_under_way(&by);
+        let journey = Journey::begin(environment, environment.faults().bucket.put).await;
+        let course = self.course();
         let apply = |how: &str| {
             environment.note(format_args!("bucket: put {key}, {} bytes{how}", body.len()));
-            bucket.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
+            self.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
         };
         let result = match course {
             Course::Failed | Course::FailedAndLate(_) => unknown(),
@@ -113,7 +128,7 @@ impl Bucket {
             environment.mark(marks::PUT_OUTLIVED_ITS_CALLER);
         }
         journey.end().await;
-        bucket.forget_under_way(&by);
+        self.forget_under_way(&by);
         sender.send(result);
         if let Course::FailedAndLate(late_ms) = course {
             rt::sleep_ms(late_ms).await;
@@ -122,14 +137,14 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn delete(environment: Rc<Environment>, keys: Vec<String>, sender: ReplySender<DeleteResult>) {
-        let bucket = &environment.bucket;
-        let journey = Journey::begin(&environment, environment.faults().bucket.delete).await;
-        let course = bucket.course(&environment);
+    pub(super) async fn delete(self: Rc<Self>, keys: Vec<String>, sender: ReplySender<DeleteResult>) {
+        let environment = &self.environment;
+        let journey = Journey::begin(environment, environment.faults().bucket.delete).await;
+        let course = self.course();
         let apply = |keys: &[String]| {
             for key in keys {
                 environment.note(format_args!("bucket: delete {key}"));
-                bucket.store.borrow_mut().delete(key);
+                self.store.borrow_mut().delete(key);
             }
         };
         let result = match course {
@@ -154,9 +169,10 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn get(&self, environment: &Environment, key: &str, range: Range<u64>) -> GetResult {
+    pub(super) async fn get(&self, key: &str, range: Range<u64>) -> GetResult {
+        let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.get).await;
-        let result = match self.stops(environment) {
+        let result = match self.stops() {
             true => unknown(),
             false => {
                 environment.note(format_args!("bucket: get {key}, {range:?}"));
@@ -167,16 +183,11 @@ impl Bucket {
         result
     }
 
-    pub(super) async fn list(
-        &self,
-        environment: &Environment,
-        prefix: &str,
-        after: Option<&str>,
-        limit: usize,
-    ) -> ListResult {
+    pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> ListResult {
+        let environment = &self.environment;
         let faults = environment.faults().bucket;
         let journey = Journey::begin(environment, faults.list).await;
-        let result = if self.stops(environment) {
+        let result = if self.stops() {
             unknown()
         } else {
             let is_short = limit > 0 && environment.chance(faults.short_page_permille);
@@ -193,10 +204,10 @@ impl Bucket {
     }
 
     /// Marks what makes attempts dangerous to one another.
-    fn note_under_way(&self, environment: &Environment, by: &Caller) {
+    fn note_under_way(&self, by: &Caller) {
         let mut under_way = self.under_way.borrow_mut();
         if under_way.iter().any(|(object, instance)| *object == by.0 && !instance.ptr_eq(&by.1)) {
-            environment.mark(marks::TWO_INSTANCES_PUT_AT_ONCE);
+            self.environment.mark(marks::TWO_INSTANCES_PUT_AT_ONCE);
         }
         under_way.push(by.clone());
     }
@@ -214,7 +225,7 @@ pub(super) type DeleteResult = Result<(), StoreError>;
 pub(super) type GetResult = Result<Option<Bytes>, StoreError>;
 pub(super) type ListResult = Result<Listing, StoreError>;
 
-/// A call's time, part of which passes before it reaches the store and the rest behind.
+/// A call's time, part of which passes before it reaches the store and the rest after.
 struct Journey {
     back_ms: u64,
 }

@@ -6,16 +6,7 @@ use std::ops::{Bound, Range};
 use bytes::Bytes;
 use tailrace_core::runtime::{BATCH_LIMIT, Listed, Listing, PutCondition, PutOutcome};
 
-/// Calls that the store has seen, as R2 bills them (Cloudflare, R2 pricing).
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Operations {
-    /// Class A: puts, refused ones too, and listings.
-    pub class_a: u64,
-    /// Class B: gets.
-    pub class_b: u64,
-    /// Keys deleted, which is free.
-    pub deletions: u64,
-}
+use super::meter::Operations;
 
 /// An object of a bucket, for those who look at it from outside.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -28,7 +19,7 @@ pub struct StoredObject {
     pub uploaded_ms: u64,
 }
 
-/// See the module.
+/// The objects of a bucket by their keys.
 #[derive(Default)]
 pub(super) struct Store {
     objects: BTreeMap<String, (Bytes, u64)>,

@@ -77,7 +77,7 @@ impl Pipe {
             return;
         }
         let environment = &self.environment;
-        let latency_ms = environment.draw_ms(environment.faults().client_link.latency);
+        let latency_ms = environment.draw_ms(environment.faults().network.client_link.latency);
         self.gone_ms.set(Some(environment.now_ms() + latency_ms));
         let pipe = self.clone();
         environment.node.spawn(async move {
@@ -92,11 +92,11 @@ impl Pipe {
             return;
         }
         let environment = &self.environment;
-        if environment.chance(environment.faults().answer_cut_permille) {
+        if environment.chance(environment.faults().edge.answer_cut_permille) {
             environment.mark(marks::ANSWER_CUT);
             self.finish(Piece::Cut);
             self.lose_client();
-        } else if environment.chance(environment.faults().answer_lost_permille) {
+        } else if environment.chance(environment.faults().edge.answer_lost_permille) {
             environment.mark(marks::ANSWER_LOST);
             self.is_over.set(true);
         } else {
@@ -115,7 +115,7 @@ impl Pipe {
     fn travel(self: &Rc<Self>, piece: Piece) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
-        let latency_ms = environment.draw_ms(environment.faults().client_link.latency);
+        let latency_ms = environment.draw_ms(environment.faults().network.client_link.latency);
         self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
         if self.arrives_ms.get() == now_ms {
             return self.arrive(piece);
@@ -260,8 +260,9 @@ impl Drop for AnswerBody {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::random::Seeds;
-    use crate::world::faults::{Delay, Faults, Link};
+    use crate::kernel::random::{Delay, Seeds};
+    use crate::world::faults::Faults;
+    use crate::world::network::Link;
 
     /// Runs `test` with both ends of a body.
     fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(EdgeBody, AnswerBody) -> F) {
@@ -283,7 +284,7 @@ mod tests {
 
     fn late() -> Faults {
         let client_link = Link { latency: Delay::new(5, 30), ..Link::default() };
-        Faults { client_link, ..Faults::default() }
+        Faults::default().with(|faults| faults.network.client_link = client_link)
     }
 
     #[test]
@@ -325,12 +326,12 @@ mod tests {
 
     #[test]
     fn a_connection_that_breaks_is_noticed_at_both_ends_and_one_that_dies_at_none() {
-        run(Faults { answer_cut_permille: 1000, ..Faults::default() }, async |edge, client| {
+        run(Faults::default().with(|faults| faults.edge.answer_cut_permille = 1000), async |edge, client| {
             edge.write(bytes("a"), patience(0)).await;
             assert_eq!(client.next().await, Piece::Cut);
             assert_eq!(edge.write(bytes("b"), patience(0)).await, Written::Gone);
         });
-        run(Faults { answer_lost_permille: 1000, ..Faults::default() }, async |edge, client| {
+        run(Faults::default().with(|faults| faults.edge.answer_lost_permille = 1000), async |edge, client| {
             assert_eq!(edge.write(bytes("a"), patience(0)).await, Written::Taken);
             assert_eq!(rt::within_ms(100_000, client.next()).await, None);
             assert_eq!(edge.write(bytes("0123456789"), patience(0)).await, Written::Stalled);
@@ -341,8 +342,8 @@ mod tests {
     fn connections_break_and_die_never_sometimes_or_always() {
         for permille in [0, 300, 1000] {
             for (faults, whole) in [
-                (Faults { answer_cut_permille: permille, ..Faults::default() }, Some(Piece::Cut)),
-                (Faults { answer_lost_permille: permille, ..Faults::default() }, None),
+                (Faults::default().with(|faults| faults.edge.answer_cut_permille = permille), Some(Piece::Cut)),
+                (Faults::default().with(|faults| faults.edge.answer_lost_permille = permille), None),
             ] {
                 rt::block_on(1, async move {
                     let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));

@@ -118,11 +118,11 @@ impl Drop for EdgeEnd {
             return;
         }
         let environment = &self.environment;
-        if environment.chance(environment.faults().socket_half_dead_permille) {
+        if environment.chance(environment.faults().sockets.half_dead_permille) {
             environment.mark(marks::SOCKET_HALF_DEAD);
             return;
         }
-        let wait_ms = environment.draw_ms(environment.faults().object_link.latency);
+        let wait_ms = environment.draw_ms(environment.faults().network.object_link.latency);
         let (callee, object, number) = (self.callee.clone(), self.object.clone(), self.number);
         environment.node.spawn(async move {
             rt::sleep_ms(wait_ms).await;

@@ -152,13 +152,13 @@ impl<P: Program> EdgeIsolate<P> {
             }
         });
         let environment = self.environment();
-        if environment.chance(environment.faults().isolate_restart_permille) {
+        if environment.chance(environment.faults().edge.isolate_restart_permille) {
             let after_ms = environment.random.between(0, RESTART_WITHIN_MS);
             let isolate = self.clone();
             node.spawn(async move {
                 rt::sleep_ms(after_ms).await;
                 // Not once the faults have ended.
-                if isolate.environment().faults().isolate_restart_permille > 0 {
+                if isolate.environment().faults().edge.isolate_restart_permille > 0 {
                     isolate.environment().mark(marks::ISOLATE_RESTARTED_BUSY);
                     isolate.restart();
                 }

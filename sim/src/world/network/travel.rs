@@ -9,7 +9,7 @@ use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt;
 use crate::world::edge::edge_socket::{EdgeEnd, Mailbox};
 use crate::world::environment::Environment;
-use crate::world::faults::Link;
+use crate::world::network::Link;
 use crate::world::sockets::object_sockets::AcceptError;
 
 /// Which way a message goes.
@@ -103,13 +103,13 @@ async fn travel_there_and_back<T: 'static, U: 'static>(
         let environment = environment.clone();
         let object = object.to_owned();
         async move {
-            let link = environment.faults().object_link;
+            let link = environment.faults().network.object_link;
             if !travel(&environment, link, Leg::Request).await {
                 environment.note(format_args!("network: request to {object} lost"));
                 return;
             }
             let Some(answer) = deliver(&object, request).await.map(accept) else { return };
-            let link = environment.faults().object_link;
+            let link = environment.faults().network.object_link;
             if travel(&environment, link, Leg::Response).await {
                 sender.send(answer);
             } else {

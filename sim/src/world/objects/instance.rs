@@ -29,7 +29,7 @@ enum Standing {
     Ended,
 }
 
-/// See the module.
+/// One life of an object.
 pub(crate) struct Instance<A: Actor<ObjectState>> {
     label: String,
     environment: Rc<Environment>,
@@ -61,7 +61,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
         let starting = instance.clone();
         let busy = instance.state.activity().begin();
         instance.node.spawn(async move {
-            rt::sleep_ms(starting.environment.draw_ms(starting.environment.faults().cold_start)).await;
+            rt::sleep_ms(starting.environment.draw_ms(starting.environment.faults().objects.cold_start)).await;
             starting.construct(settings);
             drop(busy);
             starting.rest_when_idle().await;
@@ -250,9 +250,9 @@ impl<A: Actor<ObjectState>> Instance<A> {
 
     fn draw_fate(&self, awaits: bool) -> Fate {
         let faults = self.environment.faults();
-        if awaits && self.environment.chance(faults.crash_awaiting_permille) {
+        if awaits && self.environment.chance(faults.objects.crash_awaiting_permille) {
             Fate::CrashesBefore
-        } else if !self.environment.chance(faults.crash_permille) {
+        } else if !self.environment.chance(faults.objects.crash_permille) {
             Fate::Survives
         } else if self.environment.random.between(0, 1) == 0 {
             Fate::CrashesBefore
@@ -269,7 +269,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
             return;
         }
         let now_ms = self.environment.now_ms();
-        let delay_ms = self.environment.draw_ms(self.environment.faults().flush);
+        let delay_ms = self.environment.draw_ms(self.environment.faults().storage.flush);
         let due_ms = self.flushed_ms.get().max(now_ms + delay_ms);
         self.flushed_ms.set(due_ms);
         if due_ms == now_ms {
@@ -336,7 +336,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
 
     /// Draws whether the object crashes while the gate holds an answer back, and at a random moment of that wait.
     fn crash_while_held(self: &Rc<Self>) {
-        if !self.environment.chance(self.environment.faults().crash_held_permille) {
+        if !self.environment.chance(self.environment.faults().objects.crash_held_permille) {
             return;
         }
         let wait_ms = self.flushed_ms.get().saturating_sub(self.environment.now_ms());
@@ -345,7 +345,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
         self.node.spawn(async move {
             rt::sleep_ms(after_ms).await;
             // Neither after the answer has left nor after the faults have ended.
-            if instance.state.gate().holds() && instance.environment.faults().crash_held_permille > 0 {
+            if instance.state.gate().holds() && instance.environment.faults().objects.crash_held_permille > 0 {
                 instance.crash();
             }
         });
@@ -365,16 +365,16 @@ impl<A: Actor<ObjectState>> Instance<A> {
             let faults = self.environment.faults();
             let activity = self.state.activity();
             let Some(idle_ms) = activity.idle_ms() else {
-                rt::sleep_ms(faults.hibernate_after_ms.max(1)).await;
+                rt::sleep_ms(faults.objects.hibernate_after_ms.max(1)).await;
                 continue;
             };
             let spell = activity.idle_since_ns();
             let (rest, after_ms) = match drawn {
                 Some((drawn_for, rest, after_ms)) if drawn_for == spell => (rest, after_ms),
-                _ if self.environment.chance(faults.hibernation_missed_permille) => {
-                    (Rest::Evicted, self.environment.draw_ms(faults.evict_after))
+                _ if self.environment.chance(faults.objects.hibernation_missed_permille) => {
+                    (Rest::Evicted, self.environment.draw_ms(faults.objects.evict_after))
                 }
-                _ => (Rest::Hibernated, faults.hibernate_after_ms),
+                _ => (Rest::Hibernated, faults.objects.hibernate_after_ms),
             };
             drawn = Some((spell, rest, after_ms));
             if idle_ms < after_ms {

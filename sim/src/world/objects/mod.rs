@@ -7,9 +7,13 @@
 //! | `instance` | one life of it in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
 //! | [`state`] | what an instance is given |
+//! | `faults` | what goes wrong |
 
+mod faults;
 mod instance;
 pub(crate) mod namespace;
 pub(crate) mod object;
 pub mod state;
 mod turn;
+
+pub use faults::ObjectFaults;

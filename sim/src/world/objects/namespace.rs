@@ -11,18 +11,20 @@ use crate::world::environment::Environment;
 use crate::world::network::travel::{Callee, Opened};
 use crate::world::objects::object::Object;
 use crate::world::objects::state::ObjectState;
+use crate::world::services::Services;
 
 /// All objects of one class, each there from its first request on.
 pub(crate) struct Namespace<A: Actor<ObjectState>> {
     environment: Rc<Environment>,
+    services: Rc<Services>,
     settings: A::Settings,
     objects: RefCell<BTreeMap<String, Rc<Object<A>>>>,
     own: Weak<Self>,
 }
 
 impl<A: Actor<ObjectState>> Namespace<A> {
-    pub(crate) fn new(environment: Rc<Environment>, settings: A::Settings) -> Rc<Self> {
-        Rc::new_cyclic(|own| Self { environment, settings, objects: RefCell::default(), own: own.clone() })
+    pub(crate) fn new(environment: Rc<Environment>, services: Rc<Services>, settings: A::Settings) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self { environment, services, settings, objects: RefCell::default(), own: own.clone() })
     }
 
     /// The object of that name; makes it.
@@ -30,7 +32,8 @@ impl<A: Actor<ObjectState>> Namespace<A> {
         if let Some(object) = self.objects.borrow().get(name) {
             return object.clone();
         }
-        let object = Object::new(name, self.environment.clone(), self.settings.clone(), self.own.clone());
+        let object =
+            Object::new(name, self.environment.clone(), self.services.clone(), self.settings.clone(), self.own.clone());
         self.objects.borrow_mut().insert(name.into(), object.clone());
         object
     }

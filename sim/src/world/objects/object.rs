@@ -15,6 +15,7 @@ use crate::world::host_mutant::HostMutant;
 use crate::world::network::travel::{Callee, Opened};
 use crate::world::objects::instance::Instance;
 use crate::world::objects::state::ObjectState;
+use crate::world::services::Services;
 use crate::world::sockets::object_sockets::Sockets;
 use crate::world::storage::journal::Journal;
 
@@ -42,10 +43,11 @@ pub(crate) fn object_id(name: &str) -> String {
     digits.collect()
 }
 
-/// See the module.
+/// What of an object lasts, and its instances.
 pub(crate) struct Object<A: Actor<ObjectState>> {
     name: Rc<str>,
     environment: Rc<Environment>,
+    services: Rc<Services>,
     settings: A::Settings,
     callee: Weak<dyn Callee>,
     journal: Rc<Journal>,
@@ -62,12 +64,14 @@ impl<A: Actor<ObjectState>> Object<A> {
     pub(crate) fn new(
         name: &str,
         environment: Rc<Environment>,
+        services: Rc<Services>,
         settings: A::Settings,
         callee: Weak<dyn Callee>,
     ) -> Rc<Self> {
         Rc::new(Self {
             name: name.into(),
             environment,
+            services,
             settings,
             callee,
             journal: Rc::new(Journal::open()),
@@ -205,11 +209,11 @@ impl<A: Actor<ObjectState>> Object<A> {
         let Some(instance) = self.running.take() else { return };
         let faults = self.environment.faults();
         self.environment.note(format_args!("{}: superseded", instance.label()));
-        instance.supersede(faults.superseded_reads_fail);
+        instance.supersede(faults.objects.superseded_reads_fail);
         self.superseded.borrow_mut().push(instance.clone());
         self.rest.set(Rest::New);
         self.lose_instance();
-        let lasts_ms = self.environment.draw_ms(faults.superseded);
+        let lasts_ms = self.environment.draw_ms(faults.objects.superseded);
         let object = self.clone();
         self.environment.node.spawn(async move {
             rt::sleep_ms(lasts_ms).await;
@@ -265,6 +269,7 @@ impl<A: Actor<ObjectState>> Object<A> {
         let state = ObjectState::new(
             object_id(&self.name),
             self.environment.clone(),
+            &self.services,
             self.journal.clone(),
             self.sockets.clone(),
             self.callee.clone(),
@@ -281,7 +286,7 @@ impl<A: Actor<ObjectState>> Object<A> {
     /// The superseded instance that a request reaches because its sender has not heard of the successor.
     fn stale_route(&self) -> Option<Rc<Instance<A>>> {
         let superseded = self.superseded.borrow().last().cloned()?;
-        let stale = self.environment.chance(self.environment.faults().stale_route_permille);
+        let stale = self.environment.chance(self.environment.faults().objects.stale_route_permille);
         Some(superseded).filter(|instance| stale && !instance.has_ended())
     }
 }

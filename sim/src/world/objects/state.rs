@@ -20,6 +20,7 @@ use crate::world::edge::edge_socket::Mailbox;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::network::travel::{self, Callee};
+use crate::world::services::Services;
 use crate::world::sockets::object_sockets::{AcceptError, Connection, Sockets};
 use crate::world::storage::gate::Gate;
 use crate::world::storage::journal::Journal;
@@ -47,6 +48,7 @@ impl ObjectState {
     pub(crate) fn new(
         id: String,
         environment: Rc<Environment>,
+        services: &Services,
         journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
@@ -54,7 +56,7 @@ impl ObjectState {
     ) -> Self {
         Self(Rc::new_cyclic(|state| Inner {
             id,
-            bucket: ObjectBucket::new(state.clone()),
+            bucket: ObjectBucket::new(services.bucket.clone(), state.clone()),
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),
             sockets: RefCell::new(sockets),

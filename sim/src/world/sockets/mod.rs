@@ -3,5 +3,9 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`object_sockets`] | the object's ends |
+//! | `faults` | what goes wrong |
 
+mod faults;
 pub mod object_sockets;
+
+pub use faults::SocketFaults;

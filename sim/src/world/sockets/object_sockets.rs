@@ -124,7 +124,7 @@ impl Sockets {
             if connection.mailbox.is_abandoned() {
                 continue;
             }
-            if environment.chance(environment.faults().socket_half_dead_permille) {
+            if environment.chance(environment.faults().sockets.half_dead_permille) {
                 environment.mark(marks::SOCKET_HALF_DEAD);
                 connection.mailbox.fall_silent();
             } else {
@@ -158,7 +158,7 @@ impl Sockets {
             }
         };
         let now_ms = environment.now_ms();
-        let latency_ms = environment.draw_ms(environment.faults().object_link.latency);
+        let latency_ms = environment.draw_ms(environment.faults().network.object_link.latency);
         connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
         if connection.arrives_ms.get() == now_ms {
             connection.mailbox.arrive(arrived);
@@ -199,8 +199,9 @@ impl Connection {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::kernel::random::Seeds;
-    use crate::world::faults::{Delay, Faults, Link};
+    use crate::kernel::random::{Delay, Seeds};
+    use crate::world::faults::Faults;
+    use crate::world::network::Link;
 
     #[test]
     fn the_platforms_limits_hold() {
@@ -227,7 +228,7 @@ mod tests {
     #[test]
     fn messages_arrive_in_order_and_none_after_the_close() {
         let link = Link { latency: Delay::new(0, 30), ..Link::default() };
-        let faults = Faults { object_link: link, ..Faults::default() };
+        let faults = Faults::default().with(|faults| faults.network.object_link = link);
         rt::block_on(1, async move {
             let environment = Environment::new(faults, Seeds::of(1), None);
             let sockets = Sockets::default();

@@ -4,6 +4,10 @@
 //! | --- | --- |
 //! | `journal` | which writes are durable |
 //! | `gate` | what waits for them |
+//! | `faults` | what goes wrong |
 
+mod faults;
 pub(crate) mod gate;
 pub(crate) mod journal;
+
+pub use faults::StorageFaults;
