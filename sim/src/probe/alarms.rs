@@ -6,7 +6,7 @@ use super::{Notes, PERMILLES, World, answer, ask, check_share, is_answered, run,
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::environment::EPOCH_MS;
+use crate::world::EPOCH_MS;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
 

@@ -6,8 +6,8 @@ use super::{PATIENCE_MS, ask, run};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::EPOCH_MS;
 use crate::world::bucket::BucketFaults;
-use crate::world::environment::EPOCH_MS;
 use crate::world::faults::Faults;
 use crate::world::network::Link;
 

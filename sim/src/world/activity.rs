@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use crate::kernel::rt;
-use crate::world::environment::EPOCH_MS;
+use crate::world::clock;
 
 /// A time in which an instance had something to do without a pause: what the platform bills, since an idle object that
 /// can hibernate costs nothing (Cloudflare, Durable Objects pricing).
@@ -128,8 +128,7 @@ impl Counts {
 
     fn end_spell(&self) {
         if let Some(spells) = &*self.spells.borrow() {
-            let ms = |ns: u64| EPOCH_MS + ns / 1_000_000;
-            let (begin_ms, end_ms) = (ms(self.busy_since_ns.get()), ms(rt::now_ns()));
+            let (begin_ms, end_ms) = (clock::ms_of(self.busy_since_ns.get()), clock::now_ms());
             let under_way_ns = if self.calls.get() > 0 { self.since_call_ns() } else { 0 };
             let calling_ms = (self.calling_ns.get() + under_way_ns) / 1_000_000;
             spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get(), calling_ms });

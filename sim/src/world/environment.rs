@@ -5,13 +5,11 @@ use std::fmt;
 
 use crate::kernel::marks::Marks;
 use crate::kernel::random::{Delay, Random, Seeds};
-use crate::kernel::rt::{self, Node};
+use crate::kernel::rt::Node;
 use crate::kernel::trace::Trace;
+use crate::world::clock;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
-
-/// 2026-01-01T00:00:00Z in ms since the Unix epoch: when every seed begins.
-pub const EPOCH_MS: u64 = 1_767_225_600_000;
 
 /// What everything in a world shares.
 pub(crate) struct Environment {
@@ -50,7 +48,7 @@ impl Environment {
     }
 
     pub(crate) fn now_ms(&self) -> u64 {
-        EPOCH_MS + rt::now_ns() / 1_000_000
+        clock::now_ms()
     }
 
     pub(crate) fn chance(&self, permille: u32) -> bool {

@@ -7,7 +7,7 @@
 //! | `parts`, [`services`] | the table of the platform's parts, and their services |
 //! | [`program`] | what runs in a world: an edge and an object class |
 //! | [`host_mutant`] | known bugs of a host |
-//! | [`environment`] | what everything in a world shares |
+//! | [`environment`], `clock` | what everything in a world shares, and its time |
 //! | [`network`] | latency and loss |
 //! | [`edge`] | edge isolates, and the answers that leave them |
 //! | [`objects`] | objects by name, and each of their lives in memory |
@@ -21,6 +21,7 @@
 pub mod activity;
 pub mod alarm;
 pub mod bucket;
+mod clock;
 pub mod edge;
 pub mod environment;
 pub mod faults;
@@ -35,5 +36,5 @@ pub mod sockets;
 mod sql;
 mod storage;
 
-pub use environment::EPOCH_MS;
-pub use storage::StorageFaults;
+pub use clock::EPOCH_MS;
+pub use storage::{ObjectSql, StorageFaults};

@@ -95,7 +95,7 @@ impl<P: Program> Clone for WorldOf<P> {
 }
 
 impl<P: Program> WorldOf<P> {
-    /// A world without objects, at [`crate::world::environment::EPOCH_MS`].
+    /// A world without objects, at [`crate::world::EPOCH_MS`].
     pub fn new(config: WorldConfigOf<P>) -> Self {
         let WorldConfigOf { faults, settings, edge, isolates, host_mutant, seeds } = config;
         let environment = Rc::new(Environment::new(faults, seeds, host_mutant));

@@ -2,31 +2,24 @@
 //! leaves an object; once it has left, it goes its way whatever becomes of the instance.
 
 use std::ops::Range;
-use std::rc::{Rc, Weak};
+use std::rc::Rc;
 
 use bytes::Bytes;
-use tailrace_core::runtime::{
-    ActorState, BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError,
-};
+use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 
 use super::service::{Bucket, Put};
 use crate::kernel::reply::reply;
-use crate::world::objects::state::{Inner, ObjectState};
+use crate::world::storage::outlet::Outlet;
 
 /// The bucket as one instance reaches it.
 pub struct ObjectBucket {
     bucket: Rc<Bucket>,
-    state: Weak<Inner>,
+    outlet: Rc<Outlet>,
 }
 
 impl ObjectBucket {
-    pub(crate) fn new(bucket: Rc<Bucket>, state: Weak<Inner>) -> Self {
-        Self { bucket, state }
-    }
-
-    fn state(&self) -> Result<ObjectState, StoreError> {
-        let gone = || StoreError::NotApplied("the object is gone".into());
-        self.state.upgrade().map(ObjectState).ok_or_else(gone)
+    pub(crate) fn new(bucket: Rc<Bucket>, outlet: Rc<Outlet>) -> Self {
+        Self { bucket, outlet }
     }
 }
 
@@ -45,22 +38,18 @@ fn lost<T>() -> Result<T, StoreError> {
 impl ObjectStore for ObjectBucket {
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
         check_key(key)?;
-        let state = self.state()?;
-        let _calling = state.activity().call();
+        let _calling = self.outlet.activity.call();
         let (sender, stored) = reply();
-        let (bucket, node) = (self.bucket.clone(), state.environment().node.clone());
-        let by = (state.id().to_owned(), self.state.clone());
+        let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
+        let by = (self.outlet.id.clone(), Rc::downgrade(&self.outlet));
         let put = Put { key: key.to_owned(), body, condition, by };
-        state.put_out(move || node.spawn(bucket.put(put, sender)));
-        drop(state);
+        self.outlet.put_out(move || node.spawn(bucket.put(put, sender)));
         stored.await.unwrap_or_else(lost)
     }
 
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
-        let state = self.state()?;
-        let _calling = state.activity().call();
-        drop(state);
+        let _calling = self.outlet.activity.call();
         self.bucket.get(key, range).await
     }
 
@@ -68,20 +57,16 @@ impl ObjectStore for ObjectBucket {
         if keys.len() > BATCH_LIMIT {
             return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
         }
-        let state = self.state()?;
-        let _calling = state.activity().call();
+        let _calling = self.outlet.activity.call();
         let (sender, deleted) = reply();
-        let (bucket, node) = (self.bucket.clone(), state.environment().node.clone());
+        let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let keys = keys.to_vec();
-        state.put_out(move || node.spawn(bucket.delete(keys, sender)));
-        drop(state);
+        self.outlet.put_out(move || node.spawn(bucket.delete(keys, sender)));
         deleted.await.unwrap_or_else(lost)
     }
 
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
-        let state = self.state()?;
-        let _calling = state.activity().call();
-        drop(state);
+        let _calling = self.outlet.activity.call();
         self.bucket.list(prefix, after, limit).await
     }
 }

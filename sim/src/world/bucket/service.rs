@@ -15,7 +15,7 @@ use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
-use crate::world::objects::state::Inner;
+use crate::world::storage::outlet::Outlet;
 
 /// The bucket with its way there.
 pub struct Bucket {
@@ -28,7 +28,7 @@ pub struct Bucket {
 }
 
 /// An object and one of its instances.
-pub(super) type Caller = (String, Weak<Inner>);
+pub(super) type Caller = (String, Weak<Outlet>);
 
 /// A put.
 pub(super) struct Put {

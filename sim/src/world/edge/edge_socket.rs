@@ -1,80 +1,14 @@
 //! The edge's end of a socket to an object.
 
-use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
-use std::future::poll_fn;
 use std::rc::Rc;
-use std::task::{Poll, Waker};
 
-use bytes::Bytes;
 use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
 use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
-use crate::world::network::travel::Callee;
-
-/// What has arrived on a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Arrived {
-    /// A message.
-    Message(Bytes),
-    /// The end: the object closed it, or was reset.
-    End,
-}
-
-/// What arrived and was not taken yet.
-#[derive(Default)]
-pub(crate) struct Mailbox {
-    arrived: RefCell<VecDeque<Bytes>>,
-    waker: RefCell<Option<Waker>>,
-    ended: Cell<bool>,
-    /// Nothing arrives any more, and nobody says so.
-    silent: Cell<bool>,
-    /// Its owner is gone.
-    abandoned: Cell<bool>,
-}
-
-impl Mailbox {
-    pub(crate) fn arrive(&self, arrived: Arrived) {
-        if self.ended.get() || self.silent.get() || self.abandoned.get() {
-            return;
-        }
-        match arrived {
-            Arrived::Message(message) => self.arrived.borrow_mut().push_back(message),
-            Arrived::End => self.ended.set(true),
-        }
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
-    }
-
-    pub(crate) fn fall_silent(&self) {
-        self.silent.set(true);
-    }
-
-    pub(crate) fn is_abandoned(&self) -> bool {
-        self.abandoned.get()
-    }
-
-    /// What comes next; waits for it.
-    pub(crate) async fn next(&self) -> Arrived {
-        poll_fn(|context| match self.try_next() {
-            Some(arrived) => Poll::Ready(arrived),
-            None => {
-                *self.waker.borrow_mut() = Some(context.waker().clone());
-                Poll::Pending
-            }
-        })
-        .await
-    }
-
-    /// What comes next, if it has arrived.
-    pub(crate) fn try_next(&self) -> Option<Arrived> {
-        let message = self.arrived.borrow_mut().pop_front();
-        message.map(Arrived::Message).or_else(|| self.ended.get().then_some(Arrived::End))
-    }
-}
+use crate::world::network::callee::Callee;
+use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// The edge's end. Dropped, it closes: the object is told, unless the other end is left half-dead.
 pub struct EdgeEnd {
@@ -113,8 +47,8 @@ impl EdgeSocket for EdgeEnd {
 
 impl Drop for EdgeEnd {
     fn drop(&mut self) {
-        self.mailbox.abandoned.set(true);
-        if self.mailbox.ended.get() {
+        self.mailbox.abandon();
+        if self.mailbox.has_ended() {
             return;
         }
         let environment = &self.environment;
@@ -128,31 +62,5 @@ impl Drop for EdgeEnd {
             rt::sleep_ms(wait_ms).await;
             callee.end_socket(&object, number);
         });
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn what_arrives_while_nobody_asks_is_kept_and_nothing_follows_the_end() {
-        let mailbox = Mailbox::default();
-        let message = |text: &'static str| Arrived::Message(Bytes::from_static(text.as_bytes()));
-        for arrived in [message("a"), message("b"), Arrived::End, message("late")] {
-            mailbox.arrive(arrived);
-        }
-        let taken: Vec<_> = (0..4).map(|_| mailbox.try_next()).collect();
-        assert_eq!(taken, [Some(message("a")), Some(message("b")), Some(Arrived::End), Some(Arrived::End)]);
-    }
-
-    #[test]
-    fn a_silent_socket_keeps_what_has_arrived_and_takes_nothing_more() {
-        let mailbox = Mailbox::default();
-        mailbox.arrive(Arrived::Message(Bytes::from_static(b"a")));
-        mailbox.fall_silent();
-        mailbox.arrive(Arrived::End);
-        assert!(mailbox.try_next().is_some());
-        assert_eq!(mailbox.try_next(), None);
     }
 }

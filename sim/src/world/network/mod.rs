@@ -2,9 +2,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `callee` | where requests to objects arrive |
 //! | `travel` | messages on their way, and the calls that they make up |
 //! | `faults` | what goes wrong |
 
+pub(crate) mod callee;
 mod faults;
 pub(crate) mod travel;
 

@@ -7,10 +7,10 @@ use tailrace_core::runtime::{CallError, Connected, ObjectRequest, Response};
 use crate::kernel::marks;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt;
-use crate::world::edge::edge_socket::{EdgeEnd, Mailbox};
+use crate::world::edge::edge_socket::EdgeEnd;
 use crate::world::environment::Environment;
 use crate::world::network::Link;
-use crate::world::sockets::object_sockets::AcceptError;
+use crate::world::network::callee::{Callee, Opened};
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,28 +31,6 @@ pub(crate) async fn travel(environment: &Environment, link: Link, leg: Leg) -> b
         environment.mark(mark);
     }
     !lost
-}
-
-/// Where requests to objects go in.
-pub(crate) trait Callee {
-    /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
-    fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response>;
-
-    /// The same, of an edge that can wait on a socket.
-    fn connect(&self, object: &str, request: ObjectRequest) -> Reply<Opened>;
-
-    /// The edge's end of a socket has gone.
-    fn end_socket(&self, object: &str, number: u64);
-}
-
-/// What a connection to an object has become.
-pub(crate) enum Opened {
-    /// An answer.
-    Answer(Response),
-    /// A socket of that number, and where what is sent on it arrives.
-    Socket(u64, Rc<Mailbox>),
-    /// The platform refused to accept it.
-    Refused(AcceptError),
 }
 
 /// Calls an object over the network between isolates and objects. What is on its way arrives even if the caller is gone

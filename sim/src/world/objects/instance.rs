@@ -11,9 +11,10 @@ use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::activity::Busy;
+use crate::world::alarm::service as alarm;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
-use crate::world::network::travel::Opened;
+use crate::world::network::callee::Opened;
 use crate::world::objects::object::{Object, Rest};
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, Turns};
@@ -292,7 +293,7 @@ impl<A: Actor<ObjectState>> Instance<A> {
         self.state.storage().journal().confirm(number);
         self.state.gate().confirm(number);
         if let Some(object) = self.object.upgrade() {
-            object.arm();
+            alarm::arm(&object);
         }
     }
 

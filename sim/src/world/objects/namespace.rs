@@ -8,7 +8,7 @@ use tailrace_core::runtime::{Actor, ObjectRequest, Response};
 
 use crate::kernel::reply::Reply;
 use crate::world::environment::Environment;
-use crate::world::network::travel::{Callee, Opened};
+use crate::world::network::callee::{Callee, Opened};
 use crate::world::objects::object::Object;
 use crate::world::objects::state::ObjectState;
 use crate::world::services::Services;

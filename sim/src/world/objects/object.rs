@@ -9,10 +9,10 @@ use crate::kernel::marks;
 use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::activity::{Spell, Spells};
-use crate::world::alarm::service::Alarm;
+use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
-use crate::world::network::travel::{Callee, Opened};
+use crate::world::network::callee::{Callee, Opened};
 use crate::world::objects::instance::Instance;
 use crate::world::objects::state::ObjectState;
 use crate::world::services::Services;
@@ -97,10 +97,6 @@ impl<A: Actor<ObjectState>> Object<A> {
         &self.journal
     }
 
-    pub(crate) fn alarm_service(&self) -> &Alarm {
-        &self.alarm
-    }
-
     pub(crate) fn is_running(&self) -> bool {
         self.running.borrow().is_some()
     }
@@ -145,16 +141,6 @@ impl<A: Actor<ObjectState>> Object<A> {
     /// Sockets that it holds open.
     pub(crate) fn sockets(&self) -> usize {
         self.sockets.count()
-    }
-
-    /// The alarm of that version goes off.
-    pub(crate) fn call_alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
-        if !self.is_running() {
-            self.environment.mark(marks::ALARM_STARTED_OBJECT);
-        }
-        let instance = self.instance();
-        self.environment.note(format_args!("{}: alarm", instance.label()));
-        instance.alarm(version)
     }
 
     /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail. Of one that sleeps
@@ -251,7 +237,7 @@ impl<A: Actor<ObjectState>> Object<A> {
         }
         self.journal.crash(kept);
         self.sockets.reset(&self.environment);
-        self.arm();
+        alarm::arm(self);
     }
 
     /// The running instance; starts one.
@@ -288,5 +274,32 @@ impl<A: Actor<ObjectState>> Object<A> {
         let superseded = self.superseded.borrow().last().cloned()?;
         let stale = self.environment.chance(self.environment.faults().objects.stale_route_permille);
         Some(superseded).filter(|instance| stale && !instance.has_ended())
+    }
+}
+
+impl<A: Actor<ObjectState>> Alarmed for Object<A> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn environment(&self) -> &Rc<Environment> {
+        &self.environment
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn alarm_service(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn call_alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
+        if !self.is_running() {
+            self.environment.mark(marks::ALARM_STARTED_OBJECT);
+        }
+        let instance = self.instance();
+        self.environment.note(format_args!("{}: alarm", instance.label()));
+        instance.alarm(version)
     }
 }

@@ -1,7 +1,6 @@
 //! What an instance of an object is given: storage, alarm, sockets, and other objects to call.
 
 use std::cell::{Cell, RefCell};
-use std::ops::ControlFlow;
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
@@ -9,21 +8,23 @@ use tailrace_core::runtime::{
     ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
     Upgrade,
 };
-use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
 use crate::kernel::marks;
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::activity::{Activity, Spells};
 use crate::world::bucket::ObjectBucket;
-use crate::world::edge::edge_socket::Mailbox;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
-use crate::world::network::travel::{self, Callee};
+use crate::world::network::callee::Callee;
+use crate::world::network::travel;
 use crate::world::services::Services;
+use crate::world::sockets::mailbox::Mailbox;
 use crate::world::sockets::object_sockets::{AcceptError, Connection, Sockets};
 use crate::world::storage::gate::Gate;
 use crate::world::storage::journal::Journal;
+use crate::world::storage::object_sql::ObjectSql;
+use crate::world::storage::outlet::Outlet;
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
@@ -31,14 +32,10 @@ pub struct ObjectState(pub(crate) Rc<Inner>);
 
 /// What the clones share.
 pub struct Inner {
-    id: String,
-    environment: Rc<Environment>,
-    sql: ObjectSql,
+    outlet: Rc<Outlet>,
     bucket: ObjectBucket,
-    gate: Gate,
     sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
-    activity: Activity,
     alarms_set: Cell<u64>,
     /// Whether it was woken from hibernation while others waited on its sockets, and has sent nothing since.
     woken: Cell<bool>,
@@ -54,25 +51,22 @@ impl ObjectState {
         callee: Weak<dyn Callee>,
         spells: Spells,
     ) -> Self {
-        Self(Rc::new_cyclic(|state| Inner {
-            id,
-            bucket: ObjectBucket::new(services.bucket.clone(), state.clone()),
-            gate: Gate::new(journal.confirmed()),
-            sql: ObjectSql::new(journal),
+        let outlet = Outlet::new(id, environment, journal, spells);
+        Self(Rc::new(Inner {
+            bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
             sockets: RefCell::new(sockets),
-            namespace: ObjectNamespace { state: state.clone(), callee },
-            activity: Activity::new(spells),
+            namespace: ObjectNamespace { outlet: outlet.clone(), callee },
             alarms_set: Cell::default(),
             woken: Cell::default(),
-            environment,
+            outlet,
         }))
     }
 
     /// Accepts a socket, whose greeting goes first.
     pub(crate) fn accept(&self, upgrade: Upgrade) -> Result<ObjectSocket, AcceptError> {
         let connection = self.sockets_held().accept(&upgrade.tag, upgrade.attachment)?;
-        if self.0.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
-            connection.busy.replace(Some(self.0.activity.begin()));
+        if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
+            connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
         Ok(ObjectSocket { state: self.clone(), connection })
     }
@@ -94,26 +88,26 @@ impl ObjectState {
     }
 
     pub(crate) fn storage(&self) -> &ObjectSql {
-        &self.0.sql
+        &self.0.outlet.sql
     }
 
     pub(crate) fn gate(&self) -> &Gate {
-        &self.0.gate
+        &self.0.outlet.gate
     }
 
     pub(crate) fn activity(&self) -> &Activity {
-        &self.0.activity
+        &self.0.outlet.activity
     }
 
     /// Puts something out on a socket.
     fn put_out_message(&self, output: impl FnOnce() + 'static) {
         if self.0.woken.take() {
-            self.0.environment.mark(marks::WOKEN_AND_SENT);
+            self.0.outlet.environment.mark(marks::WOKEN_AND_SENT);
         }
-        if self.0.environment.is_mutated(HostMutant::MessageBeforeGate) {
+        if self.0.outlet.environment.is_mutated(HostMutant::MessageBeforeGate) {
             output();
         } else if self.put_out(output) {
-            self.0.environment.mark(marks::GATE_HELD_MESSAGE);
+            self.0.outlet.environment.mark(marks::GATE_HELD_MESSAGE);
         }
     }
 
@@ -122,23 +116,19 @@ impl ObjectState {
         self.0.woken.set(true);
     }
 
-    pub(crate) fn environment(&self) -> &Rc<Environment> {
-        &self.0.environment
-    }
-
     /// Puts something out. Whether the gate holds it back.
     pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
-        self.0.gate.pass(self.0.sql.position(), output)
+        self.0.outlet.put_out(output)
     }
 }
 
 impl Isolate for ObjectState {
     fn now_ms(&self) -> u64 {
-        self.0.environment.now_ms()
+        self.0.outlet.environment.now_ms()
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        self.0.environment.core_random.fill(bytes);
+        self.0.outlet.environment.core_random.fill(bytes);
     }
 
     async fn sleep_ms(&self, ms: u64) {
@@ -146,7 +136,7 @@ impl Isolate for ObjectState {
     }
 
     fn sometimes(&self, mark: &'static str) {
-        self.0.environment.mark(mark);
+        self.0.outlet.environment.mark(mark);
     }
 }
 
@@ -155,11 +145,11 @@ impl ActorState for ObjectState {
     type Bucket = ObjectBucket;
 
     fn id(&self) -> &str {
-        &self.0.id
+        &self.0.outlet.id
     }
 
     fn sql(&self) -> &ObjectSql {
-        &self.0.sql
+        &self.0.outlet.sql
     }
 
     fn bucket(&self) -> &ObjectBucket {
@@ -168,14 +158,13 @@ impl ActorState for ObjectState {
 
     fn set_alarm(&self, at_ms: u64) {
         self.0.alarms_set.set(self.0.alarms_set.get() + 1);
-        if self.0.sql.access().is_ok() {
-            self.0.sql.journal().set_alarm(Some(at_ms));
+        if self.0.outlet.sql.access().is_ok() {
+            self.0.outlet.sql.journal().set_alarm(Some(at_ms));
         }
     }
 
     fn rows_written(&self) -> u64 {
-        let sql = &self.0.sql;
-        sql.journal().database().rows_written() - sql.rows_at_start + self.0.alarms_set.get()
+        self.0.outlet.sql.rows_written() + self.0.alarms_set.get()
     }
 }
 
@@ -193,7 +182,7 @@ impl SocketState for ObjectState {
 
     /// All of them leave the gate together: with thousands, one output and not one for each.
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
-        let environment = self.0.environment.clone();
+        let environment = self.0.outlet.environment.clone();
         let sockets = self.sockets_held();
         let connections = sockets.tagged(Some(tag));
         let count = connections.len();
@@ -212,96 +201,20 @@ impl SocketState for ObjectState {
     }
 }
 
-/// The storage as one instance sees it.
-pub struct ObjectSql {
-    journal: RefCell<Rc<Journal>>,
-    rows_at_start: u64,
-    /// Set once every access fails because the instance was superseded: the batch that its outputs waited for then.
-    lost_at: Cell<Option<u64>>,
-    failed: Cell<bool>,
-}
-
-impl ObjectSql {
-    fn new(journal: Rc<Journal>) -> Self {
-        Self {
-            rows_at_start: journal.database().rows_written(),
-            journal: RefCell::new(journal),
-            lost_at: Cell::default(),
-            failed: Cell::default(),
-        }
-    }
-
-    pub(crate) fn journal(&self) -> Rc<Journal> {
-        self.journal.borrow().clone()
-    }
-
-    /// The batch that has to be confirmed before what is put out now may leave.
-    fn position(&self) -> u64 {
-        self.lost_at.get().unwrap_or_else(|| self.journal.borrow().position())
-    }
-
-    /// From here on the storage is another instance's.
-    pub(crate) fn supersede(&self, reads_fail: bool) {
-        if reads_fail {
-            self.lost_at.set(Some(self.journal().position()));
-        } else {
-            let fork = self.journal.borrow().fork();
-            self.journal.replace(Rc::new(fork));
-        }
-    }
-
-    /// Whether an access has failed because the storage is another instance's.
-    pub(crate) fn has_failed(&self) -> bool {
-        self.failed.get()
-    }
-
-    fn access(&self) -> Result<(), SqlError> {
-        if self.lost_at.get().is_some() {
-            self.failed.set(true);
-            return Err(SqlError::new("the storage belongs to another instance of the object"));
-        }
-        Ok(())
-    }
-}
-
-impl SqlStorage for ObjectSql {
-    fn exec(
-        &self,
-        statement: Statement<'_>,
-        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
-    ) -> Result<(), SqlError> {
-        self.access()?;
-        let journal = self.journal();
-        if journal.database().is_write(statement.sql)? {
-            journal.write();
-        }
-        journal.database().exec(statement, row)
-    }
-
-    fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.access()?;
-        let journal = self.journal();
-        journal.transaction(body)
-    }
-}
-
 /// The other objects, as one instance calls them.
 pub struct ObjectNamespace {
-    state: Weak<Inner>,
+    outlet: Rc<Outlet>,
     callee: Weak<dyn Callee>,
 }
 
 impl ActorNamespace for ObjectNamespace {
     async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
-        let (Some(state), Some(callee)) = (self.state.upgrade(), self.callee.upgrade()) else {
-            return Err(CallError::Reset);
-        };
-        let state = ObjectState(state);
-        let _calling = state.activity().call();
+        let Some(callee) = self.callee.upgrade() else { return Err(CallError::Reset) };
+        let _calling = self.outlet.activity.call();
         let (sender, passed) = reply();
-        state.put_out(move || sender.send(()));
+        self.outlet.put_out(move || sender.send(()));
         passed.await.ok_or(CallError::Reset)?;
-        travel::call(&state.0.environment, callee, object, request).await
+        travel::call(&self.outlet.environment, callee, object, request).await
     }
 }
 
@@ -322,7 +235,7 @@ impl ObjectSocket {
     }
 
     fn put_out(&self, message: Option<Bytes>) {
-        let environment = self.state.0.environment.clone();
+        let environment = self.state.0.outlet.environment.clone();
         let sockets = self.state.sockets_held();
         let connection = self.connection.clone();
         self.state.put_out_message(move || sockets.send(&environment, &connection, message));

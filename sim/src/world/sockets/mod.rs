@@ -3,9 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`object_sockets`] | the object's ends |
+//! | `mailbox` | what has arrived at the edge's end of one |
 //! | `faults` | what goes wrong |
 
 mod faults;
+pub(crate) mod mailbox;
 pub mod object_sockets;
 
 pub use faults::SocketFaults;

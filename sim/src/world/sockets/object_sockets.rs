@@ -10,8 +10,8 @@ use bytes::Bytes;
 use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::activity::Busy;
-use crate::world::edge::edge_socket::{Arrived, Mailbox};
 use crate::world::environment::Environment;
+use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// Sockets of an object (Cloudflare, Durable Objects limits).
 pub const SOCKET_LIMIT: usize = 32_768;

@@ -4,10 +4,15 @@
 //! | --- | --- |
 //! | `journal` | which writes are durable |
 //! | `gate` | what waits for them |
+//! | `object_sql` | the storage as one instance sees it |
+//! | `outlet` | the way out of one instance |
 //! | `faults` | what goes wrong |
 
 mod faults;
 pub(crate) mod gate;
 pub(crate) mod journal;
+pub(crate) mod object_sql;
+pub(crate) mod outlet;
 
 pub use faults::StorageFaults;
+pub use object_sql::ObjectSql;
