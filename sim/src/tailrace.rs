@@ -1,13 +1,21 @@
-//! Tailrace itself as the program of a world.
+//! Tailrace itself as the program of a world: the only file that names core's edge, objects and streams.
+
+use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, Access, EdgeConfig, Fetched, LiveConfig};
-use tailrace_core::object::{Settings, StreamObject};
+use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::ProjectMode;
 use tailrace_core::runtime::{CallError, Request};
+use tailrace_core::storage::schema;
+
+pub use tailrace_core::object::{ColdSettings, Settings};
+pub use tailrace_core::stream::StreamLimits;
 
 use crate::kernel::random::Seeds;
+use crate::world::ObjectSql;
 use crate::world::edge::isolate::EdgeState;
 use crate::world::faults::Faults;
+use crate::world::objects::ObjectClass;
 use crate::world::objects::state::ObjectState;
 use crate::world::platform::{WorldConfigOf, WorldOf};
 use crate::world::program::Program;
@@ -26,6 +34,13 @@ impl Program for Tailrace {
         request: Request,
     ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         edge::fetch(env, config, request).await
+    }
+}
+
+impl ObjectClass for StreamObject<ObjectState> {
+    /// Only when it migrates. Where another instance has taken the storage over, there is nothing to migrate.
+    fn may_write_at_start(storage: &ObjectSql) -> bool {
+        schema::outdated(storage).is_ok_and(|version| version.is_some())
     }
 }
 
@@ -48,6 +63,16 @@ impl WorldConfig {
             host_mutant: None,
             seeds: Seeds::of(1),
         }
+    }
+}
+
+impl World {
+    /// The keys of R2 that an object's rows name, by the published form of keys and not by core's own code.
+    pub fn named_keys(&self, object: &str) -> BTreeSet<String> {
+        const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
+                             FROM segments, stream";
+        let id = self.object_id(object);
+        self.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
     }
 }
 

@@ -20,7 +20,7 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 thread_local! {
-    /// Where core's events go: a subscriber has to be `Send`, a trace is not.
+    /// Where the program's events go: a subscriber has to be `Send`, a trace is not.
     static LISTENING: RefCell<Option<Trace>> = const { RefCell::new(None) };
 }
 
@@ -51,25 +51,25 @@ impl Trace {
         self.0.hash.get()
     }
 
-    /// The lines since [`Self::keep`], and core's events among them; empty without it.
+    /// The lines since [`Self::keep`], and the program's events among them; empty without it.
     pub fn text(&self) -> String {
         self.0.text.borrow().clone().unwrap_or_default()
     }
 
-    /// Keeps the text from here on, and core's events of this thread until the guard goes.
-    pub fn keep(&self) -> TraceGuard {
+    /// Keeps the text from here on, and until the guard goes this thread's events of that `tracing` target.
+    pub fn keep(&self, target: &'static str) -> TraceGuard {
         self.0.text.borrow_mut().get_or_insert_default();
         LISTENING.set(Some(self.clone()));
         let format =
             tracing_subscriber::fmt::layer().with_timer(VirtualTime::default()).with_ansi(false).with_writer(ToTrace);
-        // Nothing but core: the executor's own spans carry numbers that differ between processes.
-        let targets = Targets::new().with_target("tailrace_core", Level::TRACE);
+        // Nothing else: the executor's own spans carry numbers that differ between processes.
+        let targets = Targets::new().with_target(target, Level::TRACE);
         let subscriber = tracing_subscriber::registry().with(targets).with(format);
         TraceGuard { _subscriber: tracing::subscriber::set_default(subscriber) }
     }
 }
 
-/// Core's events go to the trace while this lives.
+/// The program's events go to the trace while this lives.
 pub struct TraceGuard {
     _subscriber: DefaultGuard,
 }
@@ -152,7 +152,7 @@ mod tests {
         let run = |keep: bool| {
             rt::block_on(1, async move {
                 let trace = Trace::default();
-                let guard = keep.then(|| trace.keep());
+                let guard = keep.then(|| trace.keep("program"));
                 trace.line(format_args!("a {}", 1));
                 rt::sleep_ms(1500).await;
                 trace.line(format_args!("b"));
@@ -168,15 +168,15 @@ mod tests {
     }
 
     #[test]
-    fn events_of_core_and_of_nothing_else_are_in_the_text_at_virtual_time() {
+    fn events_of_the_program_and_of_nothing_else_are_in_the_text_at_virtual_time() {
         let text = rt::block_on(1, async {
             let trace = Trace::default();
-            let guard = trace.keep();
+            let guard = trace.keep("program");
             rt::sleep_ms(2000).await;
-            tracing::info!(target: "tailrace_core::stream", rows = 3, "appended");
+            tracing::info!(target: "program::part", rows = 3, "appended");
             tracing::info!(target: "elsewhere", "not this");
             drop(guard);
-            tracing::info!(target: "tailrace_core::stream", "nor this");
+            tracing::info!(target: "program::part", "nor this");
             trace.text()
         });
         assert!(text.starts_with("    2.00000"), "{text}");

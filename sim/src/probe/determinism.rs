@@ -48,7 +48,7 @@ fn all_faults() -> Faults {
 /// A run in which everything happens: the hash of its trace, its text if it is kept, its marks.
 fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     run(seed, all_faults(), async move |world, _| {
-        let guard = keep.then(|| world.trace().keep());
+        let guard = keep.then(|| world.trace().keep("tailrace_core"));
         for round in 0..6_u64 {
             let commands = [
                 "append x",

@@ -36,10 +36,12 @@ use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
 use crate::kernel::random::Seeds;
 use crate::kernel::rt;
+use crate::world::ObjectSql;
 use crate::world::edge::edge_socket::EdgeEnd;
 use crate::world::edge::isolate::EdgeState;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
+use crate::world::objects::ObjectClass;
 use crate::world::objects::state::ObjectState;
 use crate::world::platform::{Lost, WorldConfigOf, WorldOf};
 use crate::world::program::Program;
@@ -146,6 +148,12 @@ impl Actor<ObjectState> for ProbeObject {
             self.state.set_alarm(at_ms);
         }
         Ok(())
+    }
+}
+
+impl ObjectClass for ProbeObject {
+    fn may_write_at_start(_storage: &ObjectSql) -> bool {
+        false
     }
 }
 

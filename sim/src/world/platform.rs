@@ -196,7 +196,7 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// Has an object that has never run hold what these statements store: what an earlier version left.
+    /// Has an object that has never run hold what these statements store: what an earlier version of its class left.
     pub fn prepare(&self, object: &str, statements: &[&'static str]) {
         let object = self.0.namespace.object(object);
         let journal = object.journal();

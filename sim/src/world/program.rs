@@ -1,10 +1,10 @@
 //! What runs in a world: the edge and the object class that a deployment brings.
 
 use tailrace_core::edge::Fetched;
-use tailrace_core::runtime::{Actor, CallError, Request};
+use tailrace_core::runtime::{CallError, Request};
 
 use crate::world::edge::isolate::EdgeState;
-use crate::world::objects::state::ObjectState;
+use crate::world::objects::ObjectClass;
 
 /// A deployment.
 #[allow(async_fn_in_trait)] // Futures of the platform are `!Send`.
@@ -14,7 +14,7 @@ pub trait Program: Sized + 'static {
     /// What the edge is configured with.
     type EdgeConfig: Clone + 'static;
     /// The object class.
-    type Object: Actor<ObjectState, Settings = Self::Settings>;
+    type Object: ObjectClass<Settings = Self::Settings>;
 
     /// Answers a client's request in an edge isolate. Fails only where the client's own body breaks off.
     async fn fetch(

@@ -2,13 +2,12 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_chacha::ChaCha8Rng;
-use tailrace_core::object::ColdSettings;
 use tailrace_core::protocol::limits::{CLIENT_BUFFER, HOT_BYTES};
-use tailrace_core::stream::StreamLimits;
 
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::Delay;
+use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::bucket::BucketFaults;
 use crate::world::faults::Faults;
 use crate::world::network::Link;

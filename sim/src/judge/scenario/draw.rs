@@ -1,13 +1,12 @@
 //! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
 //! (swarm testing): what a workload with everything in it hides, one with little in it shows.
 
-use tailrace_core::stream::StreamLimits;
-
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
+use crate::tailrace::StreamLimits;
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;

@@ -1,8 +1,6 @@
 //! Faults, limits and settings as named numbers, one line each: for text, and for shrinking one by one.
 
-use tailrace_core::object::ColdSettings;
-use tailrace_core::stream::StreamLimits;
-
+use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::faults::Faults;
 
 /// One number of `T`.

@@ -19,14 +19,12 @@ mod run;
 mod text;
 mod verb;
 
-use tailrace_core::object::ColdSettings;
-use tailrace_core::stream::StreamLimits;
-
 pub use event::{Action, Event, Load, Mistake, Origin};
 pub use run::{Known, Played, play};
 pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
+use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::faults::Faults;
 
 /// A stream that the clients use.

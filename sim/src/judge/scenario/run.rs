@@ -3,10 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tailrace_core::edge::{Access, EdgeConfig, LiveConfig};
 use tailrace_core::mutant::{self, Mutant};
-use tailrace_core::object::{ColdSettings, Settings};
-use tailrace_core::protocol::ProjectMode;
 
 use super::{Action, Event, Scenario};
 use crate::judge::client::{Crowd, Session};
@@ -16,7 +13,7 @@ use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
-use crate::tailrace::{World, WorldConfig};
+use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
 use crate::world::host_mutant::HostMutant;
 use crate::world::network::Link;
 
@@ -91,21 +88,18 @@ pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {
-        let world = World::new(WorldConfig {
+        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
+        let mut config = WorldConfig {
             faults: scenario.faults,
-            settings: Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() },
-            edge: EdgeConfig {
-                access: Access::NoAuth,
-                projects: ProjectMode::Single,
-                body_limit: scenario.limits.body_bytes,
-                live: LiveConfig { buffer_bytes: scenario.client_buffer_bytes, ..LiveConfig::default() },
-            },
             isolates: scenario.isolates,
             host_mutant,
             seeds,
-        });
+            ..WorldConfig::of(settings)
+        };
+        config.edge.live.buffer_bytes = scenario.client_buffer_bytes;
+        let world = World::new(config);
         let trace = world.trace();
-        let guard = keep_trace.then(|| trace.keep());
+        let guard = keep_trace.then(|| trace.keep("tailrace_core"));
         let start_ms = world.now_ms();
         let history = play_in(scenario, &world).await;
         drop(guard);
@@ -324,7 +318,7 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
         };
         let count = |name| told.get(name).copied().unwrap_or_default();
         let (world, object) = (&crowd.world, object(stream));
-        let named = named_keys(world, &object);
+        let named = world.named_keys(&object);
         let of_object = format!("segments/{}/", world.object_id(&object));
         let stored: BTreeSet<String> = world
             .services()
@@ -346,14 +340,6 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
             sweeps: count("sweeps"),
         });
     }
-}
-
-/// The keys that an object's rows name, by the published form of keys and not by core's own code.
-fn named_keys(world: &World, object: &str) -> BTreeSet<String> {
-    const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
-                         FROM segments, stream";
-    let id = world.object_id(object);
-    world.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
 }
 
 /// The longest that any stream of the scenario lives after its last touch, with the slack.

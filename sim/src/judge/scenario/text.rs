@@ -3,13 +3,12 @@
 use std::fmt;
 use std::str::FromStr;
 
-use tailrace_core::object::ColdSettings;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
-use tailrace_core::stream::StreamLimits;
 
 use super::knobs::{COLD, FAULTS, Knob, LIMITS};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime, Mode};
+use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::faults::Faults;
 
 /// Text that is no scenario.

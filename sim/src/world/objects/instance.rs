@@ -4,8 +4,7 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{Actor, AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade};
-use tailrace_core::storage::schema;
+use tailrace_core::runtime::{AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade};
 
 use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
@@ -15,6 +14,7 @@ use crate::world::alarm::service as alarm;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::network::callee::Opened;
+use crate::world::objects::class::ObjectClass;
 use crate::world::objects::object::{Object, Rest};
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, Turns};
@@ -31,7 +31,7 @@ enum Standing {
 }
 
 /// One life of an object.
-pub(crate) struct Instance<A: Actor<ObjectState>> {
+pub(crate) struct Instance<A: ObjectClass> {
     label: String,
     environment: Rc<Environment>,
     object: Weak<Object<A>>,
@@ -45,7 +45,7 @@ pub(crate) struct Instance<A: Actor<ObjectState>> {
     flushed_ms: Cell<u64>,
 }
 
-impl<A: Actor<ObjectState>> Instance<A> {
+impl<A: ObjectClass> Instance<A> {
     /// Starts an instance: the constructor runs once the cold start is over, and no event before it.
     pub(crate) fn start(object: &Rc<Object<A>>, number: u64, state: ObjectState, settings: A::Settings) -> Rc<Self> {
         let instance = Rc::new(Self {
@@ -215,12 +215,11 @@ impl<A: Actor<ObjectState>> Instance<A> {
 
     fn construct(self: &Rc<Self>, settings: A::Settings) {
         self.turn(false, || {
-            // Where another instance has taken the storage over, there is nothing to migrate.
-            let migrates = schema::outdated(self.state.storage()).is_ok_and(|version| version.is_some());
+            let may_write = A::may_write_at_start(self.state.storage());
             let before = self.state.storage().journal().position();
             let actor = A::new(self.state.clone(), settings);
             let after = self.state.storage().journal().position();
-            assert!(migrates || before == after, "{}: a constructor writes only when it migrates", self.label);
+            assert!(may_write || before == after, "{}: a constructor wrote what it must not", self.label);
             _ = self.actor.set(actor);
         });
         if self.has_ended() {

@@ -6,9 +6,11 @@
 //! | `object` | what of an object lasts |
 //! | `instance` | one life of it in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
+//! | `class` | what a class of objects brings |
 //! | [`state`] | what an instance is given |
 //! | `faults` | what goes wrong |
 
+mod class;
 mod faults;
 mod instance;
 pub(crate) mod namespace;
@@ -16,4 +18,5 @@ pub(crate) mod object;
 pub mod state;
 mod turn;
 
+pub use class::ObjectClass;
 pub use faults::ObjectFaults;

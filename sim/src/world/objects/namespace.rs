@@ -4,17 +4,17 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{Actor, ObjectRequest, Response};
+use tailrace_core::runtime::{ObjectRequest, Response};
 
 use crate::kernel::reply::Reply;
 use crate::world::environment::Environment;
 use crate::world::network::callee::{Callee, Opened};
+use crate::world::objects::class::ObjectClass;
 use crate::world::objects::object::Object;
-use crate::world::objects::state::ObjectState;
 use crate::world::services::Services;
 
 /// All objects of one class, each there from its first request on.
-pub(crate) struct Namespace<A: Actor<ObjectState>> {
+pub(crate) struct Namespace<A: ObjectClass> {
     environment: Rc<Environment>,
     services: Rc<Services>,
     settings: A::Settings,
@@ -22,7 +22,7 @@ pub(crate) struct Namespace<A: Actor<ObjectState>> {
     own: Weak<Self>,
 }
 
-impl<A: Actor<ObjectState>> Namespace<A> {
+impl<A: ObjectClass> Namespace<A> {
     pub(crate) fn new(environment: Rc<Environment>, services: Rc<Services>, settings: A::Settings) -> Rc<Self> {
         Rc::new_cyclic(|own| Self { environment, services, settings, objects: RefCell::default(), own: own.clone() })
     }
@@ -49,7 +49,7 @@ impl<A: Actor<ObjectState>> Namespace<A> {
     }
 }
 
-impl<A: Actor<ObjectState>> Callee for Namespace<A> {
+impl<A: ObjectClass> Callee for Namespace<A> {
     fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response> {
         self.object(object).fetch(request)
     }

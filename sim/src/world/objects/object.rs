@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{Actor, AlarmFailure, ObjectRequest, Response};
+use tailrace_core::runtime::{AlarmFailure, ObjectRequest, Response};
 
 use crate::kernel::marks;
 use crate::kernel::reply::Reply;
@@ -13,6 +13,7 @@ use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::network::callee::{Callee, Opened};
+use crate::world::objects::class::ObjectClass;
 use crate::world::objects::instance::Instance;
 use crate::world::objects::state::ObjectState;
 use crate::world::services::Services;
@@ -44,7 +45,7 @@ pub(crate) fn object_id(name: &str) -> String {
 }
 
 /// What of an object lasts, and its instances.
-pub(crate) struct Object<A: Actor<ObjectState>> {
+pub(crate) struct Object<A: ObjectClass> {
     name: Rc<str>,
     environment: Rc<Environment>,
     services: Rc<Services>,
@@ -60,7 +61,7 @@ pub(crate) struct Object<A: Actor<ObjectState>> {
     rest: Cell<Rest>,
 }
 
-impl<A: Actor<ObjectState>> Object<A> {
+impl<A: ObjectClass> Object<A> {
     pub(crate) fn new(
         name: &str,
         environment: Rc<Environment>,
@@ -277,7 +278,7 @@ impl<A: Actor<ObjectState>> Object<A> {
     }
 }
 
-impl<A: Actor<ObjectState>> Alarmed for Object<A> {
+impl<A: ObjectClass> Alarmed for Object<A> {
     fn name(&self) -> &str {
         &self.name
     }

@@ -5,10 +5,8 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use tailrace_core::runtime::Actor;
-
+use crate::world::objects::class::ObjectClass;
 use crate::world::objects::instance::Instance;
-use crate::world::objects::state::ObjectState;
 
 /// When an object crashes, seen from one of its turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,20 +20,20 @@ pub(crate) enum Fate {
 }
 
 /// An event of an instance. Each poll is one turn: its writes are one batch, and the object may crash before or after.
-pub(crate) struct Turns<A: Actor<ObjectState>, F> {
+pub(crate) struct Turns<A: ObjectClass, F> {
     instance: Rc<Instance<A>>,
     event: Pin<Box<F>>,
     /// Whether it has awaited something.
     awaits: bool,
 }
 
-impl<A: Actor<ObjectState>, F: Future> Turns<A, F> {
+impl<A: ObjectClass, F: Future> Turns<A, F> {
     pub(crate) fn new(instance: &Rc<Instance<A>>, event: F) -> Self {
         Self { instance: instance.clone(), event: Box::pin(event), awaits: false }
     }
 }
 
-impl<A: Actor<ObjectState>, F: Future> Future for Turns<A, F> {
+impl<A: ObjectClass, F: Future> Future for Turns<A, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {
