@@ -12,13 +12,7 @@ pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::stream::StreamLimits;
 
 use crate::kernel::random::Seeds;
-use crate::world::ObjectSql;
-use crate::world::edge::isolate::EdgeState;
-use crate::world::faults::Faults;
-use crate::world::objects::ObjectClass;
-use crate::world::objects::state::ObjectState;
-use crate::world::platform::{WorldConfigOf, WorldOf};
-use crate::world::program::Program;
+use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf};
 
 /// Core's edge and core's stream object.
 pub struct Tailrace;

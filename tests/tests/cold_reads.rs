@@ -8,9 +8,7 @@ use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::bucket::BucketFaults;
-use tailrace_sim::world::edge::answer_body::Piece;
-use tailrace_sim::world::faults::Faults;
+use tailrace_sim::world::{BucketFaults, Faults, Piece};
 
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;

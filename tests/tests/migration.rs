@@ -7,7 +7,7 @@ use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::faults::Faults;
+use tailrace_sim::world::Faults;
 
 const OBJECT: &str = "_default/old";
 

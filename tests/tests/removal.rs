@@ -6,8 +6,7 @@ use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::edge::answer_body::Piece;
-use tailrace_sim::world::faults::Faults;
+use tailrace_sim::world::{Faults, Piece};
 
 /// How late the alarm is, in ms: past everything that happens here.
 const LATE_MS: u64 = 600_000;

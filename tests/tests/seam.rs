@@ -10,7 +10,7 @@ use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::faults::Faults;
+use tailrace_sim::world::Faults;
 
 /// How late alarms are: until then everything is hot.
 const LATE_MS: u64 = 60_000;

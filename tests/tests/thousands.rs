@@ -9,9 +9,7 @@ use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::edge::answer_body::Piece;
-use tailrace_sim::world::faults::Faults;
-use tailrace_sim::world::network::Link;
+use tailrace_sim::world::{Faults, Link, Piece};
 
 /// Readers of each kind.
 const READERS: usize = 1_000;

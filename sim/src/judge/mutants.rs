@@ -6,7 +6,7 @@ use tailrace_core::mutant::Mutant;
 use crate::judge::checker::Invariant;
 use crate::judge::scenario::{Known, Scenario};
 use crate::judge::swarm::{Swarm, judge};
-use crate::world::host_mutant::HostMutant;
+use crate::world::HostMutant;
 
 /// Seeds within which every known bug is found, from each of [`STARTS`].
 pub const WITHIN_SEEDS: u64 = 200;

@@ -5,7 +5,7 @@ use crate::judge::history::Lifetime;
 use crate::judge::scenario::knobs::FAULTS;
 use crate::judge::scenario::{Action, Known, Load, Scenario};
 use crate::judge::swarm::judge;
-use crate::world::faults::Faults;
+use crate::world::Faults;
 
 /// Schedules that a candidate is tried with: one event less moves every draw behind it.
 const SCHEDULES: u64 = 6;

@@ -6,9 +6,7 @@ use super::{Notes, PERMILLES, World, answer, ask, check_share, is_answered, run,
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::EPOCH_MS;
-use crate::world::faults::Faults;
-use crate::world::host_mutant::HostMutant;
+use crate::world::{EPOCH_MS, Faults, HostMutant};
 
 /// Sets an object's alarm, in ms since the seed began.
 async fn set(world: &World, at_ms: u64) {

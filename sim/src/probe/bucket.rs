@@ -6,8 +6,7 @@ use super::{PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered,
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::bucket::BucketFaults;
-use crate::world::faults::Faults;
+use crate::world::{BucketFaults, Faults};
 
 fn faults(bucket: BucketFaults) -> Faults {
     Faults::default().with(|faults| faults.bucket = bucket)

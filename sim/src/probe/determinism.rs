@@ -6,10 +6,7 @@ use super::{PATIENCE_MS, ask, run};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::EPOCH_MS;
-use crate::world::bucket::BucketFaults;
-use crate::world::faults::Faults;
-use crate::world::network::Link;
+use crate::world::{BucketFaults, EPOCH_MS, Faults, Link};
 
 /// Everything goes wrong from time to time.
 fn all_faults() -> Faults {

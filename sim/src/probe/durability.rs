@@ -6,9 +6,7 @@ use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run, r
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::faults::Faults;
-use crate::world::host_mutant::HostMutant;
-use crate::world::network::Link;
+use crate::world::{Faults, HostMutant, Link};
 
 /// Writes take 40 to 60 ms to be durable; nothing else goes wrong.
 fn slow_flush() -> Faults {
@@ -199,6 +197,6 @@ fn rows_are_counted_as_billed_with_each_alarm_as_one() {
         let stored = world.stored("a");
         assert_eq!(stored.tables, [("rows".to_owned(), 2)]);
         assert_eq!((stored.rows_written, stored.alarm_ms), (4, Some(1_900_000_000_000)));
-        assert_eq!(world.stored("never asked for"), crate::world::platform::StoredSummary::default());
+        assert_eq!(world.stored("never asked for"), crate::world::StoredSummary::default());
     });
 }

@@ -6,8 +6,7 @@ use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run};
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::faults::Faults;
-use crate::world::network::Link;
+use crate::world::{Faults, Link};
 
 #[test]
 fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile() {

@@ -36,15 +36,9 @@ use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
 use crate::kernel::random::Seeds;
 use crate::kernel::rt;
-use crate::world::ObjectSql;
-use crate::world::edge::edge_socket::EdgeEnd;
-use crate::world::edge::isolate::EdgeState;
-use crate::world::faults::Faults;
-use crate::world::host_mutant::HostMutant;
-use crate::world::objects::ObjectClass;
-use crate::world::objects::state::ObjectState;
-use crate::world::platform::{Lost, WorldConfigOf, WorldOf};
-use crate::world::program::Program;
+use crate::world::{
+    EdgeEnd, EdgeState, Faults, HostMutant, Lost, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf,
+};
 
 /// How long a client waits; longer than anything that arrives at all takes.
 const PATIENCE_MS: u64 = 30_000;

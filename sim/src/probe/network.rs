@@ -6,9 +6,7 @@ use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms,
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::faults::Faults;
-use crate::world::network::Link;
-use crate::world::platform::Lost;
+use crate::world::{Faults, Link, Lost};
 
 /// Which message a knob loses, and what its client then sees.
 #[derive(Clone, Copy, Debug)]

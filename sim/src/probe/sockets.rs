@@ -9,10 +9,7 @@ use super::{Notes, PERMILLES, World, answer, ask, check_share, elapsed_ms, heard
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::edge::edge_socket::EdgeEnd;
-use crate::world::faults::Faults;
-use crate::world::host_mutant::HostMutant;
-use crate::world::network::Link;
+use crate::world::{EdgeEnd, Faults, HostMutant, Link};
 
 /// The edge's end of the socket that was accepted so many before the last.
 fn socket(notes: &Notes, back: usize) -> Rc<EdgeEnd> {

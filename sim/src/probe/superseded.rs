@@ -6,8 +6,7 @@ use super::{PERMILLES, World, answer, ask, check_share, is_answered, run};
 use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::faults::Faults;
-use crate::world::network::Link;
+use crate::world::{Faults, Link};
 
 fn faults(superseded_reads_fail: bool, stale_route_permille: u32) -> Faults {
     Faults::default().with(|faults| {

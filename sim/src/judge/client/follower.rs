@@ -14,7 +14,7 @@ use super::wire::{Ask, read};
 use crate::judge::history::{Call, End, From, Mode, Parting};
 use crate::judge::scenario::Scenario;
 use crate::kernel::rt;
-use crate::world::edge::answer_body::{AnswerBody, Piece};
+use crate::world::{AnswerBody, Piece};
 
 /// How long a reader waits behind an answer that brought nothing and took no time, in ms.
 const PAUSE_MS: u64 = 50;

@@ -12,7 +12,7 @@ use bytes::Bytes;
 
 pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
 
-use crate::world::activity::Spell;
+use crate::world::Spell;
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]

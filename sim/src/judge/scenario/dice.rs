@@ -8,9 +8,7 @@ use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::Delay;
 use crate::tailrace::{ColdSettings, StreamLimits};
-use crate::world::bucket::BucketFaults;
-use crate::world::faults::Faults;
-use crate::world::network::Link;
+use crate::world::{BucketFaults, Faults, Link};
 
 /// See the module.
 pub(super) struct Dice(ChaCha8Rng);

@@ -1,7 +1,7 @@
 //! Faults, limits and settings as named numbers, one line each: for text, and for shrinking one by one.
 
 use crate::tailrace::{ColdSettings, StreamLimits};
-use crate::world::faults::Faults;
+use crate::world::Faults;
 
 /// One number of `T`.
 #[derive(Clone, Copy)]

@@ -25,7 +25,7 @@ pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, StreamLimits};
-use crate::world::faults::Faults;
+use crate::world::Faults;
 
 /// A stream that the clients use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

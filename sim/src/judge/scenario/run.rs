@@ -14,8 +14,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::host_mutant::HostMutant;
-use crate::world::network::Link;
+use crate::world::{HostMutant, Link};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.

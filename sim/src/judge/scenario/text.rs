@@ -9,7 +9,7 @@ use super::knobs::{COLD, FAULTS, Knob, LIMITS};
 use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime, Mode};
 use crate::tailrace::{ColdSettings, StreamLimits};
-use crate::world::faults::Faults;
+use crate::world::Faults;
 
 /// Text that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,6 +6,6 @@
 //! | `faults` | what goes wrong |
 
 mod faults;
-pub(crate) mod service;
+pub(super) mod service;
 
 pub use faults::AlarmFaults;

@@ -6,8 +6,8 @@
 //! | `travel` | messages on their way, and the calls that they make up |
 //! | `faults` | what goes wrong |
 
-pub(crate) mod callee;
+pub(super) mod callee;
 mod faults;
-pub(crate) mod travel;
+pub(super) mod travel;
 
 pub use faults::{Link, NetworkFaults};

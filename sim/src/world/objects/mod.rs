@@ -7,15 +7,15 @@
 //! | `instance` | one life of it in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
 //! | `class` | what a class of objects brings |
-//! | [`state`] | what an instance is given |
+//! | `state` | what an instance is given |
 //! | `faults` | what goes wrong |
 
 mod class;
 mod faults;
 mod instance;
-pub(crate) mod namespace;
-pub(crate) mod object;
-pub mod state;
+pub(super) mod namespace;
+pub(super) mod object;
+pub(super) mod state;
 mod turn;
 
 pub use class::ObjectClass;

@@ -28,10 +28,10 @@ use crate::world::storage::outlet::Outlet;
 
 /// The state of one instance; clones share it.
 #[derive(Clone)]
-pub struct ObjectState(pub(crate) Rc<Inner>);
+pub struct ObjectState(Rc<Inner>);
 
 /// What the clones share.
-pub struct Inner {
+struct Inner {
     outlet: Rc<Outlet>,
     bucket: ObjectBucket,
     sockets: RefCell<Rc<Sockets>>,

@@ -2,12 +2,12 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | [`object_sockets`] | the object's ends |
+//! | `object_sockets` | the object's ends |
 //! | `mailbox` | what has arrived at the edge's end of one |
 //! | `faults` | what goes wrong |
 
 mod faults;
-pub(crate) mod mailbox;
-pub mod object_sockets;
+pub(super) mod mailbox;
+pub(super) mod object_sockets;
 
 pub use faults::SocketFaults;

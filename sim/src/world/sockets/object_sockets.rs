@@ -14,15 +14,15 @@ use crate::world::environment::Environment;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// Sockets of an object (Cloudflare, Durable Objects limits).
-pub const SOCKET_LIMIT: usize = 32_768;
+pub(crate) const SOCKET_LIMIT: usize = 32_768;
 /// Characters of a tag (Cloudflare, `acceptWebSocket`).
-pub const TAG_LENGTH_LIMIT: usize = 256;
+pub(crate) const TAG_LENGTH_LIMIT: usize = 256;
 /// Bytes of an attachment (Cloudflare, `serializeAttachment`).
-pub const ATTACHMENT_LIMIT: usize = 16_384;
+pub(crate) const ATTACHMENT_LIMIT: usize = 16_384;
 
 /// Why the platform does not accept a socket.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum AcceptError {
+pub(crate) enum AcceptError {
     /// The object has [`SOCKET_LIMIT`] sockets.
     TooManySockets,
     /// A tag of more than [`TAG_LENGTH_LIMIT`] characters.

@@ -9,10 +9,10 @@
 //! | `faults` | what goes wrong |
 
 mod faults;
-pub(crate) mod gate;
-pub(crate) mod journal;
-pub(crate) mod object_sql;
-pub(crate) mod outlet;
+pub(super) mod gate;
+pub(super) mod journal;
+pub(super) mod object_sql;
+pub(super) mod outlet;
 
 pub use faults::StorageFaults;
 pub use object_sql::ObjectSql;

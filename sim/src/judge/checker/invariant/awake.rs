@@ -27,7 +27,7 @@ mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, created};
     use crate::judge::history::{Awake, Lifetime};
-    use crate::world::activity::Spell;
+    use crate::world::Spell;
 
     /// Spells by their length, their events, and the time that calls of other services took, in ms.
     fn check(spells: &[(u64, u64, u64)], expected: usize) {
