@@ -8,12 +8,14 @@
 //! | [`checker`] | invariants, judged from the history alone |
 //! | [`swarm`] | many seeds |
 //! | [`mod@shrink`] | the shortest history that still fails |
+//! | [`known_bug`] | a bug that is switched on by name |
 //! | [`mutants`] | the register of known bugs, and who catches them |
 //! | [`report`] | what people are told |
 
 pub mod checker;
 mod client;
 pub mod history;
+pub mod known_bug;
 pub mod mutants;
 pub mod report;
 pub mod scenario;

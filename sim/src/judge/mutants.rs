@@ -4,7 +4,8 @@
 use tailrace_core::mutant::Mutant;
 
 use crate::judge::checker::Invariant;
-use crate::judge::scenario::{Known, Scenario};
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::Scenario;
 use crate::judge::swarm::{Swarm, judge};
 use crate::world::HostMutant;
 
@@ -18,46 +19,47 @@ pub const STARTS: [u64; 5] = [0, 10_000, 200_000, 3_000_000, 40_000_000];
 #[derive(Clone, Copy, Debug)]
 pub struct Entry {
     /// The bug.
-    pub bug: Known,
+    pub bug: KnownBug,
     /// The invariants of which a failing seed violates at least one.
     pub caught_by: &'static [Invariant],
 }
 
-/// All known bugs.
-pub const REGISTER: &[Entry] = &[
-    Entry { bug: Known::Core(Mutant::DedupeOff), caught_by: &[Invariant::Once] },
-    Entry { bug: Known::Core(Mutant::DedupeWithoutEpoch), caught_by: &[Invariant::Once, Invariant::Durable] },
-    Entry { bug: Known::Core(Mutant::TailNotMoved), caught_by: &[Invariant::Stable, Invariant::Exact] },
-    Entry { bug: Known::Core(Mutant::OffsetReusedAfterCrash), caught_by: &[Invariant::Stable, Invariant::Durable] },
-    Entry { bug: Known::Core(Mutant::ExpiryBeforeLastTouch), caught_by: &[Invariant::Expiry] },
-    Entry { bug: Known::Core(Mutant::LostWakeUp), caught_by: &[Invariant::Live, Invariant::Exact] },
-    Entry { bug: Known::Core(Mutant::CatchUpNotJoined), caught_by: &[Invariant::Exact, Invariant::Live] },
-    Entry { bug: Known::Core(Mutant::ModeInMemory), caught_by: &[Invariant::Live] },
-    Entry { bug: Known::Core(Mutant::CloseNotPushed), caught_by: &[Invariant::Live] },
-    Entry { bug: Known::Core(Mutant::CursorRepeats), caught_by: &[Invariant::Cursors] },
-    Entry { bug: Known::Core(Mutant::CursorNeverConverges), caught_by: &[Invariant::Cursors] },
-    Entry { bug: Known::Core(Mutant::KeyWithoutAttempt), caught_by: &[Invariant::Cold] },
-    Entry {
-        bug: Known::Core(Mutant::RowsDroppedBeforeRecord),
-        caught_by: &[Invariant::Exact, Invariant::Stable, Invariant::Cold],
-    },
-    Entry {
-        bug: Known::Core(Mutant::BoundaryAtEndOfPut),
-        caught_by: &[Invariant::Durable, Invariant::Exact, Invariant::Stable, Invariant::Cold],
-    },
-    Entry { bug: Known::Core(Mutant::RecreatedStreamReusesObjects), caught_by: &[Invariant::Exact, Invariant::Cold] },
-    Entry { bug: Known::Core(Mutant::OffsetReencodedAtRotation), caught_by: &[Invariant::Stable] },
-    Entry { bug: Known::Core(Mutant::SweepRemovesLiveObject), caught_by: &[Invariant::Cold] },
-    Entry { bug: Known::Core(Mutant::DeletionForgottenAtCrash), caught_by: &[Invariant::Cold] },
-    Entry { bug: Known::Host(HostMutant::AnswerBeforeGate), caught_by: &[Invariant::Durable, Invariant::Stable] },
-    Entry { bug: Known::Host(HostMutant::AlarmLostAtEviction), caught_by: &[Invariant::Expiry] },
-    Entry { bug: Known::Host(HostMutant::WaiterKeepsAwake), caught_by: &[Invariant::Awake] },
-    Entry { bug: Known::Host(HostMutant::SocketsForgottenAtHibernation), caught_by: &[Invariant::Live] },
-    Entry {
-        bug: Known::Host(HostMutant::MessageBeforeGate),
-        caught_by: &[Invariant::Stable, Invariant::Linear, Invariant::Exact],
-    },
-];
+macro_rules! register {
+    ($($owner:ident::$bug:ident: $($invariant:ident),+;)*) => {
+        /// All known bugs.
+        pub const REGISTER: &[Entry] = &[
+            $(Entry { bug: register!(@$owner $bug), caught_by: &[$(Invariant::$invariant),+] },)*
+        ];
+    };
+    (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
+    (@Host $bug:ident) => { KnownBug::Host(HostMutant::$bug) };
+}
+
+register! {
+    Core::DedupeOff: Once;
+    Core::DedupeWithoutEpoch: Once, Durable;
+    Core::TailNotMoved: Stable, Exact;
+    Core::OffsetReusedAfterCrash: Stable, Durable;
+    Core::ExpiryBeforeLastTouch: Expiry;
+    Core::LostWakeUp: Live, Exact;
+    Core::CatchUpNotJoined: Exact, Live;
+    Core::WaitersForgottenAtHibernation: Live;
+    Core::CloseNotPushed: Live;
+    Core::CursorRepeats: Cursors;
+    Core::CursorNeverConverges: Cursors;
+    Core::KeyWithoutAttempt: Cold;
+    Core::RowsDroppedBeforeRecord: Exact, Stable, Cold;
+    Core::BoundaryAtEndOfPut: Durable, Exact, Stable, Cold;
+    Core::RecreatedStreamReusesObjects: Exact, Cold;
+    Core::OffsetReencodedAtRotation: Stable;
+    Core::SweepRemovesLiveObject: Cold;
+    Core::DeletionForgottenAtCrash: Cold;
+    Host::AnswerBeforeGate: Durable, Stable;
+    Host::AlarmLostAtEviction: Expiry;
+    Host::WaiterKeepsAwake: Awake;
+    Host::SocketsForgottenAtHibernation: Live;
+    Host::MessageBeforeGate: Stable, Linear, Exact;
+}
 
 /// A hunt's catch.
 #[derive(Clone, Debug)]
@@ -73,10 +75,7 @@ pub struct Catch {
 impl Entry {
     /// The name on command lines.
     pub fn name(&self) -> &'static str {
-        match self.bug {
-            Known::Core(mutant) => mutant.name(),
-            Known::Host(mutant) => mutant.name(),
-        }
+        self.bug.name()
     }
 
     /// The bug of that name.
@@ -111,11 +110,11 @@ mod tests {
     fn every_known_bug_is_registered_once_under_its_name() {
         for mutant in Mutant::ALL {
             let entry = Entry::named(mutant.name());
-            assert_eq!(entry.map(|entry| entry.bug), Some(Known::Core(*mutant)));
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Core(*mutant)));
         }
         for mutant in HostMutant::ALL {
             let entry = Entry::named(mutant.name());
-            assert_eq!(entry.map(|entry| entry.bug), Some(Known::Host(mutant)));
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Host(*mutant)));
         }
         assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len());
     }

@@ -4,7 +4,8 @@ use std::fmt::{self, Write};
 
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Delivery, From, History, Listening, Mode, Op};
-use crate::judge::scenario::{Known, Scenario};
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::Scenario;
 use crate::judge::shrink::shrink;
 use crate::judge::swarm::{Swarm, Tally, judge};
 
@@ -13,7 +14,7 @@ const EXCERPT_BYTES: usize = 100;
 
 /// A failing seed: itself, the violated invariant, the shortest history found that still fails, and the command that
 /// replays it.
-pub fn failure(seed: u64, bug: Option<Known>) -> String {
+pub fn failure(seed: u64, bug: Option<KnownBug>) -> String {
     let scenario = Scenario::draw(seed);
     let verdict = judge(&scenario, bug, false);
     let mut text = String::new();
@@ -32,7 +33,7 @@ pub fn failure(seed: u64, bug: Option<Known>) -> String {
 }
 
 /// The shortest scenario found that violates the invariant, with its history.
-pub fn shortest(scenario: &Scenario, bug: Option<Known>, invariant: Invariant) -> String {
+pub fn shortest(scenario: &Scenario, bug: Option<KnownBug>, invariant: Invariant) -> String {
     let shrunk = shrink(scenario, bug, invariant);
     let verdict = judge(&shrunk, bug, false);
     let mut text = String::new();
@@ -48,12 +49,8 @@ pub fn shortest(scenario: &Scenario, bug: Option<Known>, invariant: Invariant) -
     text
 }
 
-fn mutant_argument(bug: Option<Known>) -> String {
-    match bug {
-        None => String::new(),
-        Some(Known::Core(mutant)) => format!(" --mutant {}", mutant.name()),
-        Some(Known::Host(mutant)) => format!(" --mutant {}", mutant.name()),
-    }
+fn mutant_argument(bug: Option<KnownBug>) -> String {
+    bug.map_or_else(String::new, |bug| format!(" --mutant {}", bug.name()))
 }
 
 /// The summary of a swarm.

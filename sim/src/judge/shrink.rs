@@ -2,8 +2,9 @@
 
 use crate::judge::checker::Invariant;
 use crate::judge::history::Lifetime;
+use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::knobs::FAULTS;
-use crate::judge::scenario::{Action, Known, Load, Scenario};
+use crate::judge::scenario::{Action, Load, Scenario};
 use crate::judge::swarm::judge;
 use crate::world::Faults;
 
@@ -14,7 +15,7 @@ const SCHEDULES: u64 = 6;
 const CANDIDATES: usize = 3_000;
 
 /// Makes a failing scenario small, as long as it violates the same invariant.
-pub fn shrink(scenario: &Scenario, bug: Option<Known>, invariant: Invariant) -> Scenario {
+pub fn shrink(scenario: &Scenario, bug: Option<KnownBug>, invariant: Invariant) -> Scenario {
     let fails = |candidate: &Scenario| {
         (0..SCHEDULES).find_map(|offset| {
             let schedule = scenario.schedule.wrapping_add(offset);

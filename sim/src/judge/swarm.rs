@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use crate::judge::checker::{self, Invariant, Violation, reached};
 use crate::judge::history::History;
-use crate::judge::scenario::{Known, Scenario, play};
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::{Scenario, play};
 use crate::kernel::marks::{self, Marks};
 
 /// What a big run without a known bug must have reached, or it proves less than it says.
@@ -129,7 +130,7 @@ impl Verdict {
 }
 
 /// Plays a scenario on a thread of its own, and judges it.
-pub fn judge(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Verdict {
+pub fn judge(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Verdict {
     let played = thread::scope(|scope| scope.spawn(|| play(scenario, bug, keep_trace)).join());
     match played {
         Ok(played) => {
@@ -176,7 +177,7 @@ pub struct Swarm {
     /// How many.
     pub seeds: u64,
     /// A known bug that is on.
-    pub bug: Option<Known>,
+    pub bug: Option<KnownBug>,
     /// Whether to stop at the first seed that fails.
     pub stops: bool,
 }

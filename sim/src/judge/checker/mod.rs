@@ -1,5 +1,5 @@
-//! Checkers: each judges one invariant from the public history alone (`awake` from what the platform bills, too). None fires on a correct service, however many
-//! answers were lost.
+//! Checkers: each judges one invariant from the public history alone (`awake` from what the platform bills, too). None
+//! fires on a correct service, however many answers were lost.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -26,103 +26,11 @@ pub mod reached;
 use std::fmt;
 
 use case::Case;
+pub use invariant::Invariant;
 pub use log::{Log, Page, Placed};
 pub use position::Position;
 
 use crate::judge::history::History;
-
-/// What must hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Invariant {
-    /// An acknowledged append is in every later strong read until deletion or expiry.
-    Durable,
-    /// What is read between two offsets is exactly what the log holds there.
-    Exact,
-    /// A producer's tuple is in the log at most once; a stale epoch and a refused batch write nothing.
-    Once,
-    /// Strong reads and appends of one stream are linearizable.
-    Linear,
-    /// An emitted offset is unique and sortable, and reads the same bytes.
-    Stable,
-    /// Nothing after the close, and every reader learns of it.
-    Closed,
-    /// A stream ends no earlier and not much later than it should, and leaves nothing behind.
-    Expiry,
-    /// What a row names is in R2, what none names is not for long, and what is sealed gets there.
-    Cold,
-    /// Every request is answered; refusals have a reason.
-    Answers,
-    /// When nothing goes wrong any more, every live reader reaches the tail, and learns of the end, within a bound.
-    Live,
-    /// No reader sends more than a bounded number of requests a second.
-    Calm,
-    /// An object is billed only while it has work.
-    Awake,
-    /// Cursors grow and converge.
-    Cursors,
-}
-
-impl Invariant {
-    /// All of them.
-    pub const ALL: [Self; 13] = [
-        Self::Durable,
-        Self::Exact,
-        Self::Once,
-        Self::Linear,
-        Self::Stable,
-        Self::Closed,
-        Self::Expiry,
-        Self::Cold,
-        Self::Answers,
-        Self::Live,
-        Self::Calm,
-        Self::Awake,
-        Self::Cursors,
-    ];
-
-    /// Its name in reports.
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::Durable => "durable",
-            Self::Exact => "exact",
-            Self::Once => "once",
-            Self::Linear => "linear",
-            Self::Stable => "stable",
-            Self::Closed => "closed",
-            Self::Expiry => "expiry",
-            Self::Cold => "cold",
-            Self::Answers => "answers",
-            Self::Live => "live",
-            Self::Calm => "calm",
-            Self::Awake => "awake",
-            Self::Cursors => "cursors",
-        }
-    }
-
-    fn check(self, case: &Case<'_>) -> Vec<Violation> {
-        match self {
-            Self::Durable => invariant::durable::check(case),
-            Self::Exact => invariant::exact::check(case),
-            Self::Once => invariant::once::check(case),
-            Self::Linear => invariant::linear::check(case),
-            Self::Stable => invariant::stable::check(case),
-            Self::Closed => invariant::closed::check(case),
-            Self::Expiry => invariant::expiry::check(case),
-            Self::Cold => invariant::cold::check(case),
-            Self::Answers => invariant::answers::check(case),
-            Self::Live => invariant::live::check(case),
-            Self::Calm => invariant::calm::check(case),
-            Self::Awake => invariant::awake::check(case),
-            Self::Cursors => invariant::cursors::check(case),
-        }
-    }
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
 
 /// An invariant that does not hold.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -147,8 +55,6 @@ impl fmt::Display for Violation {
 pub fn check(history: &History) -> Vec<Violation> {
     let cases = (0..history.streams.len()).map(|stream| Case::new(history, stream));
     cases
-        .flat_map(|case| {
-            Invariant::ALL.into_iter().flat_map(move |invariant| invariant.check(&case)).collect::<Vec<_>>()
-        })
+        .flat_map(|case| Invariant::ALL.iter().flat_map(move |invariant| invariant.check(&case)).collect::<Vec<_>>())
         .collect()
 }

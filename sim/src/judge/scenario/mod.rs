@@ -20,7 +20,7 @@ mod text;
 mod verb;
 
 pub use event::{Action, Event, Load, Mistake, Origin};
-pub use run::{Known, Played, play};
+pub use run::{Played, play};
 pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};

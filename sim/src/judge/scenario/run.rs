@@ -3,18 +3,19 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
-use tailrace_core::mutant::{self, Mutant};
+use tailrace_core::mutant;
 
 use super::{Action, Event, Scenario};
 use crate::judge::client::{Crowd, Session};
 use crate::judge::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
+use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::{HostMutant, Link};
+use crate::world::Link;
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -53,15 +54,6 @@ const TOLD: usize = 5;
 /// Pages after which a walk is given up.
 const AUDIT_PAGES: usize = 10_000;
 
-/// A known bug, of core or of the host.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Known {
-    /// Of core.
-    Core(Mutant),
-    /// Of the host.
-    Host(HostMutant),
-}
-
 /// A scenario that was played.
 #[derive(Clone, Debug)]
 pub struct Played {
@@ -78,10 +70,10 @@ pub struct Played {
 }
 
 /// Plays a scenario. Must run on a thread of its own: the executor and core's known bugs are the thread's.
-pub fn play(scenario: &Scenario, bug: Option<Known>, keep_trace: bool) -> Played {
+pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Played {
     let (core, host_mutant) = match bug {
-        Some(Known::Core(mutant)) => (Some(mutant), None),
-        Some(Known::Host(mutant)) => (None, Some(mutant)),
+        Some(KnownBug::Core(mutant)) => (Some(mutant), None),
+        Some(KnownBug::Host(mutant)) => (None, Some(mutant)),
         None => (None, None),
     };
     mutant::activate(core);

@@ -4,7 +4,7 @@
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let event_ms = case.history.conditions.event_ms;
     let awake = case.history.awake.iter().filter(|awake| awake.stream == case.stream);
     let spells = awake.flat_map(|awake| &awake.spells);

@@ -12,7 +12,7 @@ const FRUITLESS: usize = 3;
 /// The window in ms.
 const WINDOW_MS: u64 = 1_000;
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     case.readers().filter_map(|(number, _)| hurries(case, number)).collect()
 }
 

@@ -4,7 +4,7 @@ use crate::judge::checker::case::{Case, Sight};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Op};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let sights = case.sights();
     let closures: Vec<&Sight> = sights.iter().filter(|sight| sight.closed).collect();
     let mut violations = Vec::new();

@@ -5,7 +5,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Holding, Stage};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let of_stream = case.history.holdings.iter().filter(|holding| holding.stream == case.stream);
     let complaints = of_stream.flat_map(|holding| complaints(holding).into_iter().map(|text| (holding.at.ms, text)));
     complaints.map(|(at_ms, text)| case.violation(Invariant::Cold, &[], format!("at {at_ms} ms {text}"))).collect()

@@ -13,7 +13,7 @@ const POLLS: usize = 2;
 /// Cursors that readers at one position may be told within one interval: time goes on meanwhile.
 const PER_INTERVAL: usize = 2;
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = not_greater(case);
     violations.extend(empty_twice(case));
     violations.extend(divergent(case));

@@ -6,7 +6,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, From, Lifetime, Op};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = tails_behind_acknowledgements(case);
     violations.extend(unexplained_absences(case));
     violations.extend(batches_missing_in_walks(case));

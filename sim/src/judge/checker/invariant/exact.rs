@@ -5,7 +5,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::log::{Contradiction, Source};
 use crate::judge::checker::{Invariant, Violation};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
         case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
     violations.extend(duplicates(case));

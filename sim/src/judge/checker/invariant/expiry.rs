@@ -10,7 +10,7 @@ use crate::judge::history::{Call, Lifetime};
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
 const CLEAN_UP_MS: u64 = 300_000;
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = too_early(case);
     violations.extend(too_late(case));
     violations.extend(left_behind(case));

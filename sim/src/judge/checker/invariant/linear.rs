@@ -8,7 +8,7 @@ use crate::judge::checker::case::{Case, FLIGHT_MS, Sight};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Moment};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = inversions(case);
     violations.extend(resurrections(case));
     violations.extend(prophecies(case));

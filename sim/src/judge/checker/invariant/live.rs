@@ -11,7 +11,7 @@ const WITHIN_MS: u64 = 5_000;
 /// How long a request is on its way at most, in ms.
 const TRAVEL_MS: u64 = 2_000;
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let appended = case.iter().filter(|(_, op)| case.history.appended(op));
     let appends: Vec<(usize, Position)> = appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
     let mut violations = Vec::new();

@@ -6,7 +6,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Placed, Position, Violation};
 use crate::judge::history::{Call, Stamp};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = traces_of_refusals(case);
     violations.extend(false_duplicates(case));
     violations.extend(repeated_tuples(case));

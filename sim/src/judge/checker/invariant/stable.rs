@@ -9,7 +9,7 @@ use crate::judge::checker::log::Contradiction;
 use crate::judge::checker::{Invariant, Position, Violation};
 use crate::judge::history::{Answer, Call, From, Op};
 
-pub(crate) fn check(case: &Case<'_>) -> Vec<Violation> {
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
         case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
     violations.extend(broken_promises(case));
