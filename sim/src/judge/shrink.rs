@@ -4,11 +4,11 @@ use crate::judge::checker::Invariant;
 use crate::judge::history::Lifetime;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::knobs::FAULTS;
-use crate::judge::scenario::{Action, Load, Scenario};
+use crate::judge::scenario::{Action, Happening, Load, Scenario};
 use crate::judge::swarm::judge;
 use crate::world::Faults;
 
-/// Schedules that a candidate is tried with: one event less moves every draw behind it.
+/// Schedules that a candidate is tried with: one event less moves every draw after it.
 const SCHEDULES: u64 = 6;
 
 /// Candidates after which shrinking ends with what it has.
@@ -101,7 +101,9 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
         for index in 0..self.best.events.len() {
             for lessen in [small as fn(&mut Action), single, endless] {
                 let mut candidate = self.best.clone();
-                lessen(&mut candidate.events[index].action);
+                if let Happening::Client { action, .. } = &mut candidate.events[index].what {
+                    lessen(action);
+                }
                 self.keep(&candidate);
             }
         }
@@ -155,12 +157,16 @@ fn endless(action: &mut Action) {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::scenario::Disturbance;
 
     /// Fails as long as an append to the first stream is followed by a crash of it, and requests can be lost.
     fn synthetic(scenario: &Scenario) -> Option<Scenario> {
-        let append =
-            scenario.events.iter().position(|event| matches!(event.action, Action::Append { stream: 0, .. }))?;
-        let crashes = scenario.events[append..].iter().any(|event| event.action == Action::Crash { stream: 0 });
+        let append = scenario
+            .events
+            .iter()
+            .position(|event| matches!(event.action(), Some((_, Action::Append { stream: 0, .. }))))?;
+        let crash = Some(Disturbance::Crash { stream: 0 });
+        let crashes = scenario.events[append..].iter().any(|event| event.disturbance() == crash);
         let lossy = scenario.faults.network.client_link.request_loss_permille > 0;
         (crashes && lossy).then(|| scenario.clone())
     }

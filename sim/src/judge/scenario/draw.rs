@@ -3,7 +3,7 @@
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
+use super::{Action, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
@@ -50,7 +50,7 @@ impl Scenario {
             draft.silence();
         }
         if draft.is_live() && draft.dice.chance(700) {
-            draft.vigil();
+            draft.quiet_phase();
         }
         let schedule = draft.dice.bits();
         draft.events.sort_by_key(|event| event.at_ms);
@@ -88,8 +88,13 @@ struct Draft {
 }
 
 impl Draft {
-    fn push(&mut self, after_ms: u64, action: Action) {
-        self.events.push(Event { at_ms: self.now_ms + after_ms, action });
+    fn push(&mut self, after_ms: u64, client: usize, action: Action) {
+        let what = Happening::Client { client, action };
+        self.events.push(Event { at_ms: self.now_ms + after_ms, what });
+    }
+
+    fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
+        self.events.push(Event { at_ms: self.now_ms + after_ms, what: Happening::World(disturbance) });
     }
 
     /// Most streams are there from the start.
@@ -99,7 +104,7 @@ impl Draft {
                 let client = self.client();
                 let load = if self.dice.chance(250) { Some(self.load()) } else { None };
                 let lifetime = self.streams[stream].lifetime;
-                self.push(0, Action::Create { client, stream, lifetime, closes: false, load });
+                self.push(0, client, Action::Create { stream, lifetime, closes: false, load });
             }
         }
         if self.is_live() {
@@ -119,14 +124,14 @@ impl Draft {
             let (client, stream) = (self.client(), self.stream());
             let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
             let after_ms = self.dice.among(&[0, 3, 40, 700]);
-            let action = self.join(client, stream, mode);
-            self.push(after_ms, action);
+            let action = self.join(stream, mode);
+            self.push(after_ms, client, action);
         }
     }
 
     /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
     /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
-    fn vigil(&mut self) {
+    fn quiet_phase(&mut self) {
         self.now_ms += 120_000;
         self.readers_left = self.readers_left.max(4);
         self.gather(4);
@@ -137,15 +142,15 @@ impl Draft {
                 self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
                 let (client, load) = (self.client(), self.load());
                 let closes = self.dice.chance(30);
-                self.push(0, Action::Append { client, stream, load, closes, mistake: None });
+                self.push(0, client, Action::Append { stream, load, closes, mistake: None });
             }
             if self.dice.chance(150) {
                 let client = self.client();
                 let after_ms = self.dice.among(&[0, 20, 2_000]);
                 if self.dice.chance(500) {
-                    self.push(after_ms, Action::Close { client, stream });
+                    self.push(after_ms, client, Action::Close { stream });
                 } else {
-                    self.push(after_ms, Action::Delete { client, stream });
+                    self.push(after_ms, client, Action::Delete { stream });
                     self.recreate(stream, after_ms);
                 }
             }
@@ -157,7 +162,7 @@ impl Draft {
     fn recreate(&mut self, stream: usize, deleted_ms: u64) {
         let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
         let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
-        self.push(after_ms, Action::Create { client, stream, lifetime, closes: false, load: Some(load) });
+        self.push(after_ms, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
     }
 
     /// A few ms in which much happens.
@@ -165,20 +170,20 @@ impl Draft {
         let width_ms = self.dice.among(&[0, 2, 8, 40, 200]);
         for _ in 0..self.dice.between(1, 10) {
             let after_ms = self.dice.between(0, width_ms);
-            let action = self.action();
-            self.push(after_ms, action);
-            if let Action::Delete { stream, .. } = action
+            let (client, action) = self.action();
+            self.push(after_ms, client, action);
+            if let Action::Delete { stream } = action
                 && self.disturbances > 0
                 && self.dice.chance(500)
             {
                 let crash_ms = after_ms + self.dice.between(0, 2 * self.removal_ms + 2);
-                self.push(crash_ms, Action::Crash { stream });
+                self.push_disturbance(crash_ms, Disturbance::Crash { stream });
             }
         }
         for _ in 0..self.dice.between(0, self.disturbances) {
             let after_ms = self.dice.between(0, width_ms + 60);
-            let action = self.disturbance();
-            self.push(after_ms, action);
+            let disturbance = self.disturbance();
+            self.push_disturbance(after_ms, disturbance);
         }
         self.now_ms += width_ms;
     }
@@ -232,7 +237,8 @@ impl Draft {
         Load { count, pad_bytes: pad_bytes as usize }
     }
 
-    fn action(&mut self) -> Action {
+    /// What a client does, and which one.
+    fn action(&mut self) -> (usize, Action) {
         let (client, stream) = (self.client(), self.stream());
         let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
         let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
@@ -243,31 +249,31 @@ impl Draft {
             }
             None => true,
         });
-        let read = |origin, pages| Action::Read { client, stream, origin, pages };
-        match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
+        let read = |origin, pages| Action::Read { stream, origin, pages };
+        let action = match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
             Verb::Append => {
                 let closes = self.dice.chance(15);
-                Action::Append { client, stream, load: self.load(), closes, mistake: None }
+                Action::Append { stream, load: self.load(), closes, mistake: None }
             }
             Verb::Produce => {
                 let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
                 let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
                 let closes = self.dice.chance(15);
-                Action::Produce { client, stream, load: self.load(), depth, copies, closes }
+                Action::Produce { stream, load: self.load(), depth, copies, closes }
             }
             Verb::Sequenced => {
                 let passed = self.dice.chance(200);
-                Action::Sequenced { client, stream, load: self.load(), passed }
+                Action::Sequenced { stream, load: self.load(), passed }
             }
             Verb::Mistaken => {
                 let mistakes = [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge];
                 let mistake = mistakes[self.dice.between(0, 3) as usize];
                 let closes = self.dice.chance(200);
-                Action::Append { client, stream, load: self.load(), closes, mistake: Some(mistake) }
+                Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
             }
-            Verb::Resend => Action::Resend { client, stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
-            Verb::Skip => Action::Skip { client, stream, load: self.load() },
-            Verb::Restart => Action::Restart { client },
+            Verb::Resend => Action::Resend { stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
+            Verb::Skip => Action::Skip { stream, load: self.load() },
+            Verb::Restart => Action::Restart,
             Verb::ReadStart => read(Origin::Start, self.dice.among(&[1, 100]) as usize),
             Verb::Resume => read(Origin::Resume, self.dice.among(&[1, 2, 100]) as usize),
             Verb::Now => read(Origin::Now, 1),
@@ -279,27 +285,28 @@ impl Draft {
                 read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
             }
             Verb::Revalidate => read(Origin::Revalidate, 1),
-            Verb::Head => Action::Head { client, stream },
-            Verb::Create => self.creation(client, stream),
-            Verb::Close => Action::Close { client, stream },
+            Verb::Head => Action::Head { stream },
+            Verb::Create => self.creation(stream),
+            Verb::Close => Action::Close { stream },
             Verb::Delete => {
                 if self.dice.chance(300) {
                     self.recreate(stream, 0);
                 }
-                Action::Delete { client, stream }
+                Action::Delete { stream }
             }
-            Verb::LongPoll => self.join(client, stream, Mode::LongPoll),
-            Verb::Listen => self.join(client, stream, Mode::Sse),
+            Verb::LongPoll => self.join(stream, Mode::LongPoll),
+            Verb::Listen => self.join(stream, Mode::Sse),
             Verb::Stall => {
                 let for_ms = self.dice.scale(100, 90_000);
-                Action::Stall { client, stream, for_ms }
+                Action::Stall { stream, for_ms }
             }
-            Verb::Leave => Action::Leave { client, stream },
-        }
+            Verb::Leave => Action::Leave { stream },
+        };
+        (client, action)
     }
 
     /// Mostly a reader alone, sometimes a few at once.
-    fn join(&mut self, client: usize, stream: usize, mode: Mode) -> Action {
+    fn join(&mut self, stream: usize, mode: Mode) -> Action {
         let origin = match self.dice.between(0, 9) {
             0..3 => Origin::Start,
             3..6 => Origin::Now,
@@ -309,31 +316,31 @@ impl Draft {
         let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
         self.readers_left -= readers;
         match readers {
-            0 => Action::Leave { client, stream },
-            _ => Action::Join { client, stream, mode, origin, readers: readers as usize },
+            0 => Action::Leave { stream },
+            _ => Action::Join { stream, mode, origin, readers: readers as usize },
         }
     }
 
     /// Mostly what the stream was created with; sometimes another lifetime, or closed.
-    fn creation(&mut self, client: usize, stream: usize) -> Action {
+    fn creation(&mut self, stream: usize) -> Action {
         let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
         let closes = self.dice.chance(80);
         let load = if self.dice.chance(400) { Some(self.load()) } else { None };
-        Action::Create { client, stream, lifetime, closes, load }
+        Action::Create { stream, lifetime, closes, load }
     }
 
-    fn disturbance(&mut self) -> Action {
+    fn disturbance(&mut self) -> Disturbance {
         let stream = self.stream();
         match self.dice.between(0, 11) {
-            0..4 => Action::Crash { stream },
-            4..6 => Action::Evict { stream },
-            6..8 if self.supersedes => Action::Supersede { stream },
-            6..8 => Action::Crash { stream },
-            8 => Action::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
-            9..11 => Action::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
+            0..4 => Disturbance::Crash { stream },
+            4..6 => Disturbance::Evict { stream },
+            6..8 if self.supersedes => Disturbance::Supersede { stream },
+            6..8 => Disturbance::Crash { stream },
+            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            9..11 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {
                 let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
-                Action::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
+                Disturbance::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
             }
         }
     }
@@ -356,7 +363,7 @@ mod tests {
             assert_eq!(scenario.limits.problem(), None, "seed {seed}");
             assert_eq!(scenario.cold.problem(), None, "seed {seed}");
             for event in &scenario.events {
-                if let Action::Append { load, .. } | Action::Produce { load, .. } = event.action {
+                if let Some((_, Action::Append { load, .. } | Action::Produce { load, .. })) = event.action() {
                     let most = load.count * (load.pad_bytes + FRAME_BYTES + 3) + 2;
                     assert!(most <= scenario.limits.body_bytes + 2 || load.count == 1, "seed {seed}: {event}");
                 }

@@ -3,7 +3,9 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `event` | one thing that a client or the world does |
+//! | `event` | one thing that happens at its time |
+//! | `action` | what clients do, and what happens to the world, as tables |
+//! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
@@ -11,6 +13,7 @@
 //! | `text` | a scenario as text, and back |
 //! | `run` | plays a scenario and keeps its history |
 
+mod action;
 mod dice;
 mod draw;
 mod event;
@@ -18,8 +21,10 @@ pub mod knobs;
 mod run;
 mod text;
 mod verb;
+mod word;
 
-pub use event::{Action, Event, Load, Mistake, Origin};
+pub use action::{Action, Disturbance};
+pub use event::{Event, Happening, Load, Mistake, Origin};
 pub use run::{Played, play};
 pub use text::ParseError;
 

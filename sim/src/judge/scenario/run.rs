@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::mutant;
 
-use super::{Action, Event, Scenario};
+use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{Crowd, Session};
 use crate::judge::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
 use crate::judge::known_bug::KnownBug;
@@ -125,19 +125,29 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
-    let mut clients: BTreeMap<Option<usize>, Vec<Event>> = BTreeMap::new();
-    for event in &scenario.events {
-        clients.entry(event.action.client()).or_default().push(*event);
-    }
-    for (client, events) in clients {
+    let disturbances: Vec<(u64, Disturbance)> =
+        scenario.events.iter().filter_map(|event| Some((event.at_ms, event.disturbance()?))).collect();
+    if !disturbances.is_empty() {
         let (sender, finished) = reply();
         done.push(finished);
         let (crowd, scenario) = (crowd.clone(), scenario.clone());
         node.spawn(async move {
-            match client {
-                Some(client) => attend(crowd, client, events).await,
-                None => disturb(&crowd, &scenario, events).await,
-            }
+            disturb(&crowd, &scenario, disturbances).await;
+            sender.send(());
+        });
+    }
+    let mut clients: BTreeMap<usize, Vec<(u64, Action)>> = BTreeMap::new();
+    for event in &scenario.events {
+        if let Some((client, action)) = event.action() {
+            clients.entry(client).or_default().push((event.at_ms, action));
+        }
+    }
+    for (client, actions) in clients {
+        let (sender, finished) = reply();
+        done.push(finished);
+        let crowd = crowd.clone();
+        node.spawn(async move {
+            attend(crowd, client, actions).await;
             sender.send(());
         });
     }
@@ -155,7 +165,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     for finished in done {
         finished.await;
     }
-    let follows = scenario.events.iter().any(|event| matches!(event.action, Action::Join { .. }));
+    let follows = scenario.events.iter().any(|event| matches!(event.action(), Some((_, Action::Join { .. }))));
     if follows {
         // Whoever still waits has come to a time-out since the calm, and waits for the next write.
         let settled_ms = crowd.history.borrow().conditions.settled_from_ms;
@@ -193,8 +203,8 @@ fn retries_ms(cold: &ColdSettings) -> u64 {
 /// Whether all that ever happens is delay: nothing is lost, cut or reset.
 fn is_reliable(scenario: &Scenario) -> bool {
     let disturbed = scenario.events.iter().any(|event| {
-        let is_disturbance = event.action.client().is_none() && !matches!(event.action, Action::Evict { .. });
-        is_disturbance && event.at_ms < scenario.calm_ms
+        let disturbance = event.disturbance().filter(|disturbance| !matches!(disturbance, Disturbance::Evict { .. }));
+        disturbance.is_some() && event.at_ms < scenario.calm_ms
     });
     let faults = &scenario.faults;
     let delays = faults.delays().with(|delays| {
@@ -214,7 +224,8 @@ fn is_reliable(scenario: &Scenario) -> bool {
 
 /// Until when an answer that needed no confirmed write may be stale.
 fn weak_until_ms(scenario: &Scenario) -> u64 {
-    let supersedes = scenario.events.iter().any(|event| matches!(event.action, Action::Supersede { .. }));
+    let supersedes =
+        scenario.events.iter().any(|event| matches!(event.disturbance(), Some(Disturbance::Supersede { .. })));
     if supersedes && !scenario.faults.objects.superseded_reads_fail { u64::MAX } else { 0 }
 }
 
@@ -232,39 +243,38 @@ async fn wait_until(crowd: &Crowd, at_ms: u64) {
     rt::sleep_ms((crowd.start_ms + at_ms).saturating_sub(crowd.world.now_ms())).await;
 }
 
-async fn attend(crowd: Rc<Crowd>, client: usize, events: Vec<Event>) {
+async fn attend(crowd: Rc<Crowd>, client: usize, actions: Vec<(u64, Action)>) {
     let mut session = Session::new(crowd.clone(), client);
-    for event in events {
-        wait_until(&crowd, event.at_ms).await;
-        session.act(event.action).await;
+    for (at_ms, action) in actions {
+        wait_until(&crowd, at_ms).await;
+        session.act(action).await;
     }
 }
 
 /// What happens to the world.
-async fn disturb(crowd: &Crowd, scenario: &Scenario, events: Vec<Event>) {
+async fn disturb(crowd: &Crowd, scenario: &Scenario, disturbances: Vec<(u64, Disturbance)>) {
     let (world, faults) = (&crowd.world, scenario.faults);
-    for event in events {
-        wait_until(crowd, event.at_ms).await;
-        if event.at_ms >= scenario.calm_ms {
+    for (at_ms, disturbance) in disturbances {
+        wait_until(crowd, at_ms).await;
+        if at_ms >= scenario.calm_ms {
             return;
         }
-        match event.action {
-            Action::Crash { stream } => world.crash(&object(stream)),
-            Action::Evict { stream } => world.evict(&object(stream)),
-            Action::Supersede { stream } => world.supersede(&object(stream)),
-            Action::RestartIsolate { isolate } => world.restart_isolate(isolate),
-            Action::Lose { for_ms, permille } => {
+        match disturbance {
+            Disturbance::Crash { stream } => world.crash(&object(stream)),
+            Disturbance::Evict { stream } => world.evict(&object(stream)),
+            Disturbance::Supersede { stream } => world.supersede(&object(stream)),
+            Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
+            Disturbance::Lose { for_ms, permille } => {
                 let lossy =
                     |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };
                 world.set_network(lossy(faults.network.client_link), lossy(faults.network.object_link));
-                let end_ms = (event.at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
+                let end_ms = (at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
                 wait_until(crowd, end_ms).await;
                 if crowd.world.now_ms() < crowd.start_ms + scenario.calm_ms {
                     world.set_network(faults.network.client_link, faults.network.object_link);
                 }
             }
-            Action::Outage { for_ms } => world.services().bucket.go_down(for_ms),
-            _ => {}
+            Disturbance::Outage { for_ms } => world.services().bucket.go_down(for_ms),
         }
     }
 }
@@ -276,7 +286,13 @@ fn object(stream: usize) -> String {
 /// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
 /// anyone was told goes on reading.
 async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
-    let clients = scenario.events.iter().filter_map(|event| event.action.client()).max().map_or(0, |last| last + 1);
+    let clients = scenario
+        .events
+        .iter()
+        .filter_map(|event| event.action())
+        .map(|(client, _)| client)
+        .max()
+        .map_or(0, |last| last + 1);
     let mut auditor = Session::new(crowd.clone(), clients);
     for (stream, plan) in scenario.streams.iter().enumerate() {
         let pad_bytes = match plan.content {
@@ -284,17 +300,17 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
             Content::Bytes | Content::Text => 5,
         };
         let load = Load { count: 1, pad_bytes };
-        let walk = Action::Read { client: clients, stream, origin: Origin::Start, pages: AUDIT_PAGES };
+        let walk = Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES };
         auditor.act(walk).await;
         for count in 0..TOLD {
             // From offsets spread over all that were told, and from positions before them.
             let spread = count * crowd.told(stream) / TOLD;
             for origin in [Origin::Told(spread), Origin::Within(spread)] {
-                auditor.act(Action::Read { client: clients, stream, origin, pages: 1 }).await;
+                auditor.act(Action::Read { stream, origin, pages: 1 }).await;
             }
         }
-        auditor.act(Action::Produce { client: clients, stream, load, depth: 1, copies: 1, closes: false }).await;
-        auditor.act(Action::Head { client: clients, stream }).await;
+        auditor.act(Action::Produce { stream, load, depth: 1, copies: 1, closes: false }).await;
+        auditor.act(Action::Head { stream }).await;
         auditor.act(walk).await;
     }
 }
@@ -335,8 +351,8 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
 
 /// The longest that any stream of the scenario lives after its last touch, with the slack.
 fn longest_life_ms(scenario: &Scenario) -> u64 {
-    let created = scenario.events.iter().filter_map(|event| match event.action {
-        Action::Create { lifetime, .. } => Some(lifetime),
+    let created = scenario.events.iter().filter_map(|event| match event.action()? {
+        (_, Action::Create { lifetime, .. }) => Some(lifetime),
         _ => None,
     });
     let lives = created.map(|lifetime| match lifetime {

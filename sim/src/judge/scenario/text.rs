@@ -6,8 +6,9 @@ use std::str::FromStr;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
 use super::knobs::{COLD, FAULTS, Knob, LIMITS};
-use super::{Action, Event, Load, Mistake, Origin, Scenario, StreamPlan};
-use crate::judge::history::{Content, Lifetime, Mode};
+use super::word::{Word, Words};
+use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
+use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::Faults;
 
@@ -44,7 +45,7 @@ impl fmt::Display for Scenario {
                 Content::Bytes => "bytes",
                 Content::Text => "text",
             };
-            writeln!(formatter, "stream {content} {}", lifetime_text(plan.lifetime))?;
+            writeln!(formatter, "stream {content} {}", plan.lifetime.spell())?;
         }
         writeln!(formatter, "calm {}", self.calm_ms)?;
         for event in &self.events {
@@ -68,89 +69,12 @@ fn write_knobs<T>(
     Ok(())
 }
 
-fn lifetime_text(lifetime: Lifetime) -> String {
-    match lifetime {
-        Lifetime::Endless => "endless".to_owned(),
-        Lifetime::Ttl(seconds) => format!("ttl:{seconds}"),
-        Lifetime::Until(ms) => format!("until:{ms}"),
-    }
-}
-
-fn load_text(load: Load) -> String {
-    format!("{}x{}", load.count, load.pad_bytes)
-}
-
-fn mistake_text(mistake: Mistake) -> &'static str {
-    match mistake {
-        Mistake::BadElement => "bad-element",
-        Mistake::EmptyArray => "empty-array",
-        Mistake::WrongType => "wrong-type",
-        Mistake::TooLarge => "too-large",
-    }
-}
-
-fn origin_text(origin: Origin) -> String {
-    match origin {
-        Origin::Start => "start".to_owned(),
-        Origin::Resume => "resume".to_owned(),
-        Origin::Now => "now".to_owned(),
-        Origin::Earlier(count) => format!("earlier:{count}"),
-        Origin::Told(count) => format!("told:{count}"),
-        Origin::Within(count) => format!("within:{count}"),
-        Origin::Revalidate => "revalidate".to_owned(),
-    }
-}
-
-fn mode_text(mode: Mode) -> &'static str {
-    match mode {
-        Mode::LongPoll => "long-poll",
-        Mode::Sse => "sse",
-    }
-}
-
 impl fmt::Display for Event {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "at {} ", self.at_ms)?;
-        if let Some(client) = self.action.client() {
-            write!(formatter, "c{client} ")?;
-        }
-        let closing = |closes: bool| if closes { " close" } else { "" };
-        match self.action {
-            Action::Create { stream, lifetime, closes, load, .. } => {
-                write!(formatter, "create s{stream} {}{}", lifetime_text(lifetime), closing(closes))?;
-                load.map_or(Ok(()), |load| write!(formatter, " {}", load_text(load)))
-            }
-            Action::Delete { stream, .. } => write!(formatter, "delete s{stream}"),
-            Action::Close { stream, .. } => write!(formatter, "close s{stream}"),
-            Action::Append { stream, load, closes, mistake, .. } => {
-                write!(formatter, "append s{stream} {}{}", load_text(load), closing(closes))?;
-                mistake.map_or(Ok(()), |mistake| write!(formatter, " {}", mistake_text(mistake)))
-            }
-            Action::Sequenced { stream, load, passed, .. } => {
-                let passed = if passed { " passed" } else { "" };
-                write!(formatter, "sequenced s{stream} {}{passed}", load_text(load))
-            }
-            Action::Produce { stream, load, depth, copies, closes, .. } => {
-                write!(formatter, "produce s{stream} {} {depth} {copies}{}", load_text(load), closing(closes))
-            }
-            Action::Resend { stream, back, .. } => write!(formatter, "resend s{stream} {back}"),
-            Action::Skip { stream, load, .. } => write!(formatter, "skip s{stream} {}", load_text(load)),
-            Action::Restart { .. } => write!(formatter, "restart"),
-            Action::Read { stream, origin, pages, .. } => {
-                write!(formatter, "read s{stream} {} {pages}", origin_text(origin))
-            }
-            Action::Head { stream, .. } => write!(formatter, "head s{stream}"),
-            Action::Join { stream, mode, origin, readers, .. } => {
-                write!(formatter, "join s{stream} {} {} {readers}", mode_text(mode), origin_text(origin))
-            }
-            Action::Stall { stream, for_ms, .. } => write!(formatter, "stall s{stream} {for_ms}"),
-            Action::Leave { stream, .. } => write!(formatter, "leave s{stream}"),
-            Action::Crash { stream } => write!(formatter, "crash s{stream}"),
-            Action::Evict { stream } => write!(formatter, "evict s{stream}"),
-            Action::Supersede { stream } => write!(formatter, "supersede s{stream}"),
-            Action::RestartIsolate { isolate } => write!(formatter, "restart-isolate {isolate}"),
-            Action::Lose { for_ms, permille } => write!(formatter, "lose {for_ms} {permille}"),
-            Action::Outage { for_ms } => write!(formatter, "outage {for_ms}"),
+        match self.what {
+            Happening::Client { client, action } => write!(formatter, "c{client} {action}"),
+            Happening::World(disturbance) => write!(formatter, "{disturbance}"),
         }
     }
 }
@@ -196,13 +120,13 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
                 "text" => Content::Text,
                 _ => return None,
             };
-            scenario.streams.push(StreamPlan { content, lifetime: read_lifetime(words.next()?)? });
+            scenario.streams.push(StreamPlan { content, lifetime: Lifetime::parse(words.next()?)? });
         }
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {
             let at_ms = words.next()?.parse().ok()?;
-            let action = read_action(&words.collect::<Vec<_>>())?;
-            scenario.events.push(Event { at_ms, action });
+            let what = read_happening(&words.collect::<Vec<_>>())?;
+            scenario.events.push(Event { at_ms, what });
             return Some(());
         }
         _ => return None,
@@ -217,117 +141,14 @@ fn read_knob<'a, T>(knobs: &[Knob<T>], of: &mut T, words: &mut impl Iterator<Ite
     Some(())
 }
 
-fn read_lifetime(word: &str) -> Option<Lifetime> {
-    match word.split_once(':') {
-        None => (word == "endless").then_some(Lifetime::Endless),
-        Some(("ttl", seconds)) => seconds.parse().ok().map(Lifetime::Ttl),
-        Some(("until", ms)) => ms.parse().ok().map(Lifetime::Until),
-        Some(_) => None,
-    }
-}
-
-fn read_load(word: &str) -> Option<Load> {
-    let (count, pad_bytes) = word.split_once('x')?;
-    Some(Load { count: count.parse().ok()?, pad_bytes: pad_bytes.parse().ok()? })
-}
-
-fn read_origin(word: &str) -> Option<Origin> {
-    Some(match word.split_once(':') {
-        None if word == "start" => Origin::Start,
-        None if word == "resume" => Origin::Resume,
-        None if word == "now" => Origin::Now,
-        None if word == "revalidate" => Origin::Revalidate,
-        Some(("earlier", count)) => Origin::Earlier(count.parse().ok()?),
-        Some(("told", count)) => Origin::Told(count.parse().ok()?),
-        Some(("within", count)) => Origin::Within(count.parse().ok()?),
-        _ => return None,
-    })
-}
-
-fn read_mode(word: &str) -> Option<Mode> {
-    [Mode::LongPoll, Mode::Sse].into_iter().find(|mode| mode_text(*mode) == word)
-}
-
-fn read_mistake(word: &str) -> Option<Mistake> {
-    [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge]
-        .into_iter()
-        .find(|mistake| mistake_text(*mistake) == word)
-}
-
-fn read_action(words: &[&str]) -> Option<Action> {
-    let stream_of = |word: &str| word.strip_prefix('s')?.parse().ok();
-    if let [who, words @ ..] = words
-        && let Some(client) = who.strip_prefix('c').and_then(|digits| digits.parse().ok())
-    {
-        return read_client_action(client, words, stream_of);
-    }
-    Some(match words {
-        ["crash", stream] => Action::Crash { stream: stream_of(stream)? },
-        ["evict", stream] => Action::Evict { stream: stream_of(stream)? },
-        ["supersede", stream] => Action::Supersede { stream: stream_of(stream)? },
-        ["restart-isolate", isolate] => Action::RestartIsolate { isolate: isolate.parse().ok()? },
-        ["lose", for_ms, permille] => Action::Lose { for_ms: for_ms.parse().ok()?, permille: permille.parse().ok()? },
-        ["outage", for_ms] => Action::Outage { for_ms: for_ms.parse().ok()? },
-        _ => return None,
-    })
-}
-
-fn read_client_action(client: usize, words: &[&str], stream_of: impl Fn(&str) -> Option<usize>) -> Option<Action> {
-    if words == ["restart"] {
-        return Some(Action::Restart { client });
-    }
-    let [verb, stream, rest @ ..] = words else { return None };
-    let stream = stream_of(stream)?;
-    Some(match (*verb, rest) {
-        ("create", [lifetime, rest @ ..]) => {
-            let lifetime = read_lifetime(lifetime)?;
-            let (closes, rest) = read_closing(rest);
-            let load = match rest {
-                [] => None,
-                [load] => Some(read_load(load)?),
-                _ => return None,
-            };
-            Action::Create { client, stream, lifetime, closes, load }
-        }
-        ("delete", []) => Action::Delete { client, stream },
-        ("close", []) => Action::Close { client, stream },
-        ("append", [load, rest @ ..]) => {
-            let (closes, rest) = read_closing(rest);
-            let mistake = match rest {
-                [] => None,
-                [mistake] => Some(read_mistake(mistake)?),
-                _ => return None,
-            };
-            Action::Append { client, stream, load: read_load(load)?, closes, mistake }
-        }
-        ("sequenced", [load]) => Action::Sequenced { client, stream, load: read_load(load)?, passed: false },
-        ("sequenced", [load, "passed"]) => Action::Sequenced { client, stream, load: read_load(load)?, passed: true },
-        ("produce", [load, depth, copies, rest @ ..]) => {
-            let (closes, []) = read_closing(rest) else { return None };
-            let (depth, copies) = (depth.parse().ok()?, copies.parse().ok()?);
-            Action::Produce { client, stream, load: read_load(load)?, depth, copies, closes }
-        }
-        ("resend", [back]) => Action::Resend { client, stream, back: back.parse().ok()? },
-        ("skip", [load]) => Action::Skip { client, stream, load: read_load(load)? },
-        ("read", [origin, pages]) => {
-            Action::Read { client, stream, origin: read_origin(origin)?, pages: pages.parse().ok()? }
-        }
-        ("head", []) => Action::Head { client, stream },
-        ("join", [mode, origin, readers]) => {
-            let (mode, origin, readers) = (read_mode(mode)?, read_origin(origin)?, readers.parse().ok()?);
-            Action::Join { client, stream, mode, origin, readers }
-        }
-        ("stall", [for_ms]) => Action::Stall { client, stream, for_ms: for_ms.parse().ok()? },
-        ("leave", []) => Action::Leave { client, stream },
-        _ => return None,
-    })
-}
-
-fn read_closing<'a, 'b>(words: &'a [&'b str]) -> (bool, &'a [&'b str]) {
-    match words {
-        ["close", rest @ ..] => (true, rest),
-        _ => (false, words),
-    }
+fn read_happening(words: &[&str]) -> Option<Happening> {
+    let mut words = Words::new(words);
+    let client = words.next_if(|word| word.strip_prefix('c')?.parse().ok());
+    let happening = match client {
+        Some(client) => Happening::Client { client, action: Action::read(&mut words)? },
+        None => Happening::World(Disturbance::read(&mut words)?),
+    };
+    words.is_empty().then_some(happening)
 }
 
 #[cfg(test)]

@@ -2,58 +2,43 @@
 
 use super::dice::Dice;
 
-/// What a client can do, for the weights of a seed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verb {
-    Append,
-    Produce,
-    Sequenced,
-    Mistaken,
-    Resend,
-    Skip,
-    Restart,
-    ReadStart,
-    Resume,
-    Now,
-    Earlier,
-    Told,
-    Within,
-    Revalidate,
-    Head,
-    Create,
-    Close,
-    Delete,
-    LongPoll,
-    Listen,
-    Stall,
-    Leave,
+macro_rules! verbs {
+    ($($verb:ident = $weight:literal, $permille:literal;)*) => {
+        /// What a client can do, for the weights of a seed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(super) enum Verb {
+            $($verb,)*
+        }
+
+        /// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
+        const VERBS: &[(Verb, u32, u32)] = &[$((Verb::$verb, $weight, $permille),)*];
+    };
 }
 
-/// Each verb with its weight among those that a seed has, and of 1,000 seeds, those that have it.
-const VERBS: &[(Verb, u32, u32)] = &[
-    (Verb::Append, 6, 600),
-    (Verb::Produce, 12, 850),
-    (Verb::Sequenced, 4, 250),
-    (Verb::Mistaken, 3, 300),
-    (Verb::Resend, 4, 450),
-    (Verb::Skip, 1, 200),
-    (Verb::Restart, 4, 450),
-    (Verb::ReadStart, 4, 700),
-    (Verb::Resume, 6, 700),
-    (Verb::Now, 1, 250),
-    (Verb::Earlier, 4, 450),
-    (Verb::Told, 5, 500),
-    (Verb::Within, 4, 450),
-    (Verb::Revalidate, 3, 350),
-    (Verb::Head, 2, 450),
-    (Verb::Create, 2, 500),
-    (Verb::Close, 1, 250),
-    (Verb::Delete, 2, 450),
-    (Verb::LongPoll, 4, 400),
-    (Verb::Listen, 4, 400),
-    (Verb::Stall, 1, 250),
-    (Verb::Leave, 2, 350),
-];
+verbs! {
+    Append = 6, 600;
+    Produce = 12, 850;
+    Sequenced = 4, 250;
+    Mistaken = 3, 300;
+    Resend = 4, 450;
+    Skip = 1, 200;
+    Restart = 4, 450;
+    ReadStart = 4, 700;
+    Resume = 6, 700;
+    Now = 1, 250;
+    Earlier = 4, 450;
+    Told = 5, 500;
+    Within = 4, 450;
+    Revalidate = 3, 350;
+    Head = 2, 450;
+    Create = 2, 500;
+    Close = 1, 250;
+    Delete = 2, 450;
+    LongPoll = 4, 400;
+    Listen = 4, 400;
+    Stall = 1, 250;
+    Leave = 2, 350;
+}
 
 /// What a seed's clients do, and how often.
 pub(super) fn verbs(dice: &mut Dice) -> Vec<(Verb, u32)> {
