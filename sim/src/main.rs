@@ -5,9 +5,10 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
 use tailrace_sim::report;
-use tailrace_sim::scenario::{Known, Scenario};
+use tailrace_sim::scenario::Scenario;
 use tailrace_sim::swarm::{Swarm, Verdict, judge};
 
 #[derive(Parser)]
@@ -29,7 +30,7 @@ enum Command {
         from: u64,
         /// A known bug to switch on.
         #[arg(long, value_parser = known)]
-        mutant: Option<Known>,
+        mutant: Option<KnownBug>,
         /// Failing seeds whose shortest history is printed.
         #[arg(long, default_value_t = 1)]
         show: usize,
@@ -47,7 +48,7 @@ enum Command {
         trace: bool,
         /// A known bug to switch on.
         #[arg(long, value_parser = known)]
-        mutant: Option<Known>,
+        mutant: Option<KnownBug>,
     },
     /// Prints the shortest history found of a failing seed that still fails.
     Shrink {
@@ -55,13 +56,13 @@ enum Command {
         seed: u64,
         /// A known bug to switch on.
         #[arg(long, value_parser = known)]
-        mutant: Option<Known>,
+        mutant: Option<KnownBug>,
     },
     /// Lists the known bugs, and hunts each from several starting points.
     Mutants,
 }
 
-fn known(name: &str) -> Result<Known, String> {
+fn known(name: &str) -> Result<KnownBug, String> {
     let names: Vec<&str> = REGISTER.iter().map(Entry::name).collect();
     Entry::named(name).map(|entry| entry.bug).ok_or_else(|| format!("it is none of {}", names.join(", ")))
 }

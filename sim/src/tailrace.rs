@@ -1,16 +1,18 @@
-//! Tailrace itself as the program of a world.
+//! Tailrace itself as the program of a world: the only file that names core's edge, objects and streams.
+
+use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, Access, EdgeConfig, Fetched, LiveConfig};
-use tailrace_core::object::{Settings, StreamObject};
+use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::ProjectMode;
 use tailrace_core::runtime::{CallError, Request};
+use tailrace_core::storage::schema;
 
-use crate::edge_isolate::EdgeState;
-use crate::faults::Faults;
-use crate::program::Program;
-use crate::random::Seeds;
-use crate::state::ObjectState;
-use crate::world::{WorldConfigOf, WorldOf};
+pub use tailrace_core::object::{ColdSettings, Settings};
+pub use tailrace_core::stream::StreamLimits;
+
+use crate::kernel::random::Seeds;
+use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf};
 
 /// Core's edge and core's stream object.
 pub struct Tailrace;
@@ -26,6 +28,13 @@ impl Program for Tailrace {
         request: Request,
     ) -> Result<Fetched<EdgeState<Self>>, CallError> {
         edge::fetch(env, config, request).await
+    }
+}
+
+impl ObjectClass for StreamObject<ObjectState> {
+    /// Only when it migrates. Where another instance has taken the storage over, there is nothing to migrate.
+    fn may_write_at_start(storage: &ObjectSql) -> bool {
+        schema::outdated(storage).is_ok_and(|version| version.is_some())
     }
 }
 
@@ -51,13 +60,23 @@ impl WorldConfig {
     }
 }
 
+impl World {
+    /// The keys of R2 that an object's rows name, by the published form of keys and not by core's own code.
+    pub fn named_keys(&self, object: &str) -> BTreeSet<String> {
+        const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
+                             FROM segments, stream";
+        let id = self.object_id(object);
+        self.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
     use tailrace_core::runtime::{Headers, Method, RequestBody};
 
     use super::*;
-    use crate::rt;
+    use crate::kernel::rt;
 
     #[test]
     fn a_stream_is_created_appended_to_read_and_deleted() {

@@ -5,10 +5,10 @@ use futures_util::future::join_all;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{BucketFaults, Delay, Faults};
-use tailrace_sim::rt;
+use tailrace_sim::kernel::random::Delay;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::{BucketFaults, Faults, Piece};
 
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;
@@ -33,7 +33,7 @@ async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
     let limits = StreamLimits { segment_messages, ..StreamLimits::default() };
     let bucket = BucketFaults { get: Delay::new(GET_MS, GET_MS), ..BucketFaults::default() };
     let world = World::new(WorldConfig {
-        faults: Faults { bucket, ..Faults::default() },
+        faults: Faults::default().with(|faults| faults.bucket = bucket),
         ..WorldConfig::of(Settings { limits, ..Settings::default() })
     });
     assert_eq!(ask(&world, Method::Put, "", "").await.status, 201);
@@ -41,13 +41,13 @@ async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
         assert_eq!(ask(&world, Method::Post, "", *append).await.status, 204);
     }
     rt::sleep_ms(MOVED_MS).await;
-    assert_eq!(world.bucket().len() as u64, appends.len() as u64 / segment_messages);
+    assert_eq!(world.services().bucket.objects().len() as u64, appends.len() as u64 / segment_messages);
     world
 }
 
 /// Gets of R2 since there were that many.
 fn gets(world: &World, before: u64) -> u64 {
-    world.bucket_operations().class_b - before
+    world.services().bucket.operations().class_b - before
 }
 
 #[test]
@@ -55,7 +55,7 @@ fn a_read_from_the_middle_takes_two_gets_and_one_once_the_index_is_known() {
     rt::block_on(1, async {
         let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
         for (offset, body, expected) in [(2, "cd", 2), (1, "bcd", 1), (0, "abcd", 1)] {
-            let before = world.bucket_operations().class_b;
+            let before = world.services().bucket.operations().class_b;
             let page = ask(&world, Method::Get, &format!("?offset={:016}_{offset:016}", 0), "").await;
             assert_eq!((page.status, page.body.as_ref()), (200, body.as_bytes()));
             assert_eq!(gets(&world, before), expected, "from {offset}");
@@ -67,7 +67,7 @@ fn a_read_from_the_middle_takes_two_gets_and_one_once_the_index_is_known() {
 fn identical_reads_at_one_time_share_their_gets() {
     rt::block_on(1, async {
         let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
-        let before = world.bucket_operations().class_b;
+        let before = world.services().bucket.operations().class_b;
         let query = format!("?offset={:016}_{:016}", 0, 1);
         let pages = join_all((0..20).map(|_| ask(&world, Method::Get, &query, ""))).await;
         assert!(pages.iter().all(|page| page.status == 200 && page.body.as_ref() == b"bcd"));

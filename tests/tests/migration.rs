@@ -4,10 +4,10 @@ use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::random::Seeds;
-use tailrace_sim::rt;
+use tailrace_sim::kernel::random::{Delay, Seeds};
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::Faults;
 
 const OBJECT: &str = "_default/old";
 
@@ -80,7 +80,7 @@ async fn head(world: &World) -> (String, String) {
 #[test]
 fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
     rt::block_on(1, async {
-        let world = world(Faults { alarm_late: Delay::new(5_000, 5_000), ..Faults::default() }, 1);
+        let world = world(Faults::default().with(|faults| faults.alarm.late = Delay::new(5_000, 5_000)), 1);
         world.prepare(OBJECT, &TABLES);
         world.prepare(OBJECT, &STREAM);
         let pages = ["[1,22]", "[333]", "[4]"];
@@ -96,7 +96,7 @@ fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
         assert_eq!((duplicate.status, duplicate.headers.get("stream-next-offset")), (204, Some(&*offset(2, 1))));
         rt::sleep_ms(10_000).await;
         assert_eq!(head(&world).await, ("segments=2".to_owned(), offset(2, 1)));
-        assert_eq!(world.bucket().len(), 2);
+        assert_eq!(world.services().bucket.objects().len(), 2);
         assert_eq!(read_all(&world).await, pages);
         let append = [("content-type", "application/json"), ("stream-seq", "t")];
         assert_eq!(ask(&world, Method::Post, "", &append, "5").await.status, 204);
@@ -120,7 +120,7 @@ fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
 fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
     for seed in 1..=20 {
         rt::block_on(seed, async {
-            let world = world(Faults { flush: Delay::new(50, 50), ..Faults::default() }, seed);
+            let world = world(Faults::default().with(|faults| faults.storage.flush = Delay::new(50, 50)), seed);
             world.prepare(OBJECT, &TABLES);
             world.prepare(OBJECT, &STREAM);
             for _ in 0..3 {

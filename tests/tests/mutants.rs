@@ -1,6 +1,6 @@
 //! Checkers that miss a known bug prove nothing: every one is caught from wherever the seeds start.
 
-use tailrace_sim::mutants::{REGISTER, STARTS, WITHIN_SEEDS};
+use tailrace_sim::judge::mutants::{REGISTER, STARTS, WITHIN_SEEDS};
 
 #[test]
 fn every_known_bug_is_caught_within_200_seeds_of_every_start() {

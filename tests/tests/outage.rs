@@ -5,8 +5,8 @@ use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::marks;
-use tailrace_sim::rt;
+use tailrace_sim::kernel::marks;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -66,7 +66,7 @@ fn an_hour_without_r2_refuses_appends_beyond_the_bound_and_loses_none_that_was_a
     rt::block_on(1, async {
         let world = world();
         assert_eq!(ask(&world, Method::Put, "", Bytes::new()).await.status, 201);
-        world.take_bucket_down(HOUR_MS);
+        world.services().bucket.go_down(HOUR_MS);
         let (mut acknowledged, mut refused) = (Vec::new(), 0);
         for number in 0..HOUR_MS / 1_000 - 10 {
             let answer = ask(&world, Method::Post, "", body(number)).await;
@@ -91,7 +91,7 @@ fn an_hour_without_r2_refuses_appends_beyond_the_bound_and_loses_none_that_was_a
         // The longest wait between two attempts is 300 s, and a quarter more.
         rt::sleep_ms(10_000 + 375_000).await;
         assert_eq!(cold(&world, "waiting").await, 0, "every sealed segment has gone to R2");
-        assert_eq!(cold(&world, "segments").await, world.bucket().len() as u64);
+        assert_eq!(cold(&world, "segments").await, world.services().bucket.objects().len() as u64);
         assert!(cold(&world, "hot-bytes").await < SEGMENT_BYTES);
         assert_eq!(ask(&world, Method::Post, "", body(9)).await.status, 204, "appends go on");
         acknowledged.extend_from_slice(&body(9));
@@ -104,7 +104,7 @@ fn a_full_stream_is_still_closed_and_deleted() {
     rt::block_on(1, async {
         let world = world();
         assert_eq!(ask(&world, Method::Put, "", Bytes::new()).await.status, 201);
-        world.take_bucket_down(HOUR_MS);
+        world.services().bucket.go_down(HOUR_MS);
         while ask(&world, Method::Post, "", body(1)).await.status == 204 {}
         let mut headers = Headers::default();
         headers.push("stream-closed", "true");
@@ -114,6 +114,6 @@ fn a_full_stream_is_still_closed_and_deleted() {
         assert_eq!(ask(&world, Method::Delete, "", Bytes::new()).await.status, 204);
         rt::sleep_ms(3 * HOUR_MS).await;
         let rows: u64 = world.stored("_default/a").tables.iter().map(|(_, rows)| rows).sum();
-        assert_eq!((rows, world.bucket().len()), (1, 0), "a tombstone is left, and nothing in R2");
+        assert_eq!((rows, world.services().bucket.objects().len()), (1, 0), "a tombstone is left, and nothing in R2");
     });
 }

@@ -3,10 +3,10 @@
 use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::rt::{self, Node};
+use tailrace_sim::kernel::random::Delay;
+use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::{Faults, Piece};
 
 /// How late the alarm is, in ms: past everything that happens here.
 const LATE_MS: u64 = 600_000;
@@ -24,7 +24,7 @@ fn request(method: Method, query: &str, fields: &[(&'static str, &str)], body: &
 #[test]
 fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and_feeds_them_nothing() {
     rt::block_on(1, async {
-        let faults = Faults { alarm_late: Delay::new(LATE_MS, LATE_MS), ..Faults::default() };
+        let faults = Faults::default().with(|faults| faults.alarm.late = Delay::new(LATE_MS, LATE_MS));
         let world = World::new(WorldConfig { faults, ..WorldConfig::of(Settings::default()) });
         let ask = async |request| world.request(request, 60_000).await.expect("an answer");
         let created = ask(request(Method::Put, "", &[("stream-ttl", "2")], "")).await;

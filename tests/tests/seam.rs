@@ -7,9 +7,10 @@ use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::faults::{Delay, Faults};
-use tailrace_sim::rt;
+use tailrace_sim::kernel::random::Delay;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::Faults;
 
 /// How late alarms are: until then everything is hot.
 const LATE_MS: u64 = 60_000;
@@ -82,7 +83,7 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
         ..StreamLimits::default()
     };
     let world = World::new(WorldConfig {
-        faults: Faults { alarm_late: Delay::new(LATE_MS, LATE_MS), ..Faults::default() },
+        faults: Faults::default().with(|faults| faults.alarm.late = Delay::new(LATE_MS, LATE_MS)),
         ..WorldConfig::of(Settings { limits, ..Settings::default() })
     });
     let content_type = ("content-type", case.content_type());
@@ -96,10 +97,10 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
     let head = ask(&world, Method::Head, "", &[], "").await;
     let tail = head.headers.get("stream-next-offset").and_then(Offset::parse).expect("an offset");
     let positions = if case.json { 30 } else { 120 };
-    prop_assert_eq!(world.bucket().len(), 0);
+    prop_assert_eq!(world.services().bucket.objects().len(), 0);
     let hot = all_answers(&world, tail, positions).await;
     rt::sleep_ms(3 * LATE_MS).await;
-    let sealed = world.bucket().len() as u64;
+    let sealed = world.services().bucket.objects().len() as u64;
     prop_assert!(sealed >= tail.read_seq, "{} of {} segments are in R2", sealed, tail.read_seq);
     let cold = all_answers(&world, tail, positions).await;
     for (before, after) in hot.iter().zip(&cold) {

@@ -1,7 +1,7 @@
 //! Core as it is, under many seeds: every invariant holds, and what the suite claims to reach is reached.
 
-use tailrace_sim::report;
-use tailrace_sim::swarm::Swarm;
+use tailrace_sim::judge::report;
+use tailrace_sim::judge::swarm::Swarm;
 
 /// Seeds of the suite: enough that every required mark is reached, few enough for every run of the tests.
 const SEEDS: u64 = 1_200;

@@ -1,10 +1,10 @@
 //! A failing seed is worth little before it is short.
 
-use tailrace_sim::mutants::Entry;
-use tailrace_sim::report;
-use tailrace_sim::scenario::Scenario;
-use tailrace_sim::shrink::shrink;
-use tailrace_sim::swarm::judge;
+use tailrace_sim::judge::mutants::Entry;
+use tailrace_sim::judge::report;
+use tailrace_sim::judge::scenario::Scenario;
+use tailrace_sim::judge::shrink::shrink;
+use tailrace_sim::judge::swarm::judge;
 
 /// From the first seed that catches it, a known bug is left with a handful of events, which catch it still, also after
 /// a round trip through text.

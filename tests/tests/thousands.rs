@@ -6,10 +6,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::answer_body::Piece;
-use tailrace_sim::faults::{Delay, Faults, Link};
-use tailrace_sim::rt::{self, Node};
-use tailrace_sim::{World, WorldConfig};
+use tailrace_sim::kernel::random::Delay;
+use tailrace_sim::kernel::rt::{self, Node};
+use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::{Faults, Link, Piece};
 
 /// Readers of each kind.
 const READERS: usize = 1_000;
@@ -60,7 +60,11 @@ async fn listen(world: World, sent: Sent) {
 #[test]
 fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once() {
     let link = Link { latency: Delay::new(1, 40), ..Link::default() };
-    let faults = Faults { client_link: link, object_link: link, cold_start: Delay::new(50, 50), ..Faults::default() };
+    let faults = Faults::default().with(|faults| {
+        faults.network.client_link = link;
+        faults.network.object_link = link;
+        faults.objects.cold_start = Delay::new(50, 50);
+    });
     rt::block_on(1, async {
         let world = World::new(WorldConfig { faults, isolates: ISOLATES, ..WorldConfig::of(Settings::default()) });
         let created = world.request(request(Method::Put, "", ""), 1_000).await.expect("an answer");

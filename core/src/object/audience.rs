@@ -88,7 +88,7 @@ pub(super) struct Audience {
 impl Audience {
     /// At the start of an object: readers may have waited through its sleep.
     pub(super) fn new(state: &impl ActorState, waits: Waits, page_bytes: usize) -> Self {
-        let any = state.has_sockets() && !mutated!(ModeInMemory);
+        let any = state.has_sockets() && !mutated!(WaitersForgottenAtHibernation);
         Self {
             waits,
             push_limit: PUSH_LIMIT.min(page_bytes),

@@ -3,11 +3,10 @@
 use futures_util::future::join;
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, is_answered, run, run_mutated};
-use crate::EPOCH_MS;
-use crate::faults::{Delay, Faults};
-use crate::host_mutant::HostMutant;
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{EPOCH_MS, Faults, HostMutant};
 
 /// Sets an object's alarm, in ms since the seed began.
 async fn set(world: &World, at_ms: u64) {
@@ -81,7 +80,7 @@ fn a_handler_that_fails_is_tried_again_six_times_with_back_off_and_then_no_more(
 #[test]
 fn a_handler_that_is_cut_off_is_tried_again_until_it_succeeds() {
     for seed in 0..30 {
-        run(seed, Faults { flush: Delay::new(10, 30), ..Faults::default() }, async |world, notes| {
+        run(seed, Faults::default().with(|faults| faults.storage.flush = Delay::new(10, 30)), async |world, notes| {
             set(&world, 5_000).await;
             // The handler has run, and that its alarm is done with is not durable yet.
             rt::sleep_ms(4_970).await;
@@ -91,23 +90,30 @@ fn a_handler_that_is_cut_off_is_tried_again_until_it_succeeds() {
             assert_eq!(world.stored("a").alarm_ms, None);
         });
     }
-    run(1, Faults { crash_permille: 700, flush: Delay::new(10, 30), ..Faults::default() }, async |world, notes| {
-        world.set_faults(Faults::default());
-        set(&world, 5_000).await;
-        world.set_faults(Faults { crash_permille: 1000, ..Faults::default() });
-        rt::sleep_ms(400_000).await;
-        assert!(world.marks().count(marks::ALARM_RETRIED) > 6, "being cut off is no failure that counts");
-        world.calm();
-        rt::sleep_ms(400_000).await;
-        assert!(!rang(&notes).is_empty());
-        assert_eq!(world.stored("a").alarm_ms, None);
-    });
+    run(
+        1,
+        Faults::default().with(|faults| {
+            faults.objects.crash_permille = 700;
+            faults.storage.flush = Delay::new(10, 30);
+        }),
+        async |world, notes| {
+            world.set_faults(Faults::default());
+            set(&world, 5_000).await;
+            world.set_faults(Faults::default().with(|faults| faults.objects.crash_permille = 1000));
+            rt::sleep_ms(400_000).await;
+            assert!(world.marks().count(marks::ALARM_RETRIED) > 6, "being cut off is no failure that counts");
+            world.calm();
+            rt::sleep_ms(400_000).await;
+            assert!(!rang(&notes).is_empty());
+            assert_eq!(world.stored("a").alarm_ms, None);
+        },
+    );
 }
 
 #[test]
 fn how_often_a_handler_is_tried_again_is_a_knob_and_so_is_whether_being_cut_off_counts() {
     for (limit, failing, rings, abandoned) in [(0, 1, 1, 1), (2, 2, 3, 0), (2, 3, 3, 1)] {
-        run(1, Faults { alarm_retry_limit: limit, ..Faults::default() }, async |world, notes| {
+        run(1, Faults::default().with(|faults| faults.alarm.retry_limit = limit), async |world, notes| {
             notes.failing_alarms.set(failing);
             set(&world, 5_000).await;
             rt::sleep_ms(1_000_000).await;
@@ -118,8 +124,11 @@ fn how_often_a_handler_is_tried_again_is_a_knob_and_so_is_whether_being_cut_off_
     for (fails, abandoned) in [(false, 0), (true, 1)] {
         run(1, Faults::default(), async |world, _| {
             set(&world, 5_000).await;
-            let faults = Faults { alarm_retry_limit: 1, alarm_cut_off_fails: fails, ..Faults::default() };
-            world.set_faults(Faults { crash_permille: 1000, ..faults });
+            let faults = Faults::default().with(|faults| {
+                faults.alarm.retry_limit = 1;
+                faults.alarm.cut_off_fails = fails;
+            });
+            world.set_faults(faults.with(|faults| faults.objects.crash_permille = 1000));
             rt::sleep_ms(60_000).await;
             world.set_faults(faults);
             rt::sleep_ms(400_000).await;
@@ -146,7 +155,7 @@ fn an_alarm_set_while_another_waits_to_be_tried_again_comes_in_its_stead() {
 #[test]
 fn an_alarm_that_comes_due_before_the_service_knows_of_the_handlers_end_goes_off_after_it() {
     for seed in 0..40 {
-        run(seed, Faults { flush: Delay::new(40, 40), ..Faults::default() }, async |world, notes| {
+        run(seed, Faults::default().with(|faults| faults.storage.flush = Delay::new(40, 40)), async |world, notes| {
             // The handler's end and the alarm that it sets become known in the same moment, in either order.
             notes.next_alarm_ms.set(Some(EPOCH_MS));
             set(&world, 5_000).await;
@@ -161,7 +170,7 @@ fn an_alarm_that_comes_due_before_the_service_knows_of_the_handlers_end_goes_off
 fn an_alarm_is_durable_with_the_writes_of_its_turn_or_not_at_all() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..30 {
-        run(seed, Faults { flush: Delay::new(50, 50), ..Faults::default() }, async |world, notes| {
+        run(seed, Faults::default().with(|faults| faults.storage.flush = Delay::new(50, 50)), async |world, notes| {
             let crash = async {
                 rt::sleep_ms(20).await;
                 world.crash("a");
@@ -181,7 +190,7 @@ fn an_alarm_is_durable_with_the_writes_of_its_turn_or_not_at_all() {
 #[test]
 fn alarms_are_late_early_or_twice_by_their_knobs() {
     let alarm_late = Delay::new(100, 900);
-    run(1, Faults { alarm_late, ..Faults::default() }, async |world, notes| {
+    run(1, Faults::default().with(|faults| faults.alarm.late = alarm_late), async |world, notes| {
         set(&world, 5_000).await;
         rt::sleep_ms(60_000).await;
         assert!((5_100..=5_901).contains(&rang(&notes)[0]), "{:?}", rang(&notes));
@@ -197,16 +206,19 @@ fn alarms_are_late_early_or_twice_by_their_knobs() {
             })
         };
         let alarm_early = Delay::new(100, 4_000);
-        let early = Faults { alarm_early_permille: permille, alarm_early, ..Faults::default() };
+        let early = Faults::default().with(|faults| {
+            faults.alarm.early_permille = permille;
+            faults.alarm.early = alarm_early;
+        });
         check_share(permille, rings(early).filter(|rang| rang[0] < 5_000).count());
-        let twice = Faults { alarm_duplicate_permille: permille, ..Faults::default() };
+        let twice = Faults::default().with(|faults| faults.alarm.duplicate_permille = permille);
         check_share(permille, rings(twice).filter(|rang| rang.len() == 2).count());
     }
 }
 
 #[test]
 fn a_duplicate_does_not_take_away_an_alarm_set_meanwhile() {
-    run(1, Faults { alarm_duplicate_permille: 1000, ..Faults::default() }, async |world, notes| {
+    run(1, Faults::default().with(|faults| faults.alarm.duplicate_permille = 1000), async |world, notes| {
         notes.next_alarm_ms.set(Some(EPOCH_MS + 30_000));
         set(&world, 5_000).await;
         rt::sleep_ms(20_000).await;
@@ -237,7 +249,10 @@ fn an_alarm_outlives_hibernation_and_eviction_unless_that_is_the_bug() {
 
 #[test]
 fn an_alarm_that_a_superseded_instance_handles_goes_off_at_its_successor() {
-    let faults = Faults { flush: Delay::new(40, 40), superseded: Delay::new(5_000, 5_000), ..Faults::default() };
+    let faults = Faults::default().with(|faults| {
+        faults.storage.flush = Delay::new(40, 40);
+        faults.objects.superseded = Delay::new(5_000, 5_000);
+    });
     run(1, faults, async |world, notes| {
         set(&world, 5_000).await;
         rt::sleep_ms(4_980).await;

@@ -3,16 +3,17 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{BucketFaults, Delay, Faults};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{BucketFaults, Faults};
 
 fn faults(bucket: BucketFaults) -> Faults {
-    Faults { bucket, ..Faults::default() }
+    Faults::default().with(|faults| faults.bucket = bucket)
 }
 
 fn keys(world: &World) -> Vec<String> {
-    world.bucket().into_iter().map(|object| object.key).collect()
+    world.services().bucket.objects().into_iter().map(|object| object.key).collect()
 }
 
 #[test]
@@ -36,7 +37,7 @@ fn what_is_stored_is_read_listed_and_deleted_by_every_object_from_then_on() {
             assert_eq!(answer(&world, object, command).await, expected, "{object} {command}");
         }
         assert_eq!(elapsed_ms(), 0);
-        let operations = world.bucket_operations();
+        let operations = world.services().bucket.operations();
         assert_eq!((operations.class_a, operations.class_b, operations.deletions), (9, 3, 3));
     });
 }
@@ -90,12 +91,12 @@ fn calls_fail_before_the_store_never_sometimes_or_always() {
             run(1, Faults::default(), async |world, _| {
                 answer(&world, "a", "put k").await;
                 world.set_faults(faults(BucketFaults { error_before_permille: permille, ..BucketFaults::default() }));
-                let (before, mut failed) = (world.bucket_operations(), 0);
+                let (before, mut failed) = (world.services().bucket.operations(), 0);
                 for _ in 0..100 {
                     failed += usize::from(answer(&world, "a", &format!("{command} k")).await == "unknown");
                 }
                 check_share(permille, failed);
-                let after = world.bucket_operations();
+                let after = world.services().bucket.operations();
                 let seen = (after.class_a + after.class_b + after.deletions)
                     - (before.class_a + before.class_b + before.deletions);
                 assert_eq!(
@@ -191,7 +192,7 @@ fn an_outage_fails_every_call_until_it_is_over_or_the_calm_ends_it() {
     {
         run(1, Faults::default(), async |world, _| {
             answer(&world, "a", "put k").await;
-            world.take_bucket_down(60_000);
+            world.services().bucket.go_down(60_000);
             rt::sleep_ms(wait_ms).await;
             if calm {
                 world.calm();
@@ -208,7 +209,7 @@ fn an_outage_fails_every_call_until_it_is_over_or_the_calm_ends_it() {
 
 #[test]
 fn a_put_waits_for_the_writes_before_it_and_is_never_made_if_they_are_lost() {
-    let slow = Faults { flush: Delay::new(50, 50), ..Faults::default() };
+    let slow = Faults::default().with(|faults| faults.storage.flush = Delay::new(50, 50));
     run(1, slow, async |world, _| {
         let (told, early) = join(answer(&world, "a", "keep k"), async {
             rt::sleep_ms(49).await;
@@ -251,7 +252,10 @@ fn a_put_on_its_way_is_stored_though_its_object_crashes() {
 #[test]
 fn a_superseded_instance_stores_nothing_behind_a_write_and_may_be_putting_beside_its_successor() {
     let bucket = BucketFaults { put: Delay::new(200, 200), ..BucketFaults::default() };
-    let faults = Faults { superseded: Delay::new(20_000, 20_000), superseded_reads_fail: false, ..faults(bucket) };
+    let faults = faults(bucket).with(|faults| {
+        faults.objects.superseded = Delay::new(20_000, 20_000);
+        faults.objects.superseded_reads_fail = false;
+    });
     run(1, faults, async |world, _| {
         answer(&world, "a", "append x").await;
         let take_over = async {
@@ -262,7 +266,7 @@ fn a_superseded_instance_stores_nothing_behind_a_write_and_may_be_putting_beside
         let (old, _) = join(answer(&world, "a", "put old"), take_over).await;
         assert_eq!((old.as_str(), keys(&world)), ("stored", vec!["new".to_owned(), "old".to_owned()]));
         assert_eq!(world.marks().count(marks::TWO_INSTANCES_PUT_AT_ONCE), 1);
-        world.set_faults(Faults { stale_route_permille: 1_000, ..world.faults() });
+        world.set_faults(world.faults().with(|faults| faults.objects.stale_route_permille = 1_000));
         let kept = join_all([ask(&world, "a", "keep never"), ask(&world, "a", "delete old")]).await;
         assert!(!is_answered(&kept[0]));
         rt::sleep_ms(30_000).await;

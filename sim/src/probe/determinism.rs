@@ -3,32 +3,32 @@
 use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, ask, run};
-use crate::EPOCH_MS;
-use crate::faults::{BucketFaults, Delay, Faults, Link};
-use crate::marks::Marks;
-use crate::rt;
+use crate::kernel::marks::Marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{BucketFaults, EPOCH_MS, Faults, Link};
 
 /// Everything goes wrong from time to time.
 fn all_faults() -> Faults {
     let link = Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30 };
-    Faults {
-        client_link: link,
-        object_link: link,
-        isolate_restart_permille: 20,
-        crash_permille: 30,
-        crash_held_permille: 50,
-        flush: Delay::new(0, 40),
-        cold_start: Delay::new(0, 50),
-        hibernation_missed_permille: 300,
-        superseded: Delay::new(0, 30_000),
-        superseded_reads_fail: false,
-        stale_route_permille: 300,
-        socket_half_dead_permille: 200,
-        alarm_late: Delay::new(0, 500),
-        alarm_early_permille: 200,
-        alarm_early: Delay::new(0, 2_000),
-        alarm_duplicate_permille: 200,
-        bucket: BucketFaults {
+    Faults::default().with(|faults| {
+        faults.network.client_link = link;
+        faults.network.object_link = link;
+        faults.edge.isolate_restart_permille = 20;
+        faults.objects.crash_permille = 30;
+        faults.objects.crash_held_permille = 50;
+        faults.storage.flush = Delay::new(0, 40);
+        faults.objects.cold_start = Delay::new(0, 50);
+        faults.objects.hibernation_missed_permille = 300;
+        faults.objects.superseded = Delay::new(0, 30_000);
+        faults.objects.superseded_reads_fail = false;
+        faults.objects.stale_route_permille = 300;
+        faults.sockets.half_dead_permille = 200;
+        faults.alarm.late = Delay::new(0, 500);
+        faults.alarm.early_permille = 200;
+        faults.alarm.early = Delay::new(0, 2_000);
+        faults.alarm.duplicate_permille = 200;
+        faults.bucket = BucketFaults {
             get: Delay::new(0, 50),
             put: Delay::new(0, 4_000),
             delete: Delay::new(0, 50),
@@ -38,15 +38,14 @@ fn all_faults() -> Faults {
             late_permille: 100,
             late: Delay::new(0, 60_000),
             short_page_permille: 200,
-        },
-        ..Faults::default()
-    }
+        };
+    })
 }
 
 /// A run in which everything happens: the hash of its trace, its text if it is kept, its marks.
 fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     run(seed, all_faults(), async move |world, _| {
-        let guard = keep.then(|| world.trace().keep());
+        let guard = keep.then(|| world.trace().keep("tailrace_core"));
         for round in 0..6_u64 {
             let commands = [
                 "append x",
@@ -71,7 +70,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                 0 => world.supersede("a"),
                 1 => {
                     world.crash("b");
-                    world.take_bucket_down(2_000);
+                    world.services().bucket.go_down(2_000);
                 }
                 _ => world.evict("a"),
             }
@@ -104,7 +103,7 @@ fn every_mark_of_the_host_is_reached() {
     for seed in 0..40 {
         marks.merge(&workload(seed, false).2);
     }
-    use crate::marks::*;
+    use crate::kernel::marks::*;
     for mark in [
         GATE_HELD_ANSWER,
         GATE_HELD_MESSAGE,

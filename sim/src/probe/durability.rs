@@ -3,14 +3,14 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run, run_mutated};
-use crate::faults::{Delay, Faults, Link};
-use crate::host_mutant::HostMutant;
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, HostMutant, Link};
 
 /// Writes take 40 to 60 ms to be durable; nothing else goes wrong.
 fn slow_flush() -> Faults {
-    Faults { flush: Delay::new(40, 60), ..Faults::default() }
+    Faults::default().with(|faults| faults.storage.flush = Delay::new(40, 60))
 }
 
 #[test]
@@ -62,7 +62,7 @@ fn a_crash_before_the_flush_takes_the_answer_and_some_writes_with_it() {
 #[test]
 fn what_one_turn_writes_stays_or_goes_together() {
     for seed in 0..60 {
-        run(seed, Faults { crash_permille: 300, ..slow_flush() }, async |world, _| {
+        run(seed, slow_flush().with(|faults| faults.objects.crash_permille = 300), async |world, _| {
             join_all((0..5).map(|_| ask(&world, "a", "pair"))).await;
             world.calm();
             let rows: u64 = answer(&world, "a", "count").await.parse().unwrap();
@@ -76,7 +76,7 @@ fn a_crash_between_two_turns_of_one_event_may_keep_the_first_alone() {
     let latency = Link { latency: Delay::new(50, 50), ..Link::default() };
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..40 {
-        run(seed, Faults { object_link: latency, ..slow_flush() }, async |world, _| {
+        run(seed, slow_flush().with(|faults| faults.network.object_link = latency), async |world, _| {
             let crash = async {
                 rt::sleep_ms(50 + seed * 6).await;
                 world.crash("a");
@@ -118,7 +118,7 @@ fn a_call_of_another_object_waits_for_the_writes_before_it() {
 #[test]
 fn turns_crash_never_sometimes_or_always() {
     for permille in PERMILLES {
-        run(1, Faults { crash_permille: permille, ..slow_flush() }, async |world, _| {
+        run(1, slow_flush().with(|faults| faults.objects.crash_permille = permille), async |world, _| {
             let mut failed = 0;
             for _ in 0..100 {
                 failed += usize::from(!is_answered(&ask(&world, "a", "append x").await));
@@ -133,7 +133,7 @@ fn turns_crash_never_sometimes_or_always() {
 #[test]
 fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not() {
     for permille in PERMILLES {
-        run(1, Faults { crash_awaiting_permille: permille, ..slow_flush() }, async |world, _| {
+        run(1, slow_flush().with(|faults| faults.objects.crash_awaiting_permille = permille), async |world, _| {
             let (mut awaiting, mut others) = (0, 0);
             for _ in 0..100 {
                 awaiting += usize::from(!is_answered(&ask(&world, "a", "keep k").await));
@@ -141,7 +141,7 @@ fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not
             }
             check_share(permille, awaiting);
             assert_eq!(others, 0);
-            assert_eq!(world.bucket_operations().class_a, 100, "each put had left before the crash");
+            assert_eq!(world.services().bucket.operations().class_a, 100, "each put had left before the crash");
         });
     }
 }
@@ -149,7 +149,7 @@ fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not
 #[test]
 fn objects_crash_while_an_answer_is_held_never_sometimes_or_always() {
     for permille in PERMILLES {
-        run(1, Faults { crash_held_permille: permille, ..slow_flush() }, async |world, _| {
+        run(1, slow_flush().with(|faults| faults.objects.crash_held_permille = permille), async |world, _| {
             let mut failed = 0;
             for _ in 0..100 {
                 failed += usize::from(!is_answered(&ask(&world, "a", "append x").await));
@@ -167,7 +167,7 @@ fn objects_crash_while_an_answer_is_held_never_sometimes_or_always() {
 /// The number of seeds, of 40, in which an acknowledged append is gone.
 fn seeds_that_lose_an_acknowledged_append(mutant: Option<HostMutant>) -> usize {
     let loses = |seed: &u64| {
-        let faults = Faults { crash_permille: 200, ..slow_flush() };
+        let faults = slow_flush().with(|faults| faults.objects.crash_permille = 200);
         run_mutated(*seed, faults, mutant, async |world, _| {
             let mut acknowledged = 0;
             for _ in 0..10 {

@@ -3,13 +3,14 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, Link};
 
 #[test]
 fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile() {
-    run(1, Faults { cold_start: Delay::new(200, 300), ..Faults::default() }, async |world, _| {
+    run(1, Faults::default().with(|faults| faults.objects.cold_start = Delay::new(200, 300)), async |world, _| {
         let asked = (0..4).map(|_| answer(&world, "a", "append x"));
         let mut answers = join_all(asked).await;
         answers.sort();
@@ -23,7 +24,7 @@ fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile(
 
 #[test]
 fn a_crash_during_the_cold_start_fails_what_waits_for_it() {
-    run(1, Faults { cold_start: Delay::new(200, 200), ..Faults::default() }, async |world, _| {
+    run(1, Faults::default().with(|faults| faults.objects.cold_start = Delay::new(200, 200)), async |world, _| {
         let crash = async {
             rt::sleep_ms(100).await;
             world.crash("a");
@@ -66,7 +67,7 @@ fn an_idle_spell_is_counted_from_the_last_event() {
 #[test]
 fn an_object_that_waits_for_a_call_does_not_hibernate() {
     let object_link = Link { latency: Delay::new(12_000, 12_000), ..Link::default() };
-    run(1, Faults { object_link, ..Faults::default() }, async |world, _| {
+    run(1, Faults::default().with(|faults| faults.network.object_link = object_link), async |world, _| {
         let watch = async {
             rt::sleep_ms(35_000).await;
             world.is_running("a")
@@ -80,7 +81,7 @@ fn an_object_that_waits_for_a_call_does_not_hibernate() {
 #[test]
 fn an_object_that_does_not_hibernate_is_evicted_later() {
     for permille in PERMILLES {
-        let faults = Faults { hibernation_missed_permille: permille, ..Faults::default() };
+        let faults = Faults::default().with(|faults| faults.objects.hibernation_missed_permille = permille);
         run(1, faults, async |world, _| {
             let mut missed = 0;
             for spell in 0..100 {
@@ -101,7 +102,7 @@ fn an_object_that_does_not_hibernate_is_evicted_later() {
 
 #[test]
 fn an_idle_object_is_evicted_on_demand_and_a_busy_one_is_not() {
-    let faults = Faults { flush: Delay::new(100, 100), ..Faults::default() };
+    let faults = Faults::default().with(|faults| faults.storage.flush = Delay::new(100, 100));
     run(1, faults, async |world, _| {
         let evict = async {
             rt::sleep_ms(50).await;

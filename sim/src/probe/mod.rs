@@ -34,15 +34,11 @@ use tailrace_core::runtime::{
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
-use crate::edge_isolate::EdgeState;
-use crate::edge_socket::EdgeEnd;
-use crate::faults::Faults;
-use crate::host_mutant::HostMutant;
-use crate::program::Program;
-use crate::random::Seeds;
-use crate::rt;
-use crate::state::ObjectState;
-use crate::world::{Lost, WorldConfigOf, WorldOf};
+use crate::kernel::random::Seeds;
+use crate::kernel::rt;
+use crate::world::{
+    EdgeEnd, EdgeState, Faults, HostMutant, Lost, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf,
+};
 
 /// How long a client waits; longer than anything that arrives at all takes.
 const PATIENCE_MS: u64 = 30_000;
@@ -146,6 +142,12 @@ impl Actor<ObjectState> for ProbeObject {
             self.state.set_alarm(at_ms);
         }
         Ok(())
+    }
+}
+
+impl ObjectClass for ProbeObject {
+    fn may_write_at_start(_storage: &ObjectSql) -> bool {
+        false
     }
 }
 

@@ -3,10 +3,10 @@
 use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
-use crate::world::Lost;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, Link, Lost};
 
 /// Which message a knob loses, and what its client then sees.
 #[derive(Clone, Copy, Debug)]
@@ -22,10 +22,10 @@ impl Loses {
         let requests = Link { request_loss_permille: permille, ..Link::default() };
         let responses = Link { response_loss_permille: permille, ..Link::default() };
         match self {
-            Self::ClientRequest => Faults { client_link: requests, ..Faults::default() },
-            Self::ClientResponse => Faults { client_link: responses, ..Faults::default() },
-            Self::ObjectRequest => Faults { object_link: requests, ..Faults::default() },
-            Self::ObjectResponse => Faults { object_link: responses, ..Faults::default() },
+            Self::ClientRequest => Faults::default().with(|faults| faults.network.client_link = requests),
+            Self::ClientResponse => Faults::default().with(|faults| faults.network.client_link = responses),
+            Self::ObjectRequest => Faults::default().with(|faults| faults.network.object_link = requests),
+            Self::ObjectResponse => Faults::default().with(|faults| faults.network.object_link = responses),
         }
     }
 }
@@ -74,10 +74,17 @@ fn each_of_the_four_legs_takes_its_latency() {
     let object_link = Link { latency: Delay::new(1, 3), ..Link::default() };
     let mut took = std::collections::BTreeSet::new();
     for seed in 0..100 {
-        run(seed, Faults { client_link, object_link, ..Faults::default() }, async |world, _| {
-            answer(&world, "a", "append x").await;
-            took.insert(elapsed_ms());
-        });
+        run(
+            seed,
+            Faults::default().with(|faults| {
+                faults.network.client_link = client_link;
+                faults.network.object_link = object_link;
+            }),
+            async |world, _| {
+                answer(&world, "a", "append x").await;
+                took.insert(elapsed_ms());
+            },
+        );
     }
     assert!(took.iter().all(|ms| (22..=46).contains(ms)), "{took:?}");
     assert!(took.len() > 10, "{took:?}");
@@ -88,7 +95,7 @@ fn requests_overtake_one_another_where_latency_varies() {
     let overtakes = |max_ms| {
         let client_link = Link { latency: Delay::new(0, max_ms), ..Link::default() };
         let overtaken = |seed: &u64| {
-            run(*seed, Faults { client_link, ..Faults::default() }, async |world, _| {
+            run(*seed, Faults::default().with(|faults| faults.network.client_link = client_link), async |world, _| {
                 let late = async {
                     rt::sleep_ms(5).await;
                     answer(&world, "a", "append later").await
@@ -107,7 +114,10 @@ fn requests_overtake_one_another_where_latency_varies() {
 fn an_isolate_restarts_with_what_it_serves() {
     for permille in PERMILLES {
         let object_link = Link { latency: Delay::new(40, 60), ..Link::default() };
-        let faults = Faults { isolate_restart_permille: permille, object_link, ..Faults::default() };
+        let faults = Faults::default().with(|faults| {
+            faults.edge.isolate_restart_permille = permille;
+            faults.network.object_link = object_link;
+        });
         run(1, faults, async |world, _| {
             let mut reset = 0;
             for _ in 0..100 {
@@ -125,7 +135,7 @@ fn an_isolate_restarts_with_what_it_serves() {
 #[test]
 fn a_restarted_isolate_fails_what_it_serves_and_serves_what_comes() {
     let object_link = Link { latency: Delay::new(100, 100), ..Link::default() };
-    run(1, Faults { object_link, ..Faults::default() }, async |world, _| {
+    run(1, Faults::default().with(|faults| faults.network.object_link = object_link), async |world, _| {
         let restart = async {
             rt::sleep_ms(50).await;
             (0..3).for_each(|index| world.restart_isolate(index));
@@ -140,7 +150,7 @@ fn a_restarted_isolate_fails_what_it_serves_and_serves_what_comes() {
 fn a_window_of_loss_opens_and_closes() {
     run(1, Faults::default(), async |world, _| {
         answer(&world, "a", "append x").await;
-        world.set_network(Loses::ClientRequest.faults(1000).client_link, Link::default());
+        world.set_network(Loses::ClientRequest.faults(1000).network.client_link, Link::default());
         assert_eq!(ask(&world, "a", "append x").await, Err(Lost::TimedOut));
         world.set_network(Link::default(), Link::default());
         assert_eq!(answer(&world, "a", "append x").await, "2");

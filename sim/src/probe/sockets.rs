@@ -6,11 +6,10 @@ use futures_util::future::{join, join_all};
 use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, elapsed_ms, heard, is_answered, run, run_mutated};
-use crate::edge_socket::EdgeEnd;
-use crate::faults::{Delay, Faults, Link};
-use crate::host_mutant::HostMutant;
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{EdgeEnd, Faults, HostMutant, Link};
 
 /// The edge's end of the socket that was accepted so many before the last.
 fn socket(notes: &Notes, back: usize) -> Rc<EdgeEnd> {
@@ -18,7 +17,7 @@ fn socket(notes: &Notes, back: usize) -> Rc<EdgeEnd> {
 }
 
 fn slow_flush() -> Faults {
-    Faults { flush: Delay::new(40, 60), ..Faults::default() }
+    Faults::default().with(|faults| faults.storage.flush = Delay::new(40, 60))
 }
 
 async fn connect(world: &World, count: usize) {
@@ -30,7 +29,7 @@ async fn connect(world: &World, count: usize) {
 #[test]
 fn a_greeting_comes_first_and_messages_come_in_order_with_the_latency_of_their_link() {
     let object_link = Link { latency: Delay::new(5, 40), ..Link::default() };
-    run(1, Faults { object_link, ..Faults::default() }, async |world, notes| {
+    run(1, Faults::default().with(|faults| faults.network.object_link = object_link), async |world, notes| {
         connect(&world, 1).await;
         let socket = socket(&notes, 0);
         let texts: Vec<String> = (0..10).map(|number| format!("broadcast {number}")).collect();
@@ -128,7 +127,7 @@ fn an_edge_that_drops_its_end_wakes_the_object_which_forgets_the_socket() {
 #[test]
 fn a_reset_cuts_every_socket_of_sleeping_objects_too_unless_one_is_left_half_dead() {
     for permille in PERMILLES {
-        let faults = Faults { socket_half_dead_permille: permille, ..Faults::default() };
+        let faults = Faults::default().with(|faults| faults.sockets.half_dead_permille = permille);
         for supersede in [false, true] {
             run(1, faults, async |world, notes| {
                 connect(&world, 100).await;
@@ -166,7 +165,7 @@ fn a_deploy_cuts_the_sockets_of_an_object_that_sleeps() {
 #[test]
 fn an_isolate_that_restarts_closes_its_sockets_unless_the_object_is_not_told() {
     for permille in PERMILLES {
-        let faults = Faults { socket_half_dead_permille: permille, ..Faults::default() };
+        let faults = Faults::default().with(|faults| faults.sockets.half_dead_permille = permille);
         run(1, faults, async |world, _| {
             let listening = join_all((0..100).map(|_| ask(&world, "a", "listen x")));
             let restart = async {
@@ -192,7 +191,7 @@ fn an_upgrade_whose_answer_is_lost_leaves_a_socket_that_is_closed_and_a_lost_req
         let requests = Link { request_loss_permille: permille, ..link };
         let answers = Link { response_loss_permille: permille, ..link };
         for (object_link, accepted) in [(requests, 0), (answers, 1)] {
-            run(1, Faults { object_link, ..Faults::default() }, async |world, notes| {
+            run(1, Faults::default().with(|faults| faults.network.object_link = object_link), async |world, notes| {
                 let mut lost = 0;
                 for _ in 0..100 {
                     lost += usize::from(!is_answered(&ask(&world, "a", "connect x").await));
@@ -226,17 +225,16 @@ fn an_upgrade_that_the_gate_holds_back_is_lost_with_its_write() {
 
 #[test]
 fn what_a_superseded_instance_accepts_is_not_its_successors_and_ends_with_it() {
-    let faults = Faults {
-        superseded: Delay::new(20_000, 20_000),
-        superseded_reads_fail: false,
-        stale_route_permille: 1000,
-        ..Faults::default()
-    };
+    let faults = Faults::default().with(|faults| {
+        faults.objects.superseded = Delay::new(20_000, 20_000);
+        faults.objects.superseded_reads_fail = false;
+        faults.objects.stale_route_permille = 1000;
+    });
     run(1, faults, async |world, notes| {
         answer(&world, "a", "append x").await;
         world.supersede("a");
         connect(&world, 1).await;
-        world.set_faults(Faults { stale_route_permille: 0, ..faults });
+        world.set_faults(faults.with(|faults| faults.objects.stale_route_permille = 0));
         assert_eq!(answer(&world, "a", "broadcast y").await, "0");
         assert_eq!(heard(&socket(&notes, 0)).await, ["hello"]);
         rt::sleep_ms(21_000).await;

@@ -3,23 +3,23 @@
 use futures_util::future::join;
 
 use super::{PERMILLES, World, answer, ask, check_share, is_answered, run};
-use crate::faults::{Delay, Faults, Link};
-use crate::marks;
-use crate::rt;
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, Link};
 
 fn faults(superseded_reads_fail: bool, stale_route_permille: u32) -> Faults {
-    Faults {
-        flush: Delay::new(5, 5),
-        superseded: Delay::new(20_000, 20_000),
-        superseded_reads_fail,
-        stale_route_permille,
-        ..Faults::default()
-    }
+    Faults::default().with(|faults| {
+        faults.storage.flush = Delay::new(5, 5);
+        faults.objects.superseded = Delay::new(20_000, 20_000);
+        faults.objects.superseded_reads_fail = superseded_reads_fail;
+        faults.objects.stale_route_permille = stale_route_permille;
+    })
 }
 
 /// Requests all go to the superseded instance or all to its successor, from here on.
 fn route(world: &World, stale_route_permille: u32) {
-    let faults = Faults { stale_route_permille, ..world.faults() };
+    let faults = world.faults().with(|faults| faults.objects.stale_route_permille = stale_route_permille);
     world.set_faults(faults);
 }
 
@@ -106,7 +106,7 @@ fn requests_take_the_stale_route_never_sometimes_or_always() {
 #[test]
 fn a_request_in_flight_ends_in_the_old_instance_and_its_late_writes_are_lost() {
     let object_link = Link { latency: Delay::new(100, 100), ..Link::default() };
-    run(1, Faults { object_link, ..faults(false, 0) }, async |world, _| {
+    run(1, faults(false, 0).with(|faults| faults.network.object_link = object_link), async |world, _| {
         let supersede = async {
             rt::sleep_ms(150).await;
             world.supersede("a");
@@ -128,7 +128,7 @@ fn a_request_in_flight_ends_in_the_old_instance_and_its_late_writes_are_lost() {
 fn a_successor_starts_from_a_prefix_of_what_was_written() {
     let mut seen = std::collections::BTreeSet::new();
     for seed in 0..40 {
-        run(seed, Faults { flush: Delay::new(50, 50), ..faults(false, 0) }, async |world, _| {
+        run(seed, faults(false, 0).with(|faults| faults.storage.flush = Delay::new(50, 50)), async |world, _| {
             answer(&world, "a", "append x").await;
             let supersede = async {
                 rt::sleep_ms(20).await;

@@ -5,7 +5,7 @@ use futures_util::StreamExt;
 use tailrace_core::edge::PICKED_HEADERS;
 use tailrace_core::object::Settings;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
-use tailrace_sim::rt;
+use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 
 use super::{Answer, Ask, PAUSE_MS, Payload, Step, Variables, WAITS, check_expectation};

@@ -67,7 +67,7 @@ pub(super) fn core(path: &str, text: &str) -> Vec<(usize, String)> {
 
 /// Only one file names the simulator's executor, so that it can be replaced.
 pub(super) fn executor(path: &str, text: &str) -> Vec<(usize, String)> {
-    if !path.ends_with(".rs") || path == "sim/src/rt.rs" {
+    if !path.ends_with(".rs") || path == "sim/src/kernel/rt.rs" {
         return Vec::new();
     }
     let source = Source::parse(text);
@@ -75,7 +75,9 @@ pub(super) fn executor(path: &str, text: &str) -> Vec<(usize, String)> {
         // The guard that asks whether the executor's cfg is set has to name it.
         holds(&code.replace("cfg(madsim)", "").replace("cfg(not(madsim))", ""), "madsim")
     });
-    lines.map(|(line, _)| (line, "only sim/src/rt.rs may name madsim: add what is missing there".to_owned())).collect()
+    lines
+        .map(|(line, _)| (line, "only sim/src/kernel/rt.rs may name madsim: add what is missing there".to_owned()))
+        .collect()
 }
 
 /// Checks any file.
@@ -168,8 +170,8 @@ mod tests {
 
     #[test]
     fn one_file_alone_names_the_executor() {
-        check(&executor("sim/src/world.rs", "a\nuse madsim::time;"), &[2]);
-        check(&executor("sim/src/rt.rs", "use madsim::time;"), &[]);
+        check(&executor("sim/src/world/platform.rs", "a\nuse madsim::time;"), &[2]);
+        check(&executor("sim/src/kernel/rt.rs", "use madsim::time;"), &[]);
         check(&executor("sim/src/lib.rs", "#[cfg(not(madsim))]\n// madsim\ncompile_error!(\"madsim\");"), &[]);
     }
 

@@ -1,0 +1,293 @@
+//! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
+
+use std::collections::HashMap;
+
+use super::{Invariant, Log, Position, Violation};
+use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
+
+/// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
+/// millisecond borrows from the next ones.
+pub(super) const COMMIT_AHEAD_MS: u64 = 100;
+
+/// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
+const LIVE_TRAVEL_MS: u64 = 2_000;
+
+/// Later than everything, and far from overflowing.
+const NEVER_MS: u64 = u64::MAX / 2;
+
+/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with the
+/// length of a long-poll where nobody tells it that the stream is gone.
+pub(super) const FLIGHT_MS: u64 = 25_000;
+
+/// One stream of a history.
+#[derive(Debug)]
+pub(super) struct Case<'a> {
+    pub(super) history: &'a History,
+    pub(super) stream: usize,
+    pub(super) log: Log,
+    /// Indices of the stream's operations.
+    pub(super) ops: Vec<usize>,
+    arrivals: Vec<Arrival<'a>>,
+    /// The offset that each answer carries, by the tick of its request.
+    offsets: HashMap<u64, Position>,
+    /// Requests that may have started a sliding TTL anew, in the order in which they were made.
+    touches: Vec<Touch>,
+    /// Creations that may have given the stream its lifetime, in the order in which they were made.
+    lifetimes: Vec<(Moment, Lifetime)>,
+}
+
+/// A request that may have started a sliding TTL anew, and the latest virtual ms at which it can have done so.
+#[derive(Clone, Copy, Debug)]
+struct Touch {
+    op: usize,
+    invoked: Moment,
+    last_ms: u64,
+}
+
+/// What an answer says about the end of the log.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Sight {
+    /// The operation.
+    pub(super) op: usize,
+    /// When it was asked for.
+    pub(super) invoked: Moment,
+    /// When it was certainly true.
+    pub(super) settled: Moment,
+    /// Whether the end was told to be that of a closed stream.
+    pub(super) closed: bool,
+    /// Whether it moved the end itself.
+    pub(super) writes: bool,
+    /// The end was here when it took effect, or when it began to write; `None` if it was this far or farther.
+    pub(super) before: Option<Position>,
+    /// The end was at least here afterwards.
+    pub(super) after: Position,
+}
+
+impl<'a> Case<'a> {
+    pub(super) fn new(history: &'a History, stream: usize) -> Self {
+        let ops = history.of_stream(stream).map(|(index, _)| index).collect();
+        let log = Log::derive(history, stream);
+        let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
+        let touches = touches(history, stream, &arrivals);
+        let offset = |op: &Op| history.shown(op).or(op.definite())?.next_offset.as_deref().and_then(Position::parse);
+        let told = |(_, op): (usize, &Op)| Some((op.invoked.tick, offset(op)?));
+        let offsets = history.of_stream(stream).filter_map(told).collect();
+        let lifetime = |(_, op): (usize, &Op)| match op.call {
+            Call::Create { lifetime, .. } if matches!(op.status(), None | Some(201)) => Some((op.invoked, lifetime)),
+            _ => None,
+        };
+        let lifetimes = history.of_stream(stream).filter_map(lifetime).collect();
+        Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
+    }
+
+    pub(super) fn op(&self, index: usize) -> &'a Op {
+        &self.history.ops[index]
+    }
+
+    pub(super) fn iter(&self) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.ops.iter().map(|index| (*index, &self.history.ops[*index]))
+    }
+
+    /// What the stream's live readers were sent.
+    pub(super) fn arrivals(&self) -> impl Iterator<Item = &Arrival<'a>> {
+        self.arrivals.iter()
+    }
+
+    /// The stream's live readers, with their numbers.
+    pub(super) fn readers(&self) -> impl Iterator<Item = (usize, &'a Reader)> {
+        self.history.readers.iter().enumerate().filter(|(_, reader)| reader.stream == self.stream)
+    }
+
+    pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
+        let stream = self.history.streams[self.stream].path.clone();
+        Violation { invariant, stream, ops: ops.to_vec(), message }
+    }
+
+    /// The offset that an answer carries, if it is one.
+    pub(super) fn offset(&self, op: &Op) -> Option<Position> {
+        self.offsets.get(&op.invoked.tick).copied()
+    }
+
+    /// The operations that carry a batch.
+    pub(super) fn carriers(&self, batch: usize) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.iter().filter(move |(_, op)| op.batch() == Some(batch))
+    }
+
+    /// Whether the answer says that the stream was there.
+    pub(super) fn was_present(&self, op: &Op) -> bool {
+        matches!(
+            (&op.call, op.status()),
+            (Call::Create { .. }, Some(200 | 201 | 409))
+                | (Call::Append { .. }, Some(200 | 204 | 403 | 409 | 507))
+                | (Call::Read { .. }, Some(200 | 304))
+                | (Call::Live { .. }, Some(200 | 204))
+                | (Call::Head, Some(200))
+        )
+    }
+
+    /// Whether the answer says that the stream was not there, if only until this request.
+    pub(super) fn was_absent(&self, op: &Op) -> bool {
+        match op.call {
+            Call::Create { .. } => op.status() == Some(201),
+            _ => op.status() == Some(404),
+        }
+    }
+
+    /// The lifetimes that the stream may have had before `until`.
+    pub(super) fn lifetimes(&self, until: Moment) -> impl Iterator<Item = Lifetime> {
+        self.lifetimes.iter().filter(move |(invoked, _)| *invoked < until).map(|(_, lifetime)| *lifetime)
+    }
+
+    /// Whether the answer says that this request started a sliding TTL anew.
+    fn touched(&self, op: &Op) -> bool {
+        match op.call {
+            Call::Head | Call::Delete => false,
+            Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
+            Call::Live { .. } => matches!(op.status(), Some(200 | 204)),
+            Call::Create { .. } | Call::Append { .. } => op.succeeded(),
+        }
+    }
+
+    /// Whether the stream may have been deleted between two moments.
+    pub(super) fn deletion_between(&self, after: Moment, until: Moment) -> bool {
+        self.iter().any(|(_, op)| {
+            op.call == Call::Delete
+                && matches!(op.status(), None | Some(204))
+                && op.settled() > after
+                && op.invoked < until
+        })
+    }
+
+    /// Whether the stream that `seen` saw may have been gone at some moment before `op` was answered: it may have been
+    /// deleted, or have come to its end, or it was certainly created anew in between.
+    pub(super) fn removable(&self, seen: usize, op: &Op) -> bool {
+        let after = self.op(seen).invoked;
+        let until = op.ended.unwrap_or(op.settled());
+        let batch = self.op(seen).batch();
+        let between = |index: usize, other: &Op| {
+            let is_seen = index == seen || (batch.is_some() && other.batch() == batch);
+            !is_seen && other.invoked != op.invoked && other.settled() > after && other.invoked < until
+        };
+        let creations = self
+            .iter()
+            .filter(|(index, other)| matches!(other.call, Call::Create { .. }) && between(*index, other))
+            .filter(|(_, other)| matches!(other.status(), None | Some(201)));
+        // A creation whose answer was lost may have been of another stream, which is then the one touched since.
+        self.deletion_between(after, until)
+            || self.may_have_expired(op, until)
+            || creations.into_iter().any(|(_, other)| other.succeeded() || self.may_have_expired(other, until))
+    }
+
+    /// Whether the stream may have come to its end by itself until then, for all touches that were over before `op`
+    /// was asked.
+    fn may_have_expired(&self, op: &Op, until: Moment) -> bool {
+        let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
+        let touch_ms =
+            touches.filter(|(_, other)| self.history.is_strong(other)).map(|(_, other)| other.invoked.ms).max();
+        self.lifetimes(until).any(|lifetime| match lifetime {
+            Lifetime::Endless => false,
+            Lifetime::Until(at_ms) => until.ms >= at_ms,
+            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| until.ms >= touch_ms + seconds * 1_000),
+        })
+    }
+
+    /// The latest virtual time in ms at which the stream can have come to its end, were it not for `op` itself; `None`
+    /// if it has none.
+    pub(super) fn latest_end_ms(&self, op: Option<usize>, until: Moment) -> Option<u64> {
+        let others = self.touches.iter().take_while(|touch| touch.invoked < until).filter(|touch| Some(touch.op) != op);
+        let last_touch_ms = others.map(|touch| touch.last_ms).max()?;
+        let mut latest = None;
+        for lifetime in self.lifetimes(until) {
+            let end_ms = match lifetime {
+                Lifetime::Endless => return None,
+                Lifetime::Until(at_ms) => at_ms,
+                Lifetime::Ttl(seconds) => last_touch_ms + seconds * 1_000 + slack_ms(seconds) + COMMIT_AHEAD_MS,
+            };
+            latest = latest.max(Some(end_ms));
+        }
+        latest
+    }
+
+    /// What the answers say about the end of the log, strong ones alone.
+    pub(super) fn sights(&self) -> Vec<Sight> {
+        let answered = self.iter().filter(|(_, op)| self.history.is_strong(op));
+        answered.filter_map(|(index, op)| self.sight(index, op)).chain(self.live_sights()).collect()
+    }
+
+    /// What a live reader was sent was there, and stays there. It may have been on its way for a while, so it does not
+    /// say that there was no more.
+    fn live_sights(&self) -> impl Iterator<Item = Sight> {
+        let strong = self.arrivals().filter(|arrival| self.history.is_strong(self.op(arrival.op)));
+        strong.filter_map(|arrival| {
+            Some(Sight {
+                op: arrival.op,
+                invoked: arrival.invoked,
+                settled: arrival.at,
+                closed: arrival.closed,
+                writes: false,
+                before: None,
+                after: Position::parse(arrival.next_offset?)?,
+            })
+        })
+    }
+
+    fn sight(&self, index: usize, op: &Op) -> Option<Sight> {
+        let after = self.offset(op)?;
+        let closed = self.history.shown(op).or(op.definite()).is_some_and(|answer| answer.closed);
+        let (invoked, settled) = (op.invoked, op.settled());
+        let read = |before| Some(Sight { op: index, invoked, settled, closed, writes: false, before, after });
+        if self.history.appended(op) || (op.status() == Some(201) && matches!(op.call, Call::Create { .. })) {
+            let content = self.history.streams[self.stream].content;
+            let units =
+                op.batch().and_then(|batch| self.history.batches.get(batch)).map_or(0, |batch| batch.units(content));
+            let before = Position { index: after.index.checked_sub(units)?, ..after };
+            return Some(Sight { op: index, invoked, settled, closed, writes: true, before: Some(before), after });
+        }
+        match (&op.call, op.status()) {
+            (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
+            (Call::Append { batch: None, .. }, Some(204)) => read(Some(after)),
+            (Call::Append { .. }, Some(409)) if op.definite().is_some_and(|answer| answer.closed) => read(Some(after)),
+            (Call::Read { from, .. }, Some(200 | 304)) => {
+                let at_tail = *from == From::Now || self.history.shown(op)?.up_to_date;
+                read(at_tail.then_some(after))
+            }
+            _ => None,
+        }
+    }
+}
+
+/// Requests that may have started a sliding TTL anew. A live read does so where it reads: when it comes, and, if its edge
+/// has to come back for more, until its connection ends.
+fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<Touch> {
+    let conditions = &history.conditions;
+    let mut brought: HashMap<usize, u64> = HashMap::new();
+    for arrival in arrivals.iter().filter(|arrival| arrival.payload != Payload::Empty) {
+        let last_ms = brought.entry(arrival.op).or_default();
+        *last_ms = arrival.at.ms.max(*last_ms);
+    }
+    let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {
+        _ if op.invoked.ms >= conditions.settled_from_ms => {
+            brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + LIVE_TRAVEL_MS)
+        }
+        Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
+        None => op.ended.map_or(NEVER_MS, |ended| ended.ms + conditions.straggler_ms),
+    };
+    let touches = history.of_stream(stream).filter(|(_, op)| op.call != Call::Head);
+    touches
+        .map(|(index, op)| {
+            let last_ms = match (&op.call, op.definite(), op.ended) {
+                (Call::Live { .. }, ..) => live_ms(index, op),
+                (_, Some(_), Some(ended)) => ended.ms,
+                _ => op.invoked.ms + conditions.straggler_ms,
+            };
+            Touch { op: index, invoked: op.invoked, last_ms }
+        })
+        .collect()
+}
+
+/// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at
+/// most 5 s for a TTL under a minute.
+pub(super) fn slack_ms(ttl_s: u64) -> u64 {
+    let most_ms = if ttl_s < 60 { 5_000 } else { 60_000 };
+    (ttl_s * 125).min(most_ms)
+}

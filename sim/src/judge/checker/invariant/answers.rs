@@ -1,0 +1,391 @@
+//! Every request is answered, and refused only for a reason that its sender can see.
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Answer, Call, Content, Defect, From, Mode, Op};
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let complaint = match &op.answer {
+            // A reader that leaves waits for no answer.
+            None if op.ended.is_none() => None,
+            None => unanswered(case, op),
+            Some(answer) if answer.is_full() => full(case, op, answer),
+            Some(answer) if answer.status >= 500 => failed(case, op, answer),
+            Some(answer) if !answer.guarded => {
+                Some(format!("the {} lacks fields that every response carries", answer.status))
+            }
+            Some(answer) => unreasonable(case, index, op, answer),
+        };
+        if let Some(complaint) = complaint {
+            violations.push(case.violation(Invariant::Answers, &[index], complaint));
+        }
+    }
+    violations
+}
+
+fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
+    let calm = op.invoked.ms >= case.history.conditions.faulty_until_ms;
+    calm.then(|| "nothing goes wrong any more, and there was no answer".to_owned())
+}
+
+fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+    let conditions = &case.history.conditions;
+    // An answer to HEAD has no body that could hold the code.
+    let is_loss = match answer.code.as_deref() {
+        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. } | Call::Live { .. }),
+        Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
+        None => op.call == Call::Head && answer.status == 503,
+    };
+    let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
+    (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// How long R2 may take for what is sealed where nothing goes wrong, in ms.
+const ROTATED_MS: u64 = 10_000;
+
+/// A stream is full only if as many bytes as may wait can have been sent to it: since ever while R2 may take nothing,
+/// and just now, behind an open segment, where it takes all.
+fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+    let conditions = &case.history.conditions;
+    let bytes = |op: &Op| {
+        let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
+        // Between the messages of a batch is one byte.
+        messages.into_iter().flatten().map(|message| message.len() as u64 + 1).sum::<u64>()
+    };
+    let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
+    let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
+    let catches_up = op.invoked.ms >= conditions.full_until_ms;
+    let since_ms = if catches_up { op.invoked.ms.saturating_sub(ROTATED_MS) } else { 0 };
+    let open = if catches_up { conditions.segment_bytes } else { 0 };
+    let lately = before.filter(|(_, other)| other.ended.is_none_or(|ended| ended.ms >= since_ms));
+    let sent: u64 = lately.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
+    let most = open.saturating_add(sent).saturating_add(bytes(op));
+    if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
+        Some(format!("507 is no answer to {}", describe(&op.call)))
+    } else if most <= conditions.hot_bytes {
+        Some(format!("the stream is full, and {most} bytes can wait at most where {} may", conditions.hot_bytes))
+    } else {
+        None
+    }
+}
+
+fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Option<String> {
+    let code = answer.code.as_deref().unwrap_or_default();
+    let reasonable = match (&op.call, answer.status) {
+        // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
+        (Call::Create { closes, .. }, 201) => answer.closed == *closes,
+        (Call::Create { closes, .. }, 200) => answer.closed == *closes,
+        (Call::Create { .. }, 409) => code == "configuration_conflict" && has_other_configuration(case, op),
+        (Call::Append { defect: None, .. }, 200 | 204) => return wrong_success(case, op, answer),
+        (Call::Append { defect: Some(Defect::Gap), .. }, 400) => code == "epoch_must_start_at_zero",
+        (Call::Append { defect: Some(defect), .. }, 400 | 413) => code == refusal_of(*defect),
+        (Call::Append { .. }, 404) => code == "stream_not_found",
+        (Call::Append { .. }, 403) => code == "stale_epoch" && is_stale(case, op, answer),
+        (Call::Append { defect, .. }, 409) => match code {
+            "stream_closed" => answer.closed && may_be_closed(case, op),
+            "content_type_mismatch" => *defect == Some(Defect::WrongType),
+            "stream_seq_regression" => may_regress(case, index, op),
+            "sequence_gap" => may_gap(case, op, *defect),
+            _ => false,
+        },
+        // A new epoch that reaches a new incarnation late.
+        (Call::Append { .. }, 400) => code == "epoch_must_start_at_zero" && may_gap(case, op, None),
+        (Call::Read { .. }, 200) => answer.etag.is_some() || matches!(op.call, Call::Read { from: From::Now, .. }),
+        (Call::Read { revalidates, .. }, 304) => revalidates.is_some(),
+        (Call::Live { mode: Mode::LongPoll, .. }, 200) => answer.cursor.is_some() || answer.closed,
+        (Call::Live { mode: Mode::LongPoll, .. }, 204) => {
+            answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)
+        }
+        (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
+        (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
+        // What it began to wait for was removed meanwhile, and another stream is in its place.
+        (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
+        (Call::Live { .. }, 404) => code == "stream_not_found",
+        (Call::Read { .. } | Call::Head | Call::Delete, 404) => code == "stream_not_found" || op.call == Call::Head,
+        // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
+        (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
+        (Call::Head, 200) => answer.body.is_empty(),
+        (Call::Delete, 204) => true,
+        _ => false,
+    };
+    (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))
+}
+
+/// A connection of events says what it is, and every write on it holds whole events, each with its control event.
+fn wrong_events(case: &Case<'_>, index: usize, answer: &Answer) -> Option<String> {
+    if !answer.content_type.as_deref().is_some_and(|text| text.starts_with("text/event-stream")) {
+        return Some(format!("events of type {:?}", answer.content_type));
+    }
+    let is_binary = case.history.streams[case.stream].content == Content::Bytes;
+    if answer.base64 != is_binary {
+        return Some(format!("events are base64: {}, their stream is binary: {is_binary}", answer.base64));
+    }
+    let listening = case.history.listenings.get(&index)?;
+    if let Some((_, defect)) = listening.defects.first() {
+        return Some(format!("a reader of events is sent {defect}"));
+    }
+    let without = listening.deliveries.iter().any(|delivery| delivery.cursor.is_none() && !delivery.closed);
+    let follows = listening.deliveries.iter().rev().skip(1).any(|delivery| delivery.closed);
+    match (without, follows) {
+        (true, _) => Some("a control event has no cursor".to_owned()),
+        (_, true) => Some("something follows the close".to_owned()),
+        _ => None,
+    }
+}
+
+fn describe(call: &Call) -> String {
+    format!("{call:?}")
+}
+
+/// A success says what the protocol makes it say.
+fn wrong_success(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+    let Call::Append { closes, .. } = op.call else { return None };
+    if closes && !answer.closed {
+        return Some("it closes, and its answer does not say so".to_owned());
+    }
+    let Some(stamp) = op.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref()) else {
+        return (answer.status != 204).then(|| format!("{} to a writer that is no producer", answer.status));
+    };
+    let echoed = answer.producer_epoch == Some(stamp.epoch) && answer.producer_seq >= Some(stamp.seq);
+    let exact = answer.status == 204 || answer.producer_seq == Some(stamp.seq);
+    (!echoed || !exact).then(|| {
+        format!("{stamp:?} is answered {} with {:?} {:?}", answer.status, answer.producer_epoch, answer.producer_seq)
+    })
+}
+
+fn refusal_of(defect: Defect) -> &'static str {
+    match defect {
+        Defect::BadElement => "invalid_json",
+        Defect::EmptyArray => "empty_array",
+        Defect::TooLarge => "body_too_large",
+        Defect::WrongType => "content_type_mismatch",
+        Defect::Gap => "sequence_gap",
+    }
+}
+
+/// Whether another creation may have given the stream another lifetime, or it may have been closed or opened.
+fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
+    let Call::Create { lifetime, closes, .. } = op.call else { return false };
+    case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled())).any(|(_, other)| {
+        match other.call {
+            Call::Create { lifetime: others, closes: closed, .. } => others != lifetime || closed != closes,
+            Call::Append { closes: closed, .. } => closed && !closes,
+            _ => false,
+        }
+    })
+}
+
+fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
+    case.iter().any(|(_, other)| {
+        let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
+        creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
+    })
+}
+
+fn is_stale(case: &Case<'_>, op: &Op, answer: &Answer) -> bool {
+    let Some(stamp) = op.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref()) else { return false };
+    let known = answer.producer_epoch;
+    known > Some(stamp.epoch)
+        && case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled())).any(|(_, other)| {
+            let others = other.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref());
+            others.is_some_and(|others| others.producer == stamp.producer && Some(others.epoch) == known)
+        })
+}
+
+fn may_be_closed(case: &Case<'_>, op: &Op) -> bool {
+    case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled())).any(|(_, other)| {
+        let closes = matches!(other.call, Call::Append { closes: true, .. } | Call::Create { closes: true, .. });
+        closes && (other.definite().is_none() || other.succeeded())
+    })
+}
+
+/// Whether a `Stream-Seq` as great may have been appended.
+fn may_regress(case: &Case<'_>, index: usize, op: &Op) -> bool {
+    let seq_of = |op: &Op| op.batch().and_then(|batch| case.history.batches[batch].stream_seq.as_ref());
+    let Some(seq) = seq_of(op) else { return false };
+    case.iter().any(|(other_index, other)| {
+        other_index != index
+            && other.invoked < op.ended.unwrap_or(op.settled())
+            && (other.definite().is_none() || other.succeeded())
+            && seq_of(other).is_some_and(|others| others >= seq)
+    })
+}
+
+/// Whether the sequence number before this one may be unknown to the stream: it was not certainly written, or the
+/// stream may have been removed since.
+fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
+    let Some(stamp) = op.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref()) else { return false };
+    if defect == Some(Defect::Gap) {
+        return true;
+    }
+    let Some(before) = stamp.seq.checked_sub(1) else { return false };
+    let written =
+        case.iter().filter(|(_, other)| other.precedes(op) && case.history.acknowledged(other)).find(|(_, other)| {
+            let others = other.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref());
+            others.is_some_and(|others| {
+                others.producer == stamp.producer && others.epoch == stamp.epoch && others.seq == before
+            })
+        });
+    // What a duplicate confirms may have been written when it was first sent, before the stream was removed.
+    let sent = written.and_then(|(_, other)| case.carriers(other.batch()?).map(|(index, _)| index).min());
+    sent.is_none_or(|sent| case.removable(sent, op) || !case.history.is_strong(op))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, coded, created, duplicate, exists, page, refused, written,
+    };
+    use crate::judge::history::Lifetime;
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Answers, super::check, expected);
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn losses_and_failures_are_excused_while_faults_are_on() {
+        for (answer, faulty, expected) in [
+            (None, true, 0),
+            (None, false, 1),
+            (coded(503, "object_unavailable"), true, 0),
+            (coded(503, "object_unavailable"), false, 1),
+            (coded(500, "internal_error"), true, 1),
+        ] {
+            let mut run = run();
+            run.history.conditions.faulty_until_ms = if faulty { u64::MAX } else { 0 };
+            run.append(1, answer);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn cold_storage_fails_reads_alone() {
+        for (reads, expected) in [(true, 0), (false, 1)] {
+            let mut run = run();
+            run.history.conditions.faulty_until_ms = u64::MAX;
+            let answer = coded(503, "cold_storage_unavailable");
+            if reads {
+                run.walk(&[], answer);
+            } else {
+                run.append(1, answer);
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_is_full_only_with_as_many_bytes_as_may_wait_sent_lately_unless_in_an_outage() {
+        // A message has 39 bytes.
+        for (hot_bytes, outage, idle_ms, expected) in [
+            (60, true, 0, 0),
+            (60, true, 60_000, 0),
+            (1_000, true, 0, 1),
+            (60, false, 0, 0),
+            (60, false, 60_000, 1),
+            (45, false, 60_000, 0),
+            (1_000, false, 0, 1),
+        ] {
+            let mut run = run();
+            run.history.conditions.hot_bytes = hot_bytes;
+            run.history.conditions.segment_bytes = 10;
+            run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
+            run.append(1, acked(0, 1));
+            run.wait_ms(idle_ms);
+            run.append(1, coded(507, "storage_full"));
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.history.conditions.full_until_ms = u64::MAX;
+        run.close(coded(507, "storage_full"));
+        run.append(1, coded(507, "stream_full"));
+        check(&run, 2);
+    }
+
+    #[test]
+    fn a_conflict_needs_a_cause() {
+        for (code, expected) in [("stream_closed", 1), ("content_type_mismatch", 1), ("sequence_gap", 1), ("", 1)] {
+            let mut run = run();
+            run.append(1, coded(409, code));
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.close(None);
+        run.history.conditions.faulty_until_ms = u64::MAX;
+        run.append(1, coded(409, "stream_closed").map(|answer| Answer { closed: true, ..answer }));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_gap_needs_a_missing_predecessor() {
+        for (first, expected) in [(written(0, 1), 1), (None, 0), (coded(409, "stream_closed"), 1)] {
+            let mut run = run();
+            run.history.conditions.faulty_until_ms = u64::MAX;
+            run.produce(0, 0, first);
+            run.produce(0, 1, coded(409, "sequence_gap"));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn an_epoch_is_stale_only_behind_a_later_one() {
+        for (epoch, expected) in [(1, 0), (0, 1)] {
+            let mut run = run();
+            run.produce(epoch, 0, written(0, 1));
+            let answer = coded(403, "stale_epoch").map(|answer| Answer { producer_epoch: Some(1), ..answer });
+            run.produce(0, 1, answer);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_creation_conflicts_with_another_configuration_alone() {
+        for (lifetime, expected) in [(Lifetime::Ttl(9), 0), (Lifetime::Endless, 1)] {
+            let mut run = run();
+            run.create(lifetime, coded(409, "configuration_conflict"));
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.create(Lifetime::Endless, exists(0, 0));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_success_echoes_its_tuple() {
+        for (answer, expected) in
+            [(written(0, 1), 0), (duplicate(0, 1, 0), 0), (duplicate(0, 1, 3), 0), (acked(0, 1), 1)]
+        {
+            let mut run = run();
+            run.produce(0, 0, answer);
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.append(1, written(0, 1));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn a_sound_request_is_not_malformed() {
+        for (answer, expected) in [(refused(400), 1), (absent(), 0), (refused(405), 1)] {
+            let mut run = run();
+            run.append(1, answer);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn every_answer_is_guarded() {
+        let mut run = run();
+        run.append(1, acked(0, 1).map(|answer| Answer { guarded: false, ..answer }));
+        run.walk(&[0], page(0, 1).map(|answer| Answer { etag: None, ..answer }));
+        check(&run, 2);
+    }
+}

@@ -1,0 +1,93 @@
+//! No reader asks often: a request of one that waits brings something, or lasts. What a failing service makes its
+//! clients retry is bounded by their own patience.
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Call, End, Listening, Mode};
+
+/// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
+/// connection came to its end, at most.
+const FRUITLESS: usize = 3;
+
+/// The window in ms.
+const WINDOW_MS: u64 = 1_000;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    case.readers().filter_map(|(number, _)| hurries(case, number)).collect()
+}
+
+fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
+    let fruitless: Vec<(usize, u64)> = case
+        .iter()
+        .filter(|(index, op)| match op.call {
+            Call::Live { mode: Mode::LongPoll, reader, .. } => reader == number && op.status() == Some(204),
+            Call::Live { mode: Mode::Sse, reader, .. } => {
+                // One that breaks is followed by another as late as the reader wants.
+                reader == number && case.history.listenings.get(index).is_some_and(is_fruitless)
+            }
+            _ => false,
+        })
+        .map(|(index, op)| (index, op.invoked.ms))
+        .collect();
+    let crowded = fruitless.windows(FRUITLESS + 1).find(|window| match window {
+        [(_, first_ms), .., (_, last_ms)] => last_ms - first_ms < WINDOW_MS,
+        _ => false,
+    })?;
+    let ops: Vec<usize> = crowded.iter().map(|(op, _)| *op).collect();
+    let message = format!("reader {number} is sent round {} times within {WINDOW_MS} ms, for nothing", ops.len());
+    Some(case.violation(Invariant::Calm, &ops, message))
+}
+
+fn is_fruitless(listening: &Listening) -> bool {
+    let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished);
+    is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, created, delivery, empty};
+    use crate::judge::history::Lifetime;
+
+    /// A reader whose long-polls are answered empty, so far apart.
+    fn check(apart_ms: u64, polls: usize, expected: usize) {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        let reader = run.join(Mode::LongPoll);
+        for poll in 0..polls {
+            run.poll(reader, empty(0, 0, poll as u64 + 1));
+            run.wait_ms(apart_ms);
+        }
+        run.check(Invariant::Calm, super::check, expected);
+    }
+
+    #[test]
+    fn a_reader_that_waits_at_each_poll_is_calm() {
+        check(20_000, 10, 0);
+        check(400, 10, 0);
+        check(1, FRUITLESS, 0);
+    }
+
+    #[test]
+    fn a_reader_that_is_sent_round_is_found() {
+        check(1, FRUITLESS + 1, 1);
+        check(50, 100, 1);
+    }
+
+    #[test]
+    fn connections_that_the_server_ends_at_once_count_and_those_that_break_do_not() {
+        for (end, data, expected) in
+            [(End::Finished, None, 1), (End::Finished, Some("[]"), 0), (End::Cut, None, 0), (End::Abandoned, None, 0)]
+        {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            let reader = run.join(Mode::Sse);
+            for connection in 0..10 {
+                let op = run.listen(reader);
+                run.deliver(reader, op, delivery(data, 0, 0, connection));
+                run.hang_up(op, end);
+            }
+            run.check(Invariant::Calm, super::check, expected);
+        }
+    }
+}

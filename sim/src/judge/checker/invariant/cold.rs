@@ -1,0 +1,70 @@
+//! What a row names is in R2 at any time. Soon after all has become calm, every sealed segment is there. Once all is
+//! quiet, nothing else is, whatever was retried, came late, was deleted or expired, and no sweep is left to do.
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Holding, Stage};
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let of_stream = case.history.holdings.iter().filter(|holding| holding.stream == case.stream);
+    let complaints = of_stream.flat_map(|holding| complaints(holding).into_iter().map(|text| (holding.at.ms, text)));
+    complaints.map(|(at_ms, text)| case.violation(Invariant::Cold, &[], format!("at {at_ms} ms {text}"))).collect()
+}
+
+fn complaints(holding: &Holding) -> Vec<String> {
+    let mut complaints = Vec::new();
+    if let Some(key) = holding.missing.first() {
+        complaints.push(format!("{} objects that rows name are not there: {key}", holding.missing.len()));
+    }
+    if holding.stage >= Stage::CaughtUp && holding.waiting > 0 {
+        complaints.push(format!("{} sealed segments are not in R2", holding.waiting));
+    }
+    if holding.stage < Stage::Settled {
+        return complaints;
+    }
+    if let Some(key) = holding.unnamed.first() {
+        complaints.push(format!("{} objects are there that no row names: {key}", holding.unnamed.len()));
+    }
+    if holding.sweeps > 0 {
+        complaints.push(format!("{} sweeps are still to be done", holding.sweeps));
+    }
+    complaints
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, created};
+    use crate::judge::history::{Lifetime, Moment};
+
+    type Change = fn(&mut Holding);
+
+    fn holding(stage: Stage) -> Holding {
+        let at = Moment { tick: 9, ms: 1_000_000 };
+        Holding { stream: 0, at, stage, missing: Vec::new(), unnamed: Vec::new(), waiting: 0, sweeps: 0 }
+    }
+
+    #[test]
+    fn what_rows_name_is_there_at_any_time_what_is_sealed_soon_and_the_rest_is_settled_once_all_is_quiet() {
+        let changes: [(Change, [usize; 3]); 6] = [
+            (|_| {}, [0, 0, 0]),
+            (|holding| holding.missing.push("k".into()), [1, 1, 1]),
+            (|holding| holding.waiting = 1, [0, 1, 1]),
+            (|holding| holding.unnamed.push("k".into()), [0, 0, 1]),
+            (|holding| holding.sweeps = 1, [0, 0, 1]),
+            (|holding| (holding.stream, holding.waiting) = (1, 1), [0, 0, 0]),
+        ];
+        for (number, (change, expected)) in changes.into_iter().enumerate() {
+            for (stage, expected) in [Stage::Calm, Stage::CaughtUp, Stage::Settled].into_iter().zip(expected) {
+                let mut run = Fixture::json();
+                run.create(Lifetime::Endless, created(0));
+                let mut holding = holding(stage);
+                change(&mut holding);
+                run.history.holdings.push(holding);
+                let found = check(&run.case());
+                assert_eq!(found.len(), expected, "change {number}, {stage:?}: {found:#?}");
+                assert!(found.iter().all(|violation| violation.invariant == Invariant::Cold));
+            }
+        }
+    }
+}

@@ -1,0 +1,188 @@
+//! Cursors: strictly greater than the client's, so that nobody gets the same empty answer twice; and convergent, so that
+//! readers at one position ask for the same URL within two polls (SPEC, section 4).
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Arrival, Call, Mode, Payload};
+
+/// Polls after which the next URL is everybody's.
+const POLLS: usize = 2;
+
+/// Cursors that readers at one position may be told within one interval: time goes on meanwhile.
+const PER_INTERVAL: usize = 2;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = not_greater(case);
+    violations.extend(empty_twice(case));
+    violations.extend(divergent(case));
+    violations
+}
+
+fn asked(case: &Case<'_>, arrival: &Arrival<'_>) -> Option<u64> {
+    match case.op(arrival.op).call {
+        Call::Live { cursor, .. } => cursor,
+        _ => None,
+    }
+}
+
+fn not_greater(case: &Case<'_>) -> Vec<Violation> {
+    let stuck = case.arrivals().filter(|arrival| {
+        let asked = asked(case, arrival);
+        asked.is_some() && arrival.cursor.is_some() && arrival.cursor <= asked
+    });
+    stuck
+        .map(|arrival| {
+            let message = format!("cursor {:?} is not above the client's", arrival.cursor);
+            case.violation(Invariant::Cursors, &[arrival.op], message)
+        })
+        .collect()
+}
+
+/// Whether this is an empty answer to a long-poll, which the reader follows with another.
+fn is_empty(case: &Case<'_>, arrival: &Arrival<'_>) -> bool {
+    let is_poll = matches!(case.op(arrival.op).call, Call::Live { mode: Mode::LongPoll, .. });
+    is_poll && arrival.payload == Payload::Empty && !arrival.closed
+}
+
+fn empty_twice(case: &Case<'_>) -> Vec<Violation> {
+    let mut seen = BTreeMap::new();
+    let mut violations = Vec::new();
+    for arrival in case.arrivals().filter(|arrival| is_empty(case, arrival)) {
+        let Call::Live { from, .. } = &case.op(arrival.op).call else { continue };
+        let url = (arrival.reader, format!("{from:?}"), asked(case, arrival));
+        if let Some(first) = seen.insert(url, arrival.op) {
+            let message = format!("reader {} is given the same empty answer again", arrival.reader);
+            violations.push(case.violation(Invariant::Cursors, &[first, arrival.op], message));
+        }
+    }
+    violations
+}
+
+/// A cursor that readers were told after enough polls at one position.
+struct Told {
+    ms: u64,
+    op: usize,
+    reader: usize,
+    cursor: u64,
+}
+
+/// Who has polled often enough is told what everybody is told.
+fn divergent(case: &Case<'_>) -> Vec<Violation> {
+    let interval_ms = case.history.conditions.long_poll_ms;
+    let mut violations = Vec::new();
+    for (position, mut told) in settled_cursors(case) {
+        told.sort_by_key(|told| told.ms);
+        let crowded = told.iter().enumerate().find_map(|(index, first)| {
+            let window: Vec<&Told> = told[index..].iter().take_while(|told| told.ms < first.ms + interval_ms).collect();
+            let cursors: BTreeSet<u64> = window.iter().map(|told| told.cursor).collect();
+            (cursors.len() > PER_INTERVAL).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
+        });
+        if let Some(ops) = crowded.or_else(|| strangers(&told, interval_ms)) {
+            let message = format!("readers at {position} never agree on the next URL");
+            violations.push(case.violation(Invariant::Cursors, &ops, message));
+        }
+    }
+    violations
+}
+
+/// Two readers that were each told twice within less than two intervals, and never the same.
+fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
+    told.iter().enumerate().find_map(|(index, first)| {
+        let mut by_reader: BTreeMap<usize, Vec<&Told>> = BTreeMap::new();
+        for told in told[index..].iter().take_while(|told| told.ms <= first.ms + interval_ms * 7 / 4) {
+            by_reader.entry(told.reader).or_default().push(told);
+        }
+        let own = by_reader.remove(&first.reader).filter(|own| own.len() >= 2)?;
+        let never = |other: &&Vec<&Told>| {
+            let common = other.iter().any(|told| own.iter().any(|own| own.cursor == told.cursor));
+            other.len() >= 2 && !common
+        };
+        let other = by_reader.values().find(never)?;
+        Some(own.iter().chain(other).map(|told| told.op).collect())
+    })
+}
+
+/// By position, what readers were told after [`POLLS`] empty answers there, in a settled world.
+fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
+    let mut polls: BTreeMap<usize, (String, usize)> = BTreeMap::new();
+    let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
+    for arrival in case.arrivals() {
+        let Some(position) = arrival.next_offset.map(str::to_owned) else { continue };
+        let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
+        if !is_empty(case, arrival) || !calm {
+            polls.remove(&arrival.reader);
+            continue;
+        }
+        let (at, count) = polls.entry(arrival.reader).or_insert((position.clone(), 0));
+        if *at != position {
+            (*at, *count) = (position.clone(), 0);
+        }
+        *count += 1;
+        if let Some(cursor) = arrival.cursor.filter(|_| *count >= POLLS) {
+            let (ms, op, reader) = (arrival.at.ms, arrival.op, arrival.reader);
+            told.entry(position).or_default().push(Told { ms, op, reader, cursor });
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, created, empty};
+    use crate::judge::history::Lifetime;
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run.history.conditions.long_poll_ms = 20_000;
+        run
+    }
+
+    fn check(run: &Fixture, expected: usize) {
+        run.check(Invariant::Cursors, super::check, expected);
+    }
+
+    /// Readers whose polls end one after the other, evenly over the interval, and what each is told: by its number and
+    /// the count of its poll.
+    fn readers(count: usize, polls: u64, cursor: impl Fn(usize, u64) -> u64) -> Fixture {
+        let mut run = run();
+        let readers: Vec<usize> = (0..count).map(|_| run.join(Mode::LongPoll)).collect();
+        for poll in 0..polls {
+            for (index, reader) in readers.iter().enumerate() {
+                run.poll(*reader, empty(0, 0, cursor(index, poll)));
+                run.wait_ms(20_000 / count as u64);
+            }
+        }
+        run
+    }
+
+    #[test]
+    fn readers_that_are_told_the_time_converge() {
+        check(&readers(4, 6, |_, poll| 1_000 + 20 * poll), 0);
+        // Some were told the next interval already.
+        check(&readers(4, 6, |index, poll| 1_000 + 20 * (poll + u64::from(index > 2))), 0);
+        // Whoever comes with a cursor of the future is one ahead, for two polls.
+        check(&readers(2, 6, |index, poll| if index == 1 && poll == 0 { 1_005 } else { 1_000 + 20 * poll }), 0);
+    }
+
+    #[test]
+    fn readers_that_count_for_themselves_are_found() {
+        check(&readers(2, 6, |index, poll| 1_000 * index as u64 + poll + 1), 1);
+        check(&readers(4, 4, |index, poll| 1_000 * index as u64 + poll + 1), 1);
+    }
+
+    #[test]
+    fn a_cursor_that_repeats_is_found_and_so_is_the_empty_answer() {
+        let mut run = run();
+        let reader = run.join(Mode::LongPoll);
+        for cursor in [5, 5, 5] {
+            run.poll(reader, empty(0, 0, cursor));
+            run.wait_ms(20_000);
+        }
+        // Two are not above the client's, and one URL was asked for twice.
+        check(&run, 3);
+    }
+}

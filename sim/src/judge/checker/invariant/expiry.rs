@@ -1,0 +1,178 @@
+//! A stream never ends before its last touch and its TTL, ends soon after, and leaves nothing behind without being
+//! touched.
+
+use super::durable::unexplained;
+use crate::judge::checker::case::{Case, FLIGHT_MS};
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Call, Lifetime};
+
+/// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
+/// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
+const CLEAN_UP_MS: u64 = 300_000;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = too_early(case);
+    violations.extend(too_late(case));
+    violations.extend(left_behind(case));
+    violations
+}
+
+fn too_early(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let until = op.ended.unwrap_or(op.settled());
+        let mortal = case.lifetimes(until).any(|lifetime| lifetime != Lifetime::Endless);
+        if let Some(seen) = mortal.then(|| unexplained(case, op)).flatten() {
+            let message = format!(
+                "the stream was there at {} ms and is gone at {} ms; it was not deleted, and its time had not come",
+                case.op(seen).invoked.ms,
+                until.ms
+            );
+            violations.push(case.violation(Invariant::Expiry, &[seen, index], message));
+        }
+    }
+    violations
+}
+
+fn too_late(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        if !case.was_present(op) || case.was_absent(op) || !case.history.is_strong(op) {
+            continue;
+        }
+        let end_ms = case.latest_end_ms(Some(index), op.ended.unwrap_or(op.settled()));
+        let flight_ms = if matches!(op.call, Call::Live { .. }) { FLIGHT_MS } else { 0 };
+        if let Some(end_ms) = end_ms.filter(|end_ms| op.invoked.ms > *end_ms + flight_ms) {
+            let message =
+                format!("the stream is there at {} ms, and ended at {end_ms} ms at the latest", op.invoked.ms);
+            violations.push(case.violation(Invariant::Expiry, &[index], message));
+        }
+    }
+    violations
+}
+
+fn left_behind(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for leftover in case.history.leftovers.iter().filter(|leftover| leftover.stream == case.stream && leftover.rows > 0)
+    {
+        let expired = case.latest_end_ms(None, leftover.at).is_some_and(|end_ms| end_ms + CLEAN_UP_MS < leftover.at.ms);
+        let deleted = case.iter().any(|(_, op)| {
+            let created_since = |(_, other): (usize, &crate::judge::history::Op)| {
+                matches!(other.call, Call::Create { .. })
+                    && matches!(other.status(), None | Some(201))
+                    && other.settled() > op.invoked
+            };
+            op.call == Call::Delete && op.status() == Some(204) && !case.iter().any(created_since)
+        });
+        if expired || deleted {
+            let message = format!("the stream has ended, and {} rows of it are still stored", leftover.rows);
+            violations.push(case.violation(Invariant::Expiry, &[], message));
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, empty, page, tail};
+    use crate::judge::history::Mode;
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Expiry, super::check, expected);
+    }
+
+    #[test]
+    fn a_sliding_ttl_runs_from_the_last_touch() {
+        // The TTL is 40 s, so its slack is 5 s.
+        for (idle_ms, there, expected) in
+            [(39_000, false, 1), (39_000, true, 0), (41_000, false, 0), (41_000, true, 0), (46_000, true, 1)]
+        {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(40), created(0));
+            run.wait_ms(30_000);
+            run.walk(&[], page(0, 0));
+            run.wait_ms(idle_ms);
+            run.head(if there { tail(0, 0) } else { absent() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn asking_for_metadata_is_no_touch() {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Ttl(40), created(0));
+        run.wait_ms(30_000);
+        run.head(tail(0, 0));
+        run.wait_ms(11_000);
+        run.head(absent());
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_lost_request_may_have_been_a_touch_and_may_not() {
+        for answer in [absent(), tail(0, 0)] {
+            let mut run = Fixture::json();
+            run.history.conditions.straggler_ms = 1_000;
+            run.create(Lifetime::Ttl(40), created(0));
+            run.wait_ms(30_000);
+            run.append(1, None);
+            run.wait_ms(20_000);
+            run.head(answer);
+            check(&run, 0);
+        }
+    }
+
+    #[test]
+    fn an_instant_is_an_instant() {
+        let until = |run: &Fixture| Lifetime::Until(run.now_ms() + 10_000);
+        for (idle_ms, there, expected) in [(9_000, false, 1), (9_000, true, 0), (10_001, true, 1), (10_001, false, 0)] {
+            let mut run = Fixture::json();
+            run.create(until(&run), created(0));
+            run.wait_ms(idle_ms);
+            run.head(if there { tail(0, 0) } else { absent() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_may_share_a_flight_that_began_before_the_end() {
+        for (late_ms, expected) in [(0, 0), (24_000, 0), (26_000, 1)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Until(run.now_ms() + 10_000), created(0));
+            let reader = run.join(Mode::LongPoll);
+            run.wait_ms(10_000 + late_ms);
+            run.poll(reader, empty(0, 0, 1_000_000));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn creating_again_too_early_is_expiring_too_early() {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Ttl(40), created(0));
+        run.append(1, acked(0, 1));
+        run.wait_ms(39_000);
+        run.create(Lifetime::Ttl(40), created(1));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn an_ended_stream_leaves_nothing_behind() {
+        for (lifetime, deletes, rows, expected) in [
+            (Lifetime::Ttl(40), false, 3, 1),
+            (Lifetime::Ttl(40), false, 0, 0),
+            (Lifetime::Endless, false, 3, 0),
+            (Lifetime::Endless, true, 3, 1),
+        ] {
+            let mut run = Fixture::json();
+            run.create(lifetime, created(0));
+            if deletes {
+                run.delete(deleted());
+            }
+            run.wait_ms(500_000);
+            run.leave(rows);
+            check(&run, expected);
+        }
+    }
+}

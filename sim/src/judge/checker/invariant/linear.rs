@@ -1,0 +1,218 @@
+//! Appends and strong reads of a stream happen in one order that real time agrees with.
+//!
+//! An append names its own place, and a read that reaches the tail names the place where it stood. So the order is
+//! known, and what is left to check is that nobody who asked later stood earlier. A lost answer orders nothing: it may
+//! have happened at any later time, or never.
+
+use crate::judge::checker::case::{Case, FLIGHT_MS, Sight};
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Call, Moment};
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = inversions(case);
+    violations.extend(resurrections(case));
+    violations.extend(prophecies(case));
+    violations
+}
+
+/// One pass over ends and beginnings in the order of time, holding the farthest that was seen so far.
+fn inversions(case: &Case<'_>) -> Vec<Violation> {
+    enum Edge {
+        Began,
+        Ended,
+    }
+    let sights = case.sights();
+    let mut edges: Vec<(Moment, Edge, &Sight)> = Vec::with_capacity(2 * sights.len());
+    for sight in &sights {
+        edges.push((sight.invoked, Edge::Began, sight));
+        edges.push((sight.settled, Edge::Ended, sight));
+    }
+    edges.sort_by_key(|(moment, ..)| *moment);
+    // An append that a later read lacks is for `durable` to judge; all other pairs are judged here.
+    let (mut farthest_read, mut farthest_write): (Option<&Sight>, Option<&Sight>) = (None, None);
+    let mut floors: std::collections::BTreeMap<usize, [Option<&Sight>; 2]> = std::collections::BTreeMap::new();
+    let mut violations = Vec::new();
+    for (_, edge, sight) in edges {
+        match edge {
+            Edge::Began => {
+                floors.insert(sight.op, [farthest_read, farthest_write.filter(|_| sight.writes)]);
+            }
+            Edge::Ended => {
+                let floors = floors.remove(&sight.op).unwrap_or_default();
+                let passed = floors.into_iter().flatten().find(|floor| sight.before.is_some_and(|at| at < floor.after));
+                if let (Some(floor), Some(at)) = (passed, sight.before) {
+                    let message =
+                        format!("it stood at {at} although {} had been seen before it was asked", floor.after);
+                    violations.push(case.violation(Invariant::Linear, &[floor.op, sight.op], message));
+                }
+                let farthest = if sight.writes { &mut farthest_write } else { &mut farthest_read };
+                if farthest.is_none_or(|farthest| farthest.after < sight.after) {
+                    *farthest = Some(sight);
+                }
+            }
+        }
+    }
+    violations
+}
+
+/// A deleted stream is there again only if somebody may have created it.
+fn resurrections(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        if !case.was_present(op) || case.was_absent(op) || !case.history.is_strong(op) {
+            continue;
+        }
+        let until = op.ended.unwrap_or(op.settled());
+        let deletion = case
+            .iter()
+            .filter(|(_, other)| other.call == Call::Delete && other.status() == Some(204) && other.precedes(op))
+            .max_by_key(|(_, other)| other.settled());
+        let Some((deletion, deleted)) = deletion else { continue };
+        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + FLIGHT_MS {
+            continue;
+        }
+        let created = case.iter().any(|(_, other)| {
+            matches!(other.call, Call::Create { .. })
+                && matches!(other.status(), None | Some(201))
+                && other.settled() > deleted.invoked
+                && other.invoked < until
+        });
+        if !created {
+            let message = "the stream was deleted, nobody created it again, and it is there".to_owned();
+            violations.push(case.violation(Invariant::Linear, &[deletion, index], message));
+        }
+    }
+    violations
+}
+
+/// Nobody reads what has not been sent yet.
+fn prophecies(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for page in &case.log.pages {
+        // The page that a 304 confirms was shown earlier.
+        if case.op(page.op).status() == Some(304) {
+            continue;
+        }
+        for placed in case.log.placed.iter().filter(|placed| placed.start.segment == page.to.segment) {
+            let shown = placed.end <= page.to && page.units > 0;
+            let sent = case.carriers(placed.batch).map(|(_, carrier)| carrier.invoked).min();
+            if shown && sent > Some(page.shown) {
+                let message = format!("batch {} was read before it was sent", placed.batch);
+                violations.push(case.violation(Invariant::Linear, &[page.op], message));
+            }
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, empty, page, tail};
+    use crate::judge::history::Lifetime;
+    use crate::judge::history::Mode;
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Linear, super::check, expected);
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn one_after_the_other_is_linear() {
+        let mut run = run();
+        run.head(tail(0, 0));
+        run.append(1, acked(0, 1));
+        run.head(tail(0, 1));
+        run.append(1, None);
+        run.head(tail(0, 1));
+        run.walk(&[0, 1], page(0, 2));
+        run.append(1, acked(0, 3));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_later_append_does_not_stand_before_an_earlier_one() {
+        let mut run = run();
+        run.append(1, acked(0, 2));
+        run.append(1, acked(0, 1));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn a_later_append_does_not_stand_before_a_read_tail() {
+        let mut run = run();
+        run.head(tail(0, 1));
+        run.append(1, acked(0, 1));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn a_later_read_does_not_stand_before_an_earlier_one() {
+        let mut run = run();
+        run.head(tail(0, 1));
+        run.head(tail(0, 0));
+        check(&run, 1);
+    }
+
+    #[test]
+    fn overlapping_requests_may_stand_in_either_order() {
+        for ends in [(1, 2), (2, 1)] {
+            let mut run = run();
+            let first = run.begin_append(1);
+            let second = run.begin_append(1);
+            run.end(first, acked(0, ends.0));
+            run.end(second, acked(0, ends.1));
+            check(&run, 0);
+        }
+    }
+
+    #[test]
+    fn a_deleted_stream_stays_deleted_until_it_is_created() {
+        for (creation, expected) in [(None, 1), (Some(created(1)), 0), (Some(None), 0)] {
+            let mut run = run();
+            run.delete(deleted());
+            run.head(absent());
+            if let Some(answer) = creation {
+                run.create(Lifetime::Endless, answer);
+            }
+            run.head(tail(1, 0));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_may_share_a_flight_that_began_before_the_deletion() {
+        for (late_ms, expected) in [(0, 0), (24_000, 0), (26_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.delete(deleted());
+            run.wait_ms(late_ms);
+            run.poll(reader, empty(0, 0, 1_000_000));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_read_before_it_is_sent() {
+        for (sent_first, expected) in [(true, 0), (false, 1)] {
+            let mut run = run();
+            if sent_first {
+                let append = run.begin_append(1);
+                run.walk(&[0], page(0, 1));
+                run.end(append, acked(0, 1));
+            } else {
+                run.reserve(1);
+                run.walk(&[0], page(0, 1));
+                run.send_reserved(0, acked(0, 1));
+            }
+            // A later append that stands before a read tail is an inversion as well.
+            let found = super::check(&run.case());
+            assert_eq!(found.iter().any(|violation| violation.message.contains("before it was sent")), expected == 1);
+        }
+    }
+}

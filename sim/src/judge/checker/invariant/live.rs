@@ -1,0 +1,340 @@
+//! When nothing goes wrong any more, whoever waits is told: of what is written, soon; and of the end of its stream.
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Position, Violation};
+use crate::judge::history::{Arrival, Call, From, Lifetime, Mode, Op, Parting, Payload, Reader};
+
+/// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
+/// scenarios draw, far below every time-out, so that no time-out heals what was forgotten.
+const WITHIN_MS: u64 = 5_000;
+
+/// How long a request is on its way at most, in ms.
+const TRAVEL_MS: u64 = 2_000;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let appended = case.iter().filter(|(_, op)| case.history.appended(op));
+    let appends: Vec<(usize, Position)> = appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
+    let mut violations = Vec::new();
+    for (number, reader) in case.readers() {
+        let arrivals = case.arrivals().filter(|arrival| arrival.reader == number).collect();
+        let view = View { case, appends: &appends, number, reader, arrivals };
+        violations.extend(view.falls_behind());
+        violations.extend(view.requests().find_map(|request| view.hangs_on(&request)));
+        violations.extend(view.is_refused());
+    }
+    violations
+}
+
+/// One reader, and what it was sent.
+struct View<'a> {
+    case: &'a Case<'a>,
+    /// Acknowledged appends, each with the end of its batch.
+    appends: &'a [(usize, Position)],
+    number: usize,
+    reader: &'a Reader,
+    arrivals: Vec<&'a Arrival<'a>>,
+}
+
+/// A request, and how long it was open.
+struct Request<'a> {
+    index: usize,
+    op: &'a Op,
+    until_ms: u64,
+}
+
+impl<'a> View<'a> {
+    fn settled_ms(&self) -> u64 {
+        self.case.history.conditions.settled_from_ms
+    }
+
+    /// From here on for as long as it may take, the reader was there.
+    fn attends(&self, begin_ms: u64) -> bool {
+        begin_ms.checked_add(WITHIN_MS).is_some_and(|end_ms| self.reader.is_attentive(begin_ms, end_ms))
+    }
+
+    fn requests(&self) -> impl Iterator<Item = Request<'a>> {
+        let parted_ms = self.reader.parted.map_or(u64::MAX, |(parted, _)| parted.ms);
+        self.case.iter().filter_map(move |(index, op)| match op.call {
+            Call::Live { mode, reader, .. } if reader == self.number => {
+                let listening = self.case.history.listenings.get(&index);
+                let ended = match mode {
+                    Mode::Sse if op.status() == Some(200) => listening.and_then(|listening| Some(listening.end?.0)),
+                    _ => op.ended,
+                };
+                Some(Request { index, op, until_ms: ended.map_or(parted_ms, |ended| ended.ms) })
+            }
+            _ => None,
+        })
+    }
+
+    fn violation(&self, ops: &[usize], what: &str) -> Violation {
+        self.case.violation(Invariant::Live, ops, format!("reader {} {what}", self.number))
+    }
+
+    /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
+    fn falls_behind(&self) -> Option<Violation> {
+        let begins = self.requests().next().and_then(|request| match &request.op.call {
+            Call::Live { from: From::At(text), .. } => Position::parse(text),
+            _ => None,
+        });
+        let mut standing: Vec<(u64, Position)> =
+            begins.map(|position| (self.reader.joined.ms, position)).into_iter().collect();
+        for arrival in &self.arrivals {
+            let position = arrival.next_offset.and_then(Position::parse);
+            standing.extend(position.filter(|_| brings(arrival) || standing.is_empty()).map(|at| (arrival.at.ms, at)));
+        }
+        for (place, (since_ms, position)) in standing.iter().enumerate() {
+            let until_ms = standing.get(place + 1).map_or(u64::MAX, |(next_ms, _)| *next_ms);
+            let owed = self.appends.iter().filter(|(_, end)| position < end).find(|(index, end)| {
+                let op = self.case.op(*index);
+                let begin_ms = op.settled().ms.max(*since_ms).max(self.settled_ms());
+                until_ms.saturating_sub(WITHIN_MS) > begin_ms
+                    && self.attends(begin_ms)
+                    && self.case.log.same_incarnation(position.segment, end.segment)
+                    && !may_be_gone(self.case, op, begin_ms + WITHIN_MS)
+            });
+            if let Some((op, _)) = owed {
+                let what = format!("stands at {position} since {since_ms} ms, and is not sent what was acknowledged");
+                return Some(self.violation(&[*op], &what));
+            }
+        }
+        None
+    }
+
+    /// Whether a request that was open when this became owed was open for too long, and brought nothing.
+    fn hung(&self, request: &Request<'_>, owed_ms: u64) -> bool {
+        let begin_ms = owed_ms.max(request.op.invoked.ms).max(self.settled_ms());
+        let brings_then = |arrival: &&Arrival<'_>| {
+            arrival.op == request.index && brings(arrival) && (begin_ms..=begin_ms + WITHIN_MS).contains(&arrival.at.ms)
+        };
+        request.until_ms.saturating_sub(WITHIN_MS) > begin_ms
+            && self.attends(begin_ms)
+            && !self.arrivals.iter().any(brings_then)
+    }
+
+    /// A request that waits ends soon after its stream: closed, deleted or expired. One that began nowhere in
+    /// particular brings what was appended since.
+    fn hangs_on(&self, request: &Request<'_>) -> Option<Violation> {
+        let asked = request.op.invoked;
+        let waited_for = |other: &Op| other.invoked.ms > asked.ms + TRAVEL_MS;
+        let begins_nowhere = !matches!(request.op.call, Call::Live { from: From::At(_), .. });
+        let hears_nothing = |until_ms: u64| {
+            !self.arrivals.iter().any(|arrival| arrival.op == request.index && arrival.at.ms <= until_ms)
+        };
+        for (index, other) in self.case.iter().filter(|(_, other)| other.succeeded()) {
+            let owed_ms = other.settled().ms;
+            let what = match other.call {
+                Call::Append { closes: true, .. } | Call::Create { closes: true, .. } => {
+                    if is_created_since(self.case, other, request.until_ms) {
+                        continue;
+                    }
+                    "waits on although its stream is closed"
+                }
+                Call::Delete if waited_for(other) => "waits on although its stream was deleted",
+                Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
+                    if may_be_gone(self.case, other, owed_ms + WITHIN_MS) {
+                        continue;
+                    }
+                    "is not sent what was acknowledged since it began to wait"
+                }
+                _ => continue,
+            };
+            if self.hung(request, owed_ms) {
+                return Some(self.violation(&[index, request.index], what));
+            }
+        }
+        let mut until = asked;
+        (until.tick, until.ms) = (u64::MAX, request.until_ms);
+        let late_ms = self.case.history.conditions.alarm_late_ms;
+        let end_ms = self.case.latest_end_ms(None, until)?.saturating_add(late_ms);
+        let hung = asked.ms + TRAVEL_MS < end_ms && self.hung(request, end_ms);
+        hung.then(|| self.violation(&[request.index], "waits on although its stream has expired"))
+    }
+
+    /// Nothing that a reader asks is wrong, and nothing sends it round in circles.
+    fn is_refused(&self) -> Option<Violation> {
+        let (parted, parting) = self.reader.parted?;
+        let refused = parting == Parting::Refused && parted.ms >= self.settled_ms();
+        refused.then(|| self.violation(&[], "is refused"))
+    }
+}
+
+fn brings(arrival: &Arrival<'_>) -> bool {
+    arrival.payload != Payload::Empty
+}
+
+/// Whether another stream may have been created in the place of the one that `op` saw, before some virtual ms.
+fn is_created_since(case: &Case<'_>, op: &Op, until_ms: u64) -> bool {
+    case.iter().any(|(_, other)| {
+        let created = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
+        created && other.invoked != op.invoked && other.settled() > op.invoked && other.invoked.ms <= until_ms
+    })
+}
+
+/// Whether the stream that an append went to may have been removed before some virtual ms.
+fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
+    let deleted = case.iter().any(|(_, other)| {
+        let deletes = other.call == Call::Delete && matches!(other.status(), None | Some(204));
+        deletes && other.settled() > append.invoked && other.invoked.ms <= until_ms
+    });
+    let expired = case.lifetimes(append.settled()).any(|lifetime| match lifetime {
+        Lifetime::Endless => false,
+        Lifetime::Until(at_ms) => at_ms <= until_ms,
+        Lifetime::Ttl(seconds) => append.invoked.ms + seconds * 1_000 <= until_ms,
+    });
+    deleted || expired || is_created_since(case, append, until_ms)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled};
+    use crate::judge::history::{Delivery, End};
+
+    fn check(run: &Fixture, expected: usize) {
+        run.check(Invariant::Live, super::check, expected);
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn a_long_poll_that_is_answered_soon_after_a_write_is_live_and_one_that_is_not_is_found() {
+        for (late_ms, expected) in [(0, 0), (4_000, 0), (9_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.wait_ms(3_000);
+            run.append(1, acked(0, 1));
+            run.wait_ms(late_ms);
+            run.end_live(reader, op, &[0], polled(0, 1, 7));
+            run.poll(reader, empty(0, 1, 9));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn whoever_stalls_or_leaves_is_owed_nothing() {
+        for (stalls, leaves, expected) in [(false, false, 1), (true, false, 0), (false, true, 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.append(1, acked(0, 1));
+            if stalls {
+                let now_ms = run.now_ms();
+                run.history.readers[reader].stalls.push((now_ms, now_ms + 60_000));
+            }
+            if leaves {
+                run.part(reader, Parting::Left);
+            } else {
+                run.wait_ms(20_000);
+                run.end_live(reader, op, &[0], polled(0, 1, 7));
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn before_the_world_has_settled_nothing_is_owed() {
+        for (settled, expected) in [(true, 1), (false, 0)] {
+            let mut run = run();
+            run.history.conditions.settled_from_ms = if settled { 0 } else { u64::MAX };
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.append(1, acked(0, 1));
+            run.wait_ms(20_000);
+            run.end_live(reader, op, &[0], polled(0, 1, 7));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn events_that_stay_away_are_found_and_each_of_them_gives_time_for_the_next() {
+        for (last, expected) in [(3, 0), (2, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.append(3, acked(0, 3));
+            for index in 1..=last {
+                run.wait_ms(4_000);
+                run.deliver(reader, op, delivery(Some("[]"), 0, index, index));
+            }
+            run.wait_ms(30_000);
+            run.hang_up(op, End::Finished);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_begins_at_the_tail_is_owed_what_comes_after_it_asked() {
+        for (wait_ms, expected) in [(100, 0), (3_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, Some(From::Now));
+            // Within a moment of its request, the write may have come before it.
+            run.wait_ms(wait_ms);
+            run.append(1, acked(0, 1));
+            run.wait_ms(20_000);
+            run.end_live(reader, op, &[], empty(0, 1, 7));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_close_the_deletion_and_the_expiry_end_every_wait() {
+        for (end, late_ms, expected) in [
+            ("close", 1_000, 0),
+            ("close", 19_000, 1),
+            ("delete", 1_000, 0),
+            ("delete", 19_000, 1),
+            ("expire", 1_000, 0),
+            ("expire", 19_000, 1),
+        ] {
+            let mut run = Fixture::json();
+            run.create(if end == "expire" { Lifetime::Ttl(8) } else { Lifetime::Endless }, created(0));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.wait_ms(3_000);
+            match end {
+                "close" => run.close(closed(acked(0, 0))),
+                "delete" => run.delete(deleted()),
+                // The TTL, its slack, and the time that a read is on its way.
+                _ => run.wait_ms(8_000),
+            }
+            run.wait_ms(late_ms);
+            if end == "close" {
+                let last = Delivery { closed: true, ..delivery(None, 0, 0, 3) };
+                run.deliver(reader, op, last);
+            }
+            run.hang_up(op, End::Finished);
+            run.part(reader, if end == "close" { Parting::Closed } else { Parting::Gone });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_close_of_the_stream_before_says_nothing_about_the_next() {
+        let mut run = run();
+        run.close(closed(acked(0, 0)));
+        run.delete(deleted());
+        run.create(Lifetime::Endless, created(1));
+        let reader = run.join(Mode::LongPoll);
+        let op = run.ask_live(reader, Some(From::Now));
+        run.wait_ms(20_000);
+        run.end_live(reader, op, &[], empty(1, 0, 7));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_reader_that_is_refused_is_found() {
+        for (parting, expected) in [(Parting::Refused, 1), (Parting::Gone, 0), (Parting::Left, 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.part(reader, parting);
+            check(&run, expected);
+        }
+    }
+}

@@ -1,0 +1,210 @@
+//! What a history reached that only its public side shows.
+
+use super::case::Case;
+use crate::judge::history::{Arrival, Call, End, From, History, Mode, Op, Parting, Payload};
+
+/// A producer's retry was answered as a duplicate after the first answer had been lost.
+pub const LOST_ANSWER_RETRIED: &str = "lost_answer_retried";
+/// A page ended inside an append.
+pub const PAGE_ENDED_INSIDE_BATCH: &str = "page_ended_inside_batch";
+/// An append came within a second of its stream's end.
+pub const EXPIRY_RACED_APPEND: &str = "expiry_raced_append";
+/// A stream was created again at the same URL, and an offset of its predecessor was read.
+pub const OLD_OFFSET_GONE: &str = "old_offset_gone";
+/// A zombie producer was fenced.
+pub const ZOMBIE_FENCED: &str = "zombie_fenced";
+
+/// The close of a stream reached a reader that was waiting.
+pub const CLOSE_REACHED_WAITING: &str = "close_reached_waiting";
+/// The deletion of a stream reached a reader that was waiting.
+pub const DELETION_REACHED_WAITING: &str = "deletion_reached_waiting";
+/// The end of a stream's lifetime reached a reader that was waiting.
+pub const EXPIRY_REACHED_WAITING: &str = "expiry_reached_waiting";
+/// A stream was created again while readers of the one before were waiting.
+pub const RECREATED_UNDER_WAITING: &str = "recreated_under_waiting";
+/// A reader of events came back after its connection had broken, and went on.
+pub const RESUMED_AFTER_CUT: &str = "resumed_after_cut";
+/// A reader of events came back after its connection had come to its end in good order, and went on.
+pub const RESUMED_AFTER_END: &str = "resumed_after_end";
+/// A reader stalled, and caught up.
+pub const STALLED_AND_CAUGHT_UP: &str = "stalled_and_caught_up";
+/// A reader waited for longer than every time-out, and was sent what was written then.
+pub const SENT_AFTER_LONG_SILENCE: &str = "sent_after_long_silence";
+/// Several readers waited at one position for so long that their cursors had to agree.
+pub const CURSORS_CONVERGED: &str = "cursors_converged";
+
+/// A silence longer than every time-out, in ms: a minute of events and its tenth, and a hibernation.
+const LONG_SILENCE_MS: u64 = 90_000;
+
+/// How long a request waits at least that waits at all, in ms.
+const WAITING_MS: u64 = 1_000;
+
+/// The marks of a history, each once however often it was reached.
+pub fn reached(history: &History) -> Vec<&'static str> {
+    let mut marks = Vec::new();
+    for case in (0..history.streams.len()).map(|stream| Case::new(history, stream)) {
+        let any = |is: &dyn Fn(&Op) -> bool| case.iter().any(|(_, op)| is(op));
+        let reached = [
+            (LOST_ANSWER_RETRIED, any(&|op| is_retried(&case, op))),
+            (PAGE_ENDED_INSIDE_BATCH, ends_inside_batch(&case)),
+            (EXPIRY_RACED_APPEND, any(&|op| races_expiry(&case, op))),
+            (OLD_OFFSET_GONE, any(&|op| op.status() == Some(410))),
+            (ZOMBIE_FENCED, any(&|op| op.status() == Some(403))),
+            (
+                CLOSE_REACHED_WAITING,
+                ended_while_waiting(&case, Parting::Closed, &|op| {
+                    matches!(op.call, Call::Append { closes: true, .. }) && op.succeeded()
+                }),
+            ),
+            (
+                DELETION_REACHED_WAITING,
+                ended_while_waiting(&case, Parting::Gone, &|op| op.call == Call::Delete && op.succeeded()),
+            ),
+            (EXPIRY_REACHED_WAITING, expired_while_waiting(&case)),
+            (
+                RECREATED_UNDER_WAITING,
+                ended_while_waiting(&case, Parting::Gone, &|op| {
+                    matches!(op.call, Call::Create { .. }) && op.status() == Some(201)
+                }),
+            ),
+            (RESUMED_AFTER_CUT, resumed_after(&case, End::Cut)),
+            (RESUMED_AFTER_END, resumed_after(&case, End::Finished)),
+            (STALLED_AND_CAUGHT_UP, stalled_and_caught_up(&case)),
+            (SENT_AFTER_LONG_SILENCE, sent_after_long_silence(&case)),
+            (CURSORS_CONVERGED, cursors_converged(&case)),
+        ];
+        marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
+    }
+    marks.sort_unstable();
+    marks.dedup();
+    marks
+}
+
+fn is_retried(case: &Case<'_>, op: &Op) -> bool {
+    let Some(batch) = op.batch().filter(|batch| case.history.batches[*batch].stamp.is_some()) else { return false };
+    let lost_before = |other: &Op| other.definite().is_none() && other.invoked < op.invoked;
+    op.status() == Some(204) && case.carriers(batch).any(|(_, other)| lost_before(other))
+}
+
+fn ends_inside_batch(case: &Case<'_>) -> bool {
+    case.log
+        .pages
+        .iter()
+        .any(|page| case.log.placed.iter().any(|placed| placed.start < page.to && page.to < placed.end))
+}
+
+fn races_expiry(case: &Case<'_>, op: &Op) -> bool {
+    let Some(ended) = op.ended.filter(|_| matches!(op.call, Call::Append { .. })) else { return false };
+    let index = case.iter().find(|(_, other)| other.invoked == op.invoked).map(|(index, _)| index);
+    let end_ms = case.latest_end_ms(index, ended);
+    op.definite().is_some() && end_ms.is_some_and(|end_ms| end_ms.abs_diff(op.invoked.ms) < 1_000)
+}
+
+/// When a live request began to wait and when it was over, in virtual ms; none for one that was over at once.
+fn waits<'a>(case: &'a Case<'_>) -> impl Iterator<Item = (usize, u64, u64)> + 'a {
+    case.iter().filter_map(|(index, op)| {
+        let Call::Live { reader, .. } = op.call else { return None };
+        let listening = case.history.listenings.get(&index).and_then(|listening| listening.end);
+        let end = listening.map(|(end, _)| end).or(op.ended)?;
+        (end.ms > op.invoked.ms + WAITING_MS).then_some((reader, op.invoked.ms, end.ms))
+    })
+}
+
+/// Whether a reader parted so, soon after such a request that came while it was waiting.
+fn ended_while_waiting(case: &Case<'_>, parting: Parting, ends: &dyn Fn(&Op) -> bool) -> bool {
+    let causes: Vec<u64> = case.iter().filter(|(_, op)| ends(op)).map(|(_, op)| op.settled().ms).collect();
+    let parted = |reader: usize| case.history.readers[reader].parted.filter(|(_, why)| *why == parting);
+    waits(case).any(|(reader, from_ms, to_ms)| {
+        let soon = |cause: &u64| (from_ms + WAITING_MS..=to_ms).contains(cause) && to_ms - cause < WAITING_MS;
+        parted(reader).is_some_and(|(at, _)| at.ms < to_ms + WAITING_MS) && causes.iter().any(soon)
+    })
+}
+
+fn expired_while_waiting(case: &Case<'_>) -> bool {
+    let gone = |reader: usize| case.history.readers[reader].parted.filter(|(_, why)| *why == Parting::Gone);
+    let deleted = case.iter().any(|(_, op)| op.call == Call::Delete);
+    !deleted
+        && waits(case)
+            .any(|(reader, _, to_ms)| gone(reader).is_some_and(|(at, _)| (to_ms..to_ms + WAITING_MS).contains(&at.ms)))
+}
+
+/// Whether a reader's connection of events ended so, and a later one brought it something.
+fn resumed_after(case: &Case<'_>, how: End) -> bool {
+    let ended: Vec<(usize, u64)> = case
+        .iter()
+        .filter_map(|(index, op)| match (&op.call, case.history.listenings.get(&index)?.end?) {
+            (Call::Live { reader, .. }, (at, end)) if end == how => Some((*reader, at.tick)),
+            _ => None,
+        })
+        .collect();
+    brought(case).any(|arrival| {
+        let tick = arrival.invoked.tick;
+        ended.iter().any(|(reader, ended)| *reader == arrival.reader && *ended < tick)
+    })
+}
+
+fn brought<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Arrival<'a>> {
+    case.arrivals().filter(|arrival| arrival.payload != Payload::Empty)
+}
+
+fn stalled_and_caught_up(case: &Case<'_>) -> bool {
+    brought(case).any(|arrival| {
+        let stalls = &case.history.readers[arrival.reader].stalls;
+        stalls.iter().any(|(_, end_ms)| (*end_ms..end_ms + WAITING_MS).contains(&arrival.at.ms))
+    })
+}
+
+fn sent_after_long_silence(case: &Case<'_>) -> bool {
+    let mut last_ms = std::collections::BTreeMap::new();
+    brought(case).any(|arrival| {
+        let joined_ms = case.history.readers[arrival.reader].joined.ms;
+        let before_ms = last_ms.insert(arrival.reader, arrival.at.ms).unwrap_or(joined_ms);
+        arrival.at.ms > before_ms + LONG_SILENCE_MS
+    })
+}
+
+/// Whether readers that had come with different cursors asked for one URL in the end.
+fn cursors_converged(case: &Case<'_>) -> bool {
+    let asked = |op: &Op| match &op.call {
+        Call::Live { mode: Mode::LongPoll, from: From::At(at), cursor: Some(cursor), reader } => {
+            Some((at.clone(), *cursor, *reader))
+        }
+        _ => None,
+    };
+    let urls: Vec<_> = case.iter().filter_map(|(_, op)| asked(op)).collect();
+    urls.iter().any(|(at, cursor, reader)| {
+        let same = |other: &&(String, u64, usize)| other.0 == *at && other.1 == *cursor && other.2 != *reader;
+        urls.iter().find(same).is_some_and(|other| {
+            let first = |who: usize| urls.iter().find(|url| url.0 == *at && url.2 == who).map(|url| url.1);
+            first(*reader) != first(other.2)
+        })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fixture::{Fixture, acked, coded, created, duplicate, page, part, refused, written};
+    use super::*;
+    use crate::judge::history::Lifetime;
+
+    #[test]
+    fn marks_are_read_from_answers() {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Ttl(40), created(0));
+        run.append(2, acked(0, 2));
+        run.walk(&[0], page(0, 2));
+        assert_eq!(reached(&run.history), [""; 0]);
+        run.produce(0, 0, None);
+        run.retry(1, duplicate(0, 3, 0));
+        run.produce(1, 0, written(0, 4));
+        run.produce(0, 1, coded(403, "stale_epoch"));
+        run.walk_messages(&[(0, 0)], part(0, 1));
+        run.read_at((0, 1), refused(410));
+        run.wait_ms(45_000);
+        run.append(1, refused(404));
+        let mut all =
+            [LOST_ANSWER_RETRIED, PAGE_ENDED_INSIDE_BATCH, EXPIRY_RACED_APPEND, OLD_OFFSET_GONE, ZOMBIE_FENCED];
+        all.sort_unstable();
+        assert_eq!(reached(&run.history), all);
+    }
+}

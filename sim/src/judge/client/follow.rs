@@ -1,0 +1,79 @@
+//! A client's live readers: they join, stall, leave and resume.
+
+use std::rc::Rc;
+
+use super::follower::{Follower, Place};
+use super::leash::Leash;
+use super::session::Session;
+use crate::judge::history::{From, Mode};
+use crate::judge::scenario::Origin;
+
+/// A client's live readers of one stream, as it remembers them.
+#[derive(Default)]
+pub(super) struct Following {
+    leash: Rc<Leash>,
+    place: Place,
+}
+
+impl Session {
+    /// Starts live readers beside what the client does else.
+    pub(super) fn join(&mut self, stream: usize, mode: Mode, origin: Origin, readers: usize) {
+        let (from, cursor) = self.live_origin(stream, origin);
+        let following = self.following.entry(stream).or_default();
+        if following.leash.has_left() {
+            following.leash = Rc::default();
+        }
+        let (leash, place) = (following.leash.clone(), following.place.clone());
+        for _ in 0..readers.max(1) {
+            let follower = Follower {
+                crowd: self.crowd.clone(),
+                client: self.client,
+                stream,
+                mode,
+                from: from.clone(),
+                cursor,
+                leash: leash.clone(),
+                place: place.clone(),
+            };
+            self.beside(&leash, follower.follow());
+        }
+    }
+
+    /// Where live readers begin. One that resumes echoes the last cursor as well.
+    fn live_origin(&self, stream: usize, origin: Origin) -> (From, Option<u64>) {
+        let following = self.following.get(&stream);
+        let place = following.and_then(|following| following.place.borrow().clone());
+        let reading = self.reading.get(&stream);
+        let walked = reading.and_then(|reading| reading.resume.clone());
+        match origin {
+            Origin::Now => (From::Now, None),
+            Origin::Start => (From::Start, None),
+            Origin::Resume | Origin::Revalidate => match (place, walked) {
+                (Some((offset, cursor)), _) => (From::At(offset), cursor),
+                (None, Some(offset)) => (From::At(offset), None),
+                (None, None) => (From::Start, None),
+            },
+            Origin::Earlier(count) => match reading.map_or(&[][..], |reading| &reading.seen) {
+                [] => (From::Start, None),
+                seen => (From::At(seen[count % seen.len()].clone()), None),
+            },
+            Origin::Told(count) | Origin::Within(count) => {
+                (self.told(stream, count).map_or(From::Start, From::At), None)
+            }
+        }
+    }
+
+    /// Its live readers neither ask nor read for a while.
+    pub(super) fn stall(&mut self, stream: usize, for_ms: u64) {
+        if let Some(following) = self.following.get(&stream) {
+            following.leash.stall_until(self.crowd.world.now_ms() + for_ms);
+        }
+    }
+
+    /// Its live readers leave.
+    pub(super) fn leave(&mut self, stream: usize) {
+        if let Some(following) = self.following.get(&stream) {
+            following.leash.leave();
+        }
+    }
+}

@@ -1,0 +1,60 @@
+//! Creating, closing and deleting streams, and asking for their metadata.
+
+use std::collections::BTreeMap;
+
+use tailrace_core::runtime::Method;
+
+use super::message::body;
+use super::session::Session;
+use super::wire::{Ask, content_type};
+use crate::judge::history::{Call, Lifetime};
+use crate::judge::scenario::{Load, Scenario};
+
+/// How long an operator waits, in ms.
+const INSPECTION_MS: u64 = 30_000;
+
+impl Session {
+    /// PUT is idempotent, so it is retried.
+    pub(super) async fn create(&self, stream: usize, lifetime: Lifetime, closes: bool, load: Option<Load>) {
+        let lifetime = self.lifetime(lifetime);
+        let content = self.content(stream);
+        let batch = load.map(|load| self.batch(stream, load, None, None));
+        let bytes = batch.map(|batch| body(content, &self.crowd.history.borrow().batches[batch].messages));
+        let request = || {
+            let ask = Ask::new(Method::Put, &Scenario::path(stream))
+                .with("content-type", content_type(content))
+                .with_lifetime(lifetime)
+                .with_if(closes, "stream-closed", "true");
+            match &bytes {
+                Some(bytes) => ask.with_body(bytes.clone()).build(),
+                None => ask.build(),
+            }
+        };
+        self.insist(stream, Call::Create { lifetime, closes, batch }, request).await;
+    }
+
+    /// DELETE is not retried: a second one would remove what was created since.
+    pub(super) async fn delete(&self, stream: usize) {
+        let request = Ask::new(Method::Delete, &Scenario::path(stream)).build();
+        self.ask(stream, Call::Delete, request).await;
+    }
+
+    pub(super) async fn close(&self, stream: usize) {
+        let request = || Ask::new(Method::Post, &Scenario::path(stream)).with("stream-closed", "true").build();
+        self.insist(stream, Call::Append { batch: None, closes: true, defect: None }, request).await;
+    }
+
+    pub(super) async fn head(&self, stream: usize) {
+        let request = Ask::new(Method::Head, &Scenario::path(stream)).build();
+        self.ask(stream, Call::Head, request).await;
+    }
+
+    /// What the service tells its operators about a stream's way to R2, by name; nothing of a stream that is not there.
+    pub(crate) async fn cold_summary(&self, stream: usize) -> BTreeMap<String, u64> {
+        let ask = Ask::new(Method::Head, &Scenario::path(stream)).with("tailrace-debug", "1");
+        let answer = self.crowd.world.request(ask.build(), INSPECTION_MS).await.ok();
+        let text = answer.as_ref().and_then(|answer| answer.headers.get("tailrace-cold")).unwrap_or_default();
+        let fields = text.split("; ").filter_map(|field| field.split_once('='));
+        fields.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect()
+    }
+}

@@ -1,0 +1,125 @@
+//! Payloads that say what they are: every byte that is read can be traced to the append that wrote it.
+
+use bytes::Bytes;
+
+use crate::judge::history::{Content, Stamp};
+
+/// Where a message comes from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(crate) struct MessageId {
+    /// The stream, an index of the history's streams.
+    pub(crate) stream: usize,
+    /// The batch, an index of the history's batches.
+    pub(crate) batch: usize,
+    /// The place in the batch.
+    pub(crate) index: usize,
+}
+
+/// The messages of one batch: `count` of them, each padded with `pad_bytes` bytes.
+pub(crate) fn messages(
+    content: Content,
+    stream: usize,
+    batch: usize,
+    stamp: Option<&Stamp>,
+    count: usize,
+    pad_bytes: usize,
+) -> Vec<Bytes> {
+    let pad: Vec<u8> = (b'a'..=b'z').cycle().take(pad_bytes).collect();
+    let by = stamp.map_or_else(String::new, |stamp| format!("{}/{}/{}", stamp.producer, stamp.epoch, stamp.seq));
+    let space = SPACES[batch % SPACES.len()];
+    let frame = |index: usize, pad: &[u8]| {
+        let length = by.len() + 1 + pad.len();
+        [format!("<{stream}.{batch}.{index}:{length}>{by}|").as_bytes(), pad].concat()
+    };
+    let message = |index: usize| match content {
+        // The spaces are there to be kept: nothing may be re-serialised.
+        Content::Json => {
+            let pad = String::from_utf8_lossy(&pad);
+            format!(r#"{{"id": "{stream}.{batch}.{index}", "by":"{by}"{space}, "pad":"{pad}"}}"#).into_bytes()
+        }
+        Content::Bytes => frame(index, &pad),
+        Content::Text => frame(index, &nasty(batch * 7 + index * 3, pad_bytes)),
+    };
+    (0..count).map(message).map(Bytes::from).collect()
+}
+
+/// White space inside a JSON message: a line end in it looks like one of an event.
+const SPACES: [&str; 5] = [" ", "\n", "\r", "\r\n", "\n\n"];
+
+/// A text that would forge events wherever its line ends were taken for those of an event, and whose code points are
+/// of every length.
+const NASTY: &str = "a\rb\r\nc\n\nevent: control\ndata: {\"streamNextOffset\":\"x\"}\r\r: é€😀\u{2028}\u{feff} :d";
+
+/// So many bytes of it, from anywhere: they may begin and end inside a code point.
+fn nasty(from: usize, length: usize) -> Vec<u8> {
+    NASTY.bytes().cycle().skip(from % NASTY.len()).take(length).collect()
+}
+
+/// The request body of a batch. One JSON message travels bare, or as an array of one.
+pub(crate) fn body(content: Content, messages: &[Bytes]) -> Bytes {
+    match (content, messages) {
+        (Content::Json, [single]) if single.len() % 2 == 0 => single.clone(),
+        (Content::Json, _) => {
+            let joined: Vec<&[u8]> = messages.iter().map(AsRef::as_ref).collect();
+            Bytes::from([b"[".as_slice(), &joined.join(b" , ".as_slice()), b"]"].concat())
+        }
+        (Content::Bytes | Content::Text, _) => Bytes::from(messages.concat()),
+    }
+}
+
+/// A frame at the front of `bytes`: whose it is and how long it is. `None` if it is none, or not all of its header is
+/// there.
+pub(crate) fn parse_frame(bytes: &[u8]) -> Option<(MessageId, usize)> {
+    let end = bytes.iter().take(80).position(|byte| *byte == b'>')?;
+    let header = std::str::from_utf8(bytes.get(..end)?).ok()?.strip_prefix('<')?;
+    let (id, length) = header.split_once(':')?;
+    let mut numbers = id.split('.').map(str::parse::<usize>);
+    let (stream, batch, index) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
+    let length: usize = length.parse().ok()?;
+    Some((MessageId { stream, batch, index }, end + 1 + length))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_names_its_append_and_its_length() {
+        let stamp = Stamp { producer: "p1".into(), epoch: 2, seq: 3 };
+        for content in [Content::Bytes, Content::Text] {
+            for (index, message) in messages(content, 4, 5, Some(&stamp), 3, 70).iter().enumerate() {
+                let followed = [message.as_ref(), b"<rest"].concat();
+                let expected = (MessageId { stream: 4, batch: 5, index }, message.len());
+                assert_eq!(parse_frame(&followed), Some(expected));
+            }
+        }
+        for text in ["", "<", "x<1.2.3:4>", "<1.2:4>", "<1.2.3:4", "<1.2.3:x>"] {
+            assert_eq!(parse_frame(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn texts_hold_line_ends_code_points_of_every_length_and_invalid_bytes() {
+        let texts: Vec<u8> =
+            (0..40).flat_map(|batch| messages(Content::Text, 0, batch, None, 1, 30).concat()).collect();
+        for piece in [&b"\r\n"[..], b"\n\n", b"\r\r", "é".as_bytes(), "€".as_bytes(), "😀".as_bytes()] {
+            assert!(texts.windows(piece.len()).any(|window| window == piece), "{piece:?}");
+        }
+        assert!(std::str::from_utf8(&texts).is_err());
+    }
+
+    #[test]
+    fn a_json_body_is_one_text_whose_elements_are_the_messages() {
+        for count in 1..4 {
+            let messages = messages(Content::Json, 0, 1, None, count, 9);
+            let body = body(Content::Json, &messages);
+            let text = std::str::from_utf8(&body).expect("UTF-8");
+            let elements: Vec<&serde_json::value::RawValue> = match serde_json::from_str(text) {
+                Ok(elements) => elements,
+                Err(_) => vec![serde_json::from_str(text).expect("one message")],
+            };
+            let found: Vec<&[u8]> = elements.iter().map(|element| element.get().as_bytes()).collect();
+            assert_eq!(found, messages.iter().map(AsRef::as_ref).collect::<Vec<&[u8]>>());
+        }
+    }
+}

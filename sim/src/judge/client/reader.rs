@@ -1,0 +1,110 @@
+//! Walks through a stream, page after page, and what a reader remembers of them.
+
+use tailrace_core::runtime::Method;
+
+use super::session::Session;
+use super::wire::Ask;
+use crate::judge::history::{Call, From};
+use crate::judge::scenario::{Origin, Scenario};
+
+/// What a client remembers of a stream it reads.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    /// Where the last walk ended.
+    pub(super) resume: Option<String>,
+    /// Every offset it was told, of whichever incarnation.
+    pub(super) seen: Vec<String>,
+    /// The last page with a tag: the read, and where it began.
+    tagged: Option<(usize, From)>,
+}
+
+impl Session {
+    pub(super) async fn walk(&mut self, stream: usize, origin: Origin, pages: usize) {
+        let reading = self.reading.entry(stream).or_default();
+        let mut from = match origin {
+            Origin::Start => From::Start,
+            Origin::Now => From::Now,
+            Origin::Resume => reading.resume.clone().map_or(From::Start, From::At),
+            Origin::Earlier(count) => match reading.seen.len() {
+                0 => From::Start,
+                seen => From::At(reading.seen[count % seen].clone()),
+            },
+            Origin::Told(count) => self.told(stream, count).map_or(From::Start, From::At),
+            Origin::Within(count) => {
+                let told = self.told(stream, count);
+                told.and_then(|told| before(&told, count)).map_or(From::Start, From::At)
+            }
+            Origin::Revalidate => match reading.tagged.clone() {
+                Some((op, from)) => return self.revalidate(stream, op, from).await,
+                None => From::Start,
+            },
+        };
+        let walk = self.next_walk();
+        for _ in 0..pages.max(1) {
+            let op = self.page(stream, from.clone(), None, walk).await;
+            match self.remember(stream, op, from) {
+                Some(next) => from = From::At(next),
+                None => return,
+            }
+        }
+    }
+
+    /// An offset that anyone was told of the stream, of whichever incarnation.
+    pub(super) fn told(&self, stream: usize, count: usize) -> Option<String> {
+        let history = self.crowd.history.borrow();
+        let told = || history.of_stream(stream).filter_map(|(_, op)| op.told());
+        told().nth(count % told().count().max(1)).map(str::to_owned)
+    }
+
+    async fn revalidate(&mut self, stream: usize, op: usize, from: From) {
+        let walk = self.next_walk();
+        let op = self.page(stream, from.clone(), Some(op), walk).await;
+        self.remember(stream, op, from);
+    }
+
+    async fn page(&self, stream: usize, from: From, revalidates: Option<usize>, walk: usize) -> usize {
+        let ask = Ask::new(Method::Get, &Scenario::path(stream));
+        let ask = match &from {
+            From::Start => ask,
+            From::Now => ask.with_offset("now"),
+            From::At(offset) => ask.with_offset(offset),
+        };
+        let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
+        let ask = match tag {
+            Some(tag) => ask.with("if-none-match", tag),
+            None => ask,
+        };
+        self.ask(stream, Call::Read { from, revalidates, walk }, ask.build()).await
+    }
+
+    /// Takes an answer into account. Where the walk goes on, unless it is at its end.
+    fn remember(&mut self, stream: usize, op: usize, from: From) -> Option<String> {
+        let reading = self.reading.entry(stream).or_default();
+        let history = self.crowd.history.borrow();
+        let answer = history.ops[op].definite()?;
+        if answer.status == 304 {
+            return None;
+        }
+        if answer.status != 200 {
+            // The stream is gone, or another one is there.
+            reading.resume = None;
+            return None;
+        }
+        if answer.etag.is_some() {
+            reading.tagged = Some((op, from));
+        }
+        let next = answer.next_offset.clone()?;
+        reading.resume = Some(next.clone());
+        if reading.seen.last() != Some(&next) {
+            reading.seen.push(next.clone());
+        }
+        if answer.up_to_date { None } else { Some(next) }
+    }
+}
+
+/// A position of the same segment that is not behind `offset`.
+fn before(offset: &str, count: usize) -> Option<String> {
+    let (segment, index) = offset.split_once('_')?;
+    let index: u64 = index.parse().ok()?;
+    Some(format!("{segment}_{:016}", index * (count as u64 % 16) / 16))
+}

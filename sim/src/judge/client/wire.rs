@@ -1,0 +1,154 @@
+//! Requests as clients send them, and answers as they read them.
+
+use bytes::Bytes;
+use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+
+use crate::judge::history::{Answer, Content, Lifetime, Stamp};
+
+/// A request in the making.
+pub(super) struct Ask {
+    request: Request,
+}
+
+impl Ask {
+    pub(super) fn new(method: Method, path: &str) -> Self {
+        let url = format!("https://tailrace.test/v1/stream/{path}");
+        Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
+    }
+
+    pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.request.headers.push(name, value);
+        self
+    }
+
+    pub(super) fn with_if(self, wanted: bool, name: &'static str, value: &str) -> Self {
+        if wanted { self.with(name, value) } else { self }
+    }
+
+    pub(super) fn with_offset(mut self, offset: &str) -> Self {
+        self.request.url.push_str("?offset=");
+        self.request.url.push_str(offset);
+        self
+    }
+
+    /// The query of a live read, in the order of its names.
+    pub(super) fn with_live(mut self, cursor: Option<u64>, live: &str, offset: &str) -> Self {
+        let cursor = cursor.map_or_else(String::new, |cursor| format!("cursor={cursor}&"));
+        self.request.url.push_str(&format!("?{cursor}live={live}&offset={offset}"));
+        self
+    }
+
+    pub(super) fn with_lifetime(self, lifetime: Lifetime) -> Self {
+        match lifetime {
+            Lifetime::Endless => self,
+            Lifetime::Ttl(seconds) => self.with("stream-ttl", seconds.to_string()),
+            Lifetime::Until(at_ms) => self.with("stream-expires-at", instant(at_ms)),
+        }
+    }
+
+    pub(super) fn with_stamp(self, stamp: Option<&Stamp>) -> Self {
+        match stamp {
+            None => self,
+            Some(stamp) => self
+                .with("producer-id", stamp.producer.clone())
+                .with("producer-epoch", stamp.epoch.to_string())
+                .with("producer-seq", stamp.seq.to_string()),
+        }
+    }
+
+    pub(super) fn with_body(mut self, body: Bytes) -> Self {
+        self.request.body = RequestBody::Bytes(body);
+        self
+    }
+
+    pub(super) fn build(self) -> Request {
+        self.request
+    }
+}
+
+/// A stream's content type.
+pub(super) fn content_type(content: Content) -> &'static str {
+    match content {
+        Content::Json => "application/json",
+        Content::Bytes => "application/octet-stream",
+        Content::Text => "text/plain",
+    }
+}
+
+/// What a client reads in a response.
+pub(super) fn read(response: &Response) -> Answer {
+    let text = |name| response.headers.get(name).map(str::to_owned);
+    let number = |name| response.headers.get(name).and_then(|text| text.parse().ok());
+    let is_true = |name| response.headers.get(name) == Some("true");
+    let every = ["cache-control", "x-content-type-options", "cross-origin-resource-policy"];
+    Answer {
+        status: response.status,
+        next_offset: text("stream-next-offset"),
+        closed: is_true("stream-closed"),
+        up_to_date: is_true("stream-up-to-date"),
+        etag: text("etag"),
+        cursor: number("stream-cursor"),
+        content_type: text("content-type"),
+        base64: response.headers.get("stream-sse-data-encoding") == Some("base64"),
+        producer_epoch: number("producer-epoch"),
+        producer_seq: number("producer-seq"),
+        expected_seq: number("producer-expected-seq"),
+        code: if response.status >= 400 { code(&response.body) } else { None },
+        guarded: every.into_iter().all(|name| response.headers.get(name).is_some()),
+        body: response.body.clone(),
+    }
+}
+
+/// The stable code of `{"error":{"code":…}}`.
+fn code(body: &[u8]) -> Option<String> {
+    let error: serde_json::Value = serde_json::from_slice(body).ok()?;
+    error.pointer("/error/code")?.as_str().map(str::to_owned)
+}
+
+/// RFC 3339 of Unix ms.
+fn instant(at_ms: u64) -> String {
+    const DAY_MS: u64 = 86_400_000;
+    let (days, ms) = (at_ms / DAY_MS, at_ms % DAY_MS);
+    let (mut year, mut day) = (1970, days);
+    let is_leap = |year: u64| year.is_multiple_of(4) && (!year.is_multiple_of(100) || year.is_multiple_of(400));
+    while day >= 365 + u64::from(is_leap(year)) {
+        day -= 365 + u64::from(is_leap(year));
+        year += 1;
+    }
+    let mut month = 1;
+    for length in [31, 28 + u64::from(is_leap(year)), 31, 30, 31, 30, 31, 31, 30, 31, 30, 31] {
+        if day < length {
+            break;
+        }
+        day -= length;
+        month += 1;
+    }
+    let (hour, minute, second) = (ms / 3_600_000, ms / 60_000 % 60, ms / 1_000 % 60);
+    format!("{year:04}-{month:02}-{:02}T{hour:02}:{minute:02}:{second:02}.{:03}Z", day + 1, ms % 1_000)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn instants_are_spelled_as_rfc_3339() {
+        for (at_ms, text) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_767_225_600_000, "2026-01-01T00:00:00.000Z"),
+            (1_767_225_599_999, "2025-12-31T23:59:59.999Z"),
+        ] {
+            assert_eq!(instant(at_ms), text);
+        }
+    }
+
+    #[test]
+    fn a_refusal_is_read_with_its_code() {
+        let response =
+            Response::new(409).with("stream-closed", "true").with_body(r#"{"error":{"code":"x","message":""}}"#);
+        let answer = read(&response);
+        assert_eq!((answer.status, answer.closed, answer.code.as_deref()), (409, true, Some("x")));
+        assert!(!answer.guarded);
+    }
+}

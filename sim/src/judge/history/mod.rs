@@ -1,0 +1,441 @@
+//! What the clients of a run asked and were told: public things alone. Checkers know nothing else.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `live` | live readers, and what they were sent |
+
+mod live;
+
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+
+pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
+
+use crate::world::Spell;
+
+/// When something happened. The order of events within one virtual millisecond is told by the tick.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment {
+    /// Counts every invocation and completion of the run, so it orders them totally.
+    pub tick: u64,
+    /// Virtual Unix time in ms.
+    pub ms: u64,
+}
+
+/// What a stream is made of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Content {
+    /// `application/json`: positions count messages.
+    Json,
+    /// `application/octet-stream`: positions count bytes. Events carry base64.
+    Bytes,
+    /// `text/plain`: positions count bytes, which need be no valid text. Events carry text.
+    Text,
+}
+
+/// When a stream ends by itself, as a creation asked for it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lifetime {
+    /// Never.
+    Endless,
+    /// This many seconds after it was last touched.
+    Ttl(u64),
+    /// At this virtual Unix time in ms.
+    Until(u64),
+}
+
+/// A stream of the run.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct StreamInfo {
+    /// Its path behind `/v1/stream/`.
+    pub path: String,
+    /// What it is made of; every creation at its path asks for the same.
+    pub content: Content,
+}
+
+/// The idempotent producer's tuple.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Stamp {
+    /// `Producer-Id`.
+    pub producer: String,
+    /// `Producer-Epoch`.
+    pub epoch: u64,
+    /// `Producer-Seq`.
+    pub seq: u64,
+}
+
+/// What one append or creation carries. Its messages exist nowhere else in the run; every retry carries the same.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Batch {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// The messages as they must stand in the log.
+    pub messages: Vec<Bytes>,
+    /// The producer's tuple, which belongs to this batch alone.
+    pub stamp: Option<Stamp>,
+    /// `Stream-Seq`.
+    pub stream_seq: Option<String>,
+}
+
+impl Batch {
+    /// How many positions it takes in the log.
+    pub fn units(&self, content: Content) -> u64 {
+        match content {
+            Content::Json => self.messages.len() as u64,
+            Content::Bytes | Content::Text => self.messages.iter().map(|message| message.len() as u64).sum(),
+        }
+    }
+}
+
+/// What is wrong with an append on purpose.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Defect {
+    /// One element of the batch is no JSON.
+    BadElement,
+    /// An empty JSON array.
+    EmptyArray,
+    /// A content type that is not the stream's.
+    WrongType,
+    /// A body beyond the limit.
+    TooLarge,
+    /// A producer sequence number far ahead.
+    Gap,
+}
+
+/// Where a read starts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum From {
+    /// `-1`.
+    Start,
+    /// `now`.
+    Now,
+    /// An offset that an answer carried.
+    At(String),
+}
+
+/// What a client asks.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Call {
+    /// PUT.
+    Create {
+        /// The configured end.
+        lifetime: Lifetime,
+        /// `Stream-Closed: true`.
+        closes: bool,
+        /// The body, an index of [`History::batches`].
+        batch: Option<usize>,
+    },
+    /// POST.
+    Append {
+        /// The body, an index of [`History::batches`]; none for a mere close.
+        batch: Option<usize>,
+        /// `Stream-Closed: true`.
+        closes: bool,
+        /// What is wrong with it.
+        defect: Option<Defect>,
+    },
+    /// GET.
+    Read {
+        /// Where it starts.
+        from: From,
+        /// The read whose `ETag` is sent as `If-None-Match`, an index of [`History::ops`].
+        revalidates: Option<usize>,
+        /// Pages of one walk through the stream share this number and follow each other.
+        walk: usize,
+    },
+    /// GET that waits.
+    Live {
+        /// How it waits.
+        mode: Mode,
+        /// Where it starts.
+        from: From,
+        /// The cursor that it echoes.
+        cursor: Option<u64>,
+        /// Whose it is, an index of [`History::readers`].
+        reader: usize,
+    },
+    /// HEAD.
+    Head,
+    /// DELETE.
+    Delete,
+}
+
+/// What a client was told.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Answer {
+    /// The status.
+    pub status: u16,
+    /// `Stream-Next-Offset`.
+    pub next_offset: Option<String>,
+    /// `Stream-Closed: true`.
+    pub closed: bool,
+    /// `Stream-Up-To-Date: true`.
+    pub up_to_date: bool,
+    /// `ETag`.
+    pub etag: Option<String>,
+    /// `Stream-Cursor`.
+    pub cursor: Option<u64>,
+    /// `Content-Type`.
+    pub content_type: Option<String>,
+    /// `stream-sse-data-encoding: base64`.
+    pub base64: bool,
+    /// `Producer-Epoch`.
+    pub producer_epoch: Option<u64>,
+    /// `Producer-Seq`.
+    pub producer_seq: Option<u64>,
+    /// `Producer-Expected-Seq`.
+    pub expected_seq: Option<u64>,
+    /// The stable code of a refusal.
+    pub code: Option<String>,
+    /// Whether it carries what every response must (SPEC, section 1): a `Cache-Control`,
+    /// `X-Content-Type-Options` and `Cross-Origin-Resource-Policy`.
+    pub guarded: bool,
+    /// The body.
+    pub body: Bytes,
+}
+
+impl Answer {
+    /// Whether the stream holds as much as may wait for R2: nothing was done.
+    pub fn is_full(&self) -> bool {
+        self.status == 507 && self.code.as_deref() == Some("storage_full")
+    }
+}
+
+/// One request and its answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Op {
+    /// Which client, for people.
+    pub client: usize,
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// What it asked.
+    pub call: Call,
+    /// When it asked.
+    pub invoked: Moment,
+    /// When it was answered, or gave up; absent only while it waits.
+    pub ended: Option<Moment>,
+    /// What it was told; none if it gave up.
+    pub answer: Option<Answer>,
+}
+
+impl Op {
+    /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service that
+    /// does not say that nothing was done.
+    pub fn definite(&self) -> Option<&Answer> {
+        self.answer.as_ref().filter(|answer| answer.status < 500 || answer.is_full())
+    }
+
+    /// The definite answer's status.
+    pub fn status(&self) -> Option<u16> {
+        self.definite().map(|answer| answer.status)
+    }
+
+    /// The offset that the definite answer carries.
+    pub fn told(&self) -> Option<&str> {
+        self.definite()?.next_offset.as_deref()
+    }
+
+    /// Whether the definite answer says that the request was done.
+    pub fn succeeded(&self) -> bool {
+        self.status().is_some_and(|status| status < 300)
+    }
+
+    /// When its effect had certainly happened, if it ever did: never for an indefinite one.
+    pub fn settled(&self) -> Moment {
+        let never = Moment { tick: u64::MAX, ms: u64::MAX };
+        match self.definite() {
+            Some(_) => self.ended.unwrap_or(never),
+            None => never,
+        }
+    }
+
+    /// Whether it was definitely over before `other` began.
+    pub fn precedes(&self, other: &Op) -> bool {
+        self.settled().tick < other.invoked.tick
+    }
+
+    /// The batch that it carries.
+    pub fn batch(&self) -> Option<usize> {
+        match self.call {
+            Call::Create { batch, .. } | Call::Append { batch, .. } => batch,
+            _ => None,
+        }
+    }
+}
+
+/// How much of a stream the platform still stores, seen after the run went quiet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Leftover {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// When.
+    pub at: Moment,
+    /// Rows of the log, of producers and of everything else that belongs to one incarnation.
+    pub rows: u64,
+}
+
+/// How far a run is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Stage {
+    /// What goes wrong has just ended.
+    Calm,
+    /// It ended so long ago that every sealed segment has gone to R2.
+    CaughtUp,
+    /// It ended so long ago that nothing is left to do.
+    Settled,
+}
+
+/// What the platform bills an object for, beside its requests.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Awake {
+    /// The stream that it is the object of, an index of [`History::streams`].
+    pub stream: usize,
+    /// The spells in which an instance of it was kept in memory by something to do, in virtual ms.
+    pub spells: Vec<Spell>,
+}
+
+/// What R2 holds of a stream, beside what the stream's rows name, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Holding {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// When.
+    pub at: Moment,
+    /// How far the run was.
+    pub stage: Stage,
+    /// Keys that rows name and that no object has.
+    pub missing: Vec<String>,
+    /// Keys of objects that no row names.
+    pub unnamed: Vec<String>,
+    /// Sealed segments that are not in R2.
+    pub waiting: u64,
+    /// Sweeps and removals that the object has still to do.
+    pub sweeps: u64,
+}
+
+/// What a checker must know about the world to be sound.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Conditions {
+    /// Before this virtual time in ms, an answer that needed no confirmed write may come from a superseded instance.
+    pub weak_until_ms: u64,
+    /// Before this virtual time in ms, answers may be lost and objects may be reset.
+    pub faulty_until_ms: u64,
+    /// How long a request that its client gave up may still be on its way, in ms.
+    pub straggler_ms: u64,
+    /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
+    /// come to their time-outs.
+    pub settled_from_ms: u64,
+    /// How much too late an alarm goes off at most, in ms.
+    pub alarm_late_ms: u64,
+    /// The longest that one event of an object takes where nothing waits, in ms.
+    pub event_ms: u64,
+    /// The long-poll time-out in ms.
+    pub long_poll_ms: u64,
+    /// Bytes of a stream that may wait for R2.
+    pub hot_bytes: u64,
+    /// Bytes after which a segment is sealed.
+    pub segment_bytes: u64,
+    /// Before this virtual time in ms, they may be waiting.
+    pub full_until_ms: u64,
+}
+
+/// A whole run, seen by its clients.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct History {
+    /// The streams.
+    pub streams: Vec<StreamInfo>,
+    /// Everything that was ever sent to be kept.
+    pub batches: Vec<Batch>,
+    /// Requests in the order in which they were made.
+    pub ops: Vec<Op>,
+    /// Live readers in the order in which they joined.
+    pub readers: Vec<Reader>,
+    /// What SSE connections carried, by their requests' indices of [`Self::ops`].
+    pub listenings: BTreeMap<usize, Listening>,
+    /// What was still stored in the end.
+    pub leftovers: Vec<Leftover>,
+    /// What kept the objects in memory.
+    pub awake: Vec<Awake>,
+    /// What R2 held, now and then.
+    pub holdings: Vec<Holding>,
+    /// What the world was like.
+    pub conditions: Conditions,
+    ticks: u64,
+}
+
+impl History {
+    /// An empty one.
+    pub fn new(streams: Vec<StreamInfo>, conditions: Conditions) -> Self {
+        Self { streams, conditions, ..Self::default() }
+    }
+
+    /// The next moment, at this virtual time.
+    pub fn moment(&mut self, ms: u64) -> Moment {
+        self.ticks += 1;
+        Moment { tick: self.ticks, ms }
+    }
+
+    /// Records a request that is made now; answers its index.
+    pub fn invoke(&mut self, client: usize, stream: usize, call: Call, now_ms: u64) -> usize {
+        let invoked = self.moment(now_ms);
+        self.ops.push(Op { client, stream, call, invoked, ended: None, answer: None });
+        self.ops.len() - 1
+    }
+
+    /// Records that a request was answered, or given up, now.
+    pub fn complete(&mut self, op: usize, answer: Option<Answer>, now_ms: u64) {
+        let ended = self.moment(now_ms);
+        if let Some(op) = self.ops.get_mut(op) {
+            op.ended = Some(ended);
+            op.answer = answer;
+        }
+    }
+
+    /// The requests to one stream, with their indices.
+    pub fn of_stream(&self, stream: usize) -> impl Iterator<Item = (usize, &Op)> {
+        self.ops.iter().enumerate().filter(move |(_, op)| op.stream == stream)
+    }
+
+    /// What a read showed: its own answer, or, for a 304, the answer whose tag it confirmed.
+    pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a Answer> {
+        let answer = op.definite()?;
+        match (&op.call, answer.status) {
+            (Call::Read { .. }, 200) => Some(answer),
+            (Call::Read { revalidates: Some(earlier), .. }, 304) => self.ops.get(*earlier)?.definite(),
+            _ => None,
+        }
+    }
+
+    /// Whether an answer is as strong as a confirmed write: it needed one, or no instance can have been superseded.
+    pub fn is_strong(&self, op: &Op) -> bool {
+        let wrote = match &op.call {
+            Call::Create { .. } => op.status() == Some(201),
+            Call::Append { .. } => self.appended(op),
+            Call::Delete => op.status() == Some(204),
+            Call::Read { .. } | Call::Live { .. } | Call::Head => false,
+        };
+        wrote || op.invoked.ms >= self.conditions.weak_until_ms
+    }
+
+    /// Whether the answer says that this very request put its batch at the end of the log.
+    ///
+    /// A producer is told by the status: 200 is new, 204 is a duplicate (protocol, section 5.2.1).
+    pub fn appended(&self, op: &Op) -> bool {
+        let Some(batch) = op.batch().and_then(|batch| self.batches.get(batch)) else { return false };
+        match (&op.call, op.status()) {
+            (Call::Create { .. }, Some(201)) => true,
+            (Call::Append { .. }, Some(200)) => true,
+            (Call::Append { .. }, Some(204)) => batch.stamp.is_none(),
+            _ => false,
+        }
+    }
+
+    /// Whether the answer says that the batch is in the log, by this request or an earlier one.
+    pub fn acknowledged(&self, op: &Op) -> bool {
+        match op.call {
+            Call::Append { batch: Some(_), .. } => op.succeeded(),
+            _ => self.appended(op),
+        }
+    }
+}

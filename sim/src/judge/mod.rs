@@ -1,0 +1,23 @@
+//! What judges Tailrace in a world: knows the world by its face alone.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | [`scenario`] | what clients ask and what goes wrong, drawn from a seed, as text, and played |
+//! | `client` | clients of the protocol |
+//! | [`history`] | what they asked and were told |
+//! | [`checker`] | invariants, judged from the history alone |
+//! | [`swarm`] | many seeds |
+//! | [`mod@shrink`] | the shortest history that still fails |
+//! | [`known_bug`] | a bug that is switched on by name |
+//! | [`mutants`] | the register of known bugs, and who catches them |
+//! | [`report`] | what people are told |
+
+pub mod checker;
+mod client;
+pub mod history;
+pub mod known_bug;
+pub mod mutants;
+pub mod report;
+pub mod scenario;
+pub mod shrink;
+pub mod swarm;

@@ -1,0 +1,121 @@
+//! The register of known bugs: each has a name, and checkers that must catch it within a stated number of seeds from
+//! wherever one starts.
+
+use tailrace_core::mutant::Mutant;
+
+use crate::judge::checker::Invariant;
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::Scenario;
+use crate::judge::swarm::{Swarm, judge};
+use crate::world::HostMutant;
+
+/// Seeds within which every known bug is found, from each of [`STARTS`].
+pub const WITHIN_SEEDS: u64 = 200;
+
+/// Seeds at which the hunts start.
+pub const STARTS: [u64; 5] = [0, 10_000, 200_000, 3_000_000, 40_000_000];
+
+/// A known bug and who catches it.
+#[derive(Clone, Copy, Debug)]
+pub struct Entry {
+    /// The bug.
+    pub bug: KnownBug,
+    /// The invariants of which a failing seed violates at least one.
+    pub caught_by: &'static [Invariant],
+}
+
+macro_rules! register {
+    ($($owner:ident::$bug:ident: $($invariant:ident),+;)*) => {
+        /// All known bugs.
+        pub const REGISTER: &[Entry] = &[
+            $(Entry { bug: register!(@$owner $bug), caught_by: &[$(Invariant::$invariant),+] },)*
+        ];
+    };
+    (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
+    (@Host $bug:ident) => { KnownBug::Host(HostMutant::$bug) };
+}
+
+register! {
+    Core::DedupeOff: Once;
+    Core::DedupeWithoutEpoch: Once, Durable;
+    Core::TailNotMoved: Stable, Exact;
+    Core::OffsetReusedAfterCrash: Stable, Durable;
+    Core::ExpiryBeforeLastTouch: Expiry;
+    Core::LostWakeUp: Live, Exact;
+    Core::CatchUpNotJoined: Exact, Live;
+    Core::WaitersForgottenAtHibernation: Live;
+    Core::CloseNotPushed: Live;
+    Core::CursorRepeats: Cursors;
+    Core::CursorNeverConverges: Cursors;
+    Core::KeyWithoutAttempt: Cold;
+    Core::RowsDroppedBeforeRecord: Exact, Stable, Cold;
+    Core::BoundaryAtEndOfPut: Durable, Exact, Stable, Cold;
+    Core::RecreatedStreamReusesObjects: Exact, Cold;
+    Core::OffsetReencodedAtRotation: Stable;
+    Core::SweepRemovesLiveObject: Cold;
+    Core::DeletionForgottenAtCrash: Cold;
+    Host::AnswerBeforeGate: Durable, Stable;
+    Host::AlarmLostAtEviction: Expiry;
+    Host::WaiterKeepsAwake: Awake;
+    Host::SocketsForgottenAtHibernation: Live;
+    Host::MessageBeforeGate: Stable, Linear, Exact;
+}
+
+/// A hunt's catch.
+#[derive(Clone, Debug)]
+pub struct Catch {
+    /// The seed.
+    pub seed: u64,
+    /// The seeds it took, this one included.
+    pub seeds: u64,
+    /// Which of the expected invariants it violates.
+    pub invariants: Vec<Invariant>,
+}
+
+impl Entry {
+    /// The name on command lines.
+    pub fn name(&self) -> &'static str {
+        self.bug.name()
+    }
+
+    /// The bug of that name.
+    pub fn named(name: &str) -> Option<&'static Self> {
+        REGISTER.iter().find(|entry| entry.name() == name)
+    }
+
+    /// Runs seeds until the bug is caught by one of its checkers, [`WITHIN_SEEDS`] at most.
+    pub fn hunt(&self, from: u64) -> Option<Catch> {
+        let mut done = 0;
+        while done < WITHIN_SEEDS {
+            let swarm = Swarm { from: from + done, seeds: WITHIN_SEEDS - done, bug: Some(self.bug), stops: true };
+            let tally = swarm.run();
+            let (seed, _) = tally.failures.first_key_value()?;
+            done = seed - from + 1;
+            let verdict = judge(&Scenario::draw(*seed), Some(self.bug), false);
+            let caught = self.caught_by.iter().copied().filter(|invariant| verdict.violates(*invariant));
+            let invariants: Vec<Invariant> = caught.collect();
+            if !invariants.is_empty() {
+                return Some(Catch { seed: *seed, seeds: done, invariants });
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_known_bug_is_registered_once_under_its_name() {
+        for mutant in Mutant::ALL {
+            let entry = Entry::named(mutant.name());
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Core(*mutant)));
+        }
+        for mutant in HostMutant::ALL {
+            let entry = Entry::named(mutant.name());
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Host(*mutant)));
+        }
+        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len());
+    }
+}

@@ -1,0 +1,179 @@
+//! The dice of a seed: numbers, and what a world is made of.
+
+use rand::{RngExt, SeedableRng};
+use rand_chacha::ChaCha8Rng;
+use tailrace_core::protocol::limits::{CLIENT_BUFFER, HOT_BYTES};
+
+use super::StreamPlan;
+use crate::judge::history::{Content, Lifetime};
+use crate::kernel::random::Delay;
+use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::world::{BucketFaults, Faults, Link};
+
+/// See the module.
+pub(super) struct Dice(ChaCha8Rng);
+
+impl Dice {
+    pub(super) fn new(seed: u64) -> Self {
+        Self(ChaCha8Rng::seed_from_u64(seed))
+    }
+
+    pub(super) fn bits(&mut self) -> u64 {
+        self.0.random()
+    }
+
+    pub(super) fn between(&mut self, min: u64, max: u64) -> u64 {
+        if max <= min { min } else { self.0.random_range(min..=max) }
+    }
+
+    pub(super) fn chance(&mut self, permille: u32) -> bool {
+        self.0.random_range(0..1_000) < permille
+    }
+
+    pub(super) fn among(&mut self, choices: &[u64]) -> u64 {
+        choices[self.0.random_range(0..choices.len())]
+    }
+
+    /// A number whose logarithm is drawn evenly.
+    pub(super) fn scale(&mut self, min: u64, max: u64) -> u64 {
+        let exponent = self.0.random_range((min as f64).ln()..=(max as f64).ln());
+        (exponent.exp() as u64).clamp(min, max)
+    }
+
+    fn permille_if(&mut self, on: u32, min: u64, max: u64) -> u32 {
+        if self.chance(on) { self.scale(min, max) as u32 } else { 0 }
+    }
+
+    fn delay_if(&mut self, on: u32, max_ms: u64) -> Delay {
+        if !self.chance(on) {
+            return Delay::NONE;
+        }
+        let max_ms = self.scale(1, max_ms);
+        Delay::new(self.between(0, max_ms), max_ms)
+    }
+
+    pub(super) fn limits(&mut self) -> StreamLimits {
+        let row_bytes = self.scale(64, 1_024) as usize;
+        let mut limits = StreamLimits {
+            // A message spans at most 16 rows, and the largest still has to be above a frame.
+            body_bytes: row_bytes * self.between(4, 14) as usize,
+            row_bytes,
+            page_bytes: self.scale(64, 4_096) as usize,
+            segment_messages: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
+            segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
+            hot_bytes: HOT_BYTES,
+        };
+        // Mostly nobody gets there; where segments are small, an outage may.
+        if limits.segment_bytes < 1 << 20 && self.chance(600) {
+            limits.hot_bytes = limits.segment_bytes + limits.body_bytes as u64 + self.scale(1, 4_000);
+        }
+        limits
+    }
+
+    /// How segments move to R2, where these faults are: a put is on its way for less than the age of an orphan.
+    pub(super) fn cold(&mut self, faults: &Faults) -> ColdSettings {
+        let BucketFaults { put, late, .. } = faults.bucket;
+        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms;
+        let retry_min_ms = self.scale(20, 2_000);
+        ColdSettings {
+            retry_min_ms,
+            retry_max_ms: retry_min_ms + self.scale(1_000, 40_000),
+            // Short enough that sweeps meet what goes wrong, or as long as it should be.
+            orphan_age_ms: on_its_way_ms + if self.chance(500) { self.scale(1_000, 60_000) } else { 3_600_000 },
+            sweep_page: self.among(&[1, 2, 5, 1_000]) as usize,
+            read_attempts: self.between(1, 4) as u32,
+            read_retry_ms: self.between(1, 100),
+            index_bytes: self.among(&[0, 200, 1 << 20]) as usize,
+        }
+    }
+
+    /// Mostly what a service has; where it is small, clients that do not read fill it.
+    pub(super) fn client_buffer_bytes(&mut self) -> usize {
+        if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    }
+
+    /// An eighth of the worlds are on their best day, and another has nothing but distances.
+    pub(super) fn faults(&mut self) -> Faults {
+        if self.chance(125) {
+            return Faults::default();
+        }
+        let faults = self.all_faults();
+        if self.chance(140) { faults.delays() } else { faults }
+    }
+
+    fn all_faults(&mut self) -> Faults {
+        let mut link = |loss: u64| Link {
+            latency: self.delay_if(700, 120),
+            request_loss_permille: self.permille_if(350, 2, loss),
+            response_loss_permille: self.permille_if(350, 2, loss),
+        };
+        let (client_link, object_link) = (link(250), link(100));
+        let superseded = self.delay_if(350, 30_000);
+        let alarm_cut_off_fails = self.chance(250);
+        let mut faults = Faults::default();
+        faults.network.client_link = client_link;
+        faults.network.object_link = object_link;
+        // In the order in which they are drawn: another one would be other scenarios for every seed.
+        faults.edge.isolate_restart_permille = self.permille_if(200, 2, 60);
+        faults.objects.crash_permille = self.permille_if(350, 2, 120);
+        faults.objects.crash_awaiting_permille = self.permille_if(400, 30, 400);
+        faults.objects.crash_held_permille = self.permille_if(450, 20, 400);
+        faults.storage.flush = self.delay_if(750, 60);
+        faults.objects.cold_start = self.delay_if(400, 300);
+        faults.objects.hibernation_missed_permille = self.permille_if(400, 100, 1_000);
+        faults.objects.superseded = superseded;
+        faults.objects.superseded_reads_fail = self.chance(500);
+        faults.objects.stale_route_permille =
+            if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) };
+        faults.sockets.half_dead_permille = self.permille_if(250, 20, 700);
+        faults.edge.answer_cut_permille = self.permille_if(250, 2, 150);
+        faults.edge.answer_lost_permille = self.permille_if(200, 2, 80);
+        faults.alarm.late = self.delay_if(300, 20_000);
+        faults.alarm.early_permille = self.permille_if(250, 50, 800);
+        faults.alarm.early = self.delay_if(500, 5_000);
+        faults.alarm.duplicate_permille = self.permille_if(250, 50, 800);
+        faults.alarm.retry_limit = if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 };
+        faults.alarm.cut_off_fails = alarm_cut_off_fails;
+        faults.bucket = self.bucket();
+        faults
+    }
+
+    /// A third of R2 is on its best day.
+    fn bucket(&mut self) -> BucketFaults {
+        if self.chance(330) {
+            return BucketFaults::default();
+        }
+        let slowest_put_ms = self.among(&[200, 3_000, 40_000]);
+        let late_permille = self.permille_if(400, 50, 500);
+        BucketFaults {
+            get: self.delay_if(700, 400),
+            put: self.delay_if(800, slowest_put_ms),
+            delete: self.delay_if(700, 1_000),
+            list: self.delay_if(700, 1_000),
+            error_before_permille: self.permille_if(400, 10, 400),
+            error_after_permille: self.permille_if(500, 50, 600),
+            late_permille,
+            late: if late_permille > 0 { self.delay_if(1_000, 400_000) } else { Delay::NONE },
+            short_page_permille: self.permille_if(300, 50, 700),
+        }
+    }
+
+    pub(super) fn stream(&mut self) -> StreamPlan {
+        let content = match self.between(0, 99) {
+            0..50 => Content::Json,
+            50..75 => Content::Bytes,
+            _ => Content::Text,
+        };
+        StreamPlan { content, lifetime: self.lifetime() }
+    }
+
+    pub(super) fn lifetime(&mut self) -> Lifetime {
+        match self.between(0, 99) {
+            0..45 => Lifetime::Endless,
+            45..62 => Lifetime::Ttl(self.between(0, 8)),
+            62..74 => Lifetime::Ttl(self.between(15, 70)),
+            74..88 => Lifetime::Ttl(self.between(150, 500)),
+            _ => Lifetime::Until(self.scale(500, 300_000)),
+        }
+    }
+}

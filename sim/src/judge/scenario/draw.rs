@@ -1,0 +1,443 @@
+//! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
+//! (swarm testing): what a workload with everything in it hides, one with little in it shows.
+
+use super::dice::Dice;
+use super::verb::{Verb, verbs};
+use super::{Action, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
+use crate::judge::history::{Lifetime, Mode};
+use crate::kernel::random::Delay;
+use crate::tailrace::StreamLimits;
+
+/// Bytes that a message takes beside its padding, at most.
+const FRAME_BYTES: usize = 90;
+
+/// Live readers of a run, at most: what many of them cost is shown by a test of its own.
+const MOST_READERS: u64 = 16;
+
+impl Scenario {
+    /// The scenario of a seed.
+    pub fn draw(seed: u64) -> Self {
+        let mut dice = Dice::new(seed);
+        let limits = dice.limits();
+        let faults = dice.faults();
+        let cold = dice.cold(&faults);
+        let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
+        let mut draft = Draft {
+            verbs: verbs(&mut dice),
+            clients: dice.between(2, 6) as usize,
+            isolates: dice.between(1, 3) as usize,
+            client_buffer_bytes: dice.client_buffer_bytes(),
+            readers_left: MOST_READERS,
+            disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
+            supersedes: faults.objects.superseded != Delay::NONE,
+            removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
+            dice,
+            limits,
+            streams,
+            now_ms: 0,
+            events: Vec::new(),
+        };
+        draft.open();
+        for _ in 0..draft.dice.between(2, 9) {
+            draft.burst();
+            draft.silence();
+        }
+        let calm_ms = draft.now_ms;
+        draft.now_ms += 10;
+        draft.disturbances = 0;
+        for _ in 0..draft.dice.between(0, 2) {
+            draft.burst();
+            draft.silence();
+        }
+        if draft.is_live() && draft.dice.chance(700) {
+            draft.quiet_phase();
+        }
+        let schedule = draft.dice.bits();
+        draft.events.sort_by_key(|event| event.at_ms);
+        Self {
+            schedule,
+            isolates: draft.isolates,
+            client_buffer_bytes: draft.client_buffer_bytes,
+            faults,
+            limits: draft.limits,
+            cold,
+            streams: draft.streams,
+            calm_ms,
+            events: draft.events,
+        }
+    }
+}
+
+struct Draft {
+    dice: Dice,
+    verbs: Vec<(Verb, u32)>,
+    clients: usize,
+    isolates: usize,
+    client_buffer_bytes: usize,
+    /// How many live readers may still join.
+    readers_left: u64,
+    /// How many things happen to the world in a burst, at most.
+    disturbances: u64,
+    supersedes: bool,
+    /// How long it takes to remove the objects of a stream, in ms.
+    removal_ms: u64,
+    limits: StreamLimits,
+    streams: Vec<StreamPlan>,
+    now_ms: u64,
+    events: Vec<Event>,
+}
+
+impl Draft {
+    fn push(&mut self, after_ms: u64, client: usize, action: Action) {
+        let what = Happening::Client { client, action };
+        self.events.push(Event { at_ms: self.now_ms + after_ms, what });
+    }
+
+    fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
+        self.events.push(Event { at_ms: self.now_ms + after_ms, what: Happening::World(disturbance) });
+    }
+
+    /// Most streams are there from the start.
+    fn open(&mut self) {
+        for stream in 0..self.streams.len() {
+            if self.dice.chance(950) {
+                let client = self.client();
+                let load = if self.dice.chance(250) { Some(self.load()) } else { None };
+                let lifetime = self.streams[stream].lifetime;
+                self.push(0, client, Action::Create { stream, lifetime, closes: false, load });
+            }
+        }
+        if self.is_live() {
+            self.now_ms += 1;
+            self.gather(4);
+        }
+        self.now_ms += self.dice.among(&[1, 20, 500]);
+    }
+
+    fn is_live(&self) -> bool {
+        self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
+    }
+
+    /// Some live readers are there before anything else is.
+    fn gather(&mut self, most: u64) {
+        for _ in 0..self.dice.between(0, most) {
+            let (client, stream) = (self.client(), self.stream());
+            let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+            let after_ms = self.dice.among(&[0, 3, 40, 700]);
+            let action = self.join(stream, mode);
+            self.push(after_ms, client, action);
+        }
+    }
+
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    fn quiet_phase(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, client, Action::Append { stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                if self.dice.chance(500) {
+                    self.push(after_ms, client, Action::Close { stream });
+                } else {
+                    self.push(after_ms, client, Action::Delete { stream });
+                    self.recreate(stream, after_ms);
+                }
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
+    }
+
+    /// Another stream in the place of one that is deleted then, and something in it, while readers may still hang on.
+    fn recreate(&mut self, stream: usize, deleted_ms: u64) {
+        let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
+        let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
+        self.push(after_ms, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
+    }
+
+    /// A few ms in which much happens.
+    fn burst(&mut self) {
+        let width_ms = self.dice.among(&[0, 2, 8, 40, 200]);
+        for _ in 0..self.dice.between(1, 10) {
+            let after_ms = self.dice.between(0, width_ms);
+            let (client, action) = self.action();
+            self.push(after_ms, client, action);
+            if let Action::Delete { stream } = action
+                && self.disturbances > 0
+                && self.dice.chance(500)
+            {
+                let crash_ms = after_ms + self.dice.between(0, 2 * self.removal_ms + 2);
+                self.push_disturbance(crash_ms, Disturbance::Crash { stream });
+            }
+        }
+        for _ in 0..self.dice.between(0, self.disturbances) {
+            let after_ms = self.dice.between(0, width_ms + 60);
+            let disturbance = self.disturbance();
+            self.push_disturbance(after_ms, disturbance);
+        }
+        self.now_ms += width_ms;
+    }
+
+    /// Short or long; over the times after which objects hibernate (10 s) and are evicted (70 to 140 s), and around
+    /// the moment at which a stream ends.
+    fn silence(&mut self) {
+        self.now_ms += match self.dice.between(0, 99) {
+            0..30 => self.dice.between(1, 60),
+            30..55 => self.dice.between(60, 3_000),
+            55..70 => self.dice.between(3_000, 14_000),
+            70..82 => self.dice.between(14_000, 160_000),
+            _ => self.lifetime_gap_ms(),
+        };
+    }
+
+    fn lifetime_gap_ms(&mut self) -> u64 {
+        let stream = self.stream();
+        let exact_ms = match self.streams[stream].lifetime {
+            Lifetime::Endless => return self.dice.between(1, 30_000),
+            Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
+            Lifetime::Ttl(seconds) => match self.dice.between(0, 3) {
+                0 => seconds * 1_125,
+                1 => seconds * 500 + self.dice.between(0, seconds * 500),
+                _ => seconds * 1_000,
+            },
+        };
+        let off_ms = self.dice.among(&[2, 30, 600]);
+        (exact_ms + self.dice.between(0, 2 * off_ms)).saturating_sub(off_ms)
+    }
+
+    fn client(&mut self) -> usize {
+        self.dice.between(0, self.clients as u64 - 1) as usize
+    }
+
+    fn stream(&mut self) -> usize {
+        self.dice.between(0, self.streams.len() as u64 - 1) as usize
+    }
+
+    /// Mostly small; now and then as large as the limit allows, which spans several rows.
+    fn load(&mut self) -> Load {
+        let most = (self.limits.body_bytes / (FRAME_BYTES + 3)).max(1) as u64;
+        let count = match self.dice.between(0, 9) {
+            0..5 => 1,
+            5..9 => self.dice.between(1, 4),
+            _ => self.dice.between(4, 12),
+        };
+        let count = count.min(most) as usize;
+        let room = (self.limits.body_bytes / count).saturating_sub(FRAME_BYTES + 3) as u64;
+        let pad_bytes = if self.dice.chance(150) { room } else { self.dice.between(0, 40).min(room) };
+        Load { count, pad_bytes: pad_bytes as usize }
+    }
+
+    /// What a client does, and which one.
+    fn action(&mut self) -> (usize, Action) {
+        let (client, stream) = (self.client(), self.stream());
+        let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
+        let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
+        let drawn = self.verbs.iter().find(|(_, weight)| match left.checked_sub(*weight) {
+            Some(rest) => {
+                left = rest;
+                false
+            }
+            None => true,
+        });
+        let read = |origin, pages| Action::Read { stream, origin, pages };
+        let action = match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
+            Verb::Append => {
+                let closes = self.dice.chance(15);
+                Action::Append { stream, load: self.load(), closes, mistake: None }
+            }
+            Verb::Produce => {
+                let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
+                let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
+                let closes = self.dice.chance(15);
+                Action::Produce { stream, load: self.load(), depth, copies, closes }
+            }
+            Verb::Sequenced => {
+                let passed = self.dice.chance(200);
+                Action::Sequenced { stream, load: self.load(), passed }
+            }
+            Verb::Mistaken => {
+                let mistakes = [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge];
+                let mistake = mistakes[self.dice.between(0, 3) as usize];
+                let closes = self.dice.chance(200);
+                Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
+            }
+            Verb::Resend => Action::Resend { stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
+            Verb::Skip => Action::Skip { stream, load: self.load() },
+            Verb::Restart => Action::Restart,
+            Verb::ReadStart => read(Origin::Start, self.dice.among(&[1, 100]) as usize),
+            Verb::Resume => read(Origin::Resume, self.dice.among(&[1, 2, 100]) as usize),
+            Verb::Now => read(Origin::Now, 1),
+            Verb::Earlier => {
+                read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
+            }
+            Verb::Told => read(Origin::Told(self.dice.between(0, 50) as usize), self.dice.among(&[1, 2, 100]) as usize),
+            Verb::Within => {
+                read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
+            }
+            Verb::Revalidate => read(Origin::Revalidate, 1),
+            Verb::Head => Action::Head { stream },
+            Verb::Create => self.creation(stream),
+            Verb::Close => Action::Close { stream },
+            Verb::Delete => {
+                if self.dice.chance(300) {
+                    self.recreate(stream, 0);
+                }
+                Action::Delete { stream }
+            }
+            Verb::LongPoll => self.join(stream, Mode::LongPoll),
+            Verb::Listen => self.join(stream, Mode::Sse),
+            Verb::Stall => {
+                let for_ms = self.dice.scale(100, 90_000);
+                Action::Stall { stream, for_ms }
+            }
+            Verb::Leave => Action::Leave { stream },
+        };
+        (client, action)
+    }
+
+    /// Mostly a reader alone, sometimes a few at once.
+    fn join(&mut self, stream: usize, mode: Mode) -> Action {
+        let origin = match self.dice.between(0, 9) {
+            0..3 => Origin::Start,
+            3..6 => Origin::Now,
+            6..9 => Origin::Resume,
+            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
+        };
+        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
+        self.readers_left -= readers;
+        match readers {
+            0 => Action::Leave { stream },
+            _ => Action::Join { stream, mode, origin, readers: readers as usize },
+        }
+    }
+
+    /// Mostly what the stream was created with; sometimes another lifetime, or closed.
+    fn creation(&mut self, stream: usize) -> Action {
+        let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
+        let closes = self.dice.chance(80);
+        let load = if self.dice.chance(400) { Some(self.load()) } else { None };
+        Action::Create { stream, lifetime, closes, load }
+    }
+
+    fn disturbance(&mut self) -> Disturbance {
+        let stream = self.stream();
+        match self.dice.between(0, 11) {
+            0..4 => Disturbance::Crash { stream },
+            4..6 => Disturbance::Evict { stream },
+            6..8 if self.supersedes => Disturbance::Supersede { stream },
+            6..8 => Disturbance::Crash { stream },
+            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            9..11 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
+            _ => {
+                let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
+                Disturbance::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_same_seed_draws_the_same_scenario_and_another_does_not() {
+        assert_eq!(Scenario::draw(7), Scenario::draw(7));
+        assert_ne!(Scenario::draw(7), Scenario::draw(8));
+    }
+
+    #[test]
+    fn limits_and_loads_fit_each_other() {
+        for seed in 0..400 {
+            let scenario = Scenario::draw(seed);
+            assert_eq!(scenario.limits.problem(), None, "seed {seed}");
+            assert_eq!(scenario.cold.problem(), None, "seed {seed}");
+            for event in &scenario.events {
+                if let Some((_, Action::Append { load, .. } | Action::Produce { load, .. })) = event.action() {
+                    let most = load.count * (load.pad_bytes + FRAME_BYTES + 3) + 2;
+                    assert!(most <= scenario.limits.body_bytes + 2 || load.count == 1, "seed {seed}: {event}");
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn every_kind_of_event_and_fault_is_drawn_and_none_always() {
+        let drawn: Vec<String> = (0..300).map(|seed| Scenario::draw(seed).to_string()).collect();
+        let words = [
+            " create ",
+            " close",
+            " delete ",
+            " append ",
+            " produce ",
+            " sequenced ",
+            " passed",
+            " resend ",
+            " skip ",
+            " restart\n",
+            " start ",
+            " resume ",
+            " now ",
+            " earlier:",
+            " told:",
+            " within:",
+            " revalidate ",
+            " head ",
+            " crash ",
+            " evict ",
+            " supersede ",
+            " restart-isolate ",
+            " lose ",
+            " outage ",
+            "bad-element",
+            "empty-array",
+            "wrong-type",
+            "too-large",
+            "stream json",
+            "stream bytes",
+            "stream text",
+            " join ",
+            " long-poll ",
+            " sse ",
+            " stall ",
+            " leave ",
+            "client-buffer",
+            "endless",
+            "ttl:",
+            "until:",
+            "fault crash_permille",
+            "fault crash_awaiting_permille",
+            "fault flush.max_ms",
+            "fault superseded_reads_fail",
+            "fault alarm_early_permille",
+            "fault hibernation_missed_permille",
+            "fault socket_half_dead_permille",
+            "fault answer_cut_permille",
+            "fault answer_lost_permille",
+            "fault bucket.put.max_ms",
+            "fault bucket.error_before_permille",
+            "fault bucket.error_after_permille",
+            "fault bucket.late_permille",
+            "fault bucket.short_page_permille",
+            "limit hot_bytes",
+            "cold orphan_age_ms",
+            "cold sweep_page",
+        ];
+        for word in words {
+            let with = drawn.iter().filter(|text| text.contains(word)).count();
+            assert!(with >= 15, "{word:?} is in {with} of {} scenarios", drawn.len());
+        }
+        let calm = drawn.iter().filter(|text| !text.contains("fault ")).count();
+        assert!((15..80).contains(&calm), "{calm} of {} worlds are on their best day", drawn.len());
+    }
+}

@@ -1,0 +1,156 @@
+//! Faults, limits and settings as named numbers, one line each: for text, and for shrinking one by one.
+
+use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::world::Faults;
+
+/// One number of `T`.
+#[derive(Clone, Copy)]
+pub struct Knob<T> {
+    /// Its name, with its unit.
+    pub name: &'static str,
+    read: fn(&T) -> u64,
+    write: fn(&mut T, u64),
+}
+
+impl<T> Knob<T> {
+    /// Its value.
+    pub fn get(&self, of: &T) -> u64 {
+        (self.read)(of)
+    }
+
+    /// Sets it.
+    pub fn set(&self, of: &mut T, value: u64) {
+        (self.write)(of, value);
+    }
+}
+
+macro_rules! knobs {
+    ($(#[doc = $doc:literal])* $list:ident: $type:ty { $($name:literal: $($field:ident).+ as $kind:ident;)* }) => {
+        $(#[doc = $doc])*
+        pub const $list: &[Knob<$type>] = &[$(Knob {
+            name: $name,
+            read: |of| knobs!(@read $kind of.$($field).+),
+            write: |of, value| of.$($field).+ = knobs!(@write $kind value),
+        },)*];
+    };
+    (@read bool $value:expr) => { u64::from($value) };
+    (@read $kind:ident $value:expr) => { $value as u64 };
+    (@write bool $value:expr) => { $value != 0 };
+    (@write $kind:ident $value:expr) => { $value as $kind };
+}
+
+knobs! {
+    /// Every knob of [`Faults`].
+    FAULTS: Faults {
+        "client_link.latency.min_ms": network.client_link.latency.min_ms as u64;
+        "client_link.latency.max_ms": network.client_link.latency.max_ms as u64;
+        "client_link.request_loss_permille": network.client_link.request_loss_permille as u32;
+        "client_link.response_loss_permille": network.client_link.response_loss_permille as u32;
+        "object_link.latency.min_ms": network.object_link.latency.min_ms as u64;
+        "object_link.latency.max_ms": network.object_link.latency.max_ms as u64;
+        "object_link.request_loss_permille": network.object_link.request_loss_permille as u32;
+        "object_link.response_loss_permille": network.object_link.response_loss_permille as u32;
+        "isolate_restart_permille": edge.isolate_restart_permille as u32;
+        "crash_permille": objects.crash_permille as u32;
+        "crash_awaiting_permille": objects.crash_awaiting_permille as u32;
+        "crash_held_permille": objects.crash_held_permille as u32;
+        "flush.min_ms": storage.flush.min_ms as u64;
+        "flush.max_ms": storage.flush.max_ms as u64;
+        "cold_start.min_ms": objects.cold_start.min_ms as u64;
+        "cold_start.max_ms": objects.cold_start.max_ms as u64;
+        "hibernate_after_ms": objects.hibernate_after_ms as u64;
+        "hibernation_missed_permille": objects.hibernation_missed_permille as u32;
+        "evict_after.min_ms": objects.evict_after.min_ms as u64;
+        "evict_after.max_ms": objects.evict_after.max_ms as u64;
+        "superseded.min_ms": objects.superseded.min_ms as u64;
+        "superseded.max_ms": objects.superseded.max_ms as u64;
+        "superseded_reads_fail": objects.superseded_reads_fail as bool;
+        "stale_route_permille": objects.stale_route_permille as u32;
+        "socket_half_dead_permille": sockets.half_dead_permille as u32;
+        "answer_cut_permille": edge.answer_cut_permille as u32;
+        "answer_lost_permille": edge.answer_lost_permille as u32;
+        "alarm_late.min_ms": alarm.late.min_ms as u64;
+        "alarm_late.max_ms": alarm.late.max_ms as u64;
+        "alarm_early_permille": alarm.early_permille as u32;
+        "alarm_early.min_ms": alarm.early.min_ms as u64;
+        "alarm_early.max_ms": alarm.early.max_ms as u64;
+        "alarm_duplicate_permille": alarm.duplicate_permille as u32;
+        "alarm_retry_limit": alarm.retry_limit as u32;
+        "alarm_cut_off_fails": alarm.cut_off_fails as bool;
+        "bucket.get.min_ms": bucket.get.min_ms as u64;
+        "bucket.get.max_ms": bucket.get.max_ms as u64;
+        "bucket.put.min_ms": bucket.put.min_ms as u64;
+        "bucket.put.max_ms": bucket.put.max_ms as u64;
+        "bucket.delete.min_ms": bucket.delete.min_ms as u64;
+        "bucket.delete.max_ms": bucket.delete.max_ms as u64;
+        "bucket.list.min_ms": bucket.list.min_ms as u64;
+        "bucket.list.max_ms": bucket.list.max_ms as u64;
+        "bucket.error_before_permille": bucket.error_before_permille as u32;
+        "bucket.error_after_permille": bucket.error_after_permille as u32;
+        "bucket.late_permille": bucket.late_permille as u32;
+        "bucket.late.min_ms": bucket.late.min_ms as u64;
+        "bucket.late.max_ms": bucket.late.max_ms as u64;
+        "bucket.short_page_permille": bucket.short_page_permille as u32;
+    }
+}
+
+knobs! {
+    /// Every limit of a stream.
+    LIMITS: StreamLimits {
+        "body_bytes": body_bytes as usize;
+        "row_bytes": row_bytes as usize;
+        "page_bytes": page_bytes as usize;
+        "segment_messages": segment_messages as u64;
+        "segment_bytes": segment_bytes as u64;
+        "hot_bytes": hot_bytes as u64;
+    }
+}
+
+knobs! {
+    /// Every setting of the way to R2 and back.
+    COLD: ColdSettings {
+        "retry_min_ms": retry_min_ms as u64;
+        "retry_max_ms": retry_max_ms as u64;
+        "orphan_age_ms": orphan_age_ms as u64;
+        "sweep_page": sweep_page as usize;
+        "read_attempts": read_attempts as u32;
+        "read_retry_ms": read_retry_ms as u64;
+        "index_bytes": index_bytes as usize;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The list and the struct have to agree: whoever adds a knob to one is told here.
+    #[test]
+    fn every_number_of_the_faults_and_limits_is_a_knob() {
+        let mut faults = Faults::default();
+        let mut limits = StreamLimits::default();
+        let mut cold = ColdSettings::default();
+        for (value, knob) in (1..).zip(FAULTS) {
+            knob.set(&mut faults, value);
+            assert_eq!(
+                knob.get(&faults),
+                if ["superseded_reads_fail", "alarm_cut_off_fails"].contains(&knob.name) { 1 } else { value },
+                "{}",
+                knob.name
+            );
+        }
+        for (value, knob) in (1..).zip(LIMITS) {
+            knob.set(&mut limits, value);
+            assert_eq!(knob.get(&limits), value, "{}", knob.name);
+        }
+        for (value, knob) in (1..).zip(COLD) {
+            knob.set(&mut cold, value);
+            assert_eq!(knob.get(&cold), value, "{}", knob.name);
+        }
+        let numbers =
+            |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
+        // Two are truth values.
+        assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
+        assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
+        assert_eq!(numbers(format!("{cold:?}")), COLD.len());
+    }
+}

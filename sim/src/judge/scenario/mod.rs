@@ -1,0 +1,72 @@
+//! Scenarios: what the clients of a run ask and what goes wrong, as an explicit list of timed events, so that a
+//! failure can be printed, run again and shrunk.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `event` | one thing that happens at its time |
+//! | `action` | what clients do, and what happens to the world, as tables |
+//! | `word` | how the parts of an action are spelled |
+//! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `verb` | what a client can do, and how often |
+//! | `dice` | the dice of a seed |
+//! | `knobs` | faults and limits as named numbers |
+//! | `text` | a scenario as text, and back |
+//! | `run` | plays a scenario and keeps its history |
+
+mod action;
+mod dice;
+mod draw;
+mod event;
+pub mod knobs;
+mod run;
+mod text;
+mod verb;
+mod word;
+
+pub use action::{Action, Disturbance};
+pub use event::{Event, Happening, Load, Mistake, Origin};
+pub use run::{Played, play};
+pub use text::ParseError;
+
+use crate::judge::history::{Content, Lifetime};
+use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::world::Faults;
+
+/// A stream that the clients use.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct StreamPlan {
+    /// What it is made of.
+    pub content: Content,
+    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run.
+    pub lifetime: Lifetime,
+}
+
+/// A whole run.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Scenario {
+    /// From which the executor, the faults and core draw.
+    pub schedule: u64,
+    /// How many edge isolates there are.
+    pub isolates: usize,
+    /// How many bytes may wait at the edge for the client of a streamed answer: few enough that slow clients reach it.
+    pub client_buffer_bytes: usize,
+    /// What goes wrong until `calm_ms`.
+    pub faults: Faults,
+    /// Sizes, small enough that all of them are reached.
+    pub limits: StreamLimits,
+    /// How segments move to R2.
+    pub cold: ColdSettings,
+    /// The streams; the n-th is called `s{n}`.
+    pub streams: Vec<StreamPlan>,
+    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase behind.
+    pub calm_ms: u64,
+    /// What happens, by time.
+    pub events: Vec<Event>,
+}
+
+impl Scenario {
+    /// The path of a stream behind `/v1/stream/`.
+    pub fn path(stream: usize) -> String {
+        format!("s{stream}")
+    }
+}

@@ -1,0 +1,370 @@
+//! Plays a scenario in a world and keeps its history.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::rc::Rc;
+
+use tailrace_core::mutant;
+
+use super::{Action, Disturbance, Scenario};
+use crate::judge::client::{Crowd, Session};
+use crate::judge::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::{Load, Origin};
+use crate::kernel::marks::Marks;
+use crate::kernel::random::Seeds;
+use crate::kernel::reply::{Reply, reply};
+use crate::kernel::rt::{self, Node};
+use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
+use crate::world::Link;
+
+/// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
+/// scenarios draw.
+const STRAGGLER_MS: u64 = 60_000;
+
+/// How long after the last end of a stream its remains are looked for, in ms: past the platform's six retries of an
+/// alarm, whose back-off doubles from 2 s, and past stragglers.
+const QUIET_MS: u64 = 420_000;
+
+/// The server's long-poll time-out in ms.
+const LONG_POLL_MS: u64 = 20_000;
+
+/// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
+/// connection up after 80 s, a long-poll after less, and both come back within seconds.
+const SETTLING_MS: u64 = 80_000;
+
+/// How long live readers stay for what was written last, in ms.
+const LINGER_MS: u64 = 12_000;
+
+/// The longest that an event of an object takes, in ms, without the delays of a world: there is nothing that it waits
+/// for.
+const EVENT_MS: u64 = 100;
+/// How often an object's sweep may look once more for what came late.
+const SWEEPS: u64 = 5;
+
+/// How long after the calm what is sealed may still wait for R2, in ms: until an alarm that was cut off is tried again,
+/// or its object has run again.
+const CATCH_UP_MS: u64 = 300_000;
+
+/// How long an object that nobody asks stays in memory at most, in ms.
+const EVICTED_MS: u64 = 150_000;
+
+/// Offsets from which an audit reads.
+const TOLD: usize = 5;
+
+/// Pages after which a walk is given up.
+const AUDIT_PAGES: usize = 10_000;
+
+/// A scenario that was played.
+#[derive(Clone, Debug)]
+pub struct Played {
+    /// What its clients saw.
+    pub history: History,
+    /// What was reached.
+    pub marks: Marks,
+    /// The hash of the trace.
+    pub hash: u64,
+    /// The trace, if it was asked for.
+    pub trace: String,
+    /// How long it took, in virtual ms.
+    pub virtual_ms: u64,
+}
+
+/// Plays a scenario. Must run on a thread of its own: the executor and core's known bugs are the thread's.
+pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Played {
+    let (core, host_mutant) = match bug {
+        Some(KnownBug::Core(mutant)) => (Some(mutant), None),
+        Some(KnownBug::Host(mutant)) => (None, Some(mutant)),
+        None => (None, None),
+    };
+    mutant::activate(core);
+    let seeds = Seeds::of(scenario.schedule);
+    let played = rt::block_on(seeds.schedule, async {
+        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
+        let mut config = WorldConfig {
+            faults: scenario.faults,
+            isolates: scenario.isolates,
+            host_mutant,
+            seeds,
+            ..WorldConfig::of(settings)
+        };
+        config.edge.live.buffer_bytes = scenario.client_buffer_bytes;
+        let world = World::new(config);
+        let trace = world.trace();
+        let guard = keep_trace.then(|| trace.keep("tailrace_core"));
+        let start_ms = world.now_ms();
+        let history = play_in(scenario, &world).await;
+        drop(guard);
+        let virtual_ms = world.now_ms() - start_ms;
+        Played { history, marks: world.marks(), hash: trace.hash(), trace: trace.text(), virtual_ms }
+    });
+    mutant::activate(None);
+    played
+}
+
+async fn play_in(scenario: &Scenario, world: &World) -> History {
+    let streams = scenario.streams.iter().enumerate();
+    let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
+    let faults = &scenario.faults;
+    let conditions = Conditions {
+        weak_until_ms: weak_until_ms(scenario),
+        // Until it is calm, whatever can go wrong may.
+        faulty_until_ms: u64::MAX,
+        full_until_ms: u64::MAX,
+        straggler_ms: STRAGGLER_MS,
+        settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
+        alarm_late_ms: faults.alarm.late.max_ms,
+        event_ms: EVENT_MS
+            + faults.objects.cold_start.max_ms
+            + faults.storage.flush.max_ms
+            + retries_ms(&scenario.cold),
+        long_poll_ms: LONG_POLL_MS,
+        hot_bytes: scenario.limits.hot_bytes,
+        segment_bytes: scenario.limits.segment_bytes,
+    };
+    let history = History::new(streams.collect(), conditions);
+    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
+    let node = Node::new();
+    let mut done: Vec<Reply<()>> = Vec::new();
+    let disturbances: Vec<(u64, Disturbance)> =
+        scenario.events.iter().filter_map(|event| Some((event.at_ms, event.disturbance()?))).collect();
+    if !disturbances.is_empty() {
+        let (sender, finished) = reply();
+        done.push(finished);
+        let (crowd, scenario) = (crowd.clone(), scenario.clone());
+        node.spawn(async move {
+            disturb(&crowd, &scenario, disturbances).await;
+            sender.send(());
+        });
+    }
+    let mut clients: BTreeMap<usize, Vec<(u64, Action)>> = BTreeMap::new();
+    for event in &scenario.events {
+        if let Some((client, action)) = event.action() {
+            clients.entry(client).or_default().push((event.at_ms, action));
+        }
+    }
+    for (client, actions) in clients {
+        let (sender, finished) = reply();
+        done.push(finished);
+        let crowd = crowd.clone();
+        node.spawn(async move {
+            attend(crowd, client, actions).await;
+            sender.send(());
+        });
+    }
+    wait_until(&crowd, scenario.calm_ms).await;
+    world.calm();
+    {
+        let mut history = crowd.history.borrow_mut();
+        let calm_ms = world.now_ms() + 1;
+        history.conditions.faulty_until_ms = calm_ms;
+        history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
+        history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
+        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
+    }
+    hold(&crowd, scenario, Stage::Calm).await;
+    for finished in done {
+        finished.await;
+    }
+    let follows = scenario.events.iter().any(|event| matches!(event.action(), Some((_, Action::Join { .. }))));
+    if follows {
+        // Whoever still waits has come to a time-out since the calm, and waits for the next write.
+        let settled_ms = crowd.history.borrow().conditions.settled_from_ms;
+        rt::sleep_ms(settled_ms.saturating_sub(world.now_ms())).await;
+    }
+    audit(&crowd, scenario).await;
+    if follows {
+        rt::sleep_ms(LINGER_MS).await;
+        crowd.dismiss();
+    }
+    // An alarm that the platform has given up is set again when its object runs again.
+    rt::sleep_ms(EVICTED_MS).await;
+    for stream in 0..scenario.streams.len() {
+        Session::new(crowd.clone(), 0).cold_summary(stream).await;
+    }
+    rt::sleep_ms(catch_up_ms(scenario)).await;
+    hold(&crowd, scenario, Stage::CaughtUp).await;
+    rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
+    for stream in 0..scenario.streams.len() {
+        let mut history = crowd.history.borrow_mut();
+        let at = history.moment(world.now_ms());
+        history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+        history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
+    }
+    hold(&crowd, scenario, Stage::Settled).await;
+    audit(&crowd, scenario).await;
+    crowd.history.take()
+}
+
+/// How long a read of R2 pauses between its attempts in all, in ms.
+fn retries_ms(cold: &ColdSettings) -> u64 {
+    (1..cold.read_attempts).map(|attempt| cold.read_retry_ms << (attempt - 1)).sum()
+}
+
+/// Whether all that ever happens is delay: nothing is lost, cut or reset.
+fn is_reliable(scenario: &Scenario) -> bool {
+    let disturbed = scenario.events.iter().any(|event| {
+        let disturbance = event.disturbance().filter(|disturbance| !matches!(disturbance, Disturbance::Evict { .. }));
+        disturbance.is_some() && event.at_ms < scenario.calm_ms
+    });
+    let faults = &scenario.faults;
+    let delays = faults.delays().with(|delays| {
+        delays.objects.hibernate_after_ms = faults.objects.hibernate_after_ms;
+        delays.objects.hibernation_missed_permille = faults.objects.hibernation_missed_permille;
+        delays.objects.evict_after = faults.objects.evict_after;
+        delays.objects.superseded = faults.objects.superseded;
+        delays.objects.superseded_reads_fail = faults.objects.superseded_reads_fail;
+        delays.objects.stale_route_permille = faults.objects.stale_route_permille;
+        delays.alarm.late = faults.alarm.late;
+        delays.alarm.early_permille = faults.alarm.early_permille;
+        delays.alarm.early = faults.alarm.early;
+        delays.alarm.duplicate_permille = faults.alarm.duplicate_permille;
+    });
+    !disturbed && *faults == delays
+}
+
+/// Until when an answer that needed no confirmed write may be stale.
+fn weak_until_ms(scenario: &Scenario) -> u64 {
+    let supersedes =
+        scenario.events.iter().any(|event| matches!(event.disturbance(), Some(Disturbance::Supersede { .. })));
+    if supersedes && !scenario.faults.objects.superseded_reads_fail { u64::MAX } else { 0 }
+}
+
+/// How long it takes at most until every sealed segment is in R2, in ms.
+fn catch_up_ms(scenario: &Scenario) -> u64 {
+    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms
+}
+
+/// How long it takes at most until nothing is left to do for objects, in ms.
+fn quiet_ms(scenario: &Scenario) -> u64 {
+    QUIET_MS + SWEEPS * (scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms)
+}
+
+async fn wait_until(crowd: &Crowd, at_ms: u64) {
+    rt::sleep_ms((crowd.start_ms + at_ms).saturating_sub(crowd.world.now_ms())).await;
+}
+
+async fn attend(crowd: Rc<Crowd>, client: usize, actions: Vec<(u64, Action)>) {
+    let mut session = Session::new(crowd.clone(), client);
+    for (at_ms, action) in actions {
+        wait_until(&crowd, at_ms).await;
+        session.act(action).await;
+    }
+}
+
+/// What happens to the world.
+async fn disturb(crowd: &Crowd, scenario: &Scenario, disturbances: Vec<(u64, Disturbance)>) {
+    let (world, faults) = (&crowd.world, scenario.faults);
+    for (at_ms, disturbance) in disturbances {
+        wait_until(crowd, at_ms).await;
+        if at_ms >= scenario.calm_ms {
+            return;
+        }
+        match disturbance {
+            Disturbance::Crash { stream } => world.crash(&object(stream)),
+            Disturbance::Evict { stream } => world.evict(&object(stream)),
+            Disturbance::Supersede { stream } => world.supersede(&object(stream)),
+            Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
+            Disturbance::Lose { for_ms, permille } => {
+                let lossy =
+                    |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };
+                world.set_network(lossy(faults.network.client_link), lossy(faults.network.object_link));
+                let end_ms = (at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
+                wait_until(crowd, end_ms).await;
+                if crowd.world.now_ms() < crowd.start_ms + scenario.calm_ms {
+                    world.set_network(faults.network.client_link, faults.network.object_link);
+                }
+            }
+            Disturbance::Outage { for_ms } => world.services().bucket.go_down(for_ms),
+        }
+    }
+}
+
+fn object(stream: usize) -> String {
+    format!("_default/{}", Scenario::path(stream))
+}
+
+/// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
+/// anyone was told goes on reading.
+async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
+    let clients = scenario
+        .events
+        .iter()
+        .filter_map(|event| event.action())
+        .map(|(client, _)| client)
+        .max()
+        .map_or(0, |last| last + 1);
+    let mut auditor = Session::new(crowd.clone(), clients);
+    for (stream, plan) in scenario.streams.iter().enumerate() {
+        let pad_bytes = match plan.content {
+            Content::Json => 3,
+            Content::Bytes | Content::Text => 5,
+        };
+        let load = Load { count: 1, pad_bytes };
+        let walk = Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES };
+        auditor.act(walk).await;
+        for count in 0..TOLD {
+            // From offsets spread over all that were told, and from positions before them.
+            let spread = count * crowd.told(stream) / TOLD;
+            for origin in [Origin::Told(spread), Origin::Within(spread)] {
+                auditor.act(Action::Read { stream, origin, pages: 1 }).await;
+            }
+        }
+        auditor.act(Action::Produce { stream, load, depth: 1, copies: 1, closes: false }).await;
+        auditor.act(Action::Head { stream }).await;
+        auditor.act(walk).await;
+    }
+}
+
+/// Writes down what R2 holds of each stream.
+async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
+    for stream in 0..scenario.streams.len() {
+        // Before the calm is over, nobody asks what is still to be done: asking would be a help.
+        let told = match stage {
+            Stage::Calm => BTreeMap::new(),
+            Stage::CaughtUp | Stage::Settled => Session::new(crowd.clone(), 0).cold_summary(stream).await,
+        };
+        let count = |name| told.get(name).copied().unwrap_or_default();
+        let (world, object) = (&crowd.world, object(stream));
+        let named = world.named_keys(&object);
+        let of_object = format!("segments/{}/", world.object_id(&object));
+        let stored: BTreeSet<String> = world
+            .services()
+            .bucket
+            .objects()
+            .into_iter()
+            .map(|stored| stored.key)
+            .filter(|key| key.starts_with(&of_object))
+            .collect();
+        let mut history = crowd.history.borrow_mut();
+        let at = history.moment(world.now_ms());
+        history.holdings.push(Holding {
+            stream,
+            at,
+            stage,
+            missing: named.difference(&stored).cloned().collect(),
+            unnamed: stored.difference(&named).cloned().collect(),
+            waiting: count("waiting"),
+            sweeps: count("sweeps"),
+        });
+    }
+}
+
+/// The longest that any stream of the scenario lives after its last touch, with the slack.
+fn longest_life_ms(scenario: &Scenario) -> u64 {
+    let created = scenario.events.iter().filter_map(|event| match event.action()? {
+        (_, Action::Create { lifetime, .. }) => Some(lifetime),
+        _ => None,
+    });
+    let lives = created.map(|lifetime| match lifetime {
+        Lifetime::Endless => 0,
+        Lifetime::Ttl(seconds) => seconds * 1_125,
+        Lifetime::Until(ms) => ms.saturating_sub(scenario.calm_ms),
+    });
+    lives.max().unwrap_or(0)
+}
+
+/// Rows that the platform still bills: all but the one that a tombstone is.
+fn rows_left(world: &World, stream: usize) -> u64 {
+    let rows: u64 = world.stored(&object(stream)).tables.iter().map(|(_, rows)| rows).sum();
+    rows.saturating_sub(1)
+}

@@ -1,0 +1,178 @@
+//! A scenario as text, one fact a line, and back.
+
+use std::fmt;
+use std::str::FromStr;
+
+use tailrace_core::protocol::limits::CLIENT_BUFFER;
+
+use super::knobs::{COLD, FAULTS, Knob, LIMITS};
+use super::word::{Word, Words};
+use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
+use crate::judge::history::{Content, Lifetime};
+use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::world::Faults;
+
+/// Text that is no scenario.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ParseError {
+    /// The line, counted from 1.
+    pub line: usize,
+    /// Its text.
+    pub text: String,
+}
+
+impl fmt::Display for ParseError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "line {} is none of a scenario: {:?}", self.line, self.text)
+    }
+}
+
+impl std::error::Error for ParseError {}
+
+impl fmt::Display for Scenario {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(formatter, "schedule {}", self.schedule)?;
+        writeln!(formatter, "isolates {}", self.isolates)?;
+        if self.client_buffer_bytes != CLIENT_BUFFER {
+            writeln!(formatter, "client-buffer {}", self.client_buffer_bytes)?;
+        }
+        write_knobs(formatter, "limit", LIMITS, &self.limits, &StreamLimits::default())?;
+        write_knobs(formatter, "cold", COLD, &self.cold, &ColdSettings::default())?;
+        write_knobs(formatter, "fault", FAULTS, &self.faults, &Faults::default())?;
+        for plan in &self.streams {
+            let content = match plan.content {
+                Content::Json => "json",
+                Content::Bytes => "bytes",
+                Content::Text => "text",
+            };
+            writeln!(formatter, "stream {content} {}", plan.lifetime.spell())?;
+        }
+        writeln!(formatter, "calm {}", self.calm_ms)?;
+        for event in &self.events {
+            writeln!(formatter, "{event}")?;
+        }
+        Ok(())
+    }
+}
+
+/// What is not as by default.
+fn write_knobs<T>(
+    formatter: &mut fmt::Formatter<'_>,
+    word: &str,
+    knobs: &[Knob<T>],
+    values: &T,
+    default: &T,
+) -> fmt::Result {
+    for knob in knobs.iter().filter(|knob| knob.get(values) != knob.get(default)) {
+        writeln!(formatter, "{word} {} {}", knob.name, knob.get(values))?;
+    }
+    Ok(())
+}
+
+impl fmt::Display for Event {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(formatter, "at {} ", self.at_ms)?;
+        match self.what {
+            Happening::Client { client, action } => write!(formatter, "c{client} {action}"),
+            Happening::World(disturbance) => write!(formatter, "{disturbance}"),
+        }
+    }
+}
+
+impl FromStr for Scenario {
+    type Err = ParseError;
+
+    fn from_str(text: &str) -> Result<Self, ParseError> {
+        let mut scenario = Self {
+            schedule: 0,
+            isolates: 1,
+            client_buffer_bytes: CLIENT_BUFFER,
+            faults: Faults::default(),
+            limits: StreamLimits::default(),
+            cold: ColdSettings::default(),
+            streams: Vec::new(),
+            calm_ms: 0,
+            events: Vec::new(),
+        };
+        for (number, line) in (1..).zip(text.lines()) {
+            let line = line.split('#').next().unwrap_or_default().trim();
+            if !line.is_empty() && read_line(&mut scenario, line).is_none() {
+                return Err(ParseError { line: number, text: line.to_owned() });
+            }
+        }
+        Ok(scenario)
+    }
+}
+
+fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
+    let mut words = line.split_whitespace();
+    match words.next()? {
+        "schedule" => scenario.schedule = words.next()?.parse().ok()?,
+        "isolates" => scenario.isolates = words.next()?.parse().ok()?,
+        "client-buffer" => scenario.client_buffer_bytes = words.next()?.parse().ok()?,
+        "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
+        "cold" => read_knob(COLD, &mut scenario.cold, &mut words)?,
+        "fault" => read_knob(FAULTS, &mut scenario.faults, &mut words)?,
+        "stream" => {
+            let content = match words.next()? {
+                "json" => Content::Json,
+                "bytes" => Content::Bytes,
+                "text" => Content::Text,
+                _ => return None,
+            };
+            scenario.streams.push(StreamPlan { content, lifetime: Lifetime::parse(words.next()?)? });
+        }
+        "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
+        "at" => {
+            let at_ms = words.next()?.parse().ok()?;
+            let what = read_happening(&words.collect::<Vec<_>>())?;
+            scenario.events.push(Event { at_ms, what });
+            return Some(());
+        }
+        _ => return None,
+    }
+    words.next().is_none().then_some(())
+}
+
+fn read_knob<'a, T>(knobs: &[Knob<T>], of: &mut T, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {
+    let name = words.next()?;
+    let knob = knobs.iter().find(|knob| knob.name == name)?;
+    knob.set(of, words.next()?.parse().ok()?);
+    Some(())
+}
+
+fn read_happening(words: &[&str]) -> Option<Happening> {
+    let mut words = Words::new(words);
+    let client = words.next_if(|word| word.strip_prefix('c')?.parse().ok());
+    let happening = match client {
+        Some(client) => Happening::Client { client, action: Action::read(&mut words)? },
+        None => Happening::World(Disturbance::read(&mut words)?),
+    };
+    words.is_empty().then_some(happening)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_drawn_scenario_is_the_same_after_a_round_trip_through_text() {
+        for seed in 0..300 {
+            let scenario = Scenario::draw(seed);
+            let text = scenario.to_string();
+            assert_eq!(text.parse::<Scenario>().as_ref(), Ok(&scenario), "seed {seed}:\n{text}");
+        }
+    }
+
+    #[test]
+    fn comments_and_empty_lines_are_skipped_and_nonsense_is_refused() {
+        let parsed: Result<Scenario, _> = "# a case\n\nstream json endless # s0\nat 5 c1 head s0\n".parse();
+        assert_eq!(parsed.map(|scenario| scenario.events.len()), Ok(1));
+        for line in
+            ["at 5 c1 head", "at x c1 head s0", "fault nothing 1", "stream json", "calm 1 2", "at 1 c1 read s0 x 1"]
+        {
+            let error = line.parse::<Scenario>().map_err(|error| error.line);
+            assert_eq!(error, Err(1), "{line}");
+        }
+    }
+}

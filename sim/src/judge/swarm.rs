@@ -1,0 +1,254 @@
+//! Many seeds: each on a thread of its own, a few at a time.
+
+use std::collections::BTreeMap;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use crate::judge::checker::{self, Invariant, Violation, reached};
+use crate::judge::history::History;
+use crate::judge::known_bug::KnownBug;
+use crate::judge::scenario::{Scenario, play};
+use crate::kernel::marks::{self, Marks};
+
+/// What a big run without a known bug must have reached, or it proves less than it says.
+pub const REQUIRED_MARKS: &[&str] = &[
+    marks::GATE_HELD_ANSWER,
+    marks::CRASH_LOST_UNCONFIRMED_WRITE,
+    marks::CRASH_KEPT_UNCONFIRMED_WRITE,
+    marks::CRASHED_AND_RESTARTED,
+    marks::SUPERSEDED_INSTANCE_ANSWERED,
+    marks::SUPERSEDED_INSTANCE_RESET,
+    marks::HIBERNATED_AND_RESUMED,
+    marks::EVICTED_AND_RESTARTED,
+    marks::ALARM_FIRED,
+    marks::ALARM_STARTED_OBJECT,
+    marks::ALARM_RETRIED,
+    marks::ALARM_DUPLICATED,
+    marks::ALARM_EARLY,
+    marks::ISOLATE_RESTARTED_BUSY,
+    marks::REQUEST_LOST,
+    marks::RESPONSE_LOST,
+    marks::GATE_HELD_MESSAGE,
+    marks::SOCKET_CLOSED_BY_EDGE,
+    marks::SOCKET_HALF_DEAD,
+    marks::SOCKET_CUT,
+    marks::HIBERNATED_WITH_SOCKETS,
+    marks::WOKEN_AND_SENT,
+    marks::ANSWER_CUT,
+    marks::ANSWER_LOST,
+    marks::ISOLATE_RESTARTED_STREAMING,
+    marks::ALARM_ABANDONED,
+    marks::PUT_FAILED_THOUGH_STORED,
+    marks::PUT_LANDED_LATE,
+    marks::PUT_OUTLIVED_ITS_CALLER,
+    marks::TWO_INSTANCES_PUT_AT_ONCE,
+    marks::DELETION_FAILED_THOUGH_DONE,
+    marks::LISTING_CAME_SHORT,
+    marks::BUCKET_WAS_DOWN,
+    reached::LOST_ANSWER_RETRIED,
+    reached::PAGE_ENDED_INSIDE_BATCH,
+    reached::EXPIRY_RACED_APPEND,
+    reached::OLD_OFFSET_GONE,
+    reached::ZOMBIE_FENCED,
+    reached::CLOSE_REACHED_WAITING,
+    reached::DELETION_REACHED_WAITING,
+    reached::EXPIRY_REACHED_WAITING,
+    reached::RECREATED_UNDER_WAITING,
+    reached::RESUMED_AFTER_CUT,
+    reached::RESUMED_AFTER_END,
+    reached::STALLED_AND_CAUGHT_UP,
+    reached::SENT_AFTER_LONG_SILENCE,
+    reached::CURSORS_CONVERGED,
+    "append_deduplicated",
+    "append_spanned_rows",
+    "page_ended_inside_append",
+    "stale_epoch_refused",
+    "expired_before_its_alarm",
+    "touched_after_its_alarm_was_set",
+    "event_left_a_code_point",
+    "event_joined_a_code_point",
+    "live_waited",
+    "live_page_pulled",
+    "live_pulled_again",
+    "live_flight_shared",
+    "live_flight_retried",
+    "live_timed_out",
+    "live_keep_alive",
+    "live_client_gone",
+    "live_overflowed",
+    "live_pull_pushed",
+    "live_close_pushed",
+    "live_removal_pushed",
+    "live_socket_lost",
+    "live_swept",
+    "overdue_alarm_set_again",
+    "segment_rotated",
+    "rotation_failed",
+    "rotation_succeeded_after_failures",
+    "rotation_overtaken",
+    "log_table_dropped",
+    "log_table_shared",
+    "append_refused_storage_full",
+    "cold_page_fetched",
+    "cold_page_inside_segment",
+    "cold_page_shared",
+    "cold_index_known",
+    "cold_read_retried",
+    "cold_read_failed",
+    "orphan_found",
+    "removed_stream_swept",
+    "sweep_failed",
+];
+
+/// Seeds from which a run that misses a required mark is a failure.
+pub const BIG_RUN_SEEDS: u64 = 300;
+
+/// What came of a scenario.
+#[derive(Clone, Debug)]
+pub struct Verdict {
+    /// What does not hold; a panic counts as an answer that was not given.
+    pub violations: Vec<Violation>,
+    /// What was reached, by the host, core and the history.
+    pub marks: Marks,
+    /// The trace's hash.
+    pub hash: u64,
+    /// The trace, if it was asked for.
+    pub trace: String,
+    /// What its clients saw.
+    pub history: History,
+    /// How long it took, in virtual ms.
+    pub virtual_ms: u64,
+}
+
+impl Verdict {
+    /// Whether this invariant is violated.
+    pub fn violates(&self, invariant: Invariant) -> bool {
+        self.violations.iter().any(|violation| violation.invariant == invariant)
+    }
+}
+
+/// Plays a scenario on a thread of its own, and judges it.
+pub fn judge(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Verdict {
+    let played = thread::scope(|scope| scope.spawn(|| play(scenario, bug, keep_trace)).join());
+    match played {
+        Ok(played) => {
+            let mut marks = played.marks;
+            reached::reached(&played.history).into_iter().for_each(|mark| marks.hit(mark));
+            Verdict {
+                violations: checker::check(&played.history),
+                marks,
+                hash: played.hash,
+                trace: played.trace,
+                history: played.history,
+                virtual_ms: played.virtual_ms,
+            }
+        }
+        Err(panic) => Verdict {
+            violations: vec![Violation {
+                invariant: Invariant::Answers,
+                stream: "?".to_owned(),
+                ops: Vec::new(),
+                message: format!("panic: {}", panic_text(panic.as_ref())),
+            }],
+            marks: Marks::default(),
+            hash: 0,
+            trace: String::new(),
+            history: History::default(),
+            virtual_ms: 0,
+        },
+    }
+}
+
+fn panic_text(panic: &(dyn std::any::Any + Send)) -> &str {
+    match (panic.downcast_ref::<&str>(), panic.downcast_ref::<String>()) {
+        (Some(text), _) => text,
+        (None, Some(text)) => text,
+        (None, None) => "without a message",
+    }
+}
+
+/// Seeds to run.
+#[derive(Clone, Copy, Debug)]
+pub struct Swarm {
+    /// The first seed.
+    pub from: u64,
+    /// How many.
+    pub seeds: u64,
+    /// A known bug that is on.
+    pub bug: Option<KnownBug>,
+    /// Whether to stop at the first seed that fails.
+    pub stops: bool,
+}
+
+/// What came of a swarm.
+#[derive(Clone, Debug, Default)]
+pub struct Tally {
+    /// How many seeds ran.
+    pub seeds: u64,
+    /// Each seed that failed, with what it violates.
+    pub failures: BTreeMap<u64, Vec<Violation>>,
+    /// What was reached, summed up.
+    pub marks: Marks,
+    /// Virtual time, summed up, in ms.
+    pub virtual_ms: u64,
+    /// Requests, summed up.
+    pub requests: u64,
+    /// Wall-clock time.
+    pub elapsed: Duration,
+}
+
+impl Tally {
+    /// The required marks that a big run has not reached; none for a small one.
+    pub fn missing_marks(&self) -> Vec<&'static str> {
+        let judged = self.seeds >= BIG_RUN_SEEDS;
+        REQUIRED_MARKS.iter().copied().filter(|mark| judged && self.marks.count(mark) == 0).collect()
+    }
+
+    fn add(&mut self, seed: u64, verdict: &Verdict) {
+        self.seeds += 1;
+        self.marks.merge(&verdict.marks);
+        self.virtual_ms += verdict.virtual_ms;
+        self.requests += verdict.history.ops.len() as u64;
+        if !verdict.violations.is_empty() {
+            self.failures.insert(seed, verdict.violations.clone());
+        }
+    }
+}
+
+impl Swarm {
+    /// Runs the seeds on as many threads as there are processors. The seeds that ran are the first ones, without a
+    /// gap, also if the run stops early.
+    pub fn run(&self) -> Tally {
+        let began = Instant::now();
+        let next = AtomicU64::new(0);
+        // The first seed that failed: none behind it is begun.
+        let first_failure = AtomicU64::new(u64::MAX);
+        let tally = Mutex::new(Tally::default());
+        let workers = thread::available_parallelism().map_or(1, usize::from);
+        thread::scope(|scope| {
+            for _ in 0..workers {
+                scope.spawn(|| {
+                    loop {
+                        let index = next.fetch_add(1, Ordering::Relaxed);
+                        if index >= self.seeds || (self.stops && index > first_failure.load(Ordering::Relaxed)) {
+                            return;
+                        }
+                        let seed = self.from.wrapping_add(index);
+                        let verdict = judge(&Scenario::draw(seed), self.bug, false);
+                        if !verdict.violations.is_empty() {
+                            first_failure.fetch_min(index, Ordering::Relaxed);
+                        }
+                        if let Ok(mut tally) = tally.lock() {
+                            tally.add(seed, &verdict);
+                        }
+                    }
+                });
+            }
+        });
+        let mut tally = tally.into_inner().unwrap_or_default();
+        tally.elapsed = began.elapsed();
+        tally
+    }
+}

@@ -1,0 +1,135 @@
+//! The platform's alarm service: one alarm an object, at least once, retried, sometimes early, late or twice.
+
+use std::cell::Cell;
+use std::rc::Rc;
+
+use tailrace_core::runtime::AlarmFailure;
+
+use crate::kernel::marks;
+use crate::kernel::reply::Reply;
+use crate::kernel::rt;
+use crate::world::environment::Environment;
+use crate::world::storage::journal::Journal;
+
+/// The first wait before a failed alarm is tried again; each further one is twice as long (Cloudflare, Alarms).
+const RETRY_BASE_MS: u64 = 2_000;
+/// The longest wait between two attempts.
+const RETRY_MOST_MS: u64 = RETRY_BASE_MS << 6;
+/// An alarm that goes off once more does so within this.
+const DUPLICATE_WITHIN_MS: u64 = 1_000;
+
+/// What the service knows of one object's alarm.
+#[derive(Default)]
+pub(crate) struct Alarm {
+    /// The version of the setting that is waited for.
+    armed: Cell<u64>,
+    /// Whether a handler runs.
+    ringing: Cell<bool>,
+    /// The version that came due meanwhile.
+    due: Cell<Option<u64>>,
+}
+
+/// An object, as the service knows it.
+pub(crate) trait Alarmed: 'static {
+    /// Its name, for people.
+    fn name(&self) -> &str;
+
+    fn environment(&self) -> &Rc<Environment>;
+
+    /// Where its alarm is set.
+    fn journal(&self) -> &Journal;
+
+    /// What the service knows of its alarm.
+    fn alarm_service(&self) -> &Alarm;
+
+    /// The alarm of that version goes off: runs the handler.
+    fn call_alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>>;
+}
+
+/// Waits for the alarm as it is now durable, if that is not waited for already.
+pub(crate) fn arm<O: Alarmed>(object: &Rc<O>) {
+    let setting = object.journal().durable_alarm();
+    if setting.version == object.alarm_service().armed.replace(setting.version) {
+        return;
+    }
+    let Some(at_ms) = setting.at_ms else { return };
+    let environment = object.environment().clone();
+    let faults = environment.faults();
+    let due_ms = if environment.chance(faults.alarm.early_permille) {
+        at_ms.saturating_sub(environment.draw_ms(faults.alarm.early))
+    } else {
+        at_ms + environment.draw_ms(faults.alarm.late)
+    };
+    let object = object.clone();
+    environment.node.spawn(async move {
+        let environment = object.environment();
+        rt::sleep_ms(due_ms.saturating_sub(environment.now_ms())).await;
+        if !is_armed(&object, setting.version) {
+            return;
+        }
+        if environment.now_ms() < at_ms {
+            environment.mark(marks::ALARM_EARLY);
+        }
+        ring(object.clone(), setting.version).await;
+    });
+}
+
+fn is_armed<O: Alarmed>(object: &Rc<O>, version: u64) -> bool {
+    object.alarm_service().armed.get() == version && object.journal().durable_alarm().version == version
+}
+
+/// Calls the handler until it succeeds, or is given up, or another setting has come instead.
+async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
+    let environment = object.environment();
+    let mut failures = 0;
+    let mut wait_ms = RETRY_BASE_MS;
+    loop {
+        let Some(outcome) = call_alone(&object, version).await else { return };
+        match outcome {
+            Some(Ok(())) => break,
+            Some(Err(failure)) => {
+                environment.note(format_args!("{}: {failure}", object.name()));
+                failures += 1;
+            }
+            None => {
+                environment.note(format_args!("{}: alarm cut off", object.name()));
+                failures += u32::from(environment.faults().alarm.cut_off_fails);
+            }
+        }
+        if failures > environment.faults().alarm.retry_limit {
+            environment.mark(marks::ALARM_ABANDONED);
+            if is_armed(&object, version) {
+                object.journal().lose_alarm();
+            }
+            return;
+        }
+        rt::sleep_ms(wait_ms).await;
+        wait_ms = (wait_ms * 2).min(RETRY_MOST_MS);
+        if !is_armed(&object, version) {
+            return;
+        }
+        environment.mark(marks::ALARM_RETRIED);
+    }
+    if environment.chance(environment.faults().alarm.duplicate_permille) {
+        rt::sleep_ms(environment.random.between(1, DUPLICATE_WITHIN_MS)).await;
+        environment.mark(marks::ALARM_DUPLICATED);
+        // Its setting is gone, so that nothing is taken away once it succeeds; its failure concerns nobody.
+        call_alone(&object, version).await;
+    }
+}
+
+/// Calls the handler, unless it runs already: then this version has its turn after that, and `None` is answered.
+async fn call_alone<O: Alarmed>(object: &Rc<O>, version: u64) -> Option<Option<Result<(), AlarmFailure>>> {
+    let service = object.alarm_service();
+    if service.ringing.replace(true) {
+        service.due.set(Some(version));
+        return None;
+    }
+    object.environment().mark(marks::ALARM_FIRED);
+    let outcome = object.call_alarm(version).await;
+    service.ringing.set(false);
+    if let Some(due) = service.due.take().filter(|due| is_armed(object, *due)) {
+        object.environment().node.spawn(ring(object.clone(), due));
+    }
+    Some(outcome)
+}

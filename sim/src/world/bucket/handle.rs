@@ -1,0 +1,72 @@
+//! The bucket as one instance of an object reaches it. What it changes waits at the output gate, as everything that
+//! leaves an object; once it has left, it goes its way whatever becomes of the instance.
+
+use std::ops::Range;
+use std::rc::Rc;
+
+use bytes::Bytes;
+use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
+
+use super::service::{Bucket, Put};
+use crate::kernel::reply::reply;
+use crate::world::storage::outlet::Outlet;
+
+/// The bucket as one instance reaches it.
+pub struct ObjectBucket {
+    bucket: Rc<Bucket>,
+    outlet: Rc<Outlet>,
+}
+
+impl ObjectBucket {
+    pub(crate) fn new(bucket: Rc<Bucket>, outlet: Rc<Outlet>) -> Self {
+        Self { bucket, outlet }
+    }
+}
+
+fn check_key(key: &str) -> Result<(), StoreError> {
+    match key.len() {
+        1..=KEY_LIMIT => Ok(()),
+        bytes => Err(StoreError::NotApplied(format!("a key of {bytes} bytes"))),
+    }
+}
+
+/// A change whose reply never comes: its instance has lost the storage, or the object is gone.
+fn lost<T>() -> Result<T, StoreError> {
+    Err(StoreError::Unknown("the call was cut off".into()))
+}
+
+impl ObjectStore for ObjectBucket {
+    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
+        check_key(key)?;
+        let _calling = self.outlet.activity.call();
+        let (sender, stored) = reply();
+        let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
+        let by = (self.outlet.id.clone(), Rc::downgrade(&self.outlet));
+        let put = Put { key: key.to_owned(), body, condition, by };
+        self.outlet.put_out(move || node.spawn(bucket.put(put, sender)));
+        stored.await.unwrap_or_else(lost)
+    }
+
+    async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+        check_key(key)?;
+        let _calling = self.outlet.activity.call();
+        self.bucket.get(key, range).await
+    }
+
+    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+        if keys.len() > BATCH_LIMIT {
+            return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
+        }
+        let _calling = self.outlet.activity.call();
+        let (sender, deleted) = reply();
+        let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
+        let keys = keys.to_vec();
+        self.outlet.put_out(move || node.spawn(bucket.delete(keys, sender)));
+        deleted.await.unwrap_or_else(lost)
+    }
+
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
+        let _calling = self.outlet.activity.call();
+        self.bucket.list(prefix, after, limit).await
+    }
+}

@@ -1,0 +1,21 @@
+//! R2: one bucket for all objects of a world.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `store` | what the bucket holds: every call sees all that was applied before it |
+//! | `service` | the way there: latency, failures before and after the store, late arrival, outages |
+//! | `handle` | the bucket as one instance of an object reaches it, through the output gate |
+//! | `faults` | what goes wrong |
+//! | `meter` | what is billed |
+
+mod faults;
+mod handle;
+mod meter;
+mod service;
+mod store;
+
+pub use faults::BucketFaults;
+pub use handle::ObjectBucket;
+pub use meter::Operations;
+pub use service::Bucket;
+pub use store::StoredObject;

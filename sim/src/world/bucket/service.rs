@@ -1,0 +1,244 @@
+//! The way to the bucket and back. A call takes its time and may fail; a change may be applied though it fails, and
+//! also minutes after it did. What is on its way arrives even if the caller is gone by then.
+
+use std::cell::{Cell, RefCell};
+use std::ops::Range;
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use tailrace_core::runtime::{Listing, PutCondition, PutOutcome, StoreError};
+
+use super::meter::Operations;
+use super::store::{Store, StoredObject};
+use crate::kernel::marks;
+use crate::kernel::random::Delay;
+use crate::kernel::reply::ReplySender;
+use crate::kernel::rt;
+use crate::world::environment::Environment;
+use crate::world::storage::outlet::Outlet;
+
+/// The bucket with its way there.
+pub struct Bucket {
+    environment: Rc<Environment>,
+    store: RefCell<Store>,
+    /// Until when it is down, in ms since the Unix epoch.
+    down_until_ms: Cell<u64>,
+    /// Who waits for a put.
+    under_way: RefCell<Vec<Caller>>,
+}
+
+/// An object and one of its instances.
+pub(super) type Caller = (String, Weak<Outlet>);
+
+/// A put.
+pub(super) struct Put {
+    pub(super) key: String,
+    pub(super) body: Bytes,
+    pub(super) condition: PutCondition,
+    pub(super) by: Caller,
+}
+
+/// How a change goes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Course {
+    Applied,
+    /// It never reached the store.
+    Failed,
+    /// It was applied, and its caller is told that it failed.
+    FailedThoughApplied,
+    /// Its caller is told that it failed, and it is applied so many ms later.
+    FailedAndLate(u64),
+}
+
+fn unknown<T>() -> Result<T, StoreError> {
+    // A runtime does not tell its programs more than that.
+    Err(StoreError::Unknown("internal error".into()))
+}
+
+impl Bucket {
+    pub(in crate::world) fn new(environment: Rc<Environment>) -> Self {
+        Self { environment, store: RefCell::default(), down_until_ms: Cell::default(), under_way: RefCell::default() }
+    }
+
+    /// Lets nothing through for so many ms.
+    pub fn go_down(&self, for_ms: u64) {
+        self.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.down_until_ms.set(self.environment.now_ms() + for_ms);
+    }
+
+    /// Ends an outage.
+    pub(in crate::world) fn calm(&self) {
+        self.down_until_ms.set(0);
+    }
+
+    /// What it was asked to do so far, as the platform bills it.
+    pub fn operations(&self) -> Operations {
+        self.store.borrow().operations()
+    }
+
+    /// What it holds, in the order of the keys.
+    pub fn objects(&self) -> Vec<StoredObject> {
+        self.store.borrow().objects()
+    }
+
+    /// Whether a call that arrives now gets no further.
+    fn stops(&self) -> bool {
+        let environment = &self.environment;
+        if environment.now_ms() < self.down_until_ms.get() {
+            environment.mark(marks::BUCKET_WAS_DOWN);
+            return true;
+        }
+        environment.chance(environment.faults().bucket.error_before_permille)
+    }
+
+    fn course(&self) -> Course {
+        let environment = &self.environment;
+        let faults = environment.faults().bucket;
+        if self.stops() {
+            Course::Failed
+        } else if environment.chance(faults.late_permille) {
+            Course::FailedAndLate(environment.draw_ms(faults.late))
+        } else if environment.chance(faults.error_after_permille) {
+            Course::FailedThoughApplied
+        } else {
+            Course::Applied
+        }
+    }
+
+    pub(super) async fn put(self: Rc<Self>, put: Put, sender: ReplySender<PutResult>) {
+        let environment = &self.environment;
+        let Put { key, body, condition, by } = put;
+        self.note_under_way(&by);
+        let journey = Journey::begin(environment, environment.faults().bucket.put).await;
+        let course = self.course();
+        let apply = |how: &str| {
+            environment.note(format_args!("bucket: put {key}, {} bytes{how}", body.len()));
+            self.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
+        };
+        let result = match course {
+            Course::Failed | Course::FailedAndLate(_) => unknown(),
+            Course::Applied => Ok(apply("")),
+            Course::FailedThoughApplied => {
+                apply(", and its caller is told that it failed");
+                environment.mark(marks::PUT_FAILED_THOUGH_STORED);
+                unknown()
+            }
+        };
+        if course != Course::Failed && sender.is_abandoned() {
+            environment.mark(marks::PUT_OUTLIVED_ITS_CALLER);
+        }
+        journey.end().await;
+        self.forget_under_way(&by);
+        sender.send(result);
+        if let Course::FailedAndLate(late_ms) = course {
+            rt::sleep_ms(late_ms).await;
+            apply(" late");
+            environment.mark(marks::PUT_LANDED_LATE);
+        }
+    }
+
+    pub(super) async fn delete(self: Rc<Self>, keys: Vec<String>, sender: ReplySender<DeleteResult>) {
+        let environment = &self.environment;
+        let journey = Journey::begin(environment, environment.faults().bucket.delete).await;
+        let course = self.course();
+        let apply = |keys: &[String]| {
+            for key in keys {
+                environment.note(format_args!("bucket: delete {key}"));
+                self.store.borrow_mut().delete(key);
+            }
+        };
+        let result = match course {
+            Course::Failed | Course::FailedAndLate(_) => unknown(),
+            Course::Applied => {
+                apply(&keys);
+                Ok(())
+            }
+            Course::FailedThoughApplied => {
+                // Where many keys go in one call, some may be gone.
+                let some = environment.random.between(1, keys.len() as u64) as usize;
+                apply(&keys[..some.min(keys.len())]);
+                environment.mark(marks::DELETION_FAILED_THOUGH_DONE);
+                unknown()
+            }
+        };
+        journey.end().await;
+        sender.send(result);
+        if let Course::FailedAndLate(late_ms) = course {
+            rt::sleep_ms(late_ms).await;
+            apply(&keys);
+        }
+    }
+
+    pub(super) async fn get(&self, key: &str, range: Range<u64>) -> GetResult {
+        let environment = &self.environment;
+        let journey = Journey::begin(environment, environment.faults().bucket.get).await;
+        let result = match self.stops() {
+            true => unknown(),
+            false => {
+                environment.note(format_args!("bucket: get {key}, {range:?}"));
+                Ok(self.store.borrow_mut().get(key, range))
+            }
+        };
+        journey.end().await;
+        result
+    }
+
+    pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> ListResult {
+        let environment = &self.environment;
+        let faults = environment.faults().bucket;
+        let journey = Journey::begin(environment, faults.list).await;
+        let result = if self.stops() {
+            unknown()
+        } else {
+            let is_short = limit > 0 && environment.chance(faults.short_page_permille);
+            let limit = if is_short { environment.random.between(0, limit as u64 - 1) as usize } else { limit };
+            let listing = self.store.borrow_mut().list(prefix, after, limit);
+            environment.note(format_args!("bucket: list {prefix}, {} objects", listing.objects.len()));
+            if is_short && listing.more {
+                environment.mark(marks::LISTING_CAME_SHORT);
+            }
+            Ok(listing)
+        };
+        journey.end().await;
+        result
+    }
+
+    /// Marks what makes attempts dangerous to one another.
+    fn note_under_way(&self, by: &Caller) {
+        let mut under_way = self.under_way.borrow_mut();
+        if under_way.iter().any(|(object, instance)| *object == by.0 && !instance.ptr_eq(&by.1)) {
+            self.environment.mark(marks::TWO_INSTANCES_PUT_AT_ONCE);
+        }
+        under_way.push(by.clone());
+    }
+
+    fn forget_under_way(&self, by: &Caller) {
+        let mut under_way = self.under_way.borrow_mut();
+        if let Some(place) = under_way.iter().position(|(_, instance)| instance.ptr_eq(&by.1)) {
+            under_way.swap_remove(place);
+        }
+    }
+}
+
+pub(super) type PutResult = Result<PutOutcome, StoreError>;
+pub(super) type DeleteResult = Result<(), StoreError>;
+pub(super) type GetResult = Result<Option<Bytes>, StoreError>;
+pub(super) type ListResult = Result<Listing, StoreError>;
+
+/// A call's time, part of which passes before it reaches the store and the rest after.
+struct Journey {
+    back_ms: u64,
+}
+
+impl Journey {
+    async fn begin(environment: &Environment, latency: Delay) -> Self {
+        let both_ms = environment.draw_ms(latency);
+        let there_ms = environment.random.between(0, both_ms);
+        rt::sleep_ms(there_ms).await;
+        Self { back_ms: both_ms - there_ms }
+    }
+
+    async fn end(self) {
+        rt::sleep_ms(self.back_ms).await;
+    }
+}

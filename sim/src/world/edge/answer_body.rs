@@ -1,0 +1,382 @@
+//! The body of an answer that goes on: from an edge isolate, over the client network, to a client that may be slow, or
+//! gone.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::rc::{Rc, Weak};
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use tailrace_core::runtime::{ClientBody, EdgeSocket, Patience, PipeEnd, PipeRule, Piped, SocketEvent, Written};
+
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::edge::edge_socket::EdgeEnd;
+use crate::world::environment::Environment;
+
+/// What a client reads.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Piece {
+    /// Bytes that were written at once.
+    Bytes(Bytes),
+    /// The answer is complete.
+    End,
+    /// The connection broke.
+    Cut,
+}
+
+/// What both ends share.
+struct Pipe {
+    environment: Rc<Environment>,
+    /// Bytes written and not yet read.
+    waiting_bytes: Cell<usize>,
+    arrived: RefCell<VecDeque<Piece>>,
+    /// The latest arrival at the client so far.
+    arrives_ms: Cell<u64>,
+    /// Nothing more arrives: it is complete, it broke, or it has died unnoticed.
+    is_over: Cell<bool>,
+    /// When the edge can notice that the client is gone, in ms since the Unix epoch.
+    gone_ms: Cell<Option<u64>>,
+    reader: RefCell<Option<Waker>>,
+    writer: RefCell<Option<Waker>>,
+}
+
+/// A new body: the edge's end and the client's.
+pub(crate) fn answer_body(environment: Rc<Environment>) -> (EdgeBody, AnswerBody) {
+    let pipe = Rc::new(Pipe {
+        environment,
+        waiting_bytes: Cell::default(),
+        arrived: RefCell::default(),
+        arrives_ms: Cell::default(),
+        is_over: Cell::default(),
+        gone_ms: Cell::default(),
+        reader: RefCell::default(),
+        writer: RefCell::default(),
+    });
+    (EdgeBody(pipe.clone()), AnswerBody(pipe))
+}
+
+/// The edge's end of an answer's body. Dropped, it completes the answer.
+pub struct EdgeBody(Rc<Pipe>);
+
+/// The client's end of an answer's body. Dropped, the client has left, which the edge notices when it writes.
+pub struct AnswerBody(Rc<Pipe>);
+
+/// Breaks the connection of an answer from the edge's side.
+pub(crate) struct Breaker(Weak<Pipe>);
+
+impl Pipe {
+    fn is_gone(&self) -> bool {
+        self.gone_ms.get().is_some_and(|gone_ms| gone_ms <= self.environment.now_ms())
+    }
+
+    /// The client is gone, which the edge can notice after one way's latency.
+    fn lose_client(self: &Rc<Self>) {
+        if self.gone_ms.get().is_some() {
+            return;
+        }
+        let environment = &self.environment;
+        let latency_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        self.gone_ms.set(Some(environment.now_ms() + latency_ms));
+        let pipe = self.clone();
+        environment.node.spawn(async move {
+            rt::sleep_ms(latency_ms).await;
+            wake(&pipe.writer);
+        });
+    }
+
+    fn push(self: &Rc<Self>, bytes: Bytes) {
+        self.waiting_bytes.set(self.waiting_bytes.get() + bytes.len());
+        if self.is_over.get() {
+            return;
+        }
+        let environment = &self.environment;
+        if environment.chance(environment.faults().edge.answer_cut_permille) {
+            environment.mark(marks::ANSWER_CUT);
+            self.finish(Piece::Cut);
+            self.lose_client();
+        } else if environment.chance(environment.faults().edge.answer_lost_permille) {
+            environment.mark(marks::ANSWER_LOST);
+            self.is_over.set(true);
+        } else {
+            self.travel(Piece::Bytes(bytes));
+        }
+    }
+
+    /// Ends it, with the piece that says how.
+    fn finish(self: &Rc<Self>, last: Piece) {
+        if !self.is_over.replace(true) {
+            self.travel(last);
+        }
+    }
+
+    /// Sends a piece on its way, behind those sent before.
+    fn travel(self: &Rc<Self>, piece: Piece) {
+        let environment = &self.environment;
+        let now_ms = environment.now_ms();
+        let latency_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
+        if self.arrives_ms.get() == now_ms {
+            return self.arrive(piece);
+        }
+        let wait_ms = self.arrives_ms.get() - now_ms;
+        // Two pieces that arrive in the same millisecond keep their order by a step of their own.
+        self.arrives_ms.set(self.arrives_ms.get() + 1);
+        let pipe = self.clone();
+        environment.node.spawn(async move {
+            rt::sleep_ms(wait_ms).await;
+            pipe.arrive(piece);
+        });
+    }
+
+    fn arrive(&self, piece: Piece) {
+        self.arrived.borrow_mut().push_back(piece);
+        wake(&self.reader);
+    }
+
+    /// Waits until no more than this waits for the client, or it is gone.
+    async fn drained(&self, buffer_bytes: usize) {
+        poll_fn(|context| {
+            if self.waiting_bytes.get() <= buffer_bytes || self.is_gone() {
+                return Poll::Ready(());
+            }
+            *self.writer.borrow_mut() = Some(context.waker().clone());
+            Poll::Pending
+        })
+        .await;
+    }
+}
+
+fn wake(waker: &RefCell<Option<Waker>>) {
+    if let Some(waker) = waker.take() {
+        waker.wake();
+    }
+}
+
+impl EdgeBody {
+    /// What breaks the connection when the isolate ends.
+    pub(crate) fn breaker(&self) -> Breaker {
+        Breaker(Rc::downgrade(&self.0))
+    }
+}
+
+impl Breaker {
+    /// Breaks it, unless the answer is complete. Whether it is still under way.
+    pub(crate) fn cut(&self) -> bool {
+        let Some(pipe) = self.0.upgrade().filter(|_| self.is_needed()) else { return false };
+        pipe.finish(Piece::Cut);
+        true
+    }
+
+    /// Whether the answer is under way.
+    pub(crate) fn is_needed(&self) -> bool {
+        self.0.upgrade().is_some_and(|pipe| !pipe.is_over.get())
+    }
+}
+
+impl ClientBody for EdgeBody {
+    type Socket = EdgeEnd;
+
+    async fn write(&self, bytes: Bytes, patience: Patience) -> Written {
+        let pipe = &self.0;
+        if pipe.is_gone() {
+            return Written::Gone;
+        }
+        if !bytes.is_empty() {
+            pipe.push(bytes);
+        }
+        let drained = rt::within_ms(patience.wait_ms, pipe.drained(patience.buffer_bytes)).await;
+        match drained {
+            _ if pipe.is_gone() => Written::Gone,
+            Some(()) => Written::Taken,
+            None => Written::Stalled,
+        }
+    }
+
+    async fn pipe(&self, socket: &EdgeEnd, rule: PipeRule, patience: Patience) -> Piped {
+        let pipe = &self.0;
+        let deadline_ms = pipe.environment.now_ms() + patience.wait_ms;
+        let mut last = None;
+        loop {
+            let left_ms = deadline_ms.saturating_sub(pipe.environment.now_ms());
+            let end = match socket.next(left_ms).await {
+                SocketEvent::Message(message) if message.starts_with(rule.prefix) => {
+                    if pipe.is_gone() {
+                        return Piped { last, end: PipeEnd::Gone };
+                    }
+                    let header_length = rule.header_length.min(message.len());
+                    last = Some(message.slice(..header_length));
+                    pipe.push(message.slice(header_length..));
+                    match pipe.waiting_bytes.get() > patience.buffer_bytes {
+                        true => PipeEnd::Overflow,
+                        false => continue,
+                    }
+                }
+                SocketEvent::Message(message) => PipeEnd::Message(message),
+                SocketEvent::Closed => PipeEnd::Closed,
+                SocketEvent::TimedOut => PipeEnd::TimedOut,
+            };
+            return Piped { last, end };
+        }
+    }
+}
+
+impl Drop for EdgeBody {
+    fn drop(&mut self) {
+        self.0.finish(Piece::End);
+    }
+}
+
+impl AnswerBody {
+    /// What comes next; waits for it. Behind the last piece nothing comes any more.
+    pub async fn next(&self) -> Piece {
+        poll_fn(|context| match self.try_next() {
+            Some(piece) => Poll::Ready(piece),
+            None => {
+                *self.0.reader.borrow_mut() = Some(context.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    fn try_next(&self) -> Option<Piece> {
+        let piece = self.0.arrived.borrow_mut().pop_front()?;
+        if let Piece::Bytes(bytes) = &piece {
+            self.0.waiting_bytes.set(self.0.waiting_bytes.get() - bytes.len());
+            wake(&self.0.writer);
+        }
+        Some(piece)
+    }
+}
+
+impl Drop for AnswerBody {
+    fn drop(&mut self) {
+        self.0.lose_client();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::random::{Delay, Seeds};
+    use crate::world::faults::Faults;
+    use crate::world::network::Link;
+
+    /// Runs `test` with both ends of a body.
+    fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(EdgeBody, AnswerBody) -> F) {
+        rt::block_on(1, async move {
+            let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
+            let (edge, client) = answer_body(environment);
+            test(edge, client).await;
+        });
+    }
+
+    /// 10 bytes may wait, for so long.
+    fn patience(wait_ms: u64) -> Patience {
+        Patience { buffer_bytes: 10, wait_ms }
+    }
+
+    fn bytes(text: &'static str) -> Bytes {
+        Bytes::from_static(text.as_bytes())
+    }
+
+    fn late() -> Faults {
+        let client_link = Link { latency: Delay::new(5, 30), ..Link::default() };
+        Faults::default().with(|faults| faults.network.client_link = client_link)
+    }
+
+    #[test]
+    fn pieces_arrive_in_order_and_the_end_behind_them() {
+        run(late(), async |edge, client| {
+            for text in ["a", "b", "c"] {
+                assert_eq!(edge.write(bytes(text), patience(0)).await, Written::Taken);
+            }
+            drop(edge);
+            for text in ["a", "b", "c"] {
+                assert_eq!(client.next().await, Piece::Bytes(bytes(text)));
+            }
+            assert_eq!(client.next().await, Piece::End);
+            assert_eq!(rt::within_ms(1_000, client.next()).await, None);
+        });
+    }
+
+    #[test]
+    fn a_client_that_does_not_read_fills_the_buffer_and_one_that_does_empties_it() {
+        run(Faults::default(), async |edge, client| {
+            assert_eq!(edge.write(bytes("0123456789"), patience(50)).await, Written::Taken);
+            assert_eq!(edge.write(bytes("x"), patience(50)).await, Written::Stalled);
+            assert_eq!(rt::now_ns() / 1_000_000, 50);
+            assert_eq!(client.next().await, Piece::Bytes(bytes("0123456789")));
+            assert_eq!(edge.write(bytes("y"), patience(50)).await, Written::Taken);
+            assert_eq!(client.next().await, Piece::Bytes(bytes("x")), "what stalled is not lost");
+        });
+    }
+
+    #[test]
+    fn a_client_that_has_left_is_noticed_by_writing() {
+        run(late(), async |edge, client| {
+            drop(client);
+            assert_eq!(edge.write(bytes("a"), patience(0)).await, Written::Taken, "the news is still on its way");
+            rt::sleep_ms(40).await;
+            assert_eq!(edge.write(bytes("b"), patience(0)).await, Written::Gone);
+        });
+    }
+
+    #[test]
+    fn a_connection_that_breaks_is_noticed_at_both_ends_and_one_that_dies_at_none() {
+        run(Faults::default().with(|faults| faults.edge.answer_cut_permille = 1000), async |edge, client| {
+            edge.write(bytes("a"), patience(0)).await;
+            assert_eq!(client.next().await, Piece::Cut);
+            assert_eq!(edge.write(bytes("b"), patience(0)).await, Written::Gone);
+        });
+        run(Faults::default().with(|faults| faults.edge.answer_lost_permille = 1000), async |edge, client| {
+            assert_eq!(edge.write(bytes("a"), patience(0)).await, Written::Taken);
+            assert_eq!(rt::within_ms(100_000, client.next()).await, None);
+            assert_eq!(edge.write(bytes("0123456789"), patience(0)).await, Written::Stalled);
+        });
+    }
+
+    #[test]
+    fn connections_break_and_die_never_sometimes_or_always() {
+        for permille in [0, 300, 1000] {
+            for (faults, whole) in [
+                (Faults::default().with(|faults| faults.edge.answer_cut_permille = permille), Some(Piece::Cut)),
+                (Faults::default().with(|faults| faults.edge.answer_lost_permille = permille), None),
+            ] {
+                rt::block_on(1, async move {
+                    let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
+                    let mut failed = 0;
+                    for _ in 0..100 {
+                        let (edge, client) = answer_body(environment.clone());
+                        edge.write(bytes("a"), patience(0)).await;
+                        let first = rt::within_ms(1, client.next()).await;
+                        if first != Some(Piece::Bytes(bytes("a"))) {
+                            assert_eq!(first, whole);
+                            failed += 1;
+                        }
+                    }
+                    let expected = match permille {
+                        0 => 0..=0,
+                        1000 => 100..=100,
+                        _ => 5..=95,
+                    };
+                    assert!(expected.contains(&failed), "{failed} of 100 at {permille} permille");
+                });
+            }
+        }
+    }
+
+    #[test]
+    fn a_broken_connection_does_not_end_as_a_complete_one() {
+        run(Faults::default(), async |edge, client| {
+            let breaker = edge.breaker();
+            assert!(breaker.cut());
+            assert!(!breaker.cut());
+            drop(edge);
+            assert_eq!(client.next().await, Piece::Cut);
+            assert!(!breaker.is_needed());
+        });
+    }
+}

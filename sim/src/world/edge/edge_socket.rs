@@ -1,0 +1,66 @@
+//! The edge's end of a socket to an object.
+
+use std::rc::Rc;
+
+use tailrace_core::runtime::{EdgeSocket, SocketEvent};
+
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::environment::Environment;
+use crate::world::network::callee::Callee;
+use crate::world::sockets::mailbox::{Arrived, Mailbox};
+
+/// The edge's end. Dropped, it closes: the object is told, unless the other end is left half-dead.
+pub struct EdgeEnd {
+    environment: Rc<Environment>,
+    callee: Rc<dyn Callee>,
+    object: String,
+    number: u64,
+    mailbox: Rc<Mailbox>,
+}
+
+impl EdgeEnd {
+    pub(crate) fn new(
+        environment: Rc<Environment>,
+        callee: Rc<dyn Callee>,
+        object: &str,
+        number: u64,
+        mailbox: Rc<Mailbox>,
+    ) -> Self {
+        Self { environment, callee, object: object.to_owned(), number, mailbox }
+    }
+}
+
+impl EdgeSocket for EdgeEnd {
+    async fn next(&self, wait_ms: u64) -> SocketEvent {
+        let arrived = match self.mailbox.try_next() {
+            Some(arrived) => Some(arrived),
+            None => rt::within_ms(wait_ms, self.mailbox.next()).await,
+        };
+        match arrived {
+            Some(Arrived::Message(message)) => SocketEvent::Message(message),
+            Some(Arrived::End) => SocketEvent::Closed,
+            None => SocketEvent::TimedOut,
+        }
+    }
+}
+
+impl Drop for EdgeEnd {
+    fn drop(&mut self) {
+        self.mailbox.abandon();
+        if self.mailbox.has_ended() {
+            return;
+        }
+        let environment = &self.environment;
+        if environment.chance(environment.faults().sockets.half_dead_permille) {
+            environment.mark(marks::SOCKET_HALF_DEAD);
+            return;
+        }
+        let wait_ms = environment.draw_ms(environment.faults().network.object_link.latency);
+        let (callee, object, number) = (self.callee.clone(), self.object.clone(), self.number);
+        environment.node.spawn(async move {
+            rt::sleep_ms(wait_ms).await;
+            callee.end_socket(&object, number);
+        });
+    }
+}

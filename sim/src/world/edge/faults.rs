@@ -1,0 +1,19 @@
+//! What goes wrong with edge isolates, and with the answers that leave them.
+
+/// The knobs of the edge.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct EdgeFaults {
+    /// Of 1,000 requests, those whose edge isolate restarts while it serves them, with all others that it serves.
+    pub isolate_restart_permille: u32,
+    /// Of 1,000 pieces of streamed answers, those at which the client's connection breaks. The edge notices when it
+    /// writes again.
+    pub answer_cut_permille: u32,
+    /// Of 1,000 pieces of streamed answers, those from which on nothing arrives any more, and nobody is told.
+    pub answer_lost_permille: u32,
+}
+
+impl EdgeFaults {
+    pub(in crate::world) fn delays(&self) -> Self {
+        Self::default()
+    }
+}

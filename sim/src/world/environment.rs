@@ -1,0 +1,77 @@
+//! What everything in a world shares: its faults, its randomness, its clock, and what is noted down.
+
+use std::cell::{Cell, RefCell};
+use std::fmt;
+
+use crate::kernel::marks::Marks;
+use crate::kernel::random::{Delay, Random, Seeds};
+use crate::kernel::rt::Node;
+use crate::kernel::trace::Trace;
+use crate::world::clock;
+use crate::world::faults::Faults;
+use crate::world::host_mutant::HostMutant;
+
+/// What everything in a world shares.
+pub(crate) struct Environment {
+    faults: Cell<Faults>,
+    /// When and where faults happen.
+    pub(crate) random: Random,
+    /// What core is given.
+    pub(crate) core_random: Random,
+    marks: RefCell<Marks>,
+    /// What happened.
+    pub(crate) trace: Trace,
+    mutant: Option<HostMutant>,
+    /// What is neither an isolate nor an object: networks, and the platform's own services.
+    pub(crate) node: Node,
+}
+
+impl Environment {
+    pub(crate) fn new(faults: Faults, seeds: Seeds, mutant: Option<HostMutant>) -> Self {
+        Self {
+            faults: Cell::new(faults),
+            random: Random::new(seeds.faults),
+            core_random: Random::new(seeds.core),
+            marks: RefCell::default(),
+            trace: Trace::default(),
+            mutant,
+            node: Node::new(),
+        }
+    }
+
+    pub(crate) fn faults(&self) -> Faults {
+        self.faults.get()
+    }
+
+    pub(crate) fn set_faults(&self, faults: Faults) {
+        self.faults.set(faults);
+    }
+
+    pub(crate) fn now_ms(&self) -> u64 {
+        clock::now_ms()
+    }
+
+    pub(crate) fn chance(&self, permille: u32) -> bool {
+        self.random.chance(permille)
+    }
+
+    pub(crate) fn draw_ms(&self, delay: Delay) -> u64 {
+        self.random.delay_ms(delay)
+    }
+
+    pub(crate) fn mark(&self, mark: &'static str) {
+        self.marks.borrow_mut().hit(mark);
+    }
+
+    pub(crate) fn marks(&self) -> Marks {
+        self.marks.borrow().clone()
+    }
+
+    pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
+        self.trace.line(what);
+    }
+
+    pub(crate) fn is_mutated(&self, mutant: HostMutant) -> bool {
+        self.mutant == Some(mutant)
+    }
+}

@@ -1,0 +1,58 @@
+//! What goes wrong in a world, as numbers: each part of the platform has knobs of its own.
+
+use super::parts::parts;
+
+macro_rules! faults {
+    ($(#[doc = $doc:literal] $name:ident: $faults:ty $(, $service:ty)?;)*) => {
+        /// The knobs. The default turns nothing wrong and delays nothing: what remains is the platform on a good day,
+        /// which hibernates what is idle.
+        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+        pub struct Faults {
+            $(#[doc = $doc] pub $name: $faults,)*
+        }
+
+        impl Faults {
+            /// What is left of them where nothing goes wrong: the same distances, the same slow starts and disks.
+            pub fn delays(&self) -> Self {
+                Self { $($name: self.$name.delays(),)* }
+            }
+        }
+    };
+}
+
+parts!(faults);
+
+impl Faults {
+    /// The same with some knobs turned.
+    pub fn with(mut self, turn: impl FnOnce(&mut Self)) -> Self {
+        turn(&mut self);
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::random::Delay;
+
+    #[test]
+    fn what_is_left_of_faults_is_how_long_things_take() {
+        let slow = Faults::default().with(|faults| {
+            faults.network.client_link.latency = Delay::new(1, 2);
+            faults.network.object_link.latency = Delay::new(3, 4);
+            faults.objects.cold_start = Delay::new(5, 6);
+            faults.storage.flush = Delay::new(7, 8);
+        });
+        let faulty = slow.with(|faults| {
+            faults.network.client_link.request_loss_permille = 1;
+            faults.edge.answer_cut_permille = 2;
+            faults.objects.crash_permille = 3;
+            faults.sockets.half_dead_permille = 4;
+            faults.alarm.early_permille = 5;
+            faults.bucket.put = Delay::new(9, 10);
+        });
+        assert_eq!(faulty.delays(), slow);
+        assert_eq!(slow.delays(), slow);
+        assert_eq!(Faults::default().delays(), Faults::default());
+    }
+}

@@ -1,0 +1,56 @@
+//! The platform, with what goes wrong in it: knows no Tailrace. What others may know of it is named here.
+//!
+//! | module | what it holds |
+//! | --- | --- |
+//! | `platform` | the world that clients talk to, and everything that happens to it |
+//! | `program` | what runs in a world: an edge and an object class |
+//! | `faults` | what goes wrong, as numbers |
+//! | `parts`, `services` | the table of the platform's parts, and their services |
+//! | `host_mutant` | known bugs of a host |
+//! | `environment`, `clock` | what everything in a world shares, and its time |
+//! | `network` | latency and loss |
+//! | `edge` | edge isolates, and the answers that leave them |
+//! | `objects` | objects by name, and each of their lives in memory |
+//! | `activity` | since when an instance is idle, and the time that it is billed for |
+//! | `sockets` | hibernatable sockets, as an object holds them |
+//! | `storage` | which of an object's writes are durable, and what waits for them |
+//! | `sql` | a real SQLite with the platform's limits, and its bill |
+//! | `alarm` | the alarm service |
+//! | `bucket` | R2 |
+
+mod activity;
+mod alarm;
+mod bucket;
+mod clock;
+mod edge;
+mod environment;
+mod faults;
+mod host_mutant;
+mod network;
+mod objects;
+mod parts;
+mod platform;
+mod program;
+mod services;
+mod sockets;
+mod sql;
+mod storage;
+
+pub use activity::Spell;
+pub use alarm::AlarmFaults;
+pub use bucket::{Bucket, BucketFaults, ObjectBucket, Operations, StoredObject};
+pub use clock::EPOCH_MS;
+pub use edge::EdgeFaults;
+pub use edge::answer_body::{AnswerBody, EdgeBody, Piece};
+pub use edge::edge_socket::EdgeEnd;
+pub use edge::isolate::{EdgeState, Streams};
+pub use faults::Faults;
+pub use host_mutant::HostMutant;
+pub use network::{Link, NetworkFaults};
+pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};
+pub use objects::{ObjectClass, ObjectFaults};
+pub use platform::{Lost, Opened, StoredSummary, WorldConfigOf, WorldOf};
+pub use program::Program;
+pub use services::Services;
+pub use sockets::SocketFaults;
+pub use storage::{ObjectSql, StorageFaults};

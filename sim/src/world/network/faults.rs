@@ -1,0 +1,37 @@
+//! What goes wrong with messages on their way.
+
+use crate::kernel::random::Delay;
+
+/// A network between two kinds of parties. Messages overtake one another wherever the latency varies.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Link {
+    /// One way.
+    pub latency: Delay,
+    /// Of 1,000 requests, those that never arrive.
+    pub request_loss_permille: u32,
+    /// Of 1,000 responses, those that never arrive: what was asked for has happened.
+    pub response_loss_permille: u32,
+}
+
+impl Link {
+    /// The same distance, and nothing is lost.
+    fn delays(self) -> Self {
+        Self { latency: self.latency, ..Self::default() }
+    }
+}
+
+/// The knobs of the network.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct NetworkFaults {
+    /// Between clients and edge isolates. A client notices a loss by its time-out.
+    pub client_link: Link,
+    /// Between edge isolates and objects, and from object to object. The caller of a lost message is told that the
+    /// connection was reset.
+    pub object_link: Link,
+}
+
+impl NetworkFaults {
+    pub(in crate::world) fn delays(&self) -> Self {
+        Self { client_link: self.client_link.delays(), object_link: self.object_link.delays() }
+    }
+}

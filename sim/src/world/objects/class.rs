@@ -1,0 +1,13 @@
+//! What a class of objects brings to a world.
+
+use tailrace_core::runtime::Actor;
+
+use crate::world::objects::state::ObjectState;
+use crate::world::storage::object_sql::ObjectSql;
+
+/// A class of objects.
+pub trait ObjectClass: Actor<ObjectState> {
+    /// Whether the constructor may write to this storage. A constructor that writes at every start is billed for each
+    /// time that its object is evicted and started again.
+    fn may_write_at_start(storage: &ObjectSql) -> bool;
+}

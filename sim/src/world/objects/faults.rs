@@ -1,0 +1,53 @@
+//! What goes wrong with objects, and when they sleep.
+
+use crate::kernel::random::Delay;
+
+/// The knobs of objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ObjectFaults {
+    /// Of 1,000 turns of an object (what runs between two awaits), those that a crash precedes or follows.
+    pub crash_permille: u32,
+    /// Of 1,000 turns in which an event goes on after an await, those that a crash precedes.
+    pub crash_awaiting_permille: u32,
+    /// Of 1,000 outputs that the output gate holds back, those during whose wait the object crashes.
+    pub crash_held_permille: u32,
+    /// From the first event to the constructor.
+    pub cold_start: Delay,
+    /// How long an object is idle before it hibernates.
+    pub hibernate_after_ms: u64,
+    /// Of 1,000 idle spells, those in which the platform does not hibernate the object but evicts it later.
+    pub hibernation_missed_permille: u32,
+    /// How long an object that does not hibernate is idle before it is evicted.
+    pub evict_after: Delay,
+    /// How long a superseded instance runs on beside its successor.
+    pub superseded: Delay,
+    /// Whether every storage access of a superseded instance fails and resets it, reads included. If not, it reads
+    /// what was there when it was superseded and its own writes, none of which is ever confirmed.
+    pub superseded_reads_fail: bool,
+    /// Of 1,000 requests to an object of which a superseded instance still runs, those that reach that one.
+    pub stale_route_permille: u32,
+}
+
+impl ObjectFaults {
+    pub(in crate::world) fn delays(&self) -> Self {
+        Self { cold_start: self.cold_start, ..Self::default() }
+    }
+}
+
+impl Default for ObjectFaults {
+    fn default() -> Self {
+        Self {
+            crash_permille: 0,
+            crash_awaiting_permille: 0,
+            crash_held_permille: 0,
+            cold_start: Delay::NONE,
+            // Cloudflare's documentation of the lifecycle of a Durable Object: 10 s, and 70 to 140 s.
+            hibernate_after_ms: 10_000,
+            hibernation_missed_permille: 0,
+            evict_after: Delay::new(70_000, 140_000),
+            superseded: Delay::NONE,
+            superseded_reads_fail: true,
+            stale_route_permille: 0,
+        }
+    }
+}

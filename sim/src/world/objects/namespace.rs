@@ -1,0 +1,64 @@
+//! Objects by name.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use tailrace_core::runtime::{ObjectRequest, Response};
+
+use crate::kernel::reply::Reply;
+use crate::world::environment::Environment;
+use crate::world::network::callee::{Callee, Opened};
+use crate::world::objects::class::ObjectClass;
+use crate::world::objects::object::Object;
+use crate::world::services::Services;
+
+/// All objects of one class, each there from its first request on.
+pub(crate) struct Namespace<A: ObjectClass> {
+    environment: Rc<Environment>,
+    services: Rc<Services>,
+    settings: A::Settings,
+    objects: RefCell<BTreeMap<String, Rc<Object<A>>>>,
+    own: Weak<Self>,
+}
+
+impl<A: ObjectClass> Namespace<A> {
+    pub(crate) fn new(environment: Rc<Environment>, services: Rc<Services>, settings: A::Settings) -> Rc<Self> {
+        Rc::new_cyclic(|own| Self { environment, services, settings, objects: RefCell::default(), own: own.clone() })
+    }
+
+    /// The object of that name; makes it.
+    pub(crate) fn object(&self, name: &str) -> Rc<Object<A>> {
+        if let Some(object) = self.objects.borrow().get(name) {
+            return object.clone();
+        }
+        let object =
+            Object::new(name, self.environment.clone(), self.services.clone(), self.settings.clone(), self.own.clone());
+        self.objects.borrow_mut().insert(name.into(), object.clone());
+        object
+    }
+
+    /// The object of that name, if anyone ever asked for it.
+    pub(crate) fn find(&self, name: &str) -> Option<Rc<Object<A>>> {
+        self.objects.borrow().get(name).cloned()
+    }
+
+    /// All objects, in the order of their names.
+    pub(crate) fn all(&self) -> Vec<Rc<Object<A>>> {
+        self.objects.borrow().values().cloned().collect()
+    }
+}
+
+impl<A: ObjectClass> Callee for Namespace<A> {
+    fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response> {
+        self.object(object).fetch(request)
+    }
+
+    fn connect(&self, object: &str, request: ObjectRequest) -> Reply<Opened> {
+        self.object(object).connect(request)
+    }
+
+    fn end_socket(&self, object: &str, number: u64) {
+        self.object(object).end_socket(number);
+    }
+}

@@ -1,0 +1,306 @@
+//! An object: what of it lasts, and the instances in which it lives.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use tailrace_core::runtime::{AlarmFailure, ObjectRequest, Response};
+
+use crate::kernel::marks;
+use crate::kernel::reply::Reply;
+use crate::kernel::rt;
+use crate::world::activity::{Spell, Spells};
+use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
+use crate::world::environment::Environment;
+use crate::world::host_mutant::HostMutant;
+use crate::world::network::callee::{Callee, Opened};
+use crate::world::objects::class::ObjectClass;
+use crate::world::objects::instance::Instance;
+use crate::world::objects::state::ObjectState;
+use crate::world::services::Services;
+use crate::world::sockets::object_sockets::Sockets;
+use crate::world::storage::journal::Journal;
+
+/// Why an object is not running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It has never run, or a successor took over.
+    New,
+    /// Idle for 10 s.
+    Hibernated,
+    /// Idle for longer, without having hibernated.
+    Evicted,
+    /// Something went wrong.
+    Crashed,
+}
+
+/// The platform's identity of the object of a name: 64 hexadecimal digits.
+pub(crate) fn object_id(name: &str) -> String {
+    let digits = (1..=4_u64).map(|salt| {
+        // FNV-1a, from four starting points.
+        let start = 0xcbf2_9ce4_8422_2325 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
+        let hash = name.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
+        format!("{hash:016x}")
+    });
+    digits.collect()
+}
+
+/// What of an object lasts, and its instances.
+pub(crate) struct Object<A: ObjectClass> {
+    name: Rc<str>,
+    environment: Rc<Environment>,
+    services: Rc<Services>,
+    settings: A::Settings,
+    callee: Weak<dyn Callee>,
+    journal: Rc<Journal>,
+    sockets: Rc<Sockets>,
+    spells: Spells,
+    alarm: Alarm,
+    running: RefCell<Option<Rc<Instance<A>>>>,
+    superseded: RefCell<Vec<Rc<Instance<A>>>>,
+    starts: Cell<u64>,
+    rest: Cell<Rest>,
+}
+
+impl<A: ObjectClass> Object<A> {
+    pub(crate) fn new(
+        name: &str,
+        environment: Rc<Environment>,
+        services: Rc<Services>,
+        settings: A::Settings,
+        callee: Weak<dyn Callee>,
+    ) -> Rc<Self> {
+        Rc::new(Self {
+            name: name.into(),
+            environment,
+            services,
+            settings,
+            callee,
+            journal: Rc::new(Journal::open()),
+            sockets: Rc::default(),
+            spells: Spells::default(),
+            alarm: Alarm::default(),
+            running: RefCell::default(),
+            superseded: RefCell::default(),
+            starts: Cell::default(),
+            rest: Cell::new(Rest::New),
+        })
+    }
+
+    pub(crate) fn name(&self) -> &str {
+        &self.name
+    }
+
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
+        &self.environment
+    }
+
+    pub(crate) fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    pub(crate) fn is_running(&self) -> bool {
+        self.running.borrow().is_some()
+    }
+
+    /// How often it was started.
+    pub(crate) fn starts(&self) -> u64 {
+        self.starts.get()
+    }
+
+    /// The spells in which it was kept in memory, those that are over.
+    pub(crate) fn spells(&self) -> Vec<Spell> {
+        self.spells.borrow().clone()
+    }
+
+    /// A request arrives.
+    pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
+        let instance = self.stale_route().unwrap_or_else(|| self.instance());
+        self.environment.note(format_args!("{}: request {:.60}", instance.label(), request.message));
+        instance.fetch(request)
+    }
+
+    /// A request of an edge that can wait on a socket.
+    pub(crate) fn connect(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+        let instance = self.stale_route().unwrap_or_else(|| self.instance());
+        self.environment.note(format_args!("{}: connection {:.60}", instance.label(), request.message));
+        instance.connect(request)
+    }
+
+    /// The edge's end of a socket has gone. The platform tells the object, which wakes for it; there is nothing that it
+    /// has to do.
+    pub(crate) fn end_socket(self: &Rc<Self>, number: u64) {
+        if self.sockets.end(number) {
+            self.environment.mark(marks::SOCKET_CLOSED_BY_EDGE);
+            let instance = self.instance();
+            self.environment.note(format_args!("{}: socket {number} closed", instance.label()));
+            instance.wake();
+        } else if let Some(instance) = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)) {
+            instance.wake();
+        }
+    }
+
+    /// Sockets that it holds open.
+    pub(crate) fn sockets(&self) -> usize {
+        self.sockets.count()
+    }
+
+    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail. Of one that sleeps
+    /// there is nothing but sockets.
+    pub(crate) fn crash(self: &Rc<Self>) {
+        let running = self.running.borrow().clone();
+        match running {
+            Some(instance) => self.crash_instance(&instance),
+            None => self.sockets.reset(&self.environment),
+        }
+    }
+
+    /// Crashes one of its instances; the object with it, unless that one was superseded.
+    pub(crate) fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<A>>) {
+        instance.end("crash");
+        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
+            self.superseded.borrow_mut().retain(|superseded| !Rc::ptr_eq(superseded, instance));
+            return;
+        }
+        self.rest.set(Rest::Crashed);
+        self.lose_instance();
+    }
+
+    /// Puts an idle instance to rest: memory is gone, nothing else is.
+    pub(crate) fn rest(&self, instance: &Rc<Instance<A>>, rest: Rest) {
+        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
+            return;
+        }
+        instance.end(if rest == Rest::Hibernated { "hibernates" } else { "evicted" });
+        self.rest.set(rest);
+        if rest == Rest::Hibernated && !self.sockets.is_empty() {
+            self.environment.mark(marks::HIBERNATED_WITH_SOCKETS);
+        }
+        if self.environment.is_mutated(HostMutant::AlarmLostAtEviction) {
+            self.journal.lose_alarm();
+        }
+        if self.environment.is_mutated(HostMutant::SocketsForgottenAtHibernation) {
+            self.sockets.forget();
+        }
+    }
+
+    /// Evicts the object if it is idle.
+    pub(crate) fn evict(&self) {
+        let idle = self.running.borrow().clone().filter(|running| running.is_idle());
+        if let Some(instance) = idle {
+            self.rest(&instance, Rest::Evicted);
+        }
+    }
+
+    /// Has a successor take over while the running instance goes on for a while without owning the storage.
+    pub(crate) fn supersede(self: &Rc<Self>) {
+        let Some(instance) = self.running.take() else { return };
+        let faults = self.environment.faults();
+        self.environment.note(format_args!("{}: superseded", instance.label()));
+        instance.supersede(faults.objects.superseded_reads_fail);
+        self.superseded.borrow_mut().push(instance.clone());
+        self.rest.set(Rest::New);
+        self.lose_instance();
+        let lasts_ms = self.environment.draw_ms(faults.objects.superseded);
+        let object = self.clone();
+        self.environment.node.spawn(async move {
+            rt::sleep_ms(lasts_ms).await;
+            object.end_superseded(&instance);
+        });
+    }
+
+    /// Ends all superseded instances.
+    pub(crate) fn end_all_superseded(&self) {
+        for instance in self.superseded.take() {
+            instance.end("its time is up");
+        }
+    }
+
+    fn end_superseded(&self, instance: &Rc<Instance<A>>) {
+        let mut ended = self.superseded.borrow_mut();
+        if let Some(index) = ended.iter().position(|superseded| Rc::ptr_eq(superseded, instance)) {
+            ended.remove(index).end("its time is up");
+        }
+    }
+
+    /// What follows from an instance that no longer owns the storage: a prefix of what was not confirmed stays.
+    fn lose_instance(self: &Rc<Self>) {
+        let unconfirmed = self.journal.unconfirmed();
+        let kept = self.environment.random.between(0, unconfirmed);
+        if unconfirmed > 0 {
+            self.environment.note(format_args!("{}: keeps {kept} of {unconfirmed} writes", self.name));
+        }
+        let crashed = self.rest.get() == Rest::Crashed;
+        if crashed && kept > 0 {
+            self.environment.mark(marks::CRASH_KEPT_UNCONFIRMED_WRITE);
+        }
+        if crashed && kept < unconfirmed {
+            self.environment.mark(marks::CRASH_LOST_UNCONFIRMED_WRITE);
+        }
+        self.journal.crash(kept);
+        self.sockets.reset(&self.environment);
+        alarm::arm(self);
+    }
+
+    /// The running instance; starts one.
+    fn instance(self: &Rc<Self>) -> Rc<Instance<A>> {
+        if let Some(instance) = &*self.running.borrow() {
+            return instance.clone();
+        }
+        match self.rest.get() {
+            Rest::New => {}
+            Rest::Hibernated => self.environment.mark(marks::HIBERNATED_AND_RESUMED),
+            Rest::Evicted => self.environment.mark(marks::EVICTED_AND_RESTARTED),
+            Rest::Crashed => self.environment.mark(marks::CRASHED_AND_RESTARTED),
+        }
+        self.starts.set(self.starts.get() + 1);
+        let state = ObjectState::new(
+            object_id(&self.name),
+            self.environment.clone(),
+            &self.services,
+            self.journal.clone(),
+            self.sockets.clone(),
+            self.callee.clone(),
+            self.spells.clone(),
+        );
+        if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
+            state.wake_with_sockets();
+        }
+        let instance = Instance::start(self, self.starts.get(), state, self.settings.clone());
+        self.running.replace(Some(instance.clone()));
+        instance
+    }
+
+    /// The superseded instance that a request reaches because its sender has not heard of the successor.
+    fn stale_route(&self) -> Option<Rc<Instance<A>>> {
+        let superseded = self.superseded.borrow().last().cloned()?;
+        let stale = self.environment.chance(self.environment.faults().objects.stale_route_permille);
+        Some(superseded).filter(|instance| stale && !instance.has_ended())
+    }
+}
+
+impl<A: ObjectClass> Alarmed for Object<A> {
+    fn name(&self) -> &str {
+        &self.name
+    }
+
+    fn environment(&self) -> &Rc<Environment> {
+        &self.environment
+    }
+
+    fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    fn alarm_service(&self) -> &Alarm {
+        &self.alarm
+    }
+
+    fn call_alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
+        if !self.is_running() {
+            self.environment.mark(marks::ALARM_STARTED_OBJECT);
+        }
+        let instance = self.instance();
+        self.environment.note(format_args!("{}: alarm", instance.label()));
+        instance.alarm(version)
+    }
+}

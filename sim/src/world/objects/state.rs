@@ -1,0 +1,257 @@
+//! What an instance of an object is given: storage, alarm, sockets, and other objects to call.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+
+use bytes::Bytes;
+use tailrace_core::runtime::{
+    ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
+    Upgrade,
+};
+
+use crate::kernel::marks;
+use crate::kernel::reply::reply;
+use crate::kernel::rt;
+use crate::world::activity::{Activity, Spells};
+use crate::world::bucket::ObjectBucket;
+use crate::world::environment::Environment;
+use crate::world::host_mutant::HostMutant;
+use crate::world::network::callee::Callee;
+use crate::world::network::travel;
+use crate::world::services::Services;
+use crate::world::sockets::mailbox::Mailbox;
+use crate::world::sockets::object_sockets::{AcceptError, Connection, Sockets};
+use crate::world::storage::gate::Gate;
+use crate::world::storage::journal::Journal;
+use crate::world::storage::object_sql::ObjectSql;
+use crate::world::storage::outlet::Outlet;
+
+/// The state of one instance; clones share it.
+#[derive(Clone)]
+pub struct ObjectState(Rc<Inner>);
+
+/// What the clones share.
+struct Inner {
+    outlet: Rc<Outlet>,
+    bucket: ObjectBucket,
+    sockets: RefCell<Rc<Sockets>>,
+    namespace: ObjectNamespace,
+    alarms_set: Cell<u64>,
+    /// Whether it was woken from hibernation while others waited on its sockets, and has sent nothing since.
+    woken: Cell<bool>,
+}
+
+impl ObjectState {
+    pub(crate) fn new(
+        id: String,
+        environment: Rc<Environment>,
+        services: &Services,
+        journal: Rc<Journal>,
+        sockets: Rc<Sockets>,
+        callee: Weak<dyn Callee>,
+        spells: Spells,
+    ) -> Self {
+        let outlet = Outlet::new(id, environment, journal, spells);
+        Self(Rc::new(Inner {
+            bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
+            sockets: RefCell::new(sockets),
+            namespace: ObjectNamespace { outlet: outlet.clone(), callee },
+            alarms_set: Cell::default(),
+            woken: Cell::default(),
+            outlet,
+        }))
+    }
+
+    /// Accepts a socket, whose greeting goes first.
+    pub(crate) fn accept(&self, upgrade: Upgrade) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(&upgrade.tag, upgrade.attachment)?;
+        if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
+            connection.busy.replace(Some(self.0.outlet.activity.begin()));
+        }
+        Ok(ObjectSocket { state: self.clone(), connection })
+    }
+
+    /// The sockets of this instance.
+    pub(crate) fn sockets_held(&self) -> Rc<Sockets> {
+        self.0.sockets.borrow().clone()
+    }
+
+    /// From here on what it accepts is not the object's: its successor knows nothing of it.
+    pub(crate) fn part_with_sockets(&self) {
+        let apart = self.sockets_held().apart();
+        self.0.sockets.replace(Rc::new(apart));
+    }
+
+    /// The other objects.
+    pub fn objects(&self) -> &ObjectNamespace {
+        &self.0.namespace
+    }
+
+    pub(crate) fn storage(&self) -> &ObjectSql {
+        &self.0.outlet.sql
+    }
+
+    pub(crate) fn gate(&self) -> &Gate {
+        &self.0.outlet.gate
+    }
+
+    pub(crate) fn activity(&self) -> &Activity {
+        &self.0.outlet.activity
+    }
+
+    /// Puts something out on a socket.
+    fn put_out_message(&self, output: impl FnOnce() + 'static) {
+        if self.0.woken.take() {
+            self.0.outlet.environment.mark(marks::WOKEN_AND_SENT);
+        }
+        if self.0.outlet.environment.is_mutated(HostMutant::MessageBeforeGate) {
+            output();
+        } else if self.put_out(output) {
+            self.0.outlet.environment.mark(marks::GATE_HELD_MESSAGE);
+        }
+    }
+
+    /// It was woken from hibernation, and others wait on its sockets.
+    pub(crate) fn wake_with_sockets(&self) {
+        self.0.woken.set(true);
+    }
+
+    /// Puts something out. Whether the gate holds it back.
+    pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
+        self.0.outlet.put_out(output)
+    }
+}
+
+impl Isolate for ObjectState {
+    fn now_ms(&self) -> u64 {
+        self.0.outlet.environment.now_ms()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.0.outlet.environment.core_random.fill(bytes);
+    }
+
+    async fn sleep_ms(&self, ms: u64) {
+        rt::sleep_ms(ms).await;
+    }
+
+    fn sometimes(&self, mark: &'static str) {
+        self.0.outlet.environment.mark(mark);
+    }
+}
+
+impl ActorState for ObjectState {
+    type Sql = ObjectSql;
+    type Bucket = ObjectBucket;
+
+    fn id(&self) -> &str {
+        &self.0.outlet.id
+    }
+
+    fn sql(&self) -> &ObjectSql {
+        &self.0.outlet.sql
+    }
+
+    fn bucket(&self) -> &ObjectBucket {
+        &self.0.bucket
+    }
+
+    fn set_alarm(&self, at_ms: u64) {
+        self.0.alarms_set.set(self.0.alarms_set.get() + 1);
+        if self.0.outlet.sql.access().is_ok() {
+            self.0.outlet.sql.journal().set_alarm(Some(at_ms));
+        }
+    }
+
+    fn rows_written(&self) -> u64 {
+        self.0.outlet.sql.rows_written() + self.0.alarms_set.get()
+    }
+}
+
+impl SocketState for ObjectState {
+    type Socket = ObjectSocket;
+
+    fn has_sockets(&self) -> bool {
+        !self.sockets_held().is_empty()
+    }
+
+    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+        let connections = self.sockets_held().tagged(tag);
+        connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
+    }
+
+    /// All of them leave the gate together: with thousands, one output and not one for each.
+    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+        let environment = self.0.outlet.environment.clone();
+        let sockets = self.sockets_held();
+        let connections = sockets.tagged(Some(tag));
+        let count = connections.len();
+        if count == 0 {
+            return 0;
+        }
+        self.put_out_message(move || {
+            for connection in &connections {
+                sockets.send(&environment, connection, Some(message.clone()));
+                if after == After::Close {
+                    sockets.send(&environment, connection, None);
+                }
+            }
+        });
+        count
+    }
+}
+
+/// The other objects, as one instance calls them.
+pub struct ObjectNamespace {
+    outlet: Rc<Outlet>,
+    callee: Weak<dyn Callee>,
+}
+
+impl ActorNamespace for ObjectNamespace {
+    async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
+        let Some(callee) = self.callee.upgrade() else { return Err(CallError::Reset) };
+        let _calling = self.outlet.activity.call();
+        let (sender, passed) = reply();
+        self.outlet.put_out(move || sender.send(()));
+        passed.await.ok_or(CallError::Reset)?;
+        travel::call(&self.outlet.environment, callee, object, request).await
+    }
+}
+
+/// An object's end of a hibernatable socket.
+#[derive(Clone)]
+pub struct ObjectSocket {
+    state: ObjectState,
+    connection: Rc<Connection>,
+}
+
+impl ObjectSocket {
+    pub(crate) fn number(&self) -> u64 {
+        self.connection.number()
+    }
+
+    pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
+        self.connection.mailbox()
+    }
+
+    fn put_out(&self, message: Option<Bytes>) {
+        let environment = self.state.0.outlet.environment.clone();
+        let sockets = self.state.sockets_held();
+        let connection = self.connection.clone();
+        self.state.put_out_message(move || sockets.send(&environment, &connection, message));
+    }
+}
+
+impl HibernatingSocket for ObjectSocket {
+    fn send(&self, message: Bytes) {
+        self.put_out(Some(message));
+    }
+
+    fn close(&self) {
+        self.put_out(None);
+    }
+
+    fn attachment(&self) -> Bytes {
+        self.connection.attachment()
+    }
+}

@@ -1,0 +1,299 @@
+//! A world: clients' requests go over a network to edge isolates, and from there to objects with real SQLite, all on
+//! virtual time and all from seeds.
+
+use std::cell::Cell;
+use std::ops::ControlFlow;
+use std::rc::Rc;
+
+use tailrace_core::runtime::{Request, Response};
+use tailrace_core::storage::Statement;
+
+use crate::kernel::marks::Marks;
+use crate::kernel::random::Seeds;
+use crate::kernel::reply::{ReplySender, reply};
+use crate::kernel::rt;
+use crate::kernel::trace::Trace;
+use crate::world::activity::Spell;
+use crate::world::edge::answer_body::{AnswerBody, Piece};
+use crate::world::edge::isolate::{EdgeIsolate, Served};
+use crate::world::environment::Environment;
+use crate::world::faults::Faults;
+use crate::world::host_mutant::HostMutant;
+use crate::world::network::Link;
+use crate::world::network::travel::{Leg, travel};
+use crate::world::objects::namespace::Namespace;
+use crate::world::objects::object::object_id;
+use crate::world::program::Program;
+use crate::world::services::Services;
+
+/// What a world is made of.
+pub struct WorldConfigOf<P: Program> {
+    /// What goes wrong.
+    pub faults: Faults,
+    /// What the objects are configured with.
+    pub settings: P::Settings,
+    /// What the edge is configured with.
+    pub edge: P::EdgeConfig,
+    /// Edge isolates; at least one.
+    pub isolates: usize,
+    /// A known bug of the host.
+    pub host_mutant: Option<HostMutant>,
+    /// Where all randomness comes from.
+    pub seeds: Seeds,
+}
+
+/// Why a client has no answer. What it asked for may have happened, may happen yet, or never.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Lost {
+    /// Nothing came within its time limit.
+    TimedOut,
+    /// Its connection was reset.
+    Reset,
+}
+
+/// An answer that has begun.
+pub struct Opened {
+    /// All of it, or its head.
+    pub response: Response,
+    /// The body of one that goes on.
+    pub body: Option<AnswerBody>,
+}
+
+/// What the platform bills an object as stored.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredSummary {
+    /// Each table with its rows, by name.
+    pub tables: Vec<(String, u64)>,
+    /// When the alarm goes off, in ms since the Unix epoch.
+    pub alarm_ms: Option<u64>,
+    /// Rows written by the object so far, as the platform bills them; without alarms.
+    pub rows_written: u64,
+}
+
+impl StoredSummary {
+    /// Rows of that table; 0 if there is none.
+    pub fn rows(&self, table: &str) -> u64 {
+        self.tables.iter().find(|(name, _)| name == table).map_or(0, |(_, rows)| *rows)
+    }
+}
+
+/// A world in which a program runs; clones share it. It lives inside [`crate::kernel::rt::block_on`].
+pub struct WorldOf<P: Program>(Rc<Inner<P>>);
+
+struct Inner<P: Program> {
+    environment: Rc<Environment>,
+    services: Rc<Services>,
+    namespace: Rc<Namespace<P::Object>>,
+    isolates: Vec<Rc<EdgeIsolate<P>>>,
+    requests: Cell<u64>,
+}
+
+impl<P: Program> Clone for WorldOf<P> {
+    fn clone(&self) -> Self {
+        Self(self.0.clone())
+    }
+}
+
+impl<P: Program> WorldOf<P> {
+    /// A world without objects, at [`crate::world::EPOCH_MS`].
+    pub fn new(config: WorldConfigOf<P>) -> Self {
+        let WorldConfigOf { faults, settings, edge, isolates, host_mutant, seeds } = config;
+        let environment = Rc::new(Environment::new(faults, seeds, host_mutant));
+        let services = Rc::new(Services::new(&environment));
+        let namespace = Namespace::new(environment.clone(), services.clone(), settings);
+        let isolates = (0..isolates.max(1))
+            .map(|index| EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone()))
+            .collect();
+        Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
+    }
+
+    /// A client's request and its answer, whole, over the network and through one of the isolates.
+    pub async fn request(&self, request: Request, timeout_ms: u64) -> Result<Response, Lost> {
+        let whole = async {
+            let Opened { mut response, body } = self.open(request, timeout_ms).await?;
+            let Some(body) = body else { return Ok(response) };
+            let mut collected = Vec::new();
+            loop {
+                match body.next().await {
+                    Piece::Bytes(bytes) => collected.extend_from_slice(&bytes),
+                    Piece::End => break,
+                    Piece::Cut => return Err(Lost::Reset),
+                }
+            }
+            response.body = collected.into();
+            Ok(response)
+        };
+        rt::within_ms(timeout_ms, whole).await.unwrap_or(Err(Lost::TimedOut))
+    }
+
+    /// A client's request and its answer, or its head and the body that goes on.
+    pub async fn open(&self, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
+        let number = self.0.requests.get() + 1;
+        self.0.requests.set(number);
+        let environment = &self.0.environment;
+        environment.note(format_args!("request {number}: {:?} {}", request.method, request.url));
+        let (sender, answer) = reply();
+        environment.node.spawn(self.clone().carry(request, sender));
+        let outcome = match rt::within_ms(timeout_ms, answer).await {
+            Some(Some(Served { response, body })) => Ok(Opened { response, body }),
+            Some(None) => Err(Lost::Reset),
+            None => Err(Lost::TimedOut),
+        };
+        match &outcome {
+            Ok(opened) => environment.note(format_args!("request {number}: {}", opened.response.status)),
+            Err(lost) => environment.note(format_args!("request {number}: {lost:?}")),
+        }
+        outcome
+    }
+
+    async fn carry(self, request: Request, sender: ReplySender<Served>) {
+        let environment = &self.0.environment;
+        if !travel(environment, environment.faults().network.client_link, Leg::Request).await {
+            return sender.vanish();
+        }
+        // Concurrent requests nearly always land on different isolates; any may get any.
+        let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
+        let Some(served) = self.0.isolates[index].serve(request).await else { return };
+        if !travel(environment, environment.faults().network.client_link, Leg::Response).await {
+            return sender.vanish();
+        }
+        sender.send(served);
+    }
+
+    /// Crashes an object, if it is running.
+    pub fn crash(&self, object: &str) {
+        if let Some(object) = self.0.namespace.find(object) {
+            object.crash();
+        }
+    }
+
+    /// Evicts an object, if it is running and idle.
+    pub fn evict(&self, object: &str) {
+        if let Some(object) = self.0.namespace.find(object) {
+            object.evict();
+        }
+    }
+
+    /// Has a successor take over from an object's running instance, which goes on for a while.
+    pub fn supersede(&self, object: &str) {
+        if let Some(object) = self.0.namespace.find(object) {
+            object.supersede();
+        }
+    }
+
+    /// Restarts an edge isolate; the index counts round.
+    pub fn restart_isolate(&self, index: usize) {
+        self.0.isolates[index % self.0.isolates.len()].restart();
+    }
+
+    /// Ends all faults, superseded instances included: from here on everything has to work. Distances stay.
+    pub fn calm(&self) {
+        self.0.environment.note(format_args!("calm"));
+        self.0.environment.set_faults(self.0.environment.faults().delays());
+        self.0.services.calm();
+        for object in self.0.namespace.all() {
+            object.end_all_superseded();
+        }
+    }
+
+    /// Has an object that has never run hold what these statements store: what an earlier version of its class left.
+    pub fn prepare(&self, object: &str, statements: &[&'static str]) {
+        let object = self.0.namespace.object(object);
+        let journal = object.journal();
+        for sql in statements {
+            journal.write();
+            let statement = Statement { sql, params: &[], byte_budget: usize::MAX };
+            let outcome = journal.database().exec(statement, &mut |_| Ok(ControlFlow::Continue(())));
+            assert_eq!(outcome, Ok(()), "{sql}");
+        }
+        if let Some(batch) = journal.end_turn() {
+            journal.confirm(batch);
+        }
+    }
+
+    /// Changes the network between clients and isolates, and the one between isolates and objects.
+    pub fn set_network(&self, client_link: Link, object_link: Link) {
+        let faults = self.0.environment.faults().with(|faults| {
+            faults.network.client_link = client_link;
+            faults.network.object_link = object_link;
+        });
+        self.0.environment.set_faults(faults);
+    }
+
+    /// Changes what goes wrong.
+    pub fn set_faults(&self, faults: Faults) {
+        self.0.environment.set_faults(faults);
+    }
+
+    /// The faults as they are now.
+    pub fn faults(&self) -> Faults {
+        self.0.environment.faults()
+    }
+
+    /// Virtual ms since the Unix epoch.
+    pub fn now_ms(&self) -> u64 {
+        self.0.environment.now_ms()
+    }
+
+    /// What the platform bills as stored for an object; nothing for one that nobody ever asked for.
+    pub fn stored(&self, object: &str) -> StoredSummary {
+        let Some(object) = self.0.namespace.find(object) else { return StoredSummary::default() };
+        let database = object.journal().database();
+        StoredSummary {
+            tables: database.tables(),
+            alarm_ms: object.journal().alarm().at_ms,
+            rows_written: database.rows_written(),
+        }
+    }
+
+    /// The spells in which an object was kept in memory by something to do.
+    pub fn spells(&self, object: &str) -> Vec<Spell> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
+    }
+
+    /// How many sockets an object holds open.
+    pub fn sockets(&self, object: &str) -> usize {
+        self.0.namespace.find(object).map_or(0, |object| object.sockets())
+    }
+
+    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
+    /// where a table that it names is not there.
+    pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
+        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+    }
+
+    /// The platform's identity of the object of a name.
+    pub fn object_id(&self, object: &str) -> String {
+        object_id(object)
+    }
+
+    /// How often an object was started.
+    pub fn starts(&self, object: &str) -> u64 {
+        self.0.namespace.find(object).map_or(0, |object| object.starts())
+    }
+
+    /// Whether an object is in memory.
+    pub fn is_running(&self, object: &str) -> bool {
+        self.0.namespace.find(object).is_some_and(|object| object.is_running())
+    }
+
+    /// The services that all objects share.
+    pub fn services(&self) -> &Services {
+        &self.0.services
+    }
+
+    /// Every object's name, in order.
+    pub fn objects(&self) -> Vec<String> {
+        self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
+    }
+
+    /// What was reached so far.
+    pub fn marks(&self) -> Marks {
+        self.0.environment.marks()
+    }
+
+    /// What happened so far.
+    pub fn trace(&self) -> Trace {
+        self.0.environment.trace.clone()
+    }
+}

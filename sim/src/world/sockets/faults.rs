@@ -1,0 +1,15 @@
+//! What goes wrong with sockets between edge isolates and objects.
+
+/// The knobs of sockets.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct SocketFaults {
+    /// Of 1,000 sockets one end of which goes away (the edge's with its isolate or by itself, the object's with a
+    /// reset), those of which the other end is never told: it stays open, and what is sent on it is lost.
+    pub half_dead_permille: u32,
+}
+
+impl SocketFaults {
+    pub(in crate::world) fn delays(&self) -> Self {
+        Self::default()
+    }
+}

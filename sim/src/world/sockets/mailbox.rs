@@ -1,0 +1,106 @@
+//! What has arrived at the edge's end of a socket.
+
+use std::cell::{Cell, RefCell};
+use std::collections::VecDeque;
+use std::future::poll_fn;
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+
+/// What has arrived on a socket.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Arrived {
+    /// A message.
+    Message(Bytes),
+    /// The end: the object closed it, or was reset.
+    End,
+}
+
+/// What arrived and was not taken yet.
+#[derive(Default)]
+pub(crate) struct Mailbox {
+    arrived: RefCell<VecDeque<Bytes>>,
+    waker: RefCell<Option<Waker>>,
+    ended: Cell<bool>,
+    /// Nothing arrives any more, and nobody says so.
+    silent: Cell<bool>,
+    /// Its owner is gone.
+    abandoned: Cell<bool>,
+}
+
+impl Mailbox {
+    pub(crate) fn arrive(&self, arrived: Arrived) {
+        if self.ended.get() || self.silent.get() || self.abandoned.get() {
+            return;
+        }
+        match arrived {
+            Arrived::Message(message) => self.arrived.borrow_mut().push_back(message),
+            Arrived::End => self.ended.set(true),
+        }
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    pub(crate) fn fall_silent(&self) {
+        self.silent.set(true);
+    }
+
+    /// Its owner goes.
+    pub(crate) fn abandon(&self) {
+        self.abandoned.set(true);
+    }
+
+    /// Whether the end has arrived.
+    pub(crate) fn has_ended(&self) -> bool {
+        self.ended.get()
+    }
+
+    pub(crate) fn is_abandoned(&self) -> bool {
+        self.abandoned.get()
+    }
+
+    /// What comes next; waits for it.
+    pub(crate) async fn next(&self) -> Arrived {
+        poll_fn(|context| match self.try_next() {
+            Some(arrived) => Poll::Ready(arrived),
+            None => {
+                *self.waker.borrow_mut() = Some(context.waker().clone());
+                Poll::Pending
+            }
+        })
+        .await
+    }
+
+    /// What comes next, if it has arrived.
+    pub(crate) fn try_next(&self) -> Option<Arrived> {
+        let message = self.arrived.borrow_mut().pop_front();
+        message.map(Arrived::Message).or_else(|| self.ended.get().then_some(Arrived::End))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_arrives_while_nobody_asks_is_kept_and_nothing_follows_the_end() {
+        let mailbox = Mailbox::default();
+        let message = |text: &'static str| Arrived::Message(Bytes::from_static(text.as_bytes()));
+        for arrived in [message("a"), message("b"), Arrived::End, message("late")] {
+            mailbox.arrive(arrived);
+        }
+        let taken: Vec<_> = (0..4).map(|_| mailbox.try_next()).collect();
+        assert_eq!(taken, [Some(message("a")), Some(message("b")), Some(Arrived::End), Some(Arrived::End)]);
+    }
+
+    #[test]
+    fn a_silent_socket_keeps_what_has_arrived_and_takes_nothing_more() {
+        let mailbox = Mailbox::default();
+        mailbox.arrive(Arrived::Message(Bytes::from_static(b"a")));
+        mailbox.fall_silent();
+        mailbox.arrive(Arrived::End);
+        assert!(mailbox.try_next().is_some());
+        assert_eq!(mailbox.try_next(), None);
+    }
+}

@@ -1,0 +1,278 @@
+//! Hibernatable sockets of an object: the platform keeps them, with their tags and attachments, while the object sleeps.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::rc::Rc;
+
+use bytes::Bytes;
+
+use crate::kernel::marks;
+use crate::kernel::rt;
+use crate::world::activity::Busy;
+use crate::world::environment::Environment;
+use crate::world::sockets::mailbox::{Arrived, Mailbox};
+
+/// Sockets of an object (Cloudflare, Durable Objects limits).
+pub(crate) const SOCKET_LIMIT: usize = 32_768;
+/// Characters of a tag (Cloudflare, `acceptWebSocket`).
+pub(crate) const TAG_LENGTH_LIMIT: usize = 256;
+/// Bytes of an attachment (Cloudflare, `serializeAttachment`).
+pub(crate) const ATTACHMENT_LIMIT: usize = 16_384;
+
+/// Why the platform does not accept a socket.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum AcceptError {
+    /// The object has [`SOCKET_LIMIT`] sockets.
+    TooManySockets,
+    /// A tag of more than [`TAG_LENGTH_LIMIT`] characters.
+    TagTooLong,
+    /// An attachment of more than [`ATTACHMENT_LIMIT`] bytes.
+    AttachmentTooLarge,
+}
+
+impl fmt::Display for AcceptError {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::TooManySockets => write!(formatter, "an object holds at most {SOCKET_LIMIT} sockets"),
+            Self::TagTooLong => write!(formatter, "a tag has at most {TAG_LENGTH_LIMIT} characters"),
+            Self::AttachmentTooLarge => write!(formatter, "an attachment has at most {ATTACHMENT_LIMIT} bytes"),
+        }
+    }
+}
+
+impl std::error::Error for AcceptError {}
+
+/// The platform's side of one socket.
+pub(crate) struct Connection {
+    number: u64,
+    tag: String,
+    attachment: Bytes,
+    mailbox: Rc<Mailbox>,
+    /// The latest arrival at the edge so far: messages do not overtake one another on a socket.
+    arrives_ms: Cell<u64>,
+    open: Cell<bool>,
+    /// Keeps the object in memory, where the socket is none that lets it sleep.
+    pub(crate) busy: RefCell<Option<Busy>>,
+}
+
+/// The sockets of one object, by the order in which they were accepted.
+#[derive(Default)]
+pub(crate) struct Sockets {
+    connections: RefCell<BTreeMap<u64, Rc<Connection>>>,
+    accepted: Cell<u64>,
+}
+
+impl Sockets {
+    /// Those of an instance that is not the object's any more: its numbers go on above the object's.
+    pub(crate) fn apart(&self) -> Self {
+        const APART: u64 = 1 << 32;
+        Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
+    }
+
+    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<Rc<Connection>, AcceptError> {
+        if self.connections.borrow().len() >= SOCKET_LIMIT {
+            return Err(AcceptError::TooManySockets);
+        }
+        if tag.chars().count() > TAG_LENGTH_LIMIT {
+            return Err(AcceptError::TagTooLong);
+        }
+        if attachment.len() > ATTACHMENT_LIMIT {
+            return Err(AcceptError::AttachmentTooLarge);
+        }
+        let number = self.accepted.get();
+        self.accepted.set(number + 1);
+        let connection = Rc::new(Connection {
+            number,
+            tag: tag.to_owned(),
+            attachment,
+            mailbox: Rc::default(),
+            arrives_ms: Cell::default(),
+            open: Cell::new(true),
+            busy: RefCell::default(),
+        });
+        self.connections.borrow_mut().insert(number, connection.clone());
+        Ok(connection)
+    }
+
+    pub(crate) fn is_empty(&self) -> bool {
+        self.connections.borrow().is_empty()
+    }
+
+    /// How many there are.
+    pub(crate) fn count(&self) -> usize {
+        self.connections.borrow().len()
+    }
+
+    /// Those with that tag, or all.
+    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<Connection>> {
+        let connections = self.connections.borrow();
+        let wanted = |connection: &&Rc<Connection>| tag.is_none_or(|tag| connection.tag == tag);
+        connections.values().filter(wanted).cloned().collect()
+    }
+
+    /// The peer of a socket has gone. Whether it was open until now.
+    pub(crate) fn end(&self, number: u64) -> bool {
+        let ended = self.connections.borrow_mut().remove(&number);
+        ended.is_some_and(|connection| connection.close())
+    }
+
+    /// Cuts all of them: the object was reset.
+    pub(crate) fn reset(&self, environment: &Environment) {
+        for connection in self.connections.take().into_values() {
+            connection.close();
+            if connection.mailbox.is_abandoned() {
+                continue;
+            }
+            if environment.chance(environment.faults().sockets.half_dead_permille) {
+                environment.mark(marks::SOCKET_HALF_DEAD);
+                connection.mailbox.fall_silent();
+            } else {
+                environment.mark(marks::SOCKET_CUT);
+                connection.mailbox.arrive(Arrived::End);
+            }
+        }
+    }
+
+    /// Forgets all of them, and tells nobody.
+    pub(crate) fn forget(&self) {
+        self.connections.take();
+    }
+
+    /// Forgets those that the object closed.
+    fn forget_closed(&self) {
+        self.connections.borrow_mut().retain(|_, connection| connection.open.get());
+    }
+
+    /// Sends a message to an edge, after those sent before; `None` closes the socket. Nothing leaves a closed one.
+    pub(crate) fn send(&self, environment: &Environment, connection: &Connection, message: Option<Bytes>) {
+        if !connection.open.get() {
+            return;
+        }
+        let arrived = match message {
+            Some(message) => Arrived::Message(message),
+            None => {
+                connection.close();
+                self.forget_closed();
+                Arrived::End
+            }
+        };
+        let now_ms = environment.now_ms();
+        let latency_ms = environment.draw_ms(environment.faults().network.object_link.latency);
+        connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
+        if connection.arrives_ms.get() == now_ms {
+            connection.mailbox.arrive(arrived);
+            return;
+        }
+        // Two messages that arrive in the same millisecond keep their order by a step of their own.
+        let wait_ms = connection.arrives_ms.get() - now_ms;
+        connection.arrives_ms.set(connection.arrives_ms.get() + 1);
+        let mailbox = connection.mailbox.clone();
+        environment.node.spawn(async move {
+            rt::sleep_ms(wait_ms).await;
+            mailbox.arrive(arrived);
+        });
+    }
+}
+
+impl Connection {
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    pub(crate) fn attachment(&self) -> Bytes {
+        self.attachment.clone()
+    }
+
+    /// Where what is sent on it arrives.
+    pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
+        self.mailbox.clone()
+    }
+
+    /// Whether it was open until now.
+    fn close(&self) -> bool {
+        self.busy.take();
+        self.open.replace(false)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::random::{Delay, Seeds};
+    use crate::world::faults::Faults;
+    use crate::world::network::Link;
+
+    #[test]
+    fn the_platforms_limits_hold() {
+        let sockets = Sockets::default();
+        let longest = "x".repeat(TAG_LENGTH_LIMIT);
+        let too_long = "é".repeat(TAG_LENGTH_LIMIT + 1);
+        let cases: &[(&str, usize, Result<(), AcceptError>)] = &[
+            ("", 0, Ok(())),
+            (&longest, ATTACHMENT_LIMIT, Ok(())),
+            (&too_long, 0, Err(AcceptError::TagTooLong)),
+            ("t", ATTACHMENT_LIMIT + 1, Err(AcceptError::AttachmentTooLarge)),
+        ];
+        for (tag, attached, expected) in cases {
+            assert_eq!(sockets.accept(tag, Bytes::from(vec![0; *attached])).map(drop), *expected);
+        }
+        while sockets.count() < SOCKET_LIMIT {
+            sockets.accept("", Bytes::new()).unwrap();
+        }
+        assert_eq!(sockets.accept("", Bytes::new()).map(drop), Err(AcceptError::TooManySockets));
+        sockets.end(7);
+        assert!(sockets.accept("", Bytes::new()).is_ok());
+    }
+
+    #[test]
+    fn messages_arrive_in_order_and_none_after_the_close() {
+        let link = Link { latency: Delay::new(0, 30), ..Link::default() };
+        let faults = Faults::default().with(|faults| faults.network.object_link = link);
+        rt::block_on(1, async move {
+            let environment = Environment::new(faults, Seeds::of(1), None);
+            let sockets = Sockets::default();
+            let connection = sockets.accept("live", Bytes::new()).unwrap();
+            let mailbox = connection.mailbox();
+            for byte in 0..20_u8 {
+                sockets.send(&environment, &connection, Some(Bytes::copy_from_slice(&[byte])));
+                rt::sleep_ms(1).await;
+            }
+            sockets.send(&environment, &connection, None);
+            sockets.send(&environment, &connection, Some(Bytes::from_static(b"late")));
+            for byte in 0..20_u8 {
+                assert_eq!(mailbox.next().await, Arrived::Message(Bytes::copy_from_slice(&[byte])));
+            }
+            assert_eq!(mailbox.next().await, Arrived::End);
+            rt::sleep_ms(100).await;
+            assert_eq!(mailbox.next().await, Arrived::End, "and nothing but the end from then on");
+            assert!(sockets.tagged(Some("live")).is_empty());
+        });
+    }
+
+    #[test]
+    fn sockets_are_found_by_their_tag_in_the_order_of_acceptance() {
+        let sockets = Sockets::default();
+        for tag in ["a", "b", "a"] {
+            sockets.accept(tag, Bytes::from_static(tag.as_bytes())).unwrap();
+        }
+        let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
+        assert_eq!((numbers(Some("a")), numbers(Some("c")), numbers(None)), (vec![0, 2], vec![], vec![0, 1, 2]));
+        assert_eq!(sockets.tagged(Some("b"))[0].attachment(), "b");
+        assert!(sockets.end(0));
+        assert!(!sockets.end(0));
+        assert_eq!(numbers(Some("a")), [2]);
+    }
+
+    #[test]
+    fn a_reset_cuts_every_socket_of_the_object_and_none_of_another_instance() {
+        let environment = Environment::new(Faults::default(), Seeds::of(1), None);
+        let sockets = Sockets::default();
+        let apart = sockets.apart();
+        let (own, other) = (sockets.accept("a", Bytes::new()).unwrap(), apart.accept("a", Bytes::new()).unwrap());
+        assert_ne!(own.number(), other.number());
+        sockets.reset(&environment);
+        assert_eq!((own.mailbox().try_next(), other.mailbox().try_next()), (Some(Arrived::End), None));
+        assert!(sockets.is_empty() && !apart.is_empty());
+    }
+}

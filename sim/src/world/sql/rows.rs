@@ -1,0 +1,207 @@
+//! Rows written, as the platform bills them.
+//!
+//! workerd patches SQLite to count the opcodes that write: each row put into a table, each entry put into an index, each
+//! row that a DELETE takes away, nothing for index entries taken away and nothing for DROP TABLE (its source:
+//! `patches/sqlite/0001-row-counts-plain.patch`; the cases below were measured on workerd of 2026-11-17). A plain SQLite
+//! has no such counter; the same number follows from the rows that a statement changed and from the indexes of its
+//! table. A statement whose count is not known to be right is refused rather than guessed.
+
+use rusqlite::hooks::AuthAction;
+
+/// Rows that creating a table costs: its entry in the schema is written twice.
+const TABLE_ROWS: u64 = 2;
+/// Rows that adding a column costs: the table's entry in the schema is written.
+const COLUMN_ROWS: u64 = 1;
+/// Rows that creating an index costs besides its entries.
+const INDEX_ROWS: u64 = 1;
+
+/// Something that a statement does, as SQLite's compiler reports it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Touch {
+    Insert(String),
+    Update(String, String),
+    Delete,
+    CreateTable(String),
+    CreateIndex(String),
+    AlterTable,
+    Drop,
+}
+
+impl Touch {
+    /// What an action of the compiler is here; `None` if it writes nothing.
+    pub(crate) fn from_action(action: AuthAction<'_>) -> Option<Self> {
+        match action {
+            AuthAction::Insert { table_name } => Some(Self::Insert(table_name.into())),
+            AuthAction::Update { table_name, column_name } => Some(Self::Update(table_name.into(), column_name.into())),
+            AuthAction::Delete { .. } => Some(Self::Delete),
+            AuthAction::CreateTable { table_name } => Some(Self::CreateTable(table_name.into())),
+            AuthAction::CreateIndex { table_name, .. } => Some(Self::CreateIndex(table_name.into())),
+            AuthAction::AlterTable { .. } => Some(Self::AlterTable),
+            AuthAction::DropTable { .. } | AuthAction::DropIndex { .. } => Some(Self::Drop),
+            _ => None,
+        }
+    }
+}
+
+/// What a statement writes, and so how its rows are counted.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Write {
+    /// Nothing.
+    Nothing,
+    /// A table or an index less.
+    Drop,
+    /// A column more. (Renaming has another price: nobody needs it.)
+    AddColumn,
+    /// Rows of a table, into all its indexes. Also an upsert, which over an indexed table is billed at most this.
+    Insert { table: String },
+    /// Columns of rows of a table, into the indexes that hold one of them.
+    Update { table: String, columns: Vec<String> },
+    /// Rows taken away.
+    Delete,
+    /// A table.
+    CreateTable { table: String },
+    /// An index over a table.
+    CreateIndex { table: String },
+}
+
+impl Write {
+    /// What a statement writes that touches all these. What it does to the schema says it all; the touches of the
+    /// schema's own tables that come with it count nothing.
+    pub(crate) fn of(touches: &[Touch]) -> Self {
+        let schema = touches.iter().find_map(|touch| match touch {
+            Touch::Drop => Some(Self::Drop),
+            Touch::AlterTable => Some(Self::AddColumn),
+            Touch::CreateTable(table) => Some(Self::CreateTable { table: table.clone() }),
+            Touch::CreateIndex(table) => Some(Self::CreateIndex { table: table.clone() }),
+            _ => None,
+        });
+        let insert = touches.iter().find_map(|touch| match touch {
+            Touch::Insert(table) => Some(Self::Insert { table: table.clone() }),
+            _ => None,
+        });
+        schema
+            .or(insert)
+            .or_else(|| Self::update(touches))
+            .unwrap_or_else(|| if touches.contains(&Touch::Delete) { Self::Delete } else { Self::Nothing })
+    }
+
+    fn update(touches: &[Touch]) -> Option<Self> {
+        let updated = |touch: &Touch| match touch {
+            Touch::Update(table, column) => Some((table.clone(), column.clone())),
+            _ => None,
+        };
+        let (table, _) = touches.iter().find_map(updated)?;
+        let columns = touches.iter().filter_map(updated).map(|(_, column)| column).collect();
+        Some(Self::Update { table, columns })
+    }
+
+    /// Whether the statement changes the schema.
+    pub(crate) fn is_schema(&self) -> bool {
+        matches!(self, Self::Drop | Self::AddColumn | Self::CreateTable { .. } | Self::CreateIndex { .. })
+    }
+
+    /// Rows billed for a statement that changed `changes` rows of a table with these indexes (each a list of its
+    /// columns, `None` for an expression).
+    pub(crate) fn rows(&self, changes: u64, indexes: &[Vec<Option<String>>]) -> u64 {
+        match self {
+            Self::Nothing | Self::Drop => 0,
+            Self::AddColumn => COLUMN_ROWS,
+            Self::Delete => changes,
+            Self::Insert { .. } => changes * (1 + indexes.len() as u64),
+            Self::Update { columns, .. } => {
+                let holds = |index: &&Vec<Option<String>>| {
+                    index.iter().any(|held| held.as_ref().is_none_or(|held| columns.contains(held)))
+                };
+                changes * (1 + indexes.iter().filter(holds).count() as u64)
+            }
+            Self::CreateTable { .. } => TABLE_ROWS + indexes.len() as u64,
+            Self::CreateIndex { .. } => INDEX_ROWS + changes,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::ops::ControlFlow;
+
+    use tailrace_core::storage::Statement;
+
+    use crate::world::sql::sqlite::Database;
+
+    /// Runs the statements and answers the rows billed for the last one.
+    fn billed(statements: &[&'static str]) -> u64 {
+        let database = Database::open();
+        let mut last = 0;
+        for sql in statements {
+            let before = database.rows_written();
+            let statement = Statement { sql, params: &[], byte_budget: usize::MAX };
+            database.exec(statement, &mut |_| Ok(ControlFlow::Continue(()))).unwrap();
+            last = database.rows_written() - before;
+        }
+        last
+    }
+
+    #[test]
+    fn every_statement_is_billed_as_workerd_bills_it() {
+        const PLAIN: &str = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER, b INTEGER)";
+        const KEYED: &str = "CREATE TABLE t (id TEXT PRIMARY KEY, a INTEGER, b INTEGER)";
+        const ROWIDLESS: &str = "CREATE TABLE t (id TEXT PRIMARY KEY, a INTEGER, b INTEGER) WITHOUT ROWID";
+        const INDEX: &str = "CREATE INDEX i ON t (a)";
+        const THREE: &str = "INSERT INTO t (id, a, b) VALUES (1, 1, 1), (2, 2, 2), (3, 3, 3)";
+        const UPSERT: &str = "INSERT INTO t (id, a) VALUES (1, 9) ON CONFLICT (id) DO UPDATE SET a = excluded.a";
+        let cases: &[(&[&'static str], u64)] = &[
+            // Measured on workerd of 2026-11-17.
+            (&[PLAIN], 2),
+            (&[KEYED], 3),
+            (&[ROWIDLESS], 2),
+            (&[PLAIN, "CREATE TABLE IF NOT EXISTS t (id INTEGER PRIMARY KEY)"], 0),
+            (&[PLAIN, "INSERT INTO t (id) VALUES (7)"], 1),
+            (&[ROWIDLESS, "INSERT INTO t (id) VALUES (7)"], 1),
+            (&[KEYED, "INSERT INTO t (id) VALUES (7)"], 2),
+            (&[PLAIN, INDEX, "INSERT INTO t (id) VALUES (7)"], 2),
+            (&[PLAIN, THREE], 3),
+            (&[PLAIN, THREE, UPSERT], 1),
+            (&[ROWIDLESS, THREE, UPSERT], 1),
+            (&[PLAIN, THREE, "INSERT OR REPLACE INTO t (id, a) VALUES (1, 9)"], 1),
+            (&[PLAIN, THREE, "UPDATE t SET b = 9 WHERE id > 1"], 2),
+            (&[PLAIN, THREE, "UPDATE t SET b = 9 WHERE id > 7"], 0),
+            (&[PLAIN, THREE, "DELETE FROM t WHERE id > 1"], 2),
+            (&[PLAIN, THREE, "DELETE FROM t"], 3),
+            (&[ROWIDLESS, THREE, "DELETE FROM t"], 3),
+            (&[PLAIN, THREE, "DROP TABLE t"], 0),
+            (&["DROP TABLE IF EXISTS t"], 0),
+            (&[PLAIN, THREE, "ALTER TABLE t ADD COLUMN c INTEGER NOT NULL DEFAULT 0"], 1),
+            (&[ROWIDLESS, THREE, "ALTER TABLE t ADD COLUMN c TEXT"], 1),
+            (&[PLAIN, THREE, "SELECT count(*) FROM t"], 0),
+            // Follow from the opcodes that workerd counts.
+            (&[PLAIN, THREE, "INSERT INTO t (id) VALUES (1) ON CONFLICT DO NOTHING"], 0),
+            (&[PLAIN, INDEX, THREE, "UPDATE t SET b = 9"], 3),
+            (&[PLAIN, INDEX, THREE, "UPDATE t SET a = 9"], 6),
+            (&[PLAIN, INDEX, THREE, "DELETE FROM t WHERE id > 1"], 2),
+            (&[PLAIN, THREE, INDEX], 4),
+            (&[PLAIN, INDEX, "DROP INDEX i", "INSERT INTO t (id) VALUES (7)"], 1),
+            (&[PLAIN, "INSERT INTO t (id) VALUES (7) RETURNING id"], 1),
+        ];
+        for (statements, rows) in cases {
+            assert_eq!(billed(statements), *rows, "{statements:?}");
+        }
+    }
+
+    #[test]
+    fn what_has_not_been_measured_is_refused() {
+        let database = Database::open();
+        let table = "CREATE TABLE t (id INTEGER PRIMARY KEY, a INTEGER)";
+        let statement = Statement { sql: table, params: &[], byte_budget: usize::MAX };
+        database.exec(statement, &mut |_| Ok(ControlFlow::Continue(()))).unwrap();
+        for sql in [
+            "CREATE VIEW v AS SELECT 1",
+            "ALTER TABLE t RENAME TO u",
+            "ALTER TABLE t DROP COLUMN a",
+            "CREATE TEMP TABLE t (id INTEGER)",
+            "CREATE TRIGGER g AFTER INSERT ON t BEGIN DELETE FROM t; END",
+        ] {
+            let statement = Statement { sql, params: &[], byte_budget: usize::MAX };
+            assert!(database.exec(statement, &mut |_| Ok(ControlFlow::Continue(()))).is_err(), "{sql}");
+        }
+    }
+}

@@ -1,0 +1,16 @@
+//! How slow the disks of objects are.
+
+use crate::kernel::random::Delay;
+
+/// The knobs of storage.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct StorageFaults {
+    /// From the end of a turn to its writes being durable.
+    pub flush: Delay,
+}
+
+impl StorageFaults {
+    pub(in crate::world) fn delays(&self) -> Self {
+        *self
+    }
+}

@@ -1,0 +1,37 @@
+//! The way out of one instance: what it puts out waits until what it wrote before is durable, and calls that it makes
+//! keep it in memory.
+
+use std::rc::Rc;
+
+use crate::world::activity::{Activity, Spells};
+use crate::world::environment::Environment;
+use crate::world::storage::gate::Gate;
+use crate::world::storage::journal::Journal;
+use crate::world::storage::object_sql::ObjectSql;
+
+/// What everything that leaves an instance passes: answers, messages, and calls of objects and of services.
+pub(crate) struct Outlet {
+    /// The object's identity.
+    pub(crate) id: String,
+    pub(crate) environment: Rc<Environment>,
+    pub(crate) sql: ObjectSql,
+    pub(crate) gate: Gate,
+    pub(crate) activity: Activity,
+}
+
+impl Outlet {
+    pub(crate) fn new(id: String, environment: Rc<Environment>, journal: Rc<Journal>, spells: Spells) -> Rc<Self> {
+        Rc::new(Self {
+            id,
+            environment,
+            gate: Gate::new(journal.confirmed()),
+            sql: ObjectSql::new(journal),
+            activity: Activity::new(spells),
+        })
+    }
+
+    /// Puts something out. Whether the gate holds it back.
+    pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
+        self.gate.pass(self.sql.position(), output)
+    }
+}
