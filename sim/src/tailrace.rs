@@ -2,17 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use tailrace_core::edge::{self, Access, EdgeConfig, Fetched, LiveConfig};
+use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::ProjectMode;
-use tailrace_core::runtime::{CallError, Request};
+use tailrace_core::runtime::Request;
 use tailrace_core::storage::schema;
 
 pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::stream::StreamLimits;
 
 use crate::kernel::random::Seeds;
-use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf};
+use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf};
 
 /// Core's edge and core's stream object.
 pub struct Tailrace;
@@ -22,12 +22,8 @@ impl Program for Tailrace {
     type EdgeConfig = EdgeConfig;
     type Object = StreamObject<ObjectState>;
 
-    async fn fetch(
-        env: &EdgeState<Self>,
-        config: &EdgeConfig,
-        request: Request,
-    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
-        edge::fetch(env, config, request).await
+    async fn serve(env: &EdgeState, config: &EdgeConfig, request: Request<Upload>) {
+        edge::serve(env, config, request).await;
     }
 }
 
@@ -72,11 +68,11 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use bytes::Bytes;
-    use tailrace_core::runtime::{Headers, Method, RequestBody};
+    use tailrace_core::protocol::{Headers, Method};
 
     use super::*;
     use crate::kernel::rt;
+    use crate::world::{Request, RequestBody};
 
     #[test]
     fn a_stream_is_created_appended_to_read_and_deleted() {
@@ -85,7 +81,7 @@ mod tests {
             let ask = async |method, body: &'static str| {
                 let mut headers = Headers::default();
                 headers.push("content-type", "text/plain");
-                let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body)) };
+                let body = RequestBody::of(body);
                 let url = "https://example.test/v1/stream/a/b".to_owned();
                 world.request(Request { method, url, headers, body }, 1000).await.unwrap()
             };

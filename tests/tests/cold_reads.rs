@@ -3,12 +3,13 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tailrace_core::object::Settings;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{BucketFaults, Faults, Piece};
+use tailrace_sim::world::{Request, RequestBody};
 
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;
@@ -20,7 +21,7 @@ fn request(method: Method, query: &str, body: impl Into<Bytes>) -> Request {
     let mut headers = Headers::default();
     headers.push("content-type", "text/plain");
     let body: Bytes = body.into();
-    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(body) };
+    let body = RequestBody::of(body);
     Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
 }
 

@@ -3,11 +3,12 @@
 use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::Faults;
+use tailrace_sim::world::{Request, RequestBody};
 
 const OBJECT: &str = "_default/old";
 
@@ -45,7 +46,7 @@ async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str
     for (name, value) in fields {
         headers.push(*name, *value);
     }
-    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body.to_owned())) };
+    let body = RequestBody::of(Bytes::from(body.to_owned()));
     let url = format!("https://example.test/v1/stream/old{query}");
     world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
 }

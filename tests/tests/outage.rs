@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use tailrace_core::object::Settings;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::marks;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::{Request, RequestBody};
 
 const HOUR_MS: u64 = 3_600_000;
 /// One body a second.
@@ -29,7 +30,7 @@ async fn ask(world: &World, method: Method, query: &str, body: Bytes) -> Respons
     let mut headers = Headers::default();
     headers.push("content-type", "application/octet-stream");
     headers.push("tailrace-debug", "1");
-    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(body) };
+    let body = RequestBody::of(body);
     let url = format!("https://example.test/v1/stream/a{query}");
     world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
 }

@@ -2,11 +2,12 @@
 
 use bytes::Bytes;
 use tailrace_core::object::Settings;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
+use tailrace_core::protocol::{Headers, Method};
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Piece};
+use tailrace_sim::world::{Request, RequestBody};
 
 /// How late the alarm is, in ms: past everything that happens here.
 const LATE_MS: u64 = 600_000;
@@ -17,7 +18,7 @@ fn request(method: Method, query: &str, fields: &[(&'static str, &str)], body: &
     for (name, value) in fields {
         headers.push(*name, *value);
     }
-    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body)) };
+    let body = RequestBody::of(body);
     Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
 }
 

@@ -5,12 +5,13 @@ use bytes::Bytes;
 use proptest::prelude::*;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::Faults;
+use tailrace_sim::world::{Request, RequestBody};
 
 /// How late alarms are: until then everything is hot.
 const LATE_MS: u64 = 60_000;
@@ -57,7 +58,7 @@ async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str
     for (name, value) in fields {
         headers.push(*name, *value);
     }
-    let body = if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from(body.to_owned())) };
+    let body = RequestBody::of(Bytes::from(body.to_owned()));
     let url = format!("https://example.test/v1/stream/a{query}");
     world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
 }

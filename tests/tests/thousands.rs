@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use tailrace_core::object::Settings;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
+use tailrace_core::protocol::{Headers, Method};
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Link, Piece};
+use tailrace_sim::world::{Request, RequestBody};
 
 /// Readers of each kind.
 const READERS: usize = 1_000;
@@ -25,8 +26,7 @@ const OBJECT: &str = "_default/s";
 fn request(method: Method, query: &str, body: &'static str) -> Request {
     let mut headers = Headers::default();
     headers.push("content-type", "text/plain");
-    let body =
-        if body.is_empty() { RequestBody::Empty } else { RequestBody::Bytes(Bytes::from_static(body.as_bytes())) };
+    let body = RequestBody::of(Bytes::from_static(body.as_bytes()));
     Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
 }
 

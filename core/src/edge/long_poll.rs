@@ -6,9 +6,7 @@ use super::live::{Asked, Clock, LiveRead, Pauses, is_passing};
 use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{
-    CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Reply, Sharing, SocketEvent, StartedFlight,
-};
+use crate::runtime::{CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Reply, Sharing, SocketEvent, StartedFlight};
 
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
@@ -183,13 +181,10 @@ mod tests {
     }
 
     /// What a long-poll from the position is answered, and what was done for it.
-    fn flown(
-        from: ReadFrom,
-        cursor: Option<u64>,
-        replies: impl IntoIterator<Item = Says>,
-    ) -> (Response, Vec<String>) {
+    fn flown(from: ReadFrom, cursor: Option<u64>, replies: impl IntoIterator<Item = Says>) -> (Response, Vec<String>) {
         let env = Scripted::new(replies);
-        Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, cursor))).expect("it waits for the script alone");
+        Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, cursor)))
+            .expect("it waits for the script alone");
         let mut notes = env.notes();
         // One that shares nothing lands nowhere.
         let lands = notes.pop_if(|note| note.starts_with("land")).is_some();
@@ -249,8 +244,7 @@ mod tests {
     #[test]
     fn a_cut_socket_leads_back_to_the_object_as_long_as_the_wait_lasts() {
         let cut = || Says::Socket(vec![greeting(2), Happens::Cut]);
-        let (landing, notes) =
-            flown(ReadFrom::Now, None, [cut(), Says::Fails, cut(), Says::Socket(vec![greeting(2)])]);
+        let (landing, notes) = flown(ReadFrom::Now, None, [cut(), Says::Fails, cut(), Says::Socket(vec![greeting(2)])]);
         assert_eq!(landing.status, 204);
         let own = "ask 0000000000000000_0000000000000002";
         assert_eq!(notes, ["ask now", "close", "sleep 50", own, "sleep 100", own, "close", "sleep 200", own, "close"]);

@@ -15,8 +15,8 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{Offset, ProjectMode, ReadFrom, Response};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept, Patience,
-    Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
+    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept,
+    Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
 /// When every script begins.

@@ -148,6 +148,11 @@ mod tests {
     #[test]
     fn an_object_that_does_not_answer_or_answers_with_a_socket_is_a_failure() {
         check(PUT, (0, true, false), Says::Fails, (503, &["read all", "call _default/a with 0 bytes"]));
-        check(PUT, (0, true, false), Says::Socket(vec![]), (500, &["read all", "call _default/a with 0 bytes", "close"]));
+        check(
+            PUT,
+            (0, true, false),
+            Says::Socket(vec![]),
+            (500, &["read all", "call _default/a with 0 bytes", "close"]),
+        );
     }
 }

@@ -401,16 +401,7 @@ mod tests {
         let unknown = vec![greeting(0), message(Bytes::from_static(&[9; 40]))];
         check(
             [page(0, "", true), page(0, "", true), Says::Socket(unknown), Says::Reply(Response::new(404))],
-            &[
-                START,
-                "sleep 50",
-                START_AGAIN,
-                "sleep 100",
-                START_AGAIN,
-                "close",
-                "sleep 200",
-                START_AGAIN,
-            ],
+            &[START, "sleep 50", START_AGAIN, "sleep 100", START_AGAIN, "close", "sleep 200", START_AGAIN],
         );
     }
 

@@ -16,8 +16,8 @@
 
 use bytes::{Buf, BufMut, Bytes};
 
-use super::{Headers, Offset, Response};
 use super::sse::{self, Control, Encoding};
+use super::{Headers, Offset, Response};
 
 /// The version of the messages. An edge and an object of different deployments may meet: an edge drops a socket on which
 /// something comes that it does not know.
@@ -162,7 +162,8 @@ struct Header {
 }
 
 fn put_header(out: &mut Vec<u8>, kind: u8, flags: u8, position: Option<ReaderPosition>) {
-    let ReaderPosition { next, commit_ms } = position.unwrap_or(ReaderPosition { next: Offset::start_of(0), commit_ms: 0 });
+    let ReaderPosition { next, commit_ms } =
+        position.unwrap_or(ReaderPosition { next: Offset::start_of(0), commit_ms: 0 });
     out.extend_from_slice(&[VERSION, kind, flags]);
     out.put_u64(next.read_seq);
     out.put_u64(next.position);
@@ -184,8 +185,10 @@ mod tests {
     use proptest::prelude::*;
 
     fn positions() -> impl Strategy<Value = ReaderPosition> {
-        (any::<u64>(), any::<u64>(), any::<u64>())
-            .prop_map(|(read_seq, position, commit_ms)| ReaderPosition { next: Offset { read_seq, position }, commit_ms })
+        (any::<u64>(), any::<u64>(), any::<u64>()).prop_map(|(read_seq, position, commit_ms)| ReaderPosition {
+            next: Offset { read_seq, position },
+            commit_ms,
+        })
     }
 
     fn bodies() -> impl Strategy<Value = Bytes> {

@@ -224,12 +224,7 @@ impl Message {
             'D' => Operation::Delete,
             _ => return None,
         };
-        Some(Self {
-            allow_origin: fields.get('o'),
-            debug: fields.has('d'),
-            body_too_large: fields.has('b'),
-            operation,
-        })
+        Some(Self { allow_origin: fields.get('o'), debug: fields.has('d'), body_too_large: fields.has('b'), operation })
     }
 }
 

@@ -32,6 +32,14 @@ pub const ALARM_EARLY: &str = "alarm_early";
 pub const ALARM_ABANDONED: &str = "alarm_abandoned";
 /// An edge isolate restarted while it served a request.
 pub const ISOLATE_RESTARTED_BUSY: &str = "isolate_restarted_busy";
+/// The platform ended a request without a word.
+pub const REQUEST_VANISHED: &str = "request_vanished";
+/// An object's reply broke off after its head.
+pub const REPLY_BROKE_OFF: &str = "reply_broke_off";
+/// Those who had joined a flight were not told that it had landed.
+pub const FLIGHT_LOST: &str = "flight_lost";
+/// A request's handle was refused to the task of another request.
+pub const OTHER_REQUEST_REFUSED: &str = "other_request_refused";
 /// A request was lost on its way.
 pub const REQUEST_LOST: &str = "request_lost";
 /// A response was lost on its way: what was asked for has happened.

@@ -26,18 +26,19 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tailrace_core::edge::Fetched;
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::{
-    Actor, ActorNamespace, ActorState, After, AlarmFailure, CallError, Connected, Connection, EdgeEnv, EdgeSocket,
-    Headers, HibernatingSocket, Isolate, Method, ObjectBody, ObjectRequest, ObjectStore, PutCondition, PutOutcome,
-    Request, RequestBody, Response, SocketEvent, SocketNamespace, SocketState, StoreError, Upgrade,
+    self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, EdgeEnv, EdgeSocket, HibernatingSocket,
+    Isolate, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, SocketEvent, SocketState, StoreError,
+    Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
 use crate::kernel::random::Seeds;
 use crate::kernel::rt;
 use crate::world::{
-    EdgeEnd, EdgeState, Faults, HostMutant, Lost, ObjectClass, ObjectSql, ObjectState, Program, WorldConfigOf, WorldOf,
+    EdgeEnd, EdgeState, Faults, HostMutant, Lost, ObjectClass, ObjectSql, ObjectState, Program, Request, RequestBody,
+    Upload, WorldConfigOf, WorldOf,
 };
 
 /// How long a client waits; longer than anything that arrives at all takes.
@@ -69,35 +70,27 @@ impl Program for Probe {
 
     /// The path is an object's name and a command; 503 where the object does not answer. Of a `connect` the socket is
     /// kept by the test, of a `listen` by the request, which answers what comes on it.
-    async fn fetch(
-        env: &EdgeState<Self>,
-        notes: &Notes,
-        request: Request,
-    ) -> Result<Fetched<EdgeState<Self>>, CallError> {
+    async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
-        let message = ObjectRequest { message: command.to_owned(), body: ObjectBody::Empty };
         let connects = command.starts_with("connect") || command.starts_with("listen");
-        let answer = match connects {
-            true => env.streams().connect(object, message).await,
-            false => env.streams().call(object, message).await.map(Connected::Answer),
-        };
-        let response = match answer {
-            Ok(Connected::Answer(response)) => response,
-            Ok(Connected::Socket(socket)) if command.starts_with("listen") => {
+        let along = if connects { Along::Waiting } else { Along::Nothing };
+        let response = match env.call(object, command.to_owned(), along).await {
+            Ok(Called::Reply(reply)) => return env.pass_on(reply),
+            Ok(Called::Socket(socket)) if command.starts_with("listen") => {
                 let mut heard = Vec::new();
                 while let SocketEvent::Message(message) = socket.next(PATIENCE_MS).await {
                     heard.push(String::from_utf8_lossy(&message).into_owned());
                 }
                 Response::new(200).with_body(heard.join(","))
             }
-            Ok(Connected::Socket(socket)) => {
+            Ok(Called::Socket(socket)) => {
                 notes.sockets.borrow_mut().push(Rc::new(socket));
                 Response::new(200)
             }
             Err(CallError::Exception(message)) => Response::new(500).with_body(message),
             Err(_) => Response::new(503),
         };
-        Ok(Fetched::Answer(response))
+        env.answer(response);
     }
 }
 
@@ -114,21 +107,26 @@ impl Actor<ObjectState> for ProbeObject {
         Self { state, notes, requests: Cell::new(0) }
     }
 
-    async fn fetch(&self, request: ObjectRequest) -> Response {
-        self.requests.set(self.requests.get() + 1);
-        match self.obey(&request.message).await {
-            Ok(text) => Response::new(200).with_body(text),
-            Err(error) => Response::new(500).with_body(error.message),
-        }
-    }
-
     /// Whoever connects gets a socket with the rest of the command attached; the tag is longer than allowed if that is
     /// asked for.
-    async fn connect(&self, request: ObjectRequest) -> Connection {
-        let (_, attached) = request.message.split_once(' ').unwrap_or_default();
-        let tag = if attached == "tag too long" { TAG.repeat(100) } else { TAG.to_owned() };
-        let attachment = Bytes::copy_from_slice(attached.as_bytes());
-        Connection::Upgrade(Upgrade { tag, attachment, greeting: Bytes::from_static(b"hello") })
+    async fn call(&self, request: ObjectRequest) -> ObjectAnswer {
+        if let Some(attached) = ["connect", "listen"].iter().find_map(|verb| request.message.strip_prefix(verb)) {
+            let attached = attached.trim_start();
+            let tag = if attached == "tag too long" { TAG.repeat(100) } else { TAG.to_owned() };
+            let attachment = Bytes::copy_from_slice(attached.as_bytes());
+            let otherwise = Response::new(500).with_body("no socket");
+            return ObjectAnswer::Upgrade(Upgrade {
+                tag,
+                attachment,
+                greeting: Bytes::from_static(b"hello"),
+                otherwise,
+            });
+        }
+        self.requests.set(self.requests.get() + 1);
+        ObjectAnswer::Response(match self.obey(&request.message).await {
+            Ok(text) => Response::new(200).with_body(text),
+            Err(error) => Response::new(500).with_body(error.message),
+        })
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
@@ -169,7 +167,7 @@ impl ProbeObject {
             // A row, a call of another object, and a row in a later turn.
             ("call", other) => {
                 self.append("before")?;
-                let request = ObjectRequest { message: "append called".into(), body: ObjectBody::Empty };
+                let request = ObjectRequest::of("append called".to_owned());
                 let called = self.state.objects().call(other, request).await;
                 self.append("after")?;
                 Ok(if called.is_ok() { "called".into() } else { "reset".into() })

@@ -1,11 +1,11 @@
 //! A world: clients' requests go over a network to edge isolates, and from there to objects with real SQLite, all on
 //! virtual time and all from seeds.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use tailrace_core::runtime::{Request, Response};
+use tailrace_core::protocol::Response;
 use tailrace_core::storage::Statement;
 
 use crate::kernel::marks::Marks;
@@ -14,8 +14,10 @@ use crate::kernel::reply::{ReplySender, reply};
 use crate::kernel::rt;
 use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
-use crate::world::edge::answer_body::{AnswerBody, Piece};
-use crate::world::edge::isolate::{EdgeIsolate, Served};
+use crate::world::edge::download::{AnswerBody, Piece};
+use crate::world::edge::isolate::{ClientEnd, EdgeIsolate};
+use crate::world::edge::request::Request;
+use crate::world::edge::state::Served;
 use crate::world::environment::Environment;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
@@ -88,6 +90,35 @@ struct Inner<P: Program> {
     requests: Cell<u64>,
 }
 
+/// Where the client of a request is, as far as the platform has to do with it.
+#[derive(Default)]
+enum Whereabouts {
+    /// Its request is on its way.
+    #[default]
+    Asking,
+    /// An isolate serves its request.
+    Waiting(ClientEnd),
+    /// The isolate has answered.
+    Answered,
+    /// It has gone without an answer.
+    Gone,
+}
+
+/// A client that waits for its answer. Dropped before that has left the isolate, it has gone.
+#[derive(Default)]
+struct Client(Rc<RefCell<Whereabouts>>);
+
+impl Drop for Client {
+    fn drop(&mut self) {
+        if matches!(*self.0.borrow(), Whereabouts::Answered) {
+            return;
+        }
+        if let Whereabouts::Waiting(end) = self.0.replace(Whereabouts::Gone) {
+            end.leave();
+        }
+    }
+}
+
 impl<P: Program> Clone for WorldOf<P> {
     fn clone(&self) -> Self {
         Self(self.0.clone())
@@ -133,7 +164,8 @@ impl<P: Program> WorldOf<P> {
         let environment = &self.0.environment;
         environment.note(format_args!("request {number}: {:?} {}", request.method, request.url));
         let (sender, answer) = reply();
-        environment.node.spawn(self.clone().carry(request, sender));
+        let client = Client::default();
+        environment.node.spawn(self.clone().carry(number, request, sender, client.0.clone()));
         let outcome = match rt::within_ms(timeout_ms, answer).await {
             Some(Some(Served { response, body })) => Ok(Opened { response, body }),
             Some(None) => Err(Lost::Reset),
@@ -146,14 +178,23 @@ impl<P: Program> WorldOf<P> {
         outcome
     }
 
-    async fn carry(self, request: Request, sender: ReplySender<Served>) {
+    async fn carry(self, number: u64, request: Request, sender: ReplySender<Served>, client: Rc<RefCell<Whereabouts>>) {
         let environment = &self.0.environment;
         if !travel(environment, environment.faults().network.client_link, Leg::Request).await {
             return sender.vanish();
         }
         // Concurrent requests nearly always land on different isolates; any may get any.
         let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
-        let Some(served) = self.0.isolates[index].serve(request).await else { return };
+        let (served, end) = self.0.isolates[index].serve(number, request);
+        let served = if matches!(*client.borrow(), Whereabouts::Gone) {
+            end.leave();
+            served
+        } else {
+            client.replace(Whereabouts::Waiting(end));
+            served
+        };
+        let Some(served) = served.await else { return };
+        client.replace(Whereabouts::Answered);
         if !travel(environment, environment.faults().network.client_link, Leg::Response).await {
             return sender.vanish();
         }

@@ -1,9 +1,9 @@
 //! What runs in a world: the edge and the object class that a deployment brings.
 
-use tailrace_core::edge::Fetched;
-use tailrace_core::runtime::{CallError, Request};
+use tailrace_core::runtime::Request;
 
-use crate::world::edge::isolate::EdgeState;
+use crate::world::edge::state::EdgeState;
+use crate::world::edge::upload::Upload;
 use crate::world::objects::ObjectClass;
 
 /// A deployment.
@@ -16,10 +16,6 @@ pub trait Program: Sized + 'static {
     /// The object class.
     type Object: ObjectClass<Settings = Self::Settings>;
 
-    /// Answers a client's request in an edge isolate. Fails only where the client's own body breaks off.
-    async fn fetch(
-        env: &EdgeState<Self>,
-        config: &Self::EdgeConfig,
-        request: Request,
-    ) -> Result<Fetched<EdgeState<Self>>, CallError>;
+    /// Serves a client's request in an edge isolate.
+    async fn serve(env: &EdgeState, config: &Self::EdgeConfig, request: Request<Upload>);
 }

@@ -4,9 +4,10 @@ use bytes::Bytes;
 use futures_util::StreamExt;
 use tailrace_core::edge::PICKED_HEADERS;
 use tailrace_core::object::Settings;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody};
+use tailrace_core::protocol::{Headers, Method};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
+use tailrace_sim::world::{Request, RequestBody};
 
 use super::{Answer, Ask, PAUSE_MS, Payload, Step, Variables, WAITS, check_expectation};
 
@@ -69,7 +70,7 @@ fn body(payload: &Payload) -> RequestBody {
         Payload { bytes, chunked: false } => RequestBody::Bytes(Bytes::from(bytes.clone())),
         Payload { bytes, chunked: true } => {
             let chunks: Vec<_> = bytes.chunks(CHUNK).map(|chunk| Ok(Bytes::copy_from_slice(chunk))).collect();
-            RequestBody::Stream(futures_util::stream::iter(chunks).boxed_local())
+            RequestBody::Chunks(futures_util::stream::iter(chunks).boxed_local())
         }
     }
 }

@@ -4,7 +4,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use tailrace_core::runtime::Method;
+use tailrace_core::protocol::Method;
 
 use super::control::{Control, read_piece};
 use super::event_stream::EventReader;

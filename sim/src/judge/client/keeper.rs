@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use tailrace_core::runtime::Method;
+use tailrace_core::protocol::Method;
 
 use super::message::body;
 use super::session::Session;

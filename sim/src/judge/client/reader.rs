@@ -1,6 +1,6 @@
 //! Walks through a stream, page after page, and what a reader remembers of them.
 
-use tailrace_core::runtime::Method;
+use tailrace_core::protocol::Method;
 
 use super::session::Session;
 use super::wire::Ask;

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
-use tailrace_core::runtime::{Method, Request};
+use tailrace_core::protocol::Method;
 
 use super::follow::Following;
 use super::leash::Leash;
@@ -17,6 +17,7 @@ use crate::judge::history::{Answer, Batch, Call, Content, End, History, Lifetime
 use crate::judge::scenario::{Action, Load, Scenario};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
+use crate::world::Request;
 
 /// How long a client waits for an answer while answers may be lost, and how long once none is, in ms.
 const PATIENCE_MS: [u64; 2] = [3_000, 30_000];

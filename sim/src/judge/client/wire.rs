@@ -1,9 +1,10 @@
 //! Requests as clients send them, and answers as they read them.
 
 use bytes::Bytes;
-use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 
 use crate::judge::history::{Answer, Content, Lifetime, Stamp};
+use crate::world::{Request, RequestBody};
 
 /// A request in the making.
 pub(super) struct Ask {

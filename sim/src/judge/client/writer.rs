@@ -2,7 +2,7 @@
 //! retry is refused instead of written twice.
 
 use bytes::Bytes;
-use tailrace_core::runtime::Method;
+use tailrace_core::protocol::Method;
 
 use super::session::Session;
 use super::wire::{Ask, content_type};

@@ -1,10 +1,22 @@
 //! What goes wrong with edge isolates, and with the answers that leave them.
 
+use crate::kernel::random::Delay;
+
 /// The knobs of the edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EdgeFaults {
     /// Of 1,000 requests, those whose edge isolate restarts while it serves them, with all others that it serves.
     pub isolate_restart_permille: u32,
+    /// Of 1,000 requests, those that the platform ends without a word: what they wait for never comes.
+    pub request_vanished_permille: u32,
+    /// How long after they came.
+    pub request_vanishes: Delay,
+    /// Of 1,000 clients that go before they have an answer, those of whom the platform notices: it ends their requests.
+    pub client_gone_noticed_permille: u32,
+    /// Of 1,000 replies of objects, those that break off after their head.
+    pub reply_broken_permille: u32,
+    /// Of 1,000 flights, those of whose landing nobody is told who has joined.
+    pub flight_lost_permille: u32,
     /// Of 1,000 pieces of streamed answers, those at which the client's connection breaks. The edge notices when it
     /// writes again.
     pub answer_cut_permille: u32,

@@ -1,56 +1,110 @@
 //! What identical requests of one isolate share: one flight for all that wait for the same answer.
+//!
+//! The map belongs to the isolate, a flight to those who take part in it. What it brings is plain data: it may cross
+//! from one request to another.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
-use std::future::Future;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{CallError, Landing, Shared};
+use tailrace_core::runtime::{JoinedFlight, Sharing, StartedFlight};
 
+use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
-use crate::kernel::rt::Node;
+use crate::kernel::rt;
+use crate::world::edge::context::Context;
+use crate::world::edge::reply::KeptAnswer;
 
-/// The flights of one isolate, each with those that wait for it.
+/// Entries of flights that are gone are looked for once an isolate remembers this many flights.
+const PRUNE_AT: usize = 64;
+
+/// A flight that is under way, with those who wait for it.
 #[derive(Default)]
-pub(crate) struct Flights(RefCell<BTreeMap<String, Vec<ReplySender<Landing>>>>);
+struct Flight(RefCell<Vec<ReplySender<KeptAnswer>>>);
+
+/// The flights of one isolate, by key.
+#[derive(Default)]
+pub(crate) struct Flights(RefCell<BTreeMap<String, Weak<Flight>>>);
+
+/// How one request takes part in a flight.
+pub struct Seat {
+    context: Rc<Context>,
+    flights: Rc<Flights>,
+    key: String,
+    flight: Rc<Flight>,
+}
 
 impl Flights {
-    /// Takes part in the flight of that key, which is `flight`, run on `node`, where there is none.
-    pub(crate) async fn share<F>(self: &Rc<Self>, node: &Node, key: String, flight: F) -> Shared
-    where
-        F: Future<Output = Landing> + 'static,
-    {
-        let (joined, landing) = self.board(&key);
-        if !joined {
-            let flights = self.clone();
-            node.spawn(async move {
-                let landing = flight.await;
-                for passenger in flights.0.borrow_mut().remove(&key).unwrap_or_default() {
-                    passenger.send(landing.clone());
-                }
-            });
+    /// Joins the flight of that key, or starts it.
+    pub(crate) fn share(self: &Rc<Self>, context: Rc<Context>, key: &str) -> Sharing<Seat, Seat> {
+        let under_way = self.0.borrow().get(key).and_then(Weak::upgrade);
+        let is_joined = under_way.is_some();
+        let flight = under_way.unwrap_or_default();
+        let seat = Seat { context, flights: self.clone(), key: key.to_owned(), flight };
+        if is_joined {
+            return Sharing::Joined(seat);
         }
-        Shared { landing: landing.await.unwrap_or(Err(CallError::Reset)), joined }
+        let mut flights = self.0.borrow_mut();
+        if flights.len() >= PRUNE_AT && flights.len().is_power_of_two() {
+            flights.retain(|_, flight| flight.strong_count() > 0);
+        }
+        flights.insert(key.to_owned(), Rc::downgrade(&seat.flight));
+        drop(flights);
+        Sharing::Started(seat)
     }
 
     /// Forgets all: their isolate has gone.
     pub(crate) fn clear(&self) {
         self.0.take();
     }
+}
 
-    fn board(&self, key: &str) -> (bool, Reply<Landing>) {
-        let (sender, landing) = reply();
-        let mut flights = self.0.borrow_mut();
-        match flights.get_mut(key) {
-            Some(passengers) => {
-                passengers.push(sender);
-                (true, landing)
-            }
-            None => {
-                flights.insert(key.to_owned(), vec![sender]);
-                (false, landing)
-            }
+impl Seat {
+    /// From here on nobody joins the flight.
+    fn forget(&self) {
+        let mut flights = self.flights.0.borrow_mut();
+        if flights.get(&self.key).is_some_and(|flight| flight.as_ptr() == Rc::as_ptr(&self.flight)) {
+            flights.remove(&self.key);
         }
+    }
+
+    fn board(&self) -> Reply<KeptAnswer> {
+        let (sender, landing) = reply();
+        self.flight.0.borrow_mut().push(sender);
+        landing
+    }
+}
+
+impl StartedFlight<KeptAnswer> for Seat {
+    fn land(self, brought: &KeptAnswer) {
+        let environment = self.context.environment();
+        if environment.chance(environment.faults().edge.flight_lost_permille) {
+            // Nobody is told, and it stays in the map as long as somebody waits for it.
+            environment.mark(marks::FLIGHT_LOST);
+            return;
+        }
+        self.forget();
+        for passenger in self.flight.0.take() {
+            passenger.send(brought.clone());
+        }
+    }
+}
+
+impl JoinedFlight<KeptAnswer> for Seat {
+    async fn landing(&self, wait_ms: u64) -> Option<KeptAnswer> {
+        let landing = self.board();
+        let wait = async {
+            match rt::within_ms(wait_ms, landing).await {
+                Some(Some(brought)) => Some(brought),
+                Some(None) => std::future::pending().await,
+                None => None,
+            }
+        };
+        self.context.guard(wait).await.flatten()
+    }
+
+    fn give_up(self) {
+        self.forget();
     }
 }
 
@@ -58,58 +112,93 @@ impl Flights {
 mod tests {
     use std::cell::Cell;
 
-    use futures_util::future::{join, join3};
-    use tailrace_core::runtime::Response;
+    use futures_util::future::join3;
+    use tailrace_core::protocol::Response;
+    use tailrace_core::runtime::Kept;
 
     use super::*;
-    use crate::kernel::rt;
+    use crate::kernel::random::Seeds;
+    use crate::world::environment::Environment;
+    use crate::world::faults::Faults;
+
+    struct Isolate {
+        environment: Rc<Environment>,
+        flights: Rc<Flights>,
+        flown: Cell<u16>,
+    }
+
+    impl Isolate {
+        fn new(faults: Faults) -> Self {
+            let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
+            Self { environment, flights: Rc::default(), flown: Cell::default() }
+        }
+
+        /// The status that a request is told of a flight of 20 ms, if it is told within 50 ms, and whether it joined.
+        async fn share(&self, key: &str) -> (Option<u16>, bool) {
+            let context = Context::new(self.environment.clone(), 1);
+            match self.flights.share(context, key) {
+                Sharing::Started(seat) => {
+                    rt::sleep_ms(20).await;
+                    self.flown.set(self.flown.get() + 1);
+                    let kept = KeptAnswer(Response::new(200 + self.flown.get()));
+                    seat.land(&kept);
+                    (Some(kept.status()), false)
+                }
+                Sharing::Joined(seat) => (seat.landing(50).await.map(|kept| kept.status()), true),
+            }
+        }
+    }
 
     #[test]
     fn whoever_asks_while_a_flight_is_under_way_shares_it_and_nobody_else() {
         rt::block_on(1, async {
-            let (flights, node, flown) = (Rc::new(Flights::default()), Node::new(), Rc::new(Cell::new(0)));
-            let share = async |key: &str| {
-                let flown = flown.clone();
-                let flight = async move {
-                    rt::sleep_ms(20).await;
-                    flown.set(flown.get() + 1);
-                    Ok(Response::new(200 + flown.get()))
-                };
-                let shared = flights.share(&node, key.to_owned(), flight).await;
-                (shared.landing.unwrap().status, shared.joined)
-            };
-            let (one, two, other) = join3(share("a"), share("a"), share("b")).await;
-            let mut statuses = [one.0, two.0, other.0];
-            statuses.sort_unstable();
-            assert_eq!((one.0, one.1 || two.1, other.1), (two.0, true, false));
-            assert_eq!(flown.get(), 2, "{statuses:?}");
-            assert_eq!(share("a").await, (203, false));
+            let isolate = Isolate::new(Faults::default());
+            let told = join3(isolate.share("a"), isolate.share("a"), isolate.share("b")).await;
+            assert_eq!(told, ((Some(201), false), (Some(201), true), (Some(202), false)));
+            assert_eq!(isolate.share("a").await, (Some(203), false));
         });
     }
 
     #[test]
-    fn a_flight_outlives_the_request_that_brought_it_and_ends_with_its_isolate() {
+    fn a_flight_whose_request_has_ended_without_a_word_is_waited_for_in_vain_until_it_is_given_up() {
         rt::block_on(1, async {
-            let (flights, node) = (Rc::new(Flights::default()), Node::new());
-            let flight = || async {
-                rt::sleep_ms(50).await;
-                Ok(Response::new(200))
-            };
-            let owner = rt::within_ms(10, flights.share(&node, "a".to_owned(), flight()));
-            let joiner = async {
-                rt::sleep_ms(5).await;
-                flights.share(&node, "a".to_owned(), flight()).await
-            };
-            let (owner, joiner) = join(owner, joiner).await;
-            assert_eq!((owner, joiner), (None, Shared { landing: Ok(Response::new(200)), joined: true }));
-
-            let end = async {
-                rt::sleep_ms(10).await;
-                node.kill();
-                flights.clear();
-            };
-            let (shared, ()) = join(flights.share(&node, "a".to_owned(), flight()), end).await;
-            assert_eq!(shared, Shared { landing: Err(CallError::Reset), joined: false });
+            let isolate = Isolate::new(Faults::default());
+            let context = || Context::new(isolate.environment.clone(), 1);
+            let Sharing::Started(lost) = isolate.flights.share(context(), "a") else { panic!("it is the first") };
+            let Sharing::Joined(joined) = isolate.flights.share(context(), "a") else { panic!("it is not") };
+            drop(lost);
+            assert!(joined.landing(100).await.is_none());
+            assert_eq!(rt::now_ns() / 1_000_000, 100);
+            assert!(matches!(isolate.flights.share(context(), "a"), Sharing::Joined(_)));
+            joined.give_up();
+            assert_eq!(isolate.share("a").await, (Some(201), false));
         });
+    }
+
+    #[test]
+    fn a_flight_that_nobody_takes_part_in_any_more_is_gone() {
+        rt::block_on(1, async {
+            let isolate = Isolate::new(Faults::default());
+            drop(isolate.flights.share(Context::new(isolate.environment.clone(), 1), "a"));
+            assert_eq!(isolate.share("a").await, (Some(201), false));
+        });
+    }
+
+    #[test]
+    fn flights_are_lost_never_sometimes_or_always() {
+        for (permille, expected) in [(0, 0..=0), (400, 10..=90), (1000, 100..=100)] {
+            rt::block_on(1, async move {
+                let isolate =
+                    Isolate::new(Faults::default().with(|faults| faults.edge.flight_lost_permille = permille));
+                let mut lost = 0;
+                for number in 0..100 {
+                    let key = number.to_string();
+                    let (_, joined, _) = join3(isolate.share(&key), isolate.share(&key), async {}).await;
+                    assert!(joined.1);
+                    lost += u32::from(joined.0.is_none());
+                }
+                assert!(expected.contains(&lost), "{lost} of 100 at {permille} permille");
+            });
+        }
     }
 }

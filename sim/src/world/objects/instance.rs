@@ -4,7 +4,8 @@ use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{AlarmFailure, Connection, HibernatingSocket, ObjectRequest, Response, Upgrade};
+use tailrace_core::protocol::Response;
+use tailrace_core::runtime::{AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
 
 use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
@@ -82,38 +83,22 @@ impl<A: ObjectClass> Instance<A> {
         self.state.activity().idle_ms().is_some()
     }
 
-    /// Runs the object's `fetch` on a request.
-    pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
-        let (sender, answer) = reply();
-        let busy = self.state.activity().begin_event();
-        let instance = self.clone();
-        self.node.spawn(async move {
-            let actor = instance.actor().await;
-            let response = Turns::new(&instance, actor.fetch(request)).await;
-            instance.answer(busy, sender, response, ReplySender::send);
-        });
-        answer
-    }
-
-    /// Runs the object's `connect` on a request. A socket is accepted in the turn that asks for it.
-    pub(crate) fn connect(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+    /// Runs the object's `call` on a request. A socket is accepted in the turn that asks for it.
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
         let (sender, answer) = reply();
         let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;
             let event = async {
-                match actor.connect(request).await {
-                    Connection::Answer(response) => (Opened::Answer(response), None),
-                    Connection::Upgrade(upgrade) => instance.accept(upgrade),
+                match actor.call(request).await {
+                    ObjectAnswer::Response(response) => (Opened::Answer(response), None),
+                    ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade),
                 }
             };
             let (opened, greeting) = Turns::new(&instance, event).await;
             match opened {
-                Opened::Answer(response) => {
-                    let sent = |sender: ReplySender<Opened>, response| sender.send(Opened::Answer(response));
-                    instance.answer(busy, sender, response, sent);
-                }
+                Opened::Answer(response) => instance.answer(busy, sender, response),
                 opened => instance.put_out(busy, move || sender.send(opened)),
             }
             if let Some((socket, greeting)) = greeting {
@@ -124,13 +109,16 @@ impl<A: ObjectClass> Instance<A> {
     }
 
     fn accept(&self, upgrade: Upgrade) -> (Opened, Option<(ObjectSocket, Bytes)>) {
-        let greeting = upgrade.greeting.clone();
-        match self.state.accept(upgrade) {
+        let Upgrade { tag, attachment, greeting, otherwise } = upgrade;
+        match self.state.accept(&tag, attachment) {
             Ok(socket) => {
                 self.environment.note(format_args!("{}: accepts socket {}", self.label, socket.number()));
                 (Opened::Socket(socket.number(), socket.mailbox()), Some((socket, greeting)))
             }
-            Err(error) => (Opened::Refused(error), None),
+            Err(error) => {
+                self.environment.note(format_args!("{}: a socket is refused: {error}", self.label));
+                (Opened::Answer(otherwise), None)
+            }
         }
     }
 
@@ -296,18 +284,12 @@ impl<A: ObjectClass> Instance<A> {
         }
     }
 
-    fn answer<T: 'static>(
-        self: &Rc<Self>,
-        busy: Busy,
-        sender: ReplySender<T>,
-        response: Response,
-        send: impl FnOnce(ReplySender<T>, Response) + 'static,
-    ) {
+    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response) {
         let instance = Rc::downgrade(self);
         self.put_out(busy, move || {
             if let Some(instance) = instance.upgrade() {
                 instance.note_answer(&response);
-                send(sender, response);
+                sender.send(Opened::Answer(response));
             }
         });
     }

@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{ObjectRequest, Response};
+use tailrace_core::runtime::ObjectRequest;
 
 use crate::kernel::reply::Reply;
 use crate::world::environment::Environment;
@@ -50,12 +50,8 @@ impl<A: ObjectClass> Namespace<A> {
 }
 
 impl<A: ObjectClass> Callee for Namespace<A> {
-    fn deliver(&self, object: &str, request: ObjectRequest) -> Reply<Response> {
-        self.object(object).fetch(request)
-    }
-
-    fn connect(&self, object: &str, request: ObjectRequest) -> Reply<Opened> {
-        self.object(object).connect(request)
+    fn call(&self, object: &str, request: ObjectRequest) -> Reply<Opened> {
+        self.object(object).call(request)
     }
 
     fn end_socket(&self, object: &str, number: u64) {

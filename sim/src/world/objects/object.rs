@@ -3,7 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{AlarmFailure, ObjectRequest, Response};
+use tailrace_core::runtime::{AlarmFailure, ObjectRequest};
 
 use crate::kernel::marks;
 use crate::kernel::reply::Reply;
@@ -113,17 +113,10 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// A request arrives.
-    pub(crate) fn fetch(self: &Rc<Self>, request: ObjectRequest) -> Reply<Response> {
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
         let instance = self.stale_route().unwrap_or_else(|| self.instance());
         self.environment.note(format_args!("{}: request {:.60}", instance.label(), request.message));
-        instance.fetch(request)
-    }
-
-    /// A request of an edge that can wait on a socket.
-    pub(crate) fn connect(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
-        let instance = self.stale_route().unwrap_or_else(|| self.instance());
-        self.environment.note(format_args!("{}: connection {:.60}", instance.label(), request.message));
-        instance.connect(request)
+        instance.call(request)
     }
 
     /// The edge's end of a socket has gone. The platform tells the object, which wakes for it; there is nothing that it

@@ -4,10 +4,8 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{
-    ActorNamespace, ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, Response, SocketState,
-    Upgrade,
-};
+use tailrace_core::protocol::Response;
+use tailrace_core::runtime::{ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, SocketState};
 
 use crate::kernel::marks;
 use crate::kernel::reply::reply;
@@ -16,7 +14,7 @@ use crate::world::activity::{Activity, Spells};
 use crate::world::bucket::ObjectBucket;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
-use crate::world::network::callee::Callee;
+use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
 use crate::world::sockets::mailbox::Mailbox;
@@ -62,9 +60,9 @@ impl ObjectState {
         }))
     }
 
-    /// Accepts a socket, whose greeting goes first.
-    pub(crate) fn accept(&self, upgrade: Upgrade) -> Result<ObjectSocket, AcceptError> {
-        let connection = self.sockets_held().accept(&upgrade.tag, upgrade.attachment)?;
+    /// Accepts a socket.
+    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(tag, attachment)?;
         if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
             connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
@@ -207,14 +205,19 @@ pub struct ObjectNamespace {
     callee: Weak<dyn Callee>,
 }
 
-impl ActorNamespace for ObjectNamespace {
-    async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
+impl ObjectNamespace {
+    /// Calls the object of that name, once what was written before is durable.
+    pub async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
         let Some(callee) = self.callee.upgrade() else { return Err(CallError::Reset) };
         let _calling = self.outlet.activity.call();
         let (sender, passed) = reply();
         self.outlet.put_out(move || sender.send(()));
         passed.await.ok_or(CallError::Reset)?;
-        travel::call(&self.outlet.environment, callee, object, request).await
+        let accept = |opened| match opened {
+            Opened::Answer(response) => Ok(response),
+            Opened::Socket(..) => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
+        };
+        travel::call(&self.outlet.environment, callee, object, request, accept).await?
     }
 }
 

@@ -6,13 +6,13 @@ use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
 use crate::kernel::marks;
 use crate::kernel::rt;
-use crate::world::environment::Environment;
+use crate::world::edge::context::Context;
 use crate::world::network::callee::Callee;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// The edge's end. Dropped, it closes: the object is told, unless the other end is left half-dead.
 pub struct EdgeEnd {
-    environment: Rc<Environment>,
+    context: Rc<Context>,
     callee: Rc<dyn Callee>,
     object: String,
     number: u64,
@@ -21,26 +21,27 @@ pub struct EdgeEnd {
 
 impl EdgeEnd {
     pub(crate) fn new(
-        environment: Rc<Environment>,
+        context: Rc<Context>,
         callee: Rc<dyn Callee>,
         object: &str,
         number: u64,
         mailbox: Rc<Mailbox>,
     ) -> Self {
-        Self { environment, callee, object: object.to_owned(), number, mailbox }
+        Self { context, callee, object: object.to_owned(), number, mailbox }
     }
 }
 
 impl EdgeSocket for EdgeEnd {
     async fn next(&self, wait_ms: u64) -> SocketEvent {
         let arrived = match self.mailbox.try_next() {
-            Some(arrived) => Some(arrived),
-            None => rt::within_ms(wait_ms, self.mailbox.next()).await,
+            Some(arrived) if self.context.admits() => Some(Some(arrived)),
+            Some(_) => None,
+            None => self.context.guard(rt::within_ms(wait_ms, self.mailbox.next())).await,
         };
         match arrived {
-            Some(Arrived::Message(message)) => SocketEvent::Message(message),
-            Some(Arrived::End) => SocketEvent::Closed,
-            None => SocketEvent::TimedOut,
+            Some(Some(Arrived::Message(message))) => SocketEvent::Message(message),
+            Some(Some(Arrived::End)) | None => SocketEvent::Closed,
+            Some(None) => SocketEvent::TimedOut,
         }
     }
 }
@@ -51,7 +52,7 @@ impl Drop for EdgeEnd {
         if self.mailbox.has_ended() {
             return;
         }
-        let environment = &self.environment;
+        let environment = self.context.environment();
         if environment.chance(environment.faults().sockets.half_dead_permille) {
             environment.mark(marks::SOCKET_HALF_DEAD);
             return;

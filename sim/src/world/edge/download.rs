@@ -8,11 +8,13 @@ use std::rc::{Rc, Weak};
 use std::task::{Poll, Waker};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{ClientBody, EdgeSocket, Patience, PipeEnd, PipeRule, Piped, SocketEvent, Written};
+use tailrace_core::runtime::{self, CallError, Patience, Pushed, Written};
 
 use crate::kernel::marks;
 use crate::kernel::rt;
-use crate::world::edge::edge_socket::EdgeEnd;
+use crate::world::edge::context::Context;
+use crate::world::edge::reply::ObjectReply;
+use crate::world::edge::socket::EdgeEnd;
 use crate::world::environment::Environment;
 
 /// What a client reads.
@@ -42,10 +44,10 @@ struct Pipe {
     writer: RefCell<Option<Waker>>,
 }
 
-/// A new body: the edge's end and the client's.
-pub(crate) fn answer_body(environment: Rc<Environment>) -> (EdgeBody, AnswerBody) {
+/// A new body: the end of an edge's request, and the client's.
+pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
     let pipe = Rc::new(Pipe {
-        environment,
+        environment: context.environment().clone(),
         waiting_bytes: Cell::default(),
         arrived: RefCell::default(),
         arrives_ms: Cell::default(),
@@ -54,11 +56,14 @@ pub(crate) fn answer_body(environment: Rc<Environment>) -> (EdgeBody, AnswerBody
         reader: RefCell::default(),
         writer: RefCell::default(),
     });
-    (EdgeBody(pipe.clone()), AnswerBody(pipe))
+    (Download { context, pipe: pipe.clone() }, AnswerBody(pipe))
 }
 
 /// The edge's end of an answer's body. Dropped, it completes the answer.
-pub struct EdgeBody(Rc<Pipe>);
+pub struct Download {
+    context: Rc<Context>,
+    pipe: Rc<Pipe>,
+}
 
 /// The client's end of an answer's body. Dropped, the client has left, which the edge notices when it writes.
 pub struct AnswerBody(Rc<Pipe>);
@@ -111,7 +116,7 @@ impl Pipe {
         }
     }
 
-    /// Sends a piece on its way, behind those sent before.
+    /// Sends a piece on its way, after those sent before.
     fn travel(self: &Rc<Self>, piece: Piece) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
@@ -154,10 +159,10 @@ fn wake(waker: &RefCell<Option<Waker>>) {
     }
 }
 
-impl EdgeBody {
+impl Download {
     /// What breaks the connection when the isolate ends.
     pub(crate) fn breaker(&self) -> Breaker {
-        Breaker(Rc::downgrade(&self.0))
+        Breaker(Rc::downgrade(&self.pipe))
     }
 }
 
@@ -175,61 +180,44 @@ impl Breaker {
     }
 }
 
-impl ClientBody for EdgeBody {
+impl runtime::Download for Download {
     type Socket = EdgeEnd;
+    type Reply = ObjectReply;
 
-    async fn write(&self, bytes: Bytes, patience: Patience) -> Written {
-        let pipe = &self.0;
-        if pipe.is_gone() {
-            return Written::Gone;
+    fn push(&self, bytes: Bytes) -> Pushed {
+        if !self.context.admits() || self.pipe.is_gone() {
+            return Pushed::Gone;
         }
         if !bytes.is_empty() {
-            pipe.push(bytes);
+            self.pipe.push(bytes);
         }
-        let drained = rt::within_ms(patience.wait_ms, pipe.drained(patience.buffer_bytes)).await;
-        match drained {
-            _ if pipe.is_gone() => Written::Gone,
-            Some(()) => Written::Taken,
-            None => Written::Stalled,
+        Pushed::Waiting(self.pipe.waiting_bytes.get())
+    }
+
+    async fn drained(&self, patience: Patience) -> Written {
+        let drained = rt::within_ms(patience.wait_ms, self.pipe.drained(patience.buffer_bytes));
+        match self.context.guard(drained).await {
+            None => Written::Gone,
+            Some(_) if self.pipe.is_gone() => Written::Gone,
+            Some(Some(())) => Written::Taken,
+            Some(None) => Written::Stalled,
         }
     }
 
-    async fn pipe(&self, socket: &EdgeEnd, rule: PipeRule, patience: Patience) -> Piped {
-        let pipe = &self.0;
-        let deadline_ms = pipe.environment.now_ms() + patience.wait_ms;
-        let mut last = None;
-        loop {
-            let left_ms = deadline_ms.saturating_sub(pipe.environment.now_ms());
-            let end = match socket.next(left_ms).await {
-                SocketEvent::Message(message) if message.starts_with(rule.prefix) => {
-                    if pipe.is_gone() {
-                        return Piped { last, end: PipeEnd::Gone };
-                    }
-                    let header_length = rule.header_length.min(message.len());
-                    last = Some(message.slice(..header_length));
-                    pipe.push(message.slice(header_length..));
-                    match pipe.waiting_bytes.get() > patience.buffer_bytes {
-                        true => PipeEnd::Overflow,
-                        false => continue,
-                    }
-                }
-                SocketEvent::Message(message) => PipeEnd::Message(message),
-                SocketEvent::Closed => PipeEnd::Closed,
-                SocketEvent::TimedOut => PipeEnd::TimedOut,
-            };
-            return Piped { last, end };
-        }
+    async fn push_reply(&self, reply: ObjectReply) -> Result<Pushed, CallError> {
+        reply.whole().map(|response| self.push(response.body))
     }
 }
 
-impl Drop for EdgeBody {
+impl Drop for Download {
     fn drop(&mut self) {
-        self.0.finish(Piece::End);
+        // The task of a request that the platform has ended did not come to its end.
+        self.pipe.finish(if self.context.has_ended() { Piece::Cut } else { Piece::End });
     }
 }
 
 impl AnswerBody {
-    /// What comes next; waits for it. Behind the last piece nothing comes any more.
+    /// What comes next; waits for it. After the last piece nothing comes any more.
     pub async fn next(&self) -> Piece {
         poll_fn(|context| match self.try_next() {
             Some(piece) => Poll::Ready(piece),
@@ -259,16 +247,21 @@ impl Drop for AnswerBody {
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::runtime::Download as _;
+
     use super::*;
     use crate::kernel::random::{Delay, Seeds};
     use crate::world::faults::Faults;
     use crate::world::network::Link;
 
+    fn context(faults: Faults) -> Rc<Context> {
+        Context::new(Rc::new(Environment::new(faults, Seeds::of(1), None)), 1)
+    }
+
     /// Runs `test` with both ends of a body.
-    fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(EdgeBody, AnswerBody) -> F) {
+    fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(Download, AnswerBody) -> F) {
         rt::block_on(1, async move {
-            let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
-            let (edge, client) = answer_body(environment);
+            let (edge, client) = download(context(faults));
             test(edge, client).await;
         });
     }
@@ -346,10 +339,10 @@ mod tests {
                 (Faults::default().with(|faults| faults.edge.answer_lost_permille = permille), None),
             ] {
                 rt::block_on(1, async move {
-                    let environment = Rc::new(Environment::new(faults, Seeds::of(1), None));
+                    let context = context(faults);
                     let mut failed = 0;
                     for _ in 0..100 {
-                        let (edge, client) = answer_body(environment.clone());
+                        let (edge, client) = download(context.clone());
                         edge.write(bytes("a"), patience(0)).await;
                         let first = rt::within_ms(1, client.next()).await;
                         if first != Some(Piece::Bytes(bytes("a"))) {

@@ -1,0 +1,112 @@
+//! The context of one request: its task is polled in it, and only in it may the request's handles be used.
+
+use std::cell::{Cell, RefCell};
+use std::future::{Future, poll_fn};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context as TaskContext, Poll, Waker};
+
+use crate::kernel::marks;
+use crate::world::environment::Environment;
+
+thread_local! {
+    /// The request whose task is being polled; none where a test uses handles itself.
+    static POLLED: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// The context of one request; its handles share it.
+pub(crate) struct Context {
+    environment: Rc<Environment>,
+    number: u64,
+    /// Whether the platform has ended the request: its task is never polled again.
+    has_ended: Cell<bool>,
+    /// Whether it goes on for a while when its client has gone.
+    outlives: Cell<bool>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Context {
+    /// The context of the request of that number, which no other request has.
+    pub(crate) fn new(environment: Rc<Environment>, number: u64) -> Rc<Self> {
+        Rc::new(Self {
+            environment,
+            number,
+            has_ended: Cell::default(),
+            outlives: Cell::default(),
+            waker: RefCell::default(),
+        })
+    }
+
+    pub(crate) fn environment(&self) -> &Rc<Environment> {
+        &self.environment
+    }
+
+    /// From here on the request goes on for a while when its client has gone.
+    pub(crate) fn outlive_client(&self) {
+        self.outlives.set(true);
+    }
+
+    pub(crate) fn has_ended(&self) -> bool {
+        self.has_ended.get()
+    }
+
+    pub(crate) fn outlives_client(&self) -> bool {
+        self.outlives.get()
+    }
+
+    /// Ends the request without a word: what it awaits never comes. Whether it was under way.
+    pub(crate) fn end(&self) -> bool {
+        let was_under_way = !self.has_ended.replace(true);
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+        was_under_way
+    }
+
+    /// Runs the request's task to its end, or until the platform ends it.
+    pub(crate) async fn run(self: Rc<Self>, task: impl Future<Output = ()>) {
+        let mut task: Option<Pin<Box<_>>> = Some(Box::pin(task));
+        poll_fn(|context| {
+            *self.waker.borrow_mut() = Some(context.waker().clone());
+            let polled = match task.as_mut().filter(|_| !self.has_ended.get()) {
+                Some(task) => self.poll(task.as_mut(), context),
+                None => Poll::Ready(()),
+            };
+            if polled.is_ready() {
+                // Dropped here, what it still holds goes as with its end, or with what has ended it.
+                task = None;
+                self.has_ended.set(true);
+            }
+            polled
+        })
+        .await;
+    }
+
+    fn poll(&self, task: Pin<&mut impl Future<Output = ()>>, context: &mut TaskContext<'_>) -> Poll<()> {
+        let outer = POLLED.replace(Some(self.number));
+        let polled = task.poll(context);
+        POLLED.set(outer);
+        polled
+    }
+
+    /// Whether the task that is being polled is this request's. The platform refuses whatever another one asks of the
+    /// request's handles ("Cannot perform I/O on behalf of a different request").
+    pub(crate) fn admits(&self) -> bool {
+        let is_own = POLLED.get().is_none_or(|polled| polled == self.number);
+        if !is_own {
+            self.environment.mark(marks::OTHER_REQUEST_REFUSED);
+            self.environment.note(format_args!("request {}: its handle is refused to another one", self.number));
+        }
+        is_own
+    }
+
+    /// The future's output; `None` as soon as another request's task polls it.
+    pub(crate) async fn guard<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        let mut future = pin!(future);
+        poll_fn(|context| match self.admits() {
+            true => future.as_mut().poll(context).map(Some),
+            false => Poll::Ready(None),
+        })
+        .await
+    }
+}

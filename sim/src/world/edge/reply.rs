@@ -1,0 +1,50 @@
+//! An object's reply on its way through the edge, and answers as plain data.
+
+use std::rc::Rc;
+
+use tailrace_core::protocol::Response;
+use tailrace_core::runtime::{self, CallError};
+
+use crate::kernel::marks;
+use crate::world::edge::context::Context;
+
+/// An object's reply: its head is there, its body is still on its way.
+pub struct ObjectReply {
+    context: Rc<Context>,
+    response: Response,
+}
+
+/// A complete answer as plain data.
+#[derive(Clone, Debug)]
+pub struct KeptAnswer(pub(crate) Response);
+
+impl ObjectReply {
+    pub(crate) fn new(context: Rc<Context>, response: Response) -> Self {
+        Self { context, response }
+    }
+
+    /// All of it, unless it breaks off, or belongs to another request.
+    pub(crate) fn whole(self) -> Result<Response, CallError> {
+        let environment = self.context.environment();
+        if !self.context.admits() {
+            return Err(CallError::Exception("the reply belongs to another request".to_owned()));
+        }
+        if environment.chance(environment.faults().edge.reply_broken_permille) {
+            environment.mark(marks::REPLY_BROKE_OFF);
+            return Err(CallError::Reset);
+        }
+        Ok(self.response)
+    }
+}
+
+impl runtime::Reply for ObjectReply {
+    fn head(&self) -> Response {
+        self.response.clone().without_body()
+    }
+}
+
+impl runtime::Kept for KeptAnswer {
+    fn status(&self) -> u16 {
+        self.0.status
+    }
+}

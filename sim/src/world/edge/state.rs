@@ -1,0 +1,186 @@
+//! What an edge isolate gives to one request.
+
+use std::cell::RefCell;
+use std::rc::Rc;
+
+use tailrace_core::protocol::Response;
+use tailrace_core::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, ObjectRequest, Sharing};
+
+use crate::kernel::marks;
+use crate::kernel::reply::ReplySender;
+use crate::kernel::rt;
+use crate::world::edge::context::Context;
+use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
+use crate::world::edge::flights::{Flights, Seat};
+use crate::world::edge::reply::{KeptAnswer, ObjectReply};
+use crate::world::edge::socket::EdgeEnd;
+use crate::world::edge::upload::Upload;
+use crate::world::environment::Environment;
+use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::travel;
+
+/// Breakers of streamed answers are looked through once an isolate remembers this many.
+const PRUNE_AT: usize = 64;
+
+/// An answer as it leaves an isolate.
+pub(crate) struct Served {
+    /// All of it, or its head.
+    pub(crate) response: Response,
+    /// The body of one that goes on.
+    pub(crate) body: Option<AnswerBody>,
+}
+
+/// What the requests of one isolate share.
+pub(crate) struct Shared {
+    pub(crate) callee: Rc<dyn Callee>,
+    pub(crate) flights: Rc<Flights>,
+    /// What breaks the answers that are under way.
+    pub(crate) streaming: RefCell<Vec<Breaker>>,
+}
+
+/// What one request can reach; clones are of the same request.
+#[derive(Clone)]
+pub struct EdgeState(Rc<Inner>);
+
+struct Inner {
+    context: Rc<Context>,
+    shared: Rc<Shared>,
+    /// Its client, as long as it has no answer.
+    client: RefCell<Option<ReplySender<Served>>>,
+}
+
+impl EdgeState {
+    pub(crate) fn new(context: Rc<Context>, shared: Rc<Shared>, client: ReplySender<Served>) -> Self {
+        Self(Rc::new(Inner { context, shared, client: RefCell::new(Some(client)) }))
+    }
+
+    fn environment(&self) -> &Rc<Environment> {
+        self.0.context.environment()
+    }
+
+    fn serve(&self, response: Response, body: Option<AnswerBody>) {
+        if !self.0.context.admits() {
+            return;
+        }
+        let client = self.0.client.take();
+        if let Some(client) = client {
+            client.send(Served { response, body });
+        }
+    }
+
+    fn watch(&self, breaker: Breaker) {
+        let mut streaming = self.0.shared.streaming.borrow_mut();
+        if streaming.len() >= PRUNE_AT && streaming.len().is_power_of_two() {
+            streaming.retain(Breaker::is_needed);
+        }
+        streaming.push(breaker);
+    }
+}
+
+impl Isolate for EdgeState {
+    fn now_ms(&self) -> u64 {
+        self.environment().now_ms()
+    }
+
+    fn fill_random(&self, bytes: &mut [u8]) {
+        self.environment().core_random.fill(bytes);
+    }
+
+    /// A timer that another request waits for never goes off.
+    async fn sleep_ms(&self, ms: u64) {
+        if self.0.context.guard(rt::sleep_ms(ms)).await.is_none() {
+            std::future::pending().await
+        }
+    }
+
+    fn sometimes(&self, mark: &'static str) {
+        self.environment().mark(mark);
+    }
+}
+
+impl EdgeEnv for EdgeState {
+    type Upload = Upload;
+    type Reply = ObjectReply;
+    type Kept = KeptAnswer;
+    type Socket = EdgeEnd;
+    type Download = Download;
+    type StartedFlight = Seat;
+    type JoinedFlight = Seat;
+
+    async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
+        let (body, can_wait) = match along {
+            Along::Nothing => (bytes::Bytes::new(), false),
+            Along::Body(upload) => (upload.kept(), false),
+            Along::Waiting => (bytes::Bytes::new(), true),
+        };
+        let accept = {
+            let (context, callee) = (self.0.context.clone(), self.0.shared.callee.clone());
+            let name = object.to_owned();
+            // From here on the edge's end is somebody's: whoever drops it, closes it.
+            move |opened| match opened {
+                Opened::Answer(response) => Ok(Called::Reply(ObjectReply::new(context, response))),
+                Opened::Socket(number, mailbox) => {
+                    let socket = EdgeEnd::new(context, callee, &name, number, mailbox);
+                    match can_wait {
+                        true => Ok(Called::Socket(socket)),
+                        false => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
+                    }
+                }
+            }
+        };
+        let (environment, callee) = (self.environment(), self.0.shared.callee.clone());
+        let call = travel::call(environment, callee, object, ObjectRequest { message, body }, accept);
+        let foreign = || Err(CallError::Exception("the call belongs to another request".to_owned()));
+        self.0.context.guard(call).await.unwrap_or_else(|| Ok(foreign()))?
+    }
+
+    fn share(&self, key: &str) -> Sharing<Seat, Seat> {
+        self.0.shared.flights.share(self.0.context.clone(), key)
+    }
+
+    fn outlive_client(&self) {
+        self.0.context.outlive_client();
+    }
+
+    async fn keep(&self, reply: ObjectReply) -> Result<KeptAnswer, CallError> {
+        reply.whole().map(KeptAnswer)
+    }
+
+    fn keep_own(&self, response: Response) -> KeptAnswer {
+        KeptAnswer(response)
+    }
+
+    fn answer(&self, response: Response) {
+        self.serve(response, None);
+    }
+
+    fn answer_kept(&self, kept: KeptAnswer) {
+        self.serve(kept.0, None);
+    }
+
+    fn pass_on(&self, reply: ObjectReply) {
+        match reply.whole() {
+            Ok(response) => self.serve(response, None),
+            // The client's connection breaks with it.
+            Err(_) => drop(self.0.client.take()),
+        }
+    }
+
+    fn open(&self, head: Response) -> Download {
+        let (edge, client) = download(self.0.context.clone());
+        self.watch(edge.breaker());
+        self.serve(head, Some(client));
+        edge
+    }
+}
+
+/// What becomes of a request whose client has gone, or which the platform ends.
+impl EdgeState {
+    /// Ends the request without a word: its client's connection breaks, its handles go.
+    pub(crate) fn end(&self) {
+        if self.0.context.end() {
+            self.environment().mark(marks::REQUEST_VANISHED);
+            drop(self.0.client.take());
+        }
+    }
+}
