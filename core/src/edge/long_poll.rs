@@ -5,7 +5,7 @@ use super::{EdgeConfig, unreachable};
 use crate::mutant::mutated;
 use crate::protocol::live::{Answer, LiveMessage, Position};
 use crate::protocol::{CacheControl, Offset, ReadFrom, cursor, header};
-use crate::runtime::{CallError, EdgeEnv, EdgeSocket, Flights, Landing, Method, Response, SocketEvent};
+use crate::runtime::{CallError, EdgeEnv, EdgeSocket, Flights, Landing, Method, Response, SocketEvent, marks};
 
 /// Answers a long-poll, by the flight of another one if there is one.
 pub(super) async fn answer<E: Flights>(env: &E, config: &EdgeConfig, live: &LiveRead) -> Response {
@@ -15,13 +15,13 @@ pub(super) async fn answer<E: Flights>(env: &E, config: &EdgeConfig, live: &Live
         Some(key) => {
             let shared = env.share(key.clone(), fly()).await;
             if shared.joined {
-                env.sometimes("live_flight_shared");
+                env.sometimes(marks::LIVE_FLIGHT_SHARED);
             }
             match shared.landing {
                 // It was another's that failed, perhaps with the request that brought it, or was refused: since it left,
                 // and before this request came, the stream may have been created. What begins now is not older.
                 landing if shared.joined && !is_good(&landing) => {
-                    env.sometimes("live_flight_retried");
+                    env.sometimes(marks::LIVE_FLIGHT_RETRIED);
                     env.share(key, fly()).await.landing
                 }
                 landing => landing,
@@ -71,7 +71,7 @@ impl<E: EdgeEnv> Poll<E> {
                 Err(error) if self.joined.is_none() => return Err(error),
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
-                    self.env.sometimes("live_waited");
+                    self.env.sometimes(marks::LIVE_WAITED);
                     if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
                         self.ask.read.from = ReadFrom::Now;
                         self.joined = Some((joined.position.next, joined.clock));
@@ -85,14 +85,14 @@ impl<E: EdgeEnv> Poll<E> {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => return Ok(self.told(position, answer)),
                             Some(LiveMessage::Pull | LiveMessage::Gone) => {
-                                self.env.sometimes("live_pulled_again");
+                                self.env.sometimes(marks::LIVE_PULLED_AGAIN);
                                 continue;
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),
                         },
                         SocketEvent::TimedOut => return Ok(self.in_vain(at, joined.clock)),
                         SocketEvent::Closed => {
-                            self.env.sometimes("live_socket_lost");
+                            self.env.sometimes(marks::LIVE_SOCKET_LOST);
                             CallError::Reset
                         }
                     }
@@ -120,7 +120,7 @@ impl<E: EdgeEnv> Poll<E> {
 
     /// Nothing came.
     fn in_vain(&self, at: Offset, clock: Clock) -> Response {
-        self.env.sometimes("live_timed_out");
+        self.env.sometimes(marks::LIVE_TIMED_OUT);
         let cursor = cursor::after_silence(clock.now_ms(&self.env), self.interval_ms, self.ask.read.cursor);
         Response::new(204)
             .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())

@@ -13,7 +13,7 @@ use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, Position};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{CacheControl, ErrorCode, Offset, ReadFrom, Refusal, cursor, header};
-use crate::runtime::{ClientBody, EdgeEnv, Method, Patience, PipeEnd, PipeRule, Response, Written};
+use crate::runtime::{ClientBody, EdgeEnv, Method, Patience, PipeEnd, PipeRule, Response, Written, marks};
 
 /// Events are passed on without their header.
 const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
@@ -109,7 +109,7 @@ impl<E: EdgeEnv> Bridge<E> {
             };
             match next {
                 Next::End => return,
-                Next::Ask => reader.env.sometimes("live_pulled_again"),
+                Next::Ask => reader.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => reader.pauses.pause(&reader.env, reader.ends_ms).await,
             }
             if reader.left_ms() == 0 {
@@ -135,7 +135,7 @@ impl<E: EdgeEnv> Reader<E> {
     async fn write(&self, bytes: impl Into<Bytes>, body: &E::Body) -> bool {
         let written = body.write(bytes.into(), self.patience(self.left_ms())).await;
         if written == Written::Gone {
-            self.env.sometimes("live_client_gone");
+            self.env.sometimes(marks::LIVE_CLIENT_GONE);
         }
         // A client that has stalled until its connection ends gets what is under way, and comes back.
         written == Written::Taken
@@ -157,7 +157,7 @@ impl<E: EdgeEnv> Reader<E> {
             // The stream is gone, or another one is in its place.
             _ => return Next::End,
         };
-        self.env.sometimes("live_page_pulled");
+        self.env.sometimes(marks::LIVE_PAGE_PULLED);
         let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
         let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
         let has_moved = ReadFrom::At(next) != self.ask.read.from;
@@ -178,7 +178,7 @@ impl<E: EdgeEnv> Reader<E> {
 
     /// Passes on what is appended, until something else happens.
     async fn listen(&mut self, socket: Socket<E>, joined: Joined, body: &E::Body) -> Next {
-        self.env.sometimes("live_waited");
+        self.env.sometimes(marks::LIVE_WAITED);
         self.clock = Some(joined.clock);
         self.at = joined.position.next;
         self.ask.read.from = ReadFrom::At(self.at);
@@ -203,14 +203,14 @@ impl<E: EdgeEnv> Reader<E> {
                     return Next::End;
                 }
                 PipeEnd::TimedOut => {
-                    self.env.sometimes("live_keep_alive");
+                    self.env.sometimes(marks::LIVE_KEEP_ALIVE);
                     if !self.write(Bytes::from_static(KEEP_ALIVE), body).await {
                         return Next::End;
                     }
                 }
                 PipeEnd::Message(message) => return self.take_message(message, body).await,
                 PipeEnd::Closed => {
-                    self.env.sometimes("live_socket_lost");
+                    self.env.sometimes(marks::LIVE_SOCKET_LOST);
                     self.told_up_to_date = false;
                     if self.env.now_ms() - joined_ms > self.config.keep_alive_ms {
                         self.pauses.reset();
@@ -218,14 +218,14 @@ impl<E: EdgeEnv> Reader<E> {
                     return Next::AskLater;
                 }
                 PipeEnd::Overflow => {
-                    self.env.sometimes("live_overflowed");
+                    self.env.sometimes(marks::LIVE_OVERFLOWED);
                     self.told_up_to_date = false;
                     // What else is on the socket is read from the log, once the client has room for it.
                     drop(socket);
                     return if self.write(Bytes::new(), body).await { Next::Ask } else { Next::End };
                 }
                 PipeEnd::Gone => {
-                    self.env.sometimes("live_client_gone");
+                    self.env.sometimes(marks::LIVE_CLIENT_GONE);
                     return Next::End;
                 }
             }

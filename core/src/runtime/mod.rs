@@ -7,6 +7,7 @@
 //! | `http` | method, headers, request and response of clients |
 //! | `call` | the request that reaches an object, and how a call to one fails |
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
+//! | `mark`, `marks` | what should happen sometimes, and core's table of it |
 //! | `edge` | the edge isolate's bindings, and its ends of sockets |
 //! | `client_body` | the client's end of an answer that goes on |
 //! | `flight` | work that identical requests of one isolate share |
@@ -21,6 +22,8 @@ mod edge;
 mod flight;
 mod http;
 mod isolate;
+mod mark;
+pub mod marks;
 mod object_store;
 mod socket;
 
@@ -31,5 +34,6 @@ pub use edge::{Connected, EdgeEnv, EdgeSocket, SocketEvent, SocketNamespace};
 pub use flight::{Flights, Landing, Shared};
 pub use http::{Headers, Method, Request, RequestBody, Response};
 pub use isolate::Isolate;
+pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 pub use socket::{After, Connection, HibernatingSocket, SocketState, Upgrade};

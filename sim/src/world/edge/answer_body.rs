@@ -10,10 +10,10 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use tailrace_core::runtime::{ClientBody, EdgeSocket, Patience, PipeEnd, PipeRule, Piped, SocketEvent, Written};
 
-use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::edge::edge_socket::EdgeEnd;
 use crate::world::environment::Environment;
+use crate::world::marks;
 
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -6,17 +6,17 @@ use std::rc::Rc;
 
 use tailrace_core::edge::Fetched;
 use tailrace_core::runtime::{
-    ActorNamespace, CallError, Connected, EdgeEnv, Flights, Isolate, Landing, ObjectRequest, Request, Response, Shared,
-    SocketNamespace,
+    ActorNamespace, CallError, Connected, EdgeEnv, Flights, Isolate, Landing, Mark, ObjectRequest, Request, Response,
+    Shared, SocketNamespace,
 };
 
-use crate::kernel::marks;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::edge::answer_body::{AnswerBody, Breaker, EdgeBody, answer_body};
 use crate::world::edge::edge_socket::EdgeEnd;
 use crate::world::edge::flights;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::network::travel;
 use crate::world::objects::namespace::Namespace;
 use crate::world::program::Program;
@@ -56,7 +56,7 @@ impl<P: Program> Isolate for EdgeState<P> {
         rt::sleep_ms(ms).await;
     }
 
-    fn sometimes(&self, mark: &'static str) {
+    fn sometimes(&self, mark: Mark) {
         self.0.environment.mark(mark);
     }
 }

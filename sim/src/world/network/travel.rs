@@ -4,11 +4,11 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::{CallError, Connected, ObjectRequest, Response};
 
-use crate::kernel::marks;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt;
 use crate::world::edge::edge_socket::EdgeEnd;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::network::Link;
 use crate::world::network::callee::{Callee, Opened};
 
