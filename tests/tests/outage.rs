@@ -5,10 +5,9 @@ use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::stream::StreamLimits;
-use tailrace_sim::kernel::marks;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_sim::world::{Request, RequestBody, marks};
 
 const HOUR_MS: u64 = 3_600_000;
 /// One body a second.

@@ -1,6 +1,5 @@
 //! The end of a stream under readers that wait, where the alarm that should end it is late.
 
-use bytes::Bytes;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::{Headers, Method};
 use tailrace_sim::kernel::random::Delay;

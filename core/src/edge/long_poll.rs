@@ -6,7 +6,9 @@ use super::live::{Asked, Clock, LiveRead, Pauses, is_passing};
 use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Reply, Sharing, SocketEvent, StartedFlight};
+use crate::runtime::{
+    CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Reply, Sharing, SocketEvent, StartedFlight, marks,
+};
 
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
@@ -36,21 +38,21 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             }
             Sharing::Joined(flight) => flight,
         };
-        env.sometimes("live_flight_shared");
+        env.sometimes(marks::LIVE_FLIGHT_SHARED);
         match flight.landing(config.live.waits.flight_limit_ms()).await {
             // A refusal of a flight that left before this request came may be older than the stream: it may have been
             // created since. One that left later may refuse this request, too.
             Some(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
             Some(_) => {}
             None => {
-                env.sometimes("live_flight_given_up");
+                env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
                 if is_second {
                     return env.answer(unreachable(config, Method::Get, &CallError::Reset));
                 }
             }
         }
-        env.sometimes("live_flight_retried");
+        env.sometimes(marks::LIVE_FLIGHT_RETRIED);
         is_second = true;
     }
 }
@@ -102,7 +104,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                 Err(error) if self.joined.is_none() => return Err(error),
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
-                    self.env.sometimes("live_waited");
+                    self.env.sometimes(marks::LIVE_WAITED);
                     if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
                         self.ask.read.from = ReadFrom::Now;
                         self.joined = Some((joined.position.next, joined.clock));
@@ -118,14 +120,14 @@ impl<E: EdgeEnv> Poll<'_, E> {
                                 return Ok(Landing::Own(self.told(position, answer)));
                             }
                             Some(LiveMessage::Pull | LiveMessage::Gone) => {
-                                self.env.sometimes("live_pulled_again");
+                                self.env.sometimes(marks::LIVE_PULLED_AGAIN);
                                 continue;
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),
                         },
                         SocketEvent::TimedOut => return Ok(Landing::Own(self.in_vain(at, joined.clock))),
                         SocketEvent::Closed => {
-                            self.env.sometimes("live_socket_lost");
+                            self.env.sometimes(marks::LIVE_SOCKET_LOST);
                             CallError::Reset
                         }
                     }
@@ -152,7 +154,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
 
     /// Nothing came.
     fn in_vain(&self, at: Offset, clock: Clock) -> Response {
-        self.env.sometimes("live_timed_out");
+        self.env.sometimes(marks::LIVE_TIMED_OUT);
         let cursor = cursor::after_silence(clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
         Response::new(204)
             .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())

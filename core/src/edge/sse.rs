@@ -14,7 +14,7 @@ use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written};
+use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
 /// Events are passed on without their header.
 const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
@@ -94,7 +94,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         loop {
             match next {
                 Next::End => return,
-                Next::Ask => self.env.sometimes("live_pulled_again"),
+                Next::Ask => self.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
             }
             if self.left_ms() == 0 {
@@ -127,7 +127,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
     fn is_taken(&self, written: Written) -> bool {
         if written == Written::Gone {
-            self.env.sometimes("live_client_gone");
+            self.env.sometimes(marks::LIVE_CLIENT_GONE);
         }
         // A client that has stalled until its connection ends gets what is under way, and comes back.
         written == Written::Taken
@@ -149,13 +149,13 @@ impl<E: EdgeEnv> Reader<'_, E> {
             // The stream is gone, or another one is in its place.
             _ => return Next::End,
         };
-        self.env.sometimes("live_page_pulled");
+        self.env.sometimes(marks::LIVE_PAGE_PULLED);
         let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
             Ok(written) => self.is_taken(written),
             Err(error) => {
                 // Nothing of it has reached the client.
                 tracing::warn!(%error, "a page broke off");
-                self.env.sometimes("live_page_broke_off");
+                self.env.sometimes(marks::LIVE_PAGE_BROKE_OFF);
                 return Next::AskLater;
             }
         };
@@ -178,7 +178,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
     /// Passes on what is appended, until something else happens.
     async fn listen(&mut self, socket: E::Socket, joined: Joined, body: &E::Download) -> Next {
-        self.env.sometimes("live_waited");
+        self.env.sometimes(marks::LIVE_WAITED);
         self.clock = Some(joined.clock);
         self.at = joined.position.next;
         self.ask.read.from = ReadFrom::At(self.at);
@@ -203,14 +203,14 @@ impl<E: EdgeEnv> Reader<'_, E> {
                     return Next::End;
                 }
                 PipeEnd::TimedOut => {
-                    self.env.sometimes("live_keep_alive");
+                    self.env.sometimes(marks::LIVE_KEEP_ALIVE);
                     if !self.write(Bytes::from_static(KEEP_ALIVE), body).await {
                         return Next::End;
                     }
                 }
                 PipeEnd::Message(message) => return self.take_message(message, body).await,
                 PipeEnd::Closed => {
-                    self.env.sometimes("live_socket_lost");
+                    self.env.sometimes(marks::LIVE_SOCKET_LOST);
                     self.told_up_to_date = false;
                     if self.env.now_ms() - joined_ms > self.config.keep_alive_ms {
                         self.pauses.reset();
@@ -218,14 +218,14 @@ impl<E: EdgeEnv> Reader<'_, E> {
                     return Next::AskLater;
                 }
                 PipeEnd::Overflow => {
-                    self.env.sometimes("live_overflowed");
+                    self.env.sometimes(marks::LIVE_OVERFLOWED);
                     self.told_up_to_date = false;
                     // What else is on the socket is read from the log, once the client has room for it.
                     drop(socket);
                     return if self.write(Bytes::new(), body).await { Next::Ask } else { Next::End };
                 }
                 PipeEnd::Gone => {
-                    self.env.sometimes("live_client_gone");
+                    self.env.sometimes(marks::LIVE_CLIENT_GONE);
                     return Next::End;
                 }
             }

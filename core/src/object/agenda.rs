@@ -1,6 +1,6 @@
 //! The durable list behind an object's one alarm.
 
-use crate::runtime::ActorState;
+use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
 
 /// What an object has to do later.
@@ -115,7 +115,7 @@ pub(super) fn revive<S: ActorState>(state: &S) -> Result<(), SqlError> {
         return Ok(());
     }
     if earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms) {
-        state.sometimes("overdue_alarm_set_again");
+        state.sometimes(marks::OVERDUE_ALARM_SET_AGAIN);
         state.set_alarm(now_ms);
     }
     Ok(())

@@ -15,7 +15,7 @@ use crate::protocol::limits::PUSH_LIMIT;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::Live;
 use crate::protocol::{Incarnation, Offset, Waits, cursor};
-use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade};
+use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade, marks};
 use crate::stream::{Page, Stream};
 
 /// What a reader waits for.
@@ -155,7 +155,7 @@ impl Audience {
             return;
         }
         if news.content.len() > self.push_limit {
-            state.sometimes("live_pull_pushed");
+            state.sometimes(marks::LIVE_PULL_PUSHED);
             self.broadcast_all(state, &stream.incarnation, &LiveMessage::Pull.encode());
             return;
         }
@@ -167,7 +167,7 @@ impl Audience {
         let encoding = stream.content_type.sse_encoding();
         let after = if closed { After::Close } else { After::Stay };
         if closed {
-            state.sometimes("live_close_pushed");
+            state.sometimes(marks::LIVE_CLOSE_PUSHED);
         }
         if self.events.get() {
             let event = LiveMessage::event(position, position.commit_ms, closed, encoding, &payload);
@@ -205,7 +205,7 @@ impl Audience {
     /// The stream is gone: whoever waits for it learns so, and waits no longer.
     pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
         if self.is_there() {
-            state.sometimes("live_removal_pushed");
+            state.sometimes(marks::LIVE_REMOVAL_PUSHED);
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
         }
     }
@@ -234,7 +234,7 @@ impl Audience {
         for socket in state.sockets(None) {
             let joined_ms = Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms);
             if joined_ms + longest_ms < now_ms {
-                state.sometimes("live_swept");
+                state.sometimes(marks::LIVE_SWEPT);
                 socket.close();
             }
         }

@@ -15,7 +15,7 @@ use super::key::Prefix;
 use super::stream_object::{Failure, StreamObject};
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
-use crate::runtime::{ActorState, ObjectStore, StoreError};
+use crate::runtime::{ActorState, ObjectStore, StoreError, marks};
 use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Record, Stream, index_of, page_of_frames};
 
 /// How often a read starts again because the stream it read was replaced meanwhile.
@@ -106,10 +106,10 @@ impl<S: ActorState> Fetcher<S> {
                 Ok(Some(bytes)) => return Ok(bytes),
                 Ok(None) => return Err(ColdError::Missing),
                 Err(error) if attempts >= self.settings.read_attempts => {
-                    self.state.sometimes("cold_read_failed");
+                    self.state.sometimes(marks::COLD_READ_FAILED);
                     return Err(ColdError::Unavailable(error));
                 }
-                Err(_) => self.state.sometimes("cold_read_retried"),
+                Err(_) => self.state.sometimes(marks::COLD_READ_RETRIED),
             }
             self.state.sleep_ms(wait_ms).await;
             (attempts, wait_ms) = (attempts + 1, wait_ms.saturating_mul(2));
@@ -172,7 +172,7 @@ impl<S: ActorState> StreamObject<S> {
                         },
                         stale => {
                             if stale.is_some() {
-                                self.state.sometimes("cold_page_of_another_stream_dropped");
+                                self.state.sometimes(marks::COLD_PAGE_OF_ANOTHER_STREAM_DROPPED);
                             }
                             return Ok(Turn::Fetch(Box::new(read), stream.kind()));
                         }
@@ -194,21 +194,21 @@ impl<S: ActorState> StreamObject<S> {
 
     /// A page of a segment in R2: one fetch, and one more where the index is not known.
     async fn fetch_page(&self, read: &ColdRead, kind: ContentKind) -> Result<PageContent, ColdError> {
-        self.state.sometimes("cold_page_fetched");
+        self.state.sometimes(marks::COLD_PAGE_FETCHED);
         if read.position > 0 {
-            self.state.sometimes("cold_page_inside_segment");
+            self.state.sometimes(marks::COLD_PAGE_INSIDE_SEGMENT);
         }
         let prefix = Prefix::new(self.state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
         let flight = (key.clone(), read.position);
         let under_way = self.cold.pages.borrow().get(&flight).cloned();
         if let Some(page) = under_way {
-            self.state.sometimes("cold_page_shared");
+            self.state.sometimes(marks::COLD_PAGE_SHARED);
             return page.await;
         }
         let index = match self.cold.index(&key) {
             Some(index) => {
-                self.state.sometimes("cold_index_known");
+                self.state.sometimes(marks::COLD_INDEX_KNOWN);
                 index
             }
             None => self.fetch_index(&key, &read.record).await?,

@@ -7,7 +7,7 @@ use super::stream_object::{Failure, StreamObject};
 use crate::protocol::message::{Live, Read};
 use crate::protocol::sse::{self, Encoding};
 use crate::protocol::{Offset, ReadFrom};
-use crate::runtime::{ActorState, ObjectAnswer};
+use crate::runtime::{ActorState, ObjectAnswer, marks};
 use crate::stream::{Page, Stream};
 
 /// What a turn of a live read comes to.
@@ -56,7 +56,7 @@ impl<S: ActorState> StreamObject<S> {
     /// `is_alone` tells of a page that what follows it has not completed.
     fn live_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, live: Live, is_alone: bool) -> Turn {
         if page.next == page.start && !page.closed {
-            self.state.sometimes("live_reader_joined");
+            self.state.sometimes(marks::LIVE_READER_JOINED);
             let upgrade = self.audience.join(&self.state, stream, now_ms, live, read.cursor);
             return Turn::Answered(ObjectAnswer::Upgrade(upgrade));
         }
@@ -85,11 +85,11 @@ impl<S: ActorState> StreamObject<S> {
             return Ok(page);
         }
         if kept == 0 {
-            self.state.sometimes("event_joined_a_code_point");
+            self.state.sometimes(marks::EVENT_JOINED_A_CODE_POINT);
             let Page { start, next, commit_ms, .. } = page;
             return Err(Split { start, next, commit_ms, bytes: page.body.to_vec() });
         }
-        self.state.sometimes("event_left_a_code_point");
+        self.state.sometimes(marks::EVENT_LEFT_A_CODE_POINT);
         page.body.truncate(kept);
         page.next.position = page.next.position.saturating_sub(open as u64);
         Ok(page)

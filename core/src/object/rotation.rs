@@ -13,7 +13,7 @@ use super::sweep;
 use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
-use crate::runtime::{ActorState, ObjectStore, PutCondition, PutOutcome, StoreError};
+use crate::runtime::{ActorState, ObjectStore, PutCondition, PutOutcome, StoreError, marks};
 use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{SealedSegment, Slot, Stream};
 
@@ -83,14 +83,14 @@ impl<S: ActorState> StreamObject<S> {
         let stream = match slot {
             Slot::Occupied(stream) if wanted(stream) => stream,
             _ => {
-                self.state.sometimes("rotation_overtaken");
+                self.state.sometimes(marks::ROTATION_OVERTAKEN);
                 let Attempt { incarnation, read_seq, .. } = attempt;
                 return Ok(sweep::disown(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {
             tracing::warn!(key = attempt.key, ?stored, "a segment was not stored");
-            self.state.sometimes("rotation_failed");
+            self.state.sometimes(marks::ROTATION_FAILED);
             return Ok(self.retry_rotation(entry, now_ms)?);
         }
         let dropped = sql.transaction(|| {
@@ -106,14 +106,14 @@ impl<S: ActorState> StreamObject<S> {
             }
             Ok::<_, SqlError>(dropped)
         })?;
-        self.state.sometimes("segment_rotated");
+        self.state.sometimes(marks::SEGMENT_ROTATED);
         if dropped {
-            self.state.sometimes("log_table_dropped");
+            self.state.sometimes(marks::LOG_TABLE_DROPPED);
         } else {
-            self.state.sometimes("log_table_shared");
+            self.state.sometimes(marks::LOG_TABLE_SHARED);
         }
         if !entry.payload.is_empty() {
-            self.state.sometimes("rotation_succeeded_after_failures");
+            self.state.sometimes(marks::ROTATION_SUCCEEDED_AFTER_FAILURES);
         }
         Ok(())
     }

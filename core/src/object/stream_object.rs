@@ -10,7 +10,7 @@ use super::cold::ColdCache;
 use super::{Settings, answer, sweep};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, Response, header};
-use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade};
+use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
 
@@ -74,7 +74,7 @@ fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
             // The first version moved nothing to R2.
             agenda::enter_once(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
         }
-        state.sometimes("schema_migrated");
+        state.sometimes(marks::SCHEMA_MIGRATED);
         Ok(slot)
     })
 }
@@ -141,7 +141,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     }
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
-        self.state.sometimes("alarm_fired");
+        self.state.sometimes(marks::ALARM_HANDLED);
         self.do_what_is_due().await.map_err(|failure| {
             let message = match failure {
                 Failure::Storage(error) => error.message,
@@ -265,11 +265,11 @@ impl<S: ActorState> StreamObject<S> {
             self.audience.tell(&self.state, stream, &News { start, content, now_ms });
         }
         match outcome {
-            AppendOutcome::Duplicate { .. } => self.state.sometimes("append_deduplicated"),
-            AppendOutcome::StaleEpoch { .. } => self.state.sometimes("stale_epoch_refused"),
-            AppendOutcome::Appended { rows: 2.., .. } => self.state.sometimes("append_spanned_rows"),
+            AppendOutcome::Duplicate { .. } => self.state.sometimes(marks::APPEND_DEDUPLICATED),
+            AppendOutcome::StaleEpoch { .. } => self.state.sometimes(marks::STALE_EPOCH_REFUSED),
+            AppendOutcome::Appended { rows: 2.., .. } => self.state.sometimes(marks::APPEND_SPANNED_ROWS),
             AppendOutcome::Refused(Refusal { code: ErrorCode::StorageFull, .. }) => {
-                self.state.sometimes("append_refused_storage_full");
+                self.state.sometimes(marks::APPEND_REFUSED_STORAGE_FULL);
             }
             _ => {}
         }
@@ -290,7 +290,7 @@ impl<S: ActorState> StreamObject<S> {
     /// What every page that is read comes with: it extends a sliding lifetime.
     pub(super) fn found(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
         if page.inside_append {
-            self.state.sometimes("page_ended_inside_append");
+            self.state.sometimes(marks::PAGE_ENDED_INSIDE_APPEND);
         }
         stream.touch(self.state.sql(), now_ms)
     }
@@ -337,7 +337,7 @@ impl<S: ActorState> StreamObject<S> {
         if let Slot::Occupied(stream) = &*slot
             && stream.is_expired(now_ms)
         {
-            self.state.sometimes("expired_before_its_alarm");
+            self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
         }
         Ok(slot.living(now_ms)?)
     }
@@ -363,7 +363,7 @@ impl<S: ActorState> StreamObject<S> {
             Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
                 match (&stream.expiry, stream.ends_ms()) {
                     (Expiry::Ttl { .. }, Some(ends_ms)) => {
-                        self.state.sometimes("touched_after_its_alarm_was_set");
+                        self.state.sometimes(marks::TOUCHED_AFTER_ITS_ALARM_WAS_SET);
                         agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))
                     }
                     // A stream created meanwhile, whose end is no duty of this entry.

@@ -13,7 +13,7 @@ use super::key::Prefix;
 use super::stream_object::{Failure, StreamObject};
 use crate::mutant::mutated;
 use crate::protocol::Incarnation;
-use crate::runtime::{ActorState, Listed, Listing, ObjectStore, StoreError};
+use crate::runtime::{ActorState, Listed, Listing, ObjectStore, StoreError, marks};
 use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
 use crate::stream::{Slot, Stream};
 
@@ -211,7 +211,7 @@ impl<S: ActorState> StreamObject<S> {
         }
         self.announce(orphans.len())?;
         if !orphans.is_empty() {
-            self.state.sometimes("orphan_found");
+            self.state.sometimes(marks::ORPHAN_FOUND);
         }
         Ok(orphans)
     }
@@ -281,7 +281,7 @@ impl<S: ActorState> StreamObject<S> {
         if entry.payload == LATE || (entry.payload == LAST && *removed > 0) {
             return again(now_ms + self.settings.cold.orphan_age_ms, LAST);
         }
-        self.state.sometimes("removed_stream_swept");
+        self.state.sometimes(marks::REMOVED_STREAM_SWEPT);
         agenda::strike(&self.state, Duty::Remove, &entry.subject)
     }
 
@@ -308,7 +308,7 @@ impl<S: ActorState> StreamObject<S> {
             Ok(count) => self.state.sql().run(UPDATE, &[SqlParam::count(*count as u64)?])?,
             Err(error) => {
                 tracing::warn!(%error, "objects were not removed");
-                self.state.sometimes("sweep_failed");
+                self.state.sometimes(marks::SWEEP_FAILED);
             }
         }
         Ok(deleted.is_ok())

@@ -1,5 +1,7 @@
 //! What every isolate has.
 
+use super::Mark;
+
 /// Clock and randomness. Handles are cheap to clone.
 pub trait Isolate: Clone + 'static {
     /// Milliseconds since the Unix epoch; stands still between I/O on Workers.
@@ -12,5 +14,5 @@ pub trait Isolate: Clone + 'static {
     async fn sleep_ms(&self, ms: u64);
 
     /// A coverage mark: what should happen sometimes has happened. A no-op outside the simulator.
-    fn sometimes(&self, _mark: &'static str) {}
+    fn sometimes(&self, _mark: Mark) {}
 }

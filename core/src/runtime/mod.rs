@@ -5,6 +5,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
+//! | `mark`, `marks` | what should happen sometimes, and core's table of it |
 //! | `edge` | what an edge isolate gives to one request, and its client |
 //! | `upload` | the client's body |
 //! | `download` | the body of an answer that goes on |
@@ -20,6 +21,8 @@ mod download;
 mod edge;
 mod flight;
 mod isolate;
+mod mark;
+pub mod marks;
 mod object_store;
 mod socket;
 mod upload;
@@ -30,6 +33,7 @@ pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written
 pub use edge::{Along, CallOutcome, Called, EdgeEnv, Kept, Reply, Request, Sharing};
 pub use flight::{JoinedFlight, StartedFlight};
 pub use isolate::Isolate;
+pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 pub use socket::{After, EdgeSocket, HibernatingSocket, SocketEvent, SocketState, Upgrade};
 pub use upload::{Extent, Upload, UploadBroken};

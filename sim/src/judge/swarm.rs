@@ -6,101 +6,19 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use tailrace_core::runtime::{Mark, marks as core_marks};
+
 use crate::judge::checker::{self, Invariant, Violation, reached};
 use crate::judge::history::History;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Scenario, play};
-use crate::kernel::marks::{self, Marks};
+use crate::kernel::marks::Marks;
+use crate::world::marks as world_marks;
 
-/// What a big run without a known bug must have reached, or it proves less than it says.
-pub const REQUIRED_MARKS: &[&str] = &[
-    marks::GATE_HELD_ANSWER,
-    marks::CRASH_LOST_UNCONFIRMED_WRITE,
-    marks::CRASH_KEPT_UNCONFIRMED_WRITE,
-    marks::CRASHED_AND_RESTARTED,
-    marks::SUPERSEDED_INSTANCE_ANSWERED,
-    marks::SUPERSEDED_INSTANCE_RESET,
-    marks::HIBERNATED_AND_RESUMED,
-    marks::EVICTED_AND_RESTARTED,
-    marks::ALARM_FIRED,
-    marks::ALARM_STARTED_OBJECT,
-    marks::ALARM_RETRIED,
-    marks::ALARM_DUPLICATED,
-    marks::ALARM_EARLY,
-    marks::ISOLATE_RESTARTED_BUSY,
-    marks::REQUEST_LOST,
-    marks::RESPONSE_LOST,
-    marks::GATE_HELD_MESSAGE,
-    marks::SOCKET_CLOSED_BY_EDGE,
-    marks::SOCKET_HALF_DEAD,
-    marks::SOCKET_CUT,
-    marks::HIBERNATED_WITH_SOCKETS,
-    marks::WOKEN_AND_SENT,
-    marks::ANSWER_CUT,
-    marks::ANSWER_LOST,
-    marks::ISOLATE_RESTARTED_STREAMING,
-    marks::ALARM_ABANDONED,
-    marks::PUT_FAILED_THOUGH_STORED,
-    marks::PUT_LANDED_LATE,
-    marks::PUT_OUTLIVED_ITS_CALLER,
-    marks::TWO_INSTANCES_PUT_AT_ONCE,
-    marks::DELETION_FAILED_THOUGH_DONE,
-    marks::LISTING_CAME_SHORT,
-    marks::BUCKET_WAS_DOWN,
-    reached::LOST_ANSWER_RETRIED,
-    reached::PAGE_ENDED_INSIDE_BATCH,
-    reached::EXPIRY_RACED_APPEND,
-    reached::OLD_OFFSET_GONE,
-    reached::ZOMBIE_FENCED,
-    reached::CLOSE_REACHED_WAITING,
-    reached::DELETION_REACHED_WAITING,
-    reached::EXPIRY_REACHED_WAITING,
-    reached::RECREATED_UNDER_WAITING,
-    reached::RESUMED_AFTER_CUT,
-    reached::RESUMED_AFTER_END,
-    reached::STALLED_AND_CAUGHT_UP,
-    reached::SENT_AFTER_LONG_SILENCE,
-    reached::CURSORS_CONVERGED,
-    "append_deduplicated",
-    "append_spanned_rows",
-    "page_ended_inside_append",
-    "stale_epoch_refused",
-    "expired_before_its_alarm",
-    "touched_after_its_alarm_was_set",
-    "event_left_a_code_point",
-    "event_joined_a_code_point",
-    "live_waited",
-    "live_page_pulled",
-    "live_pulled_again",
-    "live_flight_shared",
-    "live_flight_retried",
-    "live_timed_out",
-    "live_keep_alive",
-    "live_client_gone",
-    "live_overflowed",
-    "live_pull_pushed",
-    "live_close_pushed",
-    "live_removal_pushed",
-    "live_socket_lost",
-    "live_swept",
-    "overdue_alarm_set_again",
-    "segment_rotated",
-    "rotation_failed",
-    "rotation_succeeded_after_failures",
-    "rotation_overtaken",
-    "log_table_dropped",
-    "log_table_shared",
-    "append_refused_storage_full",
-    "cold_page_fetched",
-    "cold_page_inside_segment",
-    "cold_page_shared",
-    "cold_index_known",
-    "cold_read_retried",
-    "cold_read_failed",
-    "orphan_found",
-    "removed_stream_swept",
-    "sweep_failed",
-];
+/// What a run can reach: of the platform, of core, and of what clients see.
+pub fn all_marks() -> impl Iterator<Item = Mark> {
+    [world_marks::ALL, core_marks::ALL, reached::ALL].into_iter().flatten().copied()
+}
 
 /// Seeds from which a run that misses a required mark is a failure.
 pub const BIG_RUN_SEEDS: u64 = 300;
@@ -135,7 +53,7 @@ pub fn judge(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Ve
     match played {
         Ok(played) => {
             let mut marks = played.marks;
-            reached::reached(&played.history).into_iter().for_each(|mark| marks.hit(mark));
+            reached::reached(&played.history).into_iter().for_each(|mark| marks.hit(mark.name));
             Verdict {
                 violations: checker::check(&played.history),
                 marks,
@@ -203,7 +121,8 @@ impl Tally {
     /// The required marks that a big run has not reached; none for a small one.
     pub fn missing_marks(&self) -> Vec<&'static str> {
         let judged = self.seeds >= BIG_RUN_SEEDS;
-        REQUIRED_MARKS.iter().copied().filter(|mark| judged && self.marks.count(mark) == 0).collect()
+        let missing = all_marks().filter(|mark| judged && mark.is_required && self.marks.count(mark) == 0);
+        missing.map(|mark| mark.name).collect()
     }
 
     fn add(&mut self, seed: u64, verdict: &Verdict) {
@@ -223,7 +142,7 @@ impl Swarm {
     pub fn run(&self) -> Tally {
         let began = Instant::now();
         let next = AtomicU64::new(0);
-        // The first seed that failed: none behind it is begun.
+        // The first seed that failed: none after it is begun.
         let first_failure = AtomicU64::new(u64::MAX);
         let tally = Mutex::new(Tally::default());
         let workers = thread::available_parallelism().map_or(1, usize::from);
@@ -250,5 +169,18 @@ impl Swarm {
         let mut tally = tally.into_inner().unwrap_or_default();
         tally.elapsed = began.elapsed();
         tally
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+
+    use super::*;
+
+    #[test]
+    fn no_two_marks_share_a_name() {
+        let names: BTreeSet<&str> = all_marks().map(|mark| mark.name).collect();
+        assert_eq!(names.len(), all_marks().count());
     }
 }

@@ -1,4 +1,4 @@
-//! Coverage marks: what should happen sometimes, and how often it did.
+//! How often marks were reached.
 
 use std::collections::BTreeMap;
 
@@ -89,8 +89,8 @@ impl Marks {
     }
 
     /// How often that mark was reached.
-    pub fn count(&self, mark: &str) -> u64 {
-        self.0.get(mark).copied().unwrap_or_default()
+    pub fn count(&self, mark: impl AsRef<str>) -> u64 {
+        self.0.get(mark.as_ref()).copied().unwrap_or_default()
     }
 
     /// All marks that were reached.

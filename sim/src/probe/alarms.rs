@@ -3,9 +3,9 @@
 use futures_util::future::join;
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, is_answered, run, run_mutated};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{EPOCH_MS, Faults, HostMutant};
 
 /// Sets an object's alarm, in ms since the seed began.

@@ -3,9 +3,9 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{BucketFaults, Faults};
 
 fn faults(bucket: BucketFaults) -> Faults {

@@ -1,12 +1,13 @@
 //! The same seed does the same.
 
 use futures_util::future::join_all;
+use tailrace_core::runtime::Mark;
 
 use super::{PATIENCE_MS, ask, run};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{BucketFaults, EPOCH_MS, Faults, Link};
+use crate::world::{BucketFaults, EPOCH_MS, Faults, Link, marks};
 
 /// Everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -97,43 +98,22 @@ fn a_seed_leaves_the_same_trace_on_every_thread_and_another_seed_another() {
     }
 }
 
+/// The probe streams no answers, superseded instances read on in this workload, and the platform gives no alarm up.
+const OUT_OF_REACH: [Mark; 5] = [
+    marks::ANSWER_CUT,
+    marks::ANSWER_LOST,
+    marks::ISOLATE_RESTARTED_STREAMING,
+    marks::SUPERSEDED_INSTANCE_RESET,
+    marks::ALARM_ABANDONED,
+];
+
 #[test]
 fn every_mark_of_the_host_is_reached() {
-    let mut marks = Marks::default();
+    let mut reached = Marks::default();
     for seed in 0..40 {
-        marks.merge(&workload(seed, false).2);
+        reached.merge(&workload(seed, false).2);
     }
-    use crate::kernel::marks::*;
-    for mark in [
-        GATE_HELD_ANSWER,
-        GATE_HELD_MESSAGE,
-        SOCKET_CLOSED_BY_EDGE,
-        SOCKET_HALF_DEAD,
-        SOCKET_CUT,
-        HIBERNATED_WITH_SOCKETS,
-        WOKEN_AND_SENT,
-        CRASH_LOST_UNCONFIRMED_WRITE,
-        CRASH_KEPT_UNCONFIRMED_WRITE,
-        SUPERSEDED_INSTANCE_ANSWERED,
-        HIBERNATED_AND_RESUMED,
-        EVICTED_AND_RESTARTED,
-        CRASHED_AND_RESTARTED,
-        ALARM_FIRED,
-        ALARM_STARTED_OBJECT,
-        ALARM_RETRIED,
-        ALARM_DUPLICATED,
-        ALARM_EARLY,
-        ISOLATE_RESTARTED_BUSY,
-        REQUEST_LOST,
-        RESPONSE_LOST,
-        PUT_FAILED_THOUGH_STORED,
-        PUT_LANDED_LATE,
-        PUT_OUTLIVED_ITS_CALLER,
-        TWO_INSTANCES_PUT_AT_ONCE,
-        DELETION_FAILED_THOUGH_DONE,
-        LISTING_CAME_SHORT,
-        BUCKET_WAS_DOWN,
-    ] {
-        assert!(marks.count(mark) > 0, "{mark} never happened: {marks:?}");
+    for mark in marks::ALL.iter().filter(|mark| !OUT_OF_REACH.contains(mark)) {
+        assert!(reached.count(mark) > 0, "{} never happened: {reached:?}", mark.name);
     }
 }

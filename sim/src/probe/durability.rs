@@ -3,9 +3,9 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run, run_mutated};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{Faults, HostMutant, Link};
 
 /// Writes take 40 to 60 ms to be durable; nothing else goes wrong.

@@ -3,9 +3,9 @@
 use futures_util::future::join_all;
 
 use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{Faults, Link, Lost};
 
 /// Which message a knob loses, and what its client then sees.

@@ -6,9 +6,9 @@ use futures_util::future::{join, join_all};
 use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
 use super::{Notes, PERMILLES, World, answer, ask, check_share, elapsed_ms, heard, is_answered, run, run_mutated};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{EdgeEnd, Faults, HostMutant, Link};
 
 /// The edge's end of the socket that was accepted so many before the last.

@@ -3,9 +3,9 @@
 use futures_util::future::join;
 
 use super::{PERMILLES, World, answer, ask, check_share, is_answered, run};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::{Faults, Link};
 
 fn faults(superseded_reads_fail: bool, stale_route_permille: u32) -> Faults {

@@ -3,6 +3,8 @@
 use std::cell::{Cell, RefCell};
 use std::fmt;
 
+use tailrace_core::runtime::Mark;
+
 use crate::kernel::marks::Marks;
 use crate::kernel::random::{Delay, Random, Seeds};
 use crate::kernel::rt::Node;
@@ -59,8 +61,8 @@ impl Environment {
         self.random.delay_ms(delay)
     }
 
-    pub(crate) fn mark(&self, mark: &'static str) {
-        self.marks.borrow_mut().hit(mark);
+    pub(crate) fn mark(&self, mark: Mark) {
+        self.marks.borrow_mut().hit(mark.name);
     }
 
     pub(crate) fn marks(&self) -> Marks {

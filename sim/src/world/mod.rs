@@ -7,6 +7,7 @@
 //! | `faults` | what goes wrong, as numbers |
 //! | `parts`, `services` | the table of the platform's parts, and their services |
 //! | `host_mutant` | known bugs of a host |
+//! | [`marks`] | what of the platform a run should reach |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
 //! | `network` | latency and loss |
 //! | `edge` | edge isolates, and the answers that leave them |
@@ -26,6 +27,7 @@ mod edge;
 mod environment;
 mod faults;
 mod host_mutant;
+pub mod marks;
 mod network;
 mod objects;
 mod parts;

@@ -1,37 +1,40 @@
 //! What a history reached that only its public side shows.
 
+use tailrace_core::runtime::Mark;
+
 use super::case::Case;
 use crate::judge::history::{Arrival, Call, End, From, History, Mode, Op, Parting, Payload};
 
-/// A producer's retry was answered as a duplicate after the first answer had been lost.
-pub const LOST_ANSWER_RETRIED: &str = "lost_answer_retried";
-/// A page ended inside an append.
-pub const PAGE_ENDED_INSIDE_BATCH: &str = "page_ended_inside_batch";
-/// An append came within a second of its stream's end.
-pub const EXPIRY_RACED_APPEND: &str = "expiry_raced_append";
-/// A stream was created again at the same URL, and an offset of its predecessor was read.
-pub const OLD_OFFSET_GONE: &str = "old_offset_gone";
-/// A zombie producer was fenced.
-pub const ZOMBIE_FENCED: &str = "zombie_fenced";
-
-/// The close of a stream reached a reader that was waiting.
-pub const CLOSE_REACHED_WAITING: &str = "close_reached_waiting";
-/// The deletion of a stream reached a reader that was waiting.
-pub const DELETION_REACHED_WAITING: &str = "deletion_reached_waiting";
-/// The end of a stream's lifetime reached a reader that was waiting.
-pub const EXPIRY_REACHED_WAITING: &str = "expiry_reached_waiting";
-/// A stream was created again while readers of the one before were waiting.
-pub const RECREATED_UNDER_WAITING: &str = "recreated_under_waiting";
-/// A reader of events came back after its connection had broken, and went on.
-pub const RESUMED_AFTER_CUT: &str = "resumed_after_cut";
-/// A reader of events came back after its connection had come to its end in good order, and went on.
-pub const RESUMED_AFTER_END: &str = "resumed_after_end";
-/// A reader stalled, and caught up.
-pub const STALLED_AND_CAUGHT_UP: &str = "stalled_and_caught_up";
-/// A reader waited for longer than every time-out, and was sent what was written then.
-pub const SENT_AFTER_LONG_SILENCE: &str = "sent_after_long_silence";
-/// Several readers waited at one position for so long that their cursors had to agree.
-pub const CURSORS_CONVERGED: &str = "cursors_converged";
+tailrace_core::marks! {
+    /// A producer's retry was answered as a duplicate after the first answer had been lost.
+    LOST_ANSWER_RETRIED = "lost_answer_retried", required;
+    /// A page ended inside an append.
+    PAGE_ENDED_INSIDE_BATCH = "page_ended_inside_batch", required;
+    /// An append came within a second of its stream's end.
+    EXPIRY_RACED_APPEND = "expiry_raced_append", required;
+    /// A stream was created again at the same URL, and an offset of its predecessor was read.
+    OLD_OFFSET_GONE = "old_offset_gone", required;
+    /// A zombie producer was fenced.
+    ZOMBIE_FENCED = "zombie_fenced", required;
+    /// The close of a stream reached a reader that was waiting.
+    CLOSE_REACHED_WAITING = "close_reached_waiting", required;
+    /// The deletion of a stream reached a reader that was waiting.
+    DELETION_REACHED_WAITING = "deletion_reached_waiting", required;
+    /// The end of a stream's lifetime reached a reader that was waiting.
+    EXPIRY_REACHED_WAITING = "expiry_reached_waiting", required;
+    /// A stream was created again while readers of the one before were waiting.
+    RECREATED_UNDER_WAITING = "recreated_under_waiting", required;
+    /// A reader of events came back after its connection had broken, and went on.
+    RESUMED_AFTER_CUT = "resumed_after_cut", required;
+    /// A reader of events came back after its connection had come to its end in good order, and went on.
+    RESUMED_AFTER_END = "resumed_after_end", required;
+    /// A reader stalled, and caught up.
+    STALLED_AND_CAUGHT_UP = "stalled_and_caught_up", required;
+    /// A reader waited for longer than every time-out, and was sent what was written then.
+    SENT_AFTER_LONG_SILENCE = "sent_after_long_silence", required;
+    /// Several readers waited at one position for so long that their cursors had to agree.
+    CURSORS_CONVERGED = "cursors_converged", required;
+}
 
 /// A silence longer than every time-out, in ms: a minute of events and its tenth, and a hibernation.
 const LONG_SILENCE_MS: u64 = 90_000;
@@ -40,7 +43,7 @@ const LONG_SILENCE_MS: u64 = 90_000;
 const WAITING_MS: u64 = 1_000;
 
 /// The marks of a history, each once however often it was reached.
-pub fn reached(history: &History) -> Vec<&'static str> {
+pub fn reached(history: &History) -> Vec<Mark> {
     let mut marks = Vec::new();
     for case in (0..history.streams.len()).map(|stream| Case::new(history, stream)) {
         let any = |is: &dyn Fn(&Op) -> bool| case.iter().any(|(_, op)| is(op));
@@ -193,7 +196,7 @@ mod tests {
         run.create(Lifetime::Ttl(40), created(0));
         run.append(2, acked(0, 2));
         run.walk(&[0], page(0, 2));
-        assert_eq!(reached(&run.history), [""; 0]);
+        assert_eq!(reached(&run.history), []);
         run.produce(0, 0, None);
         run.retry(1, duplicate(0, 3, 0));
         run.produce(1, 0, written(0, 4));

@@ -128,6 +128,11 @@ impl Dice {
         faults.sockets.half_dead_permille = self.permille_if(250, 20, 700);
         faults.edge.answer_cut_permille = self.permille_if(250, 2, 150);
         faults.edge.answer_lost_permille = self.permille_if(200, 2, 80);
+        faults.edge.request_vanished_permille = self.permille_if(250, 5, 200);
+        faults.edge.request_vanishes = self.delay_if(800, 30_000);
+        faults.edge.client_gone_noticed_permille = self.among(&[0, 0, 300, 1_000]) as u32;
+        faults.edge.reply_broken_permille = self.permille_if(250, 5, 150);
+        faults.edge.flight_lost_permille = self.permille_if(250, 50, 600);
         faults.alarm.late = self.delay_if(300, 20_000);
         faults.alarm.early_permille = self.permille_if(250, 50, 800);
         faults.alarm.early = self.delay_if(500, 5_000);

@@ -67,6 +67,12 @@ knobs! {
         "superseded_reads_fail": objects.superseded_reads_fail as bool;
         "stale_route_permille": objects.stale_route_permille as u32;
         "socket_half_dead_permille": sockets.half_dead_permille as u32;
+        "request_vanished_permille": edge.request_vanished_permille as u32;
+        "request_vanishes.min_ms": edge.request_vanishes.min_ms as u64;
+        "request_vanishes.max_ms": edge.request_vanishes.max_ms as u64;
+        "client_gone_noticed_permille": edge.client_gone_noticed_permille as u32;
+        "reply_broken_permille": edge.reply_broken_permille as u32;
+        "flight_lost_permille": edge.flight_lost_permille as u32;
         "answer_cut_permille": edge.answer_cut_permille as u32;
         "answer_lost_permille": edge.answer_lost_permille as u32;
         "alarm_late.min_ms": alarm.late.min_ms as u64;

@@ -5,10 +5,10 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::AlarmFailure;
 
-use crate::kernel::marks;
 use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::storage::journal::Journal;
 
 /// The first wait before a failed alarm is tried again; each further one is twice as long (Cloudflare, Alarms).

@@ -10,11 +10,11 @@ use tailrace_core::runtime::{Listing, PutCondition, PutOutcome, StoreError};
 
 use super::meter::Operations;
 use super::store::{Store, StoredObject};
-use crate::kernel::marks;
 use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::storage::outlet::Outlet;
 
 /// The bucket with its way there.

@@ -6,8 +6,8 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
-use crate::kernel::marks;
 use crate::world::environment::Environment;
+use crate::world::marks;
 
 thread_local! {
     /// The request whose task is being polled; none where a test uses handles itself.

@@ -10,12 +10,12 @@ use std::task::{Poll, Waker};
 use bytes::Bytes;
 use tailrace_core::runtime::{self, CallError, Patience, Pushed, Written};
 
-use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::environment::Environment;
+use crate::world::marks;
 
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -26,6 +26,7 @@ pub struct EdgeFaults {
 
 impl EdgeFaults {
     pub(in crate::world) fn delays(&self) -> Self {
-        Self::default()
+        // Noticing a client that has gone is the platform's way, and no fault.
+        Self { client_gone_noticed_permille: self.client_gone_noticed_permille, ..Self::default() }
     }
 }

@@ -9,11 +9,11 @@ use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{JoinedFlight, Sharing, StartedFlight};
 
-use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::KeptAnswer;
+use crate::world::marks;
 
 /// Entries of flights that are gone are looked for once an isolate remembers this many flights.
 const PRUNE_AT: usize = 64;

@@ -6,7 +6,6 @@ use std::rc::Rc;
 use tailrace_core::protocol::header;
 use tailrace_core::runtime;
 
-use crate::kernel::marks;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::edge::context::Context;
@@ -14,6 +13,7 @@ use crate::world::edge::request::{Request, RequestBody};
 use crate::world::edge::state::{EdgeState, Served, Shared};
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::program::Program;
 

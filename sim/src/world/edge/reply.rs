@@ -5,8 +5,8 @@ use std::rc::Rc;
 use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{self, CallError};
 
-use crate::kernel::marks;
 use crate::world::edge::context::Context;
+use crate::world::marks;
 
 /// An object's reply: its head is there, its body is still on its way.
 pub struct ObjectReply {

@@ -4,9 +4,9 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 
-use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
+use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 

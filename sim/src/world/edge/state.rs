@@ -4,9 +4,8 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tailrace_core::protocol::Response;
-use tailrace_core::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, ObjectRequest, Sharing};
+use tailrace_core::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, Mark, ObjectRequest, Sharing};
 
-use crate::kernel::marks;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
@@ -16,6 +15,7 @@ use crate::world::edge::reply::{KeptAnswer, ObjectReply};
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 
@@ -93,7 +93,7 @@ impl Isolate for EdgeState {
         }
     }
 
-    fn sometimes(&self, mark: &'static str) {
+    fn sometimes(&self, mark: Mark) {
         self.environment().mark(mark);
     }
 }

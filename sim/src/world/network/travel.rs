@@ -4,10 +4,10 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::{CallError, ObjectRequest};
 
-use crate::kernel::marks;
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::network::Link;
 use crate::world::network::callee::{Callee, Opened};
 

@@ -7,13 +7,13 @@ use bytes::Bytes;
 use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
 
-use crate::kernel::marks;
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::activity::Busy;
 use crate::world::alarm::service as alarm;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
+use crate::world::marks;
 use crate::world::network::callee::Opened;
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::object::{Object, Rest};

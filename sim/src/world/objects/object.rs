@@ -5,13 +5,13 @@ use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{AlarmFailure, ObjectRequest};
 
-use crate::kernel::marks;
 use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::activity::{Spell, Spells};
 use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
+use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::instance::Instance;

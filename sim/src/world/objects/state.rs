@@ -5,15 +5,17 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use tailrace_core::protocol::Response;
-use tailrace_core::runtime::{ActorState, After, CallError, HibernatingSocket, Isolate, ObjectRequest, SocketState};
+use tailrace_core::runtime::{
+    ActorState, After, CallError, HibernatingSocket, Isolate, Mark, ObjectRequest, SocketState,
+};
 
-use crate::kernel::marks;
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::activity::{Activity, Spells};
 use crate::world::bucket::ObjectBucket;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
+use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
@@ -133,7 +135,7 @@ impl Isolate for ObjectState {
         rt::sleep_ms(ms).await;
     }
 
-    fn sometimes(&self, mark: &'static str) {
+    fn sometimes(&self, mark: Mark) {
         self.0.outlet.environment.mark(mark);
     }
 }

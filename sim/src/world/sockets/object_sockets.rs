@@ -7,10 +7,10 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
-use crate::kernel::marks;
 use crate::kernel::rt;
 use crate::world::activity::Busy;
 use crate::world::environment::Environment;
+use crate::world::marks;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// Sockets of an object (Cloudflare, Durable Objects limits).

@@ -1,0 +1,78 @@
+//! The marks of the platform.
+
+tailrace_core::marks! {
+    /// The output gate held an answer back.
+    GATE_HELD_ANSWER = "gate_held_answer", required;
+    /// A crash lost a write that was not yet durable.
+    CRASH_LOST_UNCONFIRMED_WRITE = "crash_lost_unconfirmed_write", required;
+    /// A crash kept a write whose durability the object never learned of.
+    CRASH_KEPT_UNCONFIRMED_WRITE = "crash_kept_unconfirmed_write", required;
+    /// An answer of a superseded instance left it.
+    SUPERSEDED_INSTANCE_ANSWERED = "superseded_instance_answered", required;
+    /// A superseded instance was reset because its storage access failed.
+    SUPERSEDED_INSTANCE_RESET = "superseded_instance_reset", required;
+    /// A hibernated object was woken by an event.
+    HIBERNATED_AND_RESUMED = "hibernated_and_resumed", required;
+    /// An evicted object was started again by an event.
+    EVICTED_AND_RESTARTED = "evicted_and_restarted", required;
+    /// A crashed object was started again by an event.
+    CRASHED_AND_RESTARTED = "crashed_and_restarted", required;
+    /// An alarm went off.
+    ALARM_FIRED = "alarm_fired", required;
+    /// An alarm started an object that was not running.
+    ALARM_STARTED_OBJECT = "alarm_started_object", required;
+    /// An alarm went off again because its handler failed or was cut off.
+    ALARM_RETRIED = "alarm_retried", required;
+    /// An alarm went off again although its handler had succeeded.
+    ALARM_DUPLICATED = "alarm_duplicated", required;
+    /// An alarm went off too early.
+    ALARM_EARLY = "alarm_early", required;
+    /// An alarm was given up after the platform's last attempt.
+    ALARM_ABANDONED = "alarm_abandoned", required;
+    /// An edge isolate restarted while it served a request.
+    ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
+    /// The platform ended a request without a word.
+    REQUEST_VANISHED = "request_vanished", required;
+    /// An object's reply broke off after its head.
+    REPLY_BROKE_OFF = "reply_broke_off", required;
+    /// Those who had joined a flight were not told that it had landed.
+    FLIGHT_LOST = "flight_lost", required;
+    /// A request's handle was refused to the task of another request.
+    OTHER_REQUEST_REFUSED = "other_request_refused", optional;
+    /// A request was lost on its way.
+    REQUEST_LOST = "request_lost", required;
+    /// A response was lost on its way: what was asked for has happened.
+    RESPONSE_LOST = "response_lost", required;
+    /// R2 stored an object and told its caller that it had failed.
+    PUT_FAILED_THOUGH_STORED = "put_failed_though_stored", required;
+    /// R2 stored an object long after it had told its caller that it had failed.
+    PUT_LANDED_LATE = "put_landed_late", required;
+    /// R2 stored an object whose caller was gone.
+    PUT_OUTLIVED_ITS_CALLER = "put_outlived_its_caller", required;
+    /// Two instances of an object, one superseded, were putting at once.
+    TWO_INSTANCES_PUT_AT_ONCE = "two_instances_put_at_once", required;
+    /// R2 deleted objects and told its caller that it had failed.
+    DELETION_FAILED_THOUGH_DONE = "deletion_failed_though_done", required;
+    /// A listing held fewer objects than were asked for, though more followed.
+    LISTING_CAME_SHORT = "listing_came_short", required;
+    /// A call met an outage of R2.
+    BUCKET_WAS_DOWN = "bucket_was_down", required;
+    /// The output gate held a message on a socket back.
+    GATE_HELD_MESSAGE = "gate_held_message", required;
+    /// An edge closed its end of a socket, and the object was told.
+    SOCKET_CLOSED_BY_EDGE = "socket_closed_by_edge", required;
+    /// One end of a socket went away, and the other was never told.
+    SOCKET_HALF_DEAD = "socket_half_dead", required;
+    /// A socket was cut because its object was reset.
+    SOCKET_CUT = "socket_cut", required;
+    /// An object with sockets hibernated.
+    HIBERNATED_WITH_SOCKETS = "hibernated_with_sockets", required;
+    /// A hibernated object with sockets was woken, and sent to them.
+    WOKEN_AND_SENT = "woken_and_sent", required;
+    /// The connection of a streamed answer broke.
+    ANSWER_CUT = "answer_cut", required;
+    /// The connection of a streamed answer died without anybody noticing.
+    ANSWER_LOST = "answer_lost", required;
+    /// An edge isolate restarted while it held streamed answers.
+    ISOLATE_RESTARTED_STREAMING = "isolate_restarted_streaming", required;
+}
