@@ -1,11 +1,13 @@
 //! `cargo sim`: seeds, replays, shrinking, known bugs.
 
-use std::fs;
-use std::path::PathBuf;
+use std::fs::{self, File};
+use std::io::Write;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use tailrace_sim::judge::known_bug::KnownBug;
+use tailrace_sim::judge::shrink::shrink;
 use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
 use tailrace_sim::report;
 use tailrace_sim::scenario::Scenario;
@@ -57,6 +59,10 @@ enum Command {
         /// A known bug to switch on.
         #[arg(long, value_parser = known)]
         mutant: Option<KnownBug>,
+        /// Writes the scenario to a new file too: one of `tests/scenarios/`, once comments name its finding and tell
+        /// what happened.
+        #[arg(long, value_name = "FILE")]
+        keep: Option<PathBuf>,
     },
     /// Lists the known bugs, and hunts each from several starting points.
     Mutants,
@@ -83,10 +89,17 @@ fn main() -> ExitCode {
                 }
             }
         }
-        Command::Shrink { seed, mutant } => {
+        Command::Shrink { seed, mutant, keep: None } => {
             print!("{}", report::failure(seed, mutant));
             judge(&Scenario::draw(seed), mutant, false).violations.is_empty()
         }
+        Command::Shrink { seed, mutant, keep: Some(path) } => match keep(seed, mutant, &path) {
+            Ok(()) => true,
+            Err(problem) => {
+                eprintln!("{problem}");
+                false
+            }
+        },
         Command::Mutants => hunt_all(),
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
@@ -95,6 +108,27 @@ fn main() -> ExitCode {
 fn read(path: &PathBuf) -> Result<Scenario, String> {
     let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
     text.parse().map_err(|error| format!("{}: {error}", path.display()))
+}
+
+/// Shrinks a failing seed, and writes what is left to a new file, below comments that tell what it violates and how to
+/// replay it.
+fn keep(seed: u64, bug: Option<KnownBug>, path: &Path) -> Result<(), String> {
+    let scenario = Scenario::draw(seed);
+    let verdict = judge(&scenario, bug, false);
+    let first = verdict.violations.first().ok_or_else(|| format!("seed {seed} holds all invariants"))?;
+    let shrunk = shrink(&scenario, bug, first.invariant);
+    let mut text = String::new();
+    for violation in judge(&shrunk, bug, false).violations.iter().take(3) {
+        text.push_str(&format!("# {violation}\n"));
+    }
+    let entry = REGISTER.iter().find(|entry| Some(entry.bug) == bug);
+    let switch = entry.map_or_else(String::new, |entry| format!(" --mutant {}", entry.name()));
+    text.push_str(&format!("# cargo sim replay --scenario {}{switch}\n{shrunk}", path.display()));
+    // What is kept already is never replaced.
+    let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
+    written.map_err(|error| format!("{}: {error}", path.display()))?;
+    print!("{text}");
+    Ok(())
 }
 
 fn run(swarm: Swarm, show: usize) -> bool {

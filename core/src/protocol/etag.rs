@@ -6,7 +6,7 @@ use super::limits::IF_NONE_MATCH_LIMIT;
 use super::{Incarnation, Offset};
 
 /// Names what a read answered: incarnation, range, and what its end is. So closing changes it, and so does an append
-/// behind the range: a cache that freshens a stored answer by a 304 keeps that answer's claim to end at the tail.
+/// after the range: a cache that freshens a stored answer by a 304 keeps that answer's claim to end at the tail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag(String);
 
@@ -95,7 +95,7 @@ mod tests {
     }
 
     #[test]
-    fn an_append_behind_the_range_and_closing_change_the_tag() {
+    fn an_append_after_the_range_and_closing_change_the_tag() {
         let kinds = [RangeEnd::Inside, RangeEnd::Tail, RangeEnd::Closed];
         for one in kinds {
             for other in kinds {
