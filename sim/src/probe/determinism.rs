@@ -16,6 +16,11 @@ fn all_faults() -> Faults {
         faults.network.client_link = link;
         faults.network.object_link = link;
         faults.edge.isolate_restart_permille = 20;
+        faults.edge.request_vanished_permille = 20;
+        faults.edge.request_vanishes = Delay::new(0, 40);
+        faults.edge.reply_broken_permille = 20;
+        faults.edge.flight_lost_permille = 300;
+        faults.edge.client_gone_noticed_permille = 500;
         faults.objects.crash_permille = 30;
         faults.objects.crash_held_permille = 50;
         faults.storage.flush = Delay::new(0, 40);
@@ -55,6 +60,8 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                 "call b",
                 "connect x",
                 "listen x",
+                "share k",
+                "borrow",
                 "broadcast z",
                 "send y",
                 "keep k",
@@ -110,7 +117,7 @@ const OUT_OF_REACH: [Mark; 5] = [
 #[test]
 fn every_mark_of_the_host_is_reached() {
     let mut reached = Marks::default();
-    for seed in 0..40 {
+    for seed in 0..100 {
         reached.merge(&workload(seed, false).2);
     }
     for mark in marks::ALL.iter().filter(|mark| !OUT_OF_REACH.contains(mark)) {

@@ -4,6 +4,7 @@
 //! | file | what it tests |
 //! | --- | --- |
 //! | `network` | latency, loss, isolates |
+//! | `requests` | the contexts of requests at the edge, and what ends them without a word |
 //! | `durability` | turns, gate and crashes |
 //! | `lifecycle` | cold start, hibernation, eviction |
 //! | `sockets` | upgrades, hibernating sockets and what cuts them, the time that is billed |
@@ -18,6 +19,7 @@ mod determinism;
 mod durability;
 mod lifecycle;
 mod network;
+mod requests;
 mod sockets;
 mod superseded;
 
@@ -29,8 +31,8 @@ use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::{
     self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, EdgeEnv, EdgeSocket, HibernatingSocket,
-    Isolate, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, SocketEvent, SocketState, StoreError,
-    Upgrade,
+    Isolate, JoinedFlight, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing, SocketEvent,
+    SocketState, StartedFlight, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -59,6 +61,8 @@ struct Notes {
     next_alarm_ms: Rc<Cell<Option<u64>>>,
     /// The edge's ends of accepted sockets.
     sockets: Rc<RefCell<Vec<Rc<EdgeEnd>>>>,
+    /// How many waits at the edge have come to their end.
+    finished: Rc<Cell<usize>>,
 }
 
 struct Probe;
@@ -72,6 +76,9 @@ impl Program for Probe {
     /// kept by the test, of a `listen` by the request, which answers what comes on it.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
+        if Self::waits(env, notes, command).await {
+            return;
+        }
         let connects = command.starts_with("connect") || command.starts_with("listen");
         let along = if connects { Along::Waiting } else { Along::Nothing };
         let response = match env.call(object, command.to_owned(), along).await {
@@ -91,6 +98,48 @@ impl Program for Probe {
             Err(_) => Response::new(503),
         };
         env.answer(response);
+    }
+}
+
+impl Probe {
+    /// What is answered at the edge: a wait, a flight that is shared, a socket of another request. Whether it was that.
+    async fn waits(env: &EdgeState, notes: &Notes, command: &str) -> bool {
+        let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+        let response = match verb {
+            "sleep" | "outlive" => {
+                if verb == "outlive" {
+                    env.outlive_client();
+                }
+                env.sleep_ms(rest.parse().unwrap_or_default()).await;
+                notes.finished.set(notes.finished.get() + 1);
+                Response::new(200)
+            }
+            "share" => match env.share(rest) {
+                Sharing::Started(flight) => {
+                    env.sleep_ms(20).await;
+                    let kept = env.keep_own(Response::new(200));
+                    flight.land(&kept);
+                    env.answer_kept(kept);
+                    return true;
+                }
+                Sharing::Joined(flight) => match flight.landing(PATIENCE_MS / 2).await {
+                    Some(kept) => {
+                        env.answer_kept(kept);
+                        return true;
+                    }
+                    None => Response::new(503),
+                },
+            },
+            "borrow" => {
+                let socket = notes.sockets.borrow().first().cloned();
+                let Some(socket) = socket else { return false };
+                let event = socket.next(PATIENCE_MS).await;
+                Response::new(200).with_body(if event == SocketEvent::Closed { "closed" } else { "heard" })
+            }
+            _ => return false,
+        };
+        env.answer(response);
+        true
     }
 }
 

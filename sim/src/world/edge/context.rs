@@ -110,3 +110,59 @@ impl Context {
         .await
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::kernel::random::Seeds;
+    use crate::kernel::rt;
+    use crate::world::faults::Faults;
+
+    fn context(number: u64) -> Rc<Context> {
+        Context::new(Rc::new(Environment::new(Faults::default(), Seeds::of(1), None)), number)
+    }
+
+    #[test]
+    fn a_handle_admits_the_task_of_its_request_and_a_test_but_no_other_task() {
+        rt::block_on(1, async {
+            let (own, other) = (context(1), context(2));
+            let admitted = Rc::new(Cell::new((false, true)));
+            let told = admitted.clone();
+            let (first, second) = (own.clone(), own.clone());
+            own.clone().run(async { told.set((first.admits(), true)) }).await;
+            other.run(async { told.set((told.get().0, second.admits())) }).await;
+            assert_eq!(admitted.get(), (true, false));
+            assert!(own.admits());
+        });
+    }
+
+    #[test]
+    fn what_began_in_its_own_task_is_refused_as_soon_as_another_goes_on_with_it() {
+        rt::block_on(1, async {
+            let own = context(1);
+            let mut wait = Box::pin(own.guard(rt::sleep_ms(50)));
+            let began = rt::within_ms(10, own.clone().run(async { assert_eq!(wait.as_mut().await, Some(())) })).await;
+            assert_eq!(began, None);
+            context(2).run(async { assert_eq!(wait.as_mut().await, None) }).await;
+            assert_eq!(rt::now_ns() / 1_000_000, 10, "at once");
+        });
+    }
+
+    #[test]
+    fn a_request_that_is_ended_is_never_polled_again_and_what_it_holds_goes() {
+        rt::block_on(1, async {
+            let (request, held) = (context(1), Rc::new(()));
+            let holds = held.clone();
+            let task = request.clone().run(async move {
+                std::future::pending::<()>().await;
+                drop(holds);
+            });
+            let end = async {
+                rt::sleep_ms(20).await;
+                assert!(request.end());
+            };
+            futures_util::future::join(task, end).await;
+            assert_eq!((Rc::strong_count(&held), request.end()), (1, false));
+        });
+    }
+}

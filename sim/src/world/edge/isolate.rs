@@ -10,7 +10,7 @@ use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::edge::context::Context;
 use crate::world::edge::request::{Request, RequestBody};
-use crate::world::edge::state::{EdgeState, Served, Shared};
+use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
 use crate::world::marks;
@@ -20,9 +20,6 @@ use crate::world::program::Program;
 /// An isolate that restarts while it serves a request does so within this.
 const RESTART_WITHIN_MS: u64 = 50;
 
-/// For how long a request that outlives its client goes on (Cloudflare, `waitUntil`).
-const OUTLIVES_MS: u64 = 30_000;
-
 /// One edge isolate.
 pub(crate) struct EdgeIsolate<P: Program> {
     label: String,
@@ -30,30 +27,6 @@ pub(crate) struct EdgeIsolate<P: Program> {
     config: P::EdgeConfig,
     shared: Rc<Shared>,
     node: RefCell<Node>,
-}
-
-/// What tells the isolate of a client that has gone.
-pub(crate) struct ClientEnd(EdgeState, Rc<Context>);
-
-impl ClientEnd {
-    /// The client has gone. The platform may notice, and ends its request: at once, or after a while if it is to outlive
-    /// its client.
-    pub(crate) fn leave(self) {
-        let Self(state, context) = self;
-        let environment = context.environment().clone();
-        let faults = environment.faults().edge;
-        if !environment.chance(faults.client_gone_noticed_permille) {
-            return;
-        }
-        let noticed_ms = environment.draw_ms(environment.faults().network.client_link.latency);
-        environment.clone().node.spawn(async move {
-            rt::sleep_ms(noticed_ms).await;
-            if context.outlives_client() {
-                rt::sleep_ms(OUTLIVES_MS).await;
-            }
-            state.end();
-        });
-    }
 }
 
 impl<P: Program> EdgeIsolate<P> {
@@ -87,7 +60,7 @@ impl<P: Program> EdgeIsolate<P> {
         node.spawn(context.clone().run(task));
         self.draw_end(&node, &state);
         self.draw_restart(&node);
-        (answer, ClientEnd(state, context))
+        (answer, state.client_end())
     }
 
     /// Draws whether the platform ends the request without a word, and when.

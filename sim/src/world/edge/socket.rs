@@ -33,10 +33,9 @@ impl EdgeEnd {
 
 impl EdgeSocket for EdgeEnd {
     async fn next(&self, wait_ms: u64) -> SocketEvent {
-        let arrived = match self.mailbox.try_next() {
-            Some(arrived) if self.context.admits() => Some(Some(arrived)),
-            Some(_) => None,
-            None => self.context.guard(rt::within_ms(wait_ms, self.mailbox.next())).await,
+        let arrived = match self.context.admits().then(|| self.mailbox.try_next()) {
+            Some(None) => self.context.guard(rt::within_ms(wait_ms, self.mailbox.next())).await,
+            arrived => arrived,
         };
         match arrived {
             Some(Some(Arrived::Message(message))) => SocketEvent::Message(message),

@@ -1,7 +1,7 @@
 //! What an edge isolate gives to one request.
 
 use std::cell::RefCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, Mark, ObjectRequest, Sharing};
@@ -21,6 +21,9 @@ use crate::world::network::travel;
 
 /// Breakers of streamed answers are looked through once an isolate remembers this many.
 const PRUNE_AT: usize = 64;
+
+/// For how long a request that outlives its client goes on (Cloudflare, `waitUntil`).
+const OUTLIVES_MS: u64 = 30_000;
 
 /// An answer as it leaves an isolate.
 pub(crate) struct Served {
@@ -174,7 +177,7 @@ impl EdgeEnv for EdgeState {
     }
 }
 
-/// What becomes of a request whose client has gone, or which the platform ends.
+/// Whether and how a request ends before its task does.
 impl EdgeState {
     /// Ends the request without a word: its client's connection breaks, its handles go.
     pub(crate) fn end(&self) {
@@ -182,5 +185,34 @@ impl EdgeState {
             self.environment().mark(marks::REQUEST_VANISHED);
             drop(self.0.client.take());
         }
+    }
+
+    /// What tells the isolate that the request's client has gone.
+    pub(crate) fn client_end(&self) -> ClientEnd {
+        ClientEnd(Rc::downgrade(&self.0))
+    }
+}
+
+/// What tells an isolate that a client has gone. It keeps nothing of the request.
+pub(crate) struct ClientEnd(Weak<Inner>);
+
+impl ClientEnd {
+    /// The client has gone. The platform may notice, and ends its request: at once, or after a while if it is to outlive
+    /// its client.
+    pub(crate) fn leave(self) {
+        let Some(inner) = self.0.upgrade() else { return };
+        let environment = inner.context.environment().clone();
+        if !environment.chance(environment.faults().edge.client_gone_noticed_permille) {
+            return;
+        }
+        let noticed_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        environment.clone().node.spawn(async move {
+            rt::sleep_ms(noticed_ms).await;
+            let outlives = self.0.upgrade().is_some_and(|inner| inner.context.outlives_client());
+            rt::sleep_ms(if outlives { OUTLIVES_MS } else { 0 }).await;
+            if let Some(inner) = self.0.upgrade() {
+                EdgeState(inner).end();
+            }
+        });
     }
 }

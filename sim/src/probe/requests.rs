@@ -1,0 +1,99 @@
+//! Requests at the edge: their contexts, and what ends them without a word.
+
+use futures_util::future::join_all;
+use tailrace_core::protocol::{Headers, Method};
+
+use super::sockets::{connect, socket};
+use super::{PERMILLES, ask, check_share, elapsed_ms, heard, is_answered, run};
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, Link, Lost, Request, RequestBody, marks};
+
+#[test]
+fn a_socket_is_refused_to_the_task_of_another_request_and_keeps_what_has_arrived() {
+    run(1, Faults::default(), async |world, notes| {
+        connect(&world, 1).await;
+        let borrowed = ask(&world, "a", "borrow").await.expect("an answer");
+        assert_eq!(borrowed.body, "closed");
+        assert_eq!(world.marks().count(marks::OTHER_REQUEST_REFUSED), 1);
+        assert_eq!(heard(&socket(&notes, 0)).await, ["hello"]);
+    });
+}
+
+#[test]
+fn requests_end_without_a_word_never_sometimes_or_always() {
+    for permille in PERMILLES {
+        let faults = Faults::default().with(|faults| {
+            faults.edge.request_vanished_permille = permille;
+            faults.edge.request_vanishes = Delay::new(0, 30);
+            faults.network.object_link = Link { latency: Delay::new(40, 60), ..Link::default() };
+        });
+        run(1, faults, async |world, _| {
+            let mut reset = 0;
+            for _ in 0..100 {
+                match ask(&world, "a", "append x").await {
+                    Err(Lost::Reset) => reset += 1,
+                    outcome => assert!(is_answered(&outcome), "{outcome:?}"),
+                }
+            }
+            check_share(permille, reset);
+            assert_eq!(world.marks().count(marks::REQUEST_VANISHED), reset as u64);
+        });
+    }
+}
+
+#[test]
+fn replies_break_off_never_sometimes_or_always() {
+    for permille in PERMILLES {
+        run(1, Faults::default().with(|faults| faults.edge.reply_broken_permille = permille), async |world, _| {
+            let outcomes = join_all((0..100).map(|_| ask(&world, "a", "append x"))).await;
+            check_share(permille, outcomes.iter().filter(|outcome| **outcome == Err(Lost::Reset)).count());
+            assert_eq!(world.stored("a").rows("rows"), 100, "each was applied");
+        });
+    }
+}
+
+#[test]
+fn those_who_join_a_flight_share_what_it_brings_unless_it_is_lost() {
+    for permille in PERMILLES {
+        run(1, Faults::default().with(|faults| faults.edge.flight_lost_permille = permille), async |world, _| {
+            let mut lost = 0;
+            for key in 0..100 {
+                let command = format!("share {key}");
+                let told = join_all((0..6).map(|_| ask(&world, "a", &command))).await;
+                let statuses: Vec<_> = told.iter().flatten().map(|response| response.status).collect();
+                assert_eq!(statuses.len(), 6);
+                lost += usize::from(statuses.contains(&503));
+            }
+            check_share(permille, lost);
+        });
+    }
+}
+
+/// How many of 100 requests whose client gives up after 10 ms come to their end at the edge, within a minute.
+fn finished(noticed_permille: u32, command: &str) -> usize {
+    let faults = Faults::default().with(|faults| faults.edge.client_gone_noticed_permille = noticed_permille);
+    run(1, faults, async |world, notes| {
+        let url = format!("a/{command}");
+        let request =
+            || Request { method: Method::Get, url: url.clone(), headers: Headers::default(), body: RequestBody::Empty };
+        let asked = join_all((0..100).map(|_| world.request(request(), 10))).await;
+        assert!(asked.iter().all(|outcome| *outcome == Err(Lost::TimedOut)));
+        rt::sleep_ms(60_000 - elapsed_ms()).await;
+        notes.finished.get()
+    })
+}
+
+#[test]
+fn a_request_whose_client_has_gone_ends_if_the_platform_notices() {
+    for permille in PERMILLES {
+        check_share(1000 - permille, finished(permille, "sleep 5000"));
+    }
+}
+
+#[test]
+fn one_that_outlives_its_client_goes_on_for_thirty_seconds_more() {
+    assert_eq!(finished(1000, "outlive 5000"), 100);
+    assert_eq!(finished(1000, "outlive 29000"), 100);
+    assert_eq!(finished(1000, "outlive 31000"), 0);
+}
