@@ -13,6 +13,10 @@ use crate::runtime::{
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
 
+/// How much longer than its own wait a reader trusts a flight that it has joined, in ms. Our choice: a flight that began
+/// before the reader came lands before the reader's time is up, but for the last call of its object.
+const FLIGHT_GRACE_MS: u64 = 3_000;
+
 /// What a flight brings: an object's reply, or an answer of the edge's own.
 enum Landing<E: EdgeEnv> {
     Reply(E::Reply),
@@ -20,40 +24,48 @@ enum Landing<E: EdgeEnv> {
 }
 
 /// Answers a long-poll, by the flight of another one if there is one.
+///
+/// Its time runs from its arrival, whoever flies: no client is kept waiting for longer because a flight was lost.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
+    let ends_ms = env.now_ms() + config.live.waits.long_poll_ms;
     let Some(key) = live.flight_key() else {
-        return match fly(env, config, live).await {
-            Landing::Reply(reply) => env.pass_on(reply),
-            Landing::Own(response) => env.answer(response),
-        };
+        return answer(env, fly(env, config, live, ends_ms).await);
     };
     let mut is_second = false;
     loop {
         let flight = match env.share(&key) {
             Sharing::Started(flight) => {
-                let kept = kept(env, config, fly(env, config, live).await).await;
+                let kept = kept(env, config, fly(env, config, live, ends_ms).await).await;
                 flight.land(&kept);
                 return env.answer_kept(kept);
             }
             Sharing::Joined(flight) => flight,
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
-        match flight.landing(config.live.waits.flight_limit_ms()).await {
+        let left_ms = ends_ms.saturating_sub(env.now_ms());
+        match flight.landing(left_ms + FLIGHT_GRACE_MS).await {
             // A refusal of a flight that left before this request came may be older than the stream: it may have been
             // created since. One that left later may refuse this request, too.
             Some(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
-            Some(_) => {}
+            Some(_) => {
+                env.sometimes(marks::LIVE_FLIGHT_RETRIED);
+                is_second = true;
+            }
             None => {
                 env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
-                if is_second {
-                    return env.answer(unreachable(config, Method::Get, &CallError::Reset));
-                }
+                // The time is up: this asks once, and finds what there is by now.
+                return answer(env, fly(env, config, live, ends_ms).await);
             }
         }
-        env.sometimes(marks::LIVE_FLIGHT_RETRIED);
-        is_second = true;
+    }
+}
+
+fn answer<E: EdgeEnv>(env: &E, landing: Landing<E>) {
+    match landing {
+        Landing::Reply(reply) => env.pass_on(reply),
+        Landing::Own(response) => env.answer(response),
     }
 }
 
@@ -69,8 +81,7 @@ async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> 
 }
 
 /// One flight: asks the object and, at the tail, waits for what comes or for the time to pass.
-async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) -> Landing<E> {
-    let ends_ms = env.now_ms() + config.live.waits.long_poll_ms;
+async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64) -> Landing<E> {
     let interval_ms = config.live.waits.long_poll_ms;
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
     let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, joined: None, pauses: Pauses::default() };
@@ -289,10 +300,14 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_that_was_lost_is_given_up_and_another_one_flown_but_not_without_end() {
+    fn a_flight_that_was_lost_is_given_up_when_the_readers_own_time_is_up_and_the_object_is_asked_once() {
         let found = Says::Reply(Response::new(200));
-        check_shared(vec![found], vec![None], 200, &["give up", "ask -1", "land 200"]);
-        check_shared(vec![], vec![None, None], 503, &["give up", "give up"]);
+        check_shared(vec![found], vec![None], 200, &["give up", "ask -1"]);
+        check_shared(vec![Says::Fails], vec![None], 503, &["give up", "ask -1"]);
+        let at_the_tail = Says::Socket(vec![greeting(2)]);
+        check_shared(vec![at_the_tail], vec![None], 204, &["give up", "ask -1", "close"]);
+        // A refusal first, and then a flight that is lost.
+        check_shared(vec![Says::Fails], vec![Some(404), None], 503, &["give up", "ask -1"]);
     }
 
     #[test]

@@ -44,11 +44,6 @@ impl Waits {
         self.sse_ms - tenth + random % (2 * tenth + 1)
     }
 
-    /// After how many ms a long-poll must have been answered: one that goes on has been forgotten.
-    pub fn flight_limit_ms(&self) -> u64 {
-        self.long_poll_ms + GRACE_MS
-    }
-
     /// After how many ms nobody can be at the other end of a socket any more.
     pub fn longest_ms(&self) -> u64 {
         self.long_poll_ms.max(self.sse_ms + self.sse_ms / 10) + GRACE_MS
