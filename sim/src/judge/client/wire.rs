@@ -3,7 +3,7 @@
 use bytes::Bytes;
 use tailrace_core::runtime::{Headers, Method, Request, RequestBody, Response};
 
-use crate::judge::history::{Answer, Content, Lifetime, Stamp};
+use crate::judge::history::{ClientAnswer, Content, Lifetime, Stamp};
 
 /// A request in the making.
 pub(super) struct Ask {
@@ -76,12 +76,12 @@ pub(super) fn content_type(content: Content) -> &'static str {
 }
 
 /// What a client reads in a response.
-pub(super) fn read(response: &Response) -> Answer {
+pub(super) fn read(response: &Response) -> ClientAnswer {
     let text = |name| response.headers.get(name).map(str::to_owned);
     let number = |name| response.headers.get(name).and_then(|text| text.parse().ok());
     let is_true = |name| response.headers.get(name) == Some("true");
     let every = ["cache-control", "x-content-type-options", "cross-origin-resource-policy"];
-    Answer {
+    ClientAnswer {
         status: response.status,
         next_offset: text("stream-next-offset"),
         closed: is_true("stream-closed"),

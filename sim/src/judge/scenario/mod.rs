@@ -58,14 +58,14 @@ pub struct Scenario {
     pub cold: ColdSettings,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
-    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase behind.
+    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.
     pub calm_ms: u64,
     /// What happens, by time.
     pub events: Vec<Event>,
 }
 
 impl Scenario {
-    /// The path of a stream behind `/v1/stream/`.
+    /// The path of a stream after `/v1/stream/`.
     pub fn path(stream: usize) -> String {
         format!("s{stream}")
     }

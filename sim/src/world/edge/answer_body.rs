@@ -111,7 +111,7 @@ impl Pipe {
         }
     }
 
-    /// Sends a piece on its way, behind those sent before.
+    /// Sends a piece on its way, after those sent before.
     fn travel(self: &Rc<Self>, piece: Piece) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
@@ -229,7 +229,7 @@ impl Drop for EdgeBody {
 }
 
 impl AnswerBody {
-    /// What comes next; waits for it. Behind the last piece nothing comes any more.
+    /// What comes next; waits for it. After the last piece nothing comes any more.
     pub async fn next(&self) -> Piece {
         poll_fn(|context| match self.try_next() {
             Some(piece) => Poll::Ready(piece),
@@ -288,7 +288,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_arrive_in_order_and_the_end_behind_them() {
+    fn pieces_arrive_in_order_and_the_end_after_them() {
         run(late(), async |edge, client| {
             for text in ["a", "b", "c"] {
                 assert_eq!(edge.write(bytes(text), patience(0)).await, Written::Taken);
