@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `event` | one thing that happens at its time |
 //! | `action` | what clients do, and what happens to the world, as tables |
+//! | `field` | what an action says in detail |
 //! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `verb` | what a client can do, and how often |
@@ -17,6 +18,7 @@ mod action;
 mod dice;
 mod draw;
 mod event;
+mod field;
 pub mod knobs;
 mod run;
 mod text;
@@ -24,7 +26,8 @@ mod verb;
 mod word;
 
 pub use action::{Action, Disturbance};
-pub use event::{Event, Happening, Load, Mistake, Origin};
+pub use event::{Event, Happening};
+pub use field::{Load, Mistake, Origin};
 pub use run::{Played, play};
 pub use text::ParseError;
 
