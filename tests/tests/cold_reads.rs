@@ -3,13 +3,13 @@
 use bytes::Bytes;
 use futures_util::future::join_all;
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::{Headers, Method, Response};
+use tailrace_core::protocol::{Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{BucketFaults, Faults, Piece};
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_tests::stream_client::StreamClient;
 
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;
@@ -17,16 +17,10 @@ const GET_MS: u64 = 50;
 /// Time in which every sealed segment moves to R2, in ms.
 const MOVED_MS: u64 = 1_000;
 
-fn request(method: Method, query: &str, body: impl Into<Bytes>) -> Request {
-    let mut headers = Headers::default();
-    headers.push("content-type", "text/plain");
-    let body: Bytes = body.into();
-    let body = RequestBody::of(body);
-    Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
-}
+const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };
 
 async fn ask(world: &World, method: Method, query: &str, body: impl Into<Bytes>) -> Response {
-    world.request(request(method, query, body), 60_000).await.expect("an answer")
+    STREAM.ask(world, method, query, &[], body).await
 }
 
 /// A stream of text whose segments hold that many appends, all sealed ones in R2.
@@ -80,10 +74,9 @@ fn identical_reads_at_one_time_share_their_gets() {
 fn check_events(appends: &[&'static [u8]], expected: &[&str]) {
     rt::block_on(1, async {
         let world = world(1, appends).await;
-        let mut close = request(Method::Post, "", "");
-        close.headers.push("stream-closed", "true");
+        let close = STREAM.request(Method::Post, "", &[("stream-closed", "true")], "");
         assert_eq!(world.request(close, 1_000).await.expect("an answer").status, 204);
-        let opened = world.open(request(Method::Get, "?live=sse&offset=-1", ""), 60_000).await.expect("an answer");
+        let opened = STREAM.open(&world, "?live=sse&offset=-1").await;
         let body = opened.body.expect("events");
         let mut data = Vec::new();
         while let Piece::Bytes(bytes) = body.next().await {

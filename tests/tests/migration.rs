@@ -1,14 +1,13 @@
 //! What version 1 stored is served by this one, moves to R2, and loses nothing to a crash on the way.
 
-use bytes::Bytes;
 use tailrace_core::object::Settings;
+use tailrace_core::protocol::Method;
 use tailrace_core::protocol::Offset;
-use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::Faults;
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_tests::stream_client::StreamClient;
 
 const OBJECT: &str = "_default/old";
 
@@ -40,16 +39,7 @@ fn world(faults: Faults, seed: u64) -> World {
     World::new(WorldConfig { faults, seeds: Seeds::of(seed), ..WorldConfig::of(Settings::default()) })
 }
 
-async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str, &str)], body: &str) -> Response {
-    let mut headers = Headers::default();
-    headers.push("tailrace-debug", "1");
-    for (name, value) in fields {
-        headers.push(*name, *value);
-    }
-    let body = RequestBody::of(Bytes::from(body.to_owned()));
-    let url = format!("https://example.test/v1/stream/old{query}");
-    world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
-}
+const CLIENT: StreamClient = StreamClient { path: "old", fields: &[("tailrace-debug", "1")], patience_ms: 10_000 };
 
 fn offset(read_seq: u64, position: u64) -> String {
     Offset { read_seq, position }.to_string()
@@ -60,7 +50,7 @@ async fn read_all(world: &World) -> Vec<String> {
     let mut pages = Vec::new();
     let mut from = "-1".to_owned();
     loop {
-        let page = ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
+        let page = CLIENT.ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
         assert_eq!(page.status, 200);
         pages.push(String::from_utf8_lossy(&page.body).into_owned());
         if page.headers.get("stream-up-to-date").is_some() {
@@ -72,7 +62,7 @@ async fn read_all(world: &World) -> Vec<String> {
 
 /// What the debug header says about segments in R2, and the tail.
 async fn head(world: &World) -> (String, String) {
-    let head = ask(world, Method::Head, "", &[], "").await;
+    let head = CLIENT.ask(world, Method::Head, "", &[], "").await;
     let cold = head.headers.get("tailrace-cold").expect("a debug header");
     let segments = cold.split("; ").next().unwrap_or_default().to_owned();
     (segments, head.headers.get("stream-next-offset").unwrap_or_default().to_owned())
@@ -93,14 +83,14 @@ fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
             ("producer-epoch", "0"),
             ("producer-seq", "7"),
         ];
-        let duplicate = ask(&world, Method::Post, "", &producer, "9").await;
+        let duplicate = CLIENT.ask(&world, Method::Post, "", &producer, "9").await;
         assert_eq!((duplicate.status, duplicate.headers.get("stream-next-offset")), (204, Some(&*offset(2, 1))));
         rt::sleep_ms(10_000).await;
         assert_eq!(head(&world).await, ("segments=2".to_owned(), offset(2, 1)));
         assert_eq!(world.services().bucket.objects().len(), 2);
         assert_eq!(read_all(&world).await, pages);
         let append = [("content-type", "application/json"), ("stream-seq", "t")];
-        assert_eq!(ask(&world, Method::Post, "", &append, "5").await.status, 204);
+        assert_eq!(CLIENT.ask(&world, Method::Post, "", &append, "5").await.status, 204);
         assert_eq!(read_all(&world).await, ["[1,22]", "[333]", "[4,5]"]);
     });
 }
@@ -111,8 +101,8 @@ fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
         let world = world(Faults::default(), 1);
         world.prepare(OBJECT, &TABLES[..1]);
         world.prepare(OBJECT, &TOMBSTONE);
-        assert_eq!(ask(&world, Method::Get, "", &[], "").await.status, 404);
-        let created = ask(&world, Method::Put, "", &[("content-type", "text/plain")], "").await;
+        assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 404);
+        let created = CLIENT.ask(&world, Method::Put, "", &[("content-type", "text/plain")], "").await;
         assert_eq!((created.status, created.headers.get("stream-next-offset")), (201, Some(&*offset(5, 0))));
     });
 }
@@ -125,7 +115,7 @@ fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
             world.prepare(OBJECT, &TABLES);
             world.prepare(OBJECT, &STREAM);
             for _ in 0..3 {
-                let read = ask(&world, Method::Get, "", &[], "");
+                let read = CLIENT.ask(&world, Method::Get, "", &[], "");
                 let crash = async {
                     rt::sleep_ms(10).await;
                     world.crash(OBJECT);
@@ -138,7 +128,7 @@ fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
             assert_eq!(head(&world).await, ("segments=2".to_owned(), offset(2, 1)), "seed {seed}");
             let rows = world.stored(OBJECT).rows_written;
             world.crash(OBJECT);
-            assert_eq!(ask(&world, Method::Get, "", &[], "").await.status, 200);
+            assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 200);
             assert_eq!(world.stored(OBJECT).rows_written, rows, "a start without a migration writes nothing");
         });
     }

@@ -3,11 +3,12 @@
 
 use bytes::Bytes;
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::{Headers, Method, Response};
+use tailrace_core::protocol::{Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::{Request, RequestBody, marks};
+use tailrace_sim::world::marks;
+use tailrace_tests::stream_client::StreamClient;
 
 const HOUR_MS: u64 = 3_600_000;
 /// One body a second.
@@ -25,13 +26,14 @@ fn world() -> World {
     World::new(WorldConfig::of(Settings { limits, ..Settings::default() }))
 }
 
+const STREAM: StreamClient = StreamClient {
+    path: "a",
+    fields: &[("content-type", "application/octet-stream"), ("tailrace-debug", "1")],
+    patience_ms: 10_000,
+};
+
 async fn ask(world: &World, method: Method, query: &str, body: Bytes) -> Response {
-    let mut headers = Headers::default();
-    headers.push("content-type", "application/octet-stream");
-    headers.push("tailrace-debug", "1");
-    let body = RequestBody::of(body);
-    let url = format!("https://example.test/v1/stream/a{query}");
-    world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
+    STREAM.ask(world, method, query, &[], body).await
 }
 
 /// A body that no other append has.
@@ -106,11 +108,8 @@ fn a_full_stream_is_still_closed_and_deleted() {
         assert_eq!(ask(&world, Method::Put, "", Bytes::new()).await.status, 201);
         world.services().bucket.go_down(HOUR_MS);
         while ask(&world, Method::Post, "", body(1)).await.status == 204 {}
-        let mut headers = Headers::default();
-        headers.push("stream-closed", "true");
-        let url = "https://example.test/v1/stream/a".to_owned();
-        let close = Request { method: Method::Post, url, headers, body: RequestBody::Empty };
-        assert_eq!(world.request(close, 10_000).await.expect("an answer").status, 204);
+        let closed = STREAM.ask(&world, Method::Post, "", &[("stream-closed", "true")], "").await;
+        assert_eq!(closed.status, 204);
         assert_eq!(ask(&world, Method::Delete, "", Bytes::new()).await.status, 204);
         rt::sleep_ms(3 * HOUR_MS).await;
         let rows: u64 = world.stored("_default/a").tables.iter().map(|(_, rows)| rows).sum();

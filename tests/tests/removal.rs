@@ -1,35 +1,27 @@
 //! The end of a stream under readers that wait, where the alarm that should end it is late.
 
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::{Headers, Method};
+use tailrace_core::protocol::Method;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Piece};
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_tests::stream_client::StreamClient;
 
 /// How late the alarm is, in ms: past everything that happens here.
 const LATE_MS: u64 = 600_000;
 
-fn request(method: Method, query: &str, fields: &[(&'static str, &str)], body: &'static str) -> Request {
-    let mut headers = Headers::default();
-    headers.push("content-type", "text/plain");
-    for (name, value) in fields {
-        headers.push(*name, *value);
-    }
-    let body = RequestBody::of(body);
-    Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
-}
+const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };
 
 #[test]
 fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and_feeds_them_nothing() {
     rt::block_on(1, async {
         let faults = Faults::default().with(|faults| faults.alarm.late = Delay::new(LATE_MS, LATE_MS));
         let world = World::new(WorldConfig { faults, ..WorldConfig::of(Settings::default()) });
-        let ask = async |request| world.request(request, 60_000).await.expect("an answer");
-        let created = ask(request(Method::Put, "", &[("stream-ttl", "2")], "")).await;
+        let created = STREAM.ask(&world, Method::Put, "", &[("stream-ttl", "2")], "").await;
         assert_eq!(created.status, 201);
-        let opened = world.open(request(Method::Get, "?live=sse&offset=-1", &[], ""), 1_000).await.expect("an answer");
+        let sse = STREAM.request(Method::Get, "?live=sse&offset=-1", &[], "");
+        let opened = world.open(sse, 1_000).await.expect("an answer");
         let body = opened.body.expect("events");
         let node = Node::new();
         let poll = world.clone();
@@ -37,13 +29,13 @@ fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and
         let answered = polled.clone();
         node.spawn(async move {
             let query = "?live=long-poll&offset=0000000000000000_0000000000000000";
-            let response = poll.request(request(Method::Get, query, &[], ""), 60_000).await.expect("an answer");
+            let response = STREAM.ask(&poll, Method::Get, query, &[], "").await;
             answered.set(Some(response.status));
         });
         rt::sleep_ms(5_000).await;
         assert_eq!((world.sockets("_default/s"), polled.get()), (2, None), "both wait, and the alarm has not come");
 
-        let again = ask(request(Method::Put, "", &[], "new")).await;
+        let again = STREAM.ask(&world, Method::Put, "", &[], "new").await;
         assert_eq!(again.status, 201);
         rt::sleep_ms(1_000).await;
         assert_eq!(polled.get(), Some(410), "the position is of an earlier stream");

@@ -1,17 +1,16 @@
 //! Readers do not see where a page comes from: every answer about a stream is the same before and after its segments have
 //! moved to R2.
 
-use bytes::Bytes;
 use proptest::prelude::*;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Offset;
-use tailrace_core::protocol::{Headers, Method, Response};
+use tailrace_core::protocol::{Method, Response};
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::Faults;
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_tests::stream_client::StreamClient;
 
 /// How late alarms are: until then everything is hot.
 const LATE_MS: u64 = 60_000;
@@ -53,23 +52,15 @@ impl Case {
     }
 }
 
-async fn ask(world: &World, method: Method, query: &str, fields: &[(&'static str, &str)], body: &str) -> Response {
-    let mut headers = Headers::default();
-    for (name, value) in fields {
-        headers.push(*name, *value);
-    }
-    let body = RequestBody::of(Bytes::from(body.to_owned()));
-    let url = format!("https://example.test/v1/stream/a{query}");
-    world.request(Request { method, url, headers, body }, 10_000).await.expect("an answer")
-}
+const STREAM: StreamClient = StreamClient { path: "a", fields: &[], patience_ms: 10_000 };
 
 /// The answers about every position that is one and some that are none, and about the stream.
 async fn all_answers(world: &World, tail: Offset, positions: u64) -> Vec<(String, Response)> {
-    let mut answers = vec![("HEAD".to_owned(), ask(world, Method::Head, "", &[], "").await)];
+    let mut answers = vec![("HEAD".to_owned(), STREAM.ask(world, Method::Head, "", &[], "").await)];
     let offsets = (0..=tail.read_seq + 1)
         .flat_map(|read_seq| (0..=positions).map(move |position| Offset { read_seq, position }.to_string()));
     for from in offsets.chain(["-1".to_owned(), "now".to_owned()]) {
-        let answer = ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
+        let answer = STREAM.ask(world, Method::Get, &format!("?offset={from}"), &[], "").await;
         answers.push((from, answer));
     }
     answers
@@ -88,14 +79,14 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
         ..WorldConfig::of(Settings { limits, ..Settings::default() })
     });
     let content_type = ("content-type", case.content_type());
-    prop_assert_eq!(ask(&world, Method::Put, "", &[content_type], "").await.status, 201);
+    prop_assert_eq!(STREAM.ask(&world, Method::Put, "", &[content_type], "").await.status, 201);
     for (index, lengths) in case.appends.iter().enumerate() {
         let close = case.closed && index + 1 == case.appends.len();
         let fields = [content_type, ("stream-closed", if close { "true" } else { "false" })];
-        let appended = ask(&world, Method::Post, "", &fields, &case.body(lengths)).await;
+        let appended = STREAM.ask(&world, Method::Post, "", &fields, case.body(lengths)).await;
         prop_assert!([204, 413].contains(&appended.status));
     }
-    let head = ask(&world, Method::Head, "", &[], "").await;
+    let head = STREAM.ask(&world, Method::Head, "", &[], "").await;
     let tail = head.headers.get("stream-next-offset").and_then(Offset::parse).expect("an offset");
     let positions = if case.json { 30 } else { 120 };
     prop_assert_eq!(world.services().bucket.objects().len(), 0);

@@ -3,14 +3,13 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
-use bytes::Bytes;
 use tailrace_core::object::Settings;
-use tailrace_core::protocol::{Headers, Method};
+use tailrace_core::protocol::Method;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Link, Piece};
-use tailrace_sim::world::{Request, RequestBody};
+use tailrace_tests::stream_client::StreamClient;
 
 /// Readers of each kind.
 const READERS: usize = 1_000;
@@ -23,12 +22,7 @@ const WRITE_MS: u64 = 16_000;
 
 const OBJECT: &str = "_default/s";
 
-fn request(method: Method, query: &str, body: &'static str) -> Request {
-    let mut headers = Headers::default();
-    headers.push("content-type", "text/plain");
-    let body = RequestBody::of(Bytes::from_static(body.as_bytes()));
-    Request { method, url: format!("https://tailrace.test/v1/stream/s{query}"), headers, body }
-}
+const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };
 
 /// What readers were sent, each time it came.
 #[derive(Clone, Default)]
@@ -39,14 +33,13 @@ struct Sent {
 }
 
 async fn long_poll(world: World, sent: Sent) {
-    let response =
-        world.request(request(Method::Get, "?live=long-poll&offset=now", ""), 60_000).await.expect("an answer");
+    let response = STREAM.ask(&world, Method::Get, "?live=long-poll&offset=now", &[], "").await;
     let body = String::from_utf8_lossy(&response.body).into_owned();
     sent.long_polls.borrow_mut().push(format!("{} {body}", response.status));
 }
 
 async fn listen(world: World, sent: Sent) {
-    let opened = world.open(request(Method::Get, "?live=sse&offset=now", ""), 60_000).await.expect("an answer");
+    let opened = STREAM.open(&world, "?live=sse&offset=now").await;
     let body = opened.body.expect("events");
     sent.waiting.set(sent.waiting.get() + 1);
     while let Piece::Bytes(bytes) = body.next().await {
@@ -67,7 +60,7 @@ fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once()
     });
     rt::block_on(1, async {
         let world = World::new(WorldConfig { faults, isolates: ISOLATES, ..WorldConfig::of(Settings::default()) });
-        let created = world.request(request(Method::Put, "", ""), 1_000).await.expect("an answer");
+        let created = world.request(STREAM.request(Method::Put, "", &[], ""), 1_000).await.expect("an answer");
         assert_eq!(created.status, 201);
         let (sent, node) = (Sent::default(), Node::new());
         for _ in 0..READERS {
@@ -83,7 +76,7 @@ fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once()
         let billed_ms: u64 = world.spells(OBJECT).iter().map(|spell| spell.end_ms - spell.begin_ms).sum();
         assert!(billed_ms < 1_000, "{billed_ms} ms for {} readers that wait", 2 * READERS);
 
-        let written = world.request(request(Method::Post, "", "hello"), 1_000).await.expect("an answer");
+        let written = world.request(STREAM.request(Method::Post, "", &[], "hello"), 1_000).await.expect("an answer");
         assert_eq!((written.status, world.starts(OBJECT)), (204, 2), "it hibernated, and the write woke it");
         rt::sleep_ms(500).await;
         assert_eq!(*sent.long_polls.borrow(), vec!["200 hello"; READERS]);

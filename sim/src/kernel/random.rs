@@ -34,20 +34,13 @@ pub struct Seeds {
     pub core: u64,
     /// Which faults happen, and when.
     pub faults: u64,
-    /// What clients do.
-    pub workload: u64,
 }
 
 impl Seeds {
-    /// Four seeds that have nothing to do with one another, from one.
+    /// Three seeds that have nothing to do with one another, from one.
     pub fn of(seed: u64) -> Self {
         let mut source = ChaCha8Rng::seed_from_u64(seed);
-        Self {
-            schedule: source.next_u64(),
-            core: source.next_u64(),
-            faults: source.next_u64(),
-            workload: source.next_u64(),
-        }
+        Self { schedule: source.next_u64(), core: source.next_u64(), faults: source.next_u64() }
     }
 }
 
@@ -81,8 +74,24 @@ impl Random {
         match permille {
             0 => false,
             1000.. => true,
-            _ => self.0.borrow_mut().random_range(0..1000) < permille,
+            _ => self.below(1_000) < permille,
         }
+    }
+
+    /// A number below `limit`, which is not 0.
+    pub fn below(&self, limit: u32) -> u32 {
+        self.0.borrow_mut().random_range(0..limit)
+    }
+
+    /// One of the choices, of which there is at least one.
+    pub fn among<T: Copy>(&self, choices: &[T]) -> T {
+        choices[self.0.borrow_mut().random_range(0..choices.len())]
+    }
+
+    /// A number from `min` (at least 1) to `max` whose logarithm is drawn evenly.
+    pub fn scale(&self, min: u64, max: u64) -> u64 {
+        let exponent = self.0.borrow_mut().random_range((min as f64).ln()..=(max as f64).ln());
+        (exponent.exp() as u64).clamp(min, max)
     }
 
     /// A delay within its bounds, in ms.

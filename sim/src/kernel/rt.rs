@@ -49,7 +49,7 @@ fn run(seed: u64, future: LocalBoxFuture<'_, ()>) {
     });
 }
 
-/// Virtual nanoseconds since the start of this seed; 0 outside one, where what a seed left behind is dropped.
+/// Virtual nanoseconds since the start of this seed; 0 outside one, where what remains of a seed is dropped.
 pub fn now_ns() -> u64 {
     TimeHandle::try_current().map_or(0, |clock| clock.elapsed().as_nanos() as u64)
 }

@@ -266,7 +266,7 @@ impl ProbeObject {
                 }
                 Err(error) => Ok(told(&error)),
             },
-            // To all sockets at once, behind a row.
+            // To all sockets at once, after a row.
             ("broadcast", text) => {
                 self.append(text)?;
                 Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())

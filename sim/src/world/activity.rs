@@ -72,8 +72,9 @@ impl Activity {
         Calling { busy }
     }
 
-    /// From here on nothing of it is kept: what the platform runs on beside a successor is no work of the object.
-    pub(crate) fn disown(&self) {
+    /// Ends the spell that is under way, and records none from here on: what the platform runs on beside a successor is
+    /// no work of the object.
+    pub(crate) fn stop_recording(&self) {
         if self.0.busy.get() > 0 {
             self.0.end_spell();
         }
@@ -177,13 +178,13 @@ mod tests {
             drop(calls.0);
             rt::sleep_ms(5).await;
             drop(calls.1);
-            let disowned = activity.begin_event();
+            let unrecorded = activity.begin_event();
             rt::sleep_ms(10).await;
             let call = activity.call();
             rt::sleep_ms(20).await;
-            activity.disown();
+            activity.stop_recording();
             rt::sleep_ms(500).await;
-            drop((disowned, call));
+            drop((unrecorded, call));
             drop(activity.begin_event());
             let seen = spells.take();
             let seen: Vec<_> =

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::{Invariant, Log, Position, Violation};
+use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -29,7 +29,7 @@ pub(super) struct Case<'a> {
     pub(super) ops: Vec<usize>,
     arrivals: Vec<Arrival<'a>>,
     /// The offset that each answer carries, by the tick of its request.
-    offsets: HashMap<u64, Position>,
+    offsets: HashMap<u64, LogPosition>,
     /// Requests that may have started a sliding TTL anew, in the order in which they were made.
     touches: Vec<Touch>,
     /// Creations that may have given the stream its lifetime, in the order in which they were made.
@@ -58,9 +58,9 @@ pub(super) struct Sight {
     /// Whether it moved the end itself.
     pub(super) writes: bool,
     /// The end was here when it took effect, or when it began to write; `None` if it was this far or farther.
-    pub(super) before: Option<Position>,
+    pub(super) before: Option<LogPosition>,
     /// The end was at least here afterwards.
-    pub(super) after: Position,
+    pub(super) after: LogPosition,
 }
 
 impl<'a> Case<'a> {
@@ -69,7 +69,7 @@ impl<'a> Case<'a> {
         let log = Log::derive(history, stream);
         let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
         let touches = touches(history, stream, &arrivals);
-        let offset = |op: &Op| history.shown(op).or(op.definite())?.next_offset.as_deref().and_then(Position::parse);
+        let offset = |op: &Op| history.shown(op).or(op.definite())?.next_offset.as_deref().and_then(LogPosition::parse);
         let told = |(_, op): (usize, &Op)| Some((op.invoked.tick, offset(op)?));
         let offsets = history.of_stream(stream).filter_map(told).collect();
         let lifetime = |(_, op): (usize, &Op)| match op.call {
@@ -104,7 +104,7 @@ impl<'a> Case<'a> {
     }
 
     /// The offset that an answer carries, if it is one.
-    pub(super) fn offset(&self, op: &Op) -> Option<Position> {
+    pub(super) fn offset(&self, op: &Op) -> Option<LogPosition> {
         self.offsets.get(&op.invoked.tick).copied()
     }
 
@@ -226,7 +226,7 @@ impl<'a> Case<'a> {
                 closed: arrival.closed,
                 writes: false,
                 before: None,
-                after: Position::parse(arrival.next_offset?)?,
+                after: LogPosition::parse(arrival.next_offset?)?,
             })
         })
     }
@@ -240,7 +240,7 @@ impl<'a> Case<'a> {
             let content = self.history.streams[self.stream].content;
             let units =
                 op.batch().and_then(|batch| self.history.batches.get(batch)).map_or(0, |batch| batch.units(content));
-            let before = Position { index: after.index.checked_sub(units)?, ..after };
+            let before = LogPosition { index: after.index.checked_sub(units)?, ..after };
             return Some(Sight { op: index, invoked, settled, closed, writes: true, before: Some(before), after });
         }
         match (&op.call, op.status()) {

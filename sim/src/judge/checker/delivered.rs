@@ -1,6 +1,6 @@
 //! What live readers were sent, placed in the log of the stream.
 
-use super::Position;
+use super::LogPosition;
 use super::derivation::{Derivation, excerpt};
 use super::event_text::{base64, mapped, splits_code_point};
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
@@ -16,7 +16,7 @@ enum Shown {
 impl Derivation<'_> {
     pub(super) fn arrival(&mut self, arrival: &Arrival<'_>) {
         let op = arrival.op;
-        let position = |text: &str| Position::parse(text).filter(|position| position.index <= ABSURD_UNITS);
+        let position = |text: &str| LogPosition::parse(text).filter(|position| position.index <= ABSURD_UNITS);
         let Some(to) = arrival.next_offset.and_then(position) else {
             return self.object(Contradiction::Malformed { op });
         };
@@ -36,12 +36,12 @@ impl Derivation<'_> {
             (Some(from), _) if from.segment == to.segment => from,
             (Some(from), _) if from.segment > to.segment => return self.object(Contradiction::Motion { op }),
             (None, Some(found)) if arrival.from == From::Now => match to.index.checked_sub(found) {
-                Some(index) => Position { index, ..to },
+                Some(index) => LogPosition { index, ..to },
                 None => return self.object(Contradiction::Motion { op }),
             },
             // Where a reader that began at the tail had stood is told by nothing else.
             (None, None) if arrival.from == From::Now => return,
-            _ => Position { segment: to.segment, index: 0 },
+            _ => LogPosition { segment: to.segment, index: 0 },
         };
         let Some(expected) = to.index.checked_sub(start.index) else {
             return self.object(Contradiction::Motion { op });
@@ -71,7 +71,7 @@ impl Derivation<'_> {
         self.log.pages.push(Page { op, shown, live: true, from, to, units: expected, up_to_date });
     }
 
-    fn shown(&mut self, arrival: &Arrival<'_>, to: Position) -> Option<Shown> {
+    fn shown(&mut self, arrival: &Arrival<'_>, to: LogPosition) -> Option<Shown> {
         let op = arrival.op;
         let units = match (arrival.payload, self.content) {
             (Payload::Empty, _) => Vec::new(),
@@ -110,7 +110,7 @@ impl Derivation<'_> {
     }
 
     /// The bytes between two positions, if all of them are known.
-    fn known(&self, start: Position, end: Position) -> Option<Vec<u8>> {
+    fn known(&self, start: LogPosition, end: LogPosition) -> Option<Vec<u8>> {
         let cells = self.log.segments.get(&start.segment)?;
         let between = cells.get(start.index as usize..end.index as usize)?;
         between.iter().map(|cell| cell.map(|(unit, _)| unit as u8)).collect()

@@ -4,7 +4,7 @@ use std::collections::{BTreeSet, HashMap};
 
 use bytes::Bytes;
 
-use super::Position;
+use super::LogPosition;
 use super::event_text::mapped;
 use super::log::{ABSURD_UNITS, Contradiction, Log, Page, Placed, Source};
 use crate::judge::client::message::parse_frame;
@@ -71,9 +71,9 @@ pub(super) struct Derivation<'a> {
     stream: usize,
     pub(super) units: Units<'a>,
     /// Where acknowledged batches begin.
-    acknowledged: Vec<Position>,
+    acknowledged: Vec<LogPosition>,
     /// Events of a text, each with where it begins and ends: they are compared once the log is known.
-    pub(super) texts: Vec<(usize, Position, Position, String)>,
+    pub(super) texts: Vec<(usize, LogPosition, LogPosition, String)>,
     pub(super) log: Log,
 }
 
@@ -82,10 +82,10 @@ impl Derivation<'_> {
         self.log.contradictions.push(contradiction);
     }
 
-    fn position(&mut self, op: usize) -> Option<Position> {
+    fn position(&mut self, op: usize) -> Option<LogPosition> {
         let text =
             self.history.shown(&self.history.ops[op]).or(self.history.ops[op].definite())?.next_offset.as_deref();
-        match text.and_then(Position::parse) {
+        match text.and_then(LogPosition::parse) {
             Some(position) if position.index <= ABSURD_UNITS => Some(position),
             _ => {
                 self.object(Contradiction::Malformed { op });
@@ -122,7 +122,7 @@ impl Derivation<'_> {
         let units = self.batch_units(batch);
         match end.index.checked_sub(units.len() as u64) {
             Some(index) => {
-                let start = Position { index, ..end };
+                let start = LogPosition { index, ..end };
                 self.acknowledged.push(start);
                 self.log.claim(start, units.into_iter(), Source::Ack(op));
             }
@@ -136,7 +136,7 @@ impl Derivation<'_> {
         let (body, up_to_date) = (shown.body.clone(), shown.up_to_date);
         let Call::Read { from, .. } = &asked.call else { return };
         let from = match from {
-            From::At(text) => match Position::parse(text) {
+            From::At(text) => match LogPosition::parse(text) {
                 Some(position) => Some(position),
                 None => return self.object(Contradiction::Malformed { op }),
             },
@@ -148,10 +148,10 @@ impl Derivation<'_> {
         let found = units.len() as u64;
         let start = match from {
             Some(from) if from.segment == to.segment => from,
-            Some(from) if from.segment < to.segment => Position { segment: to.segment, index: 0 },
+            Some(from) if from.segment < to.segment => LogPosition { segment: to.segment, index: 0 },
             Some(_) => return self.object(Contradiction::Motion { op }),
             None if now => to,
-            None => Position { segment: to.segment, index: 0 },
+            None => LogPosition { segment: to.segment, index: 0 },
         };
         let expected = match to.index.checked_sub(start.index) {
             Some(expected) => expected,
@@ -191,7 +191,7 @@ impl Derivation<'_> {
             self.object(Contradiction::Unparsable { op });
             return None;
         };
-        let at = self.position(op).unwrap_or(Position { segment: 0, index: 0 });
+        let at = self.position(op).unwrap_or(LogPosition { segment: 0, index: 0 });
         self.elements(op, at, text, |units, element| units.numbers.get(element.as_bytes()).copied())
     }
 
@@ -199,7 +199,7 @@ impl Derivation<'_> {
     pub(super) fn elements(
         &mut self,
         op: usize,
-        at: Position,
+        at: LogPosition,
         text: &str,
         number: impl Fn(&Units<'_>, &str) -> Option<u32>,
     ) -> Option<Vec<u32>> {
@@ -228,13 +228,13 @@ impl Derivation<'_> {
         };
         for (batch, start) in found {
             let units = self.batch_units(batch);
-            let end = Position { index: start.index + units.len() as u64, ..start };
+            let end = LogPosition { index: start.index + units.len() as u64, ..start };
             self.log.claim(start, units.into_iter(), Source::Batch(batch));
             self.log.placed.push(Placed { batch, start, end });
         }
     }
 
-    fn find_messages(&self) -> BTreeSet<(usize, Position)> {
+    fn find_messages(&self) -> BTreeSet<(usize, LogPosition)> {
         let mut found = BTreeSet::new();
         for (segment, cells) in &self.log.segments {
             for (index, cell) in cells.iter().enumerate() {
@@ -242,19 +242,19 @@ impl Derivation<'_> {
                 if let Some((batch, place)) = place {
                     // A batch whose first message would lie before the segment is torn: its claim will say so.
                     let index = index.saturating_sub(*place) as u64;
-                    found.insert((*batch, Position { segment: *segment, index }));
+                    found.insert((*batch, LogPosition { segment: *segment, index }));
                 }
             }
         }
         found
     }
 
-    fn find_frames(&mut self) -> BTreeSet<(usize, Position)> {
-        let starts = self.log.segments.keys().map(|segment| Position { segment: *segment, index: 0 });
-        let mut anchors: BTreeSet<Position> = starts.chain(self.acknowledged.iter().copied()).collect();
+    fn find_frames(&mut self) -> BTreeSet<(usize, LogPosition)> {
+        let starts = self.log.segments.keys().map(|segment| LogPosition { segment: *segment, index: 0 });
+        let mut anchors: BTreeSet<LogPosition> = starts.chain(self.acknowledged.iter().copied()).collect();
         let mut found = BTreeSet::new();
         let mut foreign = Vec::new();
-        let mut done: BTreeSet<Position> = BTreeSet::new();
+        let mut done: BTreeSet<LogPosition> = BTreeSet::new();
         while let Some(anchor) = anchors.pop_first() {
             if !done.insert(anchor) {
                 continue;
@@ -278,11 +278,11 @@ impl Derivation<'_> {
                         .map(|message| message.len() as u64)
                         .sum();
                     if before <= anchor.index {
-                        found.insert((id.batch, Position { index: anchor.index - before, ..anchor }));
+                        found.insert((id.batch, LogPosition { index: anchor.index - before, ..anchor }));
                     } else {
                         foreign.push(Contradiction::Foreign { at: anchor, text: excerpt(&known) });
                     }
-                    anchors.insert(Position { index: anchor.index + length as u64, ..anchor });
+                    anchors.insert(LogPosition { index: anchor.index + length as u64, ..anchor });
                 }
                 None => foreign.push(Contradiction::Foreign { at: anchor, text: excerpt(&known) }),
             }
@@ -292,7 +292,7 @@ impl Derivation<'_> {
     }
 
     /// The known bytes from a position on, as far as a frame may reach.
-    fn known_bytes(&self, from: Position) -> Vec<u8> {
+    fn known_bytes(&self, from: LogPosition) -> Vec<u8> {
         let cells = self.log.segments.get(&from.segment).map_or(&[][..], Vec::as_slice);
         let known = cells.iter().skip(from.index as usize).map_while(|cell| cell.map(|(unit, _)| unit as u8));
         known.collect()

@@ -23,7 +23,7 @@ pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
         }
         value <<= 6 * (4 - group.len());
         bytes.extend_from_slice(&value.to_be_bytes()[1..group.len()]);
-        // The bits behind the last byte are zero.
+        // The bits after the last byte are zero.
         if value & (0xff_ffff >> (8 * (group.len() - 1))) != 0 {
             return None;
         }

@@ -8,8 +8,8 @@ use super::case::Case;
 use super::{Invariant, Violation};
 use crate::judge::client::message::messages;
 use crate::judge::history::{
-    Answer, Batch, Call, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting, Stamp,
-    StreamInfo,
+    Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
+    SentBatch, Stamp, StreamInfo,
 };
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
@@ -26,53 +26,57 @@ fn offset(segment: u64, index: u64) -> Option<String> {
     Some(format!("{segment:016}_{index:016}"))
 }
 
-fn answer(status: u16) -> Answer {
-    Answer { status, guarded: true, ..Answer::default() }
+fn answer(status: u16) -> ClientAnswer {
+    ClientAnswer { status, guarded: true, ..ClientAnswer::default() }
 }
 
 /// 201 of a stream that begins with this segment.
-pub(super) fn created(segment: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, 0), ..answer(201) })
+pub(super) fn created(segment: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { next_offset: offset(segment, 0), ..answer(201) })
 }
 
 /// 200 of a creation, with the tail.
-pub(super) fn exists(segment: u64, index: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, index), ..answer(200) })
+pub(super) fn exists(segment: u64, index: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { next_offset: offset(segment, index), ..answer(200) })
 }
 
 /// 204 of an append that ends here.
-pub(super) fn acked(segment: u64, index: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, index), ..answer(204) })
+pub(super) fn acked(segment: u64, index: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { next_offset: offset(segment, index), ..answer(204) })
 }
 
 /// 200 of a producer's append that ends here; the tuple is filled in by [`Fixture::produce`].
-pub(super) fn written(segment: u64, index: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, index), ..answer(200) })
+pub(super) fn written(segment: u64, index: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { next_offset: offset(segment, index), ..answer(200) })
 }
 
 /// 204 of a producer's duplicate, with the highest sequence number.
-pub(super) fn duplicate(segment: u64, index: u64, last_seq: u64) -> Option<Answer> {
-    Some(Answer { producer_seq: Some(last_seq), ..acked(segment, index)? })
+pub(super) fn duplicate(segment: u64, index: u64, last_seq: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { producer_seq: Some(last_seq), ..acked(segment, index)? })
 }
 
 /// 200 of a page that ends here, at the tail.
-pub(super) fn page(segment: u64, index: u64) -> Option<Answer> {
-    Some(Answer { up_to_date: true, ..part(segment, index)? })
+pub(super) fn page(segment: u64, index: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { up_to_date: true, ..part(segment, index)? })
 }
 
 /// 200 of a page that ends here, before the tail.
-pub(super) fn part(segment: u64, index: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, index), etag: Some(format!("\"{segment}:{index}\"")), ..answer(200) })
+pub(super) fn part(segment: u64, index: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer {
+        next_offset: offset(segment, index),
+        etag: Some(format!("\"{segment}:{index}\"")),
+        ..answer(200)
+    })
 }
 
 /// 204 of a long-poll that waited in vain here.
-pub(super) fn empty(segment: u64, index: u64, cursor: u64) -> Option<Answer> {
-    Some(Answer { next_offset: offset(segment, index), cursor: Some(cursor), up_to_date: true, ..answer(204) })
+pub(super) fn empty(segment: u64, index: u64, cursor: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { next_offset: offset(segment, index), cursor: Some(cursor), up_to_date: true, ..answer(204) })
 }
 
 /// 200 of a long-poll that ends here, at the tail.
-pub(super) fn polled(segment: u64, index: u64, cursor: u64) -> Option<Answer> {
-    Some(Answer { cursor: Some(cursor), ..page(segment, index)? })
+pub(super) fn polled(segment: u64, index: u64, cursor: u64) -> Option<ClientAnswer> {
+    Some(ClientAnswer { cursor: Some(cursor), ..page(segment, index)? })
 }
 
 /// A control event at the tail, with its data event if there is one.
@@ -87,38 +91,38 @@ pub(super) fn delivery(data: Option<&str>, segment: u64, index: u64, cursor: u64
 }
 
 /// 200 of HEAD.
-pub(super) fn tail(segment: u64, index: u64) -> Option<Answer> {
+pub(super) fn tail(segment: u64, index: u64) -> Option<ClientAnswer> {
     exists(segment, index)
 }
 
 /// 404.
-pub(super) fn absent() -> Option<Answer> {
+pub(super) fn absent() -> Option<ClientAnswer> {
     coded(404, "stream_not_found")
 }
 
 /// 204 of DELETE.
-pub(super) fn deleted() -> Option<Answer> {
+pub(super) fn deleted() -> Option<ClientAnswer> {
     Some(answer(204))
 }
 
 /// A status without a code.
-pub(super) fn refused(status: u16) -> Option<Answer> {
+pub(super) fn refused(status: u16) -> Option<ClientAnswer> {
     Some(answer(status))
 }
 
 /// A status with a code.
-pub(super) fn coded(status: u16, code: &str) -> Option<Answer> {
-    Some(Answer { code: Some(code.to_owned()), ..answer(status) })
+pub(super) fn coded(status: u16, code: &str) -> Option<ClientAnswer> {
+    Some(ClientAnswer { code: Some(code.to_owned()), ..answer(status) })
 }
 
 /// The same, closed.
-pub(super) fn closed(answer: Option<Answer>) -> Option<Answer> {
-    answer.map(|answer| Answer { closed: true, ..answer })
+pub(super) fn closed(answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+    answer.map(|answer| ClientAnswer { closed: true, ..answer })
 }
 
 /// The same with this tag.
-pub(super) fn tagged(etag: &str, answer: Option<Answer>) -> Option<Answer> {
-    answer.map(|answer| Answer { etag: Some(etag.to_owned()), ..answer })
+pub(super) fn tagged(etag: &str, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+    answer.map(|answer| ClientAnswer { etag: Some(etag.to_owned()), ..answer })
 }
 
 impl Fixture {
@@ -164,7 +168,7 @@ impl Fixture {
         self.now_ms += ms;
     }
 
-    fn call(&mut self, call: Call, answer: Option<Answer>) -> usize {
+    fn call(&mut self, call: Call, answer: Option<ClientAnswer>) -> usize {
         let op = self.begin(call);
         self.end(op, answer);
         op
@@ -175,7 +179,7 @@ impl Fixture {
         self.history.invoke(0, 0, call, self.now_ms)
     }
 
-    pub(super) fn end(&mut self, op: usize, answer: Option<Answer>) {
+    pub(super) fn end(&mut self, op: usize, answer: Option<ClientAnswer>) {
         self.now_ms += 1;
         self.history.complete(op, answer, self.now_ms);
     }
@@ -183,28 +187,28 @@ impl Fixture {
     fn batch(&mut self, count: usize, stamp: Option<Stamp>, stream_seq: Option<String>) -> usize {
         let number = self.history.batches.len();
         let messages = messages(self.history.streams[0].content, 0, number, stamp.as_ref(), count, 4);
-        self.history.batches.push(Batch { stream: 0, messages, stamp, stream_seq });
+        self.history.batches.push(SentBatch { stream: 0, messages, stamp, stream_seq });
         number
     }
 
-    pub(super) fn create(&mut self, lifetime: Lifetime, answer: Option<Answer>) {
+    pub(super) fn create(&mut self, lifetime: Lifetime, answer: Option<ClientAnswer>) {
         self.call(Call::Create { lifetime, closes: false, batch: None }, answer);
     }
 
-    pub(super) fn delete(&mut self, answer: Option<Answer>) {
+    pub(super) fn delete(&mut self, answer: Option<ClientAnswer>) {
         self.call(Call::Delete, answer);
     }
 
-    pub(super) fn head(&mut self, answer: Option<Answer>) {
+    pub(super) fn head(&mut self, answer: Option<ClientAnswer>) {
         self.call(Call::Head, answer);
     }
 
-    pub(super) fn close(&mut self, answer: Option<Answer>) {
+    pub(super) fn close(&mut self, answer: Option<ClientAnswer>) {
         self.call(Call::Append { batch: None, closes: true, defect: None }, answer);
     }
 
     /// Appends `count` messages; answers the batch's number.
-    pub(super) fn append(&mut self, count: usize, answer: Option<Answer>) -> usize {
+    pub(super) fn append(&mut self, count: usize, answer: Option<ClientAnswer>) -> usize {
         let batch = self.reserve(count);
         self.send_reserved(batch, answer);
         batch
@@ -219,12 +223,12 @@ impl Fixture {
     pub(super) fn reserve_text(&mut self, text: &[u8]) -> usize {
         let number = self.history.batches.len();
         let frame = [format!("<0.{number}.0:{}>|", text.len() + 1).as_bytes(), text].concat();
-        let batch = Batch { stream: 0, messages: vec![frame.into()], stamp: None, stream_seq: None };
+        let batch = SentBatch { stream: 0, messages: vec![frame.into()], stamp: None, stream_seq: None };
         self.history.batches.push(batch);
         number
     }
 
-    pub(super) fn send_reserved(&mut self, batch: usize, answer: Option<Answer>) {
+    pub(super) fn send_reserved(&mut self, batch: usize, answer: Option<ClientAnswer>) {
         self.call(Call::Append { batch: Some(batch), closes: false, defect: None }, answer);
     }
 
@@ -233,25 +237,27 @@ impl Fixture {
         self.begin(Call::Append { batch: Some(batch), closes: false, defect: None })
     }
 
-    pub(super) fn append_with_seq(&mut self, seq: &str, answer: Option<Answer>) {
+    pub(super) fn append_with_seq(&mut self, seq: &str, answer: Option<ClientAnswer>) {
         let batch = self.batch(1, None, Some(seq.to_owned()));
         self.send_reserved(batch, answer);
     }
 
     /// One message of the one producer.
-    pub(super) fn produce(&mut self, epoch: u64, seq: u64, answer: Option<Answer>) {
+    pub(super) fn produce(&mut self, epoch: u64, seq: u64, answer: Option<ClientAnswer>) {
         let stamp = Stamp { producer: "p".to_owned(), epoch, seq };
         let batch = self.batch(1, Some(stamp), None);
         self.retry(batch, answer);
     }
 
     /// The same batch once more. Successes echo its tuple.
-    pub(super) fn retry(&mut self, batch: usize, answer: Option<Answer>) {
+    pub(super) fn retry(&mut self, batch: usize, answer: Option<ClientAnswer>) {
         let stamp = self.history.batches[batch].stamp.clone();
         let answer = answer.map(|answer| match (answer.status, stamp) {
-            (200, Some(stamp)) => Answer { producer_epoch: Some(stamp.epoch), producer_seq: Some(stamp.seq), ..answer },
+            (200, Some(stamp)) => {
+                ClientAnswer { producer_epoch: Some(stamp.epoch), producer_seq: Some(stamp.seq), ..answer }
+            }
             (204, Some(stamp)) if answer.producer_seq.is_some() => {
-                Answer { producer_epoch: Some(stamp.epoch), ..answer }
+                ClientAnswer { producer_epoch: Some(stamp.epoch), ..answer }
             }
             _ => answer,
         });
@@ -264,45 +270,45 @@ impl Fixture {
         array(messages)
     }
 
-    fn read(&mut self, from: From, walk: usize, body: Bytes, answer: Option<Answer>) {
-        let answer = answer.map(|answer| Answer { body, ..answer });
+    fn read(&mut self, from: From, walk: usize, body: Bytes, answer: Option<ClientAnswer>) {
+        let answer = answer.map(|answer| ClientAnswer { body, ..answer });
         self.call(Call::Read { from, revalidates: None, walk }, answer);
     }
 
     /// A read from the start that shows these batches.
-    pub(super) fn walk(&mut self, batches: &[usize], answer: Option<Answer>) {
+    pub(super) fn walk(&mut self, batches: &[usize], answer: Option<ClientAnswer>) {
         self.walk += 1;
         let body = self.json_of(batches);
         self.read(From::Start, self.walk, body, answer);
     }
 
     /// A read from the start that shows these messages, each by batch and place.
-    pub(super) fn walk_messages(&mut self, shown: &[(usize, usize)], answer: Option<Answer>) {
+    pub(super) fn walk_messages(&mut self, shown: &[(usize, usize)], answer: Option<ClientAnswer>) {
         self.walk += 1;
         let body = array(shown.iter().map(|(batch, index)| &self.history.batches[*batch].messages[*index]));
         self.read(From::Start, self.walk, body, answer);
     }
 
-    pub(super) fn walk_text(&mut self, body: &'static str, answer: Option<Answer>) {
+    pub(super) fn walk_text(&mut self, body: &'static str, answer: Option<ClientAnswer>) {
         self.walk_bytes(body.as_bytes(), answer);
     }
 
-    pub(super) fn walk_bytes(&mut self, body: &[u8], answer: Option<Answer>) {
+    pub(super) fn walk_bytes(&mut self, body: &[u8], answer: Option<ClientAnswer>) {
         self.walk += 1;
         self.read(From::Start, self.walk, Bytes::copy_from_slice(body), answer);
     }
 
     /// The walk goes on where the last read ended, and shows these batches.
-    pub(super) fn follow(&mut self, batches: &[usize], answer: Option<Answer>) {
+    pub(super) fn follow(&mut self, batches: &[usize], answer: Option<ClientAnswer>) {
         let body = self.json_of(batches);
         self.follow_with(body, answer);
     }
 
-    pub(super) fn follow_bytes(&mut self, body: &[u8], answer: Option<Answer>) {
+    pub(super) fn follow_bytes(&mut self, body: &[u8], answer: Option<ClientAnswer>) {
         self.follow_with(Bytes::copy_from_slice(body), answer);
     }
 
-    fn follow_with(&mut self, body: Bytes, answer: Option<Answer>) {
+    fn follow_with(&mut self, body: Bytes, answer: Option<ClientAnswer>) {
         let last = self.history.ops.last().and_then(|op| op.definite()).and_then(|answer| answer.next_offset.clone());
         self.read(From::At(last.expect("a read before")), self.walk, body, answer);
     }
@@ -317,7 +323,7 @@ impl Fixture {
     }
 
     /// A read from an offset; the answer holds its body.
-    pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<Answer>) {
+    pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<ClientAnswer>) {
         self.walk += 1;
         let from = From::At(offset(from.0, from.1).expect("an offset"));
         self.call(Call::Read { from, revalidates: None, walk: self.walk }, answer);
@@ -339,21 +345,21 @@ impl Fixture {
     }
 
     /// A long-poll is answered, and the reader moves on.
-    pub(super) fn end_live(&mut self, reader: usize, op: usize, shown: &[usize], told: Option<Answer>) {
+    pub(super) fn end_live(&mut self, reader: usize, op: usize, shown: &[usize], told: Option<ClientAnswer>) {
         let body = if shown.is_empty() { Bytes::new() } else { self.json_of(shown) };
-        if let Some(Answer { next_offset: Some(next), cursor, .. }) = &told {
+        if let Some(ClientAnswer { next_offset: Some(next), cursor, .. }) = &told {
             self.standing.insert(reader, (next.clone(), *cursor));
         }
-        self.end(op, told.map(|answer| Answer { body, ..answer }));
+        self.end(op, told.map(|answer| ClientAnswer { body, ..answer }));
     }
 
     /// A long-poll that is answered empty.
-    pub(super) fn poll(&mut self, reader: usize, told: Option<Answer>) {
+    pub(super) fn poll(&mut self, reader: usize, told: Option<ClientAnswer>) {
         self.poll_with(reader, &[], told);
     }
 
     /// A long-poll that is answered with these batches.
-    pub(super) fn poll_with(&mut self, reader: usize, shown: &[usize], told: Option<Answer>) {
+    pub(super) fn poll_with(&mut self, reader: usize, shown: &[usize], told: Option<ClientAnswer>) {
         let op = self.ask_live(reader, None);
         self.end_live(reader, op, shown, told);
     }
@@ -361,7 +367,7 @@ impl Fixture {
     /// A connection of events, from where the reader stands.
     pub(super) fn listen(&mut self, reader: usize) -> usize {
         let op = self.ask_live(reader, None);
-        let head = Answer { content_type: Some("text/event-stream".to_owned()), ..answer(200) };
+        let head = ClientAnswer { content_type: Some("text/event-stream".to_owned()), ..answer(200) };
         self.end(op, Some(head));
         op
     }

@@ -1,38 +1,39 @@
-//! The log of one stream as the answers describe it: every unit (a JSON message, or a byte) that a page showed or an
-//! acknowledgement placed, at its position, and every contradiction found on the way.
+//! The log of one stream, put together from what clients were told: which unit (a JSON message, or a byte) stands at
+//! which position, and which answers contradict one another.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Position;
+use super::LogPosition;
 use crate::judge::history::Moment;
 
-/// Units that a segment may hold before its offsets are taken for nonsense.
+/// The most units that a segment can hold. An offset beyond that is an error of the service, and no table of that size is
+/// built.
 pub(super) const ABSURD_UNITS: u64 = 1 << 22;
 
-/// Who says what is at a position.
+/// How a unit came to be known at its position. The number is an index of the history's operations or batches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Source {
-    /// An acknowledged append or creation: the answer's offset is the end of its own batch.
+    /// By the acknowledgement of an append or a creation, whose offset is the end of its own batch.
     Ack(usize),
-    /// A page of a read.
+    /// By a page that a read showed.
     Page(usize),
-    /// A batch is written whole: one of its messages was found, so the others are beside it.
+    /// By another message of the same batch: batches are written whole, so the rest stands beside it.
     Batch(usize),
 }
 
-/// A page that was shown, placed.
+/// A page that was shown, with its place in the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// The read.
+    /// The read, an index of the history's operations.
     pub op: usize,
-    /// When it was shown.
+    /// When the client had it.
     pub shown: Moment,
-    /// Whether a live reader was shown it.
+    /// Whether it was a live read.
     pub live: bool,
     /// Where the read asked to begin: `None` for the start of the stream.
-    pub from: Option<Position>,
-    /// Its next offset.
-    pub to: Position,
+    pub from: Option<LogPosition>,
+    /// Its next offset: the position after its last unit.
+    pub to: LogPosition,
     /// How many units it showed.
     pub units: u64,
     /// Whether it reached the tail.
@@ -42,12 +43,12 @@ pub struct Page {
 /// A batch found in the log.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Placed {
-    /// The batch.
+    /// The batch, an index of the history's batches.
     pub batch: usize,
-    /// Its first position.
-    pub start: Position,
-    /// Behind its last.
-    pub end: Position,
+    /// The position of its first unit.
+    pub start: LogPosition,
+    /// The position after its last unit.
+    pub end: LogPosition,
 }
 
 /// Answers that cannot all be true.
@@ -56,41 +57,42 @@ pub enum Contradiction {
     /// Two answers put different units at one position.
     Differs {
         /// The position.
-        at: Position,
-        /// Who was first.
+        at: LogPosition,
+        /// How the first unit came to be known there.
         first: Source,
-        /// Who contradicts.
+        /// How the other one did.
         then: Source,
     },
-    /// A page shows what nobody sent to this stream.
+    /// A page shows a message that nobody sent to this stream.
     Foreign {
-        /// Where.
-        at: Position,
-        /// An excerpt.
+        /// Where it begins.
+        at: LogPosition,
+        /// The beginning of its text.
         text: String,
     },
-    /// A page holds more or fewer units than its two offsets say.
+    /// A page holds more or fewer units than lie between the offset it was asked from and its next offset.
     Length {
         /// The read.
         op: usize,
-        /// By the offsets.
+        /// Units between the offsets.
         expected: u64,
-        /// In the body.
+        /// Units in the body.
         found: u64,
     },
-    /// A page passes from one segment to another over units that are known to lie between.
+    /// A page goes on in a later segment and leaves out units that are known to stand between.
     Skips {
         /// The read.
         op: usize,
-        /// A unit that is passed over.
-        over: Position,
+        /// The first unit that is left out.
+        over: LogPosition,
     },
-    /// A page ends before it begins, or is empty and moves, or is not and does not.
+    /// A page whose next offset is before the one it was asked from; or an empty one whose offsets differ; or one with
+    /// content whose offsets are the same.
     Motion {
         /// The read.
         op: usize,
     },
-    /// An answer without an offset, or with one that is none.
+    /// An answer that lacks its next offset, or whose offset has not the published form.
     Malformed {
         /// The operation.
         op: usize,
@@ -100,44 +102,45 @@ pub enum Contradiction {
         /// The live read.
         op: usize,
         /// Where the event begins.
-        at: Position,
-        /// An excerpt of the event.
+        at: LogPosition,
+        /// The beginning of the event.
         text: String,
     },
-    /// An event that ends inside a code point whose rest is in the log.
+    /// An event ends inside a code point although the log holds the rest of it.
     SplitsCodePoint {
         /// The live read.
         op: usize,
         /// Where the event ends.
-        at: Position,
+        at: LogPosition,
     },
-    /// A body that is no array, or an event that is no base64.
+    /// A body that should be a JSON array and is none, or an event that should be base64 and is not.
     Unparsable {
         /// The read.
         op: usize,
     },
 }
 
-/// What is known of a stream's log.
+/// What is known of the log of a stream, over all incarnations at its path.
 #[derive(Debug, Default)]
 pub struct Log {
+    /// Of each segment, its units in order: a number that stands for the unit's content, and how it came to be known.
     pub(super) segments: BTreeMap<u64, Vec<Option<(u32, Source)>>>,
     /// The pages, in the order in which they were asked for.
     pub pages: Vec<Page>,
-    /// The batches, by position.
+    /// The batches that were found, in the order of their positions.
     pub placed: Vec<Placed>,
-    /// What does not fit.
+    /// Answers that cannot all be true.
     pub contradictions: Vec<Contradiction>,
-    /// First segments of incarnations.
+    /// The first segment of each incarnation that was seen to begin.
     pub starts: BTreeSet<u64>,
-    /// Segments that a page joined: the one it began in to the one it ended in.
+    /// From the segment that a page began in to the later one that it ended in: both are of one incarnation.
     pub(super) hops: BTreeMap<u64, u64>,
-    /// A creation whose answer was lost may have begun an incarnation that nobody saw begin.
+    /// Whether there may be incarnations that are not in `starts`, because the answer to their creation was lost.
     pub(super) hidden_starts: bool,
 }
 
 impl Log {
-    /// Whether two segments certainly belong to one incarnation.
+    /// Whether two segments are sure to belong to one incarnation.
     pub fn same_incarnation(&self, one: u64, other: u64) -> bool {
         let (low, high) = (one.min(other), one.max(other));
         if low == high {
@@ -159,24 +162,25 @@ impl Log {
         reached == high
     }
 
-    /// Whether a batch is known to lie in the log.
+    /// Where a batch was found in the log.
     pub fn holds(&self, batch: usize) -> impl Iterator<Item = &Placed> {
         self.placed.iter().filter(move |placed| placed.batch == batch)
     }
 
-    /// Whether everything between two positions of one segment is known.
-    pub fn is_whole(&self, from: Position, to: Position) -> bool {
+    /// Whether two positions are of one segment and every unit between them is known.
+    pub fn is_whole(&self, from: LogPosition, to: LogPosition) -> bool {
         let cells = self.segments.get(&from.segment).map_or(&[][..], Vec::as_slice);
         let between = cells.get(from.index as usize..to.index as usize);
         from.segment == to.segment && between.is_some_and(|cells| cells.iter().all(Option::is_some))
     }
 
-    /// Whether anything is known to lie in a segment.
+    /// Whether any unit of a segment is known.
     pub fn is_used(&self, segment: u64) -> bool {
         self.segments.get(&segment).is_some_and(|cells| cells.iter().any(Option::is_some))
     }
 
-    pub(super) fn claim(&mut self, start: Position, units: impl Iterator<Item = u32>, source: Source) {
+    /// Notes that these units stand from `start` on; the first that differs from what is known is a contradiction.
+    pub(super) fn claim(&mut self, start: LogPosition, units: impl Iterator<Item = u32>, source: Source) {
         let cells = self.segments.entry(start.segment).or_default();
         let mut differs = None;
         for (at, unit) in (start.index..).zip(units) {
@@ -187,7 +191,7 @@ impl Log {
             match cells[place] {
                 None => cells[place] = Some((unit, source)),
                 Some((known, first)) if known != unit && differs.is_none() => {
-                    differs = Some((Position { segment: start.segment, index: at }, first));
+                    differs = Some((LogPosition { segment: start.segment, index: at }, first));
                 }
                 Some(_) => {}
             }
@@ -197,17 +201,18 @@ impl Log {
         }
     }
 
+    /// Finds pages that went on in a later segment and left out units that are known to stand between.
     pub(super) fn check_hops(&mut self) {
         let mut skips = Vec::new();
         for page in &self.pages {
-            let behind = match page.from {
+            let start = match page.from {
                 Some(from) if from.segment < page.to.segment => from,
                 _ => continue,
             };
-            let between = self.segments.range(behind.segment..page.to.segment).find_map(|(segment, cells)| {
-                let from = if *segment == behind.segment { behind.index as usize } else { 0 };
+            let between = self.segments.range(start.segment..page.to.segment).find_map(|(segment, cells)| {
+                let from = if *segment == start.segment { start.index as usize } else { 0 };
                 let index = cells.iter().enumerate().skip(from).find(|(_, cell)| cell.is_some())?.0;
-                Some(Position { segment: *segment, index: index as u64 })
+                Some(LogPosition { segment: *segment, index: index as u64 })
             });
             if let Some(over) = between {
                 skips.push(Contradiction::Skips { op: page.op, over });

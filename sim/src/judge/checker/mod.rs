@@ -3,7 +3,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `position` | offsets as clients may read them |
+//! | `log_position` | offsets as clients may read them |
 //! | `log` | the log of a stream as the answers describe it, and contradictions between them |
 //! | `derivation` | that log, derived from answer after answer |
 //! | `delivered`, `event_text` | what live readers were sent, and what of the log its text must be |
@@ -20,7 +20,7 @@ mod event_text;
 mod fixture;
 mod invariant;
 mod log;
-mod position;
+mod log_position;
 pub mod reached;
 
 use std::fmt;
@@ -28,7 +28,7 @@ use std::fmt;
 use case::Case;
 pub use invariant::Invariant;
 pub use log::{Log, Page, Placed};
-pub use position::Position;
+pub use log_position::LogPosition;
 
 use crate::judge::history::History;
 

@@ -3,7 +3,7 @@
 use std::rc::Rc;
 
 use super::follower::{Follower, Place};
-use super::leash::Leash;
+use super::reader_control::ReaderControl;
 use super::session::Session;
 use crate::judge::history::{From, Mode};
 use crate::judge::scenario::Origin;
@@ -11,7 +11,7 @@ use crate::judge::scenario::Origin;
 /// A client's live readers of one stream, as it remembers them.
 #[derive(Default)]
 pub(super) struct Following {
-    leash: Rc<Leash>,
+    reader_control: Rc<ReaderControl>,
     place: Place,
 }
 
@@ -20,22 +20,22 @@ impl Session {
     pub(super) fn join(&mut self, stream: usize, mode: Mode, origin: Origin, readers: usize) {
         let (from, cursor) = self.live_origin(stream, origin);
         let following = self.following.entry(stream).or_default();
-        if following.leash.has_left() {
-            following.leash = Rc::default();
+        if following.reader_control.has_left() {
+            following.reader_control = Rc::default();
         }
-        let (leash, place) = (following.leash.clone(), following.place.clone());
+        let (reader_control, place) = (following.reader_control.clone(), following.place.clone());
         for _ in 0..readers.max(1) {
             let follower = Follower {
-                crowd: self.crowd.clone(),
+                context: self.context.clone(),
                 client: self.client,
                 stream,
                 mode,
                 from: from.clone(),
                 cursor,
-                leash: leash.clone(),
+                reader_control: reader_control.clone(),
                 place: place.clone(),
             };
-            self.beside(&leash, follower.follow());
+            self.context.run_beside(&reader_control, follower.follow());
         }
     }
 
@@ -66,14 +66,14 @@ impl Session {
     /// Its live readers neither ask nor read for a while.
     pub(super) fn stall(&mut self, stream: usize, for_ms: u64) {
         if let Some(following) = self.following.get(&stream) {
-            following.leash.stall_until(self.crowd.world.now_ms() + for_ms);
+            following.reader_control.stall_until(self.context.world.now_ms() + for_ms);
         }
     }
 
     /// Its live readers leave.
     pub(super) fn leave(&mut self, stream: usize) {
         if let Some(following) = self.following.get(&stream) {
-            following.leash.leave();
+            following.reader_control.leave();
         }
     }
 }

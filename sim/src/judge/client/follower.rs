@@ -6,17 +6,17 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
+use super::context::ClientContext;
 use super::control::{Control, read_piece};
 use super::event_stream::EventReader;
-use super::leash::Leash;
-use super::session::Crowd;
+use super::reader_control::ReaderControl;
 use super::wire::{Ask, read};
 use crate::judge::history::{Call, End, From, Mode, Parting};
 use crate::judge::scenario::Scenario;
 use crate::kernel::rt;
 use crate::world::{AnswerBody, Piece};
 
-/// How long a reader waits behind an answer that brought nothing and took no time, in ms.
+/// How long a reader waits after an answer that brought nothing and took no time, in ms.
 const PAUSE_MS: u64 = 50;
 
 /// The wait after a first failure, in ms; each further one is twice as long, up to the longest.
@@ -38,15 +38,15 @@ const FRUITLESS: u32 = 200;
 /// Where a client's live readers of a stream are, for the next one that resumes.
 pub(super) type Place = Rc<RefCell<Option<(String, Option<u64>)>>>;
 
-/// See the module.
+/// A live reader.
 pub(super) struct Follower {
-    pub(super) crowd: Rc<Crowd>,
+    pub(super) context: Rc<ClientContext>,
     pub(super) client: usize,
     pub(super) stream: usize,
     pub(super) mode: Mode,
     pub(super) from: From,
     pub(super) cursor: Option<u64>,
-    pub(super) leash: Rc<Leash>,
+    pub(super) reader_control: Rc<ReaderControl>,
     pub(super) place: Place,
 }
 
@@ -65,26 +65,26 @@ enum Outcome {
 impl Follower {
     /// Reads until it is told to leave, or that there is nothing more.
     pub(super) async fn follow(mut self) {
-        let leash = self.leash.clone();
+        let reader_control = self.reader_control.clone();
         let reader = {
-            let now_ms = self.crowd.world.now_ms();
-            self.crowd.history.borrow_mut().join(self.client, self.stream, self.mode, now_ms)
+            let now_ms = self.context.world.now_ms();
+            self.context.history.borrow_mut().join(self.client, self.stream, self.mode, now_ms)
         };
-        let parting = leash.unless_left(self.read_on(reader)).await.unwrap_or(Parting::Left);
-        let now_ms = self.crowd.world.now_ms();
-        self.crowd.history.borrow_mut().part(reader, parting, now_ms);
+        let parting = reader_control.unless_left(self.read_on(reader)).await.unwrap_or(Parting::Left);
+        let now_ms = self.context.world.now_ms();
+        self.context.history.borrow_mut().part(reader, parting, now_ms);
     }
 
     async fn read_on(&mut self, reader: usize) -> Parting {
         let (mut failures, mut fruitless) = (0, 0);
         loop {
             self.stall(reader).await;
-            let asked_ms = self.crowd.world.now_ms();
+            let asked_ms = self.context.world.now_ms();
             let outcome = match self.mode {
                 Mode::LongPoll => self.poll(reader).await,
                 Mode::Sse => self.listen(reader).await,
             };
-            let is_quick = self.crowd.world.now_ms() < asked_ms + 1_000;
+            let is_quick = self.context.world.now_ms() < asked_ms + 1_000;
             match outcome {
                 Outcome::Over(parting) => return parting,
                 Outcome::Progress => (failures, fruitless) = (0, 0),
@@ -124,9 +124,9 @@ impl Follower {
 
     /// Asks once with a long-poll.
     async fn poll(&mut self, reader: usize) -> Outcome {
-        let patience_ms = self.crowd.long_poll_ms + GRACE_MS;
-        let op = self.crowd.ask(self.client, self.stream, self.call(reader), self.ask().build(), patience_ms).await;
-        let answer = self.crowd.history.borrow().ops[op].definite().cloned();
+        let patience_ms = self.context.long_poll_ms + GRACE_MS;
+        let op = self.context.ask(self.client, self.stream, self.call(reader), self.ask().build(), patience_ms).await;
+        let answer = self.context.history.borrow().ops[op].definite().cloned();
         let Some(answer) = answer else { return Outcome::Failed };
         if let Some(over) = refusal(answer.status) {
             return Outcome::Over(over);
@@ -141,15 +141,15 @@ impl Follower {
 
     /// Asks once for events, and reads them until the connection ends.
     async fn listen(&mut self, reader: usize) -> Outcome {
-        let crowd = self.crowd.clone();
-        let (op, patience_ms) = crowd.invoke(self.client, self.stream, self.call(reader));
-        let Ok(opened) = crowd.world.open(self.ask().build(), patience_ms).await else {
-            crowd.history.borrow_mut().complete(op, None, crowd.world.now_ms());
+        let context = self.context.clone();
+        let (op, patience_ms) = context.invoke(self.client, self.stream, self.call(reader));
+        let Ok(opened) = context.world.open(self.ask().build(), patience_ms).await else {
+            context.history.borrow_mut().complete(op, None, context.world.now_ms());
             return Outcome::Failed;
         };
         let answer = read(&opened.response);
         let status = answer.status;
-        crowd.history.borrow_mut().complete(op, Some(answer), crowd.world.now_ms());
+        context.history.borrow_mut().complete(op, Some(answer), context.world.now_ms());
         if let Some(over) = refusal(status) {
             return Outcome::Over(over);
         }
@@ -160,7 +160,7 @@ impl Follower {
     }
 
     async fn hear(&mut self, reader: usize, op: usize, body: AnswerBody) -> Outcome {
-        let crowd = self.crowd.clone();
+        let context = self.context.clone();
         let mut events = EventReader::default();
         let mut progress = false;
         let end = loop {
@@ -171,18 +171,19 @@ impl Follower {
                 Some(Piece::Cut) => break End::Cut,
                 Some(Piece::Bytes(bytes)) => bytes,
             };
-            let deliveries = read_piece(&mut crowd.history.borrow_mut(), op, &mut events, &bytes, crowd.world.now_ms());
+            let deliveries =
+                read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, context.world.now_ms());
             for Control { next_offset, cursor, closed, brings } in deliveries {
                 progress |= brings;
                 self.move_on(next_offset, cursor);
                 if closed {
                     let end = self.take_leave(op, &body).await;
-                    crowd.end_listening(op, end);
+                    context.end_listening(op, end);
                     return Outcome::Over(Parting::Closed);
                 }
             }
         };
-        crowd.end_listening(op, end);
+        context.end_listening(op, end);
         match end {
             _ if progress => Outcome::Progress,
             End::Finished => Outcome::Nothing,
@@ -190,7 +191,7 @@ impl Follower {
         }
     }
 
-    /// Behind the close nothing comes but the end of the connection, and that soon.
+    /// After the close nothing comes but the end of the connection, and that soon.
     async fn take_leave(&self, op: usize, body: &AnswerBody) -> End {
         let (end, defect) = match rt::within_ms(FAREWELL_MS, body.next()).await {
             Some(Piece::End) => (End::Finished, None),
@@ -198,9 +199,9 @@ impl Follower {
             Some(Piece::Bytes(_)) => (End::Abandoned, Some("something follows the close")),
             None => (End::Abandoned, Some("the connection goes on after the close")),
         };
-        if let Some(defect) = defect.filter(|_| self.crowd.is_calm()) {
-            let mut history = self.crowd.history.borrow_mut();
-            let now = history.moment(self.crowd.world.now_ms());
+        if let Some(defect) = defect.filter(|_| self.context.is_calm()) {
+            let mut history = self.context.history.borrow_mut();
+            let now = history.moment(self.context.world.now_ms());
             history.listening(op).defects.push((now, defect.to_owned()));
         }
         end
@@ -216,10 +217,10 @@ impl Follower {
 
     /// Neither asks nor reads for as long as its session wants it to.
     async fn stall(&self, reader: usize) {
-        let begin_ms = self.crowd.world.now_ms();
-        let end_ms = self.leash.stalled_until_ms();
+        let begin_ms = self.context.world.now_ms();
+        let end_ms = self.reader_control.stalled_until_ms();
         if end_ms > begin_ms {
-            self.crowd.history.borrow_mut().readers[reader].stalls.push((begin_ms, end_ms));
+            self.context.history.borrow_mut().readers[reader].stalls.push((begin_ms, end_ms));
             rt::sleep_ms(end_ms - begin_ms).await;
         }
     }

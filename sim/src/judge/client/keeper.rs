@@ -19,7 +19,7 @@ impl Session {
         let lifetime = self.lifetime(lifetime);
         let content = self.content(stream);
         let batch = load.map(|load| self.batch(stream, load, None, None));
-        let bytes = batch.map(|batch| body(content, &self.crowd.history.borrow().batches[batch].messages));
+        let bytes = batch.map(|batch| body(content, &self.context.history.borrow().batches[batch].messages));
         let request = || {
             let ask = Ask::new(Method::Put, &Scenario::path(stream))
                 .with("content-type", content_type(content))
@@ -52,7 +52,7 @@ impl Session {
     /// What the service tells its operators about a stream's way to R2, by name; nothing of a stream that is not there.
     pub(crate) async fn cold_summary(&self, stream: usize) -> BTreeMap<String, u64> {
         let ask = Ask::new(Method::Head, &Scenario::path(stream)).with("tailrace-debug", "1");
-        let answer = self.crowd.world.request(ask.build(), INSPECTION_MS).await.ok();
+        let answer = self.context.world.request(ask.build(), INSPECTION_MS).await.ok();
         let text = answer.as_ref().and_then(|answer| answer.headers.get("tailrace-cold")).unwrap_or_default();
         let fields = text.split("; ").filter_map(|field| field.split_once('='));
         fields.filter_map(|(name, number)| Some((name.to_owned(), number.parse().ok()?))).collect()

@@ -5,26 +5,29 @@
 //! | --- | --- |
 //! | `message` | payloads that say what they are |
 //! | `wire` | requests as clients send them, answers as they read them |
+//! | `context` | what all clients of a run share: the world, and the history |
 //! | `session` | one client: its memory, and how it asks |
 //! | `keeper` | creating, closing, deleting, HEAD |
 //! | `writer` | appends without producer headers, and with `Stream-Seq` |
 //! | `producer` | idempotent producers, their restarts and their zombies |
 //! | `reader` | walks through a stream |
-//! | `follow`, `leash` | live readers that join, stall, leave and resume |
+//! | `follow`, `reader_control` | live readers that join, stall, leave and resume |
 //! | `follower` | one live reader |
 //! | `event_stream`, `control` | server-sent events, and what they say |
 
+mod context;
 mod control;
 mod event_stream;
 mod follow;
 mod follower;
 mod keeper;
-mod leash;
 pub(crate) mod message;
 mod producer;
 mod reader;
+mod reader_control;
 mod session;
 mod wire;
 mod writer;
 
-pub(crate) use session::{Crowd, Session};
+pub(crate) use context::ClientContext;
+pub(crate) use session::Session;

@@ -38,7 +38,7 @@ impl Session {
     fn begin_epoch(&mut self, stream: usize) -> &mut Producing {
         let epoch = match self.producing.get(&stream) {
             Some(producing) => producing.epoch,
-            None => self.crowd.next_epoch(&self.producer(), stream),
+            None => self.context.next_epoch(&self.producer(), stream),
         };
         self.producing.entry(stream).or_insert(Producing { epoch, next_seq: 0, written: Vec::new() })
     }

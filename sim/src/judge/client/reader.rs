@@ -51,7 +51,7 @@ impl Session {
 
     /// An offset that anyone was told of the stream, of whichever incarnation.
     pub(super) fn told(&self, stream: usize, count: usize) -> Option<String> {
-        let history = self.crowd.history.borrow();
+        let history = self.context.history.borrow();
         let told = || history.of_stream(stream).filter_map(|(_, op)| op.told());
         told().nth(count % told().count().max(1)).map(str::to_owned)
     }
@@ -80,7 +80,7 @@ impl Session {
     /// Takes an answer into account. Where the walk goes on, unless it is at its end.
     fn remember(&mut self, stream: usize, op: usize, from: From) -> Option<String> {
         let reading = self.reading.entry(stream).or_default();
-        let history = self.crowd.history.borrow();
+        let history = self.context.history.borrow();
         let answer = history.ops[op].definite()?;
         if answer.status == 304 {
             return None;
@@ -102,7 +102,7 @@ impl Session {
     }
 }
 
-/// A position of the same segment that is not behind `offset`.
+/// A position of the same segment that is not after `offset`.
 fn before(offset: &str, count: usize) -> Option<String> {
     let (segment, index) = offset.split_once('_')?;
     let index: u64 = index.parse().ok()?;

@@ -1,136 +1,27 @@
 //! One client: its memory, and how it asks.
 
-use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
-use std::future::Future;
 use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
+use super::context::ClientContext;
 use super::follow::Following;
-use super::leash::Leash;
 use super::message::{body, messages};
 use super::producer::Producing;
 use super::reader::Reading;
-use super::wire::{Ask, content_type, read};
-use crate::judge::history::{Answer, Batch, Call, Content, End, History, Lifetime, Stamp};
+use super::wire::{Ask, content_type};
+use crate::judge::history::{Call, ClientAnswer, Content, Lifetime, SentBatch, Stamp};
 use crate::judge::scenario::{Action, Load, Scenario};
-use crate::kernel::rt::{self, Node};
-use crate::tailrace::World;
+use crate::kernel::rt;
 use crate::world::Request;
-
-/// How long a client waits for an answer while answers may be lost, and how long once none is, in ms.
-const PATIENCE_MS: [u64; 2] = [3_000, 30_000];
 
 /// How often a client asks before it gives up.
 pub(super) const ATTEMPTS: u64 = 5;
 
-/// What all clients of a run share: the world, and the notebook.
-pub(crate) struct Crowd {
-    pub(crate) world: World,
-    pub(crate) history: RefCell<History>,
-    /// When the run began, in ms since the Unix epoch.
-    pub(crate) start_ms: u64,
-    /// The largest body that is not refused, in bytes.
-    body_bytes: usize,
-    /// The next epoch of each producer id on each stream: whoever begins one is alone with it.
-    epochs: RefCell<BTreeMap<(String, usize), u64>>,
-    /// The last `Stream-Seq` of each stream.
-    stream_seqs: RefCell<Vec<u64>>,
-    walks: Cell<usize>,
-    /// The server's long-poll time-out in ms.
-    pub(super) long_poll_ms: u64,
-    /// Where live readers run: beside what their clients do else.
-    node: Node,
-    leashes: RefCell<Vec<Rc<Leash>>>,
-}
-
-impl Crowd {
-    pub(crate) fn new(world: World, history: History, body_bytes: usize, long_poll_ms: u64) -> Self {
-        let streams = history.streams.len();
-        Self {
-            start_ms: world.now_ms(),
-            world,
-            history: RefCell::new(history),
-            body_bytes,
-            epochs: RefCell::default(),
-            stream_seqs: RefCell::new(vec![0; streams]),
-            walks: Cell::default(),
-            long_poll_ms,
-            node: Node::new(),
-            leashes: RefCell::default(),
-        }
-    }
-
-    /// Asks once, and writes down what came of it; answers the request's number in the history.
-    pub(super) async fn ask(
-        &self,
-        client: usize,
-        stream: usize,
-        call: Call,
-        request: Request,
-        at_least_ms: u64,
-    ) -> usize {
-        let (op, patience_ms) = self.invoke(client, stream, call);
-        let outcome = self.world.request(request, patience_ms.max(at_least_ms)).await;
-        let answer = outcome.ok().map(|response| read(&response));
-        self.history.borrow_mut().complete(op, answer, self.world.now_ms());
-        op
-    }
-
-    /// Writes a request down that is made now; answers its number, and how long to wait for its answer, in ms.
-    pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64) {
-        let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
-        (self.history.borrow_mut().invoke(client, stream, call, self.world.now_ms()), patience_ms)
-    }
-
-    /// Writes down how a connection of events ended, now.
-    pub(super) fn end_listening(&self, op: usize, end: End) {
-        let mut history = self.history.borrow_mut();
-        let now = history.moment(self.world.now_ms());
-        history.listening(op).end = Some((now, end));
-    }
-
-    /// Whether nothing goes wrong any more.
-    pub(super) fn is_calm(&self) -> bool {
-        self.world.now_ms() >= self.history.borrow().conditions.faulty_until_ms
-    }
-
-    /// Lets every live reader go.
-    pub(crate) fn dismiss(&self) {
-        self.leashes.take().iter().for_each(|leash| leash.leave());
-    }
-
-    pub(super) fn next_epoch(&self, producer: &str, stream: usize) -> u64 {
-        let mut epochs = self.epochs.borrow_mut();
-        let next = epochs.entry((producer.to_owned(), stream)).or_default();
-        *next += 1;
-        *next - 1
-    }
-
-    /// A `Stream-Seq` above all that were drawn for this stream, or one that has been drawn.
-    pub(super) fn stream_seq(&self, stream: usize, passed: bool) -> String {
-        let mut seqs = self.stream_seqs.borrow_mut();
-        if !passed {
-            seqs[stream] += 1;
-        }
-        format!("{:08}", seqs[stream])
-    }
-
-    /// How many offsets of a stream have been told so far.
-    pub(crate) fn told(&self, stream: usize) -> usize {
-        self.history.borrow().of_stream(stream).filter(|(_, op)| op.told().is_some()).count()
-    }
-
-    fn next_walk(&self) -> usize {
-        self.walks.set(self.walks.get() + 1);
-        self.walks.get()
-    }
-}
-
 /// A client.
 pub(crate) struct Session {
-    pub(super) crowd: Rc<Crowd>,
+    pub(super) context: Rc<ClientContext>,
     pub(super) client: usize,
     pub(super) producing: BTreeMap<usize, Producing>,
     pub(super) reading: BTreeMap<usize, Reading>,
@@ -138,8 +29,8 @@ pub(crate) struct Session {
 }
 
 impl Session {
-    pub(crate) fn new(crowd: Rc<Crowd>, client: usize) -> Self {
-        Self { crowd, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
+    pub(crate) fn new(context: Rc<ClientContext>, client: usize) -> Self {
+        Self { context, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
     }
 
     /// Does one thing, to its end.
@@ -165,40 +56,34 @@ impl Session {
     }
 
     pub(super) fn content(&self, stream: usize) -> Content {
-        self.crowd.history.borrow().streams[stream].content
+        self.context.history.borrow().streams[stream].content
     }
 
     pub(super) fn next_walk(&self) -> usize {
-        self.crowd.next_walk()
-    }
-
-    /// Runs something beside what the client does else, until it ends or its leash is let go.
-    pub(super) fn beside(&self, leash: &Rc<Leash>, task: impl Future<Output = ()> + 'static) {
-        self.crowd.leashes.borrow_mut().push(leash.clone());
-        self.crowd.node.spawn(task);
+        self.context.next_walk()
     }
 
     /// A lifetime as a creation asks for it: an instant counts from the start of the run.
     pub(super) fn lifetime(&self, lifetime: Lifetime) -> Lifetime {
         match lifetime {
-            Lifetime::Until(ms) => Lifetime::Until(self.crowd.start_ms + ms),
+            Lifetime::Until(ms) => Lifetime::Until(self.context.start_ms + ms),
             _ => lifetime,
         }
     }
 
     /// Writes a batch down; answers its number.
     pub(super) fn batch(&self, stream: usize, load: Load, stamp: Option<Stamp>, stream_seq: Option<String>) -> usize {
-        let mut history = self.crowd.history.borrow_mut();
+        let mut history = self.context.history.borrow_mut();
         let number = history.batches.len();
         let content = history.streams[stream].content;
         let messages = messages(content, stream, number, stamp.as_ref(), load.count.max(1), load.pad_bytes);
-        history.batches.push(Batch { stream, messages, stamp, stream_seq });
+        history.batches.push(SentBatch { stream, messages, stamp, stream_seq });
         number
     }
 
     /// A POST of a batch, as it should be.
     pub(super) fn post(&self, stream: usize, batch: usize, closes: bool) -> Ask {
-        let history = self.crowd.history.borrow();
+        let history = self.context.history.borrow();
         let (content, batch) = (history.streams[stream].content, &history.batches[batch]);
         let ask = Ask::new(Method::Post, &Scenario::path(stream))
             .with("content-type", content_type(content))
@@ -212,12 +97,12 @@ impl Session {
     }
 
     pub(super) fn body_bytes(&self) -> usize {
-        self.crowd.body_bytes
+        self.context.body_bytes
     }
 
     /// Asks once, and writes down what came of it; answers the request's number in the history.
     pub(super) async fn ask(&self, stream: usize, call: Call, request: Request) -> usize {
-        self.crowd.ask(self.client, stream, call, request, 0).await
+        self.context.ask(self.client, stream, call, request, 0).await
     }
 
     /// Asks until there is a definite answer, a few times at most.
@@ -234,8 +119,8 @@ impl Session {
     }
 
     /// Looks at a definite answer.
-    pub(super) fn with_answer<T>(&self, op: usize, look: impl FnOnce(Option<&Answer>) -> T) -> T {
-        look(self.crowd.history.borrow().ops[op].definite())
+    pub(super) fn with_answer<T>(&self, op: usize, look: impl FnOnce(Option<&ClientAnswer>) -> T) -> T {
+        look(self.context.history.borrow().ops[op].definite())
     }
 }
 

@@ -40,7 +40,7 @@ impl Session {
         };
         let request = match (defect, batch) {
             (Defect::WrongType, Some(batch)) => {
-                let whole = self.crowd.history.borrow().batches[batch].messages.concat();
+                let whole = self.context.history.borrow().batches[batch].messages.concat();
                 Ask::new(Method::Post, &Scenario::path(stream))
                     .with("content-type", "text/html")
                     .with_if(closes, "stream-closed", "true")
@@ -58,7 +58,7 @@ impl Session {
     /// An array of the batch's messages whose last element breaks off; without a batch, an empty one.
     fn broken_array(&self, batch: Option<usize>) -> Bytes {
         let Some(batch) = batch else { return Bytes::from_static(b"[]") };
-        let history = self.crowd.history.borrow();
+        let history = self.context.history.borrow();
         let mut array = b"[".to_vec();
         for message in &history.batches[batch].messages {
             array.extend_from_slice(message);
@@ -69,7 +69,7 @@ impl Session {
     }
 
     pub(super) async fn append_in_sequence(&self, stream: usize, load: Load, passed: bool) {
-        let seq = self.crowd.stream_seq(stream, passed);
+        let seq = self.context.stream_seq(stream, passed);
         let batch = self.batch(stream, load, None, Some(seq));
         let call = Call::Append { batch: Some(batch), closes: false, defect: None };
         self.insist(stream, call, || self.post(stream, batch, false).build()).await;

@@ -48,7 +48,7 @@ pub enum Lifetime {
 /// A stream of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its path behind `/v1/stream/`.
+    /// Its path after `/v1/stream/`.
     pub path: String,
     /// What it is made of; every creation at its path asks for the same.
     pub content: Content,
@@ -67,7 +67,7 @@ pub struct Stamp {
 
 /// What one append or creation carries. Its messages exist nowhere else in the run; every retry carries the same.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Batch {
+pub struct SentBatch {
     /// The stream, an index of [`History::streams`].
     pub stream: usize,
     /// The messages as they must stand in the log.
@@ -78,7 +78,7 @@ pub struct Batch {
     pub stream_seq: Option<String>,
 }
 
-impl Batch {
+impl SentBatch {
     /// How many positions it takes in the log.
     pub fn units(&self, content: Content) -> u64 {
         match content {
@@ -163,7 +163,7 @@ pub enum Call {
 
 /// What a client was told.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Answer {
+pub struct ClientAnswer {
     /// The status.
     pub status: u16,
     /// `Stream-Next-Offset`.
@@ -195,7 +195,7 @@ pub struct Answer {
     pub body: Bytes,
 }
 
-impl Answer {
+impl ClientAnswer {
     /// Whether the stream holds as much as may wait for R2: nothing was done.
     pub fn is_full(&self) -> bool {
         self.status == 507 && self.code.as_deref() == Some("storage_full")
@@ -216,13 +216,13 @@ pub struct Op {
     /// When it was answered, or gave up; absent only while it waits.
     pub ended: Option<Moment>,
     /// What it was told; none if it gave up.
-    pub answer: Option<Answer>,
+    pub answer: Option<ClientAnswer>,
 }
 
 impl Op {
     /// The answer, unless it leaves open whether the request was applied: a lost one, and a failure of the service that
     /// does not say that nothing was done.
-    pub fn definite(&self) -> Option<&Answer> {
+    pub fn definite(&self) -> Option<&ClientAnswer> {
         self.answer.as_ref().filter(|answer| answer.status < 500 || answer.is_full())
     }
 
@@ -346,7 +346,7 @@ pub struct History {
     /// The streams.
     pub streams: Vec<StreamInfo>,
     /// Everything that was ever sent to be kept.
-    pub batches: Vec<Batch>,
+    pub batches: Vec<SentBatch>,
     /// Requests in the order in which they were made.
     pub ops: Vec<Op>,
     /// Live readers in the order in which they joined.
@@ -384,7 +384,7 @@ impl History {
     }
 
     /// Records that a request was answered, or given up, now.
-    pub fn complete(&mut self, op: usize, answer: Option<Answer>, now_ms: u64) {
+    pub fn complete(&mut self, op: usize, answer: Option<ClientAnswer>, now_ms: u64) {
         let ended = self.moment(now_ms);
         if let Some(op) = self.ops.get_mut(op) {
             op.ended = Some(ended);
@@ -398,7 +398,7 @@ impl History {
     }
 
     /// What a read showed: its own answer, or, for a 304, the answer whose tag it confirmed.
-    pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a Answer> {
+    pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a ClientAnswer> {
         let answer = op.definite()?;
         match (&op.call, answer.status) {
             (Call::Read { .. }, 200) => Some(answer),

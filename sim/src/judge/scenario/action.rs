@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::event::{Load, Mistake, Origin};
+use super::field::{Load, Mistake, Origin};
 use super::word::{Close, Optional, Passed, Plain, Spelling, Stream, Words};
 use crate::judge::history::{Lifetime, Mode};
 

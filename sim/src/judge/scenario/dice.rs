@@ -1,50 +1,41 @@
 //! The dice of a seed: numbers, and what a world is made of.
 
-use rand::{RngExt, SeedableRng};
-use rand_chacha::ChaCha8Rng;
+use std::ops::Deref;
+
 use tailrace_core::protocol::limits::{CLIENT_BUFFER, HOT_BYTES};
 
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
-use crate::kernel::random::Delay;
+use crate::kernel::random::{Delay, Random};
 use crate::tailrace::{ColdSettings, StreamLimits};
 use crate::world::{BucketFaults, Faults, Link};
 
-/// See the module.
-pub(super) struct Dice(ChaCha8Rng);
+/// The randomness of a seed's scenario. What it draws, and in which order, decides what every seed means.
+pub(super) struct Dice(Random);
+
+impl Deref for Dice {
+    type Target = Random;
+
+    fn deref(&self) -> &Random {
+        &self.0
+    }
+}
 
 impl Dice {
     pub(super) fn new(seed: u64) -> Self {
-        Self(ChaCha8Rng::seed_from_u64(seed))
+        Self(Random::new(seed))
     }
 
-    pub(super) fn bits(&mut self) -> u64 {
-        self.0.random()
+    /// Whether what happens in `permille` of 1,000 cases happens now; unlike [`Random::chance`], it always draws.
+    pub(super) fn chance(&self, permille: u32) -> bool {
+        self.0.below(1_000) < permille
     }
 
-    pub(super) fn between(&mut self, min: u64, max: u64) -> u64 {
-        if max <= min { min } else { self.0.random_range(min..=max) }
-    }
-
-    pub(super) fn chance(&mut self, permille: u32) -> bool {
-        self.0.random_range(0..1_000) < permille
-    }
-
-    pub(super) fn among(&mut self, choices: &[u64]) -> u64 {
-        choices[self.0.random_range(0..choices.len())]
-    }
-
-    /// A number whose logarithm is drawn evenly.
-    pub(super) fn scale(&mut self, min: u64, max: u64) -> u64 {
-        let exponent = self.0.random_range((min as f64).ln()..=(max as f64).ln());
-        (exponent.exp() as u64).clamp(min, max)
-    }
-
-    fn permille_if(&mut self, on: u32, min: u64, max: u64) -> u32 {
+    fn permille_if(&self, on: u32, min: u64, max: u64) -> u32 {
         if self.chance(on) { self.scale(min, max) as u32 } else { 0 }
     }
 
-    fn delay_if(&mut self, on: u32, max_ms: u64) -> Delay {
+    fn delay_if(&self, on: u32, max_ms: u64) -> Delay {
         if !self.chance(on) {
             return Delay::NONE;
         }
@@ -52,7 +43,7 @@ impl Dice {
         Delay::new(self.between(0, max_ms), max_ms)
     }
 
-    pub(super) fn limits(&mut self) -> StreamLimits {
+    pub(super) fn limits(&self) -> StreamLimits {
         let row_bytes = self.scale(64, 1_024) as usize;
         let mut limits = StreamLimits {
             // A message spans at most 16 rows, and the largest still has to be above a frame.
@@ -71,7 +62,7 @@ impl Dice {
     }
 
     /// How segments move to R2, where these faults are: a put is on its way for less than the age of an orphan.
-    pub(super) fn cold(&mut self, faults: &Faults) -> ColdSettings {
+    pub(super) fn cold(&self, faults: &Faults) -> ColdSettings {
         let BucketFaults { put, late, .. } = faults.bucket;
         let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms;
         let retry_min_ms = self.scale(20, 2_000);
@@ -88,12 +79,12 @@ impl Dice {
     }
 
     /// Mostly what a service has; where it is small, clients that do not read fill it.
-    pub(super) fn client_buffer_bytes(&mut self) -> usize {
+    pub(super) fn client_buffer_bytes(&self) -> usize {
         if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
     }
 
     /// An eighth of the worlds are on their best day, and another has nothing but distances.
-    pub(super) fn faults(&mut self) -> Faults {
+    pub(super) fn faults(&self) -> Faults {
         if self.chance(125) {
             return Faults::default();
         }
@@ -101,8 +92,8 @@ impl Dice {
         if self.chance(140) { faults.delays() } else { faults }
     }
 
-    fn all_faults(&mut self) -> Faults {
-        let mut link = |loss: u64| Link {
+    fn all_faults(&self) -> Faults {
+        let link = |loss: u64| Link {
             latency: self.delay_if(700, 120),
             request_loss_permille: self.permille_if(350, 2, loss),
             response_loss_permille: self.permille_if(350, 2, loss),
@@ -144,7 +135,7 @@ impl Dice {
     }
 
     /// A third of R2 is on its best day.
-    fn bucket(&mut self) -> BucketFaults {
+    fn bucket(&self) -> BucketFaults {
         if self.chance(330) {
             return BucketFaults::default();
         }
@@ -163,7 +154,7 @@ impl Dice {
         }
     }
 
-    pub(super) fn stream(&mut self) -> StreamPlan {
+    pub(super) fn stream(&self) -> StreamPlan {
         let content = match self.between(0, 99) {
             0..50 => Content::Json,
             50..75 => Content::Bytes,
@@ -172,7 +163,7 @@ impl Dice {
         StreamPlan { content, lifetime: self.lifetime() }
     }
 
-    pub(super) fn lifetime(&mut self) -> Lifetime {
+    pub(super) fn lifetime(&self) -> Lifetime {
         match self.between(0, 99) {
             0..45 => Lifetime::Endless,
             45..62 => Lifetime::Ttl(self.between(0, 8)),

@@ -17,13 +17,13 @@ const MOST_READERS: u64 = 16;
 impl Scenario {
     /// The scenario of a seed.
     pub fn draw(seed: u64) -> Self {
-        let mut dice = Dice::new(seed);
+        let dice = Dice::new(seed);
         let limits = dice.limits();
         let faults = dice.faults();
         let cold = dice.cold(&faults);
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
-            verbs: verbs(&mut dice),
+            verbs: verbs(&dice),
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
             client_buffer_bytes: dice.client_buffer_bytes(),
@@ -52,7 +52,7 @@ impl Scenario {
         if draft.is_live() && draft.dice.chance(700) {
             draft.quiet_phase();
         }
-        let schedule = draft.dice.bits();
+        let schedule = draft.dice.next_u64();
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `event` | one thing that happens at its time |
 //! | `action` | what clients do, and what happens to the world, as tables |
+//! | `field` | what an action says in detail |
 //! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `verb` | what a client can do, and how often |
@@ -17,6 +18,7 @@ mod action;
 mod dice;
 mod draw;
 mod event;
+mod field;
 pub mod knobs;
 mod run;
 mod text;
@@ -24,7 +26,8 @@ mod verb;
 mod word;
 
 pub use action::{Action, Disturbance};
-pub use event::{Event, Happening, Load, Mistake, Origin};
+pub use event::{Event, Happening};
+pub use field::{Load, Mistake, Origin};
 pub use run::{Played, play};
 pub use text::ParseError;
 
@@ -58,14 +61,14 @@ pub struct Scenario {
     pub cold: ColdSettings,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
-    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase behind.
+    /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.
     pub calm_ms: u64,
     /// What happens, by time.
     pub events: Vec<Event>,
 }
 
 impl Scenario {
-    /// The path of a stream behind `/v1/stream/`.
+    /// The path of a stream after `/v1/stream/`.
     pub fn path(stream: usize) -> String {
         format!("s{stream}")
     }

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tailrace_core::mutant;
 
 use super::{Action, Disturbance, Scenario};
-use crate::judge::client::{Crowd, Session};
+use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -122,7 +122,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         segment_bytes: scenario.limits.segment_bytes,
     };
     let history = History::new(streams.collect(), conditions);
-    let crowd = Rc::new(Crowd::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
+    let context = Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
     let disturbances: Vec<(u64, Disturbance)> =
@@ -130,9 +130,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     if !disturbances.is_empty() {
         let (sender, finished) = reply();
         done.push(finished);
-        let (crowd, scenario) = (crowd.clone(), scenario.clone());
+        let (context, scenario) = (context.clone(), scenario.clone());
         node.spawn(async move {
-            disturb(&crowd, &scenario, disturbances).await;
+            disturb(&context, &scenario, disturbances).await;
             sender.send(());
         });
     }
@@ -145,54 +145,54 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     for (client, actions) in clients {
         let (sender, finished) = reply();
         done.push(finished);
-        let crowd = crowd.clone();
+        let context = context.clone();
         node.spawn(async move {
-            attend(crowd, client, actions).await;
+            attend(context, client, actions).await;
             sender.send(());
         });
     }
-    wait_until(&crowd, scenario.calm_ms).await;
+    wait_until(&context, scenario.calm_ms).await;
     world.calm();
     {
-        let mut history = crowd.history.borrow_mut();
+        let mut history = context.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
         history.conditions.faulty_until_ms = calm_ms;
         history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
         history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
         history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
-    hold(&crowd, scenario, Stage::Calm).await;
+    hold(&context, scenario, Stage::Calm).await;
     for finished in done {
         finished.await;
     }
     let follows = scenario.events.iter().any(|event| matches!(event.action(), Some((_, Action::Join { .. }))));
     if follows {
         // Whoever still waits has come to a time-out since the calm, and waits for the next write.
-        let settled_ms = crowd.history.borrow().conditions.settled_from_ms;
+        let settled_ms = context.history.borrow().conditions.settled_from_ms;
         rt::sleep_ms(settled_ms.saturating_sub(world.now_ms())).await;
     }
-    audit(&crowd, scenario).await;
+    audit(&context, scenario).await;
     if follows {
         rt::sleep_ms(LINGER_MS).await;
-        crowd.dismiss();
+        context.dismiss();
     }
     // An alarm that the platform has given up is set again when its object runs again.
     rt::sleep_ms(EVICTED_MS).await;
     for stream in 0..scenario.streams.len() {
-        Session::new(crowd.clone(), 0).cold_summary(stream).await;
+        Session::new(context.clone(), 0).cold_summary(stream).await;
     }
     rt::sleep_ms(catch_up_ms(scenario)).await;
-    hold(&crowd, scenario, Stage::CaughtUp).await;
+    hold(&context, scenario, Stage::CaughtUp).await;
     rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
     for stream in 0..scenario.streams.len() {
-        let mut history = crowd.history.borrow_mut();
+        let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
         history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
-    hold(&crowd, scenario, Stage::Settled).await;
-    audit(&crowd, scenario).await;
-    crowd.history.take()
+    hold(&context, scenario, Stage::Settled).await;
+    audit(&context, scenario).await;
+    context.history.take()
 }
 
 /// How long a read of R2 pauses between its attempts in all, in ms.
@@ -239,23 +239,23 @@ fn quiet_ms(scenario: &Scenario) -> u64 {
     QUIET_MS + SWEEPS * (scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms)
 }
 
-async fn wait_until(crowd: &Crowd, at_ms: u64) {
-    rt::sleep_ms((crowd.start_ms + at_ms).saturating_sub(crowd.world.now_ms())).await;
+async fn wait_until(context: &ClientContext, at_ms: u64) {
+    rt::sleep_ms((context.start_ms + at_ms).saturating_sub(context.world.now_ms())).await;
 }
 
-async fn attend(crowd: Rc<Crowd>, client: usize, actions: Vec<(u64, Action)>) {
-    let mut session = Session::new(crowd.clone(), client);
+async fn attend(context: Rc<ClientContext>, client: usize, actions: Vec<(u64, Action)>) {
+    let mut session = Session::new(context.clone(), client);
     for (at_ms, action) in actions {
-        wait_until(&crowd, at_ms).await;
+        wait_until(&context, at_ms).await;
         session.act(action).await;
     }
 }
 
 /// What happens to the world.
-async fn disturb(crowd: &Crowd, scenario: &Scenario, disturbances: Vec<(u64, Disturbance)>) {
-    let (world, faults) = (&crowd.world, scenario.faults);
+async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec<(u64, Disturbance)>) {
+    let (world, faults) = (&context.world, scenario.faults);
     for (at_ms, disturbance) in disturbances {
-        wait_until(crowd, at_ms).await;
+        wait_until(context, at_ms).await;
         if at_ms >= scenario.calm_ms {
             return;
         }
@@ -269,8 +269,8 @@ async fn disturb(crowd: &Crowd, scenario: &Scenario, disturbances: Vec<(u64, Dis
                     |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };
                 world.set_network(lossy(faults.network.client_link), lossy(faults.network.object_link));
                 let end_ms = (at_ms + for_ms).min(scenario.calm_ms.saturating_sub(1));
-                wait_until(crowd, end_ms).await;
-                if crowd.world.now_ms() < crowd.start_ms + scenario.calm_ms {
+                wait_until(context, end_ms).await;
+                if context.world.now_ms() < context.start_ms + scenario.calm_ms {
                     world.set_network(faults.network.client_link, faults.network.object_link);
                 }
             }
@@ -285,7 +285,7 @@ fn object(stream: usize) -> String {
 
 /// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
 /// anyone was told goes on reading.
-async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
+async fn audit(context: &Rc<ClientContext>, scenario: &Scenario) {
     let clients = scenario
         .events
         .iter()
@@ -293,7 +293,7 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
         .map(|(client, _)| client)
         .max()
         .map_or(0, |last| last + 1);
-    let mut auditor = Session::new(crowd.clone(), clients);
+    let mut auditor = Session::new(context.clone(), clients);
     for (stream, plan) in scenario.streams.iter().enumerate() {
         let pad_bytes = match plan.content {
             Content::Json => 3,
@@ -304,7 +304,7 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
         auditor.act(walk).await;
         for count in 0..TOLD {
             // From offsets spread over all that were told, and from positions before them.
-            let spread = count * crowd.told(stream) / TOLD;
+            let spread = count * context.told(stream) / TOLD;
             for origin in [Origin::Told(spread), Origin::Within(spread)] {
                 auditor.act(Action::Read { stream, origin, pages: 1 }).await;
             }
@@ -316,15 +316,15 @@ async fn audit(crowd: &Rc<Crowd>, scenario: &Scenario) {
 }
 
 /// Writes down what R2 holds of each stream.
-async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
+async fn hold(context: &Rc<ClientContext>, scenario: &Scenario, stage: Stage) {
     for stream in 0..scenario.streams.len() {
         // Before the calm is over, nobody asks what is still to be done: asking would be a help.
         let told = match stage {
             Stage::Calm => BTreeMap::new(),
-            Stage::CaughtUp | Stage::Settled => Session::new(crowd.clone(), 0).cold_summary(stream).await,
+            Stage::CaughtUp | Stage::Settled => Session::new(context.clone(), 0).cold_summary(stream).await,
         };
         let count = |name| told.get(name).copied().unwrap_or_default();
-        let (world, object) = (&crowd.world, object(stream));
+        let (world, object) = (&context.world, object(stream));
         let named = world.named_keys(&object);
         let of_object = format!("segments/{}/", world.object_id(&object));
         let stored: BTreeSet<String> = world
@@ -335,7 +335,7 @@ async fn hold(crowd: &Rc<Crowd>, scenario: &Scenario, stage: Stage) {
             .map(|stored| stored.key)
             .filter(|key| key.starts_with(&of_object))
             .collect();
-        let mut history = crowd.history.borrow_mut();
+        let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.holdings.push(Holding {
             stream,

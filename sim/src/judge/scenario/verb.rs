@@ -41,7 +41,7 @@ verbs! {
 }
 
 /// What a seed's clients do, and how often.
-pub(super) fn verbs(dice: &mut Dice) -> Vec<(Verb, u32)> {
+pub(super) fn verbs(dice: &Dice) -> Vec<(Verb, u32)> {
     let mut verbs: Vec<(Verb, u32)> = Vec::new();
     for (verb, weight, permille) in VERBS {
         if dice.chance(*permille) {

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::event::{Load, Mistake, Origin};
+use super::field::{Load, Mistake, Origin};
 use crate::judge::history::{Lifetime, Mode};
 
 /// The words of a line that were not read yet.

@@ -281,7 +281,7 @@ mod tests {
     }
 
     #[test]
-    fn pieces_arrive_in_order_and_the_end_behind_them() {
+    fn pieces_arrive_in_order_and_the_end_after_them() {
         run(late(), async |edge, client| {
             for text in ["a", "b", "c"] {
                 assert_eq!(edge.write(bytes(text), patience(0)).await, Written::Taken);

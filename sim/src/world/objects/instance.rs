@@ -163,7 +163,7 @@ impl<A: ObjectClass> Instance<A> {
         answer
     }
 
-    /// One turn, the first one of an event or one behind an await; what it wrote is a batch.
+    /// One turn, the first one of an event or one after an await; what it wrote is a batch.
     pub(crate) fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
         if self.has_ended() {
             return;
@@ -186,7 +186,7 @@ impl<A: ObjectClass> Instance<A> {
         self.standing.set(Standing::Superseded);
         self.state.storage().supersede(reads_fail);
         self.state.part_with_sockets();
-        self.state.activity().disown();
+        self.state.activity().stop_recording();
     }
 
     /// Ends it: its events are never polled again, what the gate holds back is never seen.

@@ -20,7 +20,7 @@ use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
 use crate::world::sockets::mailbox::Mailbox;
-use crate::world::sockets::object_sockets::{AcceptError, Connection, Sockets};
+use crate::world::sockets::object_sockets::{AcceptError, HeldSocket, Sockets};
 use crate::world::storage::gate::Gate;
 use crate::world::storage::journal::Journal;
 use crate::world::storage::object_sql::ObjectSql;
@@ -227,7 +227,7 @@ impl ObjectNamespace {
 #[derive(Clone)]
 pub struct ObjectSocket {
     state: ObjectState,
-    connection: Rc<Connection>,
+    connection: Rc<HeldSocket>,
 }
 
 impl ObjectSocket {

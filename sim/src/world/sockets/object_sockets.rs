@@ -44,7 +44,7 @@ impl fmt::Display for AcceptError {
 impl std::error::Error for AcceptError {}
 
 /// The platform's side of one socket.
-pub(crate) struct Connection {
+pub(crate) struct HeldSocket {
     number: u64,
     tag: String,
     attachment: Bytes,
@@ -59,7 +59,7 @@ pub(crate) struct Connection {
 /// The sockets of one object, by the order in which they were accepted.
 #[derive(Default)]
 pub(crate) struct Sockets {
-    connections: RefCell<BTreeMap<u64, Rc<Connection>>>,
+    connections: RefCell<BTreeMap<u64, Rc<HeldSocket>>>,
     accepted: Cell<u64>,
 }
 
@@ -70,7 +70,7 @@ impl Sockets {
         Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
     }
 
-    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<Rc<Connection>, AcceptError> {
+    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<Rc<HeldSocket>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
         }
@@ -82,7 +82,7 @@ impl Sockets {
         }
         let number = self.accepted.get();
         self.accepted.set(number + 1);
-        let connection = Rc::new(Connection {
+        let connection = Rc::new(HeldSocket {
             number,
             tag: tag.to_owned(),
             attachment,
@@ -105,9 +105,9 @@ impl Sockets {
     }
 
     /// Those with that tag, or all.
-    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<Connection>> {
+    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<HeldSocket>> {
         let connections = self.connections.borrow();
-        let wanted = |connection: &&Rc<Connection>| tag.is_none_or(|tag| connection.tag == tag);
+        let wanted = |connection: &&Rc<HeldSocket>| tag.is_none_or(|tag| connection.tag == tag);
         connections.values().filter(wanted).cloned().collect()
     }
 
@@ -145,7 +145,7 @@ impl Sockets {
     }
 
     /// Sends a message to an edge, after those sent before; `None` closes the socket. Nothing leaves a closed one.
-    pub(crate) fn send(&self, environment: &Environment, connection: &Connection, message: Option<Bytes>) {
+    pub(crate) fn send(&self, environment: &Environment, connection: &HeldSocket, message: Option<Bytes>) {
         if !connection.open.get() {
             return;
         }
@@ -175,7 +175,7 @@ impl Sockets {
     }
 }
 
-impl Connection {
+impl HeldSocket {
     pub(crate) fn number(&self) -> u64 {
         self.number
     }

@@ -18,7 +18,7 @@ pub(crate) struct AlarmSetting {
     pub(crate) version: u64,
 }
 
-struct Batch {
+struct WriteBatch {
     number: u64,
     alarm: AlarmSetting,
 }
@@ -26,7 +26,7 @@ struct Batch {
 #[derive(Default)]
 struct State {
     /// Written and not confirmed, oldest first.
-    batches: VecDeque<Batch>,
+    batches: VecDeque<WriteBatch>,
     /// Whether the turn has opened a batch, and whether anything is in it.
     open: bool,
     dirty: bool,
@@ -133,7 +133,7 @@ impl Journal {
             return None;
         }
         state.written += 1;
-        let batch = Batch { number: state.written, alarm: state.alarm };
+        let batch = WriteBatch { number: state.written, alarm: state.alarm };
         state.batches.push_back(batch);
         Some(state.written)
     }

@@ -2,7 +2,7 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Answer, Call, Content, Defect, From, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, From, Mode, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -30,7 +30,7 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     calm.then(|| "nothing goes wrong any more, and there was no answer".to_owned())
 }
 
-fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let conditions = &case.history.conditions;
     // An answer to HEAD has no body that could hold the code.
     let is_loss = match answer.code.as_deref() {
@@ -46,8 +46,8 @@ fn failed(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
 const ROTATED_MS: u64 = 10_000;
 
 /// A stream is full only if as many bytes as may wait can have been sent to it: since ever while R2 may take nothing,
-/// and just now, behind an open segment, where it takes all.
-fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+/// and just now, after an open segment, where it takes all.
+fn full(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let conditions = &case.history.conditions;
     let bytes = |op: &Op| {
         let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
@@ -71,7 +71,7 @@ fn full(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
     }
 }
 
-fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Option<String> {
+fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let code = answer.code.as_deref().unwrap_or_default();
     let reasonable = match (&op.call, answer.status) {
         // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
@@ -114,7 +114,7 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &Answer) -> Opti
 }
 
 /// A connection of events says what it is, and every write on it holds whole events, each with its control event.
-fn wrong_events(case: &Case<'_>, index: usize, answer: &Answer) -> Option<String> {
+fn wrong_events(case: &Case<'_>, index: usize, answer: &ClientAnswer) -> Option<String> {
     if !answer.content_type.as_deref().is_some_and(|text| text.starts_with("text/event-stream")) {
         return Some(format!("events of type {:?}", answer.content_type));
     }
@@ -140,7 +140,7 @@ fn describe(call: &Call) -> String {
 }
 
 /// A success says what the protocol makes it say.
-fn wrong_success(case: &Case<'_>, op: &Op, answer: &Answer) -> Option<String> {
+fn wrong_success(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let Call::Append { closes, .. } = op.call else { return None };
     if closes && !answer.closed {
         return Some("it closes, and its answer does not say so".to_owned());
@@ -184,7 +184,7 @@ fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
     })
 }
 
-fn is_stale(case: &Case<'_>, op: &Op, answer: &Answer) -> bool {
+fn is_stale(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> bool {
     let Some(stamp) = op.batch().and_then(|batch| case.history.batches[batch].stamp.as_ref()) else { return false };
     let known = answer.producer_epoch;
     known > Some(stamp.epoch)
@@ -320,7 +320,7 @@ mod tests {
         let mut run = run();
         run.close(None);
         run.history.conditions.faulty_until_ms = u64::MAX;
-        run.append(1, coded(409, "stream_closed").map(|answer| Answer { closed: true, ..answer }));
+        run.append(1, coded(409, "stream_closed").map(|answer| ClientAnswer { closed: true, ..answer }));
         check(&run, 0);
     }
 
@@ -340,7 +340,7 @@ mod tests {
         for (epoch, expected) in [(1, 0), (0, 1)] {
             let mut run = run();
             run.produce(epoch, 0, written(0, 1));
-            let answer = coded(403, "stale_epoch").map(|answer| Answer { producer_epoch: Some(1), ..answer });
+            let answer = coded(403, "stale_epoch").map(|answer| ClientAnswer { producer_epoch: Some(1), ..answer });
             run.produce(0, 1, answer);
             check(&run, expected);
         }
@@ -384,8 +384,8 @@ mod tests {
     #[test]
     fn every_answer_is_guarded() {
         let mut run = run();
-        run.append(1, acked(0, 1).map(|answer| Answer { guarded: false, ..answer }));
-        run.walk(&[0], page(0, 1).map(|answer| Answer { etag: None, ..answer }));
+        run.append(1, acked(0, 1).map(|answer| ClientAnswer { guarded: false, ..answer }));
+        run.walk(&[0], page(0, 1).map(|answer| ClientAnswer { etag: None, ..answer }));
         check(&run, 2);
     }
 }

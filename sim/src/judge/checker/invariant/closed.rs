@@ -16,10 +16,10 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             let message = format!("the stream is closed at {} and at {}", other.after, closure.after);
             violations.push(case.violation(Invariant::Closed, &[other.op, closure.op], message));
         }
-        let behind = case.log.placed.iter().find(|placed| same(placed.start.segment) && placed.end > closure.after);
-        if let Some(placed) = behind {
+        let after = case.log.placed.iter().find(|placed| same(placed.start.segment) && placed.end > closure.after);
+        if let Some(placed) = after {
             let message =
-                format!("batch {} lies at {}, behind the close at {}", placed.batch, placed.start, closure.after);
+                format!("batch {} lies at {}, after the close at {}", placed.batch, placed.start, closure.after);
             violations.push(case.violation(Invariant::Closed, &[closure.op], message));
         }
         let unaware = sights.iter().find(|sight| {
@@ -102,7 +102,7 @@ mod tests {
     fn an_append_behind_the_close_is_found() {
         let mut run = run();
         run.append(1, acked(0, 2));
-        // It lies behind the close, and it was told that the stream is open.
+        // It lies after the close, and it was told that the stream is open.
         check(&run, 2);
     }
 

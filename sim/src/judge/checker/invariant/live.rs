@@ -1,7 +1,7 @@
 //! When nothing goes wrong any more, whoever waits is told: of what is written, soon; and of the end of its stream.
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::{Invariant, Position, Violation};
+use crate::judge::checker::{Invariant, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, Lifetime, Mode, Op, Parting, Payload, Reader};
 
 /// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
@@ -13,7 +13,8 @@ const TRAVEL_MS: u64 = 2_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let appended = case.iter().filter(|(_, op)| case.history.appended(op));
-    let appends: Vec<(usize, Position)> = appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
+    let appends: Vec<(usize, LogPosition)> =
+        appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
     let mut violations = Vec::new();
     for (number, reader) in case.readers() {
         let arrivals = case.arrivals().filter(|arrival| arrival.reader == number).collect();
@@ -29,7 +30,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 struct View<'a> {
     case: &'a Case<'a>,
     /// Acknowledged appends, each with the end of its batch.
-    appends: &'a [(usize, Position)],
+    appends: &'a [(usize, LogPosition)],
     number: usize,
     reader: &'a Reader,
     arrivals: Vec<&'a Arrival<'a>>,
@@ -74,13 +75,13 @@ impl<'a> View<'a> {
     /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
     fn falls_behind(&self) -> Option<Violation> {
         let begins = self.requests().next().and_then(|request| match &request.op.call {
-            Call::Live { from: From::At(text), .. } => Position::parse(text),
+            Call::Live { from: From::At(text), .. } => LogPosition::parse(text),
             _ => None,
         });
-        let mut standing: Vec<(u64, Position)> =
+        let mut standing: Vec<(u64, LogPosition)> =
             begins.map(|position| (self.reader.joined.ms, position)).into_iter().collect();
         for arrival in &self.arrivals {
-            let position = arrival.next_offset.and_then(Position::parse);
+            let position = arrival.next_offset.and_then(LogPosition::parse);
             standing.extend(position.filter(|_| brings(arrival) || standing.is_empty()).map(|at| (arrival.at.ms, at)));
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {

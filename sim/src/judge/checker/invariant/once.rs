@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::{Invariant, Placed, Position, Violation};
+use crate::judge::checker::{Invariant, LogPosition, Placed, Violation};
 use crate::judge::history::{Call, Stamp};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -53,7 +53,7 @@ fn false_duplicates(case: &Case<'_>) -> Vec<Violation> {
         let last = op.definite().is_some_and(|answer| answer.producer_seq == Some(stamp.seq));
         // Where the batch lies in another stream of this URL says nothing about this one.
         let told = case.offset(op);
-        let same = |end: &Position| told.is_some_and(|told| case.log.same_incarnation(end.segment, told.segment));
+        let same = |end: &LogPosition| told.is_some_and(|told| case.log.same_incarnation(end.segment, told.segment));
         let mut places = case.log.holds(batch).map(|placed| placed.end).filter(same).peekable();
         if last && places.peek().is_some() && !places.any(|end| Some(end) == told) {
             let message = format!("the duplicate {stamp:?} was answered an offset that is not its batch's end");
@@ -87,7 +87,7 @@ fn producers_out_of_order(case: &Case<'_>) -> Vec<Violation> {
         let Some(stamp) = &case.history.batches[placed.batch].stamp else { continue };
         let before = last.insert(&stamp.producer, (placed, stamp));
         let before = before.filter(|(other, _)| case.log.same_incarnation(other.start.segment, placed.start.segment));
-        let first = Position { segment: placed.start.segment, index: 0 };
+        let first = LogPosition { segment: placed.start.segment, index: 0 };
         if before.is_none()
             && stamp.seq != 0
             && case.log.starts.contains(&first.segment)

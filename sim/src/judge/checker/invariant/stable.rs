@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use super::exact::{is_reuse, op_of};
 use crate::judge::checker::case::Case;
 use crate::judge::checker::log::Contradiction;
-use crate::judge::checker::{Invariant, Position, Violation};
-use crate::judge::history::{Answer, Call, From, Op};
+use crate::judge::checker::{Invariant, LogPosition, Violation};
+use crate::judge::history::{Call, ClientAnswer, From, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
@@ -42,7 +42,7 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
         let (Call::Read { from: From::At(text), .. } | Call::Live { from: From::At(text), .. }) = &op.call else {
             continue;
         };
-        let Some(asked) = Position::parse(text) else { continue };
+        let Some(asked) = LogPosition::parse(text) else { continue };
         let mut emitted = emitted_before(case, asked, op);
         let complaint = match op.status() {
             Some(200 | 304) => {
@@ -65,10 +65,10 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// Operations that had emitted this offset, or one behind it in its segment, when `op` was asked.
-fn emitted_before<'a>(case: &'a Case<'_>, asked: Position, op: &'a Op) -> impl Iterator<Item = usize> + 'a {
+/// Operations that had emitted this offset, or one after it in its segment, when `op` was asked.
+fn emitted_before<'a>(case: &'a Case<'_>, asked: LogPosition, op: &'a Op) -> impl Iterator<Item = usize> + 'a {
     let covers = move |text: Option<&str>| {
-        text.and_then(Position::parse).is_some_and(|told| told.segment == asked.segment && told.index >= asked.index)
+        text.and_then(LogPosition::parse).is_some_and(|told| told.segment == asked.segment && told.index >= asked.index)
     };
     let told = case.iter().filter(move |(_, other)| {
         other.precedes(op) && other.definite().is_some_and(|answer| covers(answer.next_offset.as_deref()))
@@ -118,7 +118,7 @@ fn incarnations_that_go_back(case: &Case<'_>) -> Vec<Violation> {
 
 /// The end of a segment and the start of the next one are one position, and only the first is emitted.
 fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
-    let second = |offset: &Position| {
+    let second = |offset: &LogPosition| {
         offset.index == 0
             && !case.log.starts.contains(&offset.segment)
             && offset.segment > 0
@@ -126,7 +126,7 @@ fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
             && case.log.same_incarnation(offset.segment - 1, offset.segment)
     };
     let emitted = case.iter().filter_map(|(index, op)| case.offset(op).map(|offset| (index, offset)));
-    let sent = case.arrivals().filter_map(|arrival| Some((arrival.op, Position::parse(arrival.next_offset?)?)));
+    let sent = case.arrivals().filter_map(|arrival| Some((arrival.op, LogPosition::parse(arrival.next_offset?)?)));
     emitted
         .chain(sent)
         .filter(|(_, offset)| second(offset))
@@ -139,7 +139,7 @@ fn second_spellings(case: &Case<'_>) -> Vec<Violation> {
 
 /// Answers with the same `ETag` are the same.
 fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
-    let mut seen: BTreeMap<&str, (usize, &Answer)> = BTreeMap::new();
+    let mut seen: BTreeMap<&str, (usize, &ClientAnswer)> = BTreeMap::new();
     let mut violations = Vec::new();
     for (index, op) in case.iter().filter(|(_, op)| matches!(op.call, Call::Read { .. }) && op.status() == Some(200)) {
         let Some((answer, etag)) = op.definite().and_then(|answer| Some((answer, answer.etag.as_deref()?))) else {
@@ -231,7 +231,7 @@ mod tests {
         run.delete(deleted());
         run.create(Lifetime::Endless, created(1));
         run.append(1, acked(1, 1));
-        run.read_at((0, 1), page(1, 1).map(|answer| Answer { body: run.json_of(&[1]), ..answer }));
+        run.read_at((0, 1), page(1, 1).map(|answer| ClientAnswer { body: run.json_of(&[1]), ..answer }));
         check(&run, 1);
     }
 
@@ -272,7 +272,7 @@ mod tests {
     #[test]
     fn what_is_no_offset_is_not_emitted() {
         let mut run = run();
-        run.walk(&[], page(0, 0).map(|answer| Answer { next_offset: Some("now".into()), ..answer }));
+        run.walk(&[], page(0, 0).map(|answer| ClientAnswer { next_offset: Some("now".into()), ..answer }));
         check(&run, 1);
     }
 

@@ -4,14 +4,14 @@ use std::fmt;
 
 /// A position in a stream. Positions order as their texts do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Position {
+pub struct LogPosition {
     /// The segment.
     pub segment: u64,
     /// Messages (JSON) or bytes before it in its segment.
     pub index: u64,
 }
 
-impl Position {
+impl LogPosition {
     /// From `{segment:016}_{index:016}` and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
         let (segment, index) = text.split_once('_')?;
@@ -23,7 +23,7 @@ impl Position {
     }
 }
 
-impl fmt::Display for Position {
+impl fmt::Display for LogPosition {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "{}:{}", self.segment, self.index)
     }
@@ -35,11 +35,11 @@ mod tests {
 
     #[test]
     fn only_the_published_form_is_an_offset() {
-        let parsed = Position::parse("0000000000000012_0000000000000345");
-        assert_eq!(parsed, Some(Position { segment: 12, index: 345 }));
+        let parsed = LogPosition::parse("0000000000000012_0000000000000345");
+        assert_eq!(parsed, Some(LogPosition { segment: 12, index: 345 }));
         for text in ["", "-1", "now", "12_345", "0000000000000012_000000000000345", "0000000000000012-0000000000000345"]
         {
-            assert_eq!(Position::parse(text), None, "{text}");
+            assert_eq!(LogPosition::parse(text), None, "{text}");
         }
     }
 }

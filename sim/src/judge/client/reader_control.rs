@@ -10,14 +10,14 @@ use futures_util::future::{Either, select};
 
 /// Shared by a session and its live readers.
 #[derive(Default)]
-pub(crate) struct Leash {
+pub(crate) struct ReaderControl {
     left: Cell<bool>,
     /// Until then, in virtual ms since the Unix epoch, nothing is asked and nothing read.
     stalled_until_ms: Cell<u64>,
     wakers: RefCell<Vec<Waker>>,
 }
 
-impl Leash {
+impl ReaderControl {
     /// Lets the readers go.
     pub(crate) fn leave(&self) {
         self.left.set(true);
@@ -63,15 +63,15 @@ mod tests {
     #[test]
     fn whoever_is_let_go_waits_no_longer() {
         rt::block_on(1, async {
-            let leash = Rc::new(Leash::default());
-            assert_eq!(leash.unless_left(async { 7 }).await, Some(7));
-            let letting_go = leash.clone();
+            let reader_control = Rc::new(ReaderControl::default());
+            assert_eq!(reader_control.unless_left(async { 7 }).await, Some(7));
+            let letting_go = reader_control.clone();
             rt::Node::new().spawn(async move {
                 rt::sleep_ms(20).await;
                 letting_go.leave();
             });
-            assert_eq!(leash.unless_left(std::future::pending::<()>()).await, None);
-            assert!(leash.has_left());
+            assert_eq!(reader_control.unless_left(std::future::pending::<()>()).await, None);
+            assert!(reader_control.has_left());
             assert_eq!(rt::now_ns() / 1_000_000, 20);
         });
     }

@@ -1,0 +1,127 @@
+//! What all clients of a run share.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::future::Future;
+use std::rc::Rc;
+
+use super::reader_control::ReaderControl;
+use super::wire::read;
+use crate::judge::history::{Call, End, History};
+use crate::kernel::rt::Node;
+use crate::tailrace::World;
+use crate::world::Request;
+
+/// How long a client waits for an answer while answers may be lost, and how long once none is, in ms.
+const PATIENCE_MS: [u64; 2] = [3_000, 30_000];
+
+/// What all clients of a run share: the world, and the history.
+pub(crate) struct ClientContext {
+    pub(crate) world: World,
+    pub(crate) history: RefCell<History>,
+    /// When the run began, in ms since the Unix epoch.
+    pub(crate) start_ms: u64,
+    /// The largest body that is not refused, in bytes.
+    pub(super) body_bytes: usize,
+    /// The next epoch of each producer id on each stream: whoever begins one is alone with it.
+    epochs: RefCell<BTreeMap<(String, usize), u64>>,
+    /// The last `Stream-Seq` of each stream.
+    stream_seqs: RefCell<Vec<u64>>,
+    walks: Cell<usize>,
+    /// The server's long-poll time-out in ms.
+    pub(super) long_poll_ms: u64,
+    /// Where live readers run: beside what their clients do else.
+    node: Node,
+    reader_controls: RefCell<Vec<Rc<ReaderControl>>>,
+}
+
+impl ClientContext {
+    pub(crate) fn new(world: World, history: History, body_bytes: usize, long_poll_ms: u64) -> Self {
+        let streams = history.streams.len();
+        Self {
+            start_ms: world.now_ms(),
+            world,
+            history: RefCell::new(history),
+            body_bytes,
+            epochs: RefCell::default(),
+            stream_seqs: RefCell::new(vec![0; streams]),
+            walks: Cell::default(),
+            long_poll_ms,
+            node: Node::new(),
+            reader_controls: RefCell::default(),
+        }
+    }
+
+    /// Asks once, and writes down what came of it; answers the request's number in the history.
+    pub(super) async fn ask(
+        &self,
+        client: usize,
+        stream: usize,
+        call: Call,
+        request: Request,
+        at_least_ms: u64,
+    ) -> usize {
+        let (op, patience_ms) = self.invoke(client, stream, call);
+        let outcome = self.world.request(request, patience_ms.max(at_least_ms)).await;
+        let answer = outcome.ok().map(|response| read(&response));
+        self.history.borrow_mut().complete(op, answer, self.world.now_ms());
+        op
+    }
+
+    /// Writes a request down that is made now; answers its number, and how long to wait for its answer, in ms.
+    pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64) {
+        let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
+        (self.history.borrow_mut().invoke(client, stream, call, self.world.now_ms()), patience_ms)
+    }
+
+    /// Writes down how a connection of events ended, now.
+    pub(super) fn end_listening(&self, op: usize, end: End) {
+        let mut history = self.history.borrow_mut();
+        let now = history.moment(self.world.now_ms());
+        history.listening(op).end = Some((now, end));
+    }
+
+    /// Runs a live reader beside what its client does else, until it ends or is let go.
+    pub(super) fn run_beside(&self, reader_control: &Rc<ReaderControl>, task: impl Future<Output = ()> + 'static) {
+        self.reader_controls.borrow_mut().push(reader_control.clone());
+        self.node.spawn(task);
+    }
+
+    /// Whether nothing goes wrong any more.
+    pub(super) fn is_calm(&self) -> bool {
+        self.world.now_ms() >= self.history.borrow().conditions.faulty_until_ms
+    }
+
+    /// Lets every live reader go.
+    pub(crate) fn dismiss(&self) {
+        self.reader_controls.take().iter().for_each(|reader_control| reader_control.leave());
+    }
+
+    /// The next epoch of a producer on a stream.
+    pub(super) fn next_epoch(&self, producer: &str, stream: usize) -> u64 {
+        let mut epochs = self.epochs.borrow_mut();
+        let next = epochs.entry((producer.to_owned(), stream)).or_default();
+        *next += 1;
+        *next - 1
+    }
+
+    /// A `Stream-Seq` above all that were drawn for this stream, or one that has been drawn.
+    pub(super) fn stream_seq(&self, stream: usize, passed: bool) -> String {
+        let mut seqs = self.stream_seqs.borrow_mut();
+        if !passed {
+            seqs[stream] += 1;
+        }
+        format!("{:08}", seqs[stream])
+    }
+
+    /// How many offsets of a stream have been told so far.
+    pub(crate) fn told(&self, stream: usize) -> usize {
+        self.history.borrow().of_stream(stream).filter(|(_, op)| op.told().is_some()).count()
+    }
+
+    /// A number that no other walk through a stream has.
+    pub(super) fn next_walk(&self) -> usize {
+        self.walks.set(self.walks.get() + 1);
+        self.walks.get()
+    }
+}

@@ -1,0 +1,42 @@
+//! What an action says: how much is appended, what is wrong with it, where a read starts.
+
+/// How much an append carries.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Load {
+    /// Messages.
+    pub count: usize,
+    /// Bytes of padding in each.
+    pub pad_bytes: usize,
+}
+
+/// What is wrong with an append.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Mistake {
+    /// One element of a JSON batch is no JSON; a byte stream gets the wrong content type instead.
+    BadElement,
+    /// An empty JSON array; a byte stream gets the wrong content type instead.
+    EmptyArray,
+    /// A content type that is not the stream's.
+    WrongType,
+    /// A body beyond the limit.
+    TooLarge,
+}
+
+/// Where a walk of a reader starts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// `-1`.
+    Start,
+    /// Where the client's last walk of the stream ended, or its live readers.
+    Resume,
+    /// `now`: one page, remembered.
+    Now,
+    /// An offset that the client saw, counted from its first; of whichever incarnation.
+    Earlier(usize),
+    /// An offset that anyone was told of the stream, counted from the first.
+    Told(usize),
+    /// A position of the client's own: somewhere before an offset that anyone was told, in the same segment.
+    Within(usize),
+    /// Where the client's last page began, with the tag it had.
+    Revalidate,
+}
