@@ -11,8 +11,9 @@ use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 
 use super::ColdSettings;
+use super::failure::Failure;
 use super::key::Prefix;
-use super::stream_object::{Failure, StreamObject};
+use super::stream_object::StreamObject;
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError};

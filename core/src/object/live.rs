@@ -3,7 +3,8 @@
 use bytes::Bytes;
 
 use super::answer;
-use super::stream_object::{Failure, StreamObject};
+use super::failure::Failure;
+use super::stream_object::StreamObject;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::sse::{self, Encoding};
 use crate::protocol::{Offset, ReadFrom};

@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `stream_object` | the object of one stream |
+//! | `failure` | why a request or an alarm has no outcome |
 //! | `live` | live reads: an answer, or a place to wait |
 //! | `audience` | who waits for what comes |
 //! | `answer` | outcomes as responses |
@@ -10,19 +11,24 @@
 //! | `rotation` | moving sealed segments to R2 |
 //! | `cold` | pages from R2 |
 //! | `sweep` | removing objects that no row names |
+//! | `sweep_duty` | when a sweep is due, and what its duty remembers |
 //! | `key` | keys of objects in R2 |
 //! | `settings` | what a deployment sets |
+//! | `debug` | what debug headers tell |
 
 mod agenda;
 mod answer;
 mod audience;
 mod cold;
+mod debug;
+mod failure;
 mod key;
 mod live;
 mod rotation;
 mod settings;
 mod stream_object;
 mod sweep;
+mod sweep_duty;
 
 pub use settings::{ColdSettings, Settings};
 pub use stream_object::StreamObject;

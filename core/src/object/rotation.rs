@@ -7,9 +7,10 @@
 use bytes::Bytes;
 
 use super::agenda::{self, Duty, Entry};
+use super::failure::Failure;
 use super::key::{self, Prefix};
-use super::stream_object::{Failure, StreamObject, random_id};
-use super::sweep;
+use super::stream_object::StreamObject;
+use super::sweep_duty;
 use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
@@ -60,8 +61,8 @@ impl<S: ActorState> StreamObject<S> {
             return Ok(None);
         };
         // Durable before the put: whatever becomes of this attempt, somebody will look for what it left.
-        let is_alone = sweep::expect(&self.state, settings, now_ms, read_seq)?;
-        let name = key::attempt(&random_id(&self.state));
+        let is_alone = sweep_duty::schedule_sweep(&self.state, settings, now_ms, read_seq)?;
+        let name = key::attempt(&self.state.fresh_id());
         let key = Prefix::new(self.state.id(), incarnation.as_str()).key(read_seq, &name);
         let incarnation = incarnation.clone();
         Ok(Some(Attempt { incarnation, read_seq, name, key, place, object: object.into(), is_alone }))
@@ -85,7 +86,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => {
                 self.state.sometimes("rotation_overtaken");
                 let Attempt { incarnation, read_seq, .. } = attempt;
-                return Ok(sweep::disown(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
+                return Ok(sweep_duty::schedule_orphan_check(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {

@@ -7,7 +7,8 @@ use bytes::Bytes;
 use super::agenda::{self, Duty, Entry};
 use super::audience::{Audience, News};
 use super::cold::ColdCache;
-use super::{Settings, answer, sweep};
+use super::failure::Failure;
+use super::{Settings, answer, debug, sweep_duty};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, ObjectRequest, Response};
@@ -37,30 +38,6 @@ pub struct StreamObject<S: ActorState> {
     pub(super) audience: Audience,
 }
 
-/// Why a request has no outcome.
-pub(super) enum Failure {
-    Refused(Refusal),
-    Storage(SqlError),
-}
-
-impl From<SqlError> for Failure {
-    fn from(error: SqlError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-pub(super) fn random_id<S: ActorState>(state: &S) -> Incarnation {
-    let mut bytes = [0; 16];
-    state.fill_random(&mut bytes);
-    Incarnation::from_random(bytes)
-}
-
 /// What storage holds, taken to this version if an earlier one wrote it.
 fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
     let sql = state.sql();
@@ -83,7 +60,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     type Settings = Settings;
 
     fn new(state: S, settings: Settings) -> Self {
-        let instance = random_id(&state);
+        let instance = state.fresh_id();
         // A failure shows, and is tried again, at the first request.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
@@ -120,11 +97,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let response = match self.answer(&message.operation, &request.body).await {
             Ok(Connection::Answer(response)) => response,
             Ok(upgrade) => return upgrade,
-            Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
-            Err(Failure::Storage(error)) => {
-                tracing::error!(%error, "a request failed");
-                Response::refusal(&Refusal::new(ErrorCode::StorageFailed, "the storage failed; nothing was changed"))
-            }
+            Err(failure) => failure.into_response(),
         };
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
@@ -133,7 +106,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         }
         let rows = self.state.rows_written() - rows_before;
         let summary = match message.operation {
-            Operation::Head => self.with_slot(|slot| Ok(sweep::summary(&self.state, slot)?)).ok(),
+            Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
             _ => None,
         };
         Connection::Answer(
@@ -146,14 +119,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
         self.state.sometimes("alarm_fired");
-        self.do_what_is_due().await.map_err(|failure| {
-            let message = match failure {
-                Failure::Storage(error) => error.message,
-                Failure::Refused(refusal) => refusal.message.into_owned(),
-            };
-            tracing::error!(message, "the alarm failed");
-            AlarmFailure { message }
-        })
+        self.do_what_is_due().await.map_err(Failure::into_alarm_failure)
     }
 }
 
@@ -199,7 +165,7 @@ impl<S: ActorState> StreamObject<S> {
 
     fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: &ObjectBody) -> Result<Response, Failure> {
         let sql = self.state.sql();
-        let incarnation = random_id(&self.state);
+        let incarnation = self.state.fresh_id();
         let empty = Bytes::new();
         let body = match body {
             ObjectBody::Empty => Some(&empty),
@@ -336,7 +302,7 @@ impl<S: ActorState> StreamObject<S> {
         let sql = self.state.sql();
         sql.transaction(|| {
             if let Slot::Occupied(stream) = &*slot {
-                sweep::bequeath(&self.state, stream, now_ms)?;
+                sweep_duty::schedule_removal(&self.state, stream, now_ms)?;
             }
             slot.remove(sql)
         })

@@ -1,10 +1,8 @@
 //! Calls to objects.
 
-use std::fmt;
-
 use bytes::Bytes;
 
-use super::Response;
+use super::{CallError, Response};
 
 /// The body that travels with a message to an object: the edge has collected it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,29 +23,6 @@ pub struct ObjectRequest {
     /// The collected body.
     pub body: ObjectBody,
 }
-
-/// Why a call has no answer. Whether the object applied it is unknown.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum CallError {
-    /// The object or the connection to it went away.
-    Reset,
-    /// The object has more to do than it can hold; nothing was applied.
-    Overloaded,
-    /// The object threw; its words, for operators.
-    Exception(String),
-}
-
-impl fmt::Display for CallError {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Reset => formatter.write_str("the connection was reset"),
-            Self::Overloaded => formatter.write_str("the object is overloaded"),
-            Self::Exception(message) => write!(formatter, "the object threw: {message}"),
-        }
-    }
-}
-
-impl std::error::Error for CallError {}
 
 /// A namespace of objects, each addressed by its name.
 pub trait ActorNamespace {

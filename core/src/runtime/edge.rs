@@ -1,8 +1,6 @@
-//! What an edge isolate can reach, and its ends of sockets.
+//! What an edge isolate can reach.
 
-use bytes::Bytes;
-
-use super::{ActorNamespace, CallError, ClientBody, Isolate, ObjectRequest, Response};
+use super::{ActorNamespace, CallError, ClientBody, EdgeSocket, Isolate, ObjectRequest, Response};
 
 /// What an edge isolate can reach.
 pub trait EdgeEnv: Isolate {
@@ -32,21 +30,4 @@ pub trait SocketNamespace: ActorNamespace {
 
     /// Calls the object's `connect`.
     async fn connect(&self, object: &str, request: ObjectRequest) -> Result<Connected<Self::Socket>, CallError>;
-}
-
-/// What comes from a socket.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum SocketEvent {
-    /// A message.
-    Message(Bytes),
-    /// It is closed, or was cut: nothing more comes.
-    Closed,
-    /// Nothing came in time.
-    TimedOut,
-}
-
-/// The edge's end of a socket. What arrives while nobody asks is kept. Dropped, it is closed.
-pub trait EdgeSocket: 'static {
-    /// What comes next; waits for at most `wait_ms`.
-    async fn next(&self, wait_ms: u64) -> SocketEvent;
 }

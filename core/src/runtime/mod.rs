@@ -5,9 +5,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `http` | method, headers, request and response of clients |
-//! | `call` | the request that reaches an object, and how a call to one fails |
+//! | `call` | the request that reaches an object |
+//! | `call_error` | how a call to an object fails |
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
-//! | `edge` | the edge isolate's bindings, and its ends of sockets |
+//! | `edge` | the edge isolate's bindings |
+//! | `edge_socket` | the edge's end of a socket to an object |
 //! | `client_body` | the client's end of an answer that goes on |
 //! | `flight` | work that identical requests of one isolate share |
 //! | `actor` | the object's state, and the object that core exports |
@@ -16,8 +18,10 @@
 
 mod actor;
 mod call;
+mod call_error;
 mod client_body;
 mod edge;
+mod edge_socket;
 mod flight;
 mod http;
 mod isolate;
@@ -25,9 +29,11 @@ mod object_store;
 mod socket;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
-pub use call::{ActorNamespace, CallError, ObjectBody, ObjectRequest};
+pub use call::{ActorNamespace, ObjectBody, ObjectRequest};
+pub use call_error::CallError;
 pub use client_body::{ClientBody, Patience, PipeEnd, PipeRule, Piped, Written};
-pub use edge::{Connected, EdgeEnv, EdgeSocket, SocketEvent, SocketNamespace};
+pub use edge::{Connected, EdgeEnv, SocketNamespace};
+pub use edge_socket::{EdgeSocket, SocketEvent};
 pub use flight::{Flights, Landing, Shared};
 pub use http::{Headers, Method, Request, RequestBody, Response};
 pub use isolate::Isolate;
