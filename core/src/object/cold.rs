@@ -1,4 +1,6 @@
 //! Pages from R2. Reads of the same page share one fetch, and the index of a segment is fetched once.
+//!
+//! What is fetched here is taken for an answer only by `page`, in a turn of its own.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,17 +12,12 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 
-use super::ColdSettings;
-use super::failure::Failure;
 use super::key::Prefix;
-use super::stream_object::StreamObject;
+use super::{ColdSettings, Settings};
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
-use crate::protocol::{ErrorCode, ReadFrom, Refusal};
+use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError};
-use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Record, Stream, index_of, page_of_frames};
-
-/// How often a read starts again because the stream it read was replaced meanwhile.
-const STARTS: usize = 4;
+use crate::stream::{ColdRead, PageContent, Record, index_of, page_of_frames};
 
 /// Why there is no page.
 #[derive(Clone, Debug)]
@@ -44,7 +41,8 @@ impl fmt::Display for ColdError {
 }
 
 impl ColdError {
-    fn refusal(&self) -> Refusal {
+    /// What the client is told.
+    pub(super) fn refusal(&self) -> Refusal {
         match self {
             Self::Unavailable(_) => {
                 Refusal::new(ErrorCode::ColdStorageUnavailable, "cold storage does not answer; try again later")
@@ -69,27 +67,6 @@ pub(super) struct ColdCache {
     known: RefCell<VecDeque<(String, Rc<Index>)>>,
 }
 
-impl ColdCache {
-    fn index(&self, key: &str) -> Option<Rc<Index>> {
-        let mut known = self.known.borrow_mut();
-        let at = known.iter().position(|(of, _)| of == key)?;
-        let entry = known.remove(at)?;
-        let index = entry.1.clone();
-        known.push_back(entry);
-        Some(index)
-    }
-
-    /// Remembers an index; those that were not used for longest go.
-    fn remember(&self, key: String, index: Rc<Index>, most_bytes: usize) {
-        let mut known = self.known.borrow_mut();
-        known.retain(|(of, _)| *of != key);
-        known.push_back((key, index));
-        while known.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
-            known.pop_front();
-        }
-    }
-}
-
 /// What a fetch needs: it outlives the request that began it.
 struct Fetcher<S: ActorState> {
     state: S,
@@ -98,6 +75,10 @@ struct Fetcher<S: ActorState> {
 }
 
 impl<S: ActorState> Fetcher<S> {
+    fn new(state: &S, settings: &Settings, key: &str) -> Self {
+        Self { state: state.clone(), settings: settings.cold.clone(), key: key.to_owned() }
+    }
+
     /// A range of the object. Where R2 fails, it is asked again, a few times.
     async fn range(&self, range: Range<u64>) -> Result<Bytes, ColdError> {
         let mut wait_ms = self.settings.read_retry_ms;
@@ -138,111 +119,83 @@ impl<S: ActorState> Fetcher<S> {
     }
 }
 
-/// What a turn of a read comes to.
-enum Turn<T> {
-    Answered(T),
-    Fetch(Box<ColdRead>, ContentKind),
-}
-
-impl<S: ActorState> StreamObject<S> {
-    /// Reads a page and has `answer` build from it in the same turn: the one in which storage has said, by a statement,
-    /// what the page is. Hot pages are answered in the first turn.
-    ///
-    /// While R2 is awaited everything may happen to the stream: a later turn reads again, and takes what was fetched only
-    /// for the very read for which it was fetched, of the same incarnation and by the same record.
-    pub(super) async fn with_page<T>(
-        &self,
-        from: ReadFrom,
-        answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut fetched: Option<(ColdRead, Result<PageContent, ColdError>)> = None;
-        for _ in 0..STARTS {
-            let turn = self.with_slot(|slot| {
-                let now_ms = self.state.now_ms();
-                let stream = self.living(slot, now_ms)?;
-                let page = match stream.read(self.state.sql(), &self.settings.limits, from)? {
-                    ReadOutcome::Page(page) => page,
-                    ReadOutcome::Refused(refusal) => return Err(refusal.into()),
-                    ReadOutcome::Cold(read) => match fetched.take() {
-                        Some((of, content)) if of == read => match content {
-                            Ok(content) => stream.cold_page(&read, content),
-                            Err(error) => {
-                                tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
-                                return Err(error.refusal().into());
-                            }
-                        },
-                        stale => {
-                            if stale.is_some() {
-                                self.state.sometimes("cold_page_of_another_stream_dropped");
-                            }
-                            return Ok(Turn::Fetch(Box::new(read), stream.kind()));
-                        }
-                    },
-                };
-                answer(stream, page, now_ms).map(Turn::Answered)
-            })?;
-            match turn {
-                Turn::Answered(answer) => return Ok(answer),
-                Turn::Fetch(read, kind) => {
-                    let content = self.fetch_page(&read, kind).await;
-                    fetched = Some((*read, content));
-                }
-            }
-        }
-        let refusal = Refusal::new(ErrorCode::ColdStorageUnavailable, "the stream is replaced again and again");
-        Err(refusal.into())
-    }
-
+impl ColdCache {
     /// A page of a segment in R2: one fetch, and one more where the index is not known.
-    async fn fetch_page(&self, read: &ColdRead, kind: ContentKind) -> Result<PageContent, ColdError> {
-        self.state.sometimes("cold_page_fetched");
+    pub(super) async fn page<S: ActorState>(
+        &self,
+        state: &S,
+        settings: &Settings,
+        read: &ColdRead,
+        kind: ContentKind,
+    ) -> Result<PageContent, ColdError> {
+        state.sometimes("cold_page_fetched");
         if read.position > 0 {
-            self.state.sometimes("cold_page_inside_segment");
+            state.sometimes("cold_page_inside_segment");
         }
-        let prefix = Prefix::new(self.state.id(), read.incarnation.as_str());
+        let prefix = Prefix::new(state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
         let flight = (key.clone(), read.position);
-        let under_way = self.cold.pages.borrow().get(&flight).cloned();
+        let under_way = self.pages.borrow().get(&flight).cloned();
         if let Some(page) = under_way {
-            self.state.sometimes("cold_page_shared");
+            state.sometimes("cold_page_shared");
             return page.await;
         }
-        let index = match self.cold.index(&key) {
+        let index = match self.index(&key) {
             Some(index) => {
-                self.state.sometimes("cold_index_known");
+                state.sometimes("cold_index_known");
                 index
             }
-            None => self.fetch_index(&key, &read.record).await?,
+            None => self.fetch_index(Fetcher::new(state, settings, &key), &read.record).await?,
         };
         // Another read may have begun the same fetch while this one waited for the index.
-        let under_way = self.cold.pages.borrow().get(&flight).cloned();
+        let under_way = self.pages.borrow().get(&flight).cloned();
         if let Some(page) = under_way {
             return page.await;
         }
-        let fetch = self.fetcher(key).page(index, kind, read.position, self.settings.limits.page_bytes);
+        let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, settings.limits.page_bytes);
         let page = fetch.boxed_local().shared();
-        self.cold.pages.borrow_mut().insert(flight.clone(), page.clone());
+        self.pages.borrow_mut().insert(flight.clone(), page.clone());
         let content = page.await;
-        self.cold.pages.borrow_mut().remove(&flight);
+        self.pages.borrow_mut().remove(&flight);
         content
     }
 
-    async fn fetch_index(&self, key: &str, record: &Record) -> Result<Rc<Index>, ColdError> {
-        let under_way = self.cold.indexes.borrow().get(key).cloned();
+    async fn fetch_index<S: ActorState>(
+        &self,
+        fetcher: Fetcher<S>,
+        record: &Record,
+    ) -> Result<Rc<Index>, ColdError> {
+        let (key, most_bytes) = (fetcher.key.clone(), fetcher.settings.index_bytes);
+        let under_way = self.indexes.borrow().get(&key).cloned();
         if let Some(index) = under_way {
             return index.await;
         }
-        let index = self.fetcher(key.to_owned()).index(record.clone()).boxed_local().shared();
-        self.cold.indexes.borrow_mut().insert(key.to_owned(), index.clone());
+        let index = fetcher.index(record.clone()).boxed_local().shared();
+        self.indexes.borrow_mut().insert(key.clone(), index.clone());
         let found = index.await;
-        self.cold.indexes.borrow_mut().remove(key);
+        self.indexes.borrow_mut().remove(&key);
         if let Ok(index) = &found {
-            self.cold.remember(key.to_owned(), index.clone(), self.settings.cold.index_bytes);
+            self.remember(key, index.clone(), most_bytes);
         }
         found
     }
 
-    fn fetcher(&self, key: String) -> Fetcher<S> {
-        Fetcher { state: self.state.clone(), settings: self.settings.cold.clone(), key }
+    fn index(&self, key: &str) -> Option<Rc<Index>> {
+        let mut known = self.known.borrow_mut();
+        let at = known.iter().position(|(of, _)| of == key)?;
+        let entry = known.remove(at)?;
+        let index = entry.1.clone();
+        known.push_back(entry);
+        Some(index)
+    }
+
+    /// Remembers an index; those that were not used for longest go.
+    fn remember(&self, key: String, index: Rc<Index>, most_bytes: usize) {
+        let mut known = self.known.borrow_mut();
+        known.retain(|(of, _)| *of != key);
+        known.push_back((key, index));
+        while known.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
+            known.pop_front();
+        }
     }
 }

@@ -9,7 +9,8 @@
 //! | `answer` | outcomes as responses |
 //! | `agenda` | the durable list behind the one alarm |
 //! | `rotation` | moving sealed segments to R2 |
-//! | `cold` | pages from R2 |
+//! | `page` | reading a page: at once, or once R2 has given it |
+//! | `cold` | pages from R2, and the indexes of the segments read last |
 //! | `sweep` | removing objects that no row names |
 //! | `sweep_duty` | when a sweep is due, and what its duty remembers |
 //! | `key` | keys of objects in R2 |
@@ -24,6 +25,7 @@ mod debug;
 mod failure;
 mod key;
 mod live;
+mod page;
 mod rotation;
 mod settings;
 mod stream_object;
