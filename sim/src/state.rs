@@ -164,11 +164,11 @@ impl ActorState for ObjectState {
         &self.0.bucket
     }
 
-    fn set_alarm(&self, at_ms: u64) {
+    fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
         self.0.alarms_set.set(self.0.alarms_set.get() + 1);
-        if self.0.sql.access().is_ok() {
-            self.0.sql.journal().set_alarm(Some(at_ms));
-        }
+        self.0.sql.access()?;
+        self.0.sql.journal().set_alarm(Some(at_ms));
+        Ok(())
     }
 
     fn rows_written(&self) -> u64 {

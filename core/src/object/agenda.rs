@@ -73,6 +73,9 @@ const OVERDUE_MS: u64 = 60_000;
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
 /// Enters a duty, or moves it, and sets the alarm if that is now earlier: an alarm is billed as a row.
+///
+/// Fails where the alarm cannot be set. In a transaction that undoes the entry too; the alarm's own handler is called
+/// again by the platform, and sets the alarm from what is entered.
 pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlError> {
     const UPSERT: &str = "INSERT INTO agenda (kind, subject, due_ms, payload) VALUES (?1, ?2, ?3, ?4) \
                           ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, \
@@ -89,7 +92,7 @@ pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlEr
     ];
     sql.run(UPSERT, &params)?;
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
-        state.set_alarm(*due_ms);
+        state.set_alarm(*due_ms)?;
     }
     Ok(())
 }
@@ -103,7 +106,7 @@ pub(super) fn enter_once<S: ActorState>(state: &S, entry: &Entry) -> Result<bool
     let now_ms = state.now_ms();
     if found.due_ms + OVERDUE_MS <= now_ms {
         // An object that never sleeps has no other occasion to notice.
-        state.set_alarm(now_ms);
+        state.set_alarm(now_ms)?;
     }
     Ok(false)
 }
@@ -116,7 +119,7 @@ pub(super) fn revive<S: ActorState>(state: &S) -> Result<(), SqlError> {
     }
     if earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms) {
         state.sometimes("overdue_alarm_set_again");
-        state.set_alarm(now_ms);
+        state.set_alarm(now_ms)?;
     }
     Ok(())
 }
@@ -180,10 +183,10 @@ pub(super) fn rearm<S: ActorState>(state: &S) -> Result<(), SqlError> {
     if !schema::has_table(sql, "agenda")? {
         return Ok(());
     }
-    if let Some(due_ms) = earliest(sql)? {
-        state.set_alarm(due_ms);
+    match earliest(sql)? {
+        Some(due_ms) => state.set_alarm(due_ms),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn earliest<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {

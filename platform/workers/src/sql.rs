@@ -34,24 +34,12 @@ type Visit<'a> = dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError> + 'a
 /// One object's storage.
 pub(crate) struct Storage {
     io: ObjectIo,
-    /// Why an alarm could not be set; whoever writes next learns of it.
-    alarm_failure: Cell<Option<SqlError>>,
 }
 
 impl Storage {
     /// The storage behind `io`.
     pub(crate) fn new(io: ObjectIo) -> Self {
-        Self { io, alarm_failure: Cell::new(None) }
-    }
-
-    /// Sets the alarm. It belongs to the writes of the turn, so that a failure fails the transaction around it, or
-    /// else the next statement.
-    pub(crate) fn set_alarm(&self, at_ms: u64) {
-        if let Err(exception) = self.io.set_alarm(at_ms as f64) {
-            let error = SqlError::new(format!("alarm: {}", words(&exception)));
-            tracing::error!(%error, "the alarm is not set");
-            self.alarm_failure.set(Some(error));
-        }
+        Self { io }
     }
 
     /// Rows written by this object since it started; 0 if the count cannot be had.
@@ -59,12 +47,7 @@ impl Storage {
         self.io.rows_written().map_or(0, |rows| rows as u64)
     }
 
-    fn check_alarm(&self) -> Result<(), SqlError> {
-        self.alarm_failure.take().map_or(Ok(()), Err)
-    }
-
     fn rows(&self, statement: Statement<'_>, row_limit: f64, visit: &mut Visit<'_>) -> Result<(), SqlError> {
-        self.check_alarm()?;
         let text = text(statement.sql);
         #[cfg(feature = "faults")]
         let text = crate::fault::statement(text);
@@ -120,7 +103,7 @@ impl SqlStorage for Storage {
         let (mut body, mut outcome) = (Some(body), None);
         let mut run = || {
             let Some(body) = body.take() else { return Err(JsValue::NULL) };
-            let result = body().and_then(|value| self.check_alarm().map(|()| value).map_err(E::from));
+            let result = body();
             let undo = result.is_err();
             outcome = Some(result);
             if undo { Err(JsValue::NULL) } else { Ok(()) }
