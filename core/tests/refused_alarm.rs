@@ -1,12 +1,13 @@
 //! An alarm that cannot be set undoes the transaction that needs it: over a real SQLite, with a host that refuses.
 
+mod sqlite;
+
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
 use tailrace_core::object::{Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation};
 use tailrace_core::protocol::{ContentType, Expiry};
@@ -14,64 +15,15 @@ use tailrace_core::runtime::{
     Actor, ActorState, After, Connection, HibernatingSocket, Isolate, Listing, ObjectBody, ObjectRequest, ObjectStore,
     PutCondition, PutOutcome, Response, SocketState, StoreError,
 };
-use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
+use tailrace_core::storage::{SqlError, SqlStorage, Statement};
+
+use sqlite::Sqlite;
 
 /// The time, which stands still, in ms since the Unix epoch.
 const NOW_MS: u64 = 1_767_225_600_000;
 
 /// What the host says where it refuses.
 const REFUSED: &str = "no alarm today";
-
-/// SQLite in memory.
-struct Sqlite(rusqlite::Connection);
-
-impl SqlStorage for Sqlite {
-    fn exec(
-        &self,
-        statement: Statement<'_>,
-        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
-    ) -> Result<(), SqlError> {
-        let failed = |error: rusqlite::Error| SqlError::new(error.to_string());
-        let mut prepared = self.0.prepare_cached(statement.sql).map_err(failed)?;
-        for (index, param) in statement.params.iter().enumerate() {
-            let value = match *param {
-                SqlParam::Null => ToSqlOutput::Owned(Value::Null),
-                SqlParam::Integer(integer) => ToSqlOutput::Owned(Value::Integer(integer)),
-                SqlParam::Text(text) => ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes())),
-                SqlParam::Blob(bytes) => ToSqlOutput::Borrowed(ValueRef::Blob(bytes)),
-            };
-            prepared.raw_bind_parameter(index + 1, value).map_err(failed)?;
-        }
-        let columns = prepared.column_count();
-        let mut rows = prepared.raw_query();
-        while let Some(found) = rows.next().map_err(failed)? {
-            let value = |index| {
-                Ok(match found.get_ref(index)? {
-                    ValueRef::Null => SqlValue::Null,
-                    ValueRef::Integer(integer) => SqlValue::Integer(integer),
-                    ValueRef::Real(real) => SqlValue::Real(real),
-                    ValueRef::Text(text) => SqlValue::Text(String::from_utf8_lossy(text).into_owned()),
-                    ValueRef::Blob(bytes) => SqlValue::Blob(Bytes::copy_from_slice(bytes)),
-                })
-            };
-            let values: Vec<SqlValue> = (0..columns).map(value).collect::<Result<_, _>>().map_err(failed)?;
-            if row(SqlRow(&values))?.is_break() {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.run("SAVEPOINT inner_transaction", &[])?;
-        let result = body();
-        if result.is_err() {
-            self.run("ROLLBACK TO inner_transaction", &[])?;
-        }
-        self.run("RELEASE inner_transaction", &[])?;
-        result
-    }
-}
 
 /// A host with storage alone, which sets alarms or refuses to.
 #[derive(Clone)]
@@ -177,12 +129,7 @@ impl SocketState for Host {
 
 /// An object whose segments hold two messages, and its host.
 fn object() -> (StreamObject<Host>, Host) {
-    let shared = Shared {
-        sql: Sqlite(rusqlite::Connection::open_in_memory().unwrap()),
-        bucket: NoBucket,
-        refuses: Cell::default(),
-        alarm_ms: Cell::default(),
-    };
+    let shared = Shared { sql: Sqlite::open(), bucket: NoBucket, refuses: Cell::default(), alarm_ms: Cell::default() };
     let host = Host(Rc::new(shared));
     let mut settings = Settings::default();
     settings.limits.segment_messages = 2;

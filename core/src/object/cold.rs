@@ -160,11 +160,7 @@ impl ColdCache {
         content
     }
 
-    async fn fetch_index<S: ActorState>(
-        &self,
-        fetcher: Fetcher<S>,
-        record: &Record,
-    ) -> Result<Rc<Index>, ColdError> {
+    async fn fetch_index<S: ActorState>(&self, fetcher: Fetcher<S>, record: &Record) -> Result<Rc<Index>, ColdError> {
         let (key, most_bytes) = (fetcher.key.clone(), fetcher.settings.index_bytes);
         let under_way = self.indexes.borrow().get(&key).cloned();
         if let Some(index) = under_way {

@@ -86,7 +86,13 @@ impl<S: ActorState> StreamObject<S> {
             _ => {
                 self.state.sometimes("rotation_overtaken");
                 let Attempt { incarnation, read_seq, .. } = attempt;
-                return Ok(sweep_duty::schedule_orphan_check(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
+                return Ok(sweep_duty::schedule_orphan_check(
+                    &self.state,
+                    &self.settings.cold,
+                    slot,
+                    incarnation,
+                    *read_seq,
+                )?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {

@@ -38,6 +38,9 @@ const BASE64: u8 = 1;
 /// Length of a header.
 pub const HEADER_LENGTH: usize = 27;
 
+/// For how many bytes of status and fields an answer's message has room from the start: more than they take.
+const FIELDS_LENGTH: usize = 1_024;
+
 /// How the header of an event begins whose payload is to be passed on as it is: more may follow it.
 pub const EVENT_PREFIX: &[u8] = &[VERSION, EVENT, 0];
 
@@ -107,7 +110,11 @@ impl LiveMessage {
 
     /// The bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(64);
+        let mut out = Vec::with_capacity(match self {
+            Self::Event { text, .. } => HEADER_LENGTH + text.len(),
+            Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
+            Self::Joined { .. } | Self::Pull | Self::Gone => HEADER_LENGTH + size_of::<u64>(),
+        });
         match self {
             Self::Joined { position, now_ms, encoding } => {
                 let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };

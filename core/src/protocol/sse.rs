@@ -4,8 +4,10 @@
 //! away. CR and CRLF end a line as LF does, so that no payload can forge an event, and arrive as LF. Bytes that are not
 //! UTF-8 become U+FFFD. Types that are not text travel as base64.
 
-use base64::Engine;
+use std::io::Write;
+
 use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
 
 use super::Offset;
 
@@ -42,7 +44,10 @@ pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], contr
             Encoding::Text => write_lines(out, &String::from_utf8_lossy(payload)),
             Encoding::Base64 => {
                 out.extend_from_slice(b"data:");
-                out.extend_from_slice(STANDARD.encode(payload).as_bytes());
+                let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+                // Writing to a Vec does not fail.
+                let _ = encoder.write_all(payload).and_then(|()| encoder.finish().map(drop));
+                drop(encoder);
                 out.push(b'\n');
             }
         }
@@ -114,6 +119,7 @@ fn is_continuation(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
     use proptest::prelude::*;
 
     /// The events of a text as the HTML standard parses it, each a type and its data.

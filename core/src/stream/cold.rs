@@ -3,6 +3,8 @@
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
 
+use bytes::Bytes;
+
 use super::Stream;
 use super::layout::keys_of;
 use super::page::{MalformedMessages, Messages, PageBuilder, PageContent};
@@ -140,7 +142,7 @@ impl Stream {
 /// The page from a position on, of the frames that the index of its segment gives for it.
 pub fn page_of_frames(
     kind: ContentKind,
-    frames: &[u8],
+    frames: &Bytes,
     position: u64,
     page_bytes: usize,
 ) -> Result<PageContent, SegmentError> {
@@ -157,7 +159,8 @@ pub fn page_of_frames(
             continue;
         }
         let Frame { first, commit_ms, messages, lengths, payload } = frame;
-        let messages = Messages { first, count: u64::from(messages), lengths, body: payload, commit_ms };
+        let body = [frames.slice_ref(payload)];
+        let messages = Messages { first, count: u64::from(messages), lengths, body: &body, commit_ms };
         let malformed = |MalformedMessages| SegmentError::Inconsistent("a frame that does not fit its lengths");
         page.push(&messages).map_err(malformed)?;
         if page.is_full() {

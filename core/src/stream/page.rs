@@ -50,20 +50,31 @@ pub(super) struct Messages<'a> {
     pub(super) count: u64,
     /// Their packed lengths, where there are several.
     pub(super) lengths: &'a [u8],
-    /// The bytes, or the messages with a comma between any two.
-    pub(super) body: &'a [u8],
+    /// The bytes, or the messages with a comma between any two. Several pieces are those of one message.
+    pub(super) body: &'a [Bytes],
     /// Commit time of their append.
     pub(super) commit_ms: u64,
 }
 
+impl Messages<'_> {
+    fn body_bytes(&self) -> usize {
+        self.body.iter().map(Bytes::len).sum()
+    }
+}
+
 /// Collects a page from the messages of one segment, which come in order.
+///
+/// Nothing is copied before the page is complete: then its pieces are joined once, and one piece alone not at all.
 #[derive(Debug)]
 pub(super) struct PageBuilder {
     kind: ContentKind,
     page_bytes: usize,
     /// The position behind what was taken.
     pub(super) next: u64,
-    body: Vec<u8>,
+    /// What was taken, in order; each shares the memory of the row or frame that it is from.
+    pieces: Vec<Bytes>,
+    /// Bytes of the pieces together.
+    taken_bytes: usize,
     is_full: bool,
     /// Commit time of what was taken last.
     commit_ms: u64,
@@ -73,14 +84,26 @@ pub(super) struct PageBuilder {
 impl PageBuilder {
     /// An empty page at a position.
     pub(super) fn new(kind: ContentKind, page_bytes: usize, position: u64) -> Self {
-        // An array's bracket comes first, so that nothing has to be moved at the end.
-        let body = if kind == ContentKind::Json { vec![b'['] } else { Vec::new() };
-        Self { kind, page_bytes, next: position, body, is_full: false, commit_ms: 0, inside_append: false }
+        Self {
+            kind,
+            page_bytes,
+            next: position,
+            pieces: Vec::new(),
+            taken_bytes: 0,
+            is_full: false,
+            commit_ms: 0,
+            inside_append: false,
+        }
     }
 
     /// Whether it takes no more.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
+    }
+
+    /// Bytes that it has room for.
+    pub(super) fn room(&self) -> usize {
+        self.page_bytes.saturating_sub(self.taken_bytes)
     }
 
     /// Whether a message of more than so many bytes would find no room behind what was taken.
@@ -105,36 +128,52 @@ impl PageBuilder {
     }
 
     fn bytes(&mut self, messages: &Messages<'_>, skip: u64) -> Result<Taken, MalformedMessages> {
-        let wanted = messages.body.get(skip as usize..).unwrap_or_default();
-        let room = self.page_bytes.saturating_sub(self.body.len());
-        let taken = wanted.get(..room).unwrap_or(wanted);
-        self.next = self.next.checked_add(taken.len() as u64).ok_or(MalformedMessages)?;
-        self.body.extend_from_slice(taken);
-        Ok(match taken.len() {
-            0 => Taken::None,
-            length if length == wanted.len() => Taken::All,
-            _ => Taken::Some,
-        })
+        let wanted = messages.body_bytes().saturating_sub(usize::try_from(skip).unwrap_or(usize::MAX));
+        let taken = wanted.min(self.room());
+        self.next = self.next.checked_add(taken as u64).ok_or(MalformedMessages)?;
+        if taken == 0 {
+            return Ok(Taken::None);
+        }
+        self.take(messages.body, skip as usize, taken);
+        Ok(if taken == wanted { Taken::All } else { Taken::Some })
     }
 
     fn json(&mut self, messages: &Messages<'_>, skip: u64) -> Result<Taken, MalformedMessages> {
-        let whole = skip == 0 && self.fits(messages.body.len());
+        let whole = skip == 0 && self.fits(messages.body_bytes());
         let (from, bytes, count) = match whole || messages.count == 1 {
             // Where all of them are taken, nobody needs to know where one ends; one is taken whole or not at all.
-            true if whole || !self.is_started() => (0, messages.body.len(), messages.count),
+            true if whole || !self.is_started() => (0, messages.body_bytes(), messages.count),
             true => return Ok(Taken::None),
             false => self.cut(messages, skip)?,
         };
         if count == 0 {
             return Ok(Taken::None);
         }
-        let wanted = messages.body.get(from..from + bytes).ok_or(MalformedMessages)?;
+        if from.checked_add(bytes).is_none_or(|end| end > messages.body_bytes()) {
+            return Err(MalformedMessages);
+        }
         self.next = self.next.checked_add(count).ok_or(MalformedMessages)?;
         if self.is_started() {
-            self.body.push(b',');
+            self.pieces.push(Bytes::from_static(b","));
+            self.taken_bytes += 1;
         }
-        self.body.extend_from_slice(wanted);
+        self.take(messages.body, from, bytes);
         Ok(if skip + count == messages.count { Taken::All } else { Taken::Some })
+    }
+
+    /// Takes `bytes` bytes of a body in pieces, after its first `skip`; it holds as many.
+    fn take(&mut self, body: &[Bytes], skip: usize, bytes: usize) {
+        let (mut skip, mut left) = (skip, bytes);
+        for piece in body {
+            let from = skip.min(piece.len());
+            let taken = left.min(piece.len() - from);
+            if taken > 0 {
+                self.pieces.push(piece.slice(from..from + taken));
+            }
+            (skip, left) = (skip - from, left - taken);
+        }
+        debug_assert_eq!(left, 0, "a body holds what is taken of it");
+        self.taken_bytes += bytes;
     }
 
     /// Where the messages behind the first `skip` begin, how many of them fit, and their bytes.
@@ -159,25 +198,28 @@ impl PageBuilder {
     /// Whether so many bytes of messages fit behind those that are there.
     fn fits(&self, bytes: usize) -> bool {
         let comma = usize::from(self.is_started());
-        // The bracket does not count.
-        self.body.len() - 1 + comma + bytes <= self.page_bytes
+        // The brackets do not count.
+        self.taken_bytes + comma + bytes <= self.page_bytes
     }
 
     fn is_started(&self) -> bool {
-        self.body.len() > 1
+        self.taken_bytes > 0
     }
 
     /// What was collected.
     pub(super) fn finish(mut self) -> PageContent {
-        if self.kind == ContentKind::Json {
-            self.body.push(b']');
-        }
-        PageContent {
-            next: self.next,
-            body: self.body.into(),
-            inside_append: self.inside_append,
-            commit_ms: self.commit_ms,
-        }
+        let body = match (self.kind, self.pieces.len()) {
+            (ContentKind::Bytes, 0 | 1) => self.pieces.pop().unwrap_or_default(),
+            (ContentKind::Bytes, _) => self.pieces.concat().into(),
+            (ContentKind::Json, _) => {
+                let mut array = Vec::with_capacity(self.taken_bytes + 2);
+                array.push(b'[');
+                self.pieces.iter().for_each(|piece| array.extend_from_slice(piece));
+                array.push(b']');
+                array.into()
+            }
+        };
+        PageContent { next: self.next, body, inside_append: self.inside_append, commit_ms: self.commit_ms }
     }
 }
 
@@ -225,7 +267,10 @@ mod tests {
                 _ => lengths::pack(&row.iter().map(|message| message.len() as u32).collect::<Vec<_>>()),
             };
             let count = if kind == ContentKind::Json { row.len() as u64 } else { 1 };
-            let messages = Messages { first, count, lengths: &packed, body: joined.as_bytes(), commit_ms };
+            // In pieces, as a message that spans rows is.
+            let (one, other) = joined.split_at(joined.len() / 2);
+            let body = [one, other].map(|piece| Bytes::from(piece.to_owned()));
+            let messages = Messages { first, count, lengths: &packed, body: &body, commit_ms };
             first += if kind == ContentKind::Json { count } else { joined.len() as u64 };
             ends.push((first, commit_ms));
             if first > page.next && !page.is_full() {
@@ -271,8 +316,20 @@ mod tests {
     }
 
     #[test]
+    fn a_page_that_is_one_piece_shares_its_memory() {
+        let row = Bytes::from_static(b"abcdef");
+        let messages = Messages { first: 0, count: 6, lengths: &[], body: std::slice::from_ref(&row), commit_ms: 1 };
+        for (page_bytes, position, from) in [(100, 0, 0), (3, 2, 2)] {
+            let mut page = PageBuilder::new(ContentKind::Bytes, page_bytes, position);
+            page.push(&messages).expect("messages that fit their lengths");
+            assert_eq!(page.finish().body.as_ptr(), row.slice(from..).as_ptr());
+        }
+    }
+
+    #[test]
     fn lengths_that_do_not_fit_the_messages_are_an_error() {
-        let good = Messages { first: 0, count: 2, lengths: &[1, 2], body: b"1,22", commit_ms: 1 };
+        let body = [Bytes::from_static(b"1,22")];
+        let good = Messages { first: 0, count: 2, lengths: &[1, 2], body: &body, commit_ms: 1 };
         for wrong in [
             Messages { count: 3, ..good },
             Messages { lengths: &[1], ..good },

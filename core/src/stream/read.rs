@@ -2,12 +2,14 @@
 
 use std::ops::ControlFlow;
 
+use bytes::Bytes;
+
 use super::layout::{end_of_segment, keys_of};
 use super::page::{MalformedMessages, Messages, Page, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use super::{Stream, StreamLimits};
-use crate::protocol::limits::ROW_LIMIT;
+use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql, row_key};
 
@@ -170,7 +172,7 @@ struct Scan {
     page: PageBuilder,
     from: Offset,
     /// The parts of a message that is not complete yet.
-    parts: Vec<u8>,
+    parts: Vec<Bytes>,
     /// The position behind the last row that was looked at.
     end: u64,
 }
@@ -186,40 +188,53 @@ impl Scan {
             return Ok(());
         }
         let Some(table) = stream.layout.table_of(self.from.read_seq) else { return Ok(()) };
-        let select = log_sql!(
+        let first_rows = log_sql!(
             table,
-            "SELECT key, count, flags, commit_ms, lengths, body FROM ",
+            "SELECT key, count, flags, commit_ms, lengths, CASE WHEN key < ?3 THEN body END FROM ",
             " WHERE key >= coalesce((SELECT max(key) FROM ",
             " WHERE key <= ?1), 0) AND key < ?2 ORDER BY key"
         );
-        let (_, behind) = keys_of(self.from.read_seq)?;
-        // A row before the position may be skipped, so the storage may need one row more than the page holds.
-        let byte_budget = limits.page_bytes.saturating_add(ROW_LIMIT);
+        let further_rows = log_sql!(
+            table,
+            "SELECT key, count, flags, commit_ms, lengths, CASE WHEN key < ?3 THEN body END FROM ",
+            " WHERE key > ?1 AND key < ?2 ORDER BY key"
+        );
+        let (_, end_of_segment) = keys_of(self.from.read_seq)?;
+        let (end, end_of_bodies) = match stream.kind() {
+            // Positions are bytes, so it is known which row is the first after a full page. That row is read, because it
+            // tells whether the page ends inside an append, but not its body.
+            ContentKind::Bytes => match self.from.position + limits.page_bytes as u64 {
+                position if position < row_key::POSITIONS => {
+                    let after = RowKey::first(Offset { position, ..self.from }).pack()?;
+                    (after + 1, after)
+                }
+                _ => (end_of_segment, end_of_segment),
+            },
+            ContentKind::Json => (end_of_segment, end_of_segment),
+        };
+        let mut select = first_rows;
         let mut at = RowKey::first(self.from).pack()?;
-        let mut done = None;
         loop {
-            let params = [SqlParam::count(at)?, SqlParam::count(behind)?];
+            let params = [SqlParam::count(at)?, SqlParam::count(end)?, SqlParam::count(end_of_bodies)?];
+            // A host may copy all that it may hand over before the first row is looked at, so it is told what the page
+            // still has room for, and a byte more: a page is full once something does not fit.
+            let byte_budget = self.page.room().saturating_add(1);
             let mut handed = 0_usize;
             sql.exec(Statement { sql: select, params: &params, byte_budget }, &mut |row| {
-                let key = row.count(0)?;
+                at = row.count(0)?;
                 let (lengths, body) = (row.blob(4)?, row.blob(5)?);
                 handed = handed.saturating_add(lengths.len()).saturating_add(body.len());
-                // A further step begins with the row where the last one stopped.
-                if done.is_some_and(|done| key <= done) {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                done = Some(key);
-                self.row(RowKey::unpack(key), row, &lengths, &body)
+                self.row(RowKey::unpack(at), row, &lengths, body)
             })?;
             // Where the storage has handed over less than it may, there is no more.
-            match done {
-                Some(key) if handed >= byte_budget && !self.page.is_full() => at = key,
-                _ => return Ok(()),
+            if self.page.is_full() || handed < byte_budget {
+                return Ok(());
             }
+            select = further_rows;
         }
     }
 
-    fn row(&mut self, key: RowKey, row: SqlRow<'_>, lengths: &[u8], body: &[u8]) -> Result<ControlFlow<()>, SqlError> {
+    fn row(&mut self, key: RowKey, row: SqlRow<'_>, lengths: &[u8], body: Bytes) -> Result<ControlFlow<()>, SqlError> {
         let (count, flags, commit_ms) = (row.count(1)?, row.count(2)?, row.count(3)?);
         if key.offset.read_seq != self.from.read_seq {
             // The last row of an earlier segment, where this one has none at or before the position.
@@ -231,15 +246,15 @@ impl Scan {
             if key.part == 0 {
                 self.parts.clear();
             }
-            self.parts.extend_from_slice(body);
+            self.parts.push(body.clone());
         }
-        let is_refused = continues && self.page.refuses(self.parts.len());
+        let is_refused = continues && self.page.refuses(self.parts.iter().map(Bytes::len).sum());
         if (continues && !is_refused) || self.end < self.page.next || (self.end == self.page.next && !continues) {
             return Ok(ControlFlow::Continue(()));
         }
         let first = key.offset.position;
         let messages = match key.part {
-            0 if !continues => Messages { first, count, lengths, body, commit_ms },
+            0 if !continues => Messages { first, count, lengths, body: std::slice::from_ref(&body), commit_ms },
             // A message in parts is as any other once its last part is there, or once it is too long.
             _ => Messages { first, count: 1, lengths: &[], body: &self.parts, commit_ms },
         };

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use js_sys::JsString;
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
 use wasm_bindgen::JsValue;
@@ -18,6 +18,9 @@ use crate::row::{Rows, Source};
 /// bookkeeping fit.
 const RESULT_BYTES: usize = 4_096;
 
+/// Bytes of the largest buffer that is kept for large results: a page and a row that does not fit it. Our choice.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// A row limit for statements whose every row is wanted.
 const ALL_ROWS: f64 = f64::INFINITY;
 
@@ -26,6 +29,9 @@ thread_local! {
     static STATEMENTS: RefCell<BTreeMap<(usize, usize), JsString>> = const { RefCell::new(BTreeMap::new()) };
     /// The buffer for results, unless a statement is using it.
     static RESULT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The buffer for large results, whose blobs share it: used again once nobody holds a part of it, so that it is
+    /// zeroed once and not for each result.
+    static LARGE_RESULT: Cell<Bytes> = const { Cell::new(Bytes::new()) };
 }
 
 /// What takes the rows of a statement.
@@ -66,12 +72,21 @@ impl Storage {
         outcome
     }
 
-    /// A result of its own buffer, which blobs then share.
+    /// A result of more than [`RESULT_BYTES`], whose blobs share its buffer.
     fn large(&self, length: usize) -> Result<Bytes, SqlError> {
-        let mut rows = vec![0; length];
-        let taken = self.io.take(&mut rows).map_err(|exception| SqlError::new(words(&exception)))?;
-        rows.truncate(taken as usize);
-        Ok(Bytes::from(rows))
+        let mut buffer = match LARGE_RESULT.take().try_into_mut() {
+            Ok(buffer) if buffer.len() >= length => buffer,
+            _ => BytesMut::zeroed(length),
+        };
+        let taken = self.io.take(&mut buffer).map_err(|exception| SqlError::new(words(&exception)))?;
+        let buffer = buffer.freeze();
+        if buffer.len() <= KEPT_BYTES {
+            LARGE_RESULT.set(buffer.clone());
+        }
+        match taken as usize {
+            taken if taken <= buffer.len() => Ok(buffer.slice(..taken)),
+            taken => Err(SqlError::new(format!("a result of {taken} bytes in {}", buffer.len()))),
+        }
     }
 }
 
