@@ -1,6 +1,6 @@
 //! Pages from R2. Reads of the same page share one fetch, and the index of a segment is fetched once.
 //!
-//! What is fetched here is taken for an answer only by `page`, in a turn of its own.
+//! This file only fetches. Whether what it fetched still is the answer to a read is decided by `page`, in a later turn.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -19,14 +19,14 @@ use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError};
 use crate::stream::{ColdRead, PageContent, Record, index_of, page_of_frames};
 
-/// Why there is no page.
+/// Why a page could not be read from R2.
 #[derive(Clone, Debug)]
 pub(super) enum ColdError {
-    /// R2 did not answer, however often it was asked.
+    /// R2 failed at every attempt; the last failure.
     Unavailable(StoreError),
-    /// There is no object under the recorded key.
+    /// R2 holds no object under the recorded key.
     Missing,
-    /// The object is not what was stored.
+    /// The object does not hold what was stored.
     Damaged(SegmentError),
 }
 
@@ -54,20 +54,22 @@ impl ColdError {
     }
 }
 
+/// A fetch that several reads can await.
 type Fetch<T> = Shared<LocalBoxFuture<'static, Result<T, ColdError>>>;
 
-/// What is being fetched: the object, and the first position of a page.
-type Flight = (String, u64);
+/// Key of a page that is being fetched: the key of the object, and the first position of the page.
+type PageKey = (String, u64);
 
-/// Fetches on their way, and the indexes of the segments read last.
+/// The fetches under way, and the indexes of the segments that were read last.
 #[derive(Default)]
 pub(super) struct ColdCache {
-    pages: RefCell<BTreeMap<Flight, Fetch<PageContent>>>,
+    pages: RefCell<BTreeMap<PageKey, Fetch<PageContent>>>,
     indexes: RefCell<BTreeMap<String, Fetch<Rc<Index>>>>,
-    known: RefCell<VecDeque<(String, Rc<Index>)>>,
+    /// By key of the object; the most recently used one is the last.
+    recent_indexes: RefCell<VecDeque<(String, Rc<Index>)>>,
 }
 
-/// What a fetch needs: it outlives the request that began it.
+/// What a fetch needs. It owns everything, because a fetch may outlive the request that began it.
 struct Fetcher<S: ActorState> {
     state: S,
     settings: ColdSettings,
@@ -79,7 +81,7 @@ impl<S: ActorState> Fetcher<S> {
         Self { state: state.clone(), settings: settings.cold.clone(), key: key.to_owned() }
     }
 
-    /// A range of the object. Where R2 fails, it is asked again, a few times.
+    /// Reads a range of the object. After a failure of R2 it tries again, up to `read_attempts` times in all.
     async fn range(&self, range: Range<u64>) -> Result<Bytes, ColdError> {
         let mut wait_ms = self.settings.read_retry_ms;
         let mut attempts = 1;
@@ -120,7 +122,7 @@ impl<S: ActorState> Fetcher<S> {
 }
 
 impl ColdCache {
-    /// A page of a segment in R2: one fetch, and one more where the index is not known.
+    /// Reads a page of a segment in R2: one fetch for its frames, and one more if the index is not in memory.
     pub(super) async fn page<S: ActorState>(
         &self,
         state: &S,
@@ -134,8 +136,8 @@ impl ColdCache {
         }
         let prefix = Prefix::new(state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
-        let flight = (key.clone(), read.position);
-        let under_way = self.pages.borrow().get(&flight).cloned();
+        let page_key = (key.clone(), read.position);
+        let under_way = self.pages.borrow().get(&page_key).cloned();
         if let Some(page) = under_way {
             state.sometimes("cold_page_shared");
             return page.await;
@@ -147,16 +149,16 @@ impl ColdCache {
             }
             None => self.fetch_index(Fetcher::new(state, settings, &key), &read.record).await?,
         };
-        // Another read may have begun the same fetch while this one waited for the index.
-        let under_way = self.pages.borrow().get(&flight).cloned();
+        // While this read waited for the index, another one may have begun the same fetch.
+        let under_way = self.pages.borrow().get(&page_key).cloned();
         if let Some(page) = under_way {
             return page.await;
         }
         let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, settings.limits.page_bytes);
         let page = fetch.boxed_local().shared();
-        self.pages.borrow_mut().insert(flight.clone(), page.clone());
+        self.pages.borrow_mut().insert(page_key.clone(), page.clone());
         let content = page.await;
-        self.pages.borrow_mut().remove(&flight);
+        self.pages.borrow_mut().remove(&page_key);
         content
     }
 
@@ -177,21 +179,21 @@ impl ColdCache {
     }
 
     fn index(&self, key: &str) -> Option<Rc<Index>> {
-        let mut known = self.known.borrow_mut();
-        let at = known.iter().position(|(of, _)| of == key)?;
-        let entry = known.remove(at)?;
+        let mut recent_indexes = self.recent_indexes.borrow_mut();
+        let at = recent_indexes.iter().position(|(of, _)| of == key)?;
+        let entry = recent_indexes.remove(at)?;
         let index = entry.1.clone();
-        known.push_back(entry);
+        recent_indexes.push_back(entry);
         Some(index)
     }
 
-    /// Remembers an index; those that were not used for longest go.
+    /// Keeps an index in memory; drops the least recently used ones beyond `most_bytes`.
     fn remember(&self, key: String, index: Rc<Index>, most_bytes: usize) {
-        let mut known = self.known.borrow_mut();
-        known.retain(|(of, _)| *of != key);
-        known.push_back((key, index));
-        while known.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
-            known.pop_front();
+        let mut recent_indexes = self.recent_indexes.borrow_mut();
+        recent_indexes.retain(|(of, _)| *of != key);
+        recent_indexes.push_back((key, index));
+        while recent_indexes.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
+            recent_indexes.pop_front();
         }
     }
 }

@@ -5,7 +5,8 @@ use crate::runtime::ActorState;
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::Slot;
 
-/// What objects there are, and how many rows this instance has written in requests and alarms, for debug headers.
+/// The value of `Tailrace-Cold`: segments in R2 and waiting for it, bytes of the hot log, duties that delete objects,
+/// objects being deleted and deleted, and the rows that this instance has written in requests and alarms.
 pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
     let sql = state.sql();
     let counts = match schema::has_table(sql, "stream")? {
@@ -15,7 +16,7 @@ pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<Stri
         false => None,
     };
     let (unswept, swept) = counts.unwrap_or_default();
-    let sweeps = agenda::sweeps(state)?;
+    let sweeps = agenda::count_sweeps(state)?;
     let (segments, waiting, hot_bytes) = match slot {
         Slot::Vacant { .. } => (0, 0, 0),
         Slot::Occupied(stream) => {

@@ -9,7 +9,7 @@ use crate::storage::SqlError;
 pub(super) enum Failure {
     /// The request is refused; its client is told why.
     Refused(Refusal),
-    /// The storage failed: memory may have moved on without it.
+    /// The storage failed. What memory holds may be ahead of it, and has to be loaded again.
     Storage(SqlError),
 }
 
@@ -26,7 +26,7 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
-    /// What the client is told. What the storage said is for operators alone.
+    /// The response to the client. The storage's own words go only to the log.
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => Response::refusal(&refusal),
@@ -37,7 +37,7 @@ impl Failure {
         }
     }
 
-    /// What the platform is told, which then calls the alarm again.
+    /// The failure of an alarm handler, after which the platform calls the handler again.
     pub(super) fn into_alarm_failure(self) -> AlarmFailure {
         let message = match self {
             Self::Storage(error) => error.message,

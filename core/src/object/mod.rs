@@ -4,14 +4,14 @@
 //! | --- | --- |
 //! | `stream_object` | the object of one stream |
 //! | `failure` | why a request or an alarm has no outcome |
-//! | `live` | live reads: an answer, or a place to wait |
-//! | `audience` | who waits for what comes |
-//! | `answer` | outcomes as responses |
-//! | `agenda` | the durable list behind the one alarm |
+//! | `live` | live reads: an answer, or a socket to wait on |
+//! | `audience` | the readers that wait for new data |
+//! | `answer` | the response to each outcome |
+//! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
 //! | `rotation` | moving sealed segments to R2 |
-//! | `page` | reading a page: at once, or once R2 has given it |
+//! | `page` | reading a page: from storage at once, or after a fetch from R2 |
 //! | `cold` | pages from R2, and the indexes of the segments read last |
-//! | `sweep` | removing objects that no row names |
+//! | `sweep` | deleting objects that no row names |
 //! | `sweep_duty` | when a sweep is due, and what its duty remembers |
 //! | `key` | keys of objects in R2 |
 //! | `settings` | what a deployment sets |

@@ -1,4 +1,4 @@
-//! Reading a page: a hot one is answered at once, a cold one once R2 has given it.
+//! Reading a page: a hot one is answered in the first turn, a cold one in a later turn, after a fetch from R2.
 
 use super::cold::ColdError;
 use super::failure::Failure;
@@ -8,21 +8,22 @@ use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::ActorState;
 use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream};
 
-/// How often a read starts again because the stream it read was replaced meanwhile.
+/// How many turns a read takes at most. Each turn but the first follows a fetch from R2; more than two are needed only
+/// if the stream was replaced during the fetch.
 const STARTS: usize = 4;
 
-/// What a turn of a read comes to.
+/// The result of one turn of a read.
 enum Turn<T> {
     Answered(T),
     Fetch(Box<ColdRead>, ContentKind),
 }
 
 impl<S: ActorState> StreamObject<S> {
-    /// Reads a page and has `answer` build from it in the same turn: the one in which storage has said, by a statement,
-    /// what the page is. Hot pages are answered in the first turn.
+    /// Reads a page and calls `answer` with it in the same turn, in which a statement has read from storage what the
+    /// page is. Hot pages are answered in the first turn.
     ///
-    /// While R2 is awaited everything may happen to the stream: a later turn reads again, and takes what was fetched only
-    /// for the very read for which it was fetched, of the same incarnation and by the same record.
+    /// During a fetch from R2 anything may happen to the stream. So the turn after it reads again, and uses what was
+    /// fetched only if this is the same read: of the same incarnation, from the same position, by the same record.
     pub(super) async fn with_page<T>(
         &self,
         from: ReadFrom,

@@ -15,30 +15,30 @@ use crate::runtime::{Actor, ActorState, AlarmFailure, Connection, ObjectBody, Ob
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
 
-/// For how long an alarm begins further steps, in ms. Our choice: far below the 15 minutes that the platform gives a
-/// handler (Cloudflare, Alarms), whatever one step takes.
+/// For how long an alarm handler begins further steps, in ms. Our choice: far below the 15 minutes that the platform
+/// gives a handler (Cloudflare, Alarms), so that the last step has time to end.
 const ALARM_MS: u64 = 60_000;
 
 /// The object of one stream.
 ///
-/// Every request but a read from R2 is one synchronous turn: it awaits nothing, so none sees another half done. What
-/// takes R2 otherwise is done by the alarm.
+/// Every request except a read from R2 is one synchronous turn: it awaits nothing, so no request sees another one half
+/// done. All other work with R2 is done by the alarm.
 pub struct StreamObject<S: ActorState> {
     pub(super) state: S,
     pub(super) settings: Settings,
-    /// A random name of this start of the object, told in debug headers.
+    /// A random name of this instance, shown in debug headers.
     instance: Incarnation,
     /// What storage holds; `None` before it is loaded, and again after a failure.
     slot: RefCell<Option<Slot>>,
-    /// Reads from R2 that are under way.
+    /// The fetches from R2 that are under way, and recent indexes.
     pub(super) cold: ColdCache,
-    /// Whether a request has looked for an alarm that the platform has given up.
-    has_revived: Cell<bool>,
-    /// Who waits for what comes.
+    /// Whether a request of this instance has checked that the platform has not given up the alarm.
+    has_checked_alarm: Cell<bool>,
+    /// The readers that wait for new data.
     pub(super) audience: Audience,
 }
 
-/// What storage holds, taken to this version if an earlier one wrote it.
+/// Loads what storage holds, and migrates it if an earlier version wrote it.
 fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
     let sql = state.sql();
     let Some(version) = schema::outdated(sql)? else { return Slot::load(sql) };
@@ -48,8 +48,8 @@ fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
         if let Slot::Occupied(stream) = &slot
             && stream.first_sealed().is_some()
         {
-            // The first version moved nothing to R2.
-            agenda::enter_once(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
+            // The first version did not move segments to R2.
+            agenda::insert_if_absent(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
         }
         state.sometimes("schema_migrated");
         Ok(slot)
@@ -61,7 +61,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     fn new(state: S, settings: Settings) -> Self {
         let instance = state.fresh_id();
-        // A failure shows, and is tried again, at the first request.
+        // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
         Self {
@@ -70,7 +70,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             instance,
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
-            has_revived: Cell::default(),
+            has_checked_alarm: Cell::default(),
             audience,
         }
     }
@@ -79,20 +79,20 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         match self.connect(request).await {
             Connection::Answer(response) => response,
             // The edge asks for what may have to wait by `connect`.
-            Connection::Upgrade(_) => misunderstood(),
+            Connection::Upgrade(_) => unknown_message(),
         }
     }
 
     async fn connect(&self, request: ObjectRequest) -> Connection {
         let rows_before = self.state.rows_written();
-        if !self.has_revived.replace(true)
-            && let Err(error) = agenda::revive(&self.state)
+        if !self.has_checked_alarm.replace(true)
+            && let Err(error) = agenda::restore_lost_alarm(&self.state)
         {
-            // What the request itself needs of the storage tells its client.
+            // If the request needs the storage, it fails by itself and tells its client.
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
         let Some(message) = Message::decode(&request.message) else {
-            return Connection::Answer(misunderstood());
+            return Connection::Answer(unknown_message());
         };
         let response = match self.answer(&message.operation, &request.body).await {
             Ok(Connection::Answer(response)) => response,
@@ -123,15 +123,15 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     }
 }
 
-/// The answer to what this version does not know.
-fn misunderstood() -> Response {
+/// The response to a message that this version does not know.
+fn unknown_message() -> Response {
     tracing::error!("a message that this version does not know");
     Response::refusal(&Refusal::new(ErrorCode::Internal, "edge and object do not understand each other"))
         .with_common(None)
 }
 
 impl<S: ActorState> StreamObject<S> {
-    /// Runs `body` with what storage holds. Where storage fails, memory may have moved on without it: it is dropped.
+    /// Runs `body` with what storage holds. If the storage fails, what memory holds may be ahead of it and is dropped.
     pub(super) fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut guard = self.slot.borrow_mut();
         let mut slot = match guard.take() {
@@ -174,20 +174,20 @@ impl<S: ActorState> StreamObject<S> {
         };
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
-        // The stream and the duty to end it come together.
+        // One transaction creates the stream and the duty to expire it.
         let outcome = sql.transaction(|| {
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
-                // An expired stream whose alarm has not come yet makes room.
+                // The stream has expired, and its alarm has not run yet.
                 self.remove_rows(slot, now_ms)?;
             }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
                 match stream.ends_ms() {
-                    Some(ends_ms) => agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
-                    None => agenda::strike(&self.state, Duty::Expire, "")?,
+                    Some(ends_ms) => agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
+                    None => agenda::delete(&self.state, Duty::Expire, "")?,
                 }
                 if stream.first_sealed().is_some() {
-                    self.enter_rotation(now_ms)?;
+                    self.schedule_rotation(now_ms)?;
                 }
             }
             Ok::<_, SqlError>(outcome)
@@ -206,7 +206,8 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    /// Asked of the source of a fork: what is wrong with the source comes before that forks are not offered.
+    /// Answers the source of a fork. Problems with the source are reported before the answer that forks are not
+    /// offered.
     fn fork(&self, slot: &mut Slot, now_ms: u64, fork: &Fork) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
         if let Some(offset) = fork.offset {
@@ -239,7 +240,7 @@ impl<S: ActorState> StreamObject<S> {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
         let start = stream.tail.offset;
-        let sealed = || self.enter_rotation(now_ms);
+        let sealed = || self.schedule_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
             self.audience.tell(&self.state, stream, &News { start, content, now_ms });
@@ -258,7 +259,7 @@ impl<S: ActorState> StreamObject<S> {
 
     async fn read(&self, read: &Read) -> Result<Response, Failure> {
         self.with_page(read.from, |stream, page, now_ms| {
-            self.found(stream, &page, now_ms)?;
+            self.touch_after_read(stream, &page, now_ms)?;
             Ok(match read.from {
                 ReadFrom::Now => answer::now(stream, page),
                 _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
@@ -267,8 +268,8 @@ impl<S: ActorState> StreamObject<S> {
         .await
     }
 
-    /// What every page that is read comes with: it extends a sliding lifetime.
-    pub(super) fn found(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
+    /// Extends a sliding lifetime, as every read of a page does.
+    pub(super) fn touch_after_read(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
         if page.inside_append {
             self.state.sometimes("page_ended_inside_append");
         }
@@ -287,7 +288,7 @@ impl<S: ActorState> StreamObject<S> {
         Ok(answer::deleted())
     }
 
-    /// Removes the stream: whoever waits for it learns so.
+    /// Removes the stream, and tells the readers that wait for it.
     fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
         self.remove_rows(slot, now_ms)?;
@@ -297,7 +298,7 @@ impl<S: ActorState> StreamObject<S> {
         Ok(())
     }
 
-    /// Removes the rows now, and the objects by a duty that comes with it.
+    /// Removes the rows, and in the same transaction schedules the deletion of the objects in R2.
     fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let sql = self.state.sql();
         sql.transaction(|| {
@@ -308,8 +309,8 @@ impl<S: ActorState> StreamObject<S> {
         })
     }
 
-    /// The stream. Where there is none, storage says so in this very turn: an instance that has lost its storage must
-    /// not deny what its successor holds.
+    /// The stream, unless there is none or it has expired. That there is none is read from storage in this very turn:
+    /// an instance that has lost its storage must not deny a stream that its successor holds.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         if matches!(slot, Slot::Vacant { .. }) {
             *slot = Slot::load(self.state.sql())?;
@@ -322,13 +323,13 @@ impl<S: ActorState> StreamObject<S> {
         Ok(slot.living(now_ms)?)
     }
 
-    /// Does what is due, one step after another, for a while. What is left has the next alarm.
+    /// Performs duties that are due, one step after another, for at most [`ALARM_MS`]. The next alarm does the rest.
     async fn do_what_is_due(&self) -> Result<(), Failure> {
         let started_ms = self.state.now_ms();
         loop {
             let now_ms = self.state.now_ms();
-            let due = agenda::due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
-            let Some(entry) = due else { return Ok(agenda::rearm(&self.state)?) };
+            let due = agenda::earliest_due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
+            let Some(entry) = due else { return Ok(agenda::set_alarm_to_earliest(&self.state)?) };
             match entry.duty {
                 Duty::Expire => self.with_slot(|slot| Ok(self.expire(slot, now_ms)?))?,
                 Duty::Rotate => self.rotate(entry).await?,
@@ -344,14 +345,14 @@ impl<S: ActorState> StreamObject<S> {
                 match (&stream.expiry, stream.ends_ms()) {
                     (Expiry::Ttl { .. }, Some(ends_ms)) => {
                         self.state.sometimes("touched_after_its_alarm_was_set");
-                        agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))
+                        agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))
                     }
-                    // A stream created meanwhile, whose end is no duty of this entry.
-                    _ => agenda::strike(&self.state, Duty::Expire, ""),
+                    // The entry belongs to an earlier stream at this URL.
+                    _ => agenda::delete(&self.state, Duty::Expire, ""),
                 }
             }
             Slot::Occupied(_) => self.remove(slot, now_ms),
-            Slot::Vacant { .. } => agenda::strike(&self.state, Duty::Expire, ""),
+            Slot::Vacant { .. } => agenda::delete(&self.state, Duty::Expire, ""),
         }
     }
 }

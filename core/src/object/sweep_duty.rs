@@ -1,4 +1,4 @@
-//! The duties to sweep: which events enter them, and what their payloads say.
+//! The duties that delete objects from R2: which events schedule them, and what their payloads hold.
 
 use super::ColdSettings;
 use super::agenda::{self, Duty, Entry};
@@ -8,16 +8,16 @@ use crate::runtime::ActorState;
 use crate::storage::SqlError;
 use crate::stream::{Slot, Stream};
 
-/// What a sweep has to know: one pass over the objects from a segment on, in steps.
+/// One pass over the objects of a stream from a segment on, in steps: the payload of [`Duty::Sweep`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Pass {
-    /// The first segment to look at.
+    /// The first segment of the pass.
     pub(super) from: u64,
-    /// The first segment that was hot when the last pass ended, or the duty was entered.
+    /// The first segment that was hot when the last pass ended, or when the duty was inserted.
     pub(super) mark: u64,
-    /// The first segment of which something was found that is too young to tell.
+    /// The first segment with an unnamed object that is too young to be deleted.
     pub(super) young: Option<u64>,
-    /// Where the last step ended: what follows the prefix in its last key.
+    /// Where the last step ended: the last key that it listed, without the prefix.
     pub(super) cursor: Option<String>,
 }
 
@@ -26,7 +26,7 @@ impl Pass {
         Self { from, mark, young: None, cursor: None }
     }
 
-    /// What cannot be read is a pass from the beginning.
+    /// From a payload. One that cannot be read gives a pass from the first segment on.
     pub(super) fn parse(text: &str) -> Self {
         let mut words = text.split(' ');
         let mut number = || words.next().and_then(|word| word.parse().ok());
@@ -41,7 +41,7 @@ impl Pass {
         Entry { payload, ..Entry::new(Duty::Sweep, due_ms) }
     }
 
-    /// The key behind which the next step begins.
+    /// The key after which the next step lists.
     pub(super) fn after(&self, prefix: &Prefix) -> String {
         match &self.cursor {
             Some(cursor) => format!("{}{cursor}", prefix.as_str()),
@@ -50,17 +50,18 @@ impl Pass {
     }
 }
 
-/// An attempt to store a segment begins: whatever it leaves is looked for. Whether nothing else is.
+/// Schedules a sweep for what an attempt to store a segment may leave, if none is scheduled; returns whether it did.
 pub(super) fn schedule_sweep<S: ActorState>(
     state: &S,
     settings: &ColdSettings,
     now_ms: u64,
     read_seq: u64,
 ) -> Result<bool, SqlError> {
-    agenda::enter_once(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
+    agenda::insert_if_absent(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
 }
 
-/// An attempt has ended that nobody wants any more: if no duty would find its object, one is entered.
+/// Makes sure that a duty will find the object of an attempt whose segment is not wanted any more: a sweep if its
+/// stream is still there, otherwise a removal.
 pub(super) fn schedule_orphan_check<S: ActorState>(
     state: &S,
     settings: &ColdSettings,
@@ -75,28 +76,28 @@ pub(super) fn schedule_orphan_check<S: ActorState>(
         }
         _ => {
             let subject = incarnation.as_str().to_owned();
-            agenda::enter_once(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
+            agenda::insert_if_absent(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
         }
     }
 }
 
-/// A stream is removed: its objects will be. In the transaction that removes its rows.
+/// Schedules the deletion of a stream's objects, if there may be any. Called in the transaction that removes its rows.
 pub(super) fn schedule_removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<(), SqlError> {
     let attempts = agenda::find(state, Duty::Sweep, "")?.is_some();
-    agenda::strike_all_of_stream(state)?;
+    agenda::delete_all_of_stream(state)?;
     if stream.layout.first_hot == stream.first_read_seq && !attempts {
         return Ok(());
     }
     let subject = stream.incarnation.as_str().to_owned();
-    // Of a put that is still on its way, the object comes after the first listing.
+    // The object of a put that is still under way may appear after the first listing.
     let payload = if attempts { LATE } else { "" }.to_owned();
-    agenda::enter(state, &Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })
+    agenda::upsert(state, &Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })
 }
 
-/// The payload of a removal that has to look once more, later.
+/// The payload of a removal that has to list once more, `orphan_age_ms` after its first look.
 pub(super) const LATE: &str = "late";
 
-/// The payload of its last look.
+/// The payload of a removal that lists for the last time.
 pub(super) const LAST: &str = "last";
 
 #[cfg(test)]
@@ -119,7 +120,7 @@ mod tests {
     }
 
     #[test]
-    fn a_pass_begins_with_its_first_segment_or_behind_its_last_key() {
+    fn a_pass_begins_with_its_first_segment_or_after_its_last_key() {
         let prefix = Prefix::new("o", "i");
         assert_eq!(Pass::new(4, 9).after(&prefix), prefix.segment(4));
         let pass = Pass { cursor: Some("0000000004/ab".into()), ..Pass::new(1, 9) };

@@ -1,16 +1,16 @@
-//! Cutting a page: the same cut whether the messages come from rows or from a segment's frames.
+//! Building a page from messages: in the same way from rows of the log and from frames of a segment in R2.
 
 use super::Stream;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{Offset, lengths};
 use bytes::Bytes;
 
-/// What a read answers.
+/// The result of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Page {
-    /// Where it starts.
+    /// Its start, as the read asked for it.
     pub start: Offset,
-    /// The position behind its last message: where the next read goes on.
+    /// Its end (exclusive): where the next read goes on.
     pub next: Offset,
     /// The bytes; in JSON mode an array of messages.
     pub body: Bytes,
@@ -18,39 +18,40 @@ pub struct Page {
     pub up_to_date: bool,
     /// Whether it ends at the tail of a closed stream.
     pub closed: bool,
-    /// Whether it ends inside what one append wrote.
+    /// Whether it ends between two messages, or bytes, of one append.
     pub inside_append: bool,
-    /// Commit time of its last message in ms; 0 where it holds none.
+    /// Commit time of its last message in ms; 0 if it is empty.
     pub commit_ms: u64,
 }
 
 /// The messages of a page of one segment.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct PageContent {
-    /// The position behind the last message.
+    /// The end position (exclusive).
     pub next: u64,
     /// The bytes; in JSON mode an array of messages.
     pub body: Bytes,
-    /// Whether it ends inside what one append wrote, as far as what was looked at tells.
+    /// Whether it ends between two messages, or bytes, of one append, as far as the messages that were looked at tell.
     pub inside_append: bool,
-    /// Commit time of the last message in ms; 0 where there is none.
+    /// Commit time of the last message in ms; 0 if there is none.
     pub commit_ms: u64,
 }
 
-/// Messages whose lengths do not fit them.
+/// The lengths of messages that are stored together do not add up to their bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedMessages;
 
-/// Messages that stand together: a row of the log, or a frame.
+/// Messages that are stored together: those of a row of the log, or of a frame.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Messages<'a> {
     /// The first position.
     pub(super) first: u64,
     /// How many messages there are; 1 in byte content.
     pub(super) count: u64,
-    /// Their packed lengths, where there are several.
+    /// Their packed lengths if there are several.
     pub(super) lengths: &'a [u8],
-    /// The bytes, or the messages with a comma between any two. Several pieces are those of one message.
+    /// The bytes, or the messages with a comma between any two. Several pieces
+    /// together are one message.
     pub(super) body: &'a [Bytes],
     /// Commit time of their append.
     pub(super) commit_ms: u64,
@@ -64,14 +65,14 @@ impl Messages<'_> {
 
 /// Collects a page from the messages of one segment, which come in order.
 ///
-/// Nothing is copied before the page is complete: then its pieces are joined once, and one piece alone not at all.
+/// Bytes are copied once, when the page is complete and its pieces are joined. A single piece is not copied.
 #[derive(Debug)]
 pub(super) struct PageBuilder {
     kind: ContentKind,
     page_bytes: usize,
-    /// The position behind what was taken.
+    /// The end position of what was taken (exclusive).
     pub(super) next: u64,
-    /// What was taken, in order; each shares the memory of the row or frame that it is from.
+    /// What was taken, in order. Each piece shares the memory of its row or frame.
     pieces: Vec<Bytes>,
     /// Bytes of the pieces together.
     taken_bytes: usize,
@@ -96,22 +97,22 @@ impl PageBuilder {
         }
     }
 
-    /// Whether it takes no more.
+    /// Whether something did not fit: the page is complete.
     pub(super) fn is_full(&self) -> bool {
         self.is_full
     }
 
-    /// Bytes that it has room for.
+    /// How many more bytes it has room for.
     pub(super) fn room(&self) -> usize {
         self.page_bytes.saturating_sub(self.taken_bytes)
     }
 
-    /// Whether a message of more than so many bytes would find no room behind what was taken.
+    /// Whether a message of at least so many bytes would not fit after what was taken.
     pub(super) fn refuses(&self, bytes: usize) -> bool {
         self.kind == ContentKind::Json && self.is_started() && !self.fits(bytes)
     }
 
-    /// Takes what fits of messages that end behind `next`.
+    /// Takes as many of the messages as fit. They end after `next`.
     pub(super) fn push(&mut self, messages: &Messages<'_>) -> Result<(), MalformedMessages> {
         let skip = self.next.checked_sub(messages.first).ok_or(MalformedMessages)?;
         let taken = match self.kind {
@@ -141,7 +142,7 @@ impl PageBuilder {
     fn json(&mut self, messages: &Messages<'_>, skip: u64) -> Result<Taken, MalformedMessages> {
         let whole = skip == 0 && self.fits(messages.body_bytes());
         let (from, bytes, count) = match whole || messages.count == 1 {
-            // Where all of them are taken, nobody needs to know where one ends; one is taken whole or not at all.
+            // If all are taken, it does not matter where one ends. A single one is taken whole or not at all.
             true if whole || !self.is_started() => (0, messages.body_bytes(), messages.count),
             true => return Ok(Taken::None),
             false => self.cut(messages, skip)?,
@@ -161,7 +162,7 @@ impl PageBuilder {
         Ok(if skip + count == messages.count { Taken::All } else { Taken::Some })
     }
 
-    /// Takes `bytes` bytes of a body in pieces, after its first `skip`; it holds as many.
+    /// Takes `bytes` bytes of a body after its first `skip`. The body holds as many.
     fn take(&mut self, body: &[Bytes], skip: usize, bytes: usize) {
         let (mut skip, mut left) = (skip, bytes);
         for piece in body {
@@ -176,7 +177,7 @@ impl PageBuilder {
         self.taken_bytes += bytes;
     }
 
-    /// Where the messages behind the first `skip` begin, how many of them fit, and their bytes.
+    /// Of the messages after the first `skip`: where they begin, how many bytes of them fit, and how many messages.
     fn cut(&self, messages: &Messages<'_>, skip: u64) -> Result<(usize, usize, u64), MalformedMessages> {
         let lengths = lengths::unpack(messages.lengths).map_err(|_| MalformedMessages)?;
         if lengths.len() as u64 != messages.count {
@@ -195,10 +196,10 @@ impl PageBuilder {
         Ok((from, bytes, count))
     }
 
-    /// Whether so many bytes of messages fit behind those that are there.
+    /// Whether so many bytes of messages fit after those that were taken.
     fn fits(&self, bytes: usize) -> bool {
         let comma = usize::from(self.is_started());
-        // The brackets do not count.
+        // The brackets of the array do not count.
         self.taken_bytes + comma + bytes <= self.page_bytes
     }
 
@@ -206,7 +207,7 @@ impl PageBuilder {
         self.taken_bytes > 0
     }
 
-    /// What was collected.
+    /// The collected page.
     pub(super) fn finish(mut self) -> PageContent {
         let body = match (self.kind, self.pieces.len()) {
             (ContentKind::Bytes, 0 | 1) => self.pieces.pop().unwrap_or_default(),
@@ -229,7 +230,7 @@ impl Stream {
         if self.content_type.is_json() { ContentKind::Json } else { ContentKind::Bytes }
     }
 
-    /// A page that was asked for from `start` on, of messages of a segment.
+    /// The page of a read that asked for `start`, with content of a segment.
     pub(super) fn page(&self, start: Offset, read_seq: u64, content: PageContent) -> Page {
         let next = Offset { read_seq, position: content.next };
         let up_to_date = next == self.tail.offset;
@@ -256,7 +257,7 @@ enum Taken {
 mod tests {
     use super::*;
 
-    /// Rows of messages, a page's size and start; what the page holds and where it ends.
+    /// Reads a page of this size and start from these rows, and compares what it holds and where it ends.
     fn check(kind: ContentKind, rows: &[&[&str]], page_bytes: usize, position: u64, body: &str, next: u64) {
         let mut page = PageBuilder::new(kind, page_bytes, position);
         let (mut first, mut ends) = (0, Vec::new());
