@@ -103,6 +103,7 @@ fn a_page_of_bytes_takes_the_rows_it_overlaps() {
         (100, 10, 50, 10, 100),
         (1_000, 100, 950, 100, 2_000),
         (1_000, 100, 29_950, 50, 1_000),
+        (1_000, 1_000, 30_000, 0, 0),
     ] {
         check("application/octet-stream", row_bytes, page_bytes, position, body_bytes, handed);
     }
@@ -116,6 +117,7 @@ fn a_page_of_messages_takes_its_rows_and_the_one_that_does_not_fit() {
         (100, 1_000, 0, 910, 1_100),
         (100, 1_000, 25, 506, 500),
         (1_000, 10, 4, 1_002, 2_000),
+        (1_000, 1_000, 30, 2, 0),
     ] {
         check("application/json", row_bytes, page_bytes, position, body_bytes, handed);
     }

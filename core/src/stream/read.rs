@@ -189,15 +189,20 @@ impl Scan {
             return Ok(());
         }
         let Some(table) = stream.layout.table_of(self.from.read_seq) else { return Ok(()) };
+        // The first row may end where the page begins, as the last one of the log does for a read at the tail: that row is
+        // read, because it tells where the segment ends, but not its body. A row that counts nothing is a part of a
+        // message.
         let first_rows = log_sql!(
             table,
-            "SELECT key, count, flags, commit_ms, lengths, CASE WHEN key < ?3 THEN body END FROM ",
+            "SELECT key, count, flags, commit_ms, lengths, \
+             CASE WHEN key < ?3 AND (count = 0 OR key + count * ?4 > ?1) THEN body END FROM ",
             " WHERE key >= coalesce((SELECT max(key) FROM ",
             " WHERE key <= ?1), 0) AND key < ?2 ORDER BY key"
         );
         let further_rows = log_sql!(
             table,
-            "SELECT key, count, flags, commit_ms, lengths, CASE WHEN key < ?3 THEN body END FROM ",
+            "SELECT key, count, flags, commit_ms, lengths, \
+             CASE WHEN key < ?3 AND (count = 0 OR key + count * ?4 > ?1) THEN body END FROM ",
             " WHERE key > ?1 AND key < ?2 ORDER BY key"
         );
         let (_, end_of_segment) = keys_of(self.from.read_seq)?;
@@ -213,10 +218,12 @@ impl Scan {
             },
             ContentKind::Json => (end_of_segment, end_of_segment),
         };
+        // By how much the keys of two positions that follow each other differ.
+        let key_step = SqlParam::count(row_key::PARTS)?;
         let mut select = first_rows;
         let mut at = RowKey::first(self.from).pack()?;
         loop {
-            let params = [SqlParam::count(at)?, SqlParam::count(end)?, SqlParam::count(end_of_bodies)?];
+            let params = [SqlParam::count(at)?, SqlParam::count(end)?, SqlParam::count(end_of_bodies)?, key_step];
             // A host may copy all that it may hand over before the first row is looked at, so it is told what the page
             // still has room for, and a byte more: a page is full once something does not fit.
             let byte_budget = self.page.room().saturating_add(1);
