@@ -1,5 +1,7 @@
 //! Segments: bytes of any kind are read without a panic, and what is read is written again as the same bytes.
 
+use bytes::Bytes;
+
 use crate::protocol::segment::{
     ContentKind, Encoder, FRAME_BYTES, Frame, Frames, HEADER_BYTES, Head, Index, SegmentError, TRAILER_BYTES, Whole,
 };
@@ -31,7 +33,7 @@ fn decode(bytes: &[u8]) {
 fn pages(frames: &[u8], first: u64) {
     for kind in [ContentKind::Bytes, ContentKind::Json] {
         for position in [first, first.saturating_add(1)] {
-            if let Ok(page) = page_of_frames(kind, frames, position, 64) {
+            if let Ok(page) = page_of_frames(kind, &Bytes::copy_from_slice(frames), position, 64) {
                 assert!(page.next > position, "a page that does not go on from {position}");
                 assert!(page.body.len() <= frames.len() + 2, "a page larger than its frames");
             }

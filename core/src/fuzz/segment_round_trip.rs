@@ -2,6 +2,7 @@
 //! page as the whole segment.
 
 use arbitrary::{Arbitrary, Unstructured};
+use bytes::Bytes;
 
 use crate::protocol::lengths;
 use crate::protocol::segment::{ContentKind, Encoder, Frame, Head, TRAILER_BYTES, Whole};
@@ -90,7 +91,8 @@ fn read(whole: &Whole<'_>, object: &[u8], position: u64, page_bytes: usize) {
         return;
     };
     let fetched = object.get(range.start as usize..range.end as usize).unwrap_or_default();
-    let found = page_of_frames(kind, fetched, position, page_bytes).map(|page| (page.next, page.body.to_vec()));
+    let found = page_of_frames(kind, &Bytes::copy_from_slice(fetched), position, page_bytes)
+        .map(|page| (page.next, page.body.to_vec()));
     let expected = match kind {
         ContentKind::Bytes => bytes(whole, position, page_bytes),
         ContentKind::Json => array(whole, position, page_bytes),

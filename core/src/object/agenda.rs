@@ -1,18 +1,18 @@
-//! The durable list behind an object's one alarm.
+//! The agenda: the durable list of what an object has to do later. The object's one alarm is set to its earliest entry.
 
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
 
-/// What an object has to do later.
+/// A kind of work that an object does later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Duty {
-    /// Remove the stream once it is past its end.
+    /// Remove the stream once it has expired.
     Expire,
-    /// Move sealed segments to R2. The payload counts the failures in a row.
+    /// Move sealed segments to R2. The payload is the number of consecutive failures; empty for none.
     Rotate,
-    /// Look for objects of the stream that no row names.
+    /// Delete objects of the stream that no row names. The payload is a `sweep_duty::Pass`.
     Sweep,
-    /// Remove the objects of a removed stream, whose incarnation is the subject.
+    /// Delete the objects of a removed stream. The subject is that stream's incarnation.
     Remove,
 }
 
@@ -37,15 +37,15 @@ impl Duty {
     }
 }
 
-/// An entry of the list. A duty and its subject are there once.
+/// An entry of the agenda. Duty and subject together are its key.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) duty: Duty,
-    /// Whom it concerns; empty for the stream itself.
+    /// What the duty concerns; empty for the stream itself.
     pub(super) subject: String,
-    /// In ms since the Unix epoch.
+    /// When the duty is due, in ms since the Unix epoch.
     pub(super) due_ms: u64,
-    /// What the duty has to know.
+    /// What the duty has to remember; its format is the duty's own.
     pub(super) payload: String,
 }
 
@@ -66,14 +66,19 @@ impl Entry {
     }
 }
 
-/// How late an alarm may be before its object takes it for lost, in ms. The platform gives one up whose handler fails
-/// too often (Cloudflare, Alarms: 6 times); setting it anew where it is only late costs a row and nothing else.
+/// How late an alarm may be, in ms, before its object considers it lost. The platform stops calling an alarm whose
+/// handler has failed too often (Cloudflare, Alarms: 6 retries). Setting an alarm that is only late costs one row.
 const OVERDUE_MS: u64 = 60_000;
 
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
-/// Enters a duty, or moves it, and sets the alarm if that is now earlier: an alarm is billed as a row.
-pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlError> {
+/// Inserts or replaces the entry of a duty. Sets the alarm only if the duty becomes the earliest one, because setting
+/// an alarm is billed as a row.
+///
+/// Fails if the alarm cannot be set. A transaction around this call then undoes the entry as well. Without one, only
+/// the alarm's own handler calls this: the platform calls a failed handler again, which sets the alarm to the earliest
+/// entry.
+pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlError> {
     const UPSERT: &str = "INSERT INTO agenda (kind, subject, due_ms, payload) VALUES (?1, ?2, ?3, ?4) \
                           ON CONFLICT (kind, subject) DO UPDATE SET due_ms = excluded.due_ms, \
                           payload = excluded.payload";
@@ -89,39 +94,40 @@ pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlEr
     ];
     sql.run(UPSERT, &params)?;
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
-        state.set_alarm(*due_ms);
+        state.set_alarm(*due_ms)?;
     }
     Ok(())
 }
 
-/// Enters a duty unless it is there. Whether it was not.
-pub(super) fn enter_once<S: ActorState>(state: &S, entry: &Entry) -> Result<bool, SqlError> {
+/// Inserts the duty if absent; returns whether it did.
+pub(super) fn insert_if_absent<S: ActorState>(state: &S, entry: &Entry) -> Result<bool, SqlError> {
     let Some(found) = find(state, entry.duty, &entry.subject)? else {
-        enter(state, entry)?;
+        upsert(state, entry)?;
         return Ok(true);
     };
     let now_ms = state.now_ms();
     if found.due_ms + OVERDUE_MS <= now_ms {
-        // An object that never sleeps has no other occasion to notice.
-        state.set_alarm(now_ms);
+        // The alarm was lost. An object that never hibernates notices it only here.
+        state.set_alarm(now_ms)?;
     }
     Ok(false)
 }
 
-/// Sets an alarm again that the platform has given up, if it has: for a start of the object that no alarm has caused.
-pub(super) fn revive<S: ActorState>(state: &S) -> Result<(), SqlError> {
+/// Sets the alarm again if the platform has given it up. Called once after each start of the object, by its first
+/// request.
+pub(super) fn restore_lost_alarm<S: ActorState>(state: &S) -> Result<(), SqlError> {
     let (sql, now_ms) = (state.sql(), state.now_ms());
     if !schema::has_table(sql, "agenda")? {
         return Ok(());
     }
     if earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms) {
         state.sometimes(marks::OVERDUE_ALARM_SET_AGAIN);
-        state.set_alarm(now_ms);
+        state.set_alarm(now_ms)?;
     }
     Ok(())
 }
 
-/// The entry of a duty, if it is there.
+/// The entry of a duty, if there is one.
 pub(super) fn find<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Result<Option<Entry>, SqlError> {
     const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE kind = ?1 AND subject = ?2";
     let sql = state.sql();
@@ -131,8 +137,8 @@ pub(super) fn find<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Resul
     sql.first(SELECT, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)], Entry::from_row)
 }
 
-/// Strikes a duty; an alarm that was set for it alone finds nothing to do.
-pub(super) fn strike<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Result<(), SqlError> {
+/// Deletes the entry of a duty. The alarm stays set; if nothing else is due, its handler does nothing.
+pub(super) fn delete<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Result<(), SqlError> {
     const DELETE: &str = "DELETE FROM agenda WHERE kind = ?1 AND subject = ?2";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
@@ -141,8 +147,8 @@ pub(super) fn strike<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Res
     sql.run(DELETE, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)])
 }
 
-/// Strikes what a stream that is removed has to do.
-pub(super) fn strike_all_of_stream<S: ActorState>(state: &S) -> Result<(), SqlError> {
+/// Deletes all duties that concern the stream itself. For its removal.
+pub(super) fn delete_all_of_stream<S: ActorState>(state: &S) -> Result<(), SqlError> {
     const DELETE: &str = "DELETE FROM agenda WHERE kind IN (?1, ?2, ?3) AND subject = ''";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
@@ -152,8 +158,8 @@ pub(super) fn strike_all_of_stream<S: ActorState>(state: &S) -> Result<(), SqlEr
     sql.run(DELETE, &kinds)
 }
 
-/// How many duties concern objects in R2 that no row names, or may not name.
-pub(super) fn sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
+/// The number of duties that delete objects from R2.
+pub(super) fn count_sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
     const SELECT: &str = "SELECT count(*) FROM agenda WHERE kind = ?1 OR kind = ?2";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
@@ -163,8 +169,8 @@ pub(super) fn sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
     Ok(sql.first(SELECT, &params, |row| row.count(0))?.unwrap_or_default())
 }
 
-/// A duty that is due, the earliest first.
-pub(super) fn due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Entry>, SqlError> {
+/// The earliest duty that is due.
+pub(super) fn earliest_due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Entry>, SqlError> {
     const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE due_ms <= ?1 \
                           ORDER BY due_ms, kind, subject LIMIT 1";
     let sql = state.sql();
@@ -174,16 +180,16 @@ pub(super) fn due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Entry>
     sql.first(SELECT, &[SqlParam::count(now_ms)?], Entry::from_row)
 }
 
-/// Sets the alarm to the earliest duty, after one went off.
-pub(super) fn rearm<S: ActorState>(state: &S) -> Result<(), SqlError> {
+/// Sets the alarm to the earliest duty, if there is any. For the end of an alarm handler.
+pub(super) fn set_alarm_to_earliest<S: ActorState>(state: &S) -> Result<(), SqlError> {
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
         return Ok(());
     }
-    if let Some(due_ms) = earliest(sql)? {
-        state.set_alarm(due_ms);
+    match earliest(sql)? {
+        Some(due_ms) => state.set_alarm(due_ms),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn earliest<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {

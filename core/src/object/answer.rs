@@ -1,4 +1,4 @@
-//! Outcomes as responses.
+//! Builds the response to each outcome.
 
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
@@ -6,7 +6,7 @@ use crate::protocol::sse::{self, Control, Encoding};
 use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
 use crate::stream::{AppendOutcome, Page, Stream};
 
-/// A response with what every answer about a stream carries.
+/// A response with the header that every answer about a stream has.
 fn base(status: u16, cache_control: CacheControl) -> Response {
     Response::new(status).with(header::CACHE_CONTROL, cache_control.to_string())
 }
@@ -15,7 +15,7 @@ fn closed(closed: bool) -> Option<&'static str> {
     closed.then_some(header::TRUE)
 }
 
-/// PUT that created the stream, or found it.
+/// The response to a PUT that created the stream or found it with the same configuration.
 pub(super) fn created(stream: &Stream, create: &Create, is_new: bool) -> Response {
     base(if is_new { 201 } else { 200 }, CacheControl::NoStore)
         .with_some(header::LOCATION, is_new.then_some(create.location.as_str()))
@@ -24,7 +24,7 @@ pub(super) fn created(stream: &Stream, create: &Create, is_new: bool) -> Respons
         .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
 }
 
-/// POST.
+/// The response to a POST.
 pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome) -> Response {
     let stamp = append.producer.as_ref();
     let success = |status, next: Offset| {
@@ -35,7 +35,7 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
     match outcome {
         AppendOutcome::Appended { next, content, .. } => match stamp {
             None => success(204, next),
-            // The protocol tells new data (200) from none (204).
+            // The protocol distinguishes an append of data (200) from one without (204).
             Some(stamp) => success(if content.is_empty() { 204 } else { 200 }, next)
                 .with(header::PRODUCER_EPOCH, stamp.epoch.to_string())
                 .with(header::PRODUCER_SEQ, stamp.seq.to_string()),
@@ -60,7 +60,7 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
     }
 }
 
-/// GET of a page.
+/// The response to a GET that is not live.
 pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
     let cache_control = match page.up_to_date {
         true => CacheControl::NoCache,
@@ -69,7 +69,7 @@ pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now
     tagged(stream, page, if_none_match, cache_control)
 }
 
-/// A page with its entity tag, or that it is unchanged.
+/// A page with its entity tag; 304 if the client has that page already.
 fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_control: CacheControl) -> Response {
     let kind = match (page.up_to_date, page.closed) {
         (false, _) => RangeEnd::Inside,
@@ -89,8 +89,8 @@ fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_contro
     }
 }
 
-/// What a long-poll answers with a page, or at the end of a closed stream; less the cursor, which differs from client to
-/// client.
+/// The response to a long-poll: 200 with a page, or 204 at the end of a closed stream. The cursor is missing, because
+/// it differs from client to client.
 pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
     if page.next == page.start {
         return base(204, CacheControl::NoStore)
@@ -102,13 +102,13 @@ pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>
     tagged(stream, page, if_none_match, cache_control)
 }
 
-/// A long-poll that finds something.
+/// The response to a long-poll that does not have to wait, with its cursor.
 pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u64) -> Response {
     let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, read.cursor).to_string());
     long_poll(stream, page, read.if_none_match.as_deref(), now_ms).with_some(header::STREAM_CURSOR, cursor)
 }
 
-/// What a reader of events gets of a page: the text of its events, and in fields what the edge goes on from.
+/// The response to a read of events: a page as the text of its events. The header fields tell the edge where to go on.
 pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Response {
     let encoding = stream.content_type.sse_encoding();
     let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, client));
@@ -126,7 +126,7 @@ pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Respon
         .with_body(text)
 }
 
-/// GET of `offset=now`: the tail of this moment, which no cache may keep, so it has no tag.
+/// The response to a GET of `offset=now`: the tail at this moment. No cache may keep it, so it has no entity tag.
 pub(super) fn now(stream: &Stream, page: Page) -> Response {
     base(200, CacheControl::NoStore)
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
@@ -136,7 +136,7 @@ pub(super) fn now(stream: &Stream, page: Page) -> Response {
         .with_body(page.body)
 }
 
-/// HEAD.
+/// The response to a HEAD.
 pub(super) fn head(stream: &Stream) -> Response {
     use crate::protocol::Expiry;
     let (ttl, expires_at) = match &stream.expiry {
@@ -152,12 +152,12 @@ pub(super) fn head(stream: &Stream) -> Response {
         .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
 }
 
-/// DELETE.
+/// The response to a DELETE.
 pub(super) fn deleted() -> Response {
     base(204, CacheControl::NoStore)
 }
 
-/// Whatever is refused.
+/// The response to a refused request.
 pub(super) fn refused(refusal: &Refusal) -> Response {
     Response::refusal(refusal)
 }

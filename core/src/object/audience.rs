@@ -1,9 +1,9 @@
-//! Who waits for what comes: readers on sockets that outlive the object's memory.
+//! Readers that wait for new data on hibernatable sockets, which outlive the object's memory.
 //!
-//! A socket is at the tail before each write, so all readers of one kind wait for the same bytes: they are encoded once
-//! a kind and sent in one call. The tag of a socket names kind and incarnation, so a stream that is created again never
-//! feeds the readers of its predecessor. Memory holds only whether there may be readers of a kind: an object without
-//! any pays nothing for its writes.
+//! Before each write every waiting reader is at the tail, so all readers of one kind get the same bytes: these are
+//! encoded once for each kind and sent in one call. The tag of a socket names the kind and the incarnation, so that a
+//! stream that is created again never sends to readers of its predecessor. Memory holds only whether there may be
+//! readers of a kind, so that writes to an object without readers cost nothing extra.
 
 use std::cell::Cell;
 
@@ -18,18 +18,19 @@ use crate::protocol::{Incarnation, Offset, Waits, cursor};
 use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade, marks};
 use crate::stream::{Page, Stream};
 
-/// What a reader waits for.
+/// What a reader waits for, and so which bytes it is sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Kind {
-    /// Events.
+enum ReaderKind {
+    /// Events, with the cursor that most readers get.
     Events,
-    /// Events, with a cursor that is ahead of the time: its next ones are above that, and no other reader's.
+    /// Events for a reader whose cursor is ahead of the clock. Its next cursors have to be above that one, so each such
+    /// reader gets bytes of its own.
     EventsAhead,
-    /// One answer.
+    /// The answer to a long-poll.
     Answer,
 }
 
-impl Kind {
+impl ReaderKind {
     const ALL: [Self; 3] = [Self::Events, Self::EventsAhead, Self::Answer];
 
     fn tag(self, incarnation: &Incarnation) -> String {
@@ -42,11 +43,11 @@ impl Kind {
     }
 }
 
-/// What survives hibernation with a socket beside its tag. Written once, when it joins.
+/// What is attached to a socket and survives hibernation, besides its tag. Written once, when the reader joins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Attachment {
     joined_ms: u64,
-    /// The client's cursor, which those of its events are to be above.
+    /// The client's cursor; the cursors of its events have to be above it.
     cursor: u64,
 }
 
@@ -63,21 +64,21 @@ impl Attachment {
     }
 }
 
-/// What waiting readers are told.
+/// What a write tells the waiting readers.
 #[derive(Debug)]
 pub(super) struct News<'a> {
-    /// Where they wait.
+    /// The offset at which they wait: the tail before the write.
     pub(super) start: Offset,
-    /// What was appended there, as the log holds it; empty where the stream was only closed.
+    /// What was appended, as the log stores it; empty if the stream was only closed.
     pub(super) content: &'a Bytes,
-    /// The time.
+    /// The time of the write in ms since the Unix epoch.
     pub(super) now_ms: u64,
 }
 
-/// Who waits.
+/// The waiting readers of one object.
 pub(super) struct Audience {
     waits: Waits,
-    /// Content beyond this many bytes is not pushed.
+    /// Content of more bytes than this is not pushed; readers are told to read it from the log.
     push_limit: usize,
     events: Cell<bool>,
     events_ahead: Cell<bool>,
@@ -86,7 +87,7 @@ pub(super) struct Audience {
 }
 
 impl Audience {
-    /// At the start of an object: readers may have waited through its sleep.
+    /// For the start of an object. Readers may have been waiting while it hibernated.
     pub(super) fn new(state: &impl ActorState, waits: Waits, page_bytes: usize) -> Self {
         let any = state.has_sockets() && !mutated!(WaitersForgottenAtHibernation);
         Self {
@@ -99,20 +100,20 @@ impl Audience {
         }
     }
 
-    /// Whether anybody may wait.
-    pub(super) fn is_there(&self) -> bool {
-        Kind::ALL.iter().any(|kind| self.of(*kind).get())
+    /// Whether there may be a waiting reader.
+    pub(super) fn may_have_readers(&self) -> bool {
+        ReaderKind::ALL.iter().any(|kind| self.of(*kind).get())
     }
 
-    fn of(&self, kind: Kind) -> &Cell<bool> {
+    fn of(&self, kind: ReaderKind) -> &Cell<bool> {
         match kind {
-            Kind::Events => &self.events,
-            Kind::EventsAhead => &self.events_ahead,
-            Kind::Answer => &self.answers,
+            ReaderKind::Events => &self.events,
+            ReaderKind::EventsAhead => &self.events_ahead,
+            ReaderKind::Answer => &self.answers,
         }
     }
 
-    /// A reader at the tail of an open stream starts to wait: from this turn on it is told of every write.
+    /// Lets a reader at the tail of an open stream wait. From this turn on it is told of every write.
     pub(super) fn join(
         &self,
         state: &impl ActorState,
@@ -123,12 +124,12 @@ impl Audience {
     ) -> Upgrade {
         self.sweep(state, now_ms);
         let tail = &stream.tail;
-        // The next commit comes now at the earliest, and after the last one.
+        // The commit time of the next append is at least the present time, and later than that of the last append.
         let is_ahead = cursor.is_some_and(|cursor| cursor >= now_ms.max(tail.commit_ms + 1));
         let kind = match live {
-            Live::LongPoll => Kind::Answer,
-            Live::Sse if is_ahead => Kind::EventsAhead,
-            Live::Sse => Kind::Events,
+            Live::LongPoll => ReaderKind::Answer,
+            Live::Sse if is_ahead => ReaderKind::EventsAhead,
+            Live::Sse => ReaderKind::Events,
         };
         self.of(kind).set(true);
         let greeting = LiveMessage::Joined {
@@ -145,9 +146,9 @@ impl Audience {
         }
     }
 
-    /// The stream has moved on, and is as `stream` says: each waiting reader is told once, within the turn that wrote.
+    /// Tells each waiting reader of a write once, in the same turn. `stream` is the stream after the write.
     pub(super) fn tell(&self, state: &impl ActorState, stream: &Stream, news: &News<'_>) {
-        if !self.is_there() {
+        if !self.may_have_readers() {
             return;
         }
         let closed = stream.tail.closed && !mutated!(CloseNotPushed);
@@ -171,10 +172,10 @@ impl Audience {
         }
         if self.events.get() {
             let event = LiveMessage::event(position, position.commit_ms, closed, encoding, &payload);
-            self.broadcast(state, Kind::Events, &stream.incarnation, event, after);
+            self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
         }
         if self.events_ahead.get() {
-            let sockets = state.sockets(Some(&Kind::EventsAhead.tag(&stream.incarnation)));
+            let sockets = state.sockets(Some(&ReaderKind::EventsAhead.tag(&stream.incarnation)));
             self.events_ahead.set(!sockets.is_empty() && !closed);
             for socket in sockets {
                 let client = Attachment::decode(socket.attachment()).map(|attachment| attachment.cursor);
@@ -197,36 +198,43 @@ impl Audience {
             };
             let answer = answer::long_poll(stream, page, None, news.now_ms);
             let message = LiveMessage::Answer { position, answer }.encode();
-            self.broadcast(state, Kind::Answer, &stream.incarnation, message, After::Close);
+            self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
         }
         self.sweep(state, news.now_ms);
     }
 
-    /// The stream is gone: whoever waits for it learns so, and waits no longer.
+    /// Tells all waiting readers that the stream is gone, and ends their waits.
     pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
-        if self.is_there() {
+        if self.may_have_readers() {
             state.sometimes(marks::LIVE_REMOVAL_PUSHED);
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
         }
     }
 
     fn broadcast_all(&self, state: &impl ActorState, incarnation: &Incarnation, message: &Bytes) {
-        for kind in Kind::ALL {
+        for kind in ReaderKind::ALL {
             if self.of(kind).get() {
                 self.broadcast(state, kind, incarnation, message.clone(), After::Close);
             }
         }
     }
 
-    fn broadcast(&self, state: &impl ActorState, kind: Kind, incarnation: &Incarnation, message: Bytes, after: After) {
+    fn broadcast(
+        &self,
+        state: &impl ActorState,
+        kind: ReaderKind,
+        incarnation: &Incarnation,
+        message: Bytes,
+        after: After,
+    ) {
         let sockets = state.broadcast(&kind.tag(incarnation), message, after);
         self.of(kind).set(sockets > 0 && after == After::Stay);
     }
 
-    /// Closes sockets whose peer must have vanished: no edge holds one for so long. Looks at each only now and then, and
-    /// only when the object is awake anyway.
+    /// Closes sockets that are older than any edge keeps one: their peer has vanished. Runs only when the object is
+    /// awake anyway, and at most once in half the longest wait.
     fn sweep(&self, state: &impl ActorState, now_ms: u64) {
-        if now_ms < self.next_sweep_ms.get() || !self.is_there() {
+        if now_ms < self.next_sweep_ms.get() || !self.may_have_readers() {
             return;
         }
         let longest_ms = self.waits.longest_ms();

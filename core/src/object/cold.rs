@@ -1,4 +1,6 @@
 //! Pages from R2. Reads of the same page share one fetch, and the index of a segment is fetched once.
+//!
+//! This file only fetches. Whether what it fetched still is the answer to a read is decided by `page`, in a later turn.
 
 use std::cell::RefCell;
 use std::collections::{BTreeMap, VecDeque};
@@ -10,25 +12,21 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use futures_util::future::{LocalBoxFuture, Shared};
 
-use super::ColdSettings;
 use super::key::Prefix;
-use super::stream_object::{Failure, StreamObject};
+use super::{ColdSettings, Settings};
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
-use crate::protocol::{ErrorCode, ReadFrom, Refusal};
+use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError, marks};
-use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Record, Stream, index_of, page_of_frames};
+use crate::stream::{ColdRead, PageContent, Record, index_of, page_of_frames};
 
-/// How often a read starts again because the stream it read was replaced meanwhile.
-const STARTS: usize = 4;
-
-/// Why there is no page.
+/// Why a page could not be read from R2.
 #[derive(Clone, Debug)]
 pub(super) enum ColdError {
-    /// R2 did not answer, however often it was asked.
+    /// R2 failed at every attempt; the last failure.
     Unavailable(StoreError),
-    /// There is no object under the recorded key.
+    /// R2 holds no object under the recorded key.
     Missing,
-    /// The object is not what was stored.
+    /// The object does not hold what was stored.
     Damaged(SegmentError),
 }
 
@@ -43,7 +41,8 @@ impl fmt::Display for ColdError {
 }
 
 impl ColdError {
-    fn refusal(&self) -> Refusal {
+    /// What the client is told.
+    pub(super) fn refusal(&self) -> Refusal {
         match self {
             Self::Unavailable(_) => {
                 Refusal::new(ErrorCode::ColdStorageUnavailable, "cold storage does not answer; try again later")
@@ -55,41 +54,22 @@ impl ColdError {
     }
 }
 
+/// A fetch that several reads can await.
 type Fetch<T> = Shared<LocalBoxFuture<'static, Result<T, ColdError>>>;
 
-/// What is being fetched: the object, and the first position of a page.
-type Flight = (String, u64);
+/// Key of a page that is being fetched: the key of the object, and the first position of the page.
+type PageKey = (String, u64);
 
-/// Fetches on their way, and the indexes of the segments read last.
+/// The fetches under way, and the indexes of the segments that were read last.
 #[derive(Default)]
 pub(super) struct ColdCache {
-    pages: RefCell<BTreeMap<Flight, Fetch<PageContent>>>,
+    pages: RefCell<BTreeMap<PageKey, Fetch<PageContent>>>,
     indexes: RefCell<BTreeMap<String, Fetch<Rc<Index>>>>,
-    known: RefCell<VecDeque<(String, Rc<Index>)>>,
+    /// By key of the object; the most recently used one is the last.
+    recent_indexes: RefCell<VecDeque<(String, Rc<Index>)>>,
 }
 
-impl ColdCache {
-    fn index(&self, key: &str) -> Option<Rc<Index>> {
-        let mut known = self.known.borrow_mut();
-        let at = known.iter().position(|(of, _)| of == key)?;
-        let entry = known.remove(at)?;
-        let index = entry.1.clone();
-        known.push_back(entry);
-        Some(index)
-    }
-
-    /// Remembers an index; those that were not used for longest go.
-    fn remember(&self, key: String, index: Rc<Index>, most_bytes: usize) {
-        let mut known = self.known.borrow_mut();
-        known.retain(|(of, _)| *of != key);
-        known.push_back((key, index));
-        while known.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
-            known.pop_front();
-        }
-    }
-}
-
-/// What a fetch needs: it outlives the request that began it.
+/// What a fetch needs. It owns everything, because a fetch may outlive the request that began it.
 struct Fetcher<S: ActorState> {
     state: S,
     settings: ColdSettings,
@@ -97,7 +77,11 @@ struct Fetcher<S: ActorState> {
 }
 
 impl<S: ActorState> Fetcher<S> {
-    /// A range of the object. Where R2 fails, it is asked again, a few times.
+    fn new(state: &S, settings: &Settings, key: &str) -> Self {
+        Self { state: state.clone(), settings: settings.cold.clone(), key: key.to_owned() }
+    }
+
+    /// Reads a range of the object. After a failure of R2 it tries again, up to `read_attempts` times in all.
     async fn range(&self, range: Range<u64>) -> Result<Bytes, ColdError> {
         let mut wait_ms = self.settings.read_retry_ms;
         let mut attempts = 1;
@@ -137,111 +121,79 @@ impl<S: ActorState> Fetcher<S> {
     }
 }
 
-/// What a turn of a read comes to.
-enum Turn<T> {
-    Answered(T),
-    Fetch(Box<ColdRead>, ContentKind),
-}
-
-impl<S: ActorState> StreamObject<S> {
-    /// Reads a page and has `answer` build from it in the same turn: the one in which storage has said, by a statement,
-    /// what the page is. Hot pages are answered in the first turn.
-    ///
-    /// While R2 is awaited everything may happen to the stream: a later turn reads again, and takes what was fetched only
-    /// for the very read for which it was fetched, of the same incarnation and by the same record.
-    pub(super) async fn with_page<T>(
+impl ColdCache {
+    /// Reads a page of a segment in R2: one fetch for its frames, and one more if the index is not in memory.
+    pub(super) async fn page<S: ActorState>(
         &self,
-        from: ReadFrom,
-        answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
-    ) -> Result<T, Failure> {
-        let mut fetched: Option<(ColdRead, Result<PageContent, ColdError>)> = None;
-        for _ in 0..STARTS {
-            let turn = self.with_slot(|slot| {
-                let now_ms = self.state.now_ms();
-                let stream = self.living(slot, now_ms)?;
-                let page = match stream.read(self.state.sql(), &self.settings.limits, from)? {
-                    ReadOutcome::Page(page) => page,
-                    ReadOutcome::Refused(refusal) => return Err(refusal.into()),
-                    ReadOutcome::Cold(read) => match fetched.take() {
-                        Some((of, content)) if of == read => match content {
-                            Ok(content) => stream.cold_page(&read, content),
-                            Err(error) => {
-                                tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
-                                return Err(error.refusal().into());
-                            }
-                        },
-                        stale => {
-                            if stale.is_some() {
-                                self.state.sometimes(marks::COLD_PAGE_OF_ANOTHER_STREAM_DROPPED);
-                            }
-                            return Ok(Turn::Fetch(Box::new(read), stream.kind()));
-                        }
-                    },
-                };
-                answer(stream, page, now_ms).map(Turn::Answered)
-            })?;
-            match turn {
-                Turn::Answered(answer) => return Ok(answer),
-                Turn::Fetch(read, kind) => {
-                    let content = self.fetch_page(&read, kind).await;
-                    fetched = Some((*read, content));
-                }
-            }
-        }
-        let refusal = Refusal::new(ErrorCode::ColdStorageUnavailable, "the stream is replaced again and again");
-        Err(refusal.into())
-    }
-
-    /// A page of a segment in R2: one fetch, and one more where the index is not known.
-    async fn fetch_page(&self, read: &ColdRead, kind: ContentKind) -> Result<PageContent, ColdError> {
-        self.state.sometimes(marks::COLD_PAGE_FETCHED);
+        state: &S,
+        settings: &Settings,
+        read: &ColdRead,
+        kind: ContentKind,
+    ) -> Result<PageContent, ColdError> {
+        state.sometimes(marks::COLD_PAGE_FETCHED);
         if read.position > 0 {
-            self.state.sometimes(marks::COLD_PAGE_INSIDE_SEGMENT);
+            state.sometimes(marks::COLD_PAGE_INSIDE_SEGMENT);
         }
-        let prefix = Prefix::new(self.state.id(), read.incarnation.as_str());
+        let prefix = Prefix::new(state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
-        let flight = (key.clone(), read.position);
-        let under_way = self.cold.pages.borrow().get(&flight).cloned();
+        let page_key = (key.clone(), read.position);
+        let under_way = self.pages.borrow().get(&page_key).cloned();
         if let Some(page) = under_way {
-            self.state.sometimes(marks::COLD_PAGE_SHARED);
+            state.sometimes(marks::COLD_PAGE_SHARED);
             return page.await;
         }
-        let index = match self.cold.index(&key) {
+        let index = match self.index(&key) {
             Some(index) => {
-                self.state.sometimes(marks::COLD_INDEX_KNOWN);
+                state.sometimes(marks::COLD_INDEX_KNOWN);
                 index
             }
-            None => self.fetch_index(&key, &read.record).await?,
+            None => self.fetch_index(Fetcher::new(state, settings, &key), &read.record).await?,
         };
-        // Another read may have begun the same fetch while this one waited for the index.
-        let under_way = self.cold.pages.borrow().get(&flight).cloned();
+        // While this read waited for the index, another one may have begun the same fetch.
+        let under_way = self.pages.borrow().get(&page_key).cloned();
         if let Some(page) = under_way {
             return page.await;
         }
-        let fetch = self.fetcher(key).page(index, kind, read.position, self.settings.limits.page_bytes);
+        let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, settings.limits.page_bytes);
         let page = fetch.boxed_local().shared();
-        self.cold.pages.borrow_mut().insert(flight.clone(), page.clone());
+        self.pages.borrow_mut().insert(page_key.clone(), page.clone());
         let content = page.await;
-        self.cold.pages.borrow_mut().remove(&flight);
+        self.pages.borrow_mut().remove(&page_key);
         content
     }
 
-    async fn fetch_index(&self, key: &str, record: &Record) -> Result<Rc<Index>, ColdError> {
-        let under_way = self.cold.indexes.borrow().get(key).cloned();
+    async fn fetch_index<S: ActorState>(&self, fetcher: Fetcher<S>, record: &Record) -> Result<Rc<Index>, ColdError> {
+        let (key, most_bytes) = (fetcher.key.clone(), fetcher.settings.index_bytes);
+        let under_way = self.indexes.borrow().get(&key).cloned();
         if let Some(index) = under_way {
             return index.await;
         }
-        let index = self.fetcher(key.to_owned()).index(record.clone()).boxed_local().shared();
-        self.cold.indexes.borrow_mut().insert(key.to_owned(), index.clone());
+        let index = fetcher.index(record.clone()).boxed_local().shared();
+        self.indexes.borrow_mut().insert(key.clone(), index.clone());
         let found = index.await;
-        self.cold.indexes.borrow_mut().remove(key);
+        self.indexes.borrow_mut().remove(&key);
         if let Ok(index) = &found {
-            self.cold.remember(key.to_owned(), index.clone(), self.settings.cold.index_bytes);
+            self.remember(key, index.clone(), most_bytes);
         }
         found
     }
 
-    fn fetcher(&self, key: String) -> Fetcher<S> {
-        Fetcher { state: self.state.clone(), settings: self.settings.cold.clone(), key }
+    fn index(&self, key: &str) -> Option<Rc<Index>> {
+        let mut recent_indexes = self.recent_indexes.borrow_mut();
+        let at = recent_indexes.iter().position(|(of, _)| of == key)?;
+        let entry = recent_indexes.remove(at)?;
+        let index = entry.1.clone();
+        recent_indexes.push_back(entry);
+        Some(index)
+    }
+
+    /// Keeps an index in memory; drops the least recently used ones beyond `most_bytes`.
+    fn remember(&self, key: String, index: Rc<Index>, most_bytes: usize) {
+        let mut recent_indexes = self.recent_indexes.borrow_mut();
+        recent_indexes.retain(|(of, _)| *of != key);
+        recent_indexes.push_back((key, index));
+        while recent_indexes.iter().map(|(_, index)| index.memory_bytes()).sum::<usize>() > most_bytes {
+            recent_indexes.pop_front();
+        }
     }
 }

@@ -1,16 +1,16 @@
 //! Keys of objects in R2: `segments/{object}/{incarnation}/{segment}/{attempt}`.
 //!
-//! The object's id keeps streams apart whatever their names are, the incarnation one life of a stream from the next, the
-//! attempt one put from another: what lands late lands beside, never over, what a row names. A listing gives the
-//! segments in their order.
+//! The id of the Durable Object separates streams, the incarnation separates the streams that were created one after
+//! another at one URL, and the attempt separates one put from another: a put that is applied late gets a key of its own
+//! and never overwrites an object that a row names. A listing returns the segments in order.
 
 use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 
-/// What every key of a deployment's segments begins with: the bucket may hold other things.
+/// First part of the key of every segment; the bucket may hold other things.
 const ROOT: &str = "segments";
 
-/// What the keys of one incarnation begin with.
+/// The common prefix of the keys of one incarnation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Prefix(String);
 
@@ -29,19 +29,19 @@ impl Prefix {
         format!("{}{attempt}", self.segment(read_seq))
     }
 
-    /// What the keys of a segment begin with; it comes before them all, and after those of earlier segments.
+    /// The common prefix of the keys of a segment. It sorts before all of them, and after all keys of earlier segments.
     pub(super) fn segment(&self, read_seq: u64) -> String {
         format!("{}{read_seq:010}/", self.0)
     }
 
-    /// Segment and attempt of a key.
+    /// The segment and the attempt of a key; `None` if it is not a key of this incarnation.
     pub(super) fn parse<'a>(&self, key: &'a str) -> Option<(u64, &'a str)> {
         let (read_seq, attempt) = key.strip_prefix(&self.0)?.split_once('/')?;
         Some((read_seq.parse().ok()?, attempt))
     }
 }
 
-/// The name of an attempt, from fresh randomness.
+/// The name of an attempt, from a fresh random id.
 pub(super) fn attempt(random: &Incarnation) -> String {
     match mutated!(KeyWithoutAttempt) {
         true => "only".to_owned(),

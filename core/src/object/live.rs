@@ -1,49 +1,50 @@
-//! Live reads: an answer where there is something to tell, a place to wait where there is not.
+//! Live reads: an answer if there is data or the stream is closed, otherwise a socket on which the reader waits.
 
 use bytes::Bytes;
 
 use super::answer;
-use super::stream_object::{Failure, StreamObject};
+use super::failure::Failure;
+use super::stream_object::StreamObject;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::sse::{self, Encoding};
 use crate::protocol::{Offset, ReadFrom};
 use crate::runtime::{ActorState, ObjectAnswer, marks};
 use crate::stream::{Page, Stream};
 
-/// What a turn of a live read comes to.
+/// The result of one turn of a live read.
 enum Turn {
     Answered(ObjectAnswer),
-    /// The page is nothing but the beginning of a code point, whose rest is in the next segment.
-    Split(Split),
+    /// The page holds only the beginning of a code point; the rest of that is in the next segment.
+    Split(SplitCodePoint),
 }
 
-/// The beginning of a code point.
-struct Split {
-    /// Where it is.
+/// The beginning of a code point whose rest is in another segment.
+struct SplitCodePoint {
+    /// The offset of its first byte.
     start: Offset,
-    /// Where its rest is.
+    /// The offset of its rest.
     next: Offset,
-    /// Commit time of the message that it ends, in ms.
+    /// Commit time of the append in which its beginning is, in ms.
     commit_ms: u64,
     bytes: Vec<u8>,
 }
 
 impl<S: ActorState> StreamObject<S> {
-    /// A live read. Whoever is at the tail of an open stream joins those who wait within the turn that saw it there, so
-    /// that no write comes between the look and the wait.
+    /// Answers a live read. A reader at the tail of an open stream is added to the waiting ones in the same turn that
+    /// read the tail, so that it misses no write.
     pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<ObjectAnswer, Failure> {
-        let mut split: Option<Split> = None;
+        let mut split: Option<SplitCodePoint> = None;
         loop {
             let from = split.as_ref().map_or(read.from, |split| ReadFrom::At(split.next));
             let turn = self
                 .with_page(from, |stream, page, now_ms| {
-                    self.found(stream, &page, now_ms)?;
+                    self.touch_after_read(stream, &page, now_ms)?;
                     let page = match &split {
                         Some(split) => split.completed(page),
                         None => page,
                     };
-                    let is_alone = split.as_ref().is_some_and(|split| split.next == page.next);
-                    Ok(self.live_turn(stream, page, now_ms, read, live, is_alone))
+                    let is_incomplete = split.as_ref().is_some_and(|split| split.next == page.next);
+                    Ok(self.live_turn(stream, page, now_ms, read, live, is_incomplete))
                 })
                 .await?;
             match turn {
@@ -53,15 +54,24 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    /// `is_alone` tells of a page that what follows it has not completed.
-    fn live_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, live: Live, is_alone: bool) -> Turn {
+    /// Answers a page, or lets the reader wait. `is_incomplete` says that the page ends in a code point which what
+    /// follows in the log does not complete: it is then sent as it is.
+    fn live_turn(
+        &self,
+        stream: &Stream,
+        page: Page,
+        now_ms: u64,
+        read: &Read,
+        live: Live,
+        is_incomplete: bool,
+    ) -> Turn {
         if page.next == page.start && !page.closed {
             self.state.sometimes(marks::LIVE_READER_JOINED);
             let upgrade = self.audience.join(&self.state, stream, now_ms, live, read.cursor);
             return Turn::Answered(ObjectAnswer::Upgrade(upgrade));
         }
         let page = match live {
-            Live::Sse if !is_alone => match self.whole(stream, page) {
+            Live::Sse if !is_incomplete => match self.without_open_code_point(stream, page) {
                 Ok(page) => page,
                 Err(split) => return Turn::Split(split),
             },
@@ -73,9 +83,9 @@ impl<S: ActorState> StreamObject<S> {
         }))
     }
 
-    /// The page without the code point in which it ends, if the log holds the rest of that: an event is text by itself,
-    /// and half a code point would be lost in it.
-    fn whole(&self, stream: &Stream, mut page: Page) -> Result<Page, Split> {
+    /// Removes an incomplete code point from the end of a page if the log holds its rest. Each event is decoded as text
+    /// by itself, so half a code point would be lost.
+    fn without_open_code_point(&self, stream: &Stream, mut page: Page) -> Result<Page, SplitCodePoint> {
         if page.up_to_date || stream.content_type.sse_encoding() != Encoding::Text {
             return Ok(page);
         }
@@ -87,7 +97,7 @@ impl<S: ActorState> StreamObject<S> {
         if kept == 0 {
             self.state.sometimes(marks::EVENT_JOINED_A_CODE_POINT);
             let Page { start, next, commit_ms, .. } = page;
-            return Err(Split { start, next, commit_ms, bytes: page.body.to_vec() });
+            return Err(SplitCodePoint { start, next, commit_ms, bytes: page.body.to_vec() });
         }
         self.state.sometimes(marks::EVENT_LEFT_A_CODE_POINT);
         page.body.truncate(kept);
@@ -96,8 +106,8 @@ impl<S: ActorState> StreamObject<S> {
     }
 }
 
-impl Split {
-    /// The code point with its rest from the page behind it, or alone if that does not begin with any.
+impl SplitCodePoint {
+    /// The code point completed by the page that follows it; incomplete if that page does not begin with its rest.
     fn completed(&self, page: Page) -> Page {
         let rest = sse::continuation_bytes(&page.body);
         if rest == 0 {

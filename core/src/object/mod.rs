@@ -3,26 +3,34 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `stream_object` | the object of one stream |
-//! | `live` | live reads: an answer, or a place to wait |
-//! | `audience` | who waits for what comes |
-//! | `answer` | outcomes as responses |
-//! | `agenda` | the durable list behind the one alarm |
+//! | `failure` | why a request or an alarm has no outcome |
+//! | `live` | live reads: an answer, or a socket to wait on |
+//! | `audience` | the readers that wait for new data |
+//! | `answer` | the response to each outcome |
+//! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
 //! | `rotation` | moving sealed segments to R2 |
-//! | `cold` | pages from R2 |
-//! | `sweep` | removing objects that no row names |
+//! | `page` | reading a page: from storage at once, or after a fetch from R2 |
+//! | `cold` | pages from R2, and the indexes of the segments read last |
+//! | `sweep` | deleting objects that no row names |
+//! | `sweep_duty` | when a sweep is due, and what its duty remembers |
 //! | `key` | keys of objects in R2 |
 //! | `settings` | what a deployment sets |
+//! | `debug` | what debug headers tell |
 
 mod agenda;
 mod answer;
 mod audience;
 mod cold;
+mod debug;
+mod failure;
 mod key;
 mod live;
+mod page;
 mod rotation;
 mod settings;
 mod stream_object;
 mod sweep;
+mod sweep_duty;
 
 pub use settings::{ColdSettings, Settings};
 pub use stream_object::StreamObject;

@@ -1,15 +1,16 @@
 //! Moving sealed segments to R2.
 //!
-//! One alarm at a time runs in an object, so an instance makes one attempt at a time; but an instance that was
-//! superseded may be in the middle of one too, and a put that nobody waits for any more may land minutes later. So each
-//! attempt has a key of its own, and only what a row names exists.
+//! An object runs one alarm at a time, so an instance makes one attempt at a time. But an instance that was superseded
+//! may still be making one, and a put that nobody awaits any more may be applied minutes later. So each attempt has a
+//! key of its own, and an object in R2 is part of the stream only if a row names it.
 
 use bytes::Bytes;
 
 use super::agenda::{self, Duty, Entry};
+use super::failure::Failure;
 use super::key::{self, Prefix};
-use super::stream_object::{Failure, StreamObject, random_id};
-use super::sweep;
+use super::stream_object::StreamObject;
+use super::sweep_duty;
 use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
@@ -26,23 +27,24 @@ struct Attempt {
     key: String,
     place: Place,
     object: Bytes,
-    /// Whether nothing before this attempt is left to sweep.
-    is_alone: bool,
+    /// Whether no earlier attempt may have left an object: this attempt has inserted the duty to sweep.
+    is_only_attempt: bool,
 }
 
 impl<S: ActorState> StreamObject<S> {
-    /// Enters the duty to move sealed segments, in the transaction that seals one.
-    pub(super) fn enter_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
-        agenda::enter_once(&self.state, &Entry::new(Duty::Rotate, now_ms)).map(drop)
+    /// Schedules the rotation. Called in the transaction that seals a segment.
+    pub(super) fn schedule_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
+        agenda::insert_if_absent(&self.state, &Entry::new(Duty::Rotate, now_ms)).map(drop)
     }
 
-    /// Moves one sealed segment, or finds that there is none.
+    /// Moves one sealed segment to R2; if there is none, deletes the duty.
     pub(super) async fn rotate(&self, entry: Entry) -> Result<(), Failure> {
         let Some(mut attempt) = self.with_slot(|slot| self.begin_rotation(slot))? else { return Ok(()) };
         let object = std::mem::take(&mut attempt.object);
         let stored = self.state.bucket().put(&attempt.key, object, PutCondition::Absent).await;
-        // Meanwhile the stream may have been appended to, closed, removed, and created anew; the segment is as it was,
-        // unless another instance has taken over and recorded its own attempt: then nothing written here counts.
+        // During the put the stream may have been appended to, closed, removed and created again. The content of a
+        // sealed segment never changes. If another instance has taken over, nothing that is written here becomes
+        // durable.
         self.with_slot(|slot| self.end_rotation(slot, &entry, &attempt, &stored))
     }
 
@@ -56,15 +58,15 @@ impl<S: ActorState> StreamObject<S> {
             _ => None,
         };
         let Some((incarnation, SealedSegment { read_seq, object, place })) = sealed else {
-            agenda::strike(&self.state, Duty::Rotate, "")?;
+            agenda::delete(&self.state, Duty::Rotate, "")?;
             return Ok(None);
         };
-        // Durable before the put: whatever becomes of this attempt, somebody will look for what it left.
-        let is_alone = sweep::expect(&self.state, settings, now_ms, read_seq)?;
-        let name = key::attempt(&random_id(&self.state));
+        // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.
+        let is_only_attempt = sweep_duty::schedule_sweep(&self.state, settings, now_ms, read_seq)?;
+        let name = key::attempt(&self.state.fresh_id());
         let key = Prefix::new(self.state.id(), incarnation.as_str()).key(read_seq, &name);
         let incarnation = incarnation.clone();
-        Ok(Some(Attempt { incarnation, read_seq, name, key, place, object: object.into(), is_alone }))
+        Ok(Some(Attempt { incarnation, read_seq, name, key, place, object: object.into(), is_only_attempt }))
     }
 
     fn end_rotation(
@@ -85,7 +87,13 @@ impl<S: ActorState> StreamObject<S> {
             _ => {
                 self.state.sometimes(marks::ROTATION_OVERTAKEN);
                 let Attempt { incarnation, read_seq, .. } = attempt;
-                return Ok(sweep::disown(&self.state, &self.settings.cold, slot, incarnation, *read_seq)?);
+                return Ok(sweep_duty::schedule_orphan_check(
+                    &self.state,
+                    &self.settings.cold,
+                    slot,
+                    incarnation,
+                    *read_seq,
+                )?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {
@@ -95,14 +103,14 @@ impl<S: ActorState> StreamObject<S> {
         }
         let dropped = sql.transaction(|| {
             let dropped = stream.record(sql, attempt.read_seq, attempt.place, &attempt.name)?;
-            if attempt.is_alone {
-                agenda::strike(&self.state, Duty::Sweep, "")?;
+            if attempt.is_only_attempt {
+                agenda::delete(&self.state, Duty::Sweep, "")?;
             }
             if stream.first_sealed().is_none() {
-                agenda::strike(&self.state, Duty::Rotate, "")?;
+                agenda::delete(&self.state, Duty::Rotate, "")?;
             } else if !entry.payload.is_empty() {
-                // It works again.
-                agenda::enter(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
+                // The count of consecutive failures starts again at zero.
+                agenda::upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
             }
             Ok::<_, SqlError>(dropped)
         })?;
@@ -118,7 +126,8 @@ impl<S: ActorState> StreamObject<S> {
         Ok(())
     }
 
-    /// Tries again later: twice as late after each failure, and not at the same moment as every other stream.
+    /// Schedules another attempt. The wait doubles with each failure, and a random part of up to a quarter keeps the
+    /// streams of a deployment from trying at the same moment.
     fn retry_rotation(&self, entry: &Entry, now_ms: u64) -> Result<(), SqlError> {
         let settings = &self.settings.cold;
         let failures = entry.payload.parse::<u32>().unwrap_or(0);
@@ -131,6 +140,6 @@ impl<S: ActorState> StreamObject<S> {
             payload: failures.saturating_add(1).to_string(),
             ..Entry::new(Duty::Rotate, now_ms + wait_ms + jitter_ms)
         };
-        agenda::enter(&self.state, &again)
+        agenda::upsert(&self.state, &again)
     }
 }

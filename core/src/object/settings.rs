@@ -7,7 +7,7 @@ use crate::stream::StreamLimits;
 /// Settings of a stream object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Settings {
-    /// Sizes of bodies, rows, pages, segments and of the hot log.
+    /// Limits of bodies, rows, pages, segments and the hot log.
     pub limits: StreamLimits,
     /// How long live reads wait.
     pub waits: Waits,
@@ -18,17 +18,17 @@ pub struct Settings {
 /// How segments move to R2 and are read there. Every default is our choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColdSettings {
-    /// After a rotation that failed, in ms; each further failure doubles it.
+    /// The wait after the first failure of a rotation, in ms; each further failure in a row doubles it.
     pub retry_min_ms: u64,
     /// The longest wait between two attempts, in ms.
     pub retry_max_ms: u64,
-    /// For how long a put may be on its way, in ms: an object of this age that no row names is an orphan.
+    /// How long a put may take until it is applied, in ms. An older object that no row names is an orphan.
     pub orphan_age_ms: u64,
-    /// Objects that a step of a sweep looks at.
+    /// How many objects a step of a sweep lists.
     pub sweep_page: usize,
-    /// How often a read asks R2 before it gives up.
+    /// How many times a read asks R2 before it gives up.
     pub read_attempts: u32,
-    /// The wait before the second time, in ms; each further one doubles it.
+    /// The wait before the second attempt of a read, in ms; it doubles before each further one.
     pub read_retry_ms: u64,
     /// Bytes of indexes that an object keeps in memory.
     pub index_bytes: usize,
@@ -49,7 +49,7 @@ impl Default for ColdSettings {
 }
 
 impl ColdSettings {
-    /// What is wrong with these settings, if anything is.
+    /// A sentence on what is wrong with these settings, if anything is.
     pub fn problem(&self) -> Option<&'static str> {
         if self.retry_min_ms == 0 || self.retry_max_ms < self.retry_min_ms {
             return Some("the wait before a rotation is tried again is zero, or longer than the longest");

@@ -7,61 +7,38 @@ use bytes::Bytes;
 use super::agenda::{self, Duty, Entry};
 use super::audience::{Audience, News};
 use super::cold::ColdCache;
-use super::{Settings, answer, sweep};
+use super::failure::Failure;
+use super::{Settings, answer, debug, sweep_duty};
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
 
-/// For how long an alarm begins further steps, in ms. Our choice: far below the 15 minutes that the platform gives a
-/// handler (Cloudflare, Alarms), whatever one step takes.
+/// For how long an alarm handler begins further steps, in ms. Our choice: far below the 15 minutes that the platform
+/// gives a handler (Cloudflare, Alarms), so that the last step has time to end.
 const ALARM_MS: u64 = 60_000;
 
 /// The object of one stream.
 ///
-/// Every request but a read from R2 is one synchronous turn: it awaits nothing, so none sees another half done. What
-/// takes R2 otherwise is done by the alarm.
+/// Every request except a read from R2 is one synchronous turn: it awaits nothing, so no request sees another one half
+/// done. All other work with R2 is done by the alarm.
 pub struct StreamObject<S: ActorState> {
     pub(super) state: S,
     pub(super) settings: Settings,
-    /// A random name of this start of the object, told in debug headers.
+    /// A random name of this instance, shown in debug headers.
     instance: Incarnation,
     /// What storage holds; `None` before it is loaded, and again after a failure.
     slot: RefCell<Option<Slot>>,
-    /// Reads from R2 that are under way.
+    /// The fetches from R2 that are under way, and recent indexes.
     pub(super) cold: ColdCache,
-    /// Whether a request has looked for an alarm that the platform has given up.
-    has_revived: Cell<bool>,
-    /// Who waits for what comes.
+    /// Whether a request of this instance has checked that the platform has not given up the alarm.
+    has_checked_alarm: Cell<bool>,
+    /// The readers that wait for new data.
     pub(super) audience: Audience,
 }
 
-/// Why a request has no outcome.
-pub(super) enum Failure {
-    Refused(Refusal),
-    Storage(SqlError),
-}
-
-impl From<SqlError> for Failure {
-    fn from(error: SqlError) -> Self {
-        Self::Storage(error)
-    }
-}
-
-impl From<Refusal> for Failure {
-    fn from(refusal: Refusal) -> Self {
-        Self::Refused(refusal)
-    }
-}
-
-pub(super) fn random_id<S: ActorState>(state: &S) -> Incarnation {
-    let mut bytes = [0; 16];
-    state.fill_random(&mut bytes);
-    Incarnation::from_random(bytes)
-}
-
-/// What storage holds, taken to this version if an earlier one wrote it.
+/// Loads what storage holds, and migrates it if an earlier version wrote it.
 fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
     let sql = state.sql();
     let Some(version) = schema::outdated(sql)? else { return Slot::load(sql) };
@@ -71,8 +48,8 @@ fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
         if let Slot::Occupied(stream) = &slot
             && stream.first_sealed().is_some()
         {
-            // The first version moved nothing to R2.
-            agenda::enter_once(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
+            // The first version did not move segments to R2.
+            agenda::insert_if_absent(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
         }
         state.sometimes(marks::SCHEMA_MIGRATED);
         Ok(slot)
@@ -83,8 +60,8 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     type Settings = Settings;
 
     fn new(state: S, settings: Settings) -> Self {
-        let instance = random_id(&state);
-        // A failure shows, and is tried again, at the first request.
+        let instance = state.fresh_id();
+        // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
         Self {
@@ -93,21 +70,21 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             instance,
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
-            has_revived: Cell::default(),
+            has_checked_alarm: Cell::default(),
             audience,
         }
     }
 
     async fn call(&self, request: ObjectRequest) -> ObjectAnswer {
         let rows_before = self.state.rows_written();
-        if !self.has_revived.replace(true)
-            && let Err(error) = agenda::revive(&self.state)
+        if !self.has_checked_alarm.replace(true)
+            && let Err(error) = agenda::restore_lost_alarm(&self.state)
         {
-            // What the request itself needs of the storage tells its client.
+            // If the request needs the storage, it fails by itself and tells its client.
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
         let Some(message) = Message::decode(&request.message) else {
-            return ObjectAnswer::Response(misunderstood());
+            return ObjectAnswer::Response(unknown_message());
         };
         let body = (!message.body_too_large).then_some(&request.body);
         let response = match self.answer(&message.operation, body).await {
@@ -116,11 +93,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
                 let otherwise = upgrade.otherwise.with_common(message.allow_origin.as_deref());
                 return ObjectAnswer::Upgrade(Upgrade { otherwise, ..upgrade });
             }
-            Err(Failure::Refused(refusal)) => Response::refusal(&refusal),
-            Err(Failure::Storage(error)) => {
-                tracing::error!(%error, "a request failed");
-                Response::refusal(&Refusal::new(ErrorCode::StorageFailed, "the storage failed; nothing was changed"))
-            }
+            Err(failure) => failure.into_response(),
         };
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
@@ -129,7 +102,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         }
         let rows = self.state.rows_written() - rows_before;
         let summary = match message.operation {
-            Operation::Head => self.with_slot(|slot| Ok(sweep::summary(&self.state, slot)?)).ok(),
+            Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
             _ => None,
         };
         ObjectAnswer::Response(
@@ -142,26 +115,19 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
         self.state.sometimes(marks::ALARM_HANDLED);
-        self.do_what_is_due().await.map_err(|failure| {
-            let message = match failure {
-                Failure::Storage(error) => error.message,
-                Failure::Refused(refusal) => refusal.message.into_owned(),
-            };
-            tracing::error!(message, "the alarm failed");
-            AlarmFailure { message }
-        })
+        self.do_what_is_due().await.map_err(Failure::into_alarm_failure)
     }
 }
 
-/// The answer to what this version does not know.
-fn misunderstood() -> Response {
+/// The response to a message that this version does not know.
+fn unknown_message() -> Response {
     tracing::error!("a message that this version does not know");
     Response::refusal(&Refusal::new(ErrorCode::Internal, "edge and object do not understand each other"))
         .with_common(None)
 }
 
 impl<S: ActorState> StreamObject<S> {
-    /// Runs `body` with what storage holds. Where storage fails, memory may have moved on without it: it is dropped.
+    /// Runs `body` with what storage holds. If the storage fails, what memory holds may be ahead of it and is dropped.
     pub(super) fn with_slot<T>(&self, body: impl FnOnce(&mut Slot) -> Result<T, Failure>) -> Result<T, Failure> {
         let mut guard = self.slot.borrow_mut();
         let mut slot = match guard.take() {
@@ -195,24 +161,24 @@ impl<S: ActorState> StreamObject<S> {
 
     fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: Option<&Bytes>) -> Result<Response, Failure> {
         let sql = self.state.sql();
-        let incarnation = random_id(&self.state);
+        let incarnation = self.state.fresh_id();
         let body = body.filter(|bytes| bytes.len() <= self.settings.limits.body_bytes);
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
-        // The stream and the duty to end it come together.
+        // One transaction creates the stream and the duty to expire it.
         let outcome = sql.transaction(|| {
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
-                // An expired stream whose alarm has not come yet makes room.
+                // The stream has expired, and its alarm has not run yet.
                 self.remove_rows(slot, now_ms)?;
             }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
                 match stream.ends_ms() {
-                    Some(ends_ms) => agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
-                    None => agenda::strike(&self.state, Duty::Expire, "")?,
+                    Some(ends_ms) => agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
+                    None => agenda::delete(&self.state, Duty::Expire, "")?,
                 }
                 if stream.first_sealed().is_some() {
-                    self.enter_rotation(now_ms)?;
+                    self.schedule_rotation(now_ms)?;
                 }
             }
             Ok::<_, SqlError>(outcome)
@@ -231,7 +197,8 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    /// Asked of the source of a fork: what is wrong with the source comes before that forks are not offered.
+    /// Answers the source of a fork. Problems with the source are reported before the answer that forks are not
+    /// offered.
     fn fork(&self, slot: &mut Slot, now_ms: u64, fork: &Fork) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
         if let Some(offset) = fork.offset {
@@ -259,7 +226,7 @@ impl<S: ActorState> StreamObject<S> {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
         let start = stream.tail.offset;
-        let sealed = || self.enter_rotation(now_ms);
+        let sealed = || self.schedule_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
             self.audience.tell(&self.state, stream, &News { start, content, now_ms });
@@ -278,7 +245,7 @@ impl<S: ActorState> StreamObject<S> {
 
     async fn read(&self, read: &Read) -> Result<Response, Failure> {
         self.with_page(read.from, |stream, page, now_ms| {
-            self.found(stream, &page, now_ms)?;
+            self.touch_after_read(stream, &page, now_ms)?;
             Ok(match read.from {
                 ReadFrom::Now => answer::now(stream, page),
                 _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
@@ -287,8 +254,8 @@ impl<S: ActorState> StreamObject<S> {
         .await
     }
 
-    /// What every page that is read comes with: it extends a sliding lifetime.
-    pub(super) fn found(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
+    /// Extends a sliding lifetime, as every read of a page does.
+    pub(super) fn touch_after_read(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
         if page.inside_append {
             self.state.sometimes(marks::PAGE_ENDED_INSIDE_APPEND);
         }
@@ -307,7 +274,7 @@ impl<S: ActorState> StreamObject<S> {
         Ok(answer::deleted())
     }
 
-    /// Removes the stream: whoever waits for it learns so.
+    /// Removes the stream, and tells the readers that wait for it.
     fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
         self.remove_rows(slot, now_ms)?;
@@ -317,19 +284,19 @@ impl<S: ActorState> StreamObject<S> {
         Ok(())
     }
 
-    /// Removes the rows now, and the objects by a duty that comes with it.
+    /// Removes the rows, and in the same transaction schedules the deletion of the objects in R2.
     fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let sql = self.state.sql();
         sql.transaction(|| {
             if let Slot::Occupied(stream) = &*slot {
-                sweep::bequeath(&self.state, stream, now_ms)?;
+                sweep_duty::schedule_removal(&self.state, stream, now_ms)?;
             }
             slot.remove(sql)
         })
     }
 
-    /// The stream. Where there is none, storage says so in this very turn: an instance that has lost its storage must
-    /// not deny what its successor holds.
+    /// The stream, unless there is none or it has expired. That there is none is read from storage in this very turn:
+    /// an instance that has lost its storage must not deny a stream that its successor holds.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         if matches!(slot, Slot::Vacant { .. }) {
             *slot = Slot::load(self.state.sql())?;
@@ -342,13 +309,13 @@ impl<S: ActorState> StreamObject<S> {
         Ok(slot.living(now_ms)?)
     }
 
-    /// Does what is due, one step after another, for a while. What is left has the next alarm.
+    /// Performs duties that are due, one step after another, for at most [`ALARM_MS`]. The next alarm does the rest.
     async fn do_what_is_due(&self) -> Result<(), Failure> {
         let started_ms = self.state.now_ms();
         loop {
             let now_ms = self.state.now_ms();
-            let due = agenda::due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
-            let Some(entry) = due else { return Ok(agenda::rearm(&self.state)?) };
+            let due = agenda::earliest_due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
+            let Some(entry) = due else { return Ok(agenda::set_alarm_to_earliest(&self.state)?) };
             match entry.duty {
                 Duty::Expire => self.with_slot(|slot| Ok(self.expire(slot, now_ms)?))?,
                 Duty::Rotate => self.rotate(entry).await?,
@@ -364,14 +331,14 @@ impl<S: ActorState> StreamObject<S> {
                 match (&stream.expiry, stream.ends_ms()) {
                     (Expiry::Ttl { .. }, Some(ends_ms)) => {
                         self.state.sometimes(marks::TOUCHED_AFTER_ITS_ALARM_WAS_SET);
-                        agenda::enter(&self.state, &Entry::new(Duty::Expire, ends_ms))
+                        agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))
                     }
-                    // A stream created meanwhile, whose end is no duty of this entry.
-                    _ => agenda::strike(&self.state, Duty::Expire, ""),
+                    // The entry belongs to an earlier stream at this URL.
+                    _ => agenda::delete(&self.state, Duty::Expire, ""),
                 }
             }
             Slot::Occupied(_) => self.remove(slot, now_ms),
-            Slot::Vacant { .. } => agenda::strike(&self.state, Duty::Expire, ""),
+            Slot::Vacant { .. } => agenda::delete(&self.state, Duty::Expire, ""),
         }
     }
 }

@@ -1,175 +1,61 @@
-//! Removing objects that no row names: those of removed streams, and those of attempts that were not recorded.
+//! Deleting objects that no row names: those of removed streams, and those of attempts that were not recorded.
 //!
-//! An instance that has lost its storage may hold a table that is no longer true, so it must never delete: before each
-//! deletion a row is written, and the deletion leaves the object only once that is durable. The row counts what is
-//! being removed.
+//! An instance that has lost its storage may read a table that is no longer true, so it must never delete. Therefore a
+//! row is written before each deletion, and the deletion is sent only once that row is durable. The row counts the
+//! objects that are being deleted.
 //!
-//! A put may land late, but at most `orphan_age_ms` after it was sent. So a sweep looks back over two of its periods:
-//! an attempt begun before the last sweep has landed by this one.
+//! A put may be applied late, but at most `orphan_age_ms` after it was sent. So a sweep covers the segments of two of
+//! its periods: what was sent before the last sweep has been applied by this one.
 
-use super::ColdSettings;
 use super::agenda::{self, Duty, Entry};
+use super::failure::Failure;
 use super::key::Prefix;
-use super::stream_object::{Failure, StreamObject};
+use super::stream_object::StreamObject;
+use super::sweep_duty::{LAST, LATE, Pass};
 use crate::mutant::mutated;
-use crate::protocol::Incarnation;
 use crate::runtime::{ActorState, Listed, Listing, ObjectStore, StoreError, marks};
-use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
+use crate::storage::{SqlError, SqlParam, SqlStorage};
 use crate::stream::{Slot, Stream};
 
-/// What a sweep has to know: one pass over the objects from a segment on, in steps.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Pass {
-    /// The first segment to look at.
-    from: u64,
-    /// The first segment that was hot when the last pass ended, or the duty was entered.
-    mark: u64,
-    /// The first segment of which something was found that is too young to tell.
-    young: Option<u64>,
-    /// Where the last step ended: what follows the prefix in its last key.
-    cursor: Option<String>,
-}
-
-impl Pass {
-    fn new(from: u64, mark: u64) -> Self {
-        Self { from, mark, young: None, cursor: None }
-    }
-
-    /// What cannot be read is a pass from the beginning.
-    fn parse(text: &str) -> Self {
-        let mut words = text.split(' ');
-        let mut number = || words.next().and_then(|word| word.parse().ok());
-        let (from, mark, young) = (number().unwrap_or(0), number().unwrap_or(0), number());
-        Self { from, mark, young, cursor: words.next().map(str::to_owned).filter(|cursor| !cursor.is_empty()) }
-    }
-
-    fn entry(&self, due_ms: u64) -> Entry {
-        let Self { from, mark, young, cursor } = self;
-        let young = young.map_or_else(|| "-".to_owned(), |young| young.to_string());
-        let payload = format!("{from} {mark} {young} {}", cursor.as_deref().unwrap_or_default());
-        Entry { payload, ..Entry::new(Duty::Sweep, due_ms) }
-    }
-
-    /// The key behind which the next step begins.
-    fn after(&self, prefix: &Prefix) -> String {
-        match &self.cursor {
-            Some(cursor) => format!("{}{cursor}", prefix.as_str()),
-            None => prefix.segment(self.from),
-        }
-    }
-}
-
-/// An attempt to store a segment begins: whatever it leaves is looked for. Whether nothing else is.
-pub(super) fn expect<S: ActorState>(
-    state: &S,
-    settings: &ColdSettings,
-    now_ms: u64,
-    read_seq: u64,
-) -> Result<bool, SqlError> {
-    agenda::enter_once(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
-}
-
-/// An attempt has ended that nobody wants any more: if no duty would find its object, one is entered.
-pub(super) fn disown<S: ActorState>(
-    state: &S,
-    settings: &ColdSettings,
-    slot: &Slot,
-    incarnation: &Incarnation,
-    read_seq: u64,
-) -> Result<(), SqlError> {
-    let now_ms = state.now_ms();
-    match slot {
-        Slot::Occupied(stream) if stream.incarnation == *incarnation => {
-            expect(state, settings, now_ms, read_seq).map(drop)
-        }
-        _ => {
-            let subject = incarnation.as_str().to_owned();
-            agenda::enter_once(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
-        }
-    }
-}
-
-/// A stream is removed: its objects will be. In the transaction that removes its rows.
-pub(super) fn bequeath<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<(), SqlError> {
-    let attempts = agenda::find(state, Duty::Sweep, "")?.is_some();
-    agenda::strike_all_of_stream(state)?;
-    if stream.layout.first_hot == stream.first_read_seq && !attempts {
-        return Ok(());
-    }
-    let subject = stream.incarnation.as_str().to_owned();
-    // Of a put that is still on its way, the object comes after the first listing.
-    let payload = if attempts { LATE } else { "" }.to_owned();
-    agenda::enter(state, &Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })
-}
-
-/// The payload of a removal that has to look once more, later.
-const LATE: &str = "late";
-
-/// The payload of its last look.
-const LAST: &str = "last";
-
-/// What objects there are, and how many rows this instance has written in requests and alarms, for debug headers.
-pub(super) fn summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
-    let sql = state.sql();
-    let counts = match schema::has_table(sql, "stream")? {
-        true => {
-            sql.first("SELECT unswept, swept FROM stream WHERE id = 0", &[], |row| Ok((row.count(0)?, row.count(1)?)))?
-        }
-        false => None,
-    };
-    let (unswept, swept) = counts.unwrap_or_default();
-    let sweeps = agenda::sweeps(state)?;
-    let (segments, waiting, hot_bytes) = match slot {
-        Slot::Vacant { .. } => (0, 0, 0),
-        Slot::Occupied(stream) => {
-            (stream.layout.first_hot - stream.first_read_seq, stream.waiting(), stream.hot_bytes())
-        }
-    };
-    Ok(format!(
-        "segments={segments}; waiting={waiting}; hot-bytes={hot_bytes}; sweeps={sweeps}; unswept={unswept}; \
-         swept={swept}; rows={}",
-        state.rows_written()
-    ))
-}
-
 impl<S: ActorState> StreamObject<S> {
-    /// One step over the objects of the stream: those that no row names and that are old enough are removed.
+    /// Performs one step of a pass over the objects of the stream: deletes those that no row names and that are old
+    /// enough.
     pub(super) async fn sweep(&self, entry: Entry) -> Result<(), Failure> {
         let mut pass = Pass::parse(&entry.payload);
-        let Some(prefix) = self.with_slot(|slot| self.living_prefix(slot))? else { return Ok(()) };
+        let Some(prefix) = self.with_slot(|slot| self.prefix_of_living_stream(slot))? else { return Ok(()) };
         let (after, limit) = (pass.after(&prefix), self.settings.cold.sweep_page);
         let listing = self.state.bucket().list(prefix.as_str(), Some(&after), limit).await;
-        // Meanwhile the stream may have been removed, and segments of it recorded: the listing is held against the
-        // table as it is now. What is listed and too young may be recorded yet.
-        let orphans = self.with_slot(|slot| match (self.owner(slot, &prefix), &listing) {
+        // During the listing the stream may have been removed, and segments recorded: so the listing is compared with
+        // the table as it is now. Objects that are too young may still be recorded.
+        let orphans = self.with_slot(|slot| match (self.stream_of_prefix(slot, &prefix), &listing) {
             (Some(stream), Ok(listing)) => self.orphans(stream, &prefix, listing, &mut pass),
             _ => Ok(Vec::new()),
         })?;
         let deleted = self.delete_objects(&orphans).await;
-        // Meanwhile the same; but what no row names after so long, none ever will.
+        // During the deletion the same may have happened. But no row will ever name an object that was old enough.
         self.with_slot(|slot| {
-            let is_done = self.settle(&deleted)?;
-            match (self.owner(slot, &prefix), listing) {
-                // Whoever removed the stream has left its objects to another duty.
+            let is_done = self.record_deletion_result(&deleted)?;
+            match (self.stream_of_prefix(slot, &prefix), listing) {
+                // The removal of the stream has scheduled the deletion of its objects.
                 (None, _) => Ok(()),
                 (Some(stream), Ok(listing)) if is_done => Ok(self.end_step(stream, &prefix, pass, &listing)?),
-                (Some(_), _) => Ok(agenda::enter(&self.state, &Entry { due_ms: self.later_ms(), ..entry })?),
+                (Some(_), _) => Ok(agenda::upsert(&self.state, &Entry { due_ms: self.retry_at_ms(), ..entry })?),
             }
         })
     }
 
-    fn living_prefix(&self, slot: &Slot) -> Result<Option<Prefix>, Failure> {
+    fn prefix_of_living_stream(&self, slot: &Slot) -> Result<Option<Prefix>, Failure> {
         match slot {
             Slot::Occupied(stream) => Ok(Some(Prefix::new(self.state.id(), stream.incarnation.as_str()))),
             Slot::Vacant { .. } => {
-                agenda::strike(&self.state, Duty::Sweep, "")?;
+                agenda::delete(&self.state, Duty::Sweep, "")?;
                 Ok(None)
             }
         }
     }
 
-    /// The stream, if the keys are still its own.
-    fn owner<'a>(&self, slot: &'a Slot, prefix: &Prefix) -> Option<&'a Stream> {
+    /// The stream, if it still is the one whose keys have this prefix.
+    fn stream_of_prefix<'a>(&self, slot: &'a Slot, prefix: &Prefix) -> Option<&'a Stream> {
         match slot {
             Slot::Occupied(stream) if Prefix::new(self.state.id(), stream.incarnation.as_str()) == *prefix => {
                 Some(stream)
@@ -178,7 +64,8 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    /// The keys of a listing that no row names and that are old enough.
+    /// The keys of a listing that no row names and that are old enough. Notes in `pass` the first segment of an object
+    /// that is too young.
     fn orphans(
         &self,
         stream: &Stream,
@@ -197,7 +84,7 @@ impl<S: ActorState> StreamObject<S> {
         let mut orphans = Vec::new();
         for object in &listing.objects {
             let Some((read_seq, attempt)) = prefix.parse(&object.key) else {
-                // Nothing of ours has such a name; what it is, an operator has to say.
+                // No version of this program gives such a key, so it is left for an operator to look at.
                 tracing::warn!(key = object.key, "an object with a strange key");
                 continue;
             };
@@ -209,54 +96,54 @@ impl<S: ActorState> StreamObject<S> {
                 false => orphans.push(object.key.clone()),
             }
         }
-        self.announce(orphans.len())?;
+        self.record_pending_deletions(orphans.len())?;
         if !orphans.is_empty() {
             self.state.sometimes(marks::ORPHAN_FOUND);
         }
         Ok(orphans)
     }
 
-    /// A step is done: the next one follows at once, the next pass later, or none is needed.
+    /// Schedules what follows a step: the next step at once, the next pass later, or nothing.
     fn end_step(&self, stream: &Stream, prefix: &Prefix, pass: Pass, listing: &Listing) -> Result<(), SqlError> {
         let now_ms = self.state.now_ms();
         if listing.more {
             let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
             let cursor = last.map(str::to_owned).or(pass.cursor);
-            return agenda::enter(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_ms(listing)));
+            return agenda::upsert(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_at_ms(listing)));
         }
         let first_hot = stream.layout.first_hot;
         let rotates = agenda::find(&self.state, Duty::Rotate, "")?.is_some();
         if pass.young.is_none() && first_hot == pass.mark && !rotates {
-            // No attempt was begun since the last pass, and what was begun before has landed.
-            return agenda::strike(&self.state, Duty::Sweep, "");
+            // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.
+            return agenda::delete(&self.state, Duty::Sweep, "");
         }
         let from = pass.young.map_or(pass.mark, |young| young.min(pass.mark));
-        agenda::enter(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
+        agenda::upsert(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
     }
 
-    /// When the next step comes, of a listing that goes on. Behind one that holds nothing the same is asked again, and not
-    /// at once: each time is billed.
-    fn next_step_ms(&self, listing: &Listing) -> u64 {
-        if listing.objects.is_empty() { self.later_ms() } else { self.state.now_ms() }
+    /// When the next step of a listing that goes on is due. After a page without objects the same request is repeated,
+    /// so not at once, because each listing is billed.
+    fn next_step_at_ms(&self, listing: &Listing) -> u64 {
+        if listing.objects.is_empty() { self.retry_at_ms() } else { self.state.now_ms() }
     }
 
-    /// When to try again what R2 has refused.
-    fn later_ms(&self) -> u64 {
+    /// When to try again after a failure of R2.
+    fn retry_at_ms(&self) -> u64 {
         self.state.now_ms() + self.settings.cold.retry_max_ms
     }
 
-    /// One step over the objects of a removed stream.
+    /// Performs one step of the deletion of all objects of a removed stream.
     pub(super) async fn remove_objects(&self, entry: Entry) -> Result<(), Failure> {
         if mutated!(DeletionForgottenAtCrash) {
-            agenda::strike(&self.state, Duty::Remove, &entry.subject)?;
+            agenda::delete(&self.state, Duty::Remove, &entry.subject)?;
         }
         let prefix = Prefix::new(self.state.id(), &entry.subject);
         let limit = self.settings.cold.sweep_page;
         let listing = self.state.bucket().list(prefix.as_str(), None, limit).await;
-        // An incarnation that was removed is never there again: no row can name what was listed.
+        // A removed incarnation never comes back, so no row can name any of these objects.
         let keys: Vec<_> =
             listing.iter().flat_map(|listing| &listing.objects).map(|object| object.key.clone()).collect();
-        self.with_slot(|_| Ok(self.announce(keys.len())?))?;
+        self.with_slot(|_| Ok(self.record_pending_deletions(keys.len())?))?;
         let deleted = self.delete_objects(&keys).await;
         self.with_slot(|_| Ok(self.end_removal(&entry, &listing, &deleted)?))
     }
@@ -270,23 +157,23 @@ impl<S: ActorState> StreamObject<S> {
         let now_ms = self.state.now_ms();
         let again = |due_ms, payload: &str| {
             let payload = payload.to_owned();
-            agenda::enter(&self.state, &Entry { due_ms, payload, ..entry.clone() })
+            agenda::upsert(&self.state, &Entry { due_ms, payload, ..entry.clone() })
         };
-        self.settle(deleted)?;
-        let (Ok(listing), Ok(removed)) = (listing, deleted) else { return again(self.later_ms(), &entry.payload) };
+        self.record_deletion_result(deleted)?;
+        let (Ok(listing), Ok(removed)) = (listing, deleted) else { return again(self.retry_at_ms(), &entry.payload) };
         if listing.more {
-            return again(self.next_step_ms(listing), &entry.payload);
+            return again(self.next_step_at_ms(listing), &entry.payload);
         }
-        // What has landed late may not have been alone.
+        // A put that was under way may have been applied after this listing: list once more, later.
         if entry.payload == LATE || (entry.payload == LAST && *removed > 0) {
             return again(now_ms + self.settings.cold.orphan_age_ms, LAST);
         }
         self.state.sometimes(marks::REMOVED_STREAM_SWEPT);
-        agenda::strike(&self.state, Duty::Remove, &entry.subject)
+        agenda::delete(&self.state, Duty::Remove, &entry.subject)
     }
 
-    /// Writes down how many objects are about to be removed. That this becomes durable is what allows it.
-    fn announce(&self, count: usize) -> Result<(), SqlError> {
+    /// Records how many objects are about to be deleted. The deletion waits until this is durable.
+    fn record_pending_deletions(&self, count: usize) -> Result<(), SqlError> {
         if count == 0 {
             return Ok(());
         }
@@ -300,8 +187,8 @@ impl<S: ActorState> StreamObject<S> {
         Ok(keys.len())
     }
 
-    /// Writes down what became of a deletion. Whether it was done.
-    fn settle(&self, deleted: &Result<usize, StoreError>) -> Result<bool, SqlError> {
+    /// Records the result of a deletion; returns whether it succeeded.
+    fn record_deletion_result(&self, deleted: &Result<usize, StoreError>) -> Result<bool, SqlError> {
         const UPDATE: &str = "UPDATE stream SET unswept = 0, swept = swept + ?1 WHERE id = 0";
         match deleted {
             Ok(0) => {}
@@ -312,33 +199,5 @@ impl<S: ActorState> StreamObject<S> {
             }
         }
         Ok(deleted.is_ok())
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_pass_round_trips_through_the_agenda() {
-        for pass in [
-            Pass::new(0, 0),
-            Pass { young: Some(7), ..Pass::new(3, 9) },
-            Pass { cursor: Some("0000000004/ab".into()), ..Pass::new(3, 9) },
-            Pass { young: Some(0), cursor: Some("0000000004/ab".into()), ..Pass::new(3, 9) },
-        ] {
-            assert_eq!(Pass::parse(&pass.entry(1).payload), pass);
-        }
-        for text in ["", "x", "- - - -"] {
-            assert_eq!((Pass::parse(text).from, Pass::parse(text).mark), (0, 0), "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_pass_begins_with_its_first_segment_or_behind_its_last_key() {
-        let prefix = Prefix::new("o", "i");
-        assert_eq!(Pass::new(4, 9).after(&prefix), prefix.segment(4));
-        let pass = Pass { cursor: Some("0000000004/ab".into()), ..Pass::new(1, 9) };
-        assert_eq!(pass.after(&prefix), prefix.key(4, "ab"));
     }
 }

@@ -8,16 +8,16 @@ const PAGE_MAX_AGE_S: u64 = 60;
 /// Seconds for which such a page may be served stale while it is fetched again.
 const PAGE_STALE_S: u64 = 300;
 
-/// Seconds for which a long-poll's data is fresh: the same URL has the same answer, but readers that come later should
-/// rather get what is new.
+/// Seconds for which the data of a long-poll is fresh. The same URL always has this data, but later readers should get
+/// newer data with it.
 const LONG_POLL_MAX_AGE_S: u64 = 20;
 
 /// The value of `Cache-Control`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum CacheControl {
-    /// Never stored: HEAD, `offset=now`, writes, errors, a long-poll in vain.
+    /// Never stored: HEAD, `offset=now`, writes, errors, a long-poll that timed out.
     NoStore,
-    /// Stored, but asked about each time: a page that ends at the tail, events.
+    /// Stored, but revalidated each time: a page that ends at the tail, events.
     NoCache,
     /// Data that a long-poll answers, at the tail or not. If the stream expires, no copy may outlive it.
     LongPoll {

@@ -8,7 +8,7 @@ use super::{ErrorCode, Refusal};
 #[derive(Clone, Debug)]
 pub struct ContentType(String);
 
-/// What a stream without a content type gets.
+/// The content type of a stream that was created without one.
 const DEFAULT: &str = "application/octet-stream";
 
 impl Default for ContentType {
@@ -34,7 +34,7 @@ impl ContentType {
         }
     }
 
-    /// As it was given.
+    /// The text as it was given.
     pub fn as_str(&self) -> &str {
         &self.0
     }
@@ -44,7 +44,7 @@ impl ContentType {
         essence(&self.0).eq_ignore_ascii_case("application/json")
     }
 
-    /// How events carry it (protocol, section 5.8).
+    /// How events carry content of this type (protocol, section 5.8).
     pub fn sse_encoding(&self) -> Encoding {
         let is_text = essence(&self.0).split('/').next().is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
         if is_text || self.is_json() { Encoding::Text } else { Encoding::Base64 }

@@ -1,11 +1,13 @@
-//! The cursor that live clients echo: readers at one position ask for one URL, and none twice for the same empty answer.
+//! The cursor that live clients echo. With it, readers at one position ask for one URL, and no reader asks twice for
+//! the same empty answer.
 //!
-//! It is a time of the stream's object in ms, and above the client's own. Behind data it is the commit time of the last
-//! message, which is the same for all readers, however they came there. After waiting in vain it is the time, floored
-//! to an interval that is no longer than the wait: so it is above whatever cursor a reader can have come with, and all
-//! whose waits end in one interval go on with the same one, whenever they joined.
+//! A cursor is a time of the stream's object in ms, and always above the cursor that the client sent. After data it is
+//! the commit time of the last message, which is the same for all readers, however they got there. After a wait without
+//! data it is the present time, rounded down to a multiple of an interval that is no longer than the wait: so it is
+//! above any cursor with which the reader can have come, and all readers whose waits end in one interval get the same
+//! one, whenever they joined.
 //!
-//! The protocol suggests to add random jitter instead, which would keep readers apart.
+//! The protocol suggests random jitter instead, which would give each reader a URL of its own.
 
 use super::limits::MAX_INTEGER;
 use super::{ErrorCode, Refusal};
@@ -24,13 +26,13 @@ pub(crate) fn parse_integer(text: &str) -> Option<u64> {
     text.parse().ok().filter(|integer| *integer <= MAX_INTEGER)
 }
 
-/// The cursor behind a message that was committed at `commit_ms`.
+/// The cursor after a message that was committed at `commit_ms`.
 pub fn after_data(commit_ms: u64, client: Option<u64>) -> u64 {
     above(commit_ms, client)
 }
 
-/// The cursor of a reader that waits in vain until `now_ms`, the time of the object. `interval_ms` is at most as long as
-/// readers wait.
+/// The cursor of a reader that has waited without data until `now_ms`, the time of the object. `interval_ms` is at most
+/// as long as readers wait.
 pub fn after_silence(now_ms: u64, interval_ms: u64, client: Option<u64>) -> u64 {
     if mutated!(CursorRepeats)
         && let Some(client) = client
@@ -73,12 +75,12 @@ mod tests {
         }
     }
 
-    /// A reader at a position that gets no more data.
+    /// A reader at the tail of a stream to which nothing is appended.
     #[derive(Clone, Copy, Debug)]
     struct Reader {
         /// When its next poll ends.
         ends_ms: u64,
-        /// How much longer than the interval each of its rounds takes: the wait, and the way.
+        /// How much longer than the interval each of its polls takes, with the time on the network.
         slow_ms: u64,
         cursor: Option<u64>,
     }
@@ -88,8 +90,8 @@ mod tests {
     /// The commit time of the last message at the position.
     const COMMIT_MS: u64 = 1_767_225_612_345;
 
-    /// Readers with any cursor that can have been emitted before they ask: none, the commit time, or a time of a silence
-    /// before, moved on by polls that ended early.
+    /// Readers with any cursor that can have been emitted before they ask: none, the commit time, or the cursor after
+    /// an earlier wait without data, raised by polls that ended early.
     fn readers() -> impl Strategy<Value = Vec<Reader>> {
         let reader = (0..200_000_u64, 0..400_u64, 0..4_u64, 0..5_u64).prop_map(|(after_ms, slow_ms, kind, more)| {
             let asks_ms = COMMIT_MS + after_ms;
@@ -118,7 +120,7 @@ mod tests {
                 for reader in &mut readers {
                     let next = after_silence(reader.ends_ms, INTERVAL_MS, reader.cursor);
                     prop_assert!(reader.cursor.is_none_or(|cursor| cursor < next), "{round}: {reader:?}");
-                    // A function of the interval alone: nothing of the way by which it came here is left.
+                    // It depends on the interval alone, not on how the reader got here.
                     prop_assert_eq!(next, reader.ends_ms - reader.ends_ms % INTERVAL_MS, "{}: {:?}", round, reader);
                     reader.cursor = Some(next);
                     reader.ends_ms += INTERVAL_MS + reader.slow_ms;
@@ -129,7 +131,7 @@ mod tests {
         #[test]
         fn readers_get_the_same_cursor_with_the_same_data(commits_ms in 1..1_000_000_u64, lags in 0..1_000_000_u64) {
             let commit_ms = COMMIT_MS + commits_ms;
-            // Whatever was emitted before the commit is a time before it.
+            // A cursor that was emitted before the commit is an earlier time.
             let came_with = Some(commit_ms.saturating_sub(1 + lags));
             prop_assert_eq!(after_data(commit_ms, came_with), after_data(commit_ms, None));
         }

@@ -63,7 +63,7 @@ error_codes! {
     EmptyArray = 400, "empty_array";
     /// The body is not JSON, not UTF-8, or nested too deep.
     InvalidJson = 400, "invalid_json";
-    /// The producer's epoch is behind the one the stream knows.
+    /// The producer's epoch is older than the one that the stream knows.
     StaleEpoch = 403, "stale_epoch";
     /// There is nothing at this URL.
     UnknownRoute = 404, "unknown_route";
@@ -83,7 +83,7 @@ error_codes! {
     StreamSeqRegression = 409, "stream_seq_regression";
     /// The offset belongs to data that is gone, or to an earlier stream at this URL.
     OffsetGone = 410, "offset_gone";
-    /// The body passed the limit.
+    /// The body is larger than the limit.
     BodyTooLarge = 413, "body_too_large";
     /// A fault of the service; operators find the cause in their logs.
     Internal = 500, "internal_error";
@@ -91,7 +91,7 @@ error_codes! {
     Misconfigured = 500, "misconfigured";
     /// Neither authentication nor the explicit no-auth mode is configured.
     AuthNotConfigured = 500, "auth_not_configured";
-    /// The storage failed; the request left nothing behind.
+    /// The storage failed; nothing was changed.
     StorageFailed = 500, "storage_failed";
     /// A segment's object in R2 is missing or was changed.
     SegmentDamaged = 500, "segment_damaged";

@@ -5,12 +5,13 @@ use std::fmt;
 use super::limits::IF_NONE_MATCH_LIMIT;
 use super::{Incarnation, Offset};
 
-/// Names what a read answered: incarnation, range, and what its end is. So closing changes it, and so does an append
-/// after the range: a cache that freshens a stored answer by a 304 keeps that answer's claim to end at the tail.
+/// The entity tag of the answer to a read: incarnation, range, and what the end of the range is. Closing the stream
+/// changes the tag, and so does an append after the range: a cache that refreshes a stored answer after a 304 would
+/// otherwise keep that answer's claim to end at the tail.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ETag(String);
 
-/// What the end of a range is.
+/// What follows the end of a range.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum RangeEnd {
     /// More of the log follows.
@@ -32,7 +33,7 @@ impl ETag {
         Self(format!("\"{}:{start}:{end}{kind}\"", incarnation.as_str()))
     }
 
-    /// Whether `If-None-Match` names this tag: a list of strong or weak tags, or `*`.
+    /// Whether `If-None-Match`, which is a list of strong or weak tags or `*`, names this tag.
     ///
     /// The comparison is weak, as RFC 9110, section 13.1.2 asks for. What does not parse matches nothing.
     pub fn matches(&self, if_none_match: &str) -> bool {
@@ -43,7 +44,7 @@ impl ETag {
         if rest == "*" {
             return true;
         }
-        // A comma may stand inside a tag's quotes, so tags are taken one by one.
+        // A comma may be inside the quotes of a tag, so the list cannot be split at commas.
         loop {
             rest = rest.trim_start_matches([' ', '\t', ',']);
             let tag = rest.strip_prefix("W/").unwrap_or(rest);

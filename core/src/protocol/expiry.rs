@@ -1,4 +1,4 @@
-//! When a stream ends by itself.
+//! When a stream expires.
 
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
@@ -6,7 +6,7 @@ use time::format_description::well_known::Rfc3339;
 use super::limits::TTL_LIMIT_S;
 use super::{ErrorCode, Refusal};
 
-/// A stream's configured end.
+/// When a stream expires, as its creator has configured it.
 #[derive(Clone, Debug)]
 pub enum Expiry {
     /// It lives until it is deleted.
@@ -18,15 +18,15 @@ pub enum Expiry {
     },
     /// It lives until an instant.
     At {
-        /// The instant in ms since the Unix epoch, rounded up; 0 for whatever lies before.
+        /// The instant in ms since the Unix epoch, rounded up; 0 for any earlier one.
         at_ms: u64,
-        /// The instant as it was given: HEAD shows it so.
+        /// The instant as it was given, which HEAD returns.
         text: String,
     },
 }
 
 impl Expiry {
-    /// From the values of `Stream-TTL` and `Stream-Expires-At`, of which at most one may be there.
+    /// From the values of `Stream-TTL` and `Stream-Expires-At`, of which at most one may be present.
     pub fn parse(ttl: Option<&str>, expires_at: Option<&str>) -> Result<Self, Refusal> {
         match (ttl, expires_at) {
             (None, None) => Ok(Self::Never),
@@ -39,7 +39,7 @@ impl Expiry {
     }
 }
 
-/// Instants compare as instants, however they are spelled.
+/// Instants are compared as times, not as texts.
 impl PartialEq for Expiry {
     fn eq(&self, other: &Self) -> bool {
         match (self, other) {
@@ -71,10 +71,10 @@ fn parse_instant(text: &str) -> Result<u64, Refusal> {
     Ok(u64::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
-/// By how much the persisted deadline of a sliding TTL may lie behind the exact one, in ms.
+/// By how much, in ms, the persisted deadline of a sliding TTL may be later than the exact one.
 ///
-/// A read writes a row only once this much has passed since the last one that did, so a larger slack is cheaper and
-/// lets an idle stream live longer: an eighth of the TTL, at most 60 s, and at most 5 s for a TTL under a minute.
+/// A read writes a row only if the last row is older than this. So a larger slack costs fewer rows, but lets an idle
+/// stream live longer. It is an eighth of the TTL: at most 60 s, and at most 5 s for a TTL under a minute.
 pub fn slack_ms(ttl_s: u64) -> u64 {
     let most_ms = if ttl_s < 60 { 5_000 } else { 60_000 };
     (ttl_s.saturating_mul(1_000) / 8).min(most_ms)

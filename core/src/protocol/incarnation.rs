@@ -1,4 +1,4 @@
-//! Which life of a URL a stream is.
+//! The incarnation of a stream: tells it from other streams at the same URL, before and after it.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use std::fmt;
 pub struct Incarnation(String);
 
 impl Incarnation {
-    /// From fresh randomness.
+    /// From fresh random bytes.
     pub fn from_random(bytes: [u8; 16]) -> Self {
         use fmt::Write;
         let mut text = String::with_capacity(32);

@@ -22,7 +22,7 @@ impl JsonMessages {
     /// Splits a body: an array is flattened by one level, anything else is one message.
     ///
     /// The body must be UTF-8 and one JSON text; a message nests at most [`JSON_DEPTH_LIMIT`] deep. An empty array
-    /// gives no message: a creation takes that, an append refuses it.
+    /// gives no message, which a creation accepts and an append refuses.
     pub fn split(body: &Bytes) -> Result<Self, Refusal> {
         let Ok(text) = std::str::from_utf8(body) else {
             return Err(Refusal::new(ErrorCode::InvalidJson, "the body is not UTF-8"));
@@ -59,7 +59,7 @@ impl Split {
             self.joined.push(b',');
         }
         self.joined.extend_from_slice(message.as_bytes());
-        // A body is shorter than 4 GiB by far, see `BODY_LIMIT`.
+        // A body is far shorter than 4 GiB, see `BODY_LIMIT`.
         self.lengths.push(u32::try_from(message.len()).unwrap_or(u32::MAX));
         self.too_deep |= depth(message) > JSON_DEPTH_LIMIT;
     }

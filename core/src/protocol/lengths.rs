@@ -1,6 +1,6 @@
-//! The lengths of messages that stand together, packed into bytes.
+//! The lengths of messages that are stored together, packed into bytes.
 
-/// Bytes that [`pack`] does not write.
+/// Bytes that are not the output of [`pack`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MalformedLengths;
 
@@ -18,7 +18,7 @@ pub fn pack(lengths: &[u32]) -> Vec<u8> {
     bytes
 }
 
-/// The lengths again, at most as many as there are bytes.
+/// Unpacks lengths; there are at most as many as bytes.
 pub fn unpack(bytes: &[u8]) -> Result<Vec<u32>, MalformedLengths> {
     let mut lengths = Vec::new();
     let (mut value, mut shift) = (0_u64, 0_u32);

@@ -17,9 +17,9 @@ pub const SEGMENT_MESSAGES: u64 = 1_000;
 /// Bytes after which an append seals its segment. Our choice.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
 
-/// Bytes of a stream that may wait in the hot log: beyond, appends are refused until R2 takes segments again. Our choice:
-/// a tenth of what the platform lets an object hold, so that the rows of segments already in R2, which stay until their
-/// table is dropped whole, always fit beside them.
+/// Bytes of a stream that may wait in the hot log. Beyond that, appends are refused until R2 accepts segments again.
+/// Our choice: a tenth of what the platform lets an object store, so that the rows of segments already in R2, which
+/// stay until their table is dropped, always fit too.
 pub const HOT_BYTES: u64 = 1 << 30;
 
 /// Longest stream path after percent-decoding, in bytes. Our choice; object names may hold it with its project.
@@ -44,12 +44,12 @@ pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 /// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
 pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;
 
-/// Bytes that may wait at the edge for the client of a live connection to take them. Our choice: one page. What comes
-/// beyond it is left in the log, and read from there once the client has taken these.
+/// Bytes that may wait at the edge until the client of a live connection receives them. Our choice: one page. Further
+/// data stays in the log, and is read from there once the client has received these bytes.
 pub const CLIENT_BUFFER: usize = 1 << 20;
 
 /// Largest content that is pushed to waiting readers, in bytes. Our choice: each socket holds a copy until its edge has
-/// taken it, without back-pressure; of a larger one readers are told, and they read it from the log.
+/// received it, without back-pressure. Of larger content readers are only told; they read it from the log.
 pub const PUSH_LIMIT: usize = 128 << 10;
 
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
@@ -58,8 +58,8 @@ pub const LONG_POLL_MS: u64 = 20_000;
 /// About how long a connection with events lasts, in ms, unless the deployment says otherwise (protocol, section 5.8).
 pub const SSE_MS: u64 = 60_000;
 
-/// The longest silence on a connection with events, in ms. Our choice: a client that has vanished is noticed by the
-/// write that ends it.
+/// The longest time without a write on a connection with events, in ms. Our choice. Only a write shows that a client
+/// has vanished.
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 
 /// Longest wait that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.

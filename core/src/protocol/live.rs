@@ -19,8 +19,8 @@ use bytes::{Buf, BufMut, Bytes};
 use super::sse::{self, Control, Encoding};
 use super::{Headers, Offset, Response};
 
-/// The version of the messages. An edge and an object of different deployments may meet: an edge drops a socket on which
-/// something comes that it does not know.
+/// The version of the messages. Edge and object may belong to different deployments: an edge drops a socket on which it
+/// receives a message that it does not know.
 const VERSION: u8 = 1;
 
 const JOINED: u8 = 1;
@@ -29,7 +29,7 @@ const ANSWER: u8 = 3;
 const PULL: u8 = 4;
 const GONE: u8 = 5;
 
-/// Flag of an event: nothing follows it.
+/// Flag of an event: the stream is closed, and nothing follows.
 const CLOSED: u8 = 1;
 
 /// Flag of a greeting: events carry base64.
@@ -38,7 +38,11 @@ const BASE64: u8 = 1;
 /// Length of a header.
 pub const HEADER_LENGTH: usize = 27;
 
-/// How the header of an event begins whose payload is to be passed on as it is: more may follow it.
+/// For how many bytes of status and fields an answer's message has room from the start: more than they take.
+const FIELDS_LENGTH: usize = 1_024;
+
+/// The first bytes of the header of an event that is not the last one. A host passes the payload of such an event on as
+/// it is.
 pub const EVENT_PREFIX: &[u8] = &[VERSION, EVENT, 0];
 
 /// Where a reader is.
@@ -62,30 +66,31 @@ pub enum LiveMessage {
         /// How events carry payloads.
         encoding: Encoding,
     },
-    /// What was appended, as the text of a data and a control event.
+    /// What was appended, as the text of a data event and a control event.
     Event {
-        /// After it.
+        /// Where the reader is after it.
         position: ReaderPosition,
-        /// Whether nothing follows.
+        /// Whether the stream is closed, so that nothing follows.
         closed: bool,
         /// The events.
         text: Bytes,
     },
-    /// What a long-poll answers, complete but for its cursor.
+    /// The answer to a long-poll, without its cursor.
     Answer {
-        /// After it.
+        /// Where the reader is after it.
         position: ReaderPosition,
         /// The answer, less what differs from reader to reader.
         answer: Response,
     },
-    /// More was appended than is pushed: the reader reads it from the log.
+    /// More was appended than is pushed. The reader has to read it from the log.
     Pull,
     /// The stream is gone.
     Gone,
 }
 
 impl LiveMessage {
-    /// An event; `encoding` and `payload` as in [`sse::write_events`], the rest of the control event as the stream is.
+    /// Encodes an event. `encoding` and `payload` are those of [`sse::write_events`]; the control event says that the
+    /// reader is at the tail.
     pub fn event(position: ReaderPosition, cursor: u64, closed: bool, encoding: Encoding, payload: &[u8]) -> Bytes {
         let mut out = Vec::with_capacity(HEADER_LENGTH + payload.len() * 3 / 2 + 192);
         put_header(&mut out, EVENT, if closed { CLOSED } else { 0 }, Some(position));
@@ -96,7 +101,11 @@ impl LiveMessage {
 
     /// The bytes.
     pub fn encode(&self) -> Bytes {
-        let mut out = Vec::with_capacity(64);
+        let mut out = Vec::with_capacity(match self {
+            Self::Event { text, .. } => HEADER_LENGTH + text.len(),
+            Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
+            Self::Joined { .. } | Self::Pull | Self::Gone => HEADER_LENGTH + size_of::<u64>(),
+        });
         match self {
             Self::Joined { position, now_ms, encoding } => {
                 let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };
@@ -121,7 +130,7 @@ impl LiveMessage {
         out.into()
     }
 
-    /// From the bytes. `None` for whatever another version, or nobody, wrote.
+    /// Decodes a message; `None` if it is malformed or of another version.
     pub fn decode(mut bytes: Bytes) -> Option<Self> {
         let header = take_header(&mut bytes)?;
         let position = header.position;

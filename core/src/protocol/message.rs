@@ -1,13 +1,13 @@
-//! What the edge sends to a stream object: one request, checked as far as it can be without the stream.
+//! The message from the edge to a stream object: one request, checked as far as possible without the stream.
 //!
-//! Its text is a first line of version and operation, then one line a field that is present: a letter and the value,
-//! in which `%`, CR and LF are percent-encoded. The body travels beside it.
+//! Its text has a first line with version and operation, and a line for each field that is present: a letter and the
+//! value, in which `%`, CR and LF are percent-encoded. The body of the request is sent separately.
 
 use super::query::decode;
 use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
-/// The version of the text. An edge and an object of different deployments may meet: an object refuses what it does
-/// not know.
+/// The version of the text. Edge and object may belong to different deployments: an object refuses a version that it
+/// does not know.
 const VERSION: char = '1';
 
 /// One request to a stream object.
@@ -15,7 +15,7 @@ const VERSION: char = '1';
 pub struct Message {
     /// The value of `Access-Control-Allow-Origin`, if there is one.
     pub allow_origin: Option<String>,
-    /// Whether the answer tells about the instance that gave it.
+    /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
     /// Whether the client's body passed the limit and was discarded; the object refuses it once it has looked at what
     /// comes first.
@@ -24,12 +24,12 @@ pub struct Message {
     pub operation: Operation,
 }
 
-/// What is asked of a stream.
+/// An operation on a stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Operation {
     /// PUT.
     Create(Create),
-    /// PUT of a fork, asked of the fork's source.
+    /// PUT of a fork, sent to the source of the fork.
     Fork(Fork),
     /// POST.
     Append(Append),
@@ -48,7 +48,7 @@ pub struct Create {
     pub location: String,
     /// The content type; absent, the default.
     pub content_type: Option<ContentType>,
-    /// When it ends by itself.
+    /// When it expires.
     pub expiry: Expiry,
     /// Whether it is created closed.
     pub closed: bool,
@@ -68,9 +68,9 @@ pub struct Fork {
 pub struct Append {
     /// The content type of the body.
     pub content_type: Option<ContentType>,
-    /// Who appends, if it wants to be idempotent.
+    /// The producer's stamp, if the append is idempotent.
     pub producer: Option<ProducerStamp>,
-    /// The writers' own order.
+    /// The value of `Stream-Seq`, by which writers order their appends.
     pub stream_seq: Option<String>,
     /// Whether this closes the stream.
     pub close: bool,
@@ -83,7 +83,7 @@ pub struct Read {
     pub from: ReadFrom,
     /// The value of `If-None-Match`.
     pub if_none_match: Option<String>,
-    /// Whether it waits for what comes.
+    /// How it waits for new data; `None` if it does not.
     pub live: Option<Live>,
     /// The cursor that the client of a live read echoes.
     pub cursor: Option<u64>,
@@ -168,7 +168,7 @@ impl Message {
         writer.0
     }
 
-    /// From the text. `None` for whatever another version, or nobody, wrote.
+    /// Decodes a message; `None` if it is malformed or of another version.
     pub fn decode(text: &str) -> Option<Self> {
         let mut lines = text.split('\n');
         let mut first = lines.next()?.chars();

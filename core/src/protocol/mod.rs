@@ -5,16 +5,16 @@
 //! | `cache_control` | what caches may do with a response |
 //! | `content_type` | media types, compared without parameters |
 //! | `cors` | what scripts of other origins may send and read, and the fields of every response |
-//! | `cursor` | what live clients echo, so that they ask alike |
+//! | `cursor` | what live clients echo, so that they ask for the same URLs |
 //! | `error` | every refusal: stable code, status, message |
 //! | `etag` | entity tags and `If-None-Match` |
-//! | `expiry` | `Stream-TTL`, `Stream-Expires-At`, and the slack of a sliding deadline |
+//! | `expiry` | when a stream expires, and the slack of a sliding deadline |
 //! | `fork` | the headers that ask for a fork |
 //! | `header` | header names, and the two truth values |
 //! | `http` | methods, header fields, responses |
-//! | `incarnation` | which life of a URL a stream is |
+//! | `incarnation` | tells a stream from others at the same URL, before and after it |
 //! | `json` | JSON mode: splitting a body into messages |
-//! | `lengths` | the lengths of messages that stand together |
+//! | `lengths` | the lengths of messages that are stored together |
 //! | `limits` | every limit, with its source |
 //! | `live` | what a stream object sends to a waiting edge |
 //! | `message` | what the edge sends to a stream object |

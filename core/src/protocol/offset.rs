@@ -1,4 +1,4 @@
-//! Positions in a stream.
+//! Offsets: positions in a stream, their text, and where a read starts.
 
 use std::fmt;
 
@@ -51,7 +51,7 @@ impl fmt::Display for Offset {
 /// Where a read starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ReadFrom {
-    /// `-1`, or no offset: the first position that is kept.
+    /// `-1`, or no offset: the start of the stream.
     Start,
     /// `now`: the tail.
     Now,

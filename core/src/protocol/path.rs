@@ -40,7 +40,7 @@ impl ObjectName {
 }
 
 impl StreamTarget {
-    /// From the path behind the stream route, percent-encoded and without a leading slash.
+    /// From the path after the stream route, percent-encoded and without a leading slash.
     pub fn parse(mode: ProjectMode, encoded: &str) -> Result<Self, Refusal> {
         let decoded = decode(encoded, false);
         let (project, path) = match mode {

@@ -4,12 +4,12 @@ use super::cursor::parse_integer;
 use super::limits::TOKEN_LIMIT;
 use super::{ErrorCode, Refusal};
 
-/// A producer's own name for itself, stable across its restarts: 1 to [`TOKEN_LIMIT`] bytes.
+/// The id of a producer, which stays the same when the producer restarts: 1 to [`TOKEN_LIMIT`] bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerId(String);
 
 impl ProducerId {
-    /// Checks the length.
+    /// Checks the length; `None` if it is out of range.
     pub fn parse(text: &str) -> Option<Self> {
         (1..=TOKEN_LIMIT).contains(&text.len()).then(|| Self(text.to_owned()))
     }
@@ -20,10 +20,10 @@ impl ProducerId {
     }
 }
 
-/// What a producer's append carries: who, in which of its lives, and the how-many-eth request of that life.
+/// The stamp on an append of an idempotent producer: its id, its epoch, and the number of the request in that epoch.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerStamp {
-    /// Who.
+    /// The producer.
     pub id: ProducerId,
     /// Raised by the producer at each restart; at most 2^53 - 1.
     pub epoch: u64,
@@ -32,7 +32,7 @@ pub struct ProducerStamp {
 }
 
 impl ProducerStamp {
-    /// From the three headers, of which all or none must be there.
+    /// From the three headers. Either all of them or none must be present.
     pub fn parse(id: Option<&str>, epoch: Option<&str>, seq: Option<&str>) -> Result<Option<Self>, Refusal> {
         let refuse = |message| Err(Refusal::new(ErrorCode::InvalidProducer, message));
         let (id, epoch, seq) = match (id, epoch, seq) {

@@ -7,7 +7,7 @@ use super::{ErrorCode, Refusal};
 pub struct Query(Vec<(String, String)>);
 
 impl Query {
-    /// From the text behind `?`.
+    /// From the text after `?`.
     pub fn parse(text: &str) -> Self {
         let pairs = text.split('&').filter(|pair| !pair.is_empty());
         Self(
@@ -20,7 +20,7 @@ impl Query {
         )
     }
 
-    /// The value of a parameter that may be there once.
+    /// The value of a parameter that may be present once.
     pub fn single(&self, name: &str) -> Result<Option<&str>, Refusal> {
         let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
         match (values.next(), values.next()) {

@@ -1,11 +1,13 @@
 //! Server-Sent Events: the text in which a live reader gets data and control events.
 //!
-//! A line of data has no space behind its colon, except where it begins with one itself: parsers take the first space
-//! away. CR and CRLF end a line as LF does, so that no payload can forge an event, and arrive as LF. Bytes that are not
-//! UTF-8 become U+FFFD. Types that are not text travel as base64.
+//! A line of data has no space after its colon, unless the line itself begins with one: parsers remove the first space.
+//! CR and CRLF end a line like LF, so that no payload can forge an event, and arrive as LF. Bytes that are not UTF-8
+//! become U+FFFD. Content types that are not text are sent as base64.
 
-use base64::Engine;
+use std::io::Write;
+
 use base64::engine::general_purpose::STANDARD;
+use base64::write::EncoderWriter;
 
 use super::Offset;
 
@@ -21,20 +23,20 @@ pub enum Encoding {
     Base64,
 }
 
-/// What follows the data, or stands alone.
+/// A control event: it follows the data, or comes without any.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Control {
-    /// Where to go on.
+    /// The offset at which to go on.
     pub next: Offset,
-    /// What to echo; a closed stream has none.
+    /// The cursor for the client to echo; `None` if the stream is closed.
     pub cursor: Option<u64>,
-    /// Whether that is the tail.
+    /// Whether that offset is the tail.
     pub up_to_date: bool,
-    /// Whether nothing will ever follow.
+    /// Whether the stream is closed, so that nothing follows.
     pub closed: bool,
 }
 
-/// Appends the event of a payload, if it holds anything, and the control event behind it.
+/// Writes the data event of a payload, unless that is empty, and then the control event.
 pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
     if !payload.is_empty() {
         out.extend_from_slice(b"event: data\n");
@@ -42,7 +44,10 @@ pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], contr
             Encoding::Text => write_lines(out, &String::from_utf8_lossy(payload)),
             Encoding::Base64 => {
                 out.extend_from_slice(b"data:");
-                out.extend_from_slice(STANDARD.encode(payload).as_bytes());
+                let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+                // Writing to a Vec does not fail.
+                let _ = encoder.write_all(payload).and_then(|()| encoder.finish().map(drop));
+                drop(encoder);
                 out.push(b'\n');
             }
         }
@@ -86,8 +91,8 @@ fn write_lines(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// How many bytes at the end of a text begin a code point that goes on behind it: 0 where the text ends with a whole one,
-/// or with what is no beginning of one.
+/// How many bytes at the end of a text are an incomplete code point: 0 if the text ends with a complete one, or with
+/// bytes that cannot begin one.
 pub fn open_bytes(text: &[u8]) -> usize {
     (1..=text.len().min(3))
         .find_map(|length| {
@@ -101,12 +106,12 @@ pub fn open_bytes(text: &[u8]) -> usize {
         .unwrap_or(0)
 }
 
-/// How many bytes at the start of a text can only be inside a code point that begins before it; as many as one can lack.
+/// How many bytes at the start of a text continue a code point that begins before it: at most three.
 pub fn continuation_bytes(text: &[u8]) -> usize {
     text.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
 }
 
-/// Whether a byte can only be inside a code point.
+/// Whether a byte continues a code point.
 fn is_continuation(byte: u8) -> bool {
     byte & 0xc0 == 0x80
 }
@@ -114,6 +119,7 @@ fn is_continuation(byte: u8) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use base64::Engine;
     use proptest::prelude::*;
 
     /// The events of a text as the HTML standard parses it, each a type and its data.
@@ -186,7 +192,8 @@ mod tests {
             (b"\xe2\x82", 2),
             (b"a\xf0", 1),
             (b"\xf0\x9f\x98", 3),
-            // No beginnings: a continuation alone, an overlong form, a surrogate, beyond the last code point.
+            // Cannot begin a code point: a continuation alone, an overlong form, a surrogate, beyond the last code
+            // point.
             (b"\x80", 0),
             (b"\xc0", 0),
             (b"\xe0\x80", 0),
@@ -199,7 +206,7 @@ mod tests {
         }
     }
 
-    /// Lines that try to look like what they are not.
+    /// Payloads with lines that look like fields of an event.
     fn payloads() -> impl Strategy<Value = String> {
         let parts = prop::sample::select(vec![
             "\r",

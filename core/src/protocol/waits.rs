@@ -2,14 +2,14 @@
 
 use super::limits::{LONG_POLL_MS, SSE_MS, WAIT_LIMIT_MS};
 
-/// How much longer than it should something may last before it counts as forgotten, in ms. Our choice: an edge ends what
-/// it has begun in time, so only one that has vanished without a word gets there.
+/// How much longer than planned a wait may last, in ms, before its edge is considered gone. Our choice: an edge that
+/// still exists ends a wait in time.
 const GRACE_MS: u64 = 30_000;
 
 /// How long live reads wait: the same for edges and objects of a deployment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Waits {
-    /// How long a long-poll waits, in ms. The interval of the cursors, too.
+    /// How long a long-poll waits, in ms. This is also the interval of the cursors.
     pub long_poll_ms: u64,
     /// About how long a connection with events lasts, in ms.
     pub sse_ms: u64,
@@ -37,14 +37,14 @@ impl Waits {
         })
     }
 
-    /// How long one connection with events lasts, in ms: within a tenth of what is configured, so that readers which
-    /// came together do not come back together.
+    /// How long one connection with events lasts, in ms: what is configured plus or minus a tenth, so that readers
+    /// which came at the same time do not come back at the same time.
     pub fn sse_lifetime_ms(&self, random: u64) -> u64 {
         let tenth = self.sse_ms / 10;
         self.sse_ms - tenth + random % (2 * tenth + 1)
     }
 
-    /// After how many ms nobody can be at the other end of a socket any more.
+    /// After how many ms no edge holds the other end of a socket any more.
     pub fn longest_ms(&self) -> u64 {
         self.long_poll_ms.max(self.sse_ms + self.sse_ms / 10) + GRACE_MS
     }

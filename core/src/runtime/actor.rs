@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::{Isolate, ObjectAnswer, ObjectRequest, ObjectStore, SocketState};
-use crate::storage::SqlStorage;
+use crate::storage::{SqlError, SqlStorage};
 
 /// What an object has: an identity, its SQL storage, its sockets, a bucket and its one alarm.
 pub trait ActorState: Isolate + SocketState {
@@ -23,8 +23,9 @@ pub trait ActorState: Isolate + SocketState {
     fn bucket(&self) -> &Self::Bucket;
 
     /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. Part of the turn's writes: durable
-    /// with them or not at all. Billed as a row.
-    fn set_alarm(&self, at_ms: u64);
+    /// with them or not at all. Billed as a row. Fails where the storage does; inside a transaction the caller returns
+    /// the failure, which undoes the transaction.
+    fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError>;
 
     /// Rows written by this instance so far, as the platform bills them; 0 on hosts that do not count.
     fn rows_written(&self) -> u64;

@@ -1,6 +1,6 @@
 //! What an edge isolate gives to one request.
 
-use super::{CallError, Download, EdgeSocket, Isolate, JoinedFlight, StartedFlight, Upload};
+use super::{CallError, Download, EdgeSocket, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload};
 use crate::protocol::{Headers, Method, Response};
 
 /// A client's request.
@@ -92,18 +92,6 @@ pub enum Called<R, S> {
     Reply(R),
     /// A socket, on which its greeting comes first.
     Socket(S),
-}
-
-/// An object's reply.
-pub trait Reply: 'static {
-    /// Status and fields.
-    fn head(&self) -> Response;
-}
-
-/// A complete answer as plain data.
-pub trait Kept: Clone + 'static {
-    /// Its status.
-    fn status(&self) -> u16;
 }
 
 /// How a request takes part in a flight.

@@ -1,6 +1,7 @@
 //! What every isolate has.
 
 use super::Mark;
+use crate::protocol::Incarnation;
 
 /// Clock and randomness. Handles are cheap to clone.
 pub trait Isolate: Clone + 'static {
@@ -9,6 +10,13 @@ pub trait Isolate: Clone + 'static {
 
     /// Fills `bytes` with randomness: cryptographic on Workers, seeded in the simulator.
     fn fill_random(&self, bytes: &mut [u8]);
+
+    /// A fresh random id: for a new stream, a start of an object, or an attempt to store a segment.
+    fn fresh_id(&self) -> Incarnation {
+        let mut bytes = [0; 16];
+        self.fill_random(&mut bytes);
+        Incarnation::from_random(bytes)
+    }
 
     /// Waits. What waits keeps the isolate in memory.
     async fn sleep_ms(&self, ms: u64);

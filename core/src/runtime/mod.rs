@@ -8,6 +8,7 @@
 //! | `mark`, `marks` | what should happen sometimes, and core's table of it |
 //! | `edge` | what an edge isolate gives to one request, and its client |
 //! | `upload` | the client's body |
+//! | `reply` | an object's reply on its way through, and answers that are plain data |
 //! | `download` | the body of an answer that goes on |
 //! | `flight` | work of one request that identical requests of its isolate share |
 //! | `call` | what reaches an object, what it answers, and how a call fails |
@@ -24,16 +25,18 @@ mod isolate;
 mod mark;
 pub mod marks;
 mod object_store;
+mod reply;
 mod socket;
 mod upload;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
 pub use call::{CallError, ObjectAnswer, ObjectRequest};
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
-pub use edge::{Along, CallOutcome, Called, EdgeEnv, Kept, Reply, Request, Sharing};
+pub use edge::{Along, CallOutcome, Called, EdgeEnv, Request, Sharing};
 pub use flight::{JoinedFlight, StartedFlight};
 pub use isolate::Isolate;
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
+pub use reply::{Kept, Reply};
 pub use socket::{After, EdgeSocket, HibernatingSocket, SocketEvent, SocketState, Upgrade};
 pub use upload::{Extent, Upload, UploadBroken};

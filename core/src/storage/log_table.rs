@@ -1,20 +1,21 @@
 //! The two tables of the hot log.
 
-/// A table of the hot log. Segments go into one until a new segment finds the other one gone; a table whose segments
-/// are all in R2 is dropped whole, which costs nothing, where deleting its rows would be billed as writing them.
+/// A table of the hot log. Appends go into one table until a new segment begins while the other table does not exist;
+/// that is then created for it. A table whose segments are all in R2 is dropped as a whole: this costs nothing, while
+/// deleted rows are billed like written ones.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum LogTable {
-    /// `log`.
+    /// The table `log`.
     Log,
-    /// `log_b`.
+    /// The table `log_b`.
     LogB,
 }
 
 impl LogTable {
-    /// Both.
+    /// Both tables.
     pub const ALL: [Self; 2] = [Self::Log, Self::LogB];
 
-    /// The other one.
+    /// The other table.
     pub fn other(self) -> Self {
         match self {
             Self::Log => Self::LogB,
@@ -22,13 +23,13 @@ impl LogTable {
         }
     }
 
-    /// Its name.
+    /// The name of the table.
     pub fn name(self) -> &'static str {
         log_sql!(self, "", "")
     }
 }
 
-/// A statement about one of the tables, as static as any: the table's name stands between the parts.
+/// The static text of a statement about one of the tables: the parts, with the table's name between any two.
 macro_rules! log_sql {
     ($table:expr, $first:literal $(, $rest:literal)+) => {
         match $table {

@@ -3,34 +3,34 @@
 use super::SqlError;
 use crate::protocol::Offset;
 
-/// Bits of a part's number: a message of the body limit spans at most nine rows.
+/// Bits of the number of a part. The largest message spans nine rows at most.
 const PART_BITS: u32 = 4;
 
-/// Bits of a position inside a segment. A segment holds less than its threshold before its last append, whose body is
-/// at most 8 MiB: below 2^24 bytes or messages together.
+/// Bits of a position inside a segment. Before its last append a segment is below its threshold, and the body of that
+/// append is at most 8 MiB: so it has fewer than 2^24 positions.
 const POSITION_BITS: u32 = 24;
 
-/// Bits of a segment's number: what remains of the 53 that survive JavaScript.
+/// Bits of the number of a segment: the rest of the 53 bits that JavaScript's numbers hold exactly.
 const READ_SEQ_BITS: u32 = 53 - PART_BITS - POSITION_BITS;
 
-/// Rows that one message may span.
+/// Limit of the rows of one message.
 pub const PARTS: u64 = 1 << PART_BITS;
 
-/// Positions of one segment.
+/// Limit of the positions of one segment.
 pub const POSITIONS: u64 = 1 << POSITION_BITS;
 
-/// Segments of one URL, over all its incarnations.
+/// Limit of the segments of one URL, all its streams together.
 pub const READ_SEQS: u64 = 1 << READ_SEQ_BITS;
 
-/// Where a row of the log stands: the offset of its first message, and which part of that message it is.
+/// The key of a row of the log: the offset of its first message, and which part of that message it holds.
 ///
-/// One integer instead of three columns, so that the log is one rowid table without a further index: an index would
-/// double the rows that the platform bills.
+/// It is stored as one integer instead of three columns, so that the log is a rowid table without an index: an index
+/// would double the rows that the platform bills.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct RowKey {
     /// The first position of the row.
     pub offset: Offset,
-    /// 0, or for the further rows of a message that spans several the count of rows before.
+    /// The number of the part, from 0, of a message that spans rows; otherwise 0.
     pub part: u64,
 }
 
@@ -40,7 +40,7 @@ impl RowKey {
         Self { offset, part: 0 }
     }
 
-    /// The integer; keys and integers have one order. Fails where the offset is beyond what a key can count.
+    /// The key as an integer; integers sort as keys do. Fails if the offset is beyond the limits of a key.
     pub fn pack(self) -> Result<u64, SqlError> {
         let Offset { read_seq, position } = self.offset;
         if read_seq >= READ_SEQS || position >= POSITIONS || self.part >= PARTS {

@@ -1,8 +1,8 @@
-//! Tables and their version.
+//! The tables, their version, and the steps from one version to the next.
 //!
-//! Rows are money: the platform bills each row written, once more for each index. So the log has no index, producers
-//! are WITHOUT ROWID, and tables come only with what they hold: asking an object that holds nothing writes nothing. A
-//! table that is dropped costs nothing, whatever it held; its rows deleted one by one would be billed as written.
+//! The platform bills each row written, and each once more for every index. So the log has no index, `producers` is
+//! WITHOUT ROWID, and a table is created only when it gets its first row: a request to an object that holds nothing
+//! writes nothing. Dropping a table costs nothing, while deleting its rows one by one is billed like writing them.
 
 use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
 use crate::mutant::mutated;
@@ -12,9 +12,10 @@ pub const VERSION: u64 = 2;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
-/// `first_read_seq` is the first segment of this incarnation; of a tombstone, of the next one. What follows it is NULL
-/// in a tombstone. `deadline_ms` is the persisted deadline; a later commit of the log extends a sliding one. Of the
-/// objects in R2 that no row names, `unswept` are being removed and `swept` were.
+/// `first_read_seq` is the first segment of this stream; in a tombstone, that of the next stream. The columns from
+/// `incarnation` to `deadline_ms` are NULL in a tombstone. `deadline_ms` is the persisted deadline; a later commit of
+/// the log extends a sliding one. `unswept` and `swept` count objects in R2 that no row names: those being deleted, and
+/// those that were deleted.
 const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     version INTEGER NOT NULL,
@@ -28,13 +29,14 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     swept INTEGER NOT NULL DEFAULT 0
 )";
 
-/// A segment that is in R2. Of the log's rows and these, the last is the only truth about the tail.
+/// The records of the segments in R2. The last row of the log, or, if its segment is recorded here or there is none,
+/// the last record tells the tail; nothing else does.
 ///
 /// | column | what |
 /// | --- | --- |
 /// | `read_seq` | the segment |
 /// | `attempt` | the attempt that stored the object: the last part of its key |
-/// | `end` | the position behind the last |
+/// | `end` | the end position of the segment (exclusive) |
 /// | `bytes`, `index_at`, `index_bytes` | lengths of object and index, and where the index is |
 /// | `commit_ms`, `flags`, `stream_seq`, `closed_by`, `total` | those of the segment's last row |
 const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
@@ -51,7 +53,7 @@ const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
     total INTEGER NOT NULL
 )";
 
-/// The last batch of each producer, and the offset behind it.
+/// The last append of each producer, and its end offset (exclusive).
 const CREATE_PRODUCERS: &str = "CREATE TABLE producers (
     id TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
@@ -60,7 +62,7 @@ const CREATE_PRODUCERS: &str = "CREATE TABLE producers (
     position INTEGER NOT NULL
 ) WITHOUT ROWID";
 
-/// What the object has to do later, and when; its one alarm is set to the earliest.
+/// What the object has to do later, and when. Its one alarm is set to the earliest entry.
 const CREATE_AGENDA: &str = "CREATE TABLE IF NOT EXISTS agenda (
     kind INTEGER NOT NULL,
     subject TEXT NOT NULL,
@@ -78,7 +80,7 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
     Ok(found.is_some())
 }
 
-/// Creates the tables of a stream; the one with the tombstone may be there.
+/// Creates the tables of a new stream. The table `stream` may exist, with a tombstone.
 pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_STREAM, &[])?;
     create_log_table(sql, LogTable::Log)?;
@@ -92,8 +94,8 @@ pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 /// | `key` | a packed [`super::RowKey`]: segment, position, part |
 /// | `count` | positions that end with this row: messages in JSON mode, bytes otherwise |
 /// | `commit_ms` | commit time, strictly increasing from append to append |
-/// | `flags` | what the row means for its message, its segment and the stream |
-/// | `tally` | what the key does not count, in this segment so far: bytes in JSON mode, appends otherwise |
+/// | `flags` | whether the row continues in the next one, seals its segment, closes the stream |
+/// | `tally` | bytes (JSON mode) or appends of the segment so far: what the key does not count |
 /// | `stream_seq` | the last `Stream-Seq` of the stream so far |
 /// | `closed_by` | the producer that closed the stream, in the row that closes it |
 /// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
@@ -119,22 +121,22 @@ pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), S
     sql.run(create, &[])
 }
 
-/// Drops a table of the hot log, if it is there.
+/// Drops a table of the hot log, if it exists.
 pub fn drop_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
     sql.run(log_sql!(table, "DROP TABLE IF EXISTS ", ""), &[])
 }
 
-/// Creates the table of the segments in R2, if it is not there.
+/// Creates the table of the segments in R2, if it does not exist.
 pub fn create_segments_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_SEGMENTS, &[])
 }
 
-/// Creates the table of the agenda, if it is not there.
+/// Creates the table of the agenda, if it does not exist.
 pub fn create_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_AGENDA, &[])
 }
 
-/// Drops what a stream's content is in; its tombstone and the agenda stay.
+/// Drops the tables with a stream's content and producers. The tables `stream` and `agenda` stay.
 pub fn drop_stream_content<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     for table in LogTable::ALL {
         drop_log_table(sql, table)?;
@@ -145,7 +147,7 @@ pub fn drop_stream_content<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run("DROP TABLE producers", &[])
 }
 
-/// The version of what is stored, if it is an earlier one.
+/// The version of what is stored, if it is older than [`VERSION`].
 pub fn outdated<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
     if !has_table(sql, "stream")? {
         return Ok(None);
@@ -154,7 +156,7 @@ pub fn outdated<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
     Ok(version.filter(|version| *version < VERSION))
 }
 
-/// Takes what an earlier version stored to this one, step by step. The caller holds the transaction.
+/// Migrates what an earlier version stored to [`VERSION`], step by step. The caller holds the transaction.
 pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
     for version in from..VERSION {
         match version {
@@ -165,7 +167,8 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
     sql.run("UPDATE stream SET version = ?1 WHERE id = 0", &[SqlParam::count(VERSION)?])
 }
 
-/// Version 1 kept every segment in `log`, and counted no bytes. The last row learns the sum: from there it is counted.
+/// Version 1 kept every segment in `log`, and did not count bytes. The last row gets the sum; later appends count on
+/// from it.
 fn to_2<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run("ALTER TABLE stream ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0", &[])?;
     sql.run("ALTER TABLE stream ADD COLUMN swept INTEGER NOT NULL DEFAULT 0", &[])?;

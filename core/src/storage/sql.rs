@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 
-/// Largest magnitude of an integer that survives the border to JavaScript, where numbers are doubles.
+/// Largest magnitude of an integer that JavaScript, where numbers are doubles, holds exactly.
 pub const MAX_SAFE_INTEGER: i64 = (1 << 53) - 1;
 
 /// A value bound to a statement. There is no boolean: Workers would bind it as text.
@@ -48,7 +48,7 @@ pub enum SqlValue {
     Null,
     /// An integer, on hosts that tell them from doubles.
     Integer(i64),
-    /// A double; Workers hand every number over as one.
+    /// A double. Workers hand over every number as a double.
     Real(f64),
     /// UTF-8 text.
     Text(String),
@@ -56,7 +56,7 @@ pub enum SqlValue {
     Blob(Bytes),
 }
 
-/// A row of a result; columns are read by index, each through the one accessor of its type.
+/// A row of a result. Columns are read by index, each through the accessor of its type.
 #[derive(Clone, Copy, Debug)]
 pub struct SqlRow<'a>(pub &'a [SqlValue]);
 
@@ -136,19 +136,18 @@ impl std::error::Error for SqlError {}
 
 /// One statement with its parameters.
 ///
-/// The text is static so that a host can keep what it prepared for it, and so that nothing from outside is ever part
-/// of it.
+/// The text is static, so that a host can cache what it prepared for it, and so that no input is ever part of it.
 #[derive(Clone, Copy, Debug)]
 pub struct Statement<'a> {
     /// One SQL statement with `?1`, `?2`, … as parameters.
     pub sql: &'static str,
     /// At most 100 (platform limit of bound parameters).
     pub params: &'a [SqlParam<'a>],
-    /// After the row with which the blobs handed over reach this many bytes, no further row follows.
+    /// The row with which the blobs handed over reach this many bytes is the last one.
     pub byte_budget: usize,
 }
 
-/// `ctx.storage.sql` of an object, synchronous.
+/// The synchronous SQL storage of an object: `ctx.storage.sql` on Workers.
 ///
 /// All writes of one turn (no await in between) become durable together or not at all.
 pub trait SqlStorage {

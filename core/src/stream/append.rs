@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::log::{Batch, Content, Marks};
+use super::log::{AppendPlan, Content, Marks};
 use super::producer::{self, Verdict};
 use super::{Stream, StreamLimits};
 use crate::protocol::json::JsonMessages;
@@ -10,38 +10,38 @@ use crate::protocol::message::Append;
 use crate::protocol::{ErrorCode, Offset, ProducerStamp, Refusal};
 use crate::storage::{SqlError, SqlStorage};
 
-/// How an append ended.
+/// The outcome of an append.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum AppendOutcome {
-    /// It is in the log.
+    /// The log holds it.
     Appended {
-        /// The position behind its last message.
+        /// The end of what was appended (exclusive): where the next append starts.
         next: Offset,
         /// How many rows of the log it wrote.
         rows: usize,
-        /// What it added, as the log holds it: bytes, or messages with a comma between any two. Empty where it only
+        /// What it added, as the log stores it: bytes, or messages with a comma between any two. Empty if it only
         /// closed the stream.
         content: Bytes,
     },
-    /// The producer's batch was in the log before.
+    /// The log holds the producer's append already: nothing was written.
     Duplicate {
-        /// The position behind the producer's last batch, or the tail where that is not the one repeated.
+        /// The end of the producer's last append (exclusive) if that is the repeated one, otherwise the tail.
         next: Offset,
         /// The highest sequence number accepted in this epoch.
         last_seq: u64,
     },
-    /// The stream was closed before, and the request asks for no more than that.
+    /// The stream was closed before, and the request only closes it: nothing was written.
     AlreadyClosed,
     /// The stream is closed: nothing was written.
     Closed,
-    /// The producer's epoch is behind: nothing was written.
+    /// The producer's epoch is older than the one that the stream knows: nothing was written.
     StaleEpoch {
         /// The epoch that the stream knows.
         current: u64,
     },
     /// The producer skipped sequence numbers: nothing was written.
     SequenceGap {
-        /// The next one.
+        /// The sequence number that would have been accepted.
         expected: u64,
     },
     /// Refused for another reason: nothing was written.
@@ -49,7 +49,7 @@ pub enum AppendOutcome {
 }
 
 impl Stream {
-    /// Appends a body, closes, or both: one atomic transaction. An empty body is for closing alone.
+    /// Appends a body, closes the stream, or both, in one atomic transaction. An empty body only closes.
     ///
     /// Rows written: one for content that fits a row, one for a producer's stamp; two for the table of a new segment.
     /// `sealed` runs in the same transaction if the append seals a segment that has content.
@@ -105,7 +105,7 @@ impl Stream {
         body: &Bytes,
     ) -> Result<AppendOutcome, SqlError> {
         if let Some(stamp) = &append.producer
-            && self.is_closing_batch(sql, stamp)?
+            && self.is_closing_append(sql, stamp)?
         {
             self.touch(sql, now_ms)?;
             return Ok(AppendOutcome::Duplicate { next: self.tail.offset, last_seq: stamp.seq });
@@ -117,9 +117,10 @@ impl Stream {
         Ok(AppendOutcome::Closed)
     }
 
-    /// Nothing follows a close, so the closing producer's last batch is the closing one.
-    fn is_closing_batch<S: SqlStorage>(&self, sql: &S, stamp: &ProducerStamp) -> Result<bool, SqlError> {
-        Ok(self.tail.closed_by.as_deref() == Some(stamp.id.as_str()) && producer::is_last_batch(sql, stamp)?)
+    /// Whether a stamp is that of the append that closed the stream. Nothing follows a close, so this is the last
+    /// append of the producer that closed it.
+    fn is_closing_append<S: SqlStorage>(&self, sql: &S, stamp: &ProducerStamp) -> Result<bool, SqlError> {
+        Ok(self.tail.closed_by.as_deref() == Some(stamp.id.as_str()) && producer::is_last_append(sql, stamp)?)
     }
 
     fn content(&self, append: &Append, body: &Bytes) -> Result<Content, Refusal> {
@@ -151,24 +152,24 @@ impl Stream {
     ) -> Result<AppendOutcome, SqlError> {
         let closed_by = append.producer.as_ref().map(|stamp| &stamp.id).filter(|_| append.close);
         let marks = Marks { stream_seq: append.stream_seq.as_deref(), close: append.close, closed_by };
-        let Some(batch) = Batch::plan(self, limits, now_ms, content, &marks) else {
+        let Some(plan) = AppendPlan::plan(self, limits, now_ms, content, &marks) else {
             let refusal = Refusal::new(ErrorCode::StreamFull, "the offsets of this URL are used up");
             return Ok(AppendOutcome::Refused(refusal));
         };
-        let (next, rows) = (batch.tail.offset, batch.row_count());
-        let seals = batch.tail.sealed && next.position > 0 && !self.layout.is_cold(next.read_seq);
+        let (next, rows) = (plan.tail.offset, plan.row_count());
+        let seals = plan.tail.sealed && next.position > 0 && !self.layout.is_cold(next.read_seq);
         match &append.producer {
-            // One statement is atomic by itself, and saves the crossing of a transaction.
-            None if batch.is_one_statement() && !seals => batch.write(sql)?,
+            // One statement is atomic by itself. A transaction around it would cost a call to the host.
+            None if plan.is_one_statement() && !seals => plan.write(sql)?,
             stamp => sql.transaction(|| {
-                batch.write(sql)?;
+                plan.write(sql)?;
                 if let Some(stamp) = stamp {
                     producer::record(sql, stamp, next)?;
                 }
                 if seals { sealed() } else { Ok(()) }
             })?,
         }
-        batch.apply(self);
+        plan.apply(self);
         Ok(AppendOutcome::Appended { next, rows, content: content.bytes().clone() })
     }
 }

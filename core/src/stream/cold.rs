@@ -1,7 +1,9 @@
-//! Segments on their way to R2 and back: their frames from the rows of the hot log, and pages from their frames.
+//! Segments in R2: encoding one from the rows of the hot log, recording it, and reading a page from its frames.
 
 use std::collections::BTreeMap;
 use std::ops::{ControlFlow, Range};
+
+use bytes::Bytes;
 
 use super::Stream;
 use super::layout::keys_of;
@@ -13,14 +15,14 @@ use crate::protocol::limits::{BODY_LIMIT, ROW_LIMIT, SEGMENT_BYTES};
 use crate::protocol::segment::{ContentKind, Encoder, Frame, Frames, Head, Index, Place, SegmentError};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql};
 
-/// A sealed segment as the object that it becomes.
+/// A sealed segment, encoded for R2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SealedSegment {
     /// The segment.
     pub read_seq: u64,
-    /// The object.
+    /// The encoded object, as `protocol::segment` describes it.
     pub object: Vec<u8>,
-    /// Its length, and where its index is.
+    /// The length of the object, and where its index is.
     pub place: Place,
 }
 
@@ -29,7 +31,7 @@ fn unfit(error: SegmentError) -> SqlError {
 }
 
 impl Stream {
-    /// The first hot segment as an object, if it is sealed. Writes nothing: what a sealed segment holds never changes.
+    /// Encodes the first hot segment, if it is sealed. Writes nothing. The content of a sealed segment never changes.
     pub fn encode_sealed<S: SqlStorage>(&self, sql: &S) -> Result<Option<SealedSegment>, SqlError> {
         let Some(read_seq) = self.first_sealed() else { return Ok(None) };
         let missing = || SqlError::new(format!("segment {read_seq} has no rows"));
@@ -41,17 +43,17 @@ impl Stream {
             " WHERE key >= ?1 AND key < ?2 ORDER BY key"
         );
         let kind = self.kind();
-        // What the segment holds is known, and what stands around it is little.
+        // Room for the content, whose length is known, and for headers, index and checksums.
         let content = end.total.saturating_sub(self.layout.cold_bytes).min(2 * SEGMENT_BYTES + BODY_LIMIT as u64);
         let mut object = Vec::with_capacity(content as usize + ROW_LIMIT / 8);
         let head = Head { kind, read_seq, start: 0, end: end.offset.position };
         let mut encoder = Encoder::new(head, &mut object);
-        let (mut at, behind) = keys_of(read_seq)?;
+        let (mut at, end_key) = keys_of(read_seq)?;
         let mut parts = Vec::new();
         loop {
-            let params = [SqlParam::count(at)?, SqlParam::count(behind)?];
+            let params = [SqlParam::count(at)?, SqlParam::count(end_key)?];
             let mut handed = 0_usize;
-            // In steps, so that of the rows never more than one step is in memory.
+            // In steps, so that memory holds the rows of one step at a time.
             sql.exec(Statement { sql: select, params: &params, byte_budget: ROW_LIMIT }, &mut |row| {
                 let (key, count, flags, commit_ms) = (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
                 let (lengths, body) = (row.blob(4)?, row.blob(5)?);
@@ -61,7 +63,7 @@ impl Stream {
                 if flags & CONTINUES != 0 || part > 0 {
                     parts.extend_from_slice(&body);
                 }
-                // A row without content is that of a close.
+                // The row of an append that only closed the stream has no content.
                 if flags & CONTINUES != 0 || count == 0 {
                     return Ok(ControlFlow::Continue(()));
                 }
@@ -87,10 +89,10 @@ impl Stream {
         Ok(Some(SealedSegment { read_seq, object, place }))
     }
 
-    /// Names the object of the first hot segment, and drops the tables that hold no hot segment any more. The caller
-    /// holds the transaction. Whether a table was dropped.
+    /// Records the object of the first hot segment, and drops the tables that hold no hot segment any more; returns
+    /// whether it dropped one. The caller holds the transaction.
     ///
-    /// The segment's last row is read now: a close may have come since the object was encoded.
+    /// The segment's last row is read again, because the stream may have been closed since the object was encoded.
     pub fn record<S: SqlStorage>(
         &mut self,
         sql: &S,
@@ -118,7 +120,7 @@ impl Stream {
         Ok(dropped)
     }
 
-    /// Which attempt the table names, of each segment of a range.
+    /// The recorded attempt of each segment of a range that is in R2.
     pub fn attempts<S: SqlStorage>(&self, sql: &S, segments: Range<u64>) -> Result<BTreeMap<u64, String>, SqlError> {
         const SELECT: &str = "SELECT read_seq, attempt FROM segments WHERE read_seq >= ?1 AND read_seq < ?2 \
                               ORDER BY read_seq";
@@ -137,10 +139,10 @@ impl Stream {
     }
 }
 
-/// The page from a position on, of the frames that the index of its segment gives for it.
+/// Reads the page from a position on. `frames` are those that the index of the segment gives for it.
 pub fn page_of_frames(
     kind: ContentKind,
-    frames: &[u8],
+    frames: &Bytes,
     position: u64,
     page_bytes: usize,
 ) -> Result<PageContent, SegmentError> {
@@ -157,7 +159,8 @@ pub fn page_of_frames(
             continue;
         }
         let Frame { first, commit_ms, messages, lengths, payload } = frame;
-        let messages = Messages { first, count: u64::from(messages), lengths, body: payload, commit_ms };
+        let body = [frames.slice_ref(payload)];
+        let messages = Messages { first, count: u64::from(messages), lengths, body: &body, commit_ms };
         let malformed = |MalformedMessages| SegmentError::Inconsistent("a frame that does not fit its lengths");
         page.push(&messages).map_err(malformed)?;
         if page.is_full() {
@@ -170,7 +173,7 @@ pub fn page_of_frames(
     }
 }
 
-/// An index, once it is sure that it is the one of the record.
+/// Decodes an index, and checks that it belongs to the segment of the record.
 pub fn index_of(record: &Record, bytes: &[u8]) -> Result<Index, SegmentError> {
     let index = Index::decode(bytes, record.place.index_at)?;
     match (index.read_seq(), index.end()) == (record.read_seq, record.end()) {

@@ -3,7 +3,7 @@
 use bytes::Bytes;
 
 use super::layout::Layout;
-use super::log::{Batch, Content, Marks};
+use super::log::{AppendPlan, Content, Marks};
 use super::tail::Tail;
 use super::{Slot, Stream, StreamLimits, lifetime};
 use crate::protocol::json::JsonMessages;
@@ -11,33 +11,33 @@ use crate::protocol::message::Create;
 use crate::protocol::{ErrorCode, Expiry, Incarnation, Refusal};
 use crate::storage::{SqlError, SqlParam, SqlStorage, row_key, schema};
 
-/// A creation.
+/// The command to create a stream.
 #[derive(Debug)]
 pub struct CreateCommand<'a> {
-    /// The time.
+    /// The time in ms since the Unix epoch.
     pub now_ms: u64,
-    /// Fresh, in case a stream is created.
+    /// A fresh one, for the stream that may be created.
     pub incarnation: Incarnation,
-    /// What is asked.
+    /// The request.
     pub create: &'a Create,
-    /// The first content; `None` if it passed the body limit.
+    /// The first content; `None` if it is larger than the body limit.
     pub body: Option<&'a Bytes>,
 }
 
-/// How a creation ended.
+/// The outcome of a creation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CreateOutcome {
-    /// The stream is new.
+    /// A stream was created.
     Created,
-    /// It existed with this configuration: the body was ignored.
+    /// A stream with this configuration existed. The body was ignored.
     Exists,
     /// Nothing was created.
     Refused(Refusal),
 }
 
 impl Slot {
-    /// Creates a stream with its first content, unless there is one: one atomic transaction. One that is past its end
-    /// was removed before.
+    /// Creates a stream with its first content in one atomic transaction, unless there is one. The caller has removed
+    /// an expired one before.
     pub fn create<S: SqlStorage>(
         &mut self,
         sql: &S,
@@ -83,15 +83,15 @@ impl Slot {
         let marks = Marks { close: create.closed, ..Marks::default() };
         let first = match content.is_empty() && !create.closed {
             true => None,
-            false => Batch::plan(&stream, limits, now_ms, &content, &marks),
+            false => AppendPlan::plan(&stream, limits, now_ms, &content, &marks),
         };
         sql.transaction(|| {
             schema::create_stream_tables(sql)?;
             insert(sql, &stream)?;
-            first.as_ref().map_or(Ok(()), |batch| batch.write(sql))
+            first.as_ref().map_or(Ok(()), |plan| plan.write(sql))
         })?;
-        if let Some(batch) = first {
-            batch.apply(&mut stream);
+        if let Some(plan) = first {
+            plan.apply(&mut stream);
         }
         *self = Self::Occupied(stream);
         Ok(CreateOutcome::Created)

@@ -9,13 +9,13 @@ use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql, 
 /// Which segments are hot, and in which table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
-    /// The first segment that is not in R2; those below are.
+    /// The first segment that is not in R2. All earlier segments of the stream are.
     pub first_hot: u64,
-    /// Bytes of the stream below it.
+    /// Bytes of the segments in R2 together.
     pub cold_bytes: u64,
-    /// The table that takes appends, and its first segment; `None` if no table is there.
+    /// The table that takes appends, and the first segment in it; `None` if there is no table.
     active: Option<(LogTable, u64)>,
-    /// Whether the other table is there too. It holds the segments below the active one's first.
+    /// Whether the other table exists too. It holds the segments before the active table's first one.
     other: bool,
 }
 
@@ -23,17 +23,17 @@ pub struct Layout {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Destination {
     pub(super) table: LogTable,
-    /// Whether the table has to be created first.
+    /// Whether the table has to be created before.
     pub(super) is_new: bool,
 }
 
 impl Layout {
-    /// That of a stream which is created: one table.
+    /// The layout of a new stream: one table.
     pub(super) fn of_new_stream(first_read_seq: u64) -> Self {
         Self { first_hot: first_read_seq, cold_bytes: 0, active: Some((LogTable::Log, first_read_seq)), other: false }
     }
 
-    /// Reads storage: the layout, and the tail.
+    /// Reads the layout and the tail from storage.
     pub(super) fn load<S: SqlStorage>(sql: &S, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
         let last = match schema::has_table(sql, "segments")? {
             true => Record::last(sql)?,
@@ -49,7 +49,7 @@ impl Layout {
                 extents.push((table, extent(sql, table)?));
             }
         }
-        // The one with the later segments; a table without rows is that of a stream without any.
+        // The active table is the one with the later segments. A table without rows belongs to an empty stream.
         extents.sort_by_key(|(_, extent)| extent.map(|(_, last)| last));
         let active = extents.last().map(|(table, extent)| (*table, extent.map_or(first_read_seq, |(first, _)| first)));
         let layout = Self { first_hot, cold_bytes, active, other: extents.len() > 1 };
@@ -57,8 +57,8 @@ impl Layout {
         Ok((layout, tail))
     }
 
-    /// The tail as storage tells it: the last row of the log, unless that belongs to a segment in R2, whose record then
-    /// tells it.
+    /// Reads the tail from storage: from the last row of the log, or, if that belongs to a segment in R2 or there is
+    /// none, from the record of the last segment.
     pub(super) fn tail<S: SqlStorage>(&self, sql: &S, first_read_seq: u64) -> Result<Tail, SqlError> {
         let row = match self.active {
             Some((table, _)) => Tail::last_row(sql, table)?,
@@ -82,7 +82,7 @@ impl Layout {
         read_seq < self.first_hot
     }
 
-    /// The table of a hot segment that has rows.
+    /// The table that holds the rows of a hot segment, if it has any.
     pub(super) fn table_of(&self, read_seq: u64) -> Option<LogTable> {
         match self.active {
             Some((table, first)) if read_seq >= first => Some(table),
@@ -91,8 +91,8 @@ impl Layout {
         }
     }
 
-    /// Where an append that starts here goes. A new segment goes into a table of its own if one of them is gone: once
-    /// the segments of the other are in R2, that one is dropped whole.
+    /// The table for an append that starts at an offset. A new segment goes into the other table if that does not
+    /// exist: so the active one is dropped as a whole once its segments are in R2.
     pub(super) fn destination(&self, start: Offset) -> Destination {
         match self.active {
             None => Destination { table: LogTable::Log, is_new: true },
@@ -103,7 +103,7 @@ impl Layout {
         }
     }
 
-    /// An append that started here has gone there.
+    /// Takes over that an append which started at an offset was written to this destination.
     pub(super) fn appended(&mut self, start: Offset, destination: Destination) {
         if destination.is_new {
             self.other = self.active.is_some();
@@ -111,8 +111,8 @@ impl Layout {
         }
     }
 
-    /// The first hot segment has got its record, whose tail this is: drops the tables that hold no hot segment any
-    /// more. `tail` is the stream's.
+    /// Takes over that the first hot segment was recorded: drops the tables that hold no hot segment any more; returns
+    /// whether it dropped one. `tail` is the tail of the stream.
     pub(super) fn recorded<S: SqlStorage>(&mut self, sql: &S, record: &Record, tail: &Tail) -> Result<bool, SqlError> {
         self.first_hot = record.read_seq + 1;
         self.cold_bytes = record.tail.total;
@@ -138,19 +138,19 @@ fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>,
     Ok(Some((RowKey::unpack(first).offset.read_seq, RowKey::unpack(last).offset.read_seq)))
 }
 
-/// The keys of a segment's rows: the first that may be there, and the first behind them.
+/// The range of keys that the rows of a segment can have: the first one, and the end (exclusive).
 pub(super) fn keys_of(read_seq: u64) -> Result<(u64, u64), SqlError> {
     let first = RowKey::first(Offset::start_of(read_seq)).pack()?;
     Ok((first, first + row_key::POSITIONS * row_key::PARTS))
 }
 
-/// The last row of a segment, as the tail that it would be. The table is there.
+/// The last row of a segment, read as if it were the tail. The table must exist.
 pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<Option<Tail>, SqlError> {
     let select = log_sql!(
         table,
         "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
         " WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1"
     );
-    let (first, behind) = keys_of(read_seq)?;
-    sql.first(select, &[SqlParam::count(first)?, SqlParam::count(behind)?], Tail::from_row)
+    let (first, end) = keys_of(read_seq)?;
+    sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], Tail::from_row)
 }

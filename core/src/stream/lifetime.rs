@@ -1,8 +1,8 @@
-//! Deadlines, touching, and the end.
+//! When a stream expires, and its removal.
 //!
-//! A sliding TTL costs almost nothing: the persisted deadline lies up to a slack behind the exact one, so a read
-//! writes a row only when the exact deadline passes it, and an append counts by the commit time of its row. A stream
-//! may so live a little longer than its TTL, and never shorter.
+//! A sliding TTL costs few rows. The persisted deadline is later than the exact one by up to a slack, and a read writes
+//! a row only when the exact deadline has moved past the persisted one. An append needs no such row: the commit time in
+//! its own row counts. So a stream may live a little longer than its TTL, and never shorter.
 
 use super::{Slot, Stream};
 use crate::mutant::mutated;
@@ -10,7 +10,7 @@ use crate::protocol::Expiry;
 use crate::protocol::expiry::slack_ms;
 use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
 
-/// The persisted deadline of a stream that is created, or touched, now.
+/// The deadline to persist, in ms since the Unix epoch, for a stream that is created or touched now.
 pub(super) fn deadline_ms(expiry: &Expiry, now_ms: u64) -> Option<u64> {
     match *expiry {
         Expiry::Never => None,
@@ -20,7 +20,7 @@ pub(super) fn deadline_ms(expiry: &Expiry, now_ms: u64) -> Option<u64> {
 }
 
 impl Stream {
-    /// When it ends, if nobody touches it, in ms since the Unix epoch.
+    /// When it expires if nobody touches it, in ms since the Unix epoch; `None` for never.
     pub fn ends_ms(&self) -> Option<u64> {
         match self.expiry {
             Expiry::Ttl { seconds } if !mutated!(ExpiryBeforeLastTouch) => {
@@ -30,18 +30,18 @@ impl Stream {
         }
     }
 
-    /// Whether it is past its end.
+    /// Whether it has expired.
     pub fn is_expired(&self, now_ms: u64) -> bool {
         self.ends_ms().is_some_and(|ends_ms| now_ms >= ends_ms)
     }
 
-    /// Milliseconds until it ends, if it does.
+    /// Milliseconds until it expires; `None` for never.
     pub fn remaining_ms(&self, now_ms: u64) -> Option<u64> {
         self.ends_ms().map(|ends_ms| ends_ms.saturating_sub(now_ms))
     }
 
-    /// It was read or written: a sliding TTL starts again. Writes one row, and only when the exact deadline passes the
-    /// persisted one.
+    /// Starts a sliding TTL again, after a read or a write. Writes one row, and only if the exact deadline has moved
+    /// past the persisted one.
     pub fn touch<S: SqlStorage>(&mut self, sql: &S, now_ms: u64) -> Result<(), SqlError> {
         let Expiry::Ttl { seconds } = self.expiry else {
             return Ok(());
@@ -60,7 +60,7 @@ const BURY: &str = "UPDATE stream SET first_read_seq = ?1, incarnation = NULL, c
                     expires_at = NULL, deadline_ms = NULL WHERE id = 0";
 
 impl Slot {
-    /// The first segment of the next stream at this URL: above whatever was used before.
+    /// The first segment of the next stream at this URL: later than all that were used before.
     pub(super) fn next_read_seq(&self) -> u64 {
         match self {
             Self::Vacant { next_read_seq } => *next_read_seq,
@@ -69,8 +69,8 @@ impl Slot {
         }
     }
 
-    /// Removes the stream, if there is one, and leaves a tombstone: what comes next at this URL counts its segments
-    /// from above the last one. Writes one row.
+    /// Removes the stream, if there is one, and leaves a tombstone, from which the next stream at this URL knows its
+    /// first segment. Writes one row.
     pub fn remove<S: SqlStorage>(&mut self, sql: &S) -> Result<(), SqlError> {
         if matches!(self, Self::Vacant { .. }) {
             return Ok(());

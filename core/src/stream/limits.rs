@@ -1,4 +1,4 @@
-//! What a deployment, or a simulation, sets.
+//! Limits that a deployment or a simulation sets.
 
 use crate::protocol::limits::{BODY_LIMIT, HOT_BYTES, PAGE_BYTES, ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES};
 use crate::storage::row_key::{PARTS, POSITIONS};
@@ -34,7 +34,8 @@ impl Default for StreamLimits {
 }
 
 impl StreamLimits {
-    /// What is wrong with these limits, if anything is: with others, a body might not fit the keys of the log.
+    /// A sentence on what is wrong with these limits, if anything is. With wrong ones a body might not fit the log's
+    /// keys.
     pub fn problem(&self) -> Option<&'static str> {
         let positive = self.body_bytes.min(self.row_bytes).min(self.page_bytes) > 0
             && self.segment_messages.min(self.segment_bytes) > 0;

@@ -11,7 +11,7 @@ use crate::protocol::json::JsonMessages;
 use crate::protocol::{Offset, ProducerId, lengths};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
 
-/// What is appended.
+/// The content of an append.
 #[derive(Clone, Debug)]
 pub(super) enum Content {
     /// Bytes of a stream that is not in JSON mode.
@@ -28,7 +28,7 @@ impl Content {
         }
     }
 
-    /// As the log holds it.
+    /// The content as the log stores it.
     pub(super) fn bytes(&self) -> &Bytes {
         match self {
             Self::Bytes(bytes) => bytes,
@@ -37,9 +37,9 @@ impl Content {
     }
 }
 
-/// One append: its rows, and the tail behind them.
+/// One append: its rows, and the tail after it.
 #[derive(Debug)]
-pub(super) struct Batch {
+pub(super) struct AppendPlan {
     rows: Vec<Row>,
     start: Offset,
     destination: Destination,
@@ -56,7 +56,7 @@ struct Row {
     body: Bytes,
 }
 
-/// What an append does beside adding content.
+/// What an append does besides adding content.
 #[derive(Debug, Default)]
 pub(super) struct Marks<'a> {
     pub(super) stream_seq: Option<&'a str>,
@@ -64,8 +64,8 @@ pub(super) struct Marks<'a> {
     pub(super) closed_by: Option<&'a ProducerId>,
 }
 
-impl Batch {
-    /// Plans an append. `None` where the offsets of the URL are used up.
+impl AppendPlan {
+    /// Plans an append. `None` if the offsets of the URL are used up.
     pub(super) fn plan(
         stream: &Stream,
         limits: &StreamLimits,
@@ -74,7 +74,7 @@ impl Batch {
         marks: &Marks<'_>,
     ) -> Option<Self> {
         let tail = &stream.tail;
-        // A row without content stands at the tail itself, sealed or not, so that closing moves no offset.
+        // A row without content is at the tail itself, even if its segment is sealed, so that closing moves no offset.
         let start = if content.is_empty() { tail.offset } else { tail.next_append() };
         if start.read_seq >= row_key::READ_SEQS {
             return None;
@@ -113,7 +113,7 @@ impl Batch {
             total: tail.total + content.bytes().len() as u64,
         };
         if stream.layout.is_cold(start.read_seq) {
-            // A close behind the last segment in R2: its record tells it.
+            // The last segment is in R2, so the close is noted in its record.
             rows.clear();
         }
         Some(Self { rows, start, destination: stream.layout.destination(start), tail })
@@ -124,12 +124,12 @@ impl Batch {
         self.rows.len()
     }
 
-    /// Whether it is one statement, which needs no transaction around it.
+    /// Whether it is one statement, which is atomic without a transaction.
     pub(super) fn is_one_statement(&self) -> bool {
         self.rows.len() <= 1 && !self.destination.is_new
     }
 
-    /// Writes the rows; the caller holds the transaction if it is more than one statement.
+    /// Writes the rows. The caller holds the transaction if there is more than one statement.
     pub(super) fn write<S: SqlStorage>(&self, sql: &S) -> Result<(), SqlError> {
         let Destination { table, is_new } = self.destination;
         let insert = log_sql!(
@@ -138,7 +138,7 @@ impl Batch {
             " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total) \
               VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
         );
-        // The mutants that use an offset twice would else be caught by the primary key.
+        // For the mutants that use an offset twice: without REPLACE the primary key would refuse their rows.
         let over = log_sql!(
             table,
             "INSERT OR REPLACE INTO ",
@@ -171,7 +171,7 @@ impl Batch {
         Ok(())
     }
 
-    /// What memory takes over once the rows are written.
+    /// Takes the append over into memory, once its rows are written.
     pub(super) fn apply(self, stream: &mut Stream) {
         if !self.rows.is_empty() {
             stream.layout.appended(self.start, self.destination);
@@ -201,7 +201,7 @@ fn byte_rows(bytes: &Bytes, start: Offset, tally: u64, limits: &StreamLimits) ->
     rows
 }
 
-/// Groups messages into rows. A message that is larger than a row has rows of its own: its parts.
+/// Groups messages into rows. A message that is larger than a row is split into parts, each in a row of its own.
 fn json_rows(messages: &JsonMessages, start: Offset, tally: u64, limits: &StreamLimits) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut rest = messages.joined.clone();
@@ -238,7 +238,8 @@ fn json_rows(messages: &JsonMessages, start: Offset, tally: u64, limits: &Stream
     rows
 }
 
-/// The rows of one message; its count stands in the last one, so that the last row of the log tells the tail.
+/// The rows of one message that is larger than a row. Only the last row counts it, so that the last row of the log
+/// always tells the tail.
 fn part_rows(mut message: Bytes, key: RowKey, tally: u64, limits: &StreamLimits, rows: &mut Vec<Row>) {
     let mut part = 0;
     while !message.is_empty() {

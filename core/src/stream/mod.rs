@@ -1,21 +1,21 @@
-//! The rules of one stream as a value machine over its storage: a command with the time in it goes in, an outcome
-//! comes out. Synchronous; no HTTP. Everything that must be atomic is one call here.
+//! The rules of one stream over its storage: a command goes in, with the time in it, and an outcome comes out.
+//! Synchronous, without HTTP. Everything that must be atomic is one call here.
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `slot` | what is at a URL: nothing, a tombstone, or a stream; loading it |
-//! | `tail` | the end of the log, as its last row or record tells it |
+//! | `slot` | what a URL holds: nothing, a tombstone or a stream; loading it |
+//! | `tail` | the end of the log, as its last row or the last record tells it |
 //! | `layout` | which segments are in R2, and which table holds the others |
 //! | `record` | the row of a segment that is in R2 |
-//! | `limits` | what a deployment, or a simulation, sets |
+//! | `limits` | limits that a deployment or a simulation sets |
 //! | `log` | planning and writing the rows of one append |
-//! | `producer` | the last batch of each producer, and what a stamp means |
-//! | `create` | creating, or finding that it exists |
-//! | `append` | appending and closing |
+//! | `producer` | the last append of each producer, and the verdict on the next one |
+//! | `create` | creating a stream, or finding that it exists |
+//! | `append` | appending to a stream and closing it |
 //! | `read` | a page of the log: from rows, or which segment in R2 holds it |
 //! | `page` | cutting a page |
-//! | `cold` | segments on their way to R2 and back |
-//! | `lifetime` | deadlines, touching, and the end |
+//! | `cold` | encoding segments for R2, recording them, and reading their frames |
+//! | `lifetime` | when a stream expires, and its removal |
 
 mod append;
 mod cold;

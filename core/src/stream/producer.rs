@@ -1,19 +1,19 @@
-//! The last batch of each producer, and what a stamp means.
+//! The last append of each producer, and the verdict on the stamp of the next one.
 
 use crate::mutant::mutated;
 use crate::protocol::{Offset, ProducerStamp};
 use crate::storage::{SqlError, SqlParam, SqlStorage};
 
-/// What a stamp means for the stream.
+/// Whether an append with a stamp is accepted.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
-    /// It is the next one.
+    /// It is the producer's next append.
     Accept,
     /// It was accepted before.
     Duplicate {
         /// The highest sequence number accepted in this epoch.
         last_seq: u64,
-        /// The offset behind that batch, if it is the one that is repeated.
+        /// The end of the producer's last append (exclusive), if that is the repeated one.
         offset: Option<Offset>,
     },
     /// Another instance of the producer has taken over.
@@ -25,23 +25,23 @@ pub(super) enum Verdict {
     EpochMustStartAtZero,
     /// Sequence numbers are missing.
     Gap {
-        /// The next one.
+        /// The sequence number that would be accepted.
         expected: u64,
     },
 }
 
-struct LastBatch {
+struct LastAppend {
     epoch: u64,
     seq: u64,
     offset: Offset,
 }
 
-/// Holds a stamp against the producer's last batch. Writes nothing.
+/// Compares a stamp with the producer's last append. Writes nothing.
 pub(super) fn judge<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<Verdict, SqlError> {
     const SELECT: &str = "SELECT epoch, seq, read_seq, position FROM producers WHERE id = ?1";
     let last = sql.first(SELECT, &[SqlParam::Text(stamp.id.as_str())], |row| {
         let offset = Offset { read_seq: row.count(2)?, position: row.count(3)? };
-        Ok(LastBatch { epoch: row.count(0)?, seq: row.count(1)?, offset })
+        Ok(LastAppend { epoch: row.count(0)?, seq: row.count(1)?, offset })
     })?;
     let Some(last) = last else {
         return Ok(if stamp.seq == 0 { Verdict::Accept } else { Verdict::Gap { expected: 0 } });
@@ -65,8 +65,8 @@ pub(super) fn judge<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<Ver
     Ok(Verdict::Gap { expected: last.seq + 1 })
 }
 
-/// Records the producer's last batch: one row.
-pub(super) fn record<S: SqlStorage>(sql: &S, stamp: &ProducerStamp, behind: Offset) -> Result<(), SqlError> {
+/// Records the stamp of the producer's last append, and the end of that append (exclusive). Writes one row.
+pub(super) fn record<S: SqlStorage>(sql: &S, stamp: &ProducerStamp, next: Offset) -> Result<(), SqlError> {
     const UPSERT: &str = "INSERT INTO producers (id, epoch, seq, read_seq, position) VALUES (?1, ?2, ?3, ?4, ?5) \
                           ON CONFLICT (id) DO UPDATE SET epoch = excluded.epoch, seq = excluded.seq, \
                           read_seq = excluded.read_seq, position = excluded.position";
@@ -74,14 +74,14 @@ pub(super) fn record<S: SqlStorage>(sql: &S, stamp: &ProducerStamp, behind: Offs
         SqlParam::Text(stamp.id.as_str()),
         SqlParam::count(stamp.epoch)?,
         SqlParam::count(stamp.seq)?,
-        SqlParam::count(behind.read_seq)?,
-        SqlParam::count(behind.position)?,
+        SqlParam::count(next.read_seq)?,
+        SqlParam::count(next.position)?,
     ];
     sql.run(UPSERT, &params)
 }
 
-/// Whether the stamp is exactly the producer's last batch.
-pub(super) fn is_last_batch<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<bool, SqlError> {
+/// Whether the stamp is that of the producer's last append.
+pub(super) fn is_last_append<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<bool, SqlError> {
     const SELECT: &str = "SELECT 1 FROM producers WHERE id = ?1 AND epoch = ?2 AND seq = ?3";
     let params = [SqlParam::Text(stamp.id.as_str()), SqlParam::count(stamp.epoch)?, SqlParam::count(stamp.seq)?];
     Ok(sql.first(SELECT, &params, |_| Ok(()))?.is_some())

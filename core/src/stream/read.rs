@@ -1,17 +1,19 @@
-//! A page of the log: from rows, or which segment in R2 holds it.
+//! Reading a page: from the rows of the hot log, or telling which segment in R2 holds it.
 
 use std::ops::ControlFlow;
+
+use bytes::Bytes;
 
 use super::layout::{end_of_segment, keys_of};
 use super::page::{MalformedMessages, Messages, Page, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use super::{Stream, StreamLimits};
-use crate::protocol::limits::ROW_LIMIT;
+use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql, row_key};
 
-/// How a read ended.
+/// The outcome of a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ReadOutcome {
     /// A page; empty at the tail.
@@ -25,23 +27,24 @@ pub enum ReadOutcome {
 /// A page that is in R2.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColdRead {
-    /// Whose segment it is.
+    /// The stream to which the segment belongs.
     pub incarnation: Incarnation,
-    /// Where the read was asked to start.
+    /// The start that the read asked for.
     pub start: Offset,
-    /// The position in the segment, which holds it.
+    /// The position in the segment from which to read; it is before the segment's end.
     pub position: u64,
     /// The segment.
     pub record: Record,
 }
 
 impl Stream {
-    /// The tail, read from storage in this very turn: an instance that has lost its storage cannot answer it.
+    /// Reads the tail from storage in this very turn. An instance that has lost its storage fails here, instead of
+    /// answering an old tail.
     pub fn strong_tail<S: SqlStorage>(&self, sql: &S) -> Result<Tail, SqlError> {
         self.layout.tail(sql, self.first_read_seq)
     }
 
-    /// Where a read starts, if the offset is one of this stream's.
+    /// The offset at which a read starts. Fails if it is not an offset of this stream.
     pub fn resolve(&self, from: ReadFrom) -> Result<Offset, Refusal> {
         let tail = &self.tail;
         match from {
@@ -50,7 +53,7 @@ impl Stream {
             ReadFrom::At(offset) if offset.read_seq < self.first_read_seq => {
                 Err(Refusal::new(ErrorCode::OffsetGone, "the offset belongs to an earlier stream at this URL"))
             }
-            // The end of a sealed segment and the start of the next are one position.
+            // The end of a sealed segment and the start of the next one are the same position.
             ReadFrom::At(offset) if tail.sealed && offset == tail.next_append() => Ok(tail.offset),
             ReadFrom::At(offset) if offset <= tail.offset => Ok(offset),
             ReadFrom::At(_) => Err(Refusal::new(ErrorCode::InvalidOffset, "the offset is beyond the tail")),
@@ -62,43 +65,43 @@ impl Stream {
         let start = match self.resolve(from) {
             Ok(start) => start,
             Err(refusal) => {
-                // A statement comes before it: an instance that has lost its storage must not deny a position of its
-                // successor's.
+                // A statement comes first: an instance that has lost its storage must not refuse an offset that its
+                // successor has.
                 self.strong_tail(sql)?;
                 return Ok(ReadOutcome::Refused(refusal));
             }
         };
         if from == ReadFrom::Now {
-            // An empty page, and yet a statement in this turn.
+            // The page is empty, but the tail has to come from a statement in this turn.
             let tail = self.strong_tail(sql)?;
             return Ok(ReadOutcome::Page(self.empty_page(tail.offset)));
         }
         match self.segment(sql, limits, start, start)? {
-            Found::Outcome(outcome) => Ok(outcome),
-            // Its end is the start of the next one.
-            Found::End => match self.segment(sql, limits, start, Offset::start_of(start.read_seq + 1))? {
-                Found::Outcome(outcome) => Ok(outcome),
-                Found::End => Err(SqlError::new(format!("segment {} is empty", start.read_seq + 1))),
+            SegmentRead::Outcome(outcome) => Ok(outcome),
+            // The end of a segment is the start of the next one.
+            SegmentRead::End => match self.segment(sql, limits, start, Offset::start_of(start.read_seq + 1))? {
+                SegmentRead::Outcome(outcome) => Ok(outcome),
+                SegmentRead::End => Err(SqlError::new(format!("segment {} is empty", start.read_seq + 1))),
             },
         }
     }
 
-    /// The page of one segment from `at` on, for a read that was asked to start at `start`.
+    /// The page of one segment from `at` on, for a read that asked for `start`.
     fn segment<S: SqlStorage>(
         &self,
         sql: &S,
         limits: &StreamLimits,
         start: Offset,
         at: Offset,
-    ) -> Result<Found, SqlError> {
-        let page = |content| Found::Outcome(ReadOutcome::Page(self.page(start, at.read_seq, content)));
+    ) -> Result<SegmentRead, SqlError> {
+        let page = |content| SegmentRead::Outcome(ReadOutcome::Page(self.page(start, at.read_seq, content)));
         let end = if self.layout.is_cold(at.read_seq) {
             let record = Record::of(sql, at.read_seq)?;
             let record = record.ok_or_else(|| SqlError::new(format!("segment {} has no record", at.read_seq)))?;
             if at.position < record.end() {
                 let incarnation = self.incarnation.clone();
                 let cold = ColdRead { incarnation, start, position: at.position, record };
-                return Ok(Found::Outcome(ReadOutcome::Cold(cold)));
+                return Ok(SegmentRead::Outcome(ReadOutcome::Cold(cold)));
             }
             record.end()
         } else {
@@ -113,20 +116,20 @@ impl Stream {
             return Ok(page(PageBuilder::new(self.kind(), limits.page_bytes, at.position).finish()));
         }
         if at.position == end && at.read_seq < self.tail.offset.read_seq {
-            return Ok(Found::End);
+            return Ok(SegmentRead::End);
         }
         if at.read_seq == self.tail.offset.read_seq {
             return Err(SqlError::new(format!("the log ends before its tail, at {at}")));
         }
         let refusal = Refusal::new(ErrorCode::InvalidOffset, "the offset is behind the end of its segment");
-        Ok(Found::Outcome(ReadOutcome::Refused(refusal)))
+        Ok(SegmentRead::Outcome(ReadOutcome::Refused(refusal)))
     }
 
     fn empty_page(&self, at: Offset) -> Page {
         self.page(at, at.read_seq, PageBuilder::new(self.kind(), 1, at.position).finish())
     }
 
-    /// The page that a cold read asked for, once its content is there.
+    /// The page of a cold read, from the content that was fetched for it.
     pub fn cold_page(&self, read: &ColdRead, content: PageContent) -> Page {
         self.page(read.start, read.record.read_seq, content)
     }
@@ -136,7 +139,7 @@ impl Stream {
         self.tail.total.saturating_sub(self.layout.cold_bytes)
     }
 
-    /// How many hot segments take no further content and have some: they can go to R2.
+    /// How many hot segments are sealed and not empty: they wait to be moved to R2.
     pub fn waiting(&self) -> u64 {
         let Tail { offset, sealed, .. } = &self.tail;
         // A stream that was closed before its first append is sealed and empty.
@@ -144,12 +147,12 @@ impl Stream {
         end.saturating_sub(self.layout.first_hot)
     }
 
-    /// The first of them.
+    /// The first hot segment, if it waits to be moved to R2.
     pub fn first_sealed(&self) -> Option<u64> {
         (self.waiting() > 0).then_some(self.layout.first_hot)
     }
 
-    /// The end of a hot segment, as its last row tells it now.
+    /// The end of a hot segment, read from its last row now; `None` if it has no row.
     pub(super) fn hot_end<S: SqlStorage>(&self, sql: &S, read_seq: u64) -> Result<Option<Tail>, SqlError> {
         match self.layout.table_of(read_seq) {
             Some(table) => end_of_segment(sql, table, read_seq),
@@ -158,20 +161,20 @@ impl Stream {
     }
 }
 
-/// What a segment has for a read.
-enum Found {
+/// What reading one segment gives.
+enum SegmentRead {
     Outcome(ReadOutcome),
-    /// Nothing: the position is its end, and another one follows.
+    /// The position is the end of the segment, and another segment follows.
     End,
 }
 
-/// Hands the rows of one segment to a page.
+/// Builds a page from the rows of one segment.
 struct Scan {
     page: PageBuilder,
     from: Offset,
-    /// The parts of a message that is not complete yet.
-    parts: Vec<u8>,
-    /// The position behind the last row that was looked at.
+    /// The parts so far of a message that spans rows.
+    parts: Vec<Bytes>,
+    /// The end position of the last row that was looked at (exclusive).
     end: u64,
 }
 
@@ -180,49 +183,69 @@ impl Scan {
         Self { page, from, parts: Vec::new(), end: 0 }
     }
 
-    /// Reads the rows of the segment from the one that holds the position on, until the page is full.
+    /// Reads rows, beginning with the one that holds the position, until the page is full or the segment ends.
     fn run<S: SqlStorage>(&mut self, sql: &S, stream: &Stream, limits: &StreamLimits) -> Result<(), SqlError> {
         if self.from.read_seq >= row_key::READ_SEQS || self.from.position >= row_key::POSITIONS {
             return Ok(());
         }
         let Some(table) = stream.layout.table_of(self.from.read_seq) else { return Ok(()) };
-        let select = log_sql!(
+        // The first row may end where the page begins, as the last one of the log does for a read at the tail: that row is
+        // read, because it tells where the segment ends, but not its body. A row that counts nothing is a part of a
+        // message.
+        let first_rows = log_sql!(
             table,
-            "SELECT key, count, flags, commit_ms, lengths, body FROM ",
+            "SELECT key, count, flags, commit_ms, lengths, \
+             CASE WHEN key < ?3 AND (count = 0 OR key + count * ?4 > ?1) THEN body END FROM ",
             " WHERE key >= coalesce((SELECT max(key) FROM ",
             " WHERE key <= ?1), 0) AND key < ?2 ORDER BY key"
         );
-        let (_, behind) = keys_of(self.from.read_seq)?;
-        // A row before the position may be skipped, so the storage may need one row more than the page holds.
-        let byte_budget = limits.page_bytes.saturating_add(ROW_LIMIT);
+        let further_rows = log_sql!(
+            table,
+            "SELECT key, count, flags, commit_ms, lengths, \
+             CASE WHEN key < ?3 AND (count = 0 OR key + count * ?4 > ?1) THEN body END FROM ",
+            " WHERE key > ?1 AND key < ?2 ORDER BY key"
+        );
+        let (_, end_of_segment) = keys_of(self.from.read_seq)?;
+        let (end, end_of_bodies) = match stream.kind() {
+            // Positions are bytes, so it is known which row is the first after a full page. That row is read, because
+            // it tells whether the page ends inside an append, but not its body.
+            ContentKind::Bytes => match self.from.position + limits.page_bytes as u64 {
+                position if position < row_key::POSITIONS => {
+                    let after = RowKey::first(Offset { position, ..self.from }).pack()?;
+                    (after + 1, after)
+                }
+                _ => (end_of_segment, end_of_segment),
+            },
+            ContentKind::Json => (end_of_segment, end_of_segment),
+        };
+        // By how much the keys of two positions that follow each other differ.
+        let key_step = SqlParam::count(row_key::PARTS)?;
+        let mut select = first_rows;
         let mut at = RowKey::first(self.from).pack()?;
-        let mut done = None;
         loop {
-            let params = [SqlParam::count(at)?, SqlParam::count(behind)?];
+            let params = [SqlParam::count(at)?, SqlParam::count(end)?, SqlParam::count(end_of_bodies)?, key_step];
+            // A host may copy all that it may hand over before the first row is looked at, so it is told what the page
+            // still has room for, and a byte more: a page is full once something does not fit.
+            let byte_budget = self.page.room().saturating_add(1);
             let mut handed = 0_usize;
             sql.exec(Statement { sql: select, params: &params, byte_budget }, &mut |row| {
-                let key = row.count(0)?;
+                at = row.count(0)?;
                 let (lengths, body) = (row.blob(4)?, row.blob(5)?);
                 handed = handed.saturating_add(lengths.len()).saturating_add(body.len());
-                // A further step begins with the row where the last one stopped.
-                if done.is_some_and(|done| key <= done) {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                done = Some(key);
-                self.row(RowKey::unpack(key), row, &lengths, &body)
+                self.row(RowKey::unpack(at), row, &lengths, body)
             })?;
-            // Where the storage has handed over less than it may, there is no more.
-            match done {
-                Some(key) if handed >= byte_budget && !self.page.is_full() => at = key,
-                _ => return Ok(()),
+            // If the storage has handed over less than it may, there are no more rows.
+            if self.page.is_full() || handed < byte_budget {
+                return Ok(());
             }
+            select = further_rows;
         }
     }
 
-    fn row(&mut self, key: RowKey, row: SqlRow<'_>, lengths: &[u8], body: &[u8]) -> Result<ControlFlow<()>, SqlError> {
+    fn row(&mut self, key: RowKey, row: SqlRow<'_>, lengths: &[u8], body: Bytes) -> Result<ControlFlow<()>, SqlError> {
         let (count, flags, commit_ms) = (row.count(1)?, row.count(2)?, row.count(3)?);
         if key.offset.read_seq != self.from.read_seq {
-            // The last row of an earlier segment, where this one has none at or before the position.
+            // The last row of an earlier segment: this segment has no row at or before the position.
             return Ok(ControlFlow::Continue(()));
         }
         self.end = key.offset.position + count;
@@ -231,16 +254,16 @@ impl Scan {
             if key.part == 0 {
                 self.parts.clear();
             }
-            self.parts.extend_from_slice(body);
+            self.parts.push(body.clone());
         }
-        let is_refused = continues && self.page.refuses(self.parts.len());
+        let is_refused = continues && self.page.refuses(self.parts.iter().map(Bytes::len).sum());
         if (continues && !is_refused) || self.end < self.page.next || (self.end == self.page.next && !continues) {
             return Ok(ControlFlow::Continue(()));
         }
         let first = key.offset.position;
         let messages = match key.part {
-            0 if !continues => Messages { first, count, lengths, body, commit_ms },
-            // A message in parts is as any other once its last part is there, or once it is too long.
+            0 if !continues => Messages { first, count, lengths, body: std::slice::from_ref(&body), commit_ms },
+            // A message in parts, once its last part is there, or once its parts so far are too long for the page.
             _ => Messages { first, count: 1, lengths: &[], body: &self.parts, commit_ms },
         };
         let malformed = |MalformedMessages| SqlError::new(format!("row {key:?} does not fit its lengths"));

@@ -1,4 +1,4 @@
-//! The row of a segment that is in R2.
+//! The record of a segment that is in R2: its row in the table of segments.
 
 use super::tail::{CLOSED, SEALED, Tail};
 use crate::protocol::Offset;
@@ -10,11 +10,11 @@ use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage};
 pub struct Record {
     /// The segment.
     pub read_seq: u64,
-    /// The attempt that stored the object; with the stream's incarnation it makes the key.
+    /// The attempt that stored the object: the last part of its key.
     pub attempt: String,
     /// Lengths of object and index, and where the index is.
     pub place: Place,
-    /// The end of the segment, and what else its last row told.
+    /// The end of the segment, and what else its last row in the log held.
     pub tail: Tail,
 }
 
@@ -51,17 +51,17 @@ impl Record {
         })
     }
 
-    /// The position behind the segment's last.
+    /// The end position of the segment (exclusive).
     pub fn end(&self) -> u64 {
         self.tail.offset.position
     }
 
-    /// The last segment in R2. The table is there.
+    /// Reads the record of the last segment in R2. The table must exist.
     pub(super) fn last<S: SqlStorage>(sql: &S) -> Result<Option<Self>, SqlError> {
         sql.first(record_sql!("ORDER BY read_seq DESC LIMIT 1"), &[], Self::from_row)
     }
 
-    /// A segment in R2. The table is there.
+    /// Reads the record of a segment, if it is in R2. The table must exist.
     pub(super) fn of<S: SqlStorage>(sql: &S, read_seq: u64) -> Result<Option<Self>, SqlError> {
         sql.first(record_sql!("WHERE read_seq = ?1"), &[SqlParam::count(read_seq)?], Self::from_row)
     }
@@ -88,7 +88,7 @@ impl Record {
         sql.run(INSERT, &params)
     }
 
-    /// Closes a stream whose last segment is in R2: one row.
+    /// Closes a stream whose last segment is in R2. Updates one row.
     pub(super) fn close<S: SqlStorage>(sql: &S, tail: &Tail) -> Result<(), SqlError> {
         const UPDATE: &str = "UPDATE segments SET flags = ?2, commit_ms = ?3, stream_seq = ?4, closed_by = ?5 \
                               WHERE read_seq = ?1";

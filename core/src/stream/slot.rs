@@ -1,36 +1,36 @@
-//! What is at a URL.
+//! What a URL holds.
 
 use super::layout::Layout;
 use super::tail::Tail;
 use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, Refusal};
 use crate::storage::{SqlError, SqlRow, SqlStorage, schema};
 
-/// What is at a URL, as storage tells it. Kept in memory between requests; after a failed request it is loaded anew.
+/// What a URL holds, as storage tells it. Kept in memory between requests, and loaded again after a failed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
-// An object has one, and hands it on by reference.
+// An object has one slot, and passes it by reference.
 #[allow(clippy::large_enum_variant)]
 pub enum Slot {
     /// No stream, and perhaps the tombstone of one.
     Vacant {
-        /// The first segment of the next stream: 0, or above what an earlier one used.
+        /// The first segment of the next stream: 0, or later than all that an earlier stream used.
         next_read_seq: u64,
     },
-    /// A stream. It may be past its end and not yet removed.
+    /// A stream. It may have expired and not be removed yet.
     Occupied(Stream),
 }
 
 /// A stream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Stream {
-    /// Which life of the URL it is.
+    /// Tells it from the other streams at this URL, before and after it.
     pub incarnation: Incarnation,
-    /// As it was created.
+    /// The content type with which it was created.
     pub content_type: ContentType,
-    /// When it ends by itself.
+    /// When it expires, as it was configured.
     pub expiry: Expiry,
     /// Its first segment.
     pub first_read_seq: u64,
-    /// The persisted deadline in ms, if it ends by itself; see `lifetime`.
+    /// The persisted deadline in ms since the Unix epoch, if it expires; see `lifetime`.
     pub deadline_ms: Option<u64>,
     /// The end of its log.
     pub tail: Tail,
@@ -41,7 +41,7 @@ pub struct Stream {
 const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms FROM stream WHERE id = 0";
 
 impl Slot {
-    /// Reads storage; writes nothing.
+    /// Reads the slot from storage. Writes nothing.
     pub fn load<S: SqlStorage>(sql: &S) -> Result<Self, SqlError> {
         if !schema::has_table(sql, "stream")? {
             return Ok(Self::Vacant { next_read_seq: 0 });
@@ -58,7 +58,7 @@ impl Slot {
         Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail, layout }))
     }
 
-    /// Which stream it is, past its end or not.
+    /// The incarnation of the stream, expired or not; `None` if there is none.
     pub fn incarnation(&self) -> Option<&Incarnation> {
         match self {
             Self::Occupied(stream) => Some(&stream.incarnation),
@@ -66,7 +66,7 @@ impl Slot {
         }
     }
 
-    /// The stream, unless there is none or it is past its end.
+    /// The stream. Fails if there is none or it has expired.
     pub fn living(&mut self, now_ms: u64) -> Result<&mut Stream, Refusal> {
         match self {
             Self::Occupied(stream) if !stream.is_expired(now_ms) => Ok(stream),

@@ -1,4 +1,4 @@
-//! The end of the log, as its last row tells it, or the record of its last segment.
+//! The end of the log, as its last row or the record of its last segment tells it.
 
 use crate::mutant::mutated;
 use crate::protocol::Offset;
@@ -16,21 +16,21 @@ pub(super) const CLOSED: u64 = 4;
 /// The end of the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tail {
-    /// The position behind the last message, spelled in that message's segment.
+    /// The end offset (exclusive), in the segment of the last message.
     pub offset: Offset,
-    /// Whether the segment takes no further append.
+    /// Whether the segment is sealed: the next append starts another one.
     pub sealed: bool,
-    /// Whether the stream takes no further append.
+    /// Whether the stream is closed: there is no next append.
     pub closed: bool,
     /// Commit time of the last append in ms; 0 before the first.
     pub commit_ms: u64,
-    /// Bytes (JSON mode) or appends in the segment.
+    /// How many bytes (JSON mode) or appends the segment holds.
     pub tally: u64,
     /// The last `Stream-Seq`.
     pub stream_seq: Option<String>,
     /// The producer that closed the stream, if one did.
     pub closed_by: Option<String>,
-    /// Bytes of the stream so far.
+    /// How many bytes the stream holds.
     pub total: u64,
 }
 
@@ -49,7 +49,7 @@ impl Tail {
         }
     }
 
-    /// From the last row of a table that is there.
+    /// Reads the last row of a table, which must exist.
     pub(super) fn last_row<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<Self>, SqlError> {
         let select = log_sql!(
             table,

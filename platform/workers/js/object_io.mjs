@@ -153,7 +153,7 @@ export class ObjectIo {
 
   async put(key, body, absent) {
     // The window on the memory of the wasm instance ends with this turn.
-    const bytes = body.slice();
+    const bytes = new Uint8Array(body);
     await this.#storage.sync();
     const options = absent ? { onlyIf: new Headers({ "if-none-match": "*" }) } : {};
     return (await this.#bucket.put(key, bytes, options)) !== null;

@@ -15,7 +15,10 @@ function failure(code, message) {
 export const INSTANCE_LOST = failure("instance_lost", "the service failed; the request may have been applied");
 
 /** An answer whose body is a window on the memory of the wasm instance, which holds only during a call. */
-export const plain = (status, fields, body) => [status, fields, body.length > 0 ? body.slice() : null];
+export const plain = (status, fields, body) => [status, fields, body.length > 0 ? copied(body) : null];
+
+/** A copy of a window. A typed array made from another is not zeroed before it is filled, as that of `slice` is. */
+const copied = (bytes) => new Uint8Array(bytes);
 
 /** The response of an answer. */
 export function respond([status, fields, body]) {

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use js_sys::JsString;
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
 use wasm_bindgen::JsValue;
@@ -18,6 +18,9 @@ use crate::row::{Rows, Source};
 /// bookkeeping fit.
 const RESULT_BYTES: usize = 4_096;
 
+/// Bytes of the largest buffer that is kept for large results: a page and a row that does not fit it. Our choice.
+const KEPT_BYTES: usize = 4 << 20;
+
 /// A row limit for statements whose every row is wanted.
 const ALL_ROWS: f64 = f64::INFINITY;
 
@@ -26,6 +29,9 @@ thread_local! {
     static STATEMENTS: RefCell<BTreeMap<(usize, usize), JsString>> = const { RefCell::new(BTreeMap::new()) };
     /// The buffer for results, unless a statement is using it.
     static RESULT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
+    /// The buffer for large results, whose blobs share it: used again once nobody holds a part of it, so that it is
+    /// zeroed once and not for each result.
+    static LARGE_RESULT: Cell<Bytes> = const { Cell::new(Bytes::new()) };
 }
 
 /// What takes the rows of a statement.
@@ -34,24 +40,12 @@ type Visit<'a> = dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError> + 'a
 /// One object's storage.
 pub(crate) struct Storage {
     io: ObjectIo,
-    /// Why an alarm could not be set; whoever writes next learns of it.
-    alarm_failure: Cell<Option<SqlError>>,
 }
 
 impl Storage {
     /// The storage behind `io`.
     pub(crate) fn new(io: ObjectIo) -> Self {
-        Self { io, alarm_failure: Cell::new(None) }
-    }
-
-    /// Sets the alarm. It belongs to the writes of the turn, so that a failure fails the transaction around it, or
-    /// else the next statement.
-    pub(crate) fn set_alarm(&self, at_ms: u64) {
-        if let Err(exception) = self.io.set_alarm(at_ms as f64) {
-            let error = SqlError::new(format!("alarm: {}", words(&exception)));
-            tracing::error!(%error, "the alarm is not set");
-            self.alarm_failure.set(Some(error));
-        }
+        Self { io }
     }
 
     /// Rows written by this object since it started; 0 if the count cannot be had.
@@ -59,12 +53,7 @@ impl Storage {
         self.io.rows_written().map_or(0, |rows| rows as u64)
     }
 
-    fn check_alarm(&self) -> Result<(), SqlError> {
-        self.alarm_failure.take().map_or(Ok(()), Err)
-    }
-
     fn rows(&self, statement: Statement<'_>, row_limit: f64, visit: &mut Visit<'_>) -> Result<(), SqlError> {
-        self.check_alarm()?;
         let text = text(statement.sql);
         #[cfg(feature = "faults")]
         let text = crate::fault::statement(text);
@@ -83,12 +72,21 @@ impl Storage {
         outcome
     }
 
-    /// A result of its own buffer, which blobs then share.
+    /// A result of more than [`RESULT_BYTES`], whose blobs share its buffer.
     fn large(&self, length: usize) -> Result<Bytes, SqlError> {
-        let mut rows = vec![0; length];
-        let taken = self.io.take(&mut rows).map_err(|exception| SqlError::new(words(&exception)))?;
-        rows.truncate(taken as usize);
-        Ok(Bytes::from(rows))
+        let mut buffer = match LARGE_RESULT.take().try_into_mut() {
+            Ok(buffer) if buffer.len() >= length => buffer,
+            _ => BytesMut::zeroed(length),
+        };
+        let taken = self.io.take(&mut buffer).map_err(|exception| SqlError::new(words(&exception)))?;
+        let buffer = buffer.freeze();
+        if buffer.len() <= KEPT_BYTES {
+            LARGE_RESULT.set(buffer.clone());
+        }
+        match taken as usize {
+            taken if taken <= buffer.len() => Ok(buffer.slice(..taken)),
+            taken => Err(SqlError::new(format!("a result of {taken} bytes in {}", buffer.len()))),
+        }
     }
 }
 
@@ -120,7 +118,7 @@ impl SqlStorage for Storage {
         let (mut body, mut outcome) = (Some(body), None);
         let mut run = || {
             let Some(body) = body.take() else { return Err(JsValue::NULL) };
-            let result = body().and_then(|value| self.check_alarm().map(|()| value).map_err(E::from));
+            let result = body();
             let undo = result.is_err();
             outcome = Some(result);
             if undo { Err(JsValue::NULL) } else { Ok(()) }

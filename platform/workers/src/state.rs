@@ -5,6 +5,7 @@ use std::rc::Rc;
 use bytes::Bytes;
 use js_sys::Promise;
 use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
+use tailrace_core::storage::SqlError;
 use wasm_bindgen::JsCast;
 use wasm_bindgen_futures::JsFuture;
 
@@ -85,8 +86,8 @@ impl ActorState for ObjectState {
         &self.0.bucket
     }
 
-    fn set_alarm(&self, at_ms: u64) {
-        self.0.storage.set_alarm(at_ms);
+    fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
+        self.0.io.set_alarm(at_ms as f64).map_err(|exception| SqlError::new(format!("alarm: {}", words(&exception))))
     }
 
     fn rows_written(&self) -> u64 {

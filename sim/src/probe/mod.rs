@@ -186,7 +186,7 @@ impl Actor<ObjectState> for ProbeObject {
             return Err(AlarmFailure { message: "told to fail".into() });
         }
         if let Some(at_ms) = self.notes.next_alarm_ms.take() {
-            self.state.set_alarm(at_ms);
+            self.state.set_alarm(at_ms).map_err(|error| AlarmFailure { message: error.message })?;
         }
         Ok(())
     }
@@ -222,7 +222,7 @@ impl ProbeObject {
                 Ok(if called.is_ok() { "called".into() } else { "reset".into() })
             }
             ("alarm", at_ms) => {
-                self.state.set_alarm(at_ms.parse().map_err(|_| SqlError::new("no time"))?);
+                self.state.set_alarm(at_ms.parse().map_err(|_| SqlError::new("no time"))?)?;
                 Ok(String::new())
             }
             ("attachments", _) => {

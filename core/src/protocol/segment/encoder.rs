@@ -1,14 +1,14 @@
-//! Writing a segment frame by frame: of what is written, nothing has to stay in memory but the index.
+//! Writing a segment frame by frame. Only the index has to stay in memory until the end.
 
 use super::index::Entry;
 use super::{ENTRY_BYTES, Frame, HEADER_BYTES, Head, INDEX_BYTES, Index, SegmentError, TRAILER_BYTES, TRAILER_MAGIC};
 
-/// Where the index of an object is: what the SQL row of a segment remembers.
+/// Where the index of an object is, and how long the object is. Stored in the record of the segment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Place {
     /// Where the index begins, which is where the frames end.
     pub index_at: u64,
-    /// Its length.
+    /// The length of the index.
     pub index_bytes: u64,
     /// The length of the object.
     pub bytes: u64,

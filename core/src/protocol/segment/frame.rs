@@ -1,4 +1,4 @@
-//! Frames: what one append wrote, or one row of it.
+//! Frames: each holds what one append wrote, or one row of it.
 
 use super::{ContentKind, Cursor, FRAME_BYTES, SegmentError, checked, seal};
 use crate::protocol::lengths;
@@ -34,7 +34,7 @@ impl<'a> Frame<'a> {
         FRAME_BYTES + self.lengths.len() + self.payload.len()
     }
 
-    /// Whether its numbers describe its payload.
+    /// Checks that its numbers fit its payload.
     pub(super) fn check(&self, kind: ContentKind) -> Result<(), SegmentError> {
         let single = self.messages == 1 && self.lengths.is_empty();
         let fits = match kind {
@@ -84,12 +84,12 @@ impl<'a> Frame<'a> {
     }
 }
 
-/// Reads frames that stand one after another, up to the end of the bytes or the first that is none.
+/// Iterates over frames that follow one another, up to the end of the bytes or the first error.
 #[derive(Clone, Debug)]
 pub struct Frames<'a>(&'a [u8]);
 
 impl<'a> Frames<'a> {
-    /// Over bytes that begin and end with a frame.
+    /// Over bytes that hold whole frames.
     pub fn new(bytes: &'a [u8]) -> Self {
         Self(bytes)
     }

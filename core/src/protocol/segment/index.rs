@@ -6,7 +6,7 @@ use super::{ContentKind, Cursor, ENTRY_BYTES, INDEX_BYTES, INDEX_MAGIC, SegmentE
 
 const PART: &str = "index";
 
-/// Where a frame is.
+/// The entry of a frame: its first position, its place in the object, and the bytes of all payloads before it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
     pub(super) first: u32,
@@ -41,7 +41,7 @@ impl Index {
         Ok(())
     }
 
-    /// From exactly the bytes of an index that stands at `index_at` of its object.
+    /// From exactly the bytes of an index that is at `index_at` in its object.
     pub fn decode(bytes: &[u8], index_at: u64) -> Result<Self, SegmentError> {
         let mut cursor = Cursor(checked(bytes, PART)?);
         if cursor.array(PART)? != INDEX_MAGIC {
@@ -52,7 +52,7 @@ impl Index {
         if Some(cursor.0.len()) != count.checked_mul(ENTRY_BYTES) {
             return Err(SegmentError::Length(PART));
         }
-        // As many as there are bytes for.
+        // The count is not trusted: there is room for as many entries as there are bytes.
         let mut entries = Vec::with_capacity(cursor.0.len() / ENTRY_BYTES);
         while !cursor.0.is_empty() {
             let entry = Entry { first: cursor.u32(PART)?, place: cursor.u32(PART)?, payload_before: cursor.u32(PART)? };
@@ -77,7 +77,7 @@ impl Index {
         self.read_seq
     }
 
-    /// The position behind the last.
+    /// The end position of the segment (exclusive).
     pub fn end(&self) -> u64 {
         self.end
     }
@@ -87,8 +87,8 @@ impl Index {
         INDEX_BYTES + ENTRY_BYTES * self.entries.len()
     }
 
-    /// The bytes of the object that hold whatever a page of `page_bytes` from a position on may take: whole frames.
-    /// `None` where no frame holds the position.
+    /// The range of bytes of the object that a page of `page_bytes` from a position on may need: whole frames. `None`
+    /// if no frame holds the position.
     pub fn range(&self, kind: ContentKind, position: u64, page_bytes: usize) -> Option<Range<u64>> {
         if position >= self.end {
             return None;
@@ -98,16 +98,16 @@ impl Index {
         let rest = self.entries.get(at + 1..)?;
         let base = match kind {
             ContentKind::Bytes => {
-                // Bytes are positions: so many of the frame are passed over.
+                // Positions are bytes, so it is known how much of the frame is skipped.
                 u64::from(entry.payload_before) + (position - u64::from(entry.first))
             }
             ContentKind::Json if position == u64::from(entry.first) => u64::from(entry.payload_before),
-            // How much of the frame is passed over is not known before it is read: perhaps nearly all.
+            // How much of the frame is skipped is not known before it is read. It may be nearly all of it.
             ContentKind::Json => rest.first().map_or(u64::MAX, |next| u64::from(next.payload_before)),
         };
         let enough = base.saturating_add(page_bytes as u64);
-        let behind = rest.iter().find(|next| u64::from(next.payload_before) >= enough);
-        let end = behind.map_or(self.index_at, |next| next.place);
+        let after = rest.iter().find(|next| u64::from(next.payload_before) >= enough);
+        let end = after.map_or(self.index_at, |next| next.place);
         Some(u64::from(entry.place)..u64::from(end))
     }
 }

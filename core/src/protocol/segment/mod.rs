@@ -1,6 +1,6 @@
-//! The object that a sealed segment becomes in R2. It is written once and never changed.
+//! The format of a sealed segment in R2: one object, which is written once and never changed.
 //!
-//! All integers are little-endian; each checksum is the CRC-32 (IEEE) of what stands before it in its part.
+//! All integers are little-endian. Each checksum is the CRC-32 (IEEE) of the bytes before it in its part.
 //!
 //! | part | bytes | what |
 //! | --- | --- | --- |
@@ -10,7 +10,7 @@
 //! | | 2 | zero |
 //! | | 8 | segment, the offset's `read_seq` |
 //! | | 8 | first position |
-//! | | 8 | position behind the last |
+//! | | 8 | end position (exclusive) |
 //! | | 4 | checksum |
 //! | frame, one an append | 8 | first position |
 //! | | 8 | commit time in ms since the Unix epoch |
@@ -23,16 +23,16 @@
 //! | index | 4 | magic `TRSI` |
 //! | | 4 | frames, N |
 //! | | 8 | segment |
-//! | | 8 | position behind the last |
+//! | | 8 | end position (exclusive) |
 //! | | 12 N | for each frame 4 bytes each: first position, place in the object, bytes of all payloads before |
 //! | | 4 | checksum |
 //! | trailer | 4 | place of the index in the object |
 //! | | 4 | magic `TRSE` |
 //!
-//! An append that fills more than one row of the log has a frame for each, cut between messages: they share its commit
-//! time, which no other append has. A message is never cut. So a reader fetches no more than it needs, and whoever
-//! knows place and length of the index finds any position by one search. The trailer lets an object be read by
-//! somebody who knows nothing of it.
+//! An append that fills several rows of the log has a frame for each row. These frames share a commit time, which no
+//! other append has. Frames end between messages; a message is never split. So a reader fetches little more than it
+//! needs, and finds any position with one search in the index, whose place is in the record of the segment. The trailer
+//! is for a reader without that record.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -93,22 +93,22 @@ pub struct Head {
     pub read_seq: u64,
     /// The first position.
     pub start: u64,
-    /// The position behind the last.
+    /// The end position (exclusive).
     pub end: u64,
 }
 
-/// Why bytes are no segment, or messages cannot become one.
+/// Why bytes are not a segment, or messages cannot be encoded as one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SegmentError {
-    /// A part ends too early, or goes on behind its end.
+    /// A part is shorter or longer than its numbers say.
     Length(&'static str),
-    /// A part does not begin as it must.
+    /// A part does not begin with its magic number.
     Magic(&'static str),
-    /// Another version wrote it.
+    /// It was written by another version.
     Version(u8),
-    /// A part was changed.
+    /// A part does not match its checksum.
     Checksum(&'static str),
-    /// Numbers that do not fit one another.
+    /// Numbers contradict each other.
     Inconsistent(&'static str),
     /// A number is larger than the format holds.
     TooLarge(&'static str),
@@ -160,7 +160,7 @@ impl<'a> Cursor<'a> {
     }
 }
 
-/// What stands before a part's checksum, if that is right.
+/// The bytes of a part before its checksum, once that is verified.
 fn checked<'a>(bytes: &'a [u8], part: &'static str) -> Result<&'a [u8], SegmentError> {
     let split = bytes.len().checked_sub(4).ok_or(SegmentError::Length(part))?;
     let (content, checksum) = bytes.split_at(split);
@@ -170,7 +170,7 @@ fn checked<'a>(bytes: &'a [u8], part: &'static str) -> Result<&'a [u8], SegmentE
     Ok(content)
 }
 
-/// Appends the checksum of what stands behind `from`.
+/// Appends the checksum of the bytes from `from` on.
 fn seal(out: &mut Vec<u8>, from: usize) {
     let checksum = crc32fast::hash(out.get(from..).unwrap_or_default());
     out.extend_from_slice(&checksum.to_le_bytes());

@@ -77,7 +77,7 @@ mod tests {
     use crate::protocol::segment::{ENTRY_BYTES, Encoder, INDEX_BYTES, Place};
     use proptest::prelude::*;
 
-    /// An append: messages of these lengths, and by how much its commit time lies behind the one before.
+    /// An append: messages of these lengths, and by how much its commit time is later than that of the append before.
     type Append = (Vec<usize>, u64);
 
     /// Lengths and payload of each append.
@@ -157,7 +157,7 @@ mod tests {
             let last = frames.last().expect("a frame");
             let covered: usize = frames.iter().map(|frame| frame.payload.len()).sum();
             let ends = last.first + last.positions(kind) == whole.head.end;
-            // What is passed over in the first frame does not count.
+            // What is skipped of the first frame does not count.
             let passed = match kind {
                 ContentKind::Bytes => (position - first.first) as usize,
                 ContentKind::Json if position == first.first => 0,

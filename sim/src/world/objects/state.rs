@@ -8,6 +8,7 @@ use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{
     ActorState, After, CallError, HibernatingSocket, Isolate, Mark, ObjectRequest, SocketState,
 };
+use tailrace_core::storage::SqlError;
 
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
@@ -156,11 +157,11 @@ impl ActorState for ObjectState {
         &self.0.bucket
     }
 
-    fn set_alarm(&self, at_ms: u64) {
+    fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
         self.0.alarms_set.set(self.0.alarms_set.get() + 1);
-        if self.0.outlet.sql.access().is_ok() {
-            self.0.outlet.sql.journal().set_alarm(Some(at_ms));
-        }
+        self.0.outlet.sql.access()?;
+        self.0.outlet.sql.journal().set_alarm(Some(at_ms));
+        Ok(())
     }
 
     fn rows_written(&self) -> u64 {

@@ -1,0 +1,49 @@
+//! Why a request or an alarm has no outcome.
+
+use crate::protocol::{ErrorCode, Refusal, Response};
+use crate::runtime::AlarmFailure;
+use crate::storage::SqlError;
+
+/// Why a request or an alarm has no outcome.
+#[derive(Debug)]
+pub(super) enum Failure {
+    /// The request is refused; its client is told why.
+    Refused(Refusal),
+    /// The storage failed. What memory holds may be ahead of it, and has to be loaded again.
+    Storage(SqlError),
+}
+
+impl From<SqlError> for Failure {
+    fn from(error: SqlError) -> Self {
+        Self::Storage(error)
+    }
+}
+
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Self::Refused(refusal)
+    }
+}
+
+impl Failure {
+    /// The response to the client. The storage's own words go only to the log.
+    pub(super) fn into_response(self) -> Response {
+        match self {
+            Self::Refused(refusal) => Response::refusal(&refusal),
+            Self::Storage(error) => {
+                tracing::error!(%error, "a request failed");
+                Response::refusal(&Refusal::new(ErrorCode::StorageFailed, "the storage failed; nothing was changed"))
+            }
+        }
+    }
+
+    /// The failure of an alarm handler, after which the platform calls the handler again.
+    pub(super) fn into_alarm_failure(self) -> AlarmFailure {
+        let message = match self {
+            Self::Storage(error) => error.message,
+            Self::Refused(refusal) => refusal.message.into_owned(),
+        };
+        tracing::error!(message, "the alarm failed");
+        AlarmFailure { message }
+    }
+}
