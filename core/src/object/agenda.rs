@@ -2,6 +2,7 @@
 
 use crate::runtime::ActorState;
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
+use crate::stream::Stream;
 
 /// What an object has to do later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -91,7 +92,28 @@ pub(super) fn enter<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlEr
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
         state.set_alarm(*due_ms);
     }
+    debug_assert!(
+        !matches!(find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry)),
+        "an entry is stored as it was entered"
+    );
+    debug_assert!(
+        is_covered(sql, before.map_or(*due_ms, |before_ms| before_ms.min(*due_ms))),
+        "no duty comes before the alarm"
+    );
     Ok(())
+}
+
+/// Whether an alarm at this time is early enough for every duty. For assertions, as below.
+fn is_covered<S: SqlStorage>(sql: &S, alarm_ms: u64) -> bool {
+    !matches!(earliest(sql), Ok(Some(due_ms)) if due_ms < alarm_ms)
+}
+
+/// Whether the stream's own duties are there: to move segments, if any is sealed, and to remove the stream, if it ends,
+/// no later than that. For assertions; a statement that fails proves nothing.
+pub(super) fn has_duties_of<S: ActorState>(state: &S, stream: &Stream) -> bool {
+    let rotates = |found: Option<Entry>| found.is_some() || stream.first_sealed().is_none();
+    let ends = |found: Option<Entry>| stream.ends_ms().is_none_or(|ms| found.is_some_and(|entry| entry.due_ms <= ms));
+    find(state, Duty::Rotate, "").map_or(true, rotates) && find(state, Duty::Expire, "").map_or(true, ends)
 }
 
 /// Enters a duty unless it is there. Whether it was not.

@@ -106,6 +106,7 @@ impl<S: ActorState> StreamObject<S> {
             }
             Ok::<_, SqlError>(dropped)
         })?;
+        debug_assert!(agenda::has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
         self.state.sometimes("segment_rotated");
         if dropped {
             self.state.sometimes("log_table_dropped");

@@ -16,10 +16,12 @@
 //! | `page` | cutting a page |
 //! | `cold` | segments on their way to R2 and back |
 //! | `lifetime` | deadlines, touching, and the end |
+//! | `invariant` | what must hold between memory and storage; asserted in builds with debug assertions |
 
 mod append;
 mod cold;
 mod create;
+mod invariant;
 mod layout;
 mod lifetime;
 mod limits;

@@ -91,6 +91,7 @@ impl PageBuilder {
     /// Takes what fits of messages that end behind `next`.
     pub(super) fn push(&mut self, messages: &Messages<'_>) -> Result<(), MalformedMessages> {
         let skip = self.next.checked_sub(messages.first).ok_or(MalformedMessages)?;
+        let (next, length) = (self.next, self.body.len());
         let taken = match self.kind {
             ContentKind::Bytes => self.bytes(messages, skip)?,
             ContentKind::Json => self.json(messages, skip)?,
@@ -101,6 +102,9 @@ impl PageBuilder {
             Taken::None => self.inside_append = messages.commit_ms == self.commit_ms,
         }
         self.is_full = !matches!(taken, Taken::All);
+        let (positions, bytes) = (self.next - next, self.body.len() - length);
+        debug_assert_eq!(positions == 0, bytes == 0, "positions and bytes come together");
+        debug_assert!(self.kind == ContentKind::Json || positions == bytes as u64, "a byte is a position");
         Ok(())
     }
 

@@ -181,7 +181,7 @@ fn tables_come_with_segments_and_go_whole() {
 
 #[test]
 fn only_the_first_sealed_segment_is_recorded() {
-    let place = Place { bytes: 1, index_at: 1, index_bytes: 1 };
+    let place = Place { bytes: 2, index_at: 1, index_bytes: 1 };
     let mut url = Url::with(limits(MANY, 5), PUT);
     for (post, recorded) in
         [(post("abcd"), &[][..]), (post("e"), &[0][..]), (post("fghij"), &[0][..]), (post("k"), &[0][..])]
