@@ -9,7 +9,7 @@ use crate::protocol::Offset;
 use crate::storage::SqlStorage;
 
 /// Whether a known bug is on that breaks one of these: checkers have to find it from outside.
-fn is_broken_on_purpose() -> bool {
+pub(crate) fn has_known_bug() -> bool {
     mutated!(
         TailNotMoved
             | OffsetReusedAfterCrash
@@ -23,32 +23,32 @@ fn is_broken_on_purpose() -> bool {
 impl Stream {
     /// Whether the last row of the log, or the record of the last segment, tells the tail that memory has.
     pub(super) fn tail_is_stored<S: SqlStorage>(&self, sql: &S) -> bool {
-        is_broken_on_purpose() || !matches!(self.strong_tail(sql), Ok(tail) if tail != self.tail)
+        has_known_bug() || !matches!(self.strong_tail(sql), Ok(tail) if tail != self.tail)
     }
 
     /// Whether a start of the object would find tail and layout as memory has them.
     pub(super) fn log_is_stored<S: SqlStorage>(&self, sql: &S) -> bool {
         let differs = |(layout, tail): (Layout, _)| layout != self.layout || tail != self.tail;
-        is_broken_on_purpose() || !Layout::load(sql, self.first_read_seq).is_ok_and(differs)
+        has_known_bug() || !Layout::load(sql, self.first_read_seq).is_ok_and(differs)
     }
 
     /// Whether what was read of a segment from `at` on ends at the tail or before it.
     pub(super) fn ends_by_its_tail(&self, at: Offset, next: u64) -> bool {
-        is_broken_on_purpose() || Offset { position: next, ..at } <= self.tail.offset
+        has_known_bug() || Offset { position: next, ..at } <= self.tail.offset
     }
 
     /// Whether a record of a hot segment tells what the segment's rows hold, which are still there.
     pub(super) fn record_fits<S: SqlStorage>(&self, sql: &S, record: &Record) -> bool {
-        let Some(table) = self.layout.table_of(record.read_seq) else { return is_broken_on_purpose() };
+        let Some(table) = self.layout.table_of(record.read_seq) else { return has_known_bug() };
         let is_inside = record.place.index_at.saturating_add(record.place.index_bytes) <= record.place.bytes;
         let differs = |positions| positions != record.end();
-        is_broken_on_purpose() || is_inside && !positions_of(sql, table, record.read_seq).is_ok_and(differs)
+        has_known_bug() || is_inside && !positions_of(sql, table, record.read_seq).is_ok_and(differs)
     }
 }
 
 impl Slot {
     /// Whether a start of the object would find what memory has.
     pub(super) fn is_stored<S: SqlStorage>(&self, sql: &S) -> bool {
-        is_broken_on_purpose() || !Self::load(sql).is_ok_and(|loaded| loaded != *self)
+        has_known_bug() || !Self::load(sql).is_ok_and(|loaded| loaded != *self)
     }
 }

@@ -36,6 +36,7 @@ mod tail;
 pub use append::AppendOutcome;
 pub use cold::{SealedSegment, index_of, page_of_frames};
 pub use create::{CreateCommand, CreateOutcome};
+pub(crate) use invariant::has_known_bug;
 pub use layout::Layout;
 pub use limits::StreamLimits;
 pub use page::{MalformedMessages, Page, PageContent};
