@@ -2,6 +2,7 @@
 
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
+use crate::stream::{Stream, has_known_bug};
 
 /// A kind of work that an object does later.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -96,7 +97,29 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
         state.set_alarm(*due_ms)?;
     }
+    debug_assert!(
+        !matches!(find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry)),
+        "an entry is stored as it was entered"
+    );
+    debug_assert!(
+        is_covered(sql, before.map_or(*due_ms, |before_ms| before_ms.min(*due_ms))),
+        "no duty comes before the alarm"
+    );
     Ok(())
+}
+
+/// Whether an alarm at this time is early enough for every duty. For assertions; a statement that fails proves nothing.
+fn is_covered<S: SqlStorage>(sql: &S, alarm_ms: u64) -> bool {
+    !matches!(earliest(sql), Ok(Some(due_ms)) if due_ms < alarm_ms)
+}
+
+/// Whether the stream's own duties are there: to move segments, if any is sealed, and to remove the stream, if it ends,
+/// no later than that. For assertions; a statement that fails proves nothing.
+pub(super) fn has_duties_of<S: ActorState>(state: &S, stream: &Stream) -> bool {
+    let rotates = |found: Option<Entry>| found.is_some() || stream.first_sealed().is_none();
+    let ends = |found: Option<Entry>| stream.ends_ms().is_none_or(|ms| found.is_some_and(|entry| entry.due_ms <= ms));
+    has_known_bug()
+        || find(state, Duty::Rotate, "").map_or(true, rotates) && find(state, Duty::Expire, "").map_or(true, ends)
 }
 
 /// Inserts the duty if absent; returns whether it did.

@@ -114,6 +114,7 @@ impl<S: ActorState> StreamObject<S> {
             }
             Ok::<_, SqlError>(dropped)
         })?;
+        debug_assert!(agenda::has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
         self.state.sometimes(marks::SEGMENT_ROTATED);
         if dropped {
             self.state.sometimes(marks::LOG_TABLE_DROPPED);

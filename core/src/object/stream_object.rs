@@ -180,6 +180,7 @@ impl<S: ActorState> StreamObject<S> {
                 if stream.first_sealed().is_some() {
                     self.schedule_rotation(now_ms)?;
                 }
+                debug_assert!(agenda::has_duties_of(&self.state, stream), "a creation enters what it makes necessary");
             }
             Ok::<_, SqlError>(outcome)
         })?;
@@ -229,6 +230,7 @@ impl<S: ActorState> StreamObject<S> {
         let sealed = || self.schedule_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
+            debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, content, now_ms });
         }
         match outcome {

@@ -46,7 +46,9 @@ impl RowKey {
         if read_seq >= READ_SEQS || position >= POSITIONS || self.part >= PARTS {
             return Err(SqlError::new(format!("no row key for {self:?}")));
         }
-        Ok((read_seq << POSITION_BITS | position) << PART_BITS | self.part)
+        let packed = (read_seq << POSITION_BITS | position) << PART_BITS | self.part;
+        debug_assert_eq!(Self::unpack(packed), self);
+        Ok(packed)
     }
 
     /// From the integer.

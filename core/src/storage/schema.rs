@@ -164,7 +164,9 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
-    sql.run("UPDATE stream SET version = ?1 WHERE id = 0", &[SqlParam::count(VERSION)?])
+    sql.run("UPDATE stream SET version = ?1 WHERE id = 0", &[SqlParam::count(VERSION)?])?;
+    debug_assert!(!matches!(outdated(sql), Ok(Some(_))), "what was migrated is of this version");
+    Ok(())
 }
 
 /// Version 1 kept every segment in `log`, and did not count bytes. The last row gets the sum; later appends count on

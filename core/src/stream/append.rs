@@ -169,7 +169,14 @@ impl Stream {
                 if seals { sealed() } else { Ok(()) }
             })?,
         }
+        let opens_table = plan.opens_table();
         plan.apply(self);
+        debug_assert!(self.tail_is_stored(sql), "the last row tells the tail");
+        debug_assert!(!opens_table || self.log_is_stored(sql), "a new table is found by a start of the object");
+        debug_assert!(
+            !matches!(&append.producer, Some(stamp) if producer::is_last_append(sql, stamp) == Ok(false)),
+            "the producer's row tells its last append"
+        );
         Ok(AppendOutcome::Appended { next, rows, content: content.bytes().clone() })
     }
 }

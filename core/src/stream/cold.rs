@@ -111,12 +111,14 @@ impl Stream {
         let tail = end.ok_or_else(missing)?;
         let read_seq = if mutated!(BoundaryAtEndOfPut) { tail.offset.read_seq } else { read_seq };
         let record = Record { read_seq, attempt: attempt.to_owned(), place, tail };
+        debug_assert!(self.record_fits(sql, &record), "a record tells what the rows hold: {record:?}");
         crate::storage::schema::create_segments_table(sql)?;
         record.insert(sql)?;
         let dropped = self.layout.recorded(sql, &record, &self.tail)?;
         if self.layout.is_cold(self.tail.offset.read_seq) {
             self.tail = self.strong_tail(sql)?;
         }
+        debug_assert!(self.log_is_stored(sql), "a start of the object finds what is left of the log");
         Ok(dropped)
     }
 

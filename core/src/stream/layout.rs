@@ -154,3 +154,11 @@ pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: 
     let (first, end) = keys_of(read_seq)?;
     sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], Tail::from_row)
 }
+
+/// How many positions the rows of a segment hold. The table is there.
+pub(super) fn positions_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<u64, SqlError> {
+    let select = log_sql!(table, "SELECT coalesce(sum(count), 0) FROM ", " WHERE key >= ?1 AND key < ?2");
+    let (first, behind) = keys_of(read_seq)?;
+    let found = sql.first(select, &[SqlParam::count(first)?, SqlParam::count(behind)?], |row| row.count(0))?;
+    Ok(found.unwrap_or_default())
+}

@@ -52,6 +52,7 @@ impl Stream {
         let deadline_ms = deadline_ms(&self.expiry, now_ms);
         sql.run("UPDATE stream SET deadline_ms = ?1 WHERE id = 0", &[SqlParam::count_or_null(deadline_ms)?])?;
         self.deadline_ms = deadline_ms;
+        debug_assert!(self.ends_ms() >= Some(now_ms + seconds * 1_000), "a stream never ends before its TTL");
         Ok(())
     }
 }
@@ -81,6 +82,7 @@ impl Slot {
             sql.run(BURY, &[SqlParam::count(next_read_seq)?])
         })?;
         *self = Self::Vacant { next_read_seq };
+        debug_assert!(self.is_stored(sql), "the tombstone tells the next segment");
         Ok(())
     }
 }

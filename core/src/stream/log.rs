@@ -89,6 +89,7 @@ impl AppendPlan {
             let key = RowKey::first(start);
             rows.push(Row { key, count: 0, flags: 0, tally, lengths: Vec::new(), body: Bytes::new() });
         }
+        debug_assert!(rows_hold(&rows, content, start), "the rows hold the content: {rows:?}");
         let last = rows.last_mut()?;
         let position = last.key.offset.position + last.count;
         let (bytes, messages) = match content {
@@ -122,6 +123,11 @@ impl AppendPlan {
     /// How many rows of the log it writes.
     pub(super) fn row_count(&self) -> usize {
         self.rows.len()
+    }
+
+    /// Whether it is the first of a table.
+    pub(super) fn opens_table(&self) -> bool {
+        self.destination.is_new
     }
 
     /// Whether it is one statement, which is atomic without a transaction.
@@ -185,6 +191,37 @@ impl AppendPlan {
         }
         stream.tail = self.tail;
     }
+}
+
+/// Whether rows hold the content from a position on, without a gap: positions, lengths and bytes agree. For assertions.
+fn rows_hold(rows: &[Row], content: &Content, start: Offset) -> bool {
+    let mut next = RowKey::first(start);
+    let mut bytes = 0;
+    for row in rows {
+        let continues = row.flags & CONTINUES != 0;
+        let lengths = lengths::unpack(&row.lengths).unwrap_or_default();
+        let packed = lengths.iter().map(|length| *length as usize + 1).sum::<usize>();
+        let count = match content {
+            Content::Bytes(_) => row.body.len(),
+            Content::Json(messages) if messages.lengths.is_empty() || continues => 0,
+            Content::Json(_) => lengths.len().max(1),
+        };
+        if row.key != next || row.count != count as u64 || !row.lengths.is_empty() && packed != row.body.len() + 1 {
+            return false;
+        }
+        let position = next.offset.position + row.count;
+        next = match continues {
+            true => RowKey { part: next.part + 1, ..next },
+            false => RowKey::first(Offset { position, ..next.offset }),
+        };
+        // The comma that follows a whole message is not stored.
+        bytes += row.body.len() + usize::from(matches!(content, Content::Json(_)) && !continues);
+    }
+    let (positions, commas) = match content {
+        Content::Bytes(content) => (content.len(), 0),
+        Content::Json(messages) => (messages.lengths.len(), 1),
+    };
+    next.offset.position - start.position == positions as u64 && bytes == content.bytes().len() + commas
 }
 
 fn byte_rows(bytes: &Bytes, start: Offset, tally: u64, limits: &StreamLimits) -> Vec<Row> {

@@ -16,10 +16,12 @@
 //! | `page` | cutting a page |
 //! | `cold` | encoding segments for R2, recording them, and reading their frames |
 //! | `lifetime` | when a stream expires, and its removal |
+//! | `invariant` | what must hold between memory and storage; asserted in builds with debug assertions |
 
 mod append;
 mod cold;
 mod create;
+mod invariant;
 mod layout;
 mod lifetime;
 mod limits;
@@ -34,6 +36,7 @@ mod tail;
 pub use append::AppendOutcome;
 pub use cold::{SealedSegment, index_of, page_of_frames};
 pub use create::{CreateCommand, CreateOutcome};
+pub(crate) use invariant::has_known_bug;
 pub use layout::Layout;
 pub use limits::StreamLimits;
 pub use page::{MalformedMessages, Page, PageContent};

@@ -115,6 +115,7 @@ impl PageBuilder {
     /// Takes as many of the messages as fit. They end after `next`.
     pub(super) fn push(&mut self, messages: &Messages<'_>) -> Result<(), MalformedMessages> {
         let skip = self.next.checked_sub(messages.first).ok_or(MalformedMessages)?;
+        let (next, taken_bytes) = (self.next, self.taken_bytes);
         let taken = match self.kind {
             ContentKind::Bytes => self.bytes(messages, skip)?,
             ContentKind::Json => self.json(messages, skip)?,
@@ -125,6 +126,9 @@ impl PageBuilder {
             Taken::None => self.inside_append = messages.commit_ms == self.commit_ms,
         }
         self.is_full = !matches!(taken, Taken::All);
+        let (positions, bytes) = (self.next - next, self.taken_bytes - taken_bytes);
+        debug_assert_eq!(positions == 0, bytes == 0, "positions and bytes come together");
+        debug_assert!(self.kind == ContentKind::Json || positions == bytes as u64, "a byte is a position");
         Ok(())
     }
 

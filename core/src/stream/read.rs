@@ -108,6 +108,7 @@ impl Stream {
             let mut scan = Scan::new(PageBuilder::new(self.kind(), limits.page_bytes, at.position), at);
             scan.run(sql, self, limits)?;
             if scan.page.next > at.position {
+                debug_assert!(self.ends_by_its_tail(at, scan.page.next), "no row is after the tail");
                 return Ok(page(scan.page.finish()));
             }
             scan.end

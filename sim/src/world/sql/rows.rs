@@ -6,7 +6,12 @@
 //! has no such counter; the same number follows from the rows that a statement changed and from the indexes of its
 //! table. A statement whose count is not known to be right is refused rather than guessed.
 
-use rusqlite::hooks::AuthAction;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use tailrace_core::storage::{SqlError, SqlParam};
+use tailrace_sqlite::{AuthAction, Database};
 
 /// Rows that creating a table costs: its entry in the schema is written twice.
 const TABLE_ROWS: u64 = 2;
@@ -118,6 +123,98 @@ impl Write {
             Self::CreateIndex { .. } => INDEX_ROWS + changes,
         }
     }
+}
+
+/// The indexes of a table, each a list of its columns (`None` for an expression).
+type Indexes = Rc<Vec<Vec<Option<String>>>>;
+
+/// What a database has been billed for.
+#[derive(Default)]
+pub(crate) struct Bill {
+    rows: Cell<u64>,
+    /// Of the tables that were asked about since the schema changed last.
+    indexes: RefCell<BTreeMap<String, Indexes>>,
+}
+
+impl Bill {
+    /// One of a database that was copied: so many rows were written before.
+    pub(crate) fn beginning_with(rows: u64) -> Self {
+        Self { rows: Cell::new(rows), ..Self::default() }
+    }
+
+    /// Rows written so far.
+    pub(crate) fn rows(&self) -> u64 {
+        self.rows.get()
+    }
+
+    /// Something was undone, which may have changed the schema.
+    pub(crate) fn forget_schema(&self) {
+        self.indexes.borrow_mut().clear();
+    }
+
+    /// Runs a statement that writes this, and bills it.
+    pub(crate) fn charge(
+        &self,
+        database: &Database,
+        write: &Write,
+        run: impl FnOnce() -> Result<(), SqlError>,
+    ) -> Result<(), SqlError> {
+        let version = if write.is_schema() { schema_version(database) } else { 0 };
+        run()?;
+        let rows = match write {
+            Write::Nothing => return Ok(()),
+            schema if schema.is_schema() => {
+                self.forget_schema();
+                if schema_version(database) == version { 0 } else { self.schema_rows(database, schema) }
+            }
+            Write::Insert { table } | Write::Update { table, .. } => {
+                write.rows(database.changes(), &self.indexes_of(database, table))
+            }
+            _ => write.rows(database.changes(), &[]),
+        };
+        self.rows.set(self.rows.get() + rows);
+        Ok(())
+    }
+
+    fn schema_rows(&self, database: &Database, write: &Write) -> u64 {
+        match write {
+            Write::CreateTable { table } => write.rows(0, &self.indexes_of(database, table)),
+            Write::CreateIndex { table } => write.rows(rows_of(database, table), &[]),
+            _ => write.rows(0, &[]),
+        }
+    }
+
+    /// The indexes of a table that are not the table itself, as the primary key of a table WITHOUT ROWID is.
+    fn indexes_of(&self, database: &Database, table: &str) -> Indexes {
+        if let Some(indexes) = self.indexes.borrow().get(table) {
+            return indexes.clone();
+        }
+        let names = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 COLLATE NOCASE";
+        let columns = "SELECT name FROM pragma_index_info(?1)";
+        let names = strings(database, names, table);
+        let indexes: Indexes = Rc::new(names.iter().flatten().map(|name| strings(database, columns, name)).collect());
+        self.indexes.borrow_mut().insert(table.into(), indexes.clone());
+        indexes
+    }
+}
+
+/// How many rows a table has.
+pub(crate) fn rows_of(database: &Database, table: &str) -> u64 {
+    let count = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
+    number(database, &count)
+}
+
+fn schema_version(database: &Database) -> u64 {
+    number(database, "PRAGMA schema_version")
+}
+
+fn number(database: &Database, sql: &str) -> u64 {
+    database.query(sql, &[], |row| row.count(0)).expect("the host's own statement")[0]
+}
+
+fn strings(database: &Database, sql: &str, param: &str) -> Vec<Option<String>> {
+    let text = database.query(sql, &[SqlParam::Text(param)], |row| Ok(row.optional_text(0)?.map(str::to_owned)));
+    text.expect("the host's own statement")
 }
 
 #[cfg(test)]

@@ -1,93 +1,53 @@
 //! A real SQLite with the platform's limits and bans, so that nothing passes here that Workers would refuse, and with
 //! its bill.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 use std::sync::Arc;
-use std::sync::atomic::Ordering;
 
-use bytes::Bytes;
-use rusqlite::hooks::AuthContext;
-use rusqlite::limits::Limit;
-use rusqlite::types::{ToSqlOutput, Value, ValueRef};
-use rusqlite::{Connection, MAIN_DB};
-use tailrace_core::storage::{MAX_SAFE_INTEGER, SqlError, SqlParam, SqlRow, SqlValue, Statement};
+use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
+use tailrace_sqlite::{AuthContext, Savepoint};
 
-use crate::world::sql::guard::{Guard, UNREPEATABLE_KEYWORDS};
-use crate::world::sql::rows::Write;
+use crate::world::sql::guard::{Guard, PLATFORM, check_text};
+use crate::world::sql::rows::{Bill, Write, rows_of};
 
-/// Bound parameters of a statement; columns of a table (Cloudflare, Durable Objects limits).
-const PARAMETER_LIMIT: i32 = 100;
-const COLUMN_LIMIT: i32 = 100;
-/// Bytes of a statement's text (Cloudflare, Durable Objects limits).
-const SQL_LIMIT: i32 = 100_000;
-/// Bytes of a row, a BLOB or a string (Cloudflare, Durable Objects limits).
-const ROW_LIMIT: i32 = 2 * 1024 * 1024;
-/// Prepared statements that a connection keeps; core has fewer.
-const STATEMENTS_KEPT: usize = 256;
-
-type Indexes = Rc<Vec<Vec<Option<String>>>>;
+/// What the host's own statements cannot do: fail.
+const HOST: &str = "the host's own statement";
 
 /// The database of one object.
 pub(crate) struct Database {
-    connection: RefCell<Connection>,
+    sqlite: tailrace_sqlite::Database,
     guard: Arc<Guard>,
+    bill: Bill,
+    /// What each statement writes that has passed the bans.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
-    indexes: RefCell<BTreeMap<String, Indexes>>,
-    rows_written: Cell<u64>,
 }
 
 impl Database {
     /// An empty one.
     pub(crate) fn open() -> Self {
-        let connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
-        Self::over(connection, 0)
+        let sqlite = tailrace_sqlite::Database::open_in_memory(PLATFORM).expect("SQLite opens a database in memory");
+        Self::over(sqlite, Bill::default())
     }
 
-    fn over(mut connection: Connection, rows_written: u64) -> Self {
+    fn over(sqlite: tailrace_sqlite::Database, bill: Bill) -> Self {
         let guard = Arc::new(Guard::default());
-        for (limit, value) in [
-            (Limit::SQLITE_LIMIT_VARIABLE_NUMBER, PARAMETER_LIMIT),
-            (Limit::SQLITE_LIMIT_COLUMN, COLUMN_LIMIT),
-            (Limit::SQLITE_LIMIT_SQL_LENGTH, SQL_LIMIT),
-            (Limit::SQLITE_LIMIT_LENGTH, ROW_LIMIT),
-        ] {
-            connection.set_limit(limit, value).expect("SQLite knows its limits");
-        }
         let asked = guard.clone();
-        connection
-            .authorizer(Some(move |context: AuthContext<'_>| asked.authorize(context)))
-            .expect("a fresh database");
-        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Self {
-            connection: RefCell::new(connection),
-            guard,
-            writes: RefCell::default(),
-            indexes: RefCell::default(),
-            rows_written: Cell::new(rows_written),
-        }
+        sqlite.set_authorizer(move |context: AuthContext<'_>| asked.authorize(context)).expect("a fresh database");
+        Self { sqlite, guard, bill, writes: RefCell::default() }
     }
 
     /// A copy as this connection sees it, what is not yet durable included.
     pub(crate) fn fork(&self) -> Self {
-        self.as_host(|| {
-            let mut connection = Connection::open_in_memory().expect("SQLite opens a database in memory");
-            let mut source = self.connection.borrow_mut();
-            let image = source.serialize(MAIN_DB).expect("a database in memory serializes");
-            // A database without a page yet has nothing to copy.
-            if !image.is_empty() {
-                let length = image.len();
-                connection.deserialize_read_exact(MAIN_DB, &*image, length, false).expect("the image is whole");
-            }
-            Self::over(connection, self.rows_written.get())
-        })
+        let sqlite = self.sqlite.copy().expect("a database in memory is copied");
+        Self::over(sqlite, Bill::beginning_with(self.bill.rows()))
     }
 
     /// Rows written so far, as the platform bills them.
     pub(crate) fn rows_written(&self) -> u64 {
-        self.rows_written.get()
+        self.bill.rows()
     }
 
     /// Whether the statement writes, once it has passed the bans.
@@ -102,239 +62,83 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
-        let version = if write.is_schema() { self.schema_version() } else { 0 };
-        self.step(statement, row)?;
-        let rows = match &*write {
-            Write::Nothing => return Ok(()),
-            schema if schema.is_schema() => {
-                self.indexes.borrow_mut().clear();
-                if self.schema_version() == version { 0 } else { self.schema_rows(schema) }
-            }
-            Write::Insert { table } | Write::Update { table, .. } => {
-                write.rows(self.changes(), &self.indexes_of(table))
-            }
-            _ => write.rows(self.changes(), &[]),
-        };
-        self.rows_written.set(self.rows_written.get() + rows);
-        Ok(())
+        self.bill.charge(&self.sqlite, &write, || self.sqlite.exec(statement, row))
     }
 
     /// What `body` wrote stays if it answers `Ok`, and is undone otherwise. Nests.
     pub(crate) fn transaction<T, E>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
-        self.host_statement("SAVEPOINT inner_transaction");
+        self.sqlite.begin(Savepoint::Transaction).expect(HOST);
         let result = body();
-        if result.is_err() {
-            self.host_statement("ROLLBACK TO inner_transaction");
-            self.indexes.borrow_mut().clear();
+        match &result {
+            Ok(_) => self.sqlite.release(Savepoint::Transaction).expect(HOST),
+            Err(_) => self.undo(Savepoint::Transaction),
         }
-        self.host_statement("RELEASE inner_transaction");
         result
     }
 
     /// Begins a batch of writes within those that are not durable yet.
     pub(crate) fn begin_batch(&self) {
-        self.host_statement("SAVEPOINT batch");
+        self.sqlite.begin(Savepoint::Batch).expect(HOST);
     }
 
     /// Undoes the latest batch.
     pub(crate) fn undo_batch(&self) {
-        self.host_statement("ROLLBACK TO batch");
-        self.indexes.borrow_mut().clear();
-        self.host_statement("RELEASE batch");
+        self.undo(Savepoint::Batch);
     }
 
     /// Joins the latest batch, which wrote nothing, to the one before it.
     pub(crate) fn drop_batch(&self) {
-        self.host_statement("RELEASE batch");
+        self.sqlite.release(Savepoint::Batch).expect(HOST);
     }
 
     /// Makes all batches durable.
     pub(crate) fn commit(&self) {
-        self.host_statement("COMMIT");
+        self.sqlite.commit().expect(HOST);
     }
 
     /// Tables by name with their rows.
     pub(crate) fn tables(&self) -> Vec<(String, u64)> {
-        self.as_host(|| {
-            let connection = self.connection.borrow();
-            let names = strings(&connection, "SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", []);
-            names
-                .into_iter()
-                .flatten()
-                .map(|table| {
-                    let count = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
-                    let rows = connection.query_row(&count, [], |row| row.get::<_, i64>(0));
-                    (table, rows.expect("a table can be counted") as u64)
-                })
-                .collect()
-        })
+        let names =
+            self.sqlite.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", &[], |row| {
+                Ok(row.text(0)?.to_owned())
+            });
+        names.expect(HOST).into_iter().map(|table| (table.clone(), rows_of(&self.sqlite, &table))).collect()
     }
 
     /// What a statement of one text column answers; nothing where a table that it names is not there.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
-        self.as_host(|| {
-            let connection = self.connection.borrow();
-            let Ok(mut prepared) = connection.prepare(sql) else { return Vec::new() };
-            let rows =
-                prepared.query_map([], |row| row.get::<_, Option<String>>(0)).expect("the judge's own statement");
-            rows.filter_map(|text| text.expect("a column of text")).collect()
-        })
+        match self.sqlite.query(sql, &[], |row| Ok(row.optional_text(0)?.map(str::to_owned))) {
+            Ok(texts) => texts.into_iter().flatten().collect(),
+            Err(error) if error.message.starts_with("no such table") => Vec::new(),
+            Err(error) => panic!("the judge's own statement: {error}"),
+        }
+    }
+
+    fn undo(&self, savepoint: Savepoint) {
+        self.sqlite.undo(savepoint).expect(HOST);
+        self.bill.forget_schema();
     }
 
     fn write_of(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
         if let Some(write) = self.writes.borrow().get(sql) {
             return Ok(write.clone());
         }
-        let text = sql.trim_end().trim_end_matches(';').to_ascii_uppercase();
-        if let Some(keyword) = UNREPEATABLE_KEYWORDS.iter().find(|keyword| text.contains(**keyword)) {
-            return Err(SqlError::new(format!("{keyword} is not repeatable: {sql}")));
-        }
-        if text.contains(';') {
-            return Err(SqlError::new(format!("more than one statement: {sql}")));
-        }
+        check_text(sql)?;
         self.guard.take();
-        self.connection.borrow().prepare_cached(sql).map_err(|error| sql_error(&error, sql))?;
+        self.sqlite.prepare(sql)?;
         let write = Rc::new(Write::of(&self.guard.take()));
-        if *write == Write::AddColumn && !text.contains(" ADD COLUMN ") {
+        if *write == Write::AddColumn && !sql.to_ascii_uppercase().contains(" ADD COLUMN ") {
             return Err(SqlError::new(format!("nobody has measured what this costs: {sql}")));
         }
         self.writes.borrow_mut().insert(sql, write.clone());
         Ok(write)
     }
-
-    fn step(
-        &self,
-        statement: Statement<'_>,
-        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
-    ) -> Result<(), SqlError> {
-        let Statement { sql, params, byte_budget } = statement;
-        let failed = |error: rusqlite::Error| sql_error(&error, sql);
-        let connection = self.connection.borrow();
-        let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
-        if prepared.parameter_count() != params.len() {
-            let wanted = prepared.parameter_count();
-            return Err(SqlError::new(format!("{} parameters for {wanted}: {sql}", params.len())));
-        }
-        for (index, param) in params.iter().enumerate() {
-            prepared.raw_bind_parameter(index + 1, bound(param)?).map_err(failed)?;
-        }
-        let columns = prepared.column_count();
-        let mut rows = prepared.raw_query();
-        let mut blob_bytes = 0_usize;
-        let mut values = Vec::with_capacity(columns);
-        while let Some(found) = rows.next().map_err(failed)? {
-            values.clear();
-            for index in 0..columns {
-                let value = as_from_javascript(found.get_ref(index).map_err(failed)?);
-                if let SqlValue::Blob(bytes) = &value {
-                    blob_bytes = blob_bytes.saturating_add(bytes.len());
-                }
-                values.push(value);
-            }
-            if row(SqlRow(&values))?.is_break() || blob_bytes >= byte_budget {
-                break;
-            }
-        }
-        Ok(())
-    }
-
-    fn changes(&self) -> u64 {
-        self.connection.borrow().changes()
-    }
-
-    fn schema_version(&self) -> i64 {
-        self.as_host(|| {
-            let connection = self.connection.borrow();
-            let mut version = connection.prepare_cached("PRAGMA schema_version").expect("the host's own statement");
-            version.query_row([], |row| row.get(0)).expect("the host's own statement")
-        })
-    }
-
-    fn schema_rows(&self, write: &Write) -> u64 {
-        match write {
-            Write::CreateTable { table } => write.rows(0, &self.indexes_of(table)),
-            Write::CreateIndex { table } => {
-                let count = format!("SELECT count(*) FROM \"{}\"", table.replace('"', "\"\""));
-                let rows = self.as_host(|| self.connection.borrow().query_row(&count, [], |row| row.get::<_, i64>(0)));
-                write.rows(rows.expect("a table can be counted") as u64, &[])
-            }
-            _ => write.rows(0, &[]),
-        }
-    }
-
-    /// The indexes of a table that are not the table itself, as the primary key of a table WITHOUT ROWID is.
-    fn indexes_of(&self, table: &str) -> Indexes {
-        if let Some(indexes) = self.indexes.borrow().get(table) {
-            return indexes.clone();
-        }
-        let indexes = self.as_host(|| {
-            let connection = self.connection.borrow();
-            let names = "SELECT name FROM sqlite_schema WHERE type = 'index' AND tbl_name = ?1 COLLATE NOCASE";
-            let columns = "SELECT name FROM pragma_index_info(?1)";
-            let names = strings(&connection, names, [table]);
-            Rc::new(
-                names.iter().flatten().map(|name| strings(&connection, columns, [name.as_str()])).collect::<Vec<_>>(),
-            )
-        });
-        self.indexes.borrow_mut().insert(table.into(), indexes.clone());
-        indexes
-    }
-
-    fn host_statement(&self, sql: &'static str) {
-        self.as_host(|| {
-            let connection = self.connection.borrow();
-            let mut prepared = connection.prepare_cached(sql).expect("the host's own statement");
-            prepared.execute([]).expect("the host's own statement");
-        });
-    }
-
-    /// Runs what the host itself asks of the database: the bans are core's.
-    fn as_host<T>(&self, body: impl FnOnce() -> T) -> T {
-        let outer = self.guard.host.swap(true, Ordering::Relaxed);
-        let result = body();
-        self.guard.host.store(outer, Ordering::Relaxed);
-        result
-    }
-}
-
-fn strings(connection: &Connection, sql: &str, params: impl rusqlite::Params) -> Vec<Option<String>> {
-    let mut prepared = connection.prepare_cached(sql).expect("the host's own statement");
-    let rows = prepared.query_map(params, |row| row.get(0)).expect("the host's own statement");
-    rows.collect::<Result<_, _>>().expect("the host's own statement")
-}
-
-fn sql_error(error: &rusqlite::Error, sql: &str) -> SqlError {
-    SqlError::new(format!("{error}: {sql}"))
-}
-
-fn bound<'a>(param: &SqlParam<'a>) -> Result<ToSqlOutput<'a>, SqlError> {
-    let too_long = |bytes: &[u8]| bytes.len() > ROW_LIMIT as usize;
-    match *param {
-        SqlParam::Null => Ok(ToSqlOutput::Owned(Value::Null)),
-        SqlParam::Integer(integer) if integer.unsigned_abs() <= MAX_SAFE_INTEGER.unsigned_abs() => {
-            Ok(ToSqlOutput::Owned(Value::Integer(integer)))
-        }
-        SqlParam::Integer(integer) => Err(SqlError::new(format!("{integer} is beyond what JavaScript holds"))),
-        SqlParam::Text(text) if too_long(text.as_bytes()) => Err(SqlError::new("string or blob too big")),
-        SqlParam::Blob(blob) if too_long(blob) => Err(SqlError::new("string or blob too big")),
-        SqlParam::Text(text) => Ok(ToSqlOutput::Borrowed(ValueRef::Text(text.as_bytes()))),
-        SqlParam::Blob(blob) => Ok(ToSqlOutput::Borrowed(ValueRef::Blob(blob))),
-    }
-}
-
-/// Workers hand every number over as a double.
-fn as_from_javascript(value: ValueRef<'_>) -> SqlValue {
-    match value {
-        ValueRef::Null => SqlValue::Null,
-        ValueRef::Integer(integer) => SqlValue::Real(integer as f64),
-        ValueRef::Real(real) => SqlValue::Real(real),
-        ValueRef::Text(text) => SqlValue::Text(String::from_utf8_lossy(text).into_owned()),
-        ValueRef::Blob(blob) => SqlValue::Blob(Bytes::copy_from_slice(blob)),
-    }
 }
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::storage::{MAX_SAFE_INTEGER, SqlParam, SqlValue};
+
     use super::*;
 
     fn run(database: &Database, sql: &'static str, params: &[SqlParam<'_>]) -> Result<Vec<Vec<SqlValue>>, SqlError> {
@@ -417,30 +221,6 @@ mod tests {
     }
 
     #[test]
-    fn rows_stop_at_a_break_at_an_error_and_at_the_byte_budget() {
-        let database = with_table();
-        run(&database, "INSERT INTO t (v) VALUES (x'0000'), (x'0000'), (x'0000'), (x'0000')", &[]).unwrap();
-        let count = |byte_budget, stop_after: usize| {
-            let mut seen = 0;
-            let statement = Statement { sql: "SELECT v FROM t ORDER BY id", params: &[], byte_budget };
-            database
-                .exec(statement, &mut |_| {
-                    seen += 1;
-                    Ok(if seen == stop_after { ControlFlow::Break(()) } else { ControlFlow::Continue(()) })
-                })
-                .unwrap();
-            seen
-        };
-        assert_eq!(count(usize::MAX, 0), 4);
-        assert_eq!(count(usize::MAX, 2), 2);
-        assert_eq!(count(4, 0), 2, "the row that reaches the budget is the last");
-        assert_eq!(count(3, 0), 2);
-        assert_eq!(count(0, 0), 1);
-        let failing = Statement { sql: "SELECT v FROM t", params: &[], byte_budget: usize::MAX };
-        assert!(database.exec(failing, &mut |_| Err(SqlError::new("enough"))).is_err());
-    }
-
-    #[test]
     fn transactions_nest_and_undo_only_their_own_writes() {
         let database = with_table();
         const INSERT: &str = "INSERT INTO t (v) VALUES (1)";
@@ -472,6 +252,18 @@ mod tests {
         assert_eq!(ids(&database), 2);
         database.commit();
         assert_eq!(ids(&database), 2);
+    }
+
+    #[test]
+    fn texts_are_those_of_a_table_that_is_there() {
+        const SELECT: &str = "SELECT v FROM t ORDER BY id";
+        let database = Database::open();
+        assert!(database.texts(SELECT).is_empty());
+        run(&database, "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT)", &[]).unwrap();
+        run(&database, "INSERT INTO t (v) VALUES ('a'), (NULL), ('b')", &[]).unwrap();
+        assert_eq!(database.texts(SELECT), ["a", "b"]);
+        run(&database, "DROP TABLE t", &[]).unwrap();
+        assert!(database.texts(SELECT).is_empty());
     }
 
     #[test]

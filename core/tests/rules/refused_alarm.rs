@@ -1,7 +1,5 @@
 //! An alarm that cannot be set undoes the transaction that needs it: over a real SQLite, with a host that refuses.
 
-mod sqlite;
-
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
@@ -16,8 +14,7 @@ use tailrace_core::runtime::{
     PutCondition, PutOutcome, SocketState, StoreError,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
-
-use sqlite::Sqlite;
+use tailrace_sqlite::Database;
 
 /// The time, which stands still, in ms since the Unix epoch.
 const NOW_MS: u64 = 1_767_225_600_000;
@@ -30,7 +27,7 @@ const REFUSED: &str = "no alarm today";
 struct Host(Rc<Shared>);
 
 struct Shared {
-    sql: Sqlite,
+    sql: Database,
     bucket: NoBucket,
     refuses: Cell<bool>,
     alarm_ms: Cell<Option<u64>>,
@@ -49,14 +46,14 @@ impl Isolate for Host {
 }
 
 impl ActorState for Host {
-    type Sql = Sqlite;
+    type Sql = Database;
     type Bucket = NoBucket;
 
     fn id(&self) -> &str {
         "0"
     }
 
-    fn sql(&self) -> &Sqlite {
+    fn sql(&self) -> &Database {
         &self.0.sql
     }
 
@@ -129,7 +126,12 @@ impl SocketState for Host {
 
 /// An object whose segments hold two messages, and its host.
 fn object() -> (StreamObject<Host>, Host) {
-    let shared = Shared { sql: Sqlite::open(), bucket: NoBucket, refuses: Cell::default(), alarm_ms: Cell::default() };
+    let shared = Shared {
+        sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
+        bucket: NoBucket,
+        refuses: Cell::default(),
+        alarm_ms: Cell::default(),
+    };
     let host = Host(Rc::new(shared));
     let mut settings = Settings::default();
     settings.limits.segment_messages = 2;

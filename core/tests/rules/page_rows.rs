@@ -1,7 +1,5 @@
 //! What a page takes from storage: the rows that it is made of, and no others.
 
-mod sqlite;
-
 use std::cell::Cell;
 use std::ops::ControlFlow;
 
@@ -10,12 +8,11 @@ use tailrace_core::protocol::message::{Append, Create};
 use tailrace_core::protocol::{ContentType, Expiry, Incarnation, Offset, ReadFrom};
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, SqlValue, Statement};
 use tailrace_core::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, StreamLimits};
-
-use sqlite::Sqlite;
+use tailrace_sqlite::Database;
 
 /// A host that hands rows over as the Worker does: all that the budget allows, before the first one is looked at.
 struct Eager {
-    sql: Sqlite,
+    sql: Database,
     /// Bytes of the blobs handed over.
     handed: Cell<usize>,
 }
@@ -48,7 +45,10 @@ impl SqlStorage for Eager {
 
 /// The page from a position on of a stream with these appends, and the bytes that storage has handed over for it.
 fn read(content_type: &str, appends: &[String], page_bytes: usize, position: u64) -> (Page, usize) {
-    let sql = Eager { sql: Sqlite::open(), handed: Cell::default() };
+    let sql = Eager {
+        sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
+        handed: Cell::default(),
+    };
     let limits = StreamLimits { page_bytes, row_bytes: 2_000, ..StreamLimits::default() };
     let content_type = Some(ContentType::parse(content_type).unwrap());
     let mut slot = Slot::load(&sql).unwrap();

@@ -1,0 +1,34 @@
+//! The rules of one stream, over a real SQLite: one table of cases a rule.
+//!
+//! After each step of each case, what memory holds is compared with what a fresh start would load from storage.
+//!
+//! | module | rule |
+//! | --- | --- |
+//! | `create` | when a stream is created, found, or refused, and what of an earlier one is left |
+//! | `append` | bodies, messages, rows, limits and commit times |
+//! | `close` | closing with and without content, and what a closed stream answers |
+//! | `producers` | epochs and sequence numbers |
+//! | `stream_seq` | the writers' own order |
+//! | `expiry` | sliding and fixed ends |
+//! | `positions` | reads from every kind of position, hot and from R2 |
+//! | `pages` | where a page ends |
+//! | `page_rows` | what a page takes from storage |
+//! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
+//! | `sealing` | when a segment ends, where its rows go, and what does not change |
+//!
+//! What they are written with: `url` is what all cases act on, `request` what is asked, `step` runs a case.
+
+mod append;
+mod close;
+mod create;
+mod expiry;
+mod page_rows;
+mod pages;
+mod positions;
+mod producers;
+mod refused_alarm;
+mod request;
+mod sealing;
+mod step;
+mod stream_seq;
+mod url;
