@@ -3,6 +3,7 @@
 use std::cell::Cell;
 use std::collections::BTreeMap;
 
+use bytes::Bytes;
 use tailrace_core::protocol::{Incarnation, Offset, ReadFrom, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
