@@ -7,7 +7,7 @@ use super::parts::parts;
 
 macro_rules! services {
     ($(#[doc = $doc:literal] $name:ident: $faults:ty $(, $service:ty)?;)*) => {
-        /// One of each service of [`parts`](super::parts).
+        /// One of each service of the table `parts`.
         pub struct Services {
             $($(#[doc = $doc] pub $name: Rc<$service>,)?)*
         }
