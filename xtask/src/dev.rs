@@ -6,10 +6,10 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Result, bail};
 
-use crate::process::Group;
-use crate::project::{Project, create_dir, say};
-use crate::setup::rust::Choice;
-use crate::{http, setup, worker};
+use xtask::process::Group;
+use xtask::project::{Project, create_dir, say};
+use xtask::setup::rust::Choice;
+use xtask::{http, setup, worker};
 
 /// wrangler bundles, starts a proxy and the runtime.
 const START_LIMIT: Duration = Duration::from_secs(60);

@@ -1,18 +1,17 @@
 //! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it;
 //! the table at the end tells how each went and how long it took.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::project::{Project, read, say};
-use crate::setup::node::Node;
-use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
-use crate::worker::{self, Variant, Worker};
-use crate::workerd::{self, Workerd};
-use crate::{build, conformance, live, process, restart, setup, tidy};
+use xtask::project::{Project, say};
+use xtask::setup::node::Node;
+use xtask::setup::rust::{Choice, WASM_TARGET, WasmRust};
+use xtask::worker::{self, Variant, Worker};
+use xtask::{process, setup};
+
+use crate::{build, real, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -58,9 +57,6 @@ const STEPS: &[Step] = &[
     },
     Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },
 ];
-
-/// Tests of the Worker itself, in Node.
-const WORKER_TESTS: &str = "tests/workers";
 
 /// What steps share: each part is set up when the first step needs it.
 struct Machine<'a> {
@@ -185,75 +181,28 @@ fn build_worker(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn conformance(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    conformance::run_against(project, node, worker, &conformance::Args::default())?;
-    Ok(Outcome::Passed)
+    judge(machine, "conformance")
 }
 
 fn live(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    live::run_against(project, node, worker)?;
-    Ok(Outcome::Passed)
+    judge(machine, "live")
 }
 
-/// The files `*.test.mjs` of `tests/workers`, each against a server of its own.
-///
-/// They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
+fn fidelity(machine: &mut Machine) -> Result<Outcome> {
+    judge(machine, "fidelity")
+}
+
 fn robustness(machine: &mut Machine) -> Result<Outcome> {
-    machine.set_up()?;
-    let project = machine.project;
-    let (node, rust) = machine.node.as_ref().zip(machine.rust.as_ref()).context("the set-up is not complete")?;
-    let files = files(&project.path(WORKER_TESTS), ".test.mjs")?;
-    if files.is_empty() {
-        bail!("{WORKER_TESTS} holds no file that ends with .test.mjs");
-    }
-    let worker = worker::build_variant(project, rust, node, Variant::Faults)?;
-    for file in files {
-        let name = file.trim_end_matches(".test.mjs");
-        let options =
-            workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(&worker) };
-        let server = Workerd::start(project, node, &options)?;
-        let mut test = node.test(project, &format!("{WORKER_TESTS}/{file}"))?;
-        process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
-            .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
-    }
-    Ok(Outcome::Passed)
+    judge(machine, "robustness")
 }
 
 fn restart(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    restart::run(project, node, worker)?;
-    Ok(Outcome::Passed)
+    judge(machine, "restart")
 }
 
-/// The names in a folder that end so, in order.
-fn files(folder: &Path, end: &str) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<Result<Vec<String>>>()?;
-    names.retain(|name| name.ends_with(end));
-    names.sort();
-    Ok(names)
-}
-
-/// The suites of `tests/` that compare with a real runtime: they find it by `TAILRACE_WORKERD_URL`.
-fn fidelity(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    if !read(&project.path("tests/Cargo.toml"))?.lines().any(|line| line.starts_with("workerd =")) {
-        return Ok(Outcome::Absent("tests/ has no feature `workerd`"));
-    }
-    let (node, worker) = machine.built()?;
-    let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_LONG_POLL_MS", "1000"), ("TAILRACE_SSE_MS", "2000")];
-    let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(worker) };
-    let server = Workerd::start(project, node, &options)?;
-    let mut test = project.cargo();
-    // The one test that asks a running Worker: the others are those of the step `native`.
-    test.args(["test", "--package", "tailrace-tests", "--features", "workerd", "--test", "fidelity"]);
-    process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
-        .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+/// A verb of `tests/real`, which builds what it judges unless that is there.
+fn judge(machine: &Machine, verb: &str) -> Result<Outcome> {
+    real::run(machine.project, machine.toolchain, verb)?;
     Ok(Outcome::Passed)
 }
 

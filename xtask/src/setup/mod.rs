@@ -10,7 +10,7 @@
 //! | `node` | Node and the npm packages: wrangler, workerd, the conformance suite |
 
 mod archive;
-pub(crate) mod chromium;
-pub(crate) mod debian;
-pub(crate) mod node;
-pub(crate) mod rust;
+pub mod chromium;
+mod debian;
+pub mod node;
+pub mod rust;

@@ -19,14 +19,14 @@ const OLDEST: (u32, u32) = (22, 12);
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 /// A Node that is new enough, and `node_modules`.
-pub(crate) struct Node {
+pub struct Node {
     program: PathBuf,
     modules: PathBuf,
 }
 
 impl Node {
     /// Node on a file, in the repository's root; the scripts of packages find the same Node first in PATH.
-    pub(crate) fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
+    pub fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
         let mut command = project.command(&self.program);
         command.arg(script.as_ref());
         if let Some(dir) = self.program.parent().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -44,19 +44,19 @@ impl Node {
     }
 
     /// Node's own test runner on a file; its tests run one after the other, and none for ever.
-    pub(crate) fn test(&self, project: &Project, file: &str) -> Result<Command> {
+    pub fn test(&self, project: &Project, file: &str) -> Result<Command> {
         let mut command = self.command(project, "--test")?;
         command.args(["--test-reporter=spec", "--test-timeout=120000", file]);
         Ok(command)
     }
 
     /// The script of a package in `node_modules`, as in `vitest/vitest.mjs`.
-    pub(crate) fn script(&self, path: &str) -> PathBuf {
+    pub fn script(&self, path: &str) -> PathBuf {
         self.modules.join(path)
     }
 
     /// The runtime's own program, without the script that wraps it.
-    pub(crate) fn workerd(&self) -> Result<PathBuf> {
+    pub fn workerd(&self) -> Result<PathBuf> {
         let (os, cpu) = (std::env::consts::OS, std::env::consts::ARCH);
         let package = match (os, cpu) {
             ("linux", "x86_64") => "workerd-linux-64",
@@ -70,7 +70,7 @@ impl Node {
 }
 
 /// Finds Node and the packages, installing what is missing.
-pub(crate) fn ensure(project: &Project) -> Result<Node> {
+pub fn ensure(project: &Project) -> Result<Node> {
     let _lock = project.lock("setup")?;
     let modules = project.path("node_modules");
     let node = Node { program: ensure_node(project)?, modules };

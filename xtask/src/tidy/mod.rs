@@ -21,8 +21,8 @@ use std::fmt;
 
 use anyhow::{Result, bail};
 
-use crate::process;
-use crate::project::Project;
+use xtask::process;
+use xtask::project::Project;
 
 /// What a rule has against a line of a file.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]

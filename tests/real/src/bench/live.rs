@@ -6,18 +6,19 @@ use std::thread::{self, ScopedJoinHandle};
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, say};
+use xtask::setup::rust::Choice;
 
+use super::comparison::Comparison;
 use super::crowd::{Board, Crowd, Delivery};
 use super::reader::{Mode, message};
-use super::series::{Series, percentile, print_table};
+use super::series::{Series, in_turn, percentile, print_table};
 use super::subject::{Subject, Trivial, start_both};
 use super::usage;
-use crate::http::Connection;
-use crate::project::{Project, say};
-use crate::setup::rust::Choice;
 
 /// The Worker that ours is compared with.
-const TRIVIAL: Trivial = Trivial { source: "tests/bench/trivial_live.mjs", class: "TrivialLive" };
+const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_live.mjs", class: "TrivialLive" };
 /// Before each measurement, so that code is compiled.
 const WARM_UP: usize = 10;
 /// Long-polls that were sent are given this long to arrive where they wait.
@@ -29,12 +30,14 @@ const MOST_SECONDS: u64 = 30;
 /// The columns of the table.
 const FIGURES: [(&str, usize); 4] = [("p50 ms", 2), ("p99 ms", 2), ("worst ms", 2), ("CPU ms/1000", 1)];
 
+/// Rounds, unless the command says otherwise.
+const ROUNDS: usize = 3;
+
 /// Options of `cargo xtask bench live`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often each server is measured, in turn
-    #[arg(long, default_value_t = 3)]
-    rounds: usize,
+    #[command(flatten)]
+    comparison: Comparison,
     /// How long each measurement takes
     #[arg(long, default_value_t = 10, value_name = "SECONDS")]
     seconds: u64,
@@ -54,39 +57,46 @@ pub(crate) struct Args {
 
 /// Measures both and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
-    if args.rounds == 0 || args.rate == 0 || args.seconds == 0 || args.seconds > MOST_SECONDS {
-        bail!("rounds and rate must be at least 1, seconds from 1 to {MOST_SECONDS}");
+    if args.rate == 0 || args.seconds == 0 || args.seconds > MOST_SECONDS {
+        bail!("the rate must be at least 1, seconds from 1 to {MOST_SECONDS}");
     }
-    let subjects = start_both(project, toolchain, &TRIVIAL, args.state_dir.as_deref())?;
+    let rounds = args.comparison.rounds(ROUNDS)?;
+    let subjects = start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?;
     println!(
         "messages of {} bytes, {} a second, from the write to the reader; CPU of the runtime for 1,000 messages that \
          a reader gets; medians of {} rounds of {} s",
         message(0).len(),
         args.rate,
-        args.rounds,
+        rounds,
         args.seconds
     );
     let crowds = [(Mode::Sse, &args.sse), (Mode::LongPoll, &args.long_poll)];
     for (mode, counts) in crowds {
         for &readers in counts.iter().filter(|&&readers| readers > 0) {
-            measure(&subjects, mode, readers, args)?;
+            measure(&subjects, mode, readers, rounds, args)?;
         }
     }
     Ok(())
 }
 
 /// Measures the servers in turn, so that what else the machine does befalls them alike.
-fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, args: &Args) -> Result<()> {
+fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
-    for round in 1..=args.rounds {
-        say(&format!("{readers} readers by {}, round {round} of {}", mode.name(), args.rounds));
-        for (subject, series) in subjects.iter().zip(&mut series) {
+    for round in 1..=rounds {
+        say(&format!("{readers} readers by {}, round {round} of {rounds}", mode.name()));
+        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let path = format!("/v1/stream/bench/{}-{readers}-{round}", mode.name());
             let figures = deliver(subject, mode, readers, &path, args);
             series.push(figures.map_err(|error| anyhow!("{}: {error:#}", subject.name))?);
         }
     }
-    print_table(&format!("{} x{readers}", mode.name()), FIGURES, subjects, &series);
+    print_table(
+        &format!("{} x{readers}", mode.name()),
+        FIGURES,
+        &subjects.each_ref().map(|subject| subject.name.as_str()),
+        &series,
+        &[(0, 1)],
+    );
     Ok(())
 }
 

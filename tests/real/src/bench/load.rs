@@ -6,8 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Result, anyhow, bail};
-
-use crate::http::Connection;
+use xtask::http::Connection;
 
 /// No request takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);

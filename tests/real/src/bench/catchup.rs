@@ -1,5 +1,6 @@
 //! Catching up: readers that come with the first offset and read to the tail, out of the object's own rows (hot) and out
-//! of segments in the bucket (cold), beside a Worker in JavaScript whose object joins rows to pages.
+//! of segments in the bucket (cold), beside a Worker in JavaScript whose object joins rows to pages, or beside the same two of
+//! another commit.
 //!
 //! The bucket is a service of this process, so that its CPU time is not the runtime's. No cache is asked.
 
@@ -7,20 +8,23 @@ use std::sync::{Arc, Barrier};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, Result, anyhow, bail};
+use anyhow::{Result, anyhow, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, say};
+use xtask::setup::rust::Choice;
+use xtask::worker::Variant;
 
-use super::series::Series;
+use super::comparison::Comparison;
+use super::series::{Series, in_turn, print_table};
+use super::subject::Trivial;
 use super::usage;
+use crate::Built;
 use crate::bucket::{Bucket, Hold};
 use crate::cold::Cold;
-use crate::http::Connection;
-use crate::project::{Project, create_dir, say, write};
-use crate::setup::rust::Choice;
 use crate::workerd::{self, Workerd};
-use crate::{setup, worker};
 
 /// The Worker that ours is compared with.
-const TRIVIAL: &str = "tests/bench/trivial_catchup.mjs";
+const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_catchup.mjs", class: "TrivialLog" };
 const STREAM: &str = "/v1/stream/bench";
 /// 10 MB in messages of 10 KB.
 const MESSAGES: usize = 1_000;
@@ -28,13 +32,16 @@ const MESSAGE_BYTES: usize = 10_000;
 /// No answer takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
 const MEGABYTE: f64 = 1e6;
+/// Rounds, unless the command says otherwise.
+const ROUNDS: usize = 5;
+/// The columns of the table.
+const FIGURES: [(&str, usize); 3] = [("MB/s", 1), ("CPU ms/MB", 2), ("R2 reads/page", 2)];
 
 /// Options of `cargo xtask bench catchup`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often each server is measured, in turn
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[command(flatten)]
+    comparison: Comparison,
     /// How often each reader reads everything in a round
     #[arg(long, default_value_t = 20, value_name = "COUNT")]
     passes: usize,
@@ -43,68 +50,101 @@ pub(crate) struct Args {
     readers: Vec<usize>,
 }
 
+/// Where a server's log is when it is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the object's rows.
+    Hot,
+    /// In the bucket.
+    Cold,
+    /// Wherever it puts it: a trivial Worker.
+    Own,
+}
+
 /// A server to be measured.
 struct Subject {
-    name: &'static str,
+    name: String,
+    place: Place,
     server: Workerd,
     bucket: Arc<Bucket>,
 }
 
-/// Measures all three and prints medians and ratios.
+/// Measures all of them and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
-    if args.rounds == 0 || args.passes == 0 || args.readers.contains(&0) {
-        bail!("rounds, passes and readers must be at least 1");
+    if args.passes == 0 || args.readers.contains(&0) {
+        bail!("passes and readers must be at least 1");
     }
-    let node = setup::node::ensure(project)?;
-    let rust = setup::rust::ensure(project, toolchain)?;
-    let ours = worker::build(project, &rust, &node)?;
-    let trivial = project.generated("trivial-log");
-    create_dir(&trivial)?;
-    write(&trivial.join(worker::ENTRY), std::fs::read(project.path(TRIVIAL)).context(TRIVIAL)?)?;
-
-    let start = |name, options: &workerd::Options| {
-        let bucket = Arc::new(Bucket::start()?);
-        let server = Workerd::start_with(project, &node, options, Arc::clone(&bucket))?;
-        Ok::<_, anyhow::Error>(Subject { name, server, bucket })
-    };
-    let bindings = &[("TAILRACE_NO_AUTH", "1")];
-    let options = |name| workerd::Options { name, bindings, ..workerd::Options::of(&ours) };
-    let trivial =
-        workerd::Options { name: "bench-trivial", modules: &trivial, class: "TrivialLog", bindings: &[], state: None };
-    let subjects =
-        [start("trivial", &trivial)?, start("hot", &options("bench-hot"))?, start("cold", &options("bench-cold"))?];
-    // A put that never ends keeps every segment in the object.
-    subjects[1].bucket.hold(Hold::BeforeStored);
+    let rounds = args.comparison.rounds(ROUNDS)?;
+    let (subjects, pairs) = start(project, toolchain, &args.comparison)?;
     say(&format!("appending {MESSAGES} messages of {MESSAGE_BYTES} bytes to each"));
     for subject in &subjects {
+        // A put that never ends keeps every segment in the object.
+        if subject.place == Place::Hot {
+            subject.bucket.hold(Hold::BeforeStored);
+        }
         subject.fill()?;
     }
-    subjects[1].wait_until(|cold| cold.segments == 0)?;
-    subjects[2].wait_until(|cold| cold.segments > 0 && cold.hot_bytes == 0)?;
+    for subject in &subjects {
+        match subject.place {
+            Place::Hot => subject.wait_until(|cold| cold.segments == 0)?,
+            Place::Cold => subject.wait_until(|cold| cold.segments > 0 && cold.hot_bytes == 0)?,
+            Place::Own => {}
+        }
+    }
     println!(
-        "reading {} MB in pages; medians of {} rounds of {} passes",
+        "reading {} MB in pages; medians of {rounds} rounds of {} passes",
         (MESSAGES * MESSAGE_BYTES) as f64 / MEGABYTE,
-        args.rounds,
         args.passes
     );
     for &readers in &args.readers {
-        measure(&subjects, readers, args)?;
+        measure(&subjects, &pairs, readers, rounds, args.passes)?;
     }
     Ok(())
 }
 
+/// Two servers that are compared, by their places in a list.
+type Pair = (usize, usize);
+
+/// Starts the servers, and says which of them are compared.
+fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Result<(Vec<Subject>, Vec<Pair>)> {
+    let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
+    let other = comparison.build(project)?;
+    let start = |name: String, place, options: &workerd::Options| {
+        let bucket = Arc::new(Bucket::start()?);
+        let server = Workerd::start_with(project, node, options, Arc::clone(&bucket))?;
+        Ok::<_, anyhow::Error>(Subject { name, place, server, bucket })
+    };
+    let tailrace = |name: String, place, log, worker| {
+        let bindings = &[("TAILRACE_NO_AUTH", "1")];
+        start(name, place, &workerd::Options { name: log, bindings, ..workerd::Options::of(worker) })
+    };
+    let hot = tailrace("hot".to_owned(), Place::Hot, "bench-hot", ours)?;
+    let cold = tailrace("cold".to_owned(), Place::Cold, "bench-cold", ours)?;
+    if let Some(other) = other {
+        let named = |place: &str| format!("{place} {}", other.name);
+        let other_hot = tailrace(named("hot"), Place::Hot, "bench-other-hot", &other.worker)?;
+        let other_cold = tailrace(named("cold"), Place::Cold, "bench-other-cold", &other.worker)?;
+        return Ok((vec![other_hot, hot, other_cold, cold], vec![(0, 1), (2, 3)]));
+    }
+    let modules = TRIVIAL.modules(project)?;
+    let options =
+        workerd::Options { name: "bench-trivial", modules: &modules, class: TRIVIAL.class, bindings: &[], state: None };
+    let trivial = start("trivial".to_owned(), Place::Own, &options)?;
+    Ok((vec![trivial, hot, cold], vec![(0, 1), (0, 2)]))
+}
+
 /// Measures the servers in turn, so that what else the machine does befalls them alike.
-fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
-    let mut series = [Series::new(), Series::new(), Series::new()];
+fn measure(subjects: &[Subject], pairs: &[Pair], readers: usize, rounds: usize, passes: usize) -> Result<()> {
+    let mut series: Vec<_> = subjects.iter().map(|_| Series::new()).collect();
     for subject in subjects {
         subject.read(readers, 1)?;
     }
-    for round in 1..=args.rounds {
-        say(&format!("{readers} readers, round {round} of {}", args.rounds));
-        for (subject, series) in subjects.iter().zip(&mut series) {
+    for round in 1..=rounds {
+        say(&format!("{readers} readers, round {round} of {rounds}"));
+        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let (cpu, gets) = (usage::cpu(subject.server.id())?, subject.bucket.counts().gets);
             let start = Instant::now();
-            let (bytes, pages) = subject.read(readers, args.passes)?;
+            let (bytes, pages) = subject.read(readers, passes)?;
             let took = start.elapsed();
             let cpu = usage::cpu(subject.server.id())?.saturating_sub(cpu);
             let megabytes = bytes as f64 / MEGABYTE;
@@ -112,19 +152,8 @@ fn measure(subjects: &[Subject; 3], readers: usize, args: &Args) -> Result<()> {
             series.push([megabytes / took.as_secs_f64(), cpu.as_secs_f64() * 1e3 / megabytes, gets / pages as f64]);
         }
     }
-    println!(
-        "\n{:<10}{:>10}{:>14}{:>10}{:>18}",
-        format!("x{readers}"),
-        "MB/s",
-        "CPU ms/MB",
-        "ratio",
-        "R2 reads a page"
-    );
-    let rows = series.each_ref().map(Series::medians);
-    let [[_, least, _], ..] = rows;
-    for (subject, [rate, cpu_ms, gets]) in subjects.iter().zip(rows) {
-        println!("{:<10}{rate:>10.1}{cpu_ms:>14.2}{:>10.2}{gets:>18.2}", subject.name, cpu_ms / least);
-    }
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    print_table(&format!("x{readers}"), FIGURES, &names, &series, pairs);
     Ok(())
 }
 

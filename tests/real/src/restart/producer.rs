@@ -4,9 +4,9 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use xtask::http::{Connection, Reply};
 
 use super::{MESSAGES, STREAM, Site, ledger};
-use crate::http::{Connection, Reply};
 
 /// Between two attempts while the runtime is away.
 const PAUSE: Duration = Duration::from_millis(20);

@@ -1,6 +1,11 @@
-//! The Worker's build: cargo, wasm-bindgen as a library (so that its version is pinned together with the crate's own
-//! and nothing is installed), and our JavaScript beside it. The result is a folder of modules that wrangler bundles
-//! and that workerd takes as it is.
+//! The Worker's build: cargo, wasm-bindgen, wasm-opt, and our JavaScript beside what they make. The result is a folder of
+//! modules that wrangler bundles and that workerd takes as it is.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `feature` | what the module may ask of an engine |
+
+mod feature;
 
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
@@ -9,24 +14,26 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 
 use crate::process;
-use crate::project::{Project, create_dir, read, remove_dir, say, write};
+use crate::project::{Project, create_dir, remove_dir, say, write};
 use crate::setup::node::Node;
 use crate::setup::rust::{WASM_TARGET, WasmRust};
 
 /// The crate.
-pub(crate) const PACKAGE: &str = "tailrace-workers";
+pub const PACKAGE: &str = "tailrace-workers";
+/// The program that runs wasm-bindgen on it.
+const BINDGEN: &str = "tailrace-bindgen";
 /// Cargo's profile for it.
 const PROFILE: &str = "worker";
 /// Where our own JavaScript is.
 const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
-pub(crate) const ENTRY: &str = "entry.mjs";
+pub const ENTRY: &str = "entry.mjs";
 /// Changes whenever this file makes something else of the same input.
-const RECIPE: u32 = 2;
+const RECIPE: u32 = 3;
 
 /// Which Worker is built.
 #[derive(Clone, Copy)]
-pub(crate) enum Variant {
+pub enum Variant {
     /// What is served, measured and deployed.
     Plain,
     /// With the feature `faults`, for tests alone: a request may ask for a panic.
@@ -43,7 +50,7 @@ impl Variant {
     }
 
     /// The features of the crate, as arguments of cargo.
-    pub(crate) fn features(self) -> &'static [&'static str] {
+    pub fn features(self) -> &'static [&'static str] {
         match self {
             Self::Plain => &[],
             Self::Faults => &["--features", "faults"],
@@ -52,25 +59,25 @@ impl Variant {
 }
 
 /// A built Worker.
-pub(crate) struct Worker {
+pub struct Worker {
     /// The folder of its modules.
-    pub(crate) dir: PathBuf,
+    pub dir: PathBuf,
 }
 
 impl Worker {
     /// Its wasm module.
-    pub(crate) fn wasm(&self) -> PathBuf {
+    pub fn wasm(&self) -> PathBuf {
         self.dir.join("index_bg.wasm")
     }
 }
 
 /// Builds the Worker into `.tailrace/worker`: what is served, tested, measured and deployed is the same.
-pub(crate) fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
+pub fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
     build_variant(project, rust, node, Variant::Plain)
 }
 
 /// Builds a variant of the Worker into a folder of its own.
-pub(crate) fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: Variant) -> Result<Worker> {
+pub fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: Variant) -> Result<Worker> {
     let _lock = project.lock("build")?;
     say(&format!("building the Worker into .tailrace/{}", variant.folder()));
     let mut cargo = rust.cargo(project);
@@ -89,8 +96,10 @@ pub(crate) fn build_variant(project: &Project, rust: &WasmRust, node: &Node, var
         let _ = fs::remove_file(&stamp_file);
         remove_dir(&worker.dir)?;
         create_dir(&worker.dir)?;
-        bind(&input, &worker)?;
+        feature::check(&fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?)?;
+        bind(project, &input, &worker)?;
         optimise(project, node, &worker)?;
+        compile(project, node, &worker)?;
         write(&stamp_file, stamp)?;
     }
     copy_javascript(project, &worker)?;
@@ -109,28 +118,27 @@ fn stamp(input: &Path) -> Result<String> {
 }
 
 /// Writes `index.js` and `index_bg.wasm`.
-fn bind(input: &Path, worker: &Worker) -> Result<()> {
-    let mut bindgen = wasm_bindgen_cli_support::Bindgen::new();
-    bindgen.input_path(input).out_name("index").typescript(false).module(true)?;
-    // A wasm instance that has panicked is lost: the entry makes a new one, and learns of the loss by the handler.
-    bindgen.reset_state_function(true).force_enable_abort_handler(true);
-    bindgen.generate(&worker.dir).context("wasm-bindgen refuses the Worker")?;
-    // The runtime takes a wasm module by a plain import, not by the source-phase form.
-    let script = worker.dir.join("index.js");
-    let text = read(&script)?;
-    if !text.contains("import source ") {
-        bail!("wasm-bindgen no longer writes `import source`: bring xtask/src/worker.rs up to date with its output");
-    }
-    write(&script, text.replace("import source ", "import "))
+fn bind(project: &Project, input: &Path, worker: &Worker) -> Result<()> {
+    let mut bindgen = project.cargo();
+    bindgen.args(["run", "--quiet", "--package", BINDGEN, "--"]).arg(input).arg(&worker.dir);
+    process::run(&mut bindgen)
 }
 
-/// wasm-opt, from npm's binaryen.
+/// wasm-opt, from npm's binaryen. It may use what `feature::ALLOWED` holds and refuses a module that uses more; left to
+/// itself, it also writes encodings that no engine had a year ago.
 fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     let (from, to) = (worker.wasm(), worker.dir.join("optimised.wasm"));
     let mut command = node.command(project, node.script("binaryen/bin/wasm-opt"))?;
-    command.args(["-O3", "--all-features", "--output"]).arg(&to).arg(&from);
-    process::output(&mut command)?;
+    command.args(["-O3", "--mvp-features"]).args(feature::ALLOWED.iter().map(|feature| feature.option));
+    process::output(command.arg("--output").arg(&to).arg(&from))?;
     fs::rename(&to, &from).with_context(|| format!("cannot replace {}", from.display()))
+}
+
+/// Compiles the module as an engine does that knows nothing of our tools: the V8 of the Node that is there.
+fn compile(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+    let mut command = node.command(project, "--eval")?;
+    command.arg("new WebAssembly.Module(require('node:fs').readFileSync(process.argv[1]))").arg(worker.wasm());
+    process::output(&mut command).map(|_| ()).context("Node's V8 does not take the built module")
 }
 
 fn copy_javascript(project: &Project, worker: &Worker) -> Result<()> {

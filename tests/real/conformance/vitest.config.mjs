@@ -1,7 +1,7 @@
 import { defineConfig } from "vitest/config";
 
 export default defineConfig({
-  cacheDir: "../../.tailrace/vite",
+  cacheDir: "../../../.tailrace/vite",
   test: {
     root: import.meta.dirname,
     include: ["suite.test.mjs"],

@@ -13,13 +13,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
 use rustix::process::{Pid, test_kill_process};
+use xtask::http;
+use xtask::process::Group;
+use xtask::project::{Project, create_dir, read, remove_dir, write};
+use xtask::setup::node::Node;
+use xtask::worker::{ENTRY, Worker};
 
 use crate::bucket::Bucket;
-use crate::http;
-use crate::process::Group;
-use crate::project::{Project, create_dir, read, remove_dir, write};
-use crate::setup::node::Node;
-use crate::worker::{ENTRY, Worker};
 
 /// How long the runtime may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(20);

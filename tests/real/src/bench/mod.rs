@@ -1,11 +1,12 @@
-//! `cargo xtask bench`: what a request costs, measured beside something trivial on the same machine in the same
-//! minutes: figures of two runs on a shared machine cannot be compared, their ratio can.
+//! `cargo xtask bench`: what a request costs, measured beside something trivial, or beside another commit, on the same
+//! machine in the same minutes: figures of two runs on a shared machine cannot be compared, their ratio can.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | `append` | the append, beside a Worker that inserts one row a request |
 //! | `catchup` | reading from the start, out of rows and out of the bucket, beside a Worker that joins rows |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
+//! | `comparison` | what ours is compared with, and in how many rounds |
 //! | `subject` | a server to be measured |
 //! | `series` | values a round, their medians and ratios |
 //! | `load` | connections that send one request after another |
@@ -16,6 +17,7 @@
 
 mod append;
 mod catchup;
+mod comparison;
 mod crowd;
 mod decoder;
 mod live;
@@ -27,9 +29,8 @@ mod usage;
 
 use anyhow::Result;
 use clap::Subcommand;
-
-use crate::project::Project;
-use crate::setup::rust::Choice;
+use xtask::project::Project;
+use xtask::setup::rust::Choice;
 
 /// Options of `cargo xtask bench`.
 #[derive(clap::Args)]

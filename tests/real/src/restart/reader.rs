@@ -1,10 +1,10 @@
 //! Pages held against the ledger.
 
 use anyhow::{Context, Result, bail};
+use xtask::http::Connection;
 
 use super::ledger::Ledger;
 use super::{ANSWER_LIMIT, STREAM};
-use crate::http::Connection;
 
 /// Draws the offsets; the same in each run, so that a failure comes again.
 const SEED: u64 = 0x5eed;

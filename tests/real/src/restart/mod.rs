@@ -21,14 +21,14 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, anyhow, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, create_dir, remove_dir, say};
+use xtask::setup::node::Node;
 
 use self::ledger::Ledger;
+use crate::Built;
 use crate::bucket::{Bucket, Hold};
 use crate::cold::Cold;
-use crate::http::Connection;
-use crate::project::{Project, create_dir, remove_dir, say};
-use crate::setup::node::Node;
-use crate::worker::Worker;
 use crate::workerd::{self, Workerd};
 
 /// Everything is appended to this stream.
@@ -80,7 +80,8 @@ struct Site<'a> {
 }
 
 /// Runs it all against a built Worker.
-pub(crate) fn run(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
+    let Built { node, worker } = built;
     let state = project.generated(&format!("run/{}-restart", std::process::id()));
     create_dir(&state)?;
     let bindings =

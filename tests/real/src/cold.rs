@@ -1,8 +1,7 @@
 //! What an object tells, on request, of the segments it has moved to the bucket.
 
 use anyhow::{Context, Result, bail};
-
-use crate::http::Connection;
+use xtask::http::Connection;
 
 /// The counts of `Tailrace-Cold`.
 #[derive(Debug, PartialEq, Eq)]

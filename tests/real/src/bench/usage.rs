@@ -3,8 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-
-use crate::project::read;
+use xtask::project::read;
 
 /// The kernel counts in ticks of 10 ms, on every machine that Linux serves (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);

@@ -13,8 +13,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
-
-use crate::http::{Head, Wire};
+use xtask::http::{Head, Wire};
 
 /// Most objects of one listing (Cloudflare, R2 Workers API).
 const LIST_LIMIT: usize = 1_000;
@@ -328,7 +327,7 @@ fn list(store: &Store, request: &Value) -> Result<Answer> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::http::{Connection, Reply};
+    use xtask::http::{Connection, Reply};
 
     /// What the service answers to a call as the runtime's binding makes it.
     fn call(bucket: &Bucket, request: Value, value: &[u8]) -> Reply {

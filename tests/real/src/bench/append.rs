@@ -5,17 +5,18 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Result, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, say};
+use xtask::setup::rust::Choice;
 
+use super::comparison::Comparison;
 use super::load::Load;
-use super::series::{Series, percentile, print_table};
+use super::series::{Series, in_turn, percentile, print_table};
 use super::subject::{Subject, Trivial, start_both};
 use super::usage;
-use crate::http::Connection;
-use crate::project::{Project, say};
-use crate::setup::rust::Choice;
 
 /// The Worker that ours is compared with.
-const TRIVIAL: Trivial = Trivial { source: "tests/bench/trivial.mjs", class: "Trivial" };
+const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial.mjs", class: "Trivial" };
 /// 100 bytes of JSON.
 const BODY: &[u8; 100] =
     br#"{"type":"reading","sensor":"a-17","at":1764547200123,"value":21.375,"unit":"C","note":"0123456789a"}"#;
@@ -24,12 +25,14 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// The columns of the table.
 const FIGURES: [(&str, usize); 4] = [("requests/s", 0), ("CPU us", 1), ("p50 ms", 2), ("p99 ms", 2)];
 
+/// Rounds, unless the command says otherwise.
+const ROUNDS: usize = 5;
+
 /// Options of `cargo xtask bench append`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// How often each server is measured, in turn
-    #[arg(long, default_value_t = 5)]
-    rounds: usize,
+    #[command(flatten)]
+    comparison: Comparison,
     /// How long each measurement takes
     #[arg(long, default_value_t = 4, value_name = "SECONDS")]
     seconds: u64,
@@ -47,31 +50,32 @@ pub(crate) struct Args {
 /// Measures both and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     let most = args.connections.iter().copied().max().unwrap_or(1);
-    if args.rounds == 0 || args.seconds == 0 || args.connections.contains(&0) {
-        bail!("rounds, seconds and connections must be at least 1");
+    if args.seconds == 0 || args.connections.contains(&0) {
+        bail!("seconds and connections must be at least 1");
     }
-    let subjects = start_both(project, toolchain, &TRIVIAL, args.state_dir.as_deref())?;
+    let rounds = args.comparison.rounds(ROUNDS)?;
+    let subjects = start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?;
     let paths: Vec<String> =
         (0..if args.one_stream { 1 } else { most }).map(|n| format!("/v1/stream/bench/{n}")).collect();
     for subject in &subjects {
         create(subject, &paths)?;
     }
-    println!("appends of {} bytes of JSON; medians of {} rounds of {} s", BODY.len(), args.rounds, args.seconds);
+    println!("appends of {} bytes of JSON; medians of {} rounds of {} s", BODY.len(), rounds, args.seconds);
     for &connections in &args.connections {
-        measure(&subjects, &paths, connections, args)?;
+        measure(&subjects, &paths, connections, rounds, args)?;
     }
     Ok(())
 }
 
 /// Measures the servers in turn, so that what else the machine does befalls them alike.
-fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, args: &Args) -> Result<()> {
+fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for subject in subjects {
         load(subject, paths).run(connections, WARM_UP)?;
     }
-    for round in 1..=args.rounds {
-        say(&format!("{connections} connections, round {round} of {}", args.rounds));
-        for (subject, series) in subjects.iter().zip(&mut series) {
+    for round in 1..=rounds {
+        say(&format!("{connections} connections, round {round} of {rounds}"));
+        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let before = usage::cpu(subject.server.id())?;
             let done = load(subject, paths).run(connections, Duration::from_secs(args.seconds))?;
             let used = usage::cpu(subject.server.id())?.saturating_sub(before);
@@ -80,7 +84,13 @@ fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, args: 
             series.push([done.rate(), cpu_us, p50, p99]);
         }
     }
-    print_table(&format!("x{connections}"), FIGURES, subjects, &series);
+    print_table(
+        &format!("x{connections}"),
+        FIGURES,
+        &subjects.each_ref().map(|subject| subject.name.as_str()),
+        &series,
+        &[(0, 1)],
+    );
     Ok(())
 }
 

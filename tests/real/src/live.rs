@@ -1,23 +1,23 @@
-//! The suites of `tests/live/`: readers that wait, on the real runtime, with the protocol's own client and a browser.
+//! The suites of `live/`: readers that wait, on the real runtime, with the protocol's own client and a browser.
 
 use anyhow::{Context, Result, bail};
+use xtask::project::{Project, read, say};
+use xtask::{process, setup};
 
-use crate::project::{Project, read, say};
-use crate::setup::node::Node;
-use crate::worker::Worker;
+use crate::Built;
 use crate::workerd::{self, Workerd};
-use crate::{process, setup};
 
 /// Every suite waits most of its time, so all of them run at once.
 const OPTIONS: [&str; 4] =
     ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
-const SUITES: &str = "tests/live/*.test.mjs";
+const SUITES: &str = "tests/real/live/*.test.mjs";
 
 /// What the runtime's log holds where something went wrong that readers get over: they come back and are served.
 const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "failed"];
 
 /// Runs the suites against a built Worker.
-pub(crate) fn run_against(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
+    let Built { node, worker } = built;
     let browser = setup::chromium::ensure(project)?;
     let start = |name| {
         let options = workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };

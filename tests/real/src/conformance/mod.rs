@@ -15,18 +15,20 @@ use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result, anyhow, bail};
+use xtask::process::Group;
+use xtask::project::{Project, create_dir, read, say};
+use xtask::setup;
+use xtask::setup::node::Node;
+use xtask::setup::rust::Choice;
+use xtask::worker::Variant;
 
 use self::expectation::Expectations;
 use self::verdict::Verdict;
-use crate::process::Group;
-use crate::project::{Project, create_dir, read, say};
-use crate::setup::node::Node;
-use crate::setup::rust::Choice;
+use crate::Built;
 use crate::workerd::{self, Workerd};
-use crate::{setup, worker};
 
 /// The list of tests that are not yet expected to pass, written by hand.
-const EXPECTATIONS: &str = "tests/conformance/expected-failures.txt";
+const EXPECTATIONS: &str = "tests/real/conformance/expected-failures.txt";
 /// The suite waits this long, and a second more, for a long-poll to end.
 const LONG_POLL_MS: u32 = 3000;
 /// Seeds the suite's property tests.
@@ -48,17 +50,10 @@ pub(crate) struct Args {
 
 /// Builds and starts the Worker, and runs the suite against it.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
-    let node = setup::node::ensure(project)?;
     if args.url.is_some() {
-        return run_suite(project, &node, args);
+        return run_suite(project, &setup::node::ensure(project)?, args);
     }
-    let rust = setup::rust::ensure(project, toolchain)?;
-    let worker = worker::build(project, &rust, &node)?;
-    run_against(project, &node, &worker, args)
-}
-
-/// Starts a built Worker, and runs the suite against it.
-pub(crate) fn run_against(project: &Project, node: &Node, worker: &worker::Worker, args: &Args) -> Result<()> {
+    let Built { node, worker } = &Built::new(project, toolchain, Variant::Plain)?;
     let long_poll = LONG_POLL_MS.to_string();
     let options = workerd::Options {
         name: "conformance",
@@ -107,7 +102,7 @@ fn run_suite(project: &Project, node: &Node, args: &Args) -> Result<()> {
 fn vitest(project: &Project, node: &Node, url: &str, results: &Path, filter: Option<&str>) -> Result<bool> {
     let mut command = node.command(project, node.script("vitest/vitest.mjs"))?;
     // The native loader takes the file as it is; the other writes a bundle of it beside it.
-    command.args(["run", "--configLoader=native", "--config=tests/conformance/vitest.config.mjs"]);
+    command.args(["run", "--configLoader=native", "--config=tests/real/conformance/vitest.config.mjs"]);
     if let Some(filter) = filter {
         // vitest takes a regular expression over group and name joined by spaces.
         command.arg("--testNamePattern").arg(escape(&filter.replace(result::SEPARATOR, " ")));
