@@ -117,7 +117,7 @@ impl WasmRust {
 
 /// Finds a compiler for wasm, setting one up if there is none.
 pub fn ensure(project: &Project, choice: Choice) -> Result<WasmRust> {
-    let _lock = project.lock("setup")?;
+    let _lock = project.lock("setup-rust")?;
     let scratch = project.generated("probe");
     if choice != Choice::Debian {
         let in_use = WasmRust::in_use();

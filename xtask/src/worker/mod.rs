@@ -10,8 +10,9 @@ mod feature;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
+use std::thread;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, anyhow, bail};
 
 use crate::process;
 use crate::project::{Project, create_dir, remove_dir, say, write};
@@ -22,8 +23,6 @@ use crate::setup::rust::{WASM_TARGET, WasmRust};
 pub const PACKAGE: &str = "tailrace-workers";
 /// The program that runs wasm-bindgen on it.
 const BINDGEN: &str = "tailrace-bindgen";
-/// Cargo's profile for it.
-const PROFILE: &str = "worker";
 /// Where our own JavaScript is.
 const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
@@ -38,6 +37,8 @@ pub enum Variant {
     Plain,
     /// With the feature `faults`, for tests alone: a request may ask for a panic.
     Faults,
+    /// Quickly built and less optimised, for development alone.
+    Development,
 }
 
 impl Variant {
@@ -46,13 +47,22 @@ impl Variant {
         match self {
             Self::Plain => "worker",
             Self::Faults => "worker-faults",
+            Self::Development => "worker-dev",
+        }
+    }
+
+    /// Cargo's profile, which is also the name of cargo's folder for it.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Faults => "worker",
+            Self::Development => "worker-dev",
         }
     }
 
     /// The features of the crate, as arguments of cargo.
     pub fn features(self) -> &'static [&'static str] {
         match self {
-            Self::Plain => &[],
+            Self::Plain | Self::Development => &[],
             Self::Faults => &["--features", "faults"],
         }
     }
@@ -71,23 +81,47 @@ impl Worker {
     }
 }
 
-/// Builds the Worker into `.tailrace/worker`: what is served, tested, measured and deployed is the same.
+/// Builds the Worker into `.tailrace/worker`: what is tested, measured and deployed is the same.
 pub fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
     build_variant(project, rust, node, Variant::Plain)
 }
 
+/// Builds the Worker for development, which takes neither Node nor long.
+pub fn build_for_development(project: &Project, rust: &WasmRust) -> Result<Worker> {
+    build_and(project, rust, Variant::Development, |_| Ok(()))
+}
+
 /// Builds a variant of the Worker into a folder of its own.
 pub fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: Variant) -> Result<Worker> {
+    build_and(project, rust, variant, |worker| {
+        optimise(project, node, worker)?;
+        compile(project, node, worker)
+    })
+}
+
+fn build_and(
+    project: &Project,
+    rust: &WasmRust,
+    variant: Variant,
+    finish: impl FnOnce(&Worker) -> Result<()>,
+) -> Result<Worker> {
     let _lock = project.lock("build")?;
     say(&format!("building the Worker into .tailrace/{}", variant.folder()));
     let mut cargo = rust.cargo(project);
     let target_dir = rust.target_dir(project)?;
-    cargo.args(["build", "--package", PACKAGE, "--profile", PROFILE, "--target", WASM_TARGET]);
-    cargo.args(variant.features());
-    process::run(cargo.arg("--target-dir").arg(&target_dir))
-        .context("the Worker does not build: the compiler's message above says where")?;
+    cargo.args(["build", "--package", PACKAGE, "--profile", variant.profile(), "--target", WASM_TARGET]);
+    cargo.args(variant.features()).arg("--target-dir").arg(&target_dir);
+    // Neither needs the other before both are there, and each alone leaves a core idle for most of its time.
+    let mut bindgen = project.cargo();
+    bindgen.args(["build", "--quiet", "--package", BINDGEN]);
+    let (built, ready) = thread::scope(|scope| {
+        let ready = scope.spawn(|| process::run(&mut bindgen));
+        (process::run(&mut cargo), ready.join())
+    });
+    built.context("the Worker does not build: the compiler's message above says where")?;
+    ready.map_err(|_| anyhow!("the thread that builds {BINDGEN} has panicked"))??;
     let library = format!("{}.wasm", PACKAGE.replace('-', "_"));
-    let input = target_dir.join(WASM_TARGET).join(PROFILE).join(library);
+    let input = target_dir.join(WASM_TARGET).join(variant.profile()).join(library);
     let worker = Worker { dir: project.generated(variant.folder()) };
     let stamp = stamp(&input)?;
     let stamp_file = project.generated(&format!("{}.stamp", variant.folder()));
@@ -98,8 +132,7 @@ pub fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: V
         create_dir(&worker.dir)?;
         feature::check(&fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?)?;
         bind(project, &input, &worker)?;
-        optimise(project, node, &worker)?;
-        compile(project, node, &worker)?;
+        finish(&worker)?;
         write(&stamp_file, stamp)?;
     }
     copy_javascript(project, &worker)?;

@@ -9,6 +9,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context, Result, bail};
 use xtask::process;
 use xtask::project::{Project, create_dir, read, say};
+use xtask::setup::node::{self, Packages};
 use xtask::worker::{ENTRY, Worker};
 
 /// Where worktrees are, one a commit, and the target folder that they share.
@@ -92,8 +93,9 @@ fn worktree(project: &Project, name: &str) -> Result<PathBuf> {
 /// set-up looks first whether they will do.
 fn share(project: &Project, tree: &Path) -> Result<()> {
     create_dir(&tree.join(".tailrace"))?;
-    let same_packages = read(&tree.join("package.json"))? == read(&project.path("package.json"))?;
-    let packages = same_packages.then_some("node_modules");
+    let wanted = |path: PathBuf| node::wanted_packages(&read(&path)?, Packages::All);
+    let same = wanted(tree.join("package.json"))? == wanted(project.path("package.json"))?;
+    let packages = same.then_some("node_modules");
     for name in [".tailrace/node", ".tailrace/rust"].into_iter().chain(packages) {
         let (ours, theirs) = (project.path(name), tree.join(name));
         if ours.exists() && !theirs.exists() {
