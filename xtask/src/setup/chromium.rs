@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::archive::{Archive, entries};
+use super::debian::archive::{Archive, entries};
 use crate::process;
 use crate::project::{Project, say, write};
 

@@ -1,4 +1,5 @@
-//! A compiler that builds and links for wasm: the one in use, the same after `rustup target add`, or Debian's.
+//! A compiler that builds and links for wasm: the one of `rust-toolchain.toml`, which rustup brings with the target; the
+//! same after `rustup target add`, where rustup was told not to install anything unasked; or Debian's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,7 +8,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::debian;
+use super::debian::compiler as debian;
 use crate::process;
 use crate::project::{Project, create_dir, say, write};
 

@@ -7,7 +7,7 @@
 //! | `layer` | a layer of core names only those it may know |
 //! | `wing` | a wing of the simulator names only those it may know |
 //! | `circle` | no file needs itself by way of others |
-//! | `word` | words that core, or any file, must not hold |
+//! | `word` | words that SQL, or any file, must not hold |
 //! | `size`, `folder` | no source file is too long, and no folder too full |
 //! | `link` | links of documents lead somewhere |
 //! | `manifest` | what manifests and configuration must say |
@@ -70,7 +70,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
         add(manifest::check(path, text));
         if path.starts_with("core/src/") && path.ends_with(".rs") {
             add(layer::check(path, text));
-            add(word::core(path, text));
+            add(word::sql(path, text));
         }
     }
     findings.extend(link::check(&files));

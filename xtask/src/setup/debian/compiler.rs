@@ -10,12 +10,12 @@ use std::time::Duration;
 use anyhow::{Context, Result, bail};
 
 use super::archive::{Archive, entries};
-use super::rust::{WASM_TARGET, WasmRust};
 use crate::process;
 use crate::project::{Project, create_dir, read, remove_dir, say, write};
+use crate::setup::rust::{WASM_TARGET, WasmRust};
 
 /// The variable by which cargo learns of the target's linker.
-pub(super) const LINKER_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
+pub(in crate::setup) const LINKER_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
 /// Building std takes a minute on two cores.
 const STD_LIMIT: Duration = Duration::from_secs(900);
 /// Compiler, cargo and std source as Debian calls them: the release's own, and the newer one kept for browsers.
@@ -45,7 +45,7 @@ fn compiler(archive: &Archive) -> Result<WasmRust> {
 }
 
 /// The compiler of an earlier run, if it still links.
-pub(super) fn unpacked(project: &Project) -> Result<Option<WasmRust>> {
+pub(in crate::setup) fn unpacked(project: &Project) -> Result<Option<WasmRust>> {
     let archive = archive(project);
     if !archive.is_ready() {
         return Ok(None);
@@ -55,7 +55,7 @@ pub(super) fn unpacked(project: &Project) -> Result<Option<WasmRust>> {
 }
 
 /// Downloads, unpacks, builds std, and proves that it links.
-pub(super) fn set_up(project: &Project) -> Result<WasmRust> {
+pub(in crate::setup) fn set_up(project: &Project) -> Result<WasmRust> {
     let archive = archive(project);
     archive.open()?;
     let packages = packages(&archive)?;

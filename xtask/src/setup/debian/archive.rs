@@ -16,38 +16,38 @@ use crate::project::{create_dir, remove_dir, say, write};
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(900);
 
 /// A folder of unpacked packages.
-pub(super) struct Archive {
+pub(in crate::setup) struct Archive {
     dir: PathBuf,
 }
 
 impl Archive {
     /// What is, or will be, unpacked in this folder.
-    pub(super) fn at(dir: PathBuf) -> Self {
+    pub(in crate::setup) fn at(dir: PathBuf) -> Self {
         Self { dir }
     }
 
     /// The folder.
-    pub(super) fn dir(&self) -> &Path {
+    pub(in crate::setup) fn dir(&self) -> &Path {
         &self.dir
     }
 
     /// The unpacked packages' `/usr`.
-    pub(super) fn usr(&self) -> PathBuf {
+    pub(in crate::setup) fn usr(&self) -> PathBuf {
         self.dir.join("root/usr")
     }
 
     /// Whether an earlier run has got to its end here.
-    pub(super) fn is_ready(&self) -> bool {
+    pub(in crate::setup) fn is_ready(&self) -> bool {
         self.dir.join("ready").is_file()
     }
 
     /// Notes that all is there and works.
-    pub(super) fn set_ready(&self) -> Result<()> {
+    pub(in crate::setup) fn set_ready(&self) -> Result<()> {
         write(&self.dir.join("ready"), "")
     }
 
     /// Empties the folder and reads the package lists.
-    pub(super) fn open(&self) -> Result<()> {
+    pub(in crate::setup) fn open(&self) -> Result<()> {
         if process::output(Command::new("apt-get").arg("--version")).is_err() {
             bail!("this machine has no apt-get");
         }
@@ -61,14 +61,14 @@ impl Archive {
     }
 
     /// The version that apt would install.
-    pub(super) fn candidate(&self, package: &str) -> Result<Option<String>> {
+    pub(in crate::setup) fn candidate(&self, package: &str) -> Result<Option<String>> {
         let policy = process::output(self.apt("apt-cache").args(["policy", package]))?;
         let version = policy.lines().find_map(|line| line.trim().strip_prefix("Candidate: "));
         Ok(version.filter(|&version| version != "(none)").map(str::to_owned))
     }
 
     /// What apt would install anew to have these packages.
-    pub(super) fn missing(&self, packages: &[&str]) -> Result<BTreeSet<String>> {
+    pub(in crate::setup) fn missing(&self, packages: &[&str]) -> Result<BTreeSet<String>> {
         let mut simulate = self.apt("apt-get");
         simulate.args(["install", "--simulate", "--no-install-recommends", "--yes"]).args(packages);
         let plan = process::output(&mut simulate)?;
@@ -76,13 +76,13 @@ impl Archive {
     }
 
     /// The packages that a package needs, and those that they need.
-    pub(super) fn dependencies(&self, package: &str) -> Result<BTreeSet<String>> {
+    pub(in crate::setup) fn dependencies(&self, package: &str) -> Result<BTreeSet<String>> {
         let tree = process::output(self.apt("apt-cache").args(["depends", "--recurse", "--important", package]))?;
         Ok(tree.split_whitespace().filter(|word| !word.contains(':')).map(str::to_owned).collect())
     }
 
     /// Downloads and unpacks packages. It ends the use of the package lists.
-    pub(super) fn unpack(&self, packages: &BTreeSet<String>) -> Result<()> {
+    pub(in crate::setup) fn unpack(&self, packages: &BTreeSet<String>) -> Result<()> {
         say(&format!("downloading {} packages into {}", packages.len(), self.dir.display()));
         let mut download = self.apt("apt-get");
         download.current_dir(self.dir.join("debs")).arg("download").args(packages);
@@ -98,7 +98,7 @@ impl Archive {
     }
 
     /// The folders of shared libraries, one for each machine type Debian knows.
-    pub(super) fn libraries(&self) -> Result<Vec<PathBuf>> {
+    pub(in crate::setup) fn libraries(&self) -> Result<Vec<PathBuf>> {
         let lib = self.usr().join("lib");
         let names = entries(&lib)?.into_iter().filter(|path| path.to_string_lossy().ends_with("-linux-gnu"));
         Ok(names.chain([lib.clone()]).collect())
@@ -117,7 +117,7 @@ impl Archive {
 }
 
 /// What is in a folder, in order.
-pub(super) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
+pub(in crate::setup) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let read = fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut paths = read.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;
     paths.sort();
