@@ -23,6 +23,8 @@ use crate::setup::rust::{WASM_TARGET, WasmRust};
 pub const PACKAGE: &str = "tailrace-workers";
 /// The program that runs wasm-bindgen on it.
 const BINDGEN: &str = "tailrace-bindgen";
+/// The packages that only development runs, those together that have the same dependencies.
+pub const TOOLS: [&[&str]; 2] = [&["xtask", "tailrace-real"], &[BINDGEN]];
 /// Where our own JavaScript is.
 const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
