@@ -4,11 +4,13 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `dev`, `build`, `test`, `tidy`, `fuzz` | the verbs |
+//! | `dependency` | licences and versions of the crates that are compiled in |
 //! | `real` | the verbs of `tests/real`, which start and judge real runtimes |
 //!
 //! What they share is the library beside this program.
 
 mod build;
+mod dependency;
 mod dev;
 mod fuzz;
 mod real;

@@ -11,7 +11,7 @@ use xtask::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use xtask::worker::{self, TOOLS, Variant, Worker};
 use xtask::{process, setup};
 
-use crate::{build, real, tidy};
+use crate::{build, dependency, real, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -43,6 +43,7 @@ const STEPS: &[Step] = &[
     Step { name: "set-up", about: "compiler for wasm, Node, npm packages", run: set_up },
     Step { name: "format", about: "cargo fmt --check", run: format },
     Step { name: "tidy", about: "layers, words, sizes, links, manifests", run: tidy },
+    Step { name: "dependencies", about: "licences, and crates in two versions", run: dependencies },
     Step { name: "lint", about: "clippy over everything native", run: lint },
     Step { name: "lint-worker", about: "clippy over the Worker, for wasm", run: lint_worker },
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
@@ -148,6 +149,11 @@ fn format(machine: &mut Machine) -> Result<Outcome> {
 
 fn tidy(machine: &mut Machine) -> Result<Outcome> {
     tidy::run(machine.project)?;
+    Ok(Outcome::Passed)
+}
+
+fn dependencies(machine: &mut Machine) -> Result<Outcome> {
+    dependency::run(machine.project)?;
     Ok(Outcome::Passed)
 }
 
