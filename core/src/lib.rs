@@ -13,6 +13,22 @@
 
 // Futures of the platform are `!Send`, and no caller needs to name their bounds.
 #![allow(async_fn_in_trait)]
+// A panic loses the whole isolate: answer with an error, or make the type say that it cannot fail. Tests may panic, and
+// measure time; clippy.toml names what else is not allowed.
+#![cfg_attr(
+    not(test),
+    deny(
+        clippy::disallowed_methods,
+        clippy::disallowed_types,
+        clippy::expect_used,
+        clippy::indexing_slicing,
+        clippy::panic,
+        clippy::string_slice,
+        clippy::unreachable,
+        clippy::unwrap_used
+    )
+)]
+#![cfg_attr(test, allow(clippy::disallowed_methods, clippy::disallowed_types))]
 
 pub mod edge;
 #[cfg(feature = "arbitrary")]

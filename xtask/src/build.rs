@@ -7,11 +7,11 @@ use std::process::{Command, Stdio};
 
 use anyhow::{Context, Result, bail};
 
-use crate::project::{Project, remove_dir, say};
-use crate::setup::node::Node;
-use crate::setup::rust::Choice;
-use crate::worker::Worker;
-use crate::{process, setup, worker};
+use xtask::project::{Project, remove_dir, say};
+use xtask::setup::node::Node;
+use xtask::setup::rust::Choice;
+use xtask::worker::Worker;
+use xtask::{process, setup, worker};
 
 /// Builds for release, rehearses the deployment, prints the sizes.
 pub(crate) fn run(project: &Project, toolchain: Choice) -> Result<()> {

@@ -4,12 +4,13 @@ use std::path::PathBuf;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 
-use crate::process::Group;
-use crate::project::{Project, create_dir, say};
-use crate::setup::rust::Choice;
-use crate::{http, setup, worker};
+use xtask::process::Group;
+use xtask::project::{Project, create_dir, say};
+use xtask::setup::node::Packages;
+use xtask::setup::rust::Choice;
+use xtask::{http, setup, worker};
 
 /// wrangler bundles, starts a proxy and the runtime.
 const START_LIMIT: Duration = Duration::from_secs(60);
@@ -31,14 +32,21 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     if std::net::TcpListener::bind(&host).is_err() {
         bail!("port {} is taken: end what listens there, or choose another by `--port`", args.port);
     }
-    let node = setup::node::ensure(project)?;
-    let rust = setup::rust::ensure(project, toolchain)?;
-    worker::build(project, &rust, &node)?;
+    // Packages come over the network while the compiler works.
+    let (node, worker) = thread::scope(|scope| {
+        let node = scope.spawn(|| setup::node::ensure_packages(project, Packages::Serving));
+        let rust = setup::rust::ensure(project, toolchain);
+        let worker = rust.and_then(|rust| worker::build_for_development(project, &rust));
+        (node.join(), worker)
+    });
+    let worker = worker?;
+    let node = node.map_err(|_| anyhow!("the thread that sets up Node has panicked"))??;
     let state = project.root().join(&args.state_dir);
     create_dir(&state)?;
     say("starting the runtime");
     let mut wrangler = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
-    wrangler.args(["dev", "--local", "--ip", "127.0.0.1", "--port", &args.port.to_string()]);
+    wrangler.arg("dev").arg(worker.dir.join(worker::ENTRY));
+    wrangler.args(["--local", "--ip", "127.0.0.1", "--port", &args.port.to_string()]);
     // Without it every stream request would be refused: no key is registered here.
     wrangler.args(["--var", "TAILRACE_NO_AUTH:1", "--show-interactive-dev-session=false"]);
     wrangler.arg("--persist-to").arg(&state);

@@ -11,8 +11,8 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use crate::process::{self, Group};
-use crate::project::{Project, create_dir, read, say};
+use xtask::process::{self, Group};
+use xtask::project::{Project, create_dir, read, say};
 
 /// The version that is known to work with this layout.
 const CARGO_FUZZ: &str = "0.13.2";

@@ -12,30 +12,30 @@ use anyhow::{Context, Result, anyhow, bail};
 const HEAD_LIMIT: usize = 64 << 10;
 
 /// One connection to a server on this machine.
-pub(crate) struct Connection {
+pub struct Connection {
     host: String,
     wire: Wire,
 }
 
 /// An answer.
-pub(crate) struct Reply {
+pub struct Reply {
     /// The status code.
-    pub(crate) status: u16,
+    pub status: u16,
     /// The status line and the header fields.
-    pub(crate) head: Head,
+    pub head: Head,
     /// The body, decoded if it was chunked.
-    pub(crate) body: Vec<u8>,
+    pub body: Vec<u8>,
 }
 
 impl Connection {
     /// Connects to `host:port`; every read and write ends after the time limit.
-    pub(crate) fn open(host: &str, limit: Duration) -> Result<Self> {
+    pub fn open(host: &str, limit: Duration) -> Result<Self> {
         let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
         Ok(Self { host: host.to_owned(), wire: Wire::new(stream, Some(limit))? })
     }
 
     /// The bytes of a request, to be built once and sent often.
-    pub(crate) fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
+    pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
         for (name, value) in headers {
             head.push_str(&format!("{name}: {value}\r\n"));
@@ -50,7 +50,7 @@ impl Connection {
     }
 
     /// Sends a request and reads its whole answer.
-    pub(crate) fn send(&mut self, request: &[u8]) -> Result<Reply> {
+    pub fn send(&mut self, request: &[u8]) -> Result<Reply> {
         self.wire.write(request).context("the server closed the connection")?;
         let head = self.wire.head().context("the server did not answer")?;
         let head = head.context("the server closed the connection")?;
@@ -62,27 +62,27 @@ impl Connection {
 }
 
 /// The first line of a message and its header fields.
-pub(crate) struct Head(String);
+pub struct Head(String);
 
 impl Head {
     /// The request line or the status line.
-    pub(crate) fn first(&self) -> &str {
+    pub fn first(&self) -> &str {
         self.0.lines().next().unwrap_or_default()
     }
 
     /// The value of a field, by its name in lower case.
-    pub(crate) fn field(&self, name: &str) -> Option<&str> {
+    pub fn field(&self, name: &str) -> Option<&str> {
         let fields = self.0.lines().skip(1).filter_map(|line| line.split_once(':'));
         fields.into_iter().find(|(field, _)| field.eq_ignore_ascii_case(name)).map(|(_, value)| value.trim())
     }
 }
 
 /// Either end of a connection.
-pub(crate) struct Wire(BufReader<TcpStream>);
+pub struct Wire(BufReader<TcpStream>);
 
 impl Wire {
     /// An end; every read and write ends after the time limit, if there is one.
-    pub(crate) fn new(stream: TcpStream, limit: Option<Duration>) -> Result<Self> {
+    pub fn new(stream: TcpStream, limit: Option<Duration>) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(limit)?;
         stream.set_write_timeout(limit)?;
@@ -90,12 +90,12 @@ impl Wire {
     }
 
     /// Sends bytes.
-    pub(crate) fn write(&mut self, bytes: &[u8]) -> Result<()> {
+    pub fn write(&mut self, bytes: &[u8]) -> Result<()> {
         Ok(self.0.get_mut().write_all(bytes)?)
     }
 
     /// The head of the next message; none where the other end has closed the connection before.
-    pub(crate) fn head(&mut self) -> Result<Option<Head>> {
+    pub fn head(&mut self) -> Result<Option<Head>> {
         let mut text = String::new();
         loop {
             let before = text.len();
@@ -111,7 +111,7 @@ impl Wire {
     }
 
     /// The body behind a head.
-    pub(crate) fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
+    pub fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
         if head.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return self.chunks();
         }
@@ -141,7 +141,7 @@ impl Wire {
 }
 
 /// Whether the server at `host:port` answers `GET /health` with 200 now.
-pub(crate) fn healthy(host: &str) -> bool {
+pub fn healthy(host: &str) -> bool {
     let limit = Duration::from_secs(5);
     Connection::open(host, limit)
         .and_then(|mut connection| {

@@ -3,41 +3,27 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `project` | the repository and the folder of everything generated, `.tailrace/` |
-//! | `process` | a child with all its descendants: run, limited in time, ended with us |
-//! | `setup` | compiler for wasm, Node and the npm packages |
-//! | `worker` | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
-//! | `bucket` | R2 for a runtime on this machine |
-//! | `cold` | what an object tells of its segments in the bucket |
-//! | `workerd` | the real runtime, serving a built Worker on a free port |
-//! | `restart` | a stream under kills of the runtime, as a step of the test |
-//! | `http` | a client of a few lines, for health checks and load |
-//! | `live` | the suites of `tests/live/`, with the servers and the browser that they need |
-//! | `build`, `dev`, `conformance`, `test`, `tidy`, `fuzz`, `bench` | the verbs |
+//! | `dev`, `build`, `test`, `tidy`, `fuzz` | the verbs |
+//! | `dependency` | licences and versions of the crates that are compiled in |
+//! | `real` | the verbs of `tests/real`, which start and judge real runtimes |
+//!
+//! What they share is the library beside this program.
 
-mod bench;
-mod bucket;
 mod build;
-mod cold;
-mod conformance;
+mod dependency;
 mod dev;
 mod fuzz;
-mod http;
-mod live;
-mod process;
-mod project;
-mod restart;
-mod setup;
+mod real;
 mod test;
 mod tidy;
-mod worker;
-mod workerd;
 
+use std::ffi::OsString;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
-use crate::project::Project;
+use xtask::project::Project;
+use xtask::{process, setup};
 
 /// Every verb of Tailrace's development.
 #[derive(Parser)]
@@ -59,13 +45,22 @@ enum Verb {
     /// Build the Worker for release and rehearse its deployment
     Build,
     /// Run the protocol's conformance suite against the Worker
-    Conformance(conformance::Args),
+    #[command(disable_help_flag = true)]
+    Conformance(Rest),
     /// Check what no compiler checks: layers, forbidden words, sizes, links, manifests
     Tidy,
     /// Look for inputs that break what must hold for any
     Fuzz(fuzz::Args),
     /// Measure requests a second and CPU a request
-    Bench(bench::Args),
+    #[command(disable_help_flag = true)]
+    Bench(Rest),
+}
+
+/// Arguments that `tests/real` understands, `--help` among them.
+#[derive(clap::Args)]
+struct Rest {
+    #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
+    arguments: Vec<OsString>,
 }
 
 fn main() -> ExitCode {
@@ -87,9 +82,9 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Dev(args) => dev::run(&project, toolchain, &args),
         Verb::Test(args) => test::run(&project, toolchain, &args),
         Verb::Build => build::run(&project, toolchain),
-        Verb::Conformance(args) => conformance::run(&project, toolchain, &args),
+        Verb::Conformance(args) => real::become_verb(&project, toolchain, "conformance", &args.arguments),
         Verb::Tidy => tidy::run(&project),
         Verb::Fuzz(args) => fuzz::run(&project, &args),
-        Verb::Bench(args) => bench::run(&project, toolchain, &args),
+        Verb::Bench(args) => real::become_verb(&project, toolchain, "bench", &args.arguments),
     }
 }

@@ -1,7 +1,7 @@
 //! Children and their descendants. Each child leads a process group of its own, because wrangler and npm start
 //! processes that we could not name otherwise; whatever ends us ends those groups.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 use std::io::Read;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -17,48 +17,55 @@ use crate::project::say;
 
 /// How long a group may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
+/// The same for a child that has groups of its own to end, and gives those their grace.
+const GRACE_OF_OURS: Duration = Duration::from_secs(6);
 /// How often a wait looks again.
 const POLL: Duration = Duration::from_millis(20);
 /// A silent child is reported this often, so that nobody takes it for a hang.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The groups that live now, for the thread that handles signals.
-static LIVE: Mutex<BTreeSet<u32>> = Mutex::new(BTreeSet::new());
+/// The groups that live now, each with its grace, for the thread that handles signals.
+static LIVE: Mutex<BTreeMap<u32, Duration>> = Mutex::new(BTreeMap::new());
 
-fn live() -> MutexGuard<'static, BTreeSet<u32>> {
+fn live() -> MutexGuard<'static, BTreeMap<u32, Duration>> {
     LIVE.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A child and its descendants; dropping it ends them all.
-pub(crate) struct Group {
+pub struct Group {
     child: Child,
     name: String,
+    grace: Duration,
     ended: bool,
 }
 
 impl Group {
     /// Starts a child in a group of its own. Its stdin is empty: a background group that reads a terminal is stopped.
-    pub(crate) fn spawn(command: &mut Command) -> Result<Self> {
+    pub fn spawn(command: &mut Command) -> Result<Self> {
+        Self::spawn_with(command, GRACE)
+    }
+
+    fn spawn_with(command: &mut Command, grace: Duration) -> Result<Self> {
         use std::os::unix::process::CommandExt as _;
         let name = describe(command);
         command.stdin(Stdio::null()).process_group(0);
         let child = command.spawn().with_context(|| format!("cannot start `{name}`: is it installed and in PATH?"))?;
-        live().insert(child.id());
-        Ok(Self { child, name, ended: false })
+        live().insert(child.id(), grace);
+        Ok(Self { child, name, grace, ended: false })
     }
 
     /// The process id of the child, which is also its group's.
-    pub(crate) fn id(&self) -> u32 {
+    pub fn id(&self) -> u32 {
         self.child.id()
     }
 
     /// The child's piped stdout, once.
-    pub(crate) fn stdout(&mut self) -> Option<std::process::ChildStdout> {
+    pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
 
     /// The status, if the child has ended by itself.
-    pub(crate) fn ended(&mut self) -> Result<Option<ExitStatus>> {
+    pub fn ended(&mut self) -> Result<Option<ExitStatus>> {
         let status = self.child.try_wait().with_context(|| format!("cannot wait for `{}`", self.name))?;
         if status.is_some() {
             self.ended = true;
@@ -68,7 +75,7 @@ impl Group {
     }
 
     /// Waits until the child ends; a limit that passes ends the group and is an error.
-    pub(crate) fn wait(&mut self, limit: Option<Duration>, heartbeat: bool) -> Result<ExitStatus> {
+    pub fn wait(&mut self, limit: Option<Duration>, heartbeat: bool) -> Result<ExitStatus> {
         let start = Instant::now();
         let mut reported = Duration::ZERO;
         loop {
@@ -89,20 +96,20 @@ impl Group {
     }
 
     /// Asks the group to end, and ends it after the grace period.
-    pub(crate) fn end(&mut self) {
+    pub fn end(&mut self) {
         if self.ended {
             return;
         }
         signal_group(self.child.id(), Signal::TERM);
         let start = Instant::now();
-        while start.elapsed() < GRACE && !matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
+        while start.elapsed() < self.grace && !matches!(self.child.try_wait(), Ok(Some(_)) | Err(_)) {
             thread::sleep(POLL);
         }
         self.kill();
     }
 
     /// Ends the group at once.
-    pub(crate) fn kill(&mut self) {
+    pub fn kill(&mut self) {
         if self.ended {
             return;
         }
@@ -127,42 +134,49 @@ fn signal_group(id: u32, signal: Signal) {
 }
 
 /// Starts the thread that ends every group when we are told to end.
-pub(crate) fn end_children_on_signals() -> Result<()> {
+pub fn end_children_on_signals() -> Result<()> {
     let mut signals = Signals::new([SIGINT, SIGTERM, SIGHUP]).context("cannot listen for signals")?;
     thread::spawn(move || {
         let Some(signal) = signals.forever().next() else { return };
         let groups = live().clone();
-        groups.iter().for_each(|&id| signal_group(id, Signal::TERM));
+        groups.keys().for_each(|&id| signal_group(id, Signal::TERM));
         let start = Instant::now();
-        while start.elapsed() < GRACE && groups.iter().any(|id| live().contains(id)) {
+        while groups.iter().any(|(id, grace)| start.elapsed() < *grace && live().contains_key(id)) {
             thread::sleep(POLL);
         }
         let left = live().clone();
-        left.iter().for_each(|&id| signal_group(id, Signal::KILL));
+        left.keys().for_each(|&id| signal_group(id, Signal::KILL));
         std::process::exit(128 + signal);
     });
     Ok(())
 }
 
 /// Runs a command that shows its own output; failure is an error.
-pub(crate) fn run(command: &mut Command) -> Result<()> {
+pub fn run(command: &mut Command) -> Result<()> {
     let mut group = Group::spawn(command)?;
     let status = group.wait(None, false)?;
     check(&describe(command), status, "")
 }
 
+/// Runs a program of ours, which ends its own groups when it is told to end; failure is an error.
+pub fn run_ours(command: &mut Command) -> Result<()> {
+    let mut group = Group::spawn_with(command, GRACE_OF_OURS)?;
+    let status = group.wait(None, false)?;
+    check(&describe(command), status, "")
+}
+
 /// Runs a command quietly, within a time limit, with a sign of life now and then; failure shows what it printed.
-pub(crate) fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
+pub fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
     capture(command, limit, true).map(|_| ())
 }
 
 /// What a command prints to stdout; failure is an error that shows what it printed.
-pub(crate) fn output(command: &mut Command) -> Result<String> {
+pub fn output(command: &mut Command) -> Result<String> {
     Ok(capture(command, Duration::from_secs(600), false)?.0)
 }
 
 /// What a command prints to stdout and then to stderr; failure is an error that shows it.
-pub(crate) fn output_and_errors(command: &mut Command) -> Result<String> {
+pub fn output_and_errors(command: &mut Command) -> Result<String> {
     let (stdout, stderr) = capture(command, Duration::from_secs(600), false)?;
     Ok(stdout + &stderr)
 }

@@ -9,44 +9,45 @@ use anyhow::{Context, Result, anyhow};
 use crate::process;
 
 /// Where things are. Every path a verb uses comes from here.
-pub(crate) struct Project {
+pub struct Project {
     root: PathBuf,
 }
 
 impl Project {
-    /// The repository this crate belongs to, wherever the command was typed.
-    pub(crate) fn find() -> Result<Self> {
+    /// The repository that the running program belongs to, wherever the command was typed.
+    pub fn find() -> Result<Self> {
         // Cargo sets the variable for `cargo run`; without cargo, the place of the build is the best guess.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
-        let root = manifest.parent().context("the folder xtask/ has no parent: run it as `cargo xtask`")?;
+        let root = manifest.ancestors().find(|dir| dir.join("xtask/Cargo.toml").is_file());
+        let root = root.with_context(|| format!("no folder above {} has an xtask/", manifest.display()))?;
         Ok(Self { root: root.to_path_buf() })
     }
 
     /// The repository's root.
-    pub(crate) fn root(&self) -> &Path {
+    pub fn root(&self) -> &Path {
         &self.root
     }
 
     /// A path inside the repository.
-    pub(crate) fn path(&self, relative: &str) -> PathBuf {
+    pub fn path(&self, relative: &str) -> PathBuf {
         self.root.join(relative)
     }
 
     /// A path inside `.tailrace/`, where everything generated lives: git ignores it and it may be deleted any time.
-    pub(crate) fn generated(&self, relative: &str) -> PathBuf {
+    pub fn generated(&self, relative: &str) -> PathBuf {
         self.root.join(".tailrace").join(relative)
     }
 
     /// A command that runs in the repository's root.
-    pub(crate) fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
+    pub fn command(&self, program: impl AsRef<std::ffi::OsStr>) -> Command {
         let mut command = Command::new(program);
         command.current_dir(&self.root);
         command
     }
 
     /// The cargo that runs this program, in the repository's root.
-    pub(crate) fn cargo(&self) -> Command {
+    pub fn cargo(&self) -> Command {
         let mut cargo = self.command(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));
         // A `RUSTFLAGS` variable would replace the flags of .cargo/config.toml, without which `sim` refuses to compile.
         cargo.env_remove("RUSTFLAGS");
@@ -54,7 +55,7 @@ impl Project {
     }
 
     /// Cargo's target folder, which `CARGO_TARGET_DIR` or a configuration file may have moved.
-    pub(crate) fn target_dir(&self) -> Result<PathBuf> {
+    pub fn target_dir(&self) -> Result<PathBuf> {
         let mut metadata = self.cargo();
         metadata.args(["metadata", "--no-deps", "--format-version=1"]);
         let text = process::output(&mut metadata)?;
@@ -64,7 +65,7 @@ impl Project {
     }
 
     /// Waits until no other `cargo xtask` does what this name stands for. Released when dropped.
-    pub(crate) fn lock(&self, what: &str) -> Result<File> {
+    pub fn lock(&self, what: &str) -> Result<File> {
         let path = self.generated(&format!("{what}.lock"));
         create_dir(&self.generated(""))?;
         let file = File::create(&path).with_context(|| format!("cannot create {}", path.display()))?;
@@ -77,17 +78,17 @@ impl Project {
 }
 
 /// Tells the developer what is being done. Results go to stdout, this goes to stderr.
-pub(crate) fn say(message: &str) {
+pub fn say(message: &str) {
     eprintln!("[xtask] {message}");
 }
 
 /// Creates a folder and those above it.
-pub(crate) fn create_dir(path: &Path) -> Result<()> {
+pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
 /// Removes a folder with all in it; none there is fine.
-pub(crate) fn remove_dir(path: &Path) -> Result<()> {
+pub fn remove_dir(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
             Err(error).with_context(|| format!("cannot remove the folder {}", path.display()))
@@ -97,11 +98,11 @@ pub(crate) fn remove_dir(path: &Path) -> Result<()> {
 }
 
 /// Reads a text file.
-pub(crate) fn read(path: &Path) -> Result<String> {
+pub fn read(path: &Path) -> Result<String> {
     fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
 }
 
 /// Writes a file.
-pub(crate) fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
+pub fn write(path: &Path, contents: impl AsRef<[u8]>) -> Result<()> {
     fs::write(path, contents).with_context(|| format!("cannot write {}", path.display()))
 }

@@ -1,18 +1,17 @@
 //! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it;
 //! the table at the end tells how each went and how long it took.
 
-use std::fs;
-use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail};
 
-use crate::project::{Project, read, say};
-use crate::setup::node::Node;
-use crate::setup::rust::{Choice, WASM_TARGET, WasmRust};
-use crate::worker::{self, Variant, Worker};
-use crate::workerd::{self, Workerd};
-use crate::{build, conformance, live, process, restart, setup, tidy};
+use xtask::project::{Project, say};
+use xtask::setup::node::Node;
+use xtask::setup::rust::{Choice, WASM_TARGET, WasmRust};
+use xtask::worker::{self, TOOLS, Variant, Worker};
+use xtask::{process, setup};
+
+use crate::{build, dependency, real, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -44,6 +43,7 @@ const STEPS: &[Step] = &[
     Step { name: "set-up", about: "compiler for wasm, Node, npm packages", run: set_up },
     Step { name: "format", about: "cargo fmt --check", run: format },
     Step { name: "tidy", about: "layers, words, sizes, links, manifests", run: tidy },
+    Step { name: "dependencies", about: "licences, and crates in two versions", run: dependencies },
     Step { name: "lint", about: "clippy over everything native", run: lint },
     Step { name: "lint-worker", about: "clippy over the Worker, for wasm", run: lint_worker },
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
@@ -58,9 +58,6 @@ const STEPS: &[Step] = &[
     },
     Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },
 ];
-
-/// Tests of the Worker itself, in Node.
-const WORKER_TESTS: &str = "tests/workers";
 
 /// What steps share: each part is set up when the first step needs it.
 struct Machine<'a> {
@@ -155,6 +152,11 @@ fn tidy(machine: &mut Machine) -> Result<Outcome> {
     Ok(Outcome::Passed)
 }
 
+fn dependencies(machine: &mut Machine) -> Result<Outcome> {
+    dependency::run(machine.project)?;
+    Ok(Outcome::Passed)
+}
+
 fn lint(machine: &mut Machine) -> Result<Outcome> {
     // Levels go to clippy itself: a RUSTFLAGS variable would replace the flags of .cargo/config.toml.
     cargo(machine, &["clippy", "--workspace", "--exclude", worker::PACKAGE, "--all-targets", "--", "-D", "warnings"])
@@ -173,8 +175,16 @@ fn lint_worker(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn native(machine: &mut Machine) -> Result<Outcome> {
-    // The Worker's own units too: what of it needs no runtime is tested natively.
-    cargo(machine, &["test", "--workspace"])
+    // The Worker's own units too: what of it needs no runtime is tested natively. The tools are apart, as they are when
+    // they run: cargo compiles a dependency once for each set of its features, and a set is that of all that is built
+    // together.
+    let apart: Vec<&str> = TOOLS.iter().flat_map(|tools| *tools).flat_map(|tool| ["--exclude", tool]).collect();
+    cargo(machine, &[&["test", "--workspace"], apart.as_slice()].concat())?;
+    for tools in TOOLS {
+        let packages: Vec<&str> = tools.iter().flat_map(|tool| ["--package", tool]).collect();
+        cargo(machine, &[&["test"], packages.as_slice()].concat())?;
+    }
+    Ok(Outcome::Passed)
 }
 
 fn build_worker(machine: &mut Machine) -> Result<Outcome> {
@@ -185,75 +195,28 @@ fn build_worker(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn conformance(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    conformance::run_against(project, node, worker, &conformance::Args::default())?;
-    Ok(Outcome::Passed)
+    judge(machine, "conformance")
 }
 
 fn live(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    live::run_against(project, node, worker)?;
-    Ok(Outcome::Passed)
+    judge(machine, "live")
 }
 
-/// The files `*.test.mjs` of `tests/workers`, each against a server of its own.
-///
-/// They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
+fn fidelity(machine: &mut Machine) -> Result<Outcome> {
+    judge(machine, "fidelity")
+}
+
 fn robustness(machine: &mut Machine) -> Result<Outcome> {
-    machine.set_up()?;
-    let project = machine.project;
-    let (node, rust) = machine.node.as_ref().zip(machine.rust.as_ref()).context("the set-up is not complete")?;
-    let files = files(&project.path(WORKER_TESTS), ".test.mjs")?;
-    if files.is_empty() {
-        bail!("{WORKER_TESTS} holds no file that ends with .test.mjs");
-    }
-    let worker = worker::build_variant(project, rust, node, Variant::Faults)?;
-    for file in files {
-        let name = file.trim_end_matches(".test.mjs");
-        let options =
-            workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(&worker) };
-        let server = Workerd::start(project, node, &options)?;
-        let mut test = node.test(project, &format!("{WORKER_TESTS}/{file}"))?;
-        process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
-            .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
-    }
-    Ok(Outcome::Passed)
+    judge(machine, "robustness")
 }
 
 fn restart(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    let (node, worker) = machine.built()?;
-    restart::run(project, node, worker)?;
-    Ok(Outcome::Passed)
+    judge(machine, "restart")
 }
 
-/// The names in a folder that end so, in order.
-fn files(folder: &Path, end: &str) -> Result<Vec<String>> {
-    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
-    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
-    let mut names = names.collect::<Result<Vec<String>>>()?;
-    names.retain(|name| name.ends_with(end));
-    names.sort();
-    Ok(names)
-}
-
-/// The suites of `tests/` that compare with a real runtime: they find it by `TAILRACE_WORKERD_URL`.
-fn fidelity(machine: &mut Machine) -> Result<Outcome> {
-    let project = machine.project;
-    if !read(&project.path("tests/Cargo.toml"))?.lines().any(|line| line.starts_with("workerd =")) {
-        return Ok(Outcome::Absent("tests/ has no feature `workerd`"));
-    }
-    let (node, worker) = machine.built()?;
-    let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_LONG_POLL_MS", "1000"), ("TAILRACE_SSE_MS", "2000")];
-    let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(worker) };
-    let server = Workerd::start(project, node, &options)?;
-    let mut test = project.cargo();
-    // The one test that asks a running Worker: the others are those of the step `native`.
-    test.args(["test", "--package", "tailrace-tests", "--features", "workerd", "--test", "fidelity"]);
-    process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
-        .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+/// A verb of `tests/real`, which builds what it judges unless that is there.
+fn judge(machine: &Machine, verb: &str) -> Result<Outcome> {
+    real::run(machine.project, machine.toolchain, verb)?;
     Ok(Outcome::Passed)
 }
 

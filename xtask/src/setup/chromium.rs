@@ -8,7 +8,7 @@ use std::process::Command;
 
 use anyhow::{Context, Result, bail};
 
-use super::archive::{Archive, entries};
+use super::debian::archive::{Archive, entries};
 use crate::process;
 use crate::project::{Project, say, write};
 
@@ -18,7 +18,7 @@ const INSTALLED: [&str; 2] = ["chromium", "chromium-browser"];
 const PACKAGE: &str = "chromium";
 
 /// Finds a Chromium, unpacking Debian's if the machine has none; answers the program.
-pub(crate) fn ensure(project: &Project) -> Result<PathBuf> {
+pub fn ensure(project: &Project) -> Result<PathBuf> {
     let _lock = project.lock("setup")?;
     if let Some(program) = INSTALLED.iter().map(Path::new).find(|program| runs(program)) {
         return Ok(program.to_path_buf());

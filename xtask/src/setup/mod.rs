@@ -4,13 +4,11 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `rust` | a compiler that builds and links for wasm |
-//! | `archive` | packages of the machine's own Debian archive, unpacked and not installed |
-//! | `debian` | a compiler from there, where nothing else works |
+//! | `debian` | packages of the machine's own Debian archive, unpacked and not installed; a compiler from there |
 //! | `chromium` | a browser: the machine's, or one from there |
 //! | `node` | Node and the npm packages: wrangler, workerd, the conformance suite |
 
-mod archive;
-pub(crate) mod chromium;
-pub(crate) mod debian;
-pub(crate) mod node;
-pub(crate) mod rust;
+pub mod chromium;
+mod debian;
+pub mod node;
+pub mod rust;

@@ -5,6 +5,7 @@
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::thread;
 use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
@@ -19,14 +20,14 @@ const OLDEST: (u32, u32) = (22, 12);
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 /// A Node that is new enough, and `node_modules`.
-pub(crate) struct Node {
+pub struct Node {
     program: PathBuf,
     modules: PathBuf,
 }
 
 impl Node {
     /// Node on a file, in the repository's root; the scripts of packages find the same Node first in PATH.
-    pub(crate) fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
+    pub fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
         let mut command = project.command(&self.program);
         command.arg(script.as_ref());
         if let Some(dir) = self.program.parent().filter(|dir| !dir.as_os_str().is_empty()) {
@@ -44,48 +45,82 @@ impl Node {
     }
 
     /// Node's own test runner on a file; its tests run one after the other, and none for ever.
-    pub(crate) fn test(&self, project: &Project, file: &str) -> Result<Command> {
+    pub fn test(&self, project: &Project, file: &str) -> Result<Command> {
         let mut command = self.command(project, "--test")?;
         command.args(["--test-reporter=spec", "--test-timeout=120000", file]);
         Ok(command)
     }
 
     /// The script of a package in `node_modules`, as in `vitest/vitest.mjs`.
-    pub(crate) fn script(&self, path: &str) -> PathBuf {
+    pub fn script(&self, path: &str) -> PathBuf {
         self.modules.join(path)
     }
 
     /// The runtime's own program, without the script that wraps it.
-    pub(crate) fn workerd(&self) -> Result<PathBuf> {
-        let (os, cpu) = (std::env::consts::OS, std::env::consts::ARCH);
-        let package = match (os, cpu) {
-            ("linux", "x86_64") => "workerd-linux-64",
-            ("linux", "aarch64") => "workerd-linux-arm64",
-            ("macos", "x86_64") => "workerd-darwin-64",
-            ("macos", "aarch64") => "workerd-darwin-arm64",
-            _ => bail!("the Workers runtime has no package for {os} on {cpu}: use Linux or macOS on x86-64 or ARM"),
-        };
-        Ok(self.modules.join("@cloudflare").join(package).join("bin/workerd"))
+    pub fn workerd(&self) -> Result<PathBuf> {
+        Ok(self.modules.join(runtime()?))
     }
 }
 
-/// Finds Node and the packages, installing what is missing.
-pub(crate) fn ensure(project: &Project) -> Result<Node> {
-    let _lock = project.lock("setup")?;
-    let modules = project.path("node_modules");
-    let node = Node { program: ensure_node(project)?, modules };
-    let wanted = wanted_packages(&read(&project.path("package.json"))?)?;
-    if is_complete(&node, &wanted)? {
-        return Ok(node);
+/// The runtime's program in `node_modules`.
+fn runtime() -> Result<PathBuf> {
+    let (os, cpu) = (std::env::consts::OS, std::env::consts::ARCH);
+    let package = match (os, cpu) {
+        ("linux", "x86_64") => "workerd-linux-64",
+        ("linux", "aarch64") => "workerd-linux-arm64",
+        ("macos", "x86_64") => "workerd-darwin-64",
+        ("macos", "aarch64") => "workerd-darwin-arm64",
+        _ => bail!("the Workers runtime has no package for {os} on {cpu}: use Linux or macOS on x86-64 or ARM"),
+    };
+    Ok(Path::new("@cloudflare").join(package).join("bin/workerd"))
+}
+
+/// Which of the packages of `package.json` a verb needs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Packages {
+    /// Those that serve.
+    Serving,
+    /// Those that test and optimise, too.
+    All,
+}
+
+/// Finds Node and all packages, installing what is missing.
+pub fn ensure(project: &Project) -> Result<Node> {
+    ensure_packages(project, Packages::All)
+}
+
+/// Finds Node and some of the packages, installing what is missing.
+pub fn ensure_packages(project: &Project, packages: Packages) -> Result<Node> {
+    let _lock = project.lock("setup-node")?;
+    let wanted = wanted_packages(&read(&project.path("package.json"))?, packages)?;
+    let (program, installed) = thread::scope(|scope| {
+        // npm runs on any Node: that of the machine is new enough for it.
+        let installed = scope.spawn(|| install(project, &wanted, packages));
+        (ensure_node(project), installed.join())
+    });
+    installed.map_err(|_| anyhow!("the thread that installs packages has panicked"))??;
+    Ok(Node { program: program?, modules: project.path("node_modules") })
+}
+
+fn install(project: &Project, wanted: &[(String, String)], packages: Packages) -> Result<()> {
+    if is_complete(project, wanted)? {
+        return Ok(());
     }
-    say("installing npm packages into node_modules (some 250 MB, once)");
     let mut npm = npm(project);
-    process::run_quietly(npm.arg("install").args(NPM_OPTIONS), INSTALL_LIMIT)
+    npm.arg("install").args(NPM_OPTIONS);
+    match packages {
+        Packages::Serving => {
+            say("installing the npm packages that serve into node_modules (some 120 MB, once)");
+            npm.arg("--omit=dev");
+        }
+        Packages::All => say("installing npm packages into node_modules (some 250 MB, once)"),
+    }
+    process::run_quietly(&mut npm, INSTALL_LIMIT)
         .context("npm cannot install the packages of package.json: can it reach its registry?")?;
-    if !is_complete(&node, &wanted)? {
+    if !is_complete(project, wanted)? {
         bail!("npm has ended well, but node_modules lacks packages: delete node_modules and run this again");
     }
-    Ok(node)
+    Ok(())
 }
 
 const NPM_OPTIONS: [&str; 5] =
@@ -97,22 +132,32 @@ fn npm(project: &Project) -> Command {
     npm
 }
 
-/// Names and exact versions of `package.json`.
-fn wanted_packages(package_json: &str) -> Result<Vec<(String, String)>> {
+/// Names and exact versions of `package.json`, in order: its dependencies serve, and those of development do the rest.
+pub fn wanted_packages(package_json: &str, packages: Packages) -> Result<Vec<(String, String)>> {
     let json: Value = serde_json::from_str(package_json).context("package.json is no JSON")?;
-    let table = json["devDependencies"].as_object().context("package.json has no devDependencies")?;
-    let pairs = table.iter().filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned())));
-    Ok(pairs.collect())
+    let tables: &[&str] = match packages {
+        Packages::Serving => &["dependencies"],
+        Packages::All => &["dependencies", "devDependencies"],
+    };
+    let tables = tables.iter().filter_map(|name| json[name].as_object()).flatten();
+    let pairs = tables.filter_map(|(name, version)| Some((name.clone(), version.as_str()?.to_owned())));
+    let mut wanted: Vec<_> = pairs.collect();
+    if wanted.is_empty() {
+        bail!("package.json names no packages");
+    }
+    wanted.sort();
+    Ok(wanted)
 }
 
-fn is_complete(node: &Node, wanted: &[(String, String)]) -> Result<bool> {
+fn is_complete(project: &Project, wanted: &[(String, String)]) -> Result<bool> {
+    let modules = project.path("node_modules");
     let installed = |name: &str| -> Option<String> {
-        let text = std::fs::read_to_string(node.modules.join(name).join("package.json")).ok()?;
+        let text = std::fs::read_to_string(modules.join(name).join("package.json")).ok()?;
         let json: Value = serde_json::from_str(&text).ok()?;
         Some(json["version"].as_str()?.to_owned())
     };
     let all = wanted.iter().all(|(name, version)| installed(name).as_ref() == Some(version));
-    Ok(all && node.workerd()?.is_file())
+    Ok(all && modules.join(runtime()?).is_file())
 }
 
 /// The machine's Node if it is new enough, else one from npm's platform packages: the package `node` itself fetches
@@ -161,6 +206,18 @@ fn is_new_enough(version: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_verb_that_serves_needs_no_packages_of_tests() {
+        let json = r#"{"dependencies":{"wrangler":"4.0.0"},"devDependencies":{"vitest":"4.1.0","a":"1.0.0"}}"#;
+        let check = |packages, expected: &[&str]| {
+            let wanted = wanted_packages(json, packages).unwrap();
+            assert_eq!(wanted.iter().map(|(name, _)| name.as_str()).collect::<Vec<_>>(), expected);
+        };
+        check(Packages::Serving, &["wrangler"]);
+        check(Packages::All, &["a", "vitest", "wrangler"]);
+        assert!(wanted_packages("{}", Packages::All).is_err());
+    }
 
     #[test]
     fn versions_of_node_compare_as_numbers() {

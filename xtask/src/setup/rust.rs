@@ -1,4 +1,5 @@
-//! A compiler that builds and links for wasm: the one in use, the same after `rustup target add`, or Debian's.
+//! A compiler that builds and links for wasm: the one of `rust-toolchain.toml`, which rustup brings with the target; the
+//! same after `rustup target add`, where rustup was told not to install anything unasked; or Debian's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -7,12 +8,12 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 
-use super::debian;
+use super::debian::compiler as debian;
 use crate::process;
 use crate::project::{Project, create_dir, say, write};
 
 /// The Worker's target.
-pub(crate) const WASM_TARGET: &str = "wasm32-unknown-unknown";
+pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
 /// `rustup target add` downloads 20 MB; where it cannot, it may wait for ever.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
 /// Uses std and is a cdylib, so that it proves std and linker, not the compiler alone.
@@ -21,7 +22,7 @@ const PROBE: &str =
 
 /// Which compiler the developer asks for.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub(crate) enum Choice {
+pub enum Choice {
     /// The first that works.
     Auto,
     /// The one in use, after `rustup target add` if need be.
@@ -30,8 +31,19 @@ pub(crate) enum Choice {
     Debian,
 }
 
+impl Choice {
+    /// As it is written on a command line.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Rustup => "rustup",
+            Self::Debian => "debian",
+        }
+    }
+}
+
 /// A compiler that is known to build and link for wasm.
-pub(crate) struct WasmRust {
+pub struct WasmRust {
     /// Variables that make cargo use it; none for the compiler in use.
     environment: Vec<(String, OsString)>,
     /// Its cargo; none for the cargo in use.
@@ -63,7 +75,7 @@ impl WasmRust {
     }
 
     /// Its cargo, in the repository's root.
-    pub(crate) fn cargo(&self, project: &Project) -> Command {
+    pub fn cargo(&self, project: &Project) -> Command {
         let mut cargo = project.cargo();
         if let Some(own) = &self.cargo {
             cargo = project.command(own);
@@ -77,13 +89,13 @@ impl WasmRust {
     }
 
     /// Where this compiler's cargo puts what it builds. Two compilers in one folder would rebuild all each time.
-    pub(crate) fn target_dir(&self, project: &Project) -> Result<PathBuf> {
+    pub fn target_dir(&self, project: &Project) -> Result<PathBuf> {
         let shared = project.target_dir()?;
         Ok(if self.cargo.is_some() { shared.join("debian") } else { shared })
     }
 
     /// Whether it is the compiler in use, whose clippy then knows the target too.
-    pub(crate) fn is_in_use(&self) -> bool {
+    pub fn is_in_use(&self) -> bool {
         self.cargo.is_none()
     }
 
@@ -105,8 +117,8 @@ impl WasmRust {
 }
 
 /// Finds a compiler for wasm, setting one up if there is none.
-pub(crate) fn ensure(project: &Project, choice: Choice) -> Result<WasmRust> {
-    let _lock = project.lock("setup")?;
+pub fn ensure(project: &Project, choice: Choice) -> Result<WasmRust> {
+    let _lock = project.lock("setup-rust")?;
     let scratch = project.generated("probe");
     if choice != Choice::Debian {
         let in_use = WasmRust::in_use();

@@ -1,0 +1,16 @@
+import { defineConfig } from "vitest/config";
+
+export default defineConfig({
+  cacheDir: "../../../.tailrace/vite",
+  test: {
+    root: import.meta.dirname,
+    include: ["suite.test.mjs"],
+    testTimeout: 40_000,
+    hookTimeout: 40_000,
+    reporters: ["./reporter.mjs"],
+    // One file, one process: workers would only cost memory.
+    pool: "forks",
+    maxWorkers: 1,
+    isolate: false,
+  },
+});

@@ -1,0 +1,118 @@
+//! The append, beside a Worker in JavaScript whose object inserts one row a request: the least that an acknowledged
+//! write costs on this runtime.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use anyhow::{Result, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, say};
+use xtask::setup::rust::Choice;
+
+use super::comparison::Comparison;
+use super::load::Load;
+use super::series::{Series, in_turn, percentile, print_table};
+use super::subject::{Subject, Trivial, start_both};
+use super::usage;
+
+/// The Worker that ours is compared with.
+const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial.mjs", class: "Trivial" };
+/// 100 bytes of JSON.
+const BODY: &[u8; 100] =
+    br#"{"type":"reading","sensor":"a-17","at":1764547200123,"value":21.375,"unit":"C","note":"0123456789a"}"#;
+/// Before each measurement, so that code is compiled and objects are awake.
+const WARM_UP: Duration = Duration::from_secs(1);
+/// The columns of the table.
+const FIGURES: [(&str, usize); 4] = [("requests/s", 0), ("CPU us", 1), ("p50 ms", 2), ("p99 ms", 2)];
+
+/// Rounds, unless the command says otherwise.
+const ROUNDS: usize = 5;
+
+/// Options of `cargo xtask bench append`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    comparison: Comparison,
+    /// How long each measurement takes
+    #[arg(long, default_value_t = 4, value_name = "SECONDS")]
+    seconds: u64,
+    /// How many connections send at the same time, each to a stream of its own
+    #[arg(long, value_delimiter = ',', default_value = "1,32")]
+    connections: Vec<usize>,
+    /// Let all connections send to one stream
+    #[arg(long)]
+    one_stream: bool,
+    /// Keep the objects' data in this folder: one in memory, as below /dev/shm, leaves the disk out of the figures
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
+}
+
+/// Measures both and prints medians and ratios.
+pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
+    let most = args.connections.iter().copied().max().unwrap_or(1);
+    if args.seconds == 0 || args.connections.contains(&0) {
+        bail!("seconds and connections must be at least 1");
+    }
+    let rounds = args.comparison.rounds(ROUNDS)?;
+    let subjects = start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?;
+    let paths: Vec<String> =
+        (0..if args.one_stream { 1 } else { most }).map(|n| format!("/v1/stream/bench/{n}")).collect();
+    for subject in &subjects {
+        create(subject, &paths)?;
+    }
+    println!("appends of {} bytes of JSON; medians of {} rounds of {} s", BODY.len(), rounds, args.seconds);
+    for &connections in &args.connections {
+        measure(&subjects, &paths, connections, rounds, args)?;
+    }
+    Ok(())
+}
+
+/// Measures the servers in turn, so that what else the machine does befalls them alike.
+fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds: usize, args: &Args) -> Result<()> {
+    let mut series = [Series::new(), Series::new()];
+    for subject in subjects {
+        load(subject, paths).run(connections, WARM_UP)?;
+    }
+    for round in 1..=rounds {
+        say(&format!("{connections} connections, round {round} of {rounds}"));
+        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
+            let before = usage::cpu(subject.server.id())?;
+            let done = load(subject, paths).run(connections, Duration::from_secs(args.seconds))?;
+            let used = usage::cpu(subject.server.id())?.saturating_sub(before);
+            let cpu_us = used.as_secs_f64() * 1e6 / f64::from(done.requests);
+            let [p50, p99] = [0.5, 0.99].map(|share| percentile(&done.latencies, share).as_secs_f64() * 1e3);
+            series.push([done.rate(), cpu_us, p50, p99]);
+        }
+    }
+    print_table(
+        &format!("x{connections}"),
+        FIGURES,
+        &subjects.each_ref().map(|subject| subject.name.as_str()),
+        &series,
+        &[(0, 1)],
+    );
+    Ok(())
+}
+
+/// Creates the streams. The trivial Worker takes that for one more row.
+fn create(subject: &Subject, paths: &[String]) -> Result<()> {
+    let mut connection = Connection::open(subject.server.host(), Duration::from_secs(30))?;
+    for path in paths {
+        let request = connection.request("PUT", path, &[("content-type", "application/json")], b"");
+        let reply = connection.send(&request)?;
+        if !(200..300).contains(&reply.status) {
+            bail!("{}: PUT {path} was answered {}", subject.name, reply.status);
+        }
+    }
+    Ok(())
+}
+
+fn load<'a>(subject: &'a Subject, paths: &'a [String]) -> Load<'a> {
+    Load {
+        host: subject.server.host(),
+        paths,
+        headers: &[("content-type", "application/json")],
+        body: BODY,
+        status: 204,
+    }
+}

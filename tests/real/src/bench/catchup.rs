@@ -1,0 +1,270 @@
+//! Catching up: readers that come with the first offset and read to the tail, out of the object's own rows (hot) and out
+//! of segments in the bucket (cold), beside a Worker in JavaScript whose object joins rows to pages, or beside the same two of
+//! another commit.
+//!
+//! The bucket is a service of this process, so that its CPU time is not the runtime's. No cache is asked.
+
+use std::sync::{Arc, Barrier};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Result, anyhow, bail};
+use xtask::http::Connection;
+use xtask::project::{Project, say};
+use xtask::setup::rust::Choice;
+use xtask::worker::Variant;
+
+use super::comparison::Comparison;
+use super::series::{Series, in_turn, print_table};
+use super::subject::Trivial;
+use super::usage;
+use crate::Built;
+use crate::bucket::{Bucket, Hold};
+use crate::cold::Cold;
+use crate::workerd::{self, Workerd};
+
+/// The Worker that ours is compared with.
+const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_catchup.mjs", class: "TrivialLog" };
+const STREAM: &str = "/v1/stream/bench";
+/// 10 MB in messages of 10 KB.
+const MESSAGES: usize = 1_000;
+const MESSAGE_BYTES: usize = 10_000;
+/// No answer takes this long unless something is broken.
+const LIMIT: Duration = Duration::from_secs(30);
+const MEGABYTE: f64 = 1e6;
+/// Rounds, unless the command says otherwise.
+const ROUNDS: usize = 5;
+/// The columns of the table.
+const FIGURES: [(&str, usize); 3] = [("MB/s", 1), ("CPU ms/MB", 2), ("R2 reads/page", 2)];
+
+/// Options of `cargo xtask bench catchup`.
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[command(flatten)]
+    comparison: Comparison,
+    /// How often each reader reads everything in a round
+    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    passes: usize,
+    /// How many readers read at the same time
+    #[arg(long, value_delimiter = ',', default_value = "1,16")]
+    readers: Vec<usize>,
+}
+
+/// Where a server's log is when it is measured.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Place {
+    /// In the object's rows.
+    Hot,
+    /// In the bucket.
+    Cold,
+    /// Wherever it puts it: a trivial Worker.
+    Own,
+}
+
+/// A server to be measured.
+struct Subject {
+    name: String,
+    place: Place,
+    server: Workerd,
+    bucket: Arc<Bucket>,
+}
+
+/// Measures all of them and prints medians and ratios.
+pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
+    if args.passes == 0 || args.readers.contains(&0) {
+        bail!("passes and readers must be at least 1");
+    }
+    let rounds = args.comparison.rounds(ROUNDS)?;
+    let (subjects, pairs) = start(project, toolchain, &args.comparison)?;
+    say(&format!("appending {MESSAGES} messages of {MESSAGE_BYTES} bytes to each"));
+    for subject in &subjects {
+        // A put that never ends keeps every segment in the object.
+        if subject.place == Place::Hot {
+            subject.bucket.hold(Hold::BeforeStored);
+        }
+        subject.fill()?;
+    }
+    for subject in &subjects {
+        match subject.place {
+            Place::Hot => subject.wait_until(|cold| cold.segments == 0)?,
+            Place::Cold => subject.wait_until(|cold| cold.segments > 0 && cold.hot_bytes == 0)?,
+            Place::Own => {}
+        }
+    }
+    println!(
+        "reading {} MB in pages; medians of {rounds} rounds of {} passes",
+        (MESSAGES * MESSAGE_BYTES) as f64 / MEGABYTE,
+        args.passes
+    );
+    for &readers in &args.readers {
+        measure(&subjects, &pairs, readers, rounds, args.passes)?;
+    }
+    Ok(())
+}
+
+/// Two servers that are compared, by their places in a list.
+type Pair = (usize, usize);
+
+/// Starts the servers, and says which of them are compared.
+fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Result<(Vec<Subject>, Vec<Pair>)> {
+    let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
+    let other = comparison.build(project)?;
+    let start = |name: String, place, options: &workerd::Options| {
+        let bucket = Arc::new(Bucket::start()?);
+        let server = Workerd::start_with(project, node, options, Arc::clone(&bucket))?;
+        Ok::<_, anyhow::Error>(Subject { name, place, server, bucket })
+    };
+    let tailrace = |name: String, place, log, worker| {
+        let bindings = &[("TAILRACE_NO_AUTH", "1")];
+        start(name, place, &workerd::Options { name: log, bindings, ..workerd::Options::of(worker) })
+    };
+    let hot = tailrace("hot".to_owned(), Place::Hot, "bench-hot", ours)?;
+    let cold = tailrace("cold".to_owned(), Place::Cold, "bench-cold", ours)?;
+    if let Some(other) = other {
+        let named = |place: &str| format!("{place} {}", other.name);
+        let other_hot = tailrace(named("hot"), Place::Hot, "bench-other-hot", &other.worker)?;
+        let other_cold = tailrace(named("cold"), Place::Cold, "bench-other-cold", &other.worker)?;
+        return Ok((vec![other_hot, hot, other_cold, cold], vec![(0, 1), (2, 3)]));
+    }
+    let modules = TRIVIAL.modules(project)?;
+    let options =
+        workerd::Options { name: "bench-trivial", modules: &modules, class: TRIVIAL.class, bindings: &[], state: None };
+    let trivial = start("trivial".to_owned(), Place::Own, &options)?;
+    Ok((vec![trivial, hot, cold], vec![(0, 1), (0, 2)]))
+}
+
+/// Measures the servers in turn, so that what else the machine does befalls them alike.
+fn measure(subjects: &[Subject], pairs: &[Pair], readers: usize, rounds: usize, passes: usize) -> Result<()> {
+    let mut series: Vec<_> = subjects.iter().map(|_| Series::new()).collect();
+    for subject in subjects {
+        subject.read(readers, 1)?;
+    }
+    for round in 1..=rounds {
+        say(&format!("{readers} readers, round {round} of {rounds}"));
+        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
+            let (cpu, gets) = (usage::cpu(subject.server.id())?, subject.bucket.counts().gets);
+            let start = Instant::now();
+            let (bytes, pages) = subject.read(readers, passes)?;
+            let took = start.elapsed();
+            let cpu = usage::cpu(subject.server.id())?.saturating_sub(cpu);
+            let megabytes = bytes as f64 / MEGABYTE;
+            let gets = (subject.bucket.counts().gets - gets) as f64;
+            series.push([megabytes / took.as_secs_f64(), cpu.as_secs_f64() * 1e3 / megabytes, gets / pages as f64]);
+        }
+    }
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    print_table(&format!("x{readers}"), FIGURES, &names, &series, pairs);
+    Ok(())
+}
+
+impl Subject {
+    /// Creates the stream, appends to it, and closes it, so that its last segment is sealed too.
+    fn fill(&self) -> Result<()> {
+        let mut connection = Connection::open(self.server.host(), LIMIT)?;
+        let json = ("content-type", "application/json");
+        self.send(&mut connection, "PUT", json, b"")?;
+        for count in 0..MESSAGES {
+            self.send(&mut connection, "POST", json, message(count).as_bytes())?;
+        }
+        self.send(&mut connection, "POST", ("stream-closed", "true"), b"")
+    }
+
+    fn send(&self, connection: &mut Connection, method: &str, header: (&str, &str), body: &[u8]) -> Result<()> {
+        let request = connection.request(method, STREAM, &[header], body);
+        let reply = connection.send(&request)?;
+        if !(200..300).contains(&reply.status) {
+            bail!("{}: {method} {STREAM} was answered {}", self.name, reply.status);
+        }
+        Ok(())
+    }
+
+    /// Waits until nothing, or everything, is in the bucket.
+    fn wait_until(&self, condition: impl Fn(&Cold) -> bool) -> Result<()> {
+        let mut connection = Connection::open(self.server.host(), LIMIT)?;
+        let start = Instant::now();
+        loop {
+            let cold = Cold::of(&mut connection, STREAM)?;
+            if condition(&cold) {
+                return Ok(());
+            }
+            if start.elapsed() > LIMIT {
+                bail!("{}: its segments are not where they should be: {cold:?}", self.name);
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+    }
+
+    /// Lets so many readers read everything so often; bytes and pages that they got together.
+    fn read(&self, readers: usize, passes: usize) -> Result<(usize, usize)> {
+        // All connect before any reads; one that cannot must still arrive, or the others would wait for ever.
+        let barrier = Barrier::new(readers);
+        let read = || {
+            let connection = Connection::open(self.server.host(), LIMIT);
+            barrier.wait();
+            let mut connection = connection?;
+            let (mut bytes, mut pages) = (0, 0);
+            for _ in 0..passes {
+                let (more, count) = self.read_once(&mut connection)?;
+                bytes += more;
+                pages += count;
+            }
+            Ok((bytes, pages))
+        };
+        let parts: Vec<Result<(usize, usize)>> = thread::scope(|scope| {
+            let threads: Vec<_> = (0..readers).map(|_| scope.spawn(read)).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(anyhow!("a reader's thread has panicked")))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        parts.into_iter().try_fold((0, 0), |(bytes, pages), part| part.map(|(b, p)| (bytes + b, pages + p)))
+    }
+
+    /// Reads from the start to the tail; bytes and pages.
+    fn read_once(&self, connection: &mut Connection) -> Result<(usize, usize)> {
+        let (mut offset, mut bytes, mut pages) = ("-1".to_owned(), 0, 0);
+        loop {
+            let path = format!("{STREAM}?offset={offset}");
+            let request = connection.request("GET", &path, &[("cache-control", "no-cache")], b"");
+            let reply = connection.send(&request)?;
+            let next = reply.head.field("stream-next-offset");
+            let (200, Some(next)) = (reply.status, next) else {
+                bail!("{}: GET {path} was answered {}", self.name, reply.status);
+            };
+            bytes += reply.body.len();
+            pages += 1;
+            if reply.head.field("stream-up-to-date").is_some() {
+                break;
+            }
+            next.clone_into(&mut offset);
+        }
+        // Each page is an array: its brackets and commas come to one byte a message, and one more a page.
+        let expected = MESSAGES * (MESSAGE_BYTES + 1) + pages;
+        if bytes != expected {
+            bail!("{}: {bytes} bytes were read instead of {expected}", self.name);
+        }
+        Ok((bytes, pages))
+    }
+}
+
+/// A message as applications send them, but longer.
+fn message(count: usize) -> String {
+    let head = format!("{{\"type\":\"reading\",\"count\":{count},\"text\":\"");
+    let text = "the channel behind a mill wheel ".chars().cycle().take(MESSAGE_BYTES - head.len() - 2);
+    head.chars().chain(text).chain("\"}".chars()).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_message_is_json_of_one_length() {
+        for count in [0, 999] {
+            let message = message(count);
+            assert_eq!(message.len(), MESSAGE_BYTES);
+            let json: serde_json::Value = serde_json::from_str(&message).unwrap();
+            assert_eq!(json["count"].as_u64(), Some(count as u64));
+        }
+    }
+}

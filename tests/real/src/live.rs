@@ -1,0 +1,64 @@
+//! The suites of `live/`: readers that wait, on the real runtime, with the protocol's own client and a browser.
+
+use anyhow::{Context, Result, bail};
+use xtask::project::{Project, read, say};
+use xtask::{process, setup};
+
+use crate::Built;
+use crate::workerd::{self, Workerd};
+
+/// Every suite waits most of its time, so all of them run at once.
+const OPTIONS: [&str; 4] =
+    ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
+const SUITES: &str = "tests/real/live/*.test.mjs";
+
+/// What the runtime's log holds where something went wrong that readers get over: they come back and are served.
+const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "failed"];
+
+/// Runs the suites against a built Worker.
+pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
+    let Built { node, worker } = built;
+    let browser = setup::chromium::ensure(project)?;
+    let start = |name| {
+        let options = workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
+        Workerd::start(project, node, &options)
+    };
+    // One suite measures the memory of its server, and has it for itself.
+    let (server, alone) = (start("live")?, start("live-alone")?);
+    say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
+    let mut command = node.command(project, "--test")?;
+    command.args(OPTIONS).arg(SUITES);
+    command.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_ALONE_URL", alone.url());
+    command.env("TAILRACE_ALONE_PROCESS", alone.id().to_string()).env("TAILRACE_CHROMIUM", browser);
+    process::run(&mut command)
+        .with_context(|| format!("the runtimes' logs are {} and {}", server.log().display(), alone.log().display()))?;
+    for log in [server.log(), alone.log()] {
+        if let Some(line) = complaint(&read(log)?) {
+            bail!("every test has passed, but {} says: {line}", log.display());
+        }
+    }
+    Ok(())
+}
+
+/// The first line of a log that tells of a fault of ours. That a peer has gone is none: tests cut connections.
+fn complaint(log: &str) -> Option<&str> {
+    log.lines()
+        .find(|line| !line.contains(" disconnected: ") && COMPLAINTS.iter().any(|complaint| line.contains(complaint)))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::complaint;
+
+    #[test]
+    fn what_tests_do_to_connections_is_no_complaint() {
+        let check = |log, expected| assert_eq!(complaint(log), expected);
+        check("", None);
+        check("workerd/jsg/util.c++:322: info: exception = x.c++:296: disconnected: reader canceled\nstack: a b", None);
+        check("a: disconnected: failed to write\nthe wasm instance is lost: b", Some("the wasm instance is lost: b"));
+        check(
+            "a\nworkerd/io/worker.c++:1: info: uncaught exception; source = b",
+            Some("workerd/io/worker.c++:1: info: uncaught exception; source = b"),
+        );
+    }
+}

@@ -1,0 +1,101 @@
+//! Real runtimes, started with the built Worker and judged: what `cargo xtask conformance`, `cargo xtask bench` and the
+//! later steps of `cargo xtask test` do. Each verb builds what it misses.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `workerd` | the real runtime, serving a built Worker on a free port |
+//! | `bucket` | R2 for a runtime on this machine |
+//! | `cold` | what an object tells of its segments in the bucket |
+//! | `conformance` | the protocol's own suite |
+//! | `live` | the suites of `live/`, with the servers and the browser that they need |
+//! | `fidelity` | the script that the simulator has to answer alike |
+//! | `robustness` | the suites of `workers/`: bodies at their limit, panics, lost instances |
+//! | `restart` | a stream under kills of the runtime |
+//! | `bench` | what a request costs |
+
+mod bench;
+mod bucket;
+mod cold;
+mod conformance;
+mod fidelity;
+mod live;
+mod restart;
+mod robustness;
+mod workerd;
+
+use std::process::ExitCode;
+
+use anyhow::Result;
+use clap::{Parser, Subcommand};
+use xtask::process;
+use xtask::project::Project;
+use xtask::setup::{self, node::Node, rust::Choice};
+use xtask::worker::{self, Variant, Worker};
+
+/// Real runtimes, started and judged.
+#[derive(Parser)]
+#[command(name = "cargo xtask", bin_name = "cargo xtask")]
+struct Cli {
+    /// Which compiler builds the Worker: the first that can (`auto`), or one of them.
+    #[arg(long, global = true, hide = true, default_value = "auto")]
+    toolchain: Choice,
+    #[command(subcommand)]
+    verb: Verb,
+}
+
+#[derive(Subcommand)]
+enum Verb {
+    /// Run the protocol's conformance suite against the Worker
+    Conformance(conformance::Args),
+    /// Readers that wait, the official client, a browser
+    Live,
+    /// Compare the answers of the simulator and of the real runtime
+    Fidelity,
+    /// Bodies at their limit; panics and lost instances
+    Robustness,
+    /// Kill the runtime, and see that what was acknowledged outlives it
+    Restart,
+    /// Measure requests a second and CPU a request
+    Bench(bench::Args),
+}
+
+/// A built Worker, and Node to start the runtime with.
+struct Built {
+    node: Node,
+    worker: Worker,
+}
+
+impl Built {
+    /// Builds a variant of the Worker, unless it is there.
+    fn new(project: &Project, toolchain: Choice, variant: Variant) -> Result<Self> {
+        let node = setup::node::ensure(project)?;
+        let rust = setup::rust::ensure(project, toolchain)?;
+        let worker = worker::build_variant(project, &rust, &node, variant)?;
+        Ok(Self { node, worker })
+    }
+}
+
+fn main() -> ExitCode {
+    match run(Cli::parse()) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // The chain of causes alone: where in this program they arose helps nobody who reads it.
+            eprintln!("error: {error:#}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn run(cli: Cli) -> Result<()> {
+    let project = Project::find()?;
+    process::end_children_on_signals()?;
+    let build = |variant| Built::new(&project, cli.toolchain, variant);
+    match cli.verb {
+        Verb::Conformance(args) => conformance::run(&project, cli.toolchain, &args),
+        Verb::Live => live::run(&project, &build(Variant::Plain)?),
+        Verb::Fidelity => fidelity::run(&project, &build(Variant::Plain)?),
+        Verb::Robustness => robustness::run(&project, &build(Variant::Faults)?),
+        Verb::Restart => restart::run(&project, &build(Variant::Plain)?),
+        Verb::Bench(args) => bench::run(&project, cli.toolchain, &args),
+    }
+}

@@ -1,0 +1,44 @@
+//! The step `robustness` of the test: the files `*.test.mjs` of `workers/`, each against a server of its own.
+//!
+//! They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result, bail};
+use xtask::process;
+use xtask::project::Project;
+
+use crate::Built;
+use crate::workerd::{self, Workerd};
+
+/// Tests of the Worker itself, in Node.
+const SUITES: &str = "tests/real/workers";
+
+/// Runs them against a Worker with faults.
+pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
+    let files = files(&project.path(SUITES), ".test.mjs")?;
+    if files.is_empty() {
+        bail!("{SUITES} holds no file that ends with .test.mjs");
+    }
+    for file in files {
+        let name = file.trim_end_matches(".test.mjs");
+        let bindings = &[("TAILRACE_NO_AUTH", "1")];
+        let options = workerd::Options { name, bindings, ..workerd::Options::of(&built.worker) };
+        let server = Workerd::start(project, &built.node, &options)?;
+        let mut test = built.node.test(project, &format!("{SUITES}/{file}"))?;
+        process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
+            .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    }
+    Ok(())
+}
+
+/// The names in a folder that end so, in order.
+fn files(folder: &Path, end: &str) -> Result<Vec<String>> {
+    let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
+    let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));
+    let mut names = names.collect::<Result<Vec<String>>>()?;
+    names.retain(|name| name.ends_with(end));
+    names.sort();
+    Ok(names)
+}

@@ -1,0 +1,245 @@
+//! The real runtime, serving a folder of modules on a free port. It starts in a tenth of a second, where wrangler
+//! takes seconds and puts a proxy in front.
+
+use std::fs::{self, File};
+use std::io::{BufRead, BufReader};
+use std::path::{Path, PathBuf};
+use std::process::Stdio;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::mpsc;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use anyhow::{Context, Result, anyhow, bail};
+use rustix::process::{Pid, test_kill_process};
+use xtask::http;
+use xtask::process::Group;
+use xtask::project::{Project, create_dir, read, remove_dir, write};
+use xtask::setup::node::Node;
+use xtask::worker::{ENTRY, Worker};
+
+use crate::bucket::Bucket;
+
+/// How long the runtime may take until it answers.
+const START_LIMIT: Duration = Duration::from_secs(20);
+
+/// What to serve.
+pub(crate) struct Options<'a> {
+    /// Names the log, `.tailrace/logs/{name}.log`.
+    pub(crate) name: &'a str,
+    /// The folder of modules, `entry.mjs` among them.
+    pub(crate) modules: &'a Path,
+    /// The class of the Durable Objects; its binding is `STREAMS`.
+    pub(crate) class: &'a str,
+    /// Text bindings: names and values.
+    pub(crate) bindings: &'a [(&'a str, &'a str)],
+    /// Where the objects' data stays; without it, it goes with the server.
+    pub(crate) state: Option<PathBuf>,
+}
+
+impl<'a> Options<'a> {
+    /// A built Worker, without bindings, its data gone with the server.
+    pub(crate) fn of(worker: &'a Worker) -> Self {
+        Self { name: "workerd", modules: &worker.dir, class: "StreamObject", bindings: &[], state: None }
+    }
+}
+
+/// A running server; dropping it ends it.
+pub(crate) struct Workerd {
+    group: Group,
+    /// Goes with the last server that uses it.
+    _bucket: Arc<Bucket>,
+    host: String,
+    folder: PathBuf,
+    log: PathBuf,
+}
+
+impl Workerd {
+    /// Starts the runtime with an empty bucket and waits until `GET /health` answers 200.
+    pub(crate) fn start(project: &Project, node: &Node, options: &Options) -> Result<Self> {
+        Self::start_with(project, node, options, Arc::new(Bucket::start()?))
+    }
+
+    /// Starts the runtime with a bucket that may outlive it.
+    pub(crate) fn start_with(project: &Project, node: &Node, options: &Options, bucket: Arc<Bucket>) -> Result<Self> {
+        static STARTED: AtomicU32 = AtomicU32::new(0);
+        remove_abandoned(&project.generated("run"));
+        let unique = format!("run/{}-{}", std::process::id(), STARTED.fetch_add(1, Ordering::Relaxed));
+        let folder = project.generated(&unique);
+        let log = project.generated("logs").join(format!("{}.log", options.name));
+        create_dir(&project.generated("logs"))?;
+        remove_dir(&folder)?;
+        // A copy: a build that runs meanwhile must not change what is served.
+        let modules = copy_modules(options.modules, &folder)?;
+        let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
+        create_dir(&state)?;
+        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket)?)?;
+
+        let mut command = project.command(node.workerd()?);
+        command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
+        let errors = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        command.current_dir(&folder).env("PWD", &folder).stdout(Stdio::piped()).stderr(errors);
+        let group = Group::spawn(&mut command)?;
+        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, log };
+        server.host = format!("127.0.0.1:{}", server.port().map_err(|error| server.explain(&error))?);
+        server.wait_until_healthy().map_err(|error| server.explain(&error))?;
+        Ok(server)
+    }
+
+    /// `http://127.0.0.1:port`.
+    pub(crate) fn url(&self) -> String {
+        format!("http://{}", self.host)
+    }
+
+    /// `127.0.0.1:port`.
+    pub(crate) fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// Ends the runtime as a crash does: at once, whatever it is about to do.
+    pub(crate) fn kill(mut self) {
+        self.group.kill();
+    }
+
+    /// The process id of the runtime.
+    pub(crate) fn id(&self) -> u32 {
+        self.group.id()
+    }
+
+    /// Where the runtime's messages and the Worker's console are.
+    pub(crate) fn log(&self) -> &Path {
+        &self.log
+    }
+
+    /// The port that the runtime has chosen, which it tells as a line of JSON.
+    fn port(&mut self) -> Result<u64> {
+        let stdout = self.group.stdout().context("the runtime has no stdout")?;
+        let (sender, receiver) = mpsc::channel();
+        thread::spawn(move || {
+            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+                let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+                if json["event"] == "listen"
+                    && let Some(port) = json["port"].as_u64()
+                {
+                    // Nobody listens any more once the port is known.
+                    let _ = sender.send(port);
+                }
+            }
+        });
+        receiver.recv_timeout(START_LIMIT).map_err(|_| anyhow!("the runtime does not listen"))
+    }
+
+    fn wait_until_healthy(&mut self) -> Result<()> {
+        let start = Instant::now();
+        while !http::healthy(&self.host) {
+            if let Some(status) = self.group.ended()? {
+                bail!("the runtime has ended with {status}");
+            }
+            if start.elapsed() > START_LIMIT {
+                bail!("GET /health does not answer 200 within {} s", START_LIMIT.as_secs());
+            }
+            thread::sleep(Duration::from_millis(20));
+        }
+        Ok(())
+    }
+
+    /// An error with the end of the log, where the runtime says why.
+    fn explain(&self, error: &anyhow::Error) -> anyhow::Error {
+        let text = fs::read_to_string(&self.log).unwrap_or_default();
+        let lines: Vec<&str> = text.trim_end().lines().collect();
+        let tail = lines[lines.len().saturating_sub(20)..].join("\n");
+        anyhow!("{error:#}; the end of {}:\n{tail}", self.log.display())
+    }
+}
+
+impl Drop for Workerd {
+    fn drop(&mut self) {
+        self.group.end();
+        // What stays behind is in a folder that may be deleted any time.
+        let _ = remove_dir(&self.folder);
+    }
+}
+
+/// Removes what was left behind by processes that were ended from outside.
+fn remove_abandoned(run: &Path) {
+    for entry in fs::read_dir(run).into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        let owner = name.split(['-', '.']).next().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
+        // One that cannot be removed may be in the hands of another process that does the same.
+        if owner.is_some_and(|owner| test_kill_process(owner).is_err()) {
+            let _ =
+                if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };
+        }
+    }
+}
+
+/// Copies a folder of modules and lists their names, the entry first: the runtime starts the first.
+fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>> {
+    let mut names = Vec::new();
+    let mut folders = vec![PathBuf::new()];
+    while let Some(folder) = folders.pop() {
+        create_dir(&to.join(&folder))?;
+        let entries = fs::read_dir(from.join(&folder)).with_context(|| format!("cannot list {}", from.display()))?;
+        for entry in entries {
+            let entry = entry?;
+            let name = folder.join(entry.file_name());
+            if entry.file_type()?.is_dir() {
+                folders.push(name);
+            } else if name.extension().is_some_and(|extension| extension != "ts") {
+                write(&to.join(&name), fs::read(entry.path())?)?;
+                names.push(name.to_string_lossy().into_owned());
+            }
+        }
+    }
+    names.sort_by_key(|name| (name != ENTRY, name.clone()));
+    Ok(names)
+}
+
+/// The runtime's configuration.
+fn config(project: &Project, modules: &[String], state: &Path, options: &Options, bucket: &Bucket) -> Result<String> {
+    let wrangler = read(&project.path("wrangler.toml"))?;
+    let date = wrangler.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
+    let date = date.context("wrangler.toml has no compatibility_date")?.trim_matches('"');
+    let list = |items: Vec<String>| items.join(",\n    ");
+    let modules = modules.iter().map(|name| {
+        let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };
+        format!("(name = {name:?}, {kind} = embed {name:?})")
+    });
+    let texts = options.bindings.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})"));
+    let class = options.class;
+    let bindings = [
+        format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
+        "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
+    ];
+    let bindings = bindings.into_iter().chain(texts);
+    let bucket = bucket.address();
+    let state = fs::canonicalize(state).with_context(|| format!("no folder {}", state.display()))?;
+    Ok(format!(
+        r#"using Workerd = import "/workerd/workerd.capnp";
+const config :Workerd.Config = (
+  services = [
+    (name = "main", worker = .worker),
+    (name = "state", disk = (path = {state:?}, writable = true)),
+    (name = "bucket", external = (address = "{bucket}", http = ())),
+    # Webhooks of tests go to this machine.
+    (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
+  ],
+  sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+);
+const worker :Workerd.Worker = (
+  compatibilityDate = "{date}",
+  modules = [
+    {modules}
+  ],
+  bindings = [
+    {bindings}
+  ],
+  durableObjectNamespaces = [(className = {class:?}, uniqueKey = "tailrace-{class}", enableSql = true)],
+  durableObjectStorage = (localDisk = "state"),
+);
+"#,
+        modules = list(modules.collect()),
+        bindings = list(bindings.collect()),
+    ))
+}

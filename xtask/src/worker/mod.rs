@@ -1,0 +1,192 @@
+//! The Worker's build: cargo, wasm-bindgen, wasm-opt, and our JavaScript beside what they make. The result is a folder of
+//! modules that wrangler bundles and that workerd takes as it is.
+//!
+//! | module | noun |
+//! | --- | --- |
+//! | `feature` | what the module may ask of an engine |
+
+mod feature;
+
+use std::fs;
+use std::hash::{DefaultHasher, Hash, Hasher};
+use std::path::{Path, PathBuf};
+use std::thread;
+
+use anyhow::{Context, Result, anyhow, bail};
+
+use crate::process;
+use crate::project::{Project, create_dir, remove_dir, say, write};
+use crate::setup::node::Node;
+use crate::setup::rust::{WASM_TARGET, WasmRust};
+
+/// The crate.
+pub const PACKAGE: &str = "tailrace-workers";
+/// The program that runs wasm-bindgen on it.
+const BINDGEN: &str = "tailrace-bindgen";
+/// The packages that only development runs, those together that have the same dependencies.
+pub const TOOLS: [&[&str]; 2] = [&["xtask", "tailrace-real"], &[BINDGEN]];
+/// Where our own JavaScript is.
+const JAVASCRIPT: &str = "platform/workers/js";
+/// The module that the runtime starts.
+pub const ENTRY: &str = "entry.mjs";
+/// Changes whenever this file makes something else of the same input.
+const RECIPE: u32 = 3;
+
+/// Which Worker is built.
+#[derive(Clone, Copy)]
+pub enum Variant {
+    /// What is served, measured and deployed.
+    Plain,
+    /// With the feature `faults`, for tests alone: a request may ask for a panic.
+    Faults,
+    /// Quickly built and less optimised, for development alone.
+    Development,
+}
+
+impl Variant {
+    /// Its folder in `.tailrace/`.
+    fn folder(self) -> &'static str {
+        match self {
+            Self::Plain => "worker",
+            Self::Faults => "worker-faults",
+            Self::Development => "worker-dev",
+        }
+    }
+
+    /// Cargo's profile, which is also the name of cargo's folder for it.
+    fn profile(self) -> &'static str {
+        match self {
+            Self::Plain | Self::Faults => "worker",
+            Self::Development => "worker-dev",
+        }
+    }
+
+    /// The features of the crate, as arguments of cargo.
+    pub fn features(self) -> &'static [&'static str] {
+        match self {
+            Self::Plain | Self::Development => &[],
+            Self::Faults => &["--features", "faults"],
+        }
+    }
+}
+
+/// A built Worker.
+pub struct Worker {
+    /// The folder of its modules.
+    pub dir: PathBuf,
+}
+
+impl Worker {
+    /// Its wasm module.
+    pub fn wasm(&self) -> PathBuf {
+        self.dir.join("index_bg.wasm")
+    }
+}
+
+/// Builds the Worker into `.tailrace/worker`: what is tested, measured and deployed is the same.
+pub fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
+    build_variant(project, rust, node, Variant::Plain)
+}
+
+/// Builds the Worker for development, which takes neither Node nor long.
+pub fn build_for_development(project: &Project, rust: &WasmRust) -> Result<Worker> {
+    build_and(project, rust, Variant::Development, |_| Ok(()))
+}
+
+/// Builds a variant of the Worker into a folder of its own.
+pub fn build_variant(project: &Project, rust: &WasmRust, node: &Node, variant: Variant) -> Result<Worker> {
+    build_and(project, rust, variant, |worker| {
+        optimise(project, node, worker)?;
+        compile(project, node, worker)
+    })
+}
+
+fn build_and(
+    project: &Project,
+    rust: &WasmRust,
+    variant: Variant,
+    finish: impl FnOnce(&Worker) -> Result<()>,
+) -> Result<Worker> {
+    let _lock = project.lock("build")?;
+    say(&format!("building the Worker into .tailrace/{}", variant.folder()));
+    let mut cargo = rust.cargo(project);
+    let target_dir = rust.target_dir(project)?;
+    cargo.args(["build", "--package", PACKAGE, "--profile", variant.profile(), "--target", WASM_TARGET]);
+    cargo.args(variant.features()).arg("--target-dir").arg(&target_dir);
+    // Neither needs the other before both are there, and each alone leaves a core idle for most of its time.
+    let mut bindgen = project.cargo();
+    bindgen.args(["build", "--quiet", "--package", BINDGEN]);
+    let (built, ready) = thread::scope(|scope| {
+        let ready = scope.spawn(|| process::run(&mut bindgen));
+        (process::run(&mut cargo), ready.join())
+    });
+    built.context("the Worker does not build: the compiler's message above says where")?;
+    ready.map_err(|_| anyhow!("the thread that builds {BINDGEN} has panicked"))??;
+    let library = format!("{}.wasm", PACKAGE.replace('-', "_"));
+    let input = target_dir.join(WASM_TARGET).join(variant.profile()).join(library);
+    let worker = Worker { dir: project.generated(variant.folder()) };
+    let stamp = stamp(&input)?;
+    let stamp_file = project.generated(&format!("{}.stamp", variant.folder()));
+    if !worker.wasm().is_file() || fs::read_to_string(&stamp_file).unwrap_or_default() != stamp {
+        // The stamp goes first: an interrupted run must not look complete.
+        let _ = fs::remove_file(&stamp_file);
+        remove_dir(&worker.dir)?;
+        create_dir(&worker.dir)?;
+        feature::check(&fs::read(&input).with_context(|| format!("cannot read {}", input.display()))?)?;
+        bind(project, &input, &worker)?;
+        finish(&worker)?;
+        write(&stamp_file, stamp)?;
+    }
+    copy_javascript(project, &worker)?;
+    Ok(worker)
+}
+
+/// Tells one input from another by what it holds: variants take turns in cargo's one output file, so that its time of
+/// change says nothing.
+fn stamp(input: &Path) -> Result<String> {
+    let bytes = fs::read(input).with_context(|| {
+        format!("cargo has built no {}: does platform/workers have crate-type cdylib?", input.display())
+    })?;
+    let mut hasher = DefaultHasher::new();
+    bytes.hash(&mut hasher);
+    Ok(format!("recipe {RECIPE}\n{}\n{:016x}\n", bytes.len(), hasher.finish()))
+}
+
+/// Writes `index.js` and `index_bg.wasm`.
+fn bind(project: &Project, input: &Path, worker: &Worker) -> Result<()> {
+    let mut bindgen = project.cargo();
+    bindgen.args(["run", "--quiet", "--package", BINDGEN, "--"]).arg(input).arg(&worker.dir);
+    process::run(&mut bindgen)
+}
+
+/// wasm-opt, from npm's binaryen. It may use what `feature::ALLOWED` holds and refuses a module that uses more; left to
+/// itself, it also writes encodings that no engine had a year ago.
+fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+    let (from, to) = (worker.wasm(), worker.dir.join("optimised.wasm"));
+    let mut command = node.command(project, node.script("binaryen/bin/wasm-opt"))?;
+    command.args(["-O3", "--mvp-features"]).args(feature::ALLOWED.iter().map(|feature| feature.option));
+    process::output(command.arg("--output").arg(&to).arg(&from))?;
+    fs::rename(&to, &from).with_context(|| format!("cannot replace {}", from.display()))
+}
+
+/// Compiles the module as an engine does that knows nothing of our tools: the V8 of the Node that is there.
+fn compile(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
+    let mut command = node.command(project, "--eval")?;
+    command.arg("new WebAssembly.Module(require('node:fs').readFileSync(process.argv[1]))").arg(worker.wasm());
+    process::output(&mut command).map(|_| ()).context("Node's V8 does not take the built module")
+}
+
+fn copy_javascript(project: &Project, worker: &Worker) -> Result<()> {
+    let dir = project.path(JAVASCRIPT);
+    let entries = fs::read_dir(&dir).with_context(|| format!("cannot list {}", dir.display()))?;
+    for entry in entries {
+        let path = entry?.path();
+        if let Some(name) = path.file_name().filter(|_| path.extension().is_some_and(|extension| extension == "mjs")) {
+            write(&worker.dir.join(name), fs::read(&path)?)?;
+        }
+    }
+    if !worker.dir.join(ENTRY).is_file() {
+        bail!("{JAVASCRIPT}/{ENTRY} is missing: the runtime starts the Worker there");
+    }
+    Ok(())
+}
