@@ -15,6 +15,11 @@ use crate::workerd::{self, Workerd};
 /// Tests of the Worker itself, in Node.
 const SUITES: &str = "tests/real/workers";
 
+/// What is put beside the Worker, so that tests see what it remembers and what crosses the border to Rust.
+const WATCH: &str = "tests/real/watch";
+/// The module there that stands before the Worker's own.
+const WATCHED: &str = "watched.mjs";
+
 /// Runs them against a Worker with faults.
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let files = files(&project.path(SUITES), ".test.mjs")?;
@@ -24,7 +29,14 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     for file in files {
         let name = file.trim_end_matches(".test.mjs");
         let bindings = &[("TAILRACE_NO_AUTH", "1")];
-        let options = workerd::Options { name, bindings, ..workerd::Options::of(&built.worker) };
+        let watch = project.path(WATCH);
+        let options = workerd::Options {
+            name,
+            entry: WATCHED,
+            beside: Some(&watch),
+            bindings,
+            ..workerd::Options::of(&built.worker)
+        };
         let server = Workerd::start(project, &built.node, &options)?;
         let mut test = built.node.test(project, &format!("{SUITES}/{file}"))?;
         process::run(test.env("TAILRACE_WORKERD_URL", server.url()))

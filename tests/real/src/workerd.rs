@@ -30,6 +30,10 @@ pub(crate) struct Options<'a> {
     pub(crate) name: &'a str,
     /// The folder of modules, `entry.mjs` among them.
     pub(crate) modules: &'a Path,
+    /// The module that is started.
+    pub(crate) entry: &'a str,
+    /// A folder of modules that are put beside them.
+    pub(crate) beside: Option<&'a Path>,
     /// The class of the Durable Objects; its binding is `STREAMS`.
     pub(crate) class: &'a str,
     /// Text bindings: names and values.
@@ -41,7 +45,12 @@ pub(crate) struct Options<'a> {
 impl<'a> Options<'a> {
     /// A built Worker, without bindings, its data gone with the server.
     pub(crate) fn of(worker: &'a Worker) -> Self {
-        Self { name: "workerd", modules: &worker.dir, class: "StreamObject", bindings: &[], state: None }
+        Self::of_modules("workerd", &worker.dir, "StreamObject")
+    }
+
+    /// Modules of our own with a class of theirs.
+    pub(crate) fn of_modules(name: &'a str, modules: &'a Path, class: &'a str) -> Self {
+        Self { name, modules, entry: ENTRY, beside: None, class, bindings: &[], state: None }
     }
 }
 
@@ -71,7 +80,12 @@ impl Workerd {
         create_dir(&project.generated("logs"))?;
         remove_dir(&folder)?;
         // A copy: a build that runs meanwhile must not change what is served.
-        let modules = copy_modules(options.modules, &folder)?;
+        let mut modules = copy_modules(options.modules, &folder)?;
+        if let Some(beside) = options.beside {
+            modules.extend(copy_modules(beside, &folder)?);
+        }
+        // The first one is started.
+        modules.sort_by_key(|name| (name != options.entry, name.clone()));
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
         write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket)?)?;
@@ -192,7 +206,6 @@ fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>> {
             }
         }
     }
-    names.sort_by_key(|name| (name != ENTRY, name.clone()));
     Ok(names)
 }
 

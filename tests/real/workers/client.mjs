@@ -22,6 +22,13 @@ export const connection = () => new Agent({ keepAlive: true, maxSockets: 1 });
 
 const shared = new Agent({ keepAlive: true });
 
+/** What the server's isolate remembers, and what crossed the border to Rust so far. */
+export async function watch() {
+  const answer = await send("GET", "/watch");
+  assert.equal(answer.status, 200);
+  return JSON.parse(answer.body);
+}
+
 /** The path of a stream that no other test uses. */
 export const fresh = () => `/v1/stream/test/${randomUUID()}`;
 

@@ -127,8 +127,7 @@ fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Resul
         return Ok((vec![other_hot, hot, other_cold, cold], vec![(0, 1), (2, 3)]));
     }
     let modules = TRIVIAL.modules(project)?;
-    let options =
-        workerd::Options { name: "bench-trivial", modules: &modules, class: TRIVIAL.class, bindings: &[], state: None };
+    let options = workerd::Options::of_modules("bench-trivial", &modules, TRIVIAL.class);
     let trivial = start("trivial".to_owned(), Place::Own, &options)?;
     Ok((vec![trivial, hot, cold], vec![(0, 1), (0, 2)]))
 }

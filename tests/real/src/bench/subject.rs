@@ -62,7 +62,7 @@ pub(super) fn start_both(
         None => {
             let modules = trivial.modules(project)?;
             let (name, class) = ("bench-trivial", trivial.class);
-            start("trivial", workerd::Options { name, modules: &modules, class, bindings: &[], state: None })?
+            start("trivial", workerd::Options::of_modules(name, &modules, class))?
         }
     };
     Ok([first, tailrace("tailrace", "bench-tailrace", ours)?])

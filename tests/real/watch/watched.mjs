@@ -1,0 +1,25 @@
+// The Worker under observation: as it is, but for GET /watch, which tells what crossed the border to Rust so far, and what
+// is remembered of requests.
+
+import { crossings, memory } from "./crossings.mjs";
+import entry from "./entry.mjs";
+import { waiting } from "./edge_io.mjs";
+import { flights } from "./flight.mjs";
+import { taskCount } from "./index.js";
+
+export { StreamObject } from "./entry.mjs";
+
+export default {
+  fetch(request, env, ctx) {
+    if (new URL(request.url).pathname !== "/watch") return entry.fetch(request, env, ctx);
+    const { exports, imports } = crossings;
+    return Response.json({
+      exports: Object.fromEntries(exports),
+      imports: Object.fromEntries(imports),
+      memoryBytes: memory.buffer.byteLength,
+      tasks: taskCount(),
+      waiting: waiting.size,
+      flights: flights.size,
+    });
+  },
+};
