@@ -76,16 +76,17 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     }
 
     async fn call(&self, request: ObjectRequest) -> ObjectAnswer {
-        let rows_before = self.state.rows_written();
+        let Some(message) = Message::decode(&request.message) else {
+            return ObjectAnswer::Response(unknown_message());
+        };
+        // Counting costs a crossing on Workers, and only a debug header tells it.
+        let rows_before = message.debug.then(|| self.state.rows_written());
         if !self.has_checked_alarm.replace(true)
             && let Err(error) = agenda::restore_lost_alarm(&self.state)
         {
             // If the request needs the storage, it fails by itself and tells its client.
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
-        let Some(message) = Message::decode(&request.message) else {
-            return ObjectAnswer::Response(unknown_message());
-        };
         let body = (!message.body_too_large).then_some(&request.body);
         let response = match self.answer(&message.operation, body).await {
             Ok(ObjectAnswer::Response(response)) => response,
@@ -97,9 +98,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         };
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
-        if !message.debug {
-            return ObjectAnswer::Response(response);
-        }
+        let Some(rows_before) = rows_before else { return ObjectAnswer::Response(response) };
         let rows = self.state.rows_written() - rows_before;
         let summary = match message.operation {
             Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
