@@ -35,8 +35,9 @@ export const waiting = new WeakValues((task) => rust.drop(task));
 
 onLoss(() => {
   const requests = waiting.values();
-  // Their tasks went with the instance; the next one counts anew.
+  // Their tasks went with the instance, and so did those that fly; the next one counts anew.
   waiting.clear();
+  flights.clear();
   for (const request of requests) request.lost();
 });
 
@@ -61,14 +62,20 @@ class EdgeIo {
   #reply = null;
   #kept = null;
   #flight = null;
+  /** Whether the flight is its own, and under way. */
+  #flies = false;
   #socket = null;
   #download = null;
 
   #response = null;
   #resolve = null;
   #operation = null;
-  /** Whether all that was done so far can be done anew: it waits for another request's flight. */
-  #isFresh = false;
+  /** Whether it waits for another request's flight, and for nothing of its own. */
+  #waitsForAnother = false;
+  /** Whether it waits for what comes: its sockets and its flight go with the wasm instance. */
+  #isLive = false;
+  /** The last call of an object: what it was, and a promise of its outcome. */
+  #lastCall = null;
   #settle = null;
   #finish = null;
   #hasEnded = false;
@@ -88,8 +95,8 @@ class EdgeIo {
   async run() {
     try {
       const text = this.#text();
-      let hasBody = this.#request.body !== null;
-      while (await this.#attempt(text, hasBody)) hasBody = false;
+      const hasBody = this.#request.body !== null;
+      while (await this.#attempt(text, hasBody));
     } catch (error) {
       lose(error);
     }
@@ -98,7 +105,10 @@ class EdgeIo {
     this.#end();
   }
 
-  /** Whether the instance was lost while it had only waited for another request's flight: then it begins anew. */
+  /**
+   * Whether the instance was lost by another request, and this one begins anew: nothing is done twice, since its body is
+   * read once, and a call that is under way or has ended is not made again. A reader that waits is let go, and comes back.
+   */
   async #attempt(text, hasBody) {
     const current = instance();
     const task = rust.serve(this, text, hasBody);
@@ -106,7 +116,7 @@ class EdgeIo {
     waiting.set(task, this);
     for (;;) {
       const outcome = await this.#ended();
-      if (outcome === undefined || instance() !== current) return this.#isFresh;
+      if (outcome === undefined || instance() !== current) return this.#response === null && (this.#waitsForAnother || !this.#isLive);
       if (rust.poll(this, task, outcome)) break;
     }
     waiting.delete(task);
@@ -143,6 +153,8 @@ class EdgeIo {
   /** The task has ended, perhaps without having said so. */
   #end() {
     this.#hasEnded = true;
+    // A flight that has not landed never will.
+    if (this.#flies) this.#flight.forget();
     this.closeSocket();
     this.closeDownload();
     this.#answer(INSTANCE_LOST);
@@ -150,7 +162,7 @@ class EdgeIo {
   }
 
   #start(operation) {
-    this.#isFresh = false;
+    this.#waitsForAnother = false;
     this.#operation = operation;
   }
 
@@ -179,6 +191,7 @@ class EdgeIo {
   }
 
   outliveClient() {
+    this.#isLive = true;
     this.#ctx.waitUntil(new Promise((resolve) => (this.#finish = resolve)));
   }
 
@@ -195,7 +208,10 @@ class EdgeIo {
   }
 
   call(target, nameLength, along) {
-    this.#start(this.#call(target.slice(0, nameLength), target.slice(nameLength), along));
+    if (this.#isLive || this.#lastCall?.target !== target) {
+      this.#lastCall = { target, outcome: this.#call(target.slice(0, nameLength), target.slice(nameLength), along) };
+    }
+    this.#start(this.#lastCall.outcome);
   }
 
   async #call(object, message, along) {
@@ -249,10 +265,12 @@ class EdgeIo {
   share(key) {
     const flight = flights.get(key);
     this.#flight = flight ?? new Flight(key);
-    return flight === undefined;
+    this.#flies = flight === undefined;
+    return this.#flies;
   }
 
   land() {
+    this.#flies = false;
     this.#flight.forget();
     this.#flight.land(this.#kept);
   }
@@ -266,7 +284,7 @@ class EdgeIo {
         resolve(KEPT);
       });
     }));
-    this.#isFresh = true;
+    this.#waitsForAnother = true;
   }
 
   giveUp() {

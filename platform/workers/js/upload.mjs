@@ -5,18 +5,25 @@ const WHOLE = 40;
 const BEYOND = 41;
 const BROKEN = 42;
 
+/** Each operation is done once, however often it is asked for: a request may begin anew. */
 export class Upload {
   /** What was kept. */
   bytes = null;
   #request;
   #reader = null;
+  #reading = null;
+  #draining = null;
 
   constructor(request) {
     this.#request = request;
   }
 
   /** Reads to the end, or until more than `limit` bytes are there; an infinite limit is for a body of declared length. */
-  async read(limit) {
+  read(limit) {
+    return (this.#reading ??= this.#read(limit));
+  }
+
+  async #read(limit) {
     try {
       if (limit === Infinity) {
         this.bytes = await this.#request.arrayBuffer();
@@ -38,7 +45,11 @@ export class Upload {
   }
 
   /** Drops what is kept, reads the rest and drops it. */
-  async drain() {
+  drain() {
+    return (this.#draining ??= this.#drain());
+  }
+
+  async #drain() {
     this.bytes = null;
     try {
       this.#reader ??= this.#request.body.getReader();
