@@ -79,8 +79,11 @@ class EdgeIo {
   #settle = null;
   #finish = null;
   #hasEnded = false;
+  #task = 0;
 
   constructor(request, streams, ctx) {
+    // An upload that its client breaks off ends here, and is not waited for until it is garbage.
+    if (request.body !== null) request.signal.addEventListener("abort", () => this.#leave());
     this.#request = request;
     this.#streams = streams;
     this.#ctx = ctx;
@@ -114,6 +117,7 @@ class EdgeIo {
     const task = rust.serve(this, text, hasBody);
     if (task === 0) return false;
     waiting.set(task, this);
+    this.#task = task;
     for (;;) {
       const outcome = await this.#ended();
       if (outcome === undefined || instance() !== current) return this.#response === null && (this.#waitsForAnother || !this.#isLive);
@@ -143,6 +147,13 @@ class EdgeIo {
       this.#settle = resolve;
       operation.then(resolve);
     });
+  }
+
+  /** The client has gone: unless the request outlives it, the runtime ends it now. */
+  #leave() {
+    if (this.#isLive || waiting.get(this.#task) !== this) return;
+    waiting.delete(this.#task);
+    rust.drop(this.#task);
   }
 
   /** The wasm instance is lost. */

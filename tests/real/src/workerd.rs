@@ -214,6 +214,7 @@ fn config(project: &Project, modules: &[String], state: &Path, options: &Options
     let wrangler = read(&project.path("wrangler.toml"))?;
     let date = wrangler.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
     let date = date.context("wrangler.toml has no compatibility_date")?.trim_matches('"');
+    let flags = wrangler.lines().find_map(|line| line.strip_prefix("compatibility_flags = ")).unwrap_or("[]");
     let list = |items: Vec<String>| items.join(",\n    ");
     let modules = modules.iter().map(|name| {
         let kind = if name.ends_with(".wasm") { "wasm" } else { "esModule" };
@@ -242,6 +243,7 @@ const config :Workerd.Config = (
 );
 const worker :Workerd.Worker = (
   compatibilityDate = "{date}",
+  compatibilityFlags = {flags},
   modules = [
     {modules}
   ],
