@@ -8,7 +8,7 @@ use tailrace_core::runtime::{
     Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
-use crate::edge_task::{ask, operation};
+use crate::operation::{ask, operation};
 use crate::outcome::{self, call_error};
 use crate::state::fill_random;
 

@@ -9,17 +9,17 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::future::Future;
 use std::pin::Pin;
-use std::task::{Context, Poll, Waker};
+use std::task::{Context, Waker};
 
 use tailrace_core::edge::{self, PICKED_HEADERS};
 use tailrace_core::protocol::{Headers, Method};
 use tailrace_core::runtime::Request;
-use wasm_bindgen::JsValue;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::deployment::Deployment;
 use crate::edge_env::{RequestEnv, Upload};
-use crate::io::{EdgeIo, words};
+use crate::io::EdgeIo;
+use crate::operation;
 
 type Task = Pin<Box<dyn Future<Output = ()>>>;
 
@@ -28,10 +28,6 @@ thread_local! {
     static TASKS: RefCell<BTreeMap<u32, Task>> = const { RefCell::new(BTreeMap::new()) };
     /// The number of the last one.
     static LAST: Cell<u32> = const { Cell::new(0) };
-    /// The request that is being polled.
-    static CURRENT: RefCell<Option<EdgeIo>> = const { RefCell::new(None) };
-    /// How its last operation has ended.
-    static OUTCOME: Cell<i64> = const { Cell::new(0) };
 }
 
 /// The names of the header fields that core reads, each ended by a line feed.
@@ -66,7 +62,7 @@ pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
 /// Goes on with a task whose operation has ended like that, up to its next wait. Whether it is at its end.
 #[wasm_bindgen]
 pub fn poll(io: EdgeIo, task: u32, outcome: f64) -> bool {
-    OUTCOME.set(outcome as i64);
+    operation::set_outcome(outcome as i64);
     match TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) {
         Some(waiting) => run(io, task, waiting),
         // JavaScript knows of no other tasks.
@@ -90,44 +86,14 @@ pub fn task_count() -> u32 {
 }
 
 fn run(io: EdgeIo, number: u32, mut task: Task) -> bool {
-    CURRENT.set(Some(io));
-    let has_ended = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
-    if has_ended {
-        // What it still holds is closed by the request's own hands.
-        std::mem::drop(task);
-    } else {
-        TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
-    }
-    CURRENT.set(None);
-    has_ended
-}
-
-/// Asks the request that is being polled. `None` where that fails, or where there is none: its task is being dropped.
-pub(crate) fn ask<T>(question: impl FnOnce(&EdgeIo) -> Result<T, JsValue>) -> Option<T> {
-    let answer = CURRENT.with_borrow(|current| current.as_ref().map(question))?;
-    answer.inspect_err(|exception| tracing::error!(message = words(exception), "the edge's host has refused")).ok()
-}
-
-/// Starts an operation and waits until it has ended: how it has, or `None` where it could not be started.
-pub(crate) async fn operation(start: impl FnOnce(&EdgeIo) -> Result<(), JsValue>) -> Option<i64> {
-    ask(start)?;
-    Operation { is_started: false }.await;
-    Some(OUTCOME.get())
-}
-
-/// An operation under way: it has ended when JavaScript polls again.
-struct Operation {
-    is_started: bool,
-}
-
-impl Future for Operation {
-    type Output = ();
-
-    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
-        if self.is_started {
-            return Poll::Ready(());
+    operation::with(io, || {
+        let has_ended = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
+        if has_ended {
+            // What it still holds is closed by the request's own hands.
+            std::mem::drop(task);
+        } else {
+            TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));
         }
-        self.is_started = true;
-        Poll::Pending
-    }
+        has_ended
+    })
 }

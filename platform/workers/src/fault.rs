@@ -19,10 +19,8 @@ use std::hint::black_box;
 
 use js_sys::JsString;
 use tailrace_core::protocol::Headers;
-use tailrace_core::runtime::{ActorState, Isolate};
+use tailrace_core::runtime::ActorState;
 use tailrace_core::storage::{SqlError, SqlStorage};
-
-use crate::state::ObjectState;
 
 /// The request header that asks for a fault.
 pub(crate) const HEADER: &str = "tailrace-fault";
@@ -65,7 +63,7 @@ pub(crate) fn split(message: String) -> (Option<String>, String) {
 }
 
 /// Commits the fault in the object.
-pub(crate) async fn in_object(fault: Option<String>, state: ObjectState) {
+pub(crate) async fn in_object(fault: Option<String>, state: impl ActorState) {
     match fault.as_deref() {
         None => {}
         Some("panic-object") => panic!("a fault on request, in the object"),
@@ -100,7 +98,7 @@ pub(crate) fn tag(tag: String) -> String {
     if SOCKET_REFUSED.take() { tag.repeat(10) } else { tag }
 }
 
-fn panic_in_transaction(state: &ObjectState) {
+fn panic_in_transaction(state: &impl ActorState) {
     let sql = state.sql();
     let outcome: Result<(), SqlError> = sql.transaction(|| {
         sql.run("DELETE FROM log", &[])?;

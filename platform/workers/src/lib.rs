@@ -9,6 +9,7 @@
 //! | --- | --- |
 //! | `edge_task` | requests at the edge as tasks, and what the Worker calls |
 //! | `edge_env` | the edge as core sees it from one request |
+//! | `operation` | what a task asks of its request, and the operations that it waits for |
 //! | `outcome` | how an operation of the edge has ended |
 //! | `object` | what a Durable Object calls: one request, the alarm |
 //! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm, sockets |
@@ -30,6 +31,7 @@ pub mod edge_task;
 mod fault;
 pub mod io;
 pub mod object;
+mod operation;
 mod outcome;
 mod param;
 mod row;

@@ -1,14 +1,20 @@
-//! What goes wrong in a world, as numbers: each part of the platform has knobs of its own.
+//! What goes wrong in a world, as numbers: each part of the platform has knobs of its own, and one line in this table.
 
-use super::parts::parts;
+use super::alarm::AlarmFaults;
+use super::bucket::BucketFaults;
+use super::edge::EdgeFaults;
+use super::network::NetworkFaults;
+use super::objects::ObjectFaults;
+use super::sockets::SocketFaults;
+use super::storage::StorageFaults;
 
 macro_rules! faults {
-    ($(#[doc = $doc:literal] $name:ident: $faults:ty $(, $service:ty)?;)*) => {
+    ($($(#[doc = $doc:literal])* $name:ident: $faults:ty;)*) => {
         /// The knobs. The default turns nothing wrong and delays nothing: what remains is the platform on a good day,
         /// which hibernates what is idle.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Faults {
-            $(#[doc = $doc] pub $name: $faults,)*
+            $($(#[doc = $doc])* pub $name: $faults,)*
         }
 
         impl Faults {
@@ -20,7 +26,22 @@ macro_rules! faults {
     };
 }
 
-parts!(faults);
+faults! {
+    /// Between clients, edge isolates and objects.
+    network: NetworkFaults;
+    /// Edge isolates and the answers that leave them.
+    edge: EdgeFaults;
+    /// Objects and their instances.
+    objects: ObjectFaults;
+    /// The disks of objects.
+    storage: StorageFaults;
+    /// Sockets of objects.
+    sockets: SocketFaults;
+    /// The alarm service, which knows each object's alarm.
+    alarm: AlarmFaults;
+    /// R2.
+    bucket: BucketFaults;
+}
 
 impl Faults {
     /// The same with some knobs turned.

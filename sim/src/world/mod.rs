@@ -4,8 +4,8 @@
 //! | --- | --- |
 //! | `platform` | the world that clients talk to, and everything that happens to it |
 //! | `program` | what runs in a world: an edge and an object class |
-//! | `faults` | what goes wrong, as numbers |
-//! | `parts`, `services` | the table of the platform's parts, and their services |
+//! | `faults` | what goes wrong, as numbers: a line for each part of the platform |
+//! | `services` | the services that all objects share |
 //! | `host_mutant` | known bugs of a host |
 //! | [`marks`] | what of the platform a run should reach |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
@@ -30,7 +30,6 @@ mod host_mutant;
 pub mod marks;
 mod network;
 mod objects;
-mod parts;
 mod platform;
 mod program;
 mod services;

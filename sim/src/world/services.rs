@@ -1,28 +1,32 @@
-//! The services of a world, which all its objects share.
+//! The services of a world, which all its objects share, one line each. A service is made by `new` from the environment,
+//! and `calm` ends what goes wrong with it.
 
 use std::rc::Rc;
 
+use super::bucket::Bucket;
 use super::environment::Environment;
-use super::parts::parts;
 
 macro_rules! services {
-    ($(#[doc = $doc:literal] $name:ident: $faults:ty $(, $service:ty)?;)*) => {
-        /// One of each service of the table `parts`.
+    ($($(#[doc = $doc:literal])* $name:ident: $service:ty;)*) => {
+        /// One of each.
         pub struct Services {
-            $($(#[doc = $doc] pub $name: Rc<$service>,)?)*
+            $($(#[doc = $doc])* pub $name: Rc<$service>,)*
         }
 
         impl Services {
             pub(super) fn new(environment: &Rc<Environment>) -> Self {
-                Self { $($($name: Rc::new(<$service>::new(environment.clone())),)?)* }
+                Self { $($name: Rc::new(<$service>::new(environment.clone())),)* }
             }
 
             /// Ends what goes wrong with them.
             pub(super) fn calm(&self) {
-                $($(<$service>::calm(&self.$name);)?)*
+                $(<$service>::calm(&self.$name);)*
             }
         }
     };
 }
 
-parts!(services);
+services! {
+    /// R2.
+    bucket: Bucket;
+}

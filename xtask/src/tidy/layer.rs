@@ -85,14 +85,14 @@ mod tests {
     fn a_layer_may_know_those_above_it() {
         finds("core/src/stream/append.rs", "use crate::protocol::Offset;\nuse crate::{storage::Sql, stream::Slot};", 0);
         finds("core/src/object/mod.rs", "use crate::stream::x; use crate::runtime::y;", 0);
-        finds("core/src/protocol/etag.rs", "use super::offset::Offset; crate::mutated!(X)", 0);
+        finds("core/src/protocol/fork.rs", "use super::offset::Offset; crate::mutated!(X)", 0);
         finds("core/src/lib.rs", "use crate::edge::Edge;", 0);
         finds("core/src/edge/fetch.rs", "// crate::stream is not known here\nlet a = \"crate::stream\";", 0);
     }
 
     #[test]
     fn a_layer_must_not_know_those_below_it() {
-        finds("core/src/protocol/etag.rs", "use crate::storage::Sql;", 1);
+        finds("core/src/protocol/fork.rs", "use crate::storage::Sql;", 1);
         finds("core/src/storage.rs", "fn f(x: crate::stream::X) {}", 1);
         finds(
             "core/src/edge/mod.rs",

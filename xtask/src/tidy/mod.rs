@@ -52,9 +52,6 @@ impl fmt::Display for Finding {
 /// Every text file of the repository: path and text.
 type Files = BTreeMap<String, String>;
 
-/// Rules whose findings are printed and fail nothing yet: the repository does not keep them everywhere.
-const PENDING: &[&str] = &["wing", "circle", "folder"];
-
 /// Applies every rule to every file.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let paths = tracked(project)?;
@@ -74,15 +71,9 @@ pub(crate) fn run(project: &Project) -> Result<()> {
         }
     }
     findings.extend(link::check(&files));
-    let folders = folder::check(paths.iter().map(String::as_str));
-    for (rule, found) in [("wing", wing::check(&files)), ("circle", circle::check(&files)), ("folder", folders)] {
-        if PENDING.contains(&rule) {
-            println!("{} findings of the rule `{rule}`, which fail nothing yet", found.len());
-            found.iter().for_each(|finding| println!("  {finding}"));
-        } else {
-            findings.extend(found);
-        }
-    }
+    findings.extend(wing::check(&files));
+    findings.extend(circle::check(&files));
+    findings.extend(folder::check(paths.iter().map(String::as_str)));
     findings.sort();
     findings.iter().for_each(|finding| println!("{finding}"));
     println!("{} files; {}", files.len(), size::summary(&files));

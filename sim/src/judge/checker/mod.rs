@@ -8,7 +8,8 @@
 //! | `derivation` | that log, derived from answer after answer |
 //! | `delivered`, `event_text` | what live readers were sent, and what of the log its text must be |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
-//! | `invariant` | one file for each invariant |
+//! | `invariant` | one file for each invariant, and their table |
+//! | `violation` | an invariant that does not hold |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
 
@@ -22,39 +23,22 @@ mod invariant;
 mod log;
 mod log_position;
 pub mod reached;
-
-use std::fmt;
+mod violation;
 
 use case::Case;
 pub use invariant::Invariant;
 pub use log::{Log, Page, Placed};
 pub use log_position::LogPosition;
+pub use violation::Violation;
 
 use crate::judge::history::History;
-
-/// An invariant that does not hold.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// Which.
-    pub invariant: Invariant,
-    /// The stream's path.
-    pub stream: String,
-    /// The operations that show it, as indices of [`History::ops`].
-    pub ops: Vec<usize>,
-    /// How.
-    pub message: String,
-}
-
-impl fmt::Display for Violation {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} of stream {}: {}", self.invariant, self.stream, self.message)
-    }
-}
 
 /// Judges a whole history.
 pub fn check(history: &History) -> Vec<Violation> {
     let cases = (0..history.streams.len()).map(|stream| Case::new(history, stream));
     cases
-        .flat_map(|case| Invariant::ALL.iter().flat_map(move |invariant| invariant.check(&case)).collect::<Vec<_>>())
+        .flat_map(|case| {
+            Invariant::ALL.iter().flat_map(move |invariant| invariant::check(*invariant, &case)).collect::<Vec<_>>()
+        })
         .collect()
 }

@@ -2,18 +2,10 @@
 
 use std::rc::Rc;
 
-use super::follower::{Follower, Place};
-use super::reader_control::ReaderControl;
+use super::follower::Follower;
 use super::session::Session;
 use crate::judge::history::{From, Mode};
 use crate::judge::scenario::Origin;
-
-/// A client's live readers of one stream, as it remembers them.
-#[derive(Default)]
-pub(super) struct Following {
-    reader_control: Rc<ReaderControl>,
-    place: Place,
-}
 
 impl Session {
     /// Starts live readers beside what the client does else.

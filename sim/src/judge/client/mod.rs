@@ -7,6 +7,8 @@
 //! | `wire` | requests as clients send them, answers as they read them |
 //! | `context` | what all clients of a run share: the world, and the history |
 //! | `session` | one client: its memory, and how it asks |
+//! | `memory` | what a client remembers of a stream |
+//! | `dispatch` | what a client does for each action of a scenario |
 //! | `keeper` | creating, closing, deleting, HEAD |
 //! | `writer` | appends without producer headers, and with `Stream-Seq` |
 //! | `producer` | idempotent producers, their restarts and their zombies |
@@ -17,10 +19,12 @@
 
 mod context;
 mod control;
+mod dispatch;
 mod event_stream;
 mod follow;
 mod follower;
 mod keeper;
+mod memory;
 pub(crate) mod message;
 mod producer;
 mod reader;

@@ -3,6 +3,7 @@
 
 use futures_util::future::join_all;
 
+use super::memory::Producing;
 use super::session::{ATTEMPTS, Session, back_off_ms};
 use crate::judge::history::{Call, Defect, Stamp};
 use crate::judge::scenario::Load;
@@ -10,15 +11,6 @@ use crate::kernel::rt;
 
 /// How far ahead a skipped sequence number is: no producer ever gets there.
 const SKIP: u64 = 1_000_000;
-
-/// A producer on one stream, as its client remembers it.
-#[derive(Debug)]
-pub(super) struct Producing {
-    epoch: u64,
-    next_seq: u64,
-    /// The batches of this epoch that are acknowledged.
-    written: Vec<usize>,
-}
 
 /// What became of a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! Walks through a stream, page after page, and what a reader remembers of them.
+//! Walks through a stream, page after page.
 
 use tailrace_core::protocol::Method;
 
@@ -6,17 +6,6 @@ use super::session::Session;
 use super::wire::Ask;
 use crate::judge::history::{Call, From};
 use crate::judge::scenario::{Origin, Scenario};
-
-/// What a client remembers of a stream it reads.
-#[derive(Debug, Default)]
-pub(super) struct Reading {
-    /// Where the last walk ended.
-    pub(super) resume: Option<String>,
-    /// Every offset it was told, of whichever incarnation.
-    pub(super) seen: Vec<String>,
-    /// The last page with a tag: the read, and where it began.
-    tagged: Option<(usize, From)>,
-}
 
 impl Session {
     pub(super) async fn walk(&mut self, stream: usize, origin: Origin, pages: usize) {

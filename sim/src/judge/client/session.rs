@@ -6,13 +6,11 @@ use std::rc::Rc;
 use tailrace_core::protocol::Method;
 
 use super::context::ClientContext;
-use super::follow::Following;
+use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};
-use super::producer::Producing;
-use super::reader::Reading;
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, ClientAnswer, Content, Lifetime, SentBatch, Stamp};
-use crate::judge::scenario::{Action, Load, Scenario};
+use crate::judge::scenario::{Load, Scenario};
 use crate::kernel::rt;
 use crate::world::Request;
 
@@ -31,28 +29,6 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(context: Rc<ClientContext>, client: usize) -> Self {
         Self { context, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
-    }
-
-    /// Does one thing, to its end.
-    pub(crate) async fn act(&mut self, action: Action) {
-        match action {
-            Action::Create { stream, lifetime, closes, load } => self.create(stream, lifetime, closes, load).await,
-            Action::Delete { stream } => self.delete(stream).await,
-            Action::Close { stream } => self.close(stream).await,
-            Action::Append { stream, load, closes, mistake } => self.append(stream, load, closes, mistake).await,
-            Action::Sequenced { stream, load, passed } => self.append_in_sequence(stream, load, passed).await,
-            Action::Produce { stream, load, depth, copies, closes } => {
-                self.produce(stream, load, depth, copies, closes).await;
-            }
-            Action::Resend { stream, back } => self.resend(stream, back).await,
-            Action::Skip { stream, load } => self.skip(stream, load).await,
-            Action::Restart => self.producing.clear(),
-            Action::Read { stream, origin, pages } => self.walk(stream, origin, pages).await,
-            Action::Head { stream } => self.head(stream).await,
-            Action::Join { stream, mode, origin, readers } => self.join(stream, mode, origin, readers),
-            Action::Stall { stream, for_ms } => self.stall(stream, for_ms),
-            Action::Leave { stream } => self.leave(stream),
-        }
     }
 
     pub(super) fn content(&self, stream: usize) -> Content {

@@ -5,20 +5,19 @@ use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
 use tailrace_core::protocol::Response;
-use tailrace_core::runtime::{AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
+use tailrace_core::runtime::{Actor, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
 
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::activity::Busy;
-use crate::world::alarm::service as alarm;
+use crate::world::alarm::service::{self as alarm, Alarmed};
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::Opened;
 use crate::world::objects::class::ObjectClass;
-use crate::world::objects::object::{Object, Rest};
 use crate::world::objects::state::{ObjectSocket, ObjectState};
-use crate::world::objects::turn::{Fate, Turns};
+use crate::world::objects::turn::{Fate, TakesTurns, Turns};
 
 /// Whose storage it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,14 +30,42 @@ enum Standing {
     Ended,
 }
 
+/// Why an object is not running.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Rest {
+    /// It has never run, or a successor took over.
+    New,
+    /// Idle for 10 s.
+    Hibernated,
+    /// Idle for longer, without having hibernated.
+    Evicted,
+    /// Something went wrong.
+    Crashed,
+}
+
+/// An object, as its instances know it.
+pub(crate) trait Parent: Alarmed + Sized {
+    /// Its class.
+    type Class: ObjectClass;
+
+    /// Crashes one of its instances; the object with it, unless that one was superseded.
+    fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<Self>>);
+
+    /// Puts an idle instance to rest: memory is gone, nothing else is.
+    fn rest(&self, instance: &Rc<Instance<Self>>, rest: Rest);
+}
+
+/// What a class is configured with.
+type Settings<A> = <A as Actor<ObjectState>>::Settings;
+
 /// One life of an object.
-pub(crate) struct Instance<A: ObjectClass> {
+pub(crate) struct Instance<P: Parent> {
     label: String,
     environment: Rc<Environment>,
-    object: Weak<Object<A>>,
+    object: Weak<P>,
     state: ObjectState,
     node: Node,
-    actor: OnceCell<A>,
+    actor: OnceCell<P::Class>,
     /// Events that wait for the constructor; `None` once it has run.
     waiting: RefCell<Option<Vec<ReplySender<()>>>>,
     standing: Cell<Standing>,
@@ -46,9 +73,9 @@ pub(crate) struct Instance<A: ObjectClass> {
     flushed_ms: Cell<u64>,
 }
 
-impl<A: ObjectClass> Instance<A> {
+impl<P: Parent> Instance<P> {
     /// Starts an instance: the constructor runs once the cold start is over, and no event before it.
-    pub(crate) fn start(object: &Rc<Object<A>>, number: u64, state: ObjectState, settings: A::Settings) -> Rc<Self> {
+    pub(crate) fn start(object: &Rc<P>, number: u64, state: ObjectState, settings: Settings<P::Class>) -> Rc<Self> {
         let instance = Rc::new(Self {
             label: format!("{}#{number}", object.name()),
             environment: object.environment().clone(),
@@ -73,10 +100,6 @@ impl<A: ObjectClass> Instance<A> {
 
     pub(crate) fn label(&self) -> &str {
         &self.label
-    }
-
-    pub(crate) fn has_ended(&self) -> bool {
-        self.standing.get() == Standing::Ended
     }
 
     pub(crate) fn is_idle(&self) -> bool {
@@ -163,24 +186,6 @@ impl<A: ObjectClass> Instance<A> {
         answer
     }
 
-    /// One turn, the first one of an event or one after an await; what it wrote is a batch.
-    pub(crate) fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
-        if self.has_ended() {
-            return;
-        }
-        let fate = self.draw_fate(awaits);
-        if fate != Fate::CrashesBefore {
-            run();
-            self.flush();
-        }
-        if fate != Fate::Survives {
-            self.crash();
-        } else if self.state.storage().has_failed() {
-            self.environment.mark(marks::SUPERSEDED_INSTANCE_RESET);
-            self.end("its storage is another's");
-        }
-    }
-
     /// Another instance owns the storage from here on.
     pub(crate) fn supersede(&self, reads_fail: bool) {
         self.standing.set(Standing::Superseded);
@@ -201,11 +206,11 @@ impl<A: ObjectClass> Instance<A> {
         self.waiting.take();
     }
 
-    fn construct(self: &Rc<Self>, settings: A::Settings) {
+    fn construct(self: &Rc<Self>, settings: Settings<P::Class>) {
         self.turn(false, || {
-            let may_write = A::may_write_at_start(self.state.storage());
+            let may_write = P::Class::may_write_at_start(self.state.storage());
             let before = self.state.storage().journal().position();
-            let actor = A::new(self.state.clone(), settings);
+            let actor = P::Class::new(self.state.clone(), settings);
             let after = self.state.storage().journal().position();
             assert!(may_write || before == after, "{}: a constructor wrote what it must not", self.label);
             _ = self.actor.set(actor);
@@ -220,7 +225,7 @@ impl<A: ObjectClass> Instance<A> {
     }
 
     /// The object, once it is constructed.
-    async fn actor(&self) -> &A {
+    async fn actor(&self) -> &P::Class {
         let constructed = self.waiting.borrow_mut().as_mut().map(|waiting| {
             let (sender, constructed) = reply();
             waiting.push(sender);
@@ -233,19 +238,6 @@ impl<A: ObjectClass> Instance<A> {
             Some(actor) => actor,
             // It ended before it was constructed, and this task with it.
             None => std::future::pending().await,
-        }
-    }
-
-    fn draw_fate(&self, awaits: bool) -> Fate {
-        let faults = self.environment.faults();
-        if awaits && self.environment.chance(faults.objects.crash_awaiting_permille) {
-            Fate::CrashesBefore
-        } else if !self.environment.chance(faults.objects.crash_permille) {
-            Fate::Survives
-        } else if self.environment.random.between(0, 1) == 0 {
-            Fate::CrashesBefore
-        } else {
-            Fate::CrashesAfter
         }
     }
 
@@ -369,5 +361,29 @@ impl<A: ObjectClass> Instance<A> {
             }
             return;
         }
+    }
+}
+
+impl<P: Parent> TakesTurns for Instance<P> {
+    /// What it wrote is a batch.
+    fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
+        if self.has_ended() {
+            return;
+        }
+        let fate = Fate::draw(&self.environment, awaits);
+        if fate != Fate::CrashesBefore {
+            run();
+            self.flush();
+        }
+        if fate != Fate::Survives {
+            self.crash();
+        } else if self.state.storage().has_failed() {
+            self.environment.mark(marks::SUPERSEDED_INSTANCE_RESET);
+            self.end("its storage is another's");
+        }
+    }
+
+    fn has_ended(&self) -> bool {
+        self.standing.get() == Standing::Ended
     }
 }

@@ -14,24 +14,12 @@ use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::objects::class::ObjectClass;
-use crate::world::objects::instance::Instance;
+use crate::world::objects::instance::{Instance, Parent, Rest};
 use crate::world::objects::state::ObjectState;
+use crate::world::objects::turn::TakesTurns;
 use crate::world::services::Services;
 use crate::world::sockets::object_sockets::Sockets;
 use crate::world::storage::journal::Journal;
-
-/// Why an object is not running.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Rest {
-    /// It has never run, or a successor took over.
-    New,
-    /// Idle for 10 s.
-    Hibernated,
-    /// Idle for longer, without having hibernated.
-    Evicted,
-    /// Something went wrong.
-    Crashed,
-}
 
 /// The platform's identity of the object of a name: 64 hexadecimal digits.
 pub(crate) fn object_id(name: &str) -> String {
@@ -55,8 +43,8 @@ pub(crate) struct Object<A: ObjectClass> {
     sockets: Rc<Sockets>,
     spells: Spells,
     alarm: Alarm,
-    running: RefCell<Option<Rc<Instance<A>>>>,
-    superseded: RefCell<Vec<Rc<Instance<A>>>>,
+    running: RefCell<Option<Rc<Instance<Self>>>>,
+    superseded: RefCell<Vec<Rc<Instance<Self>>>>,
     starts: Cell<u64>,
     rest: Cell<Rest>,
 }
@@ -88,10 +76,6 @@ impl<A: ObjectClass> Object<A> {
 
     pub(crate) fn name(&self) -> &str {
         &self.name
-    }
-
-    pub(crate) fn environment(&self) -> &Rc<Environment> {
-        &self.environment
     }
 
     pub(crate) fn journal(&self) -> &Journal {
@@ -147,35 +131,6 @@ impl<A: ObjectClass> Object<A> {
         }
     }
 
-    /// Crashes one of its instances; the object with it, unless that one was superseded.
-    pub(crate) fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<A>>) {
-        instance.end("crash");
-        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
-            self.superseded.borrow_mut().retain(|superseded| !Rc::ptr_eq(superseded, instance));
-            return;
-        }
-        self.rest.set(Rest::Crashed);
-        self.lose_instance();
-    }
-
-    /// Puts an idle instance to rest: memory is gone, nothing else is.
-    pub(crate) fn rest(&self, instance: &Rc<Instance<A>>, rest: Rest) {
-        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
-            return;
-        }
-        instance.end(if rest == Rest::Hibernated { "hibernates" } else { "evicted" });
-        self.rest.set(rest);
-        if rest == Rest::Hibernated && !self.sockets.is_empty() {
-            self.environment.mark(marks::HIBERNATED_WITH_SOCKETS);
-        }
-        if self.environment.is_mutated(HostMutant::AlarmLostAtEviction) {
-            self.journal.lose_alarm();
-        }
-        if self.environment.is_mutated(HostMutant::SocketsForgottenAtHibernation) {
-            self.sockets.forget();
-        }
-    }
-
     /// Evicts the object if it is idle.
     pub(crate) fn evict(&self) {
         let idle = self.running.borrow().clone().filter(|running| running.is_idle());
@@ -208,7 +163,7 @@ impl<A: ObjectClass> Object<A> {
         }
     }
 
-    fn end_superseded(&self, instance: &Rc<Instance<A>>) {
+    fn end_superseded(&self, instance: &Rc<Instance<Self>>) {
         let mut ended = self.superseded.borrow_mut();
         if let Some(index) = ended.iter().position(|superseded| Rc::ptr_eq(superseded, instance)) {
             ended.remove(index).end("its time is up");
@@ -235,7 +190,7 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// The running instance; starts one.
-    fn instance(self: &Rc<Self>) -> Rc<Instance<A>> {
+    fn instance(self: &Rc<Self>) -> Rc<Instance<Self>> {
         if let Some(instance) = &*self.running.borrow() {
             return instance.clone();
         }
@@ -264,7 +219,7 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// The superseded instance that a request reaches because its sender has not heard of the successor.
-    fn stale_route(&self) -> Option<Rc<Instance<A>>> {
+    fn stale_route(&self) -> Option<Rc<Instance<Self>>> {
         let superseded = self.superseded.borrow().last().cloned()?;
         let stale = self.environment.chance(self.environment.faults().objects.stale_route_permille);
         Some(superseded).filter(|instance| stale && !instance.has_ended())
@@ -295,5 +250,36 @@ impl<A: ObjectClass> Alarmed for Object<A> {
         let instance = self.instance();
         self.environment.note(format_args!("{}: alarm", instance.label()));
         instance.alarm(version)
+    }
+}
+
+impl<A: ObjectClass> Parent for Object<A> {
+    type Class = A;
+
+    fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<Self>>) {
+        instance.end("crash");
+        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
+            self.superseded.borrow_mut().retain(|superseded| !Rc::ptr_eq(superseded, instance));
+            return;
+        }
+        self.rest.set(Rest::Crashed);
+        self.lose_instance();
+    }
+
+    fn rest(&self, instance: &Rc<Instance<Self>>, rest: Rest) {
+        if self.running.borrow_mut().take_if(|running| Rc::ptr_eq(running, instance)).is_none() {
+            return;
+        }
+        instance.end(if rest == Rest::Hibernated { "hibernates" } else { "evicted" });
+        self.rest.set(rest);
+        if rest == Rest::Hibernated && !self.sockets.is_empty() {
+            self.environment.mark(marks::HIBERNATED_WITH_SOCKETS);
+        }
+        if self.environment.is_mutated(HostMutant::AlarmLostAtEviction) {
+            self.journal.lose_alarm();
+        }
+        if self.environment.is_mutated(HostMutant::SocketsForgottenAtHibernation) {
+            self.sockets.forget();
+        }
     }
 }

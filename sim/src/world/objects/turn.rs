@@ -5,8 +5,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 
-use crate::world::objects::class::ObjectClass;
-use crate::world::objects::instance::Instance;
+use crate::world::environment::Environment;
 
 /// When an object crashes, seen from one of its turns.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,21 +18,46 @@ pub(crate) enum Fate {
     CrashesAfter,
 }
 
+impl Fate {
+    /// Draws that of one turn, the first one of an event or one after an await.
+    pub(crate) fn draw(environment: &Environment, awaits: bool) -> Self {
+        let faults = environment.faults().objects;
+        if awaits && environment.chance(faults.crash_awaiting_permille) {
+            Self::CrashesBefore
+        } else if !environment.chance(faults.crash_permille) {
+            Self::Survives
+        } else if environment.random.between(0, 1) == 0 {
+            Self::CrashesBefore
+        } else {
+            Self::CrashesAfter
+        }
+    }
+}
+
+/// What runs an event turn by turn: an instance.
+pub(crate) trait TakesTurns {
+    /// One turn, the first one of an event or one after an await.
+    fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce());
+
+    /// Whether it runs no more turns.
+    fn has_ended(&self) -> bool;
+}
+
 /// An event of an instance. Each poll is one turn: its writes are one batch, and the object may crash before or after.
-pub(crate) struct Turns<A: ObjectClass, F> {
-    instance: Rc<Instance<A>>,
+pub(crate) struct Turns<I, F> {
+    instance: Rc<I>,
     event: Pin<Box<F>>,
     /// Whether it has awaited something.
     awaits: bool,
 }
 
-impl<A: ObjectClass, F: Future> Turns<A, F> {
-    pub(crate) fn new(instance: &Rc<Instance<A>>, event: F) -> Self {
+impl<I: TakesTurns, F: Future> Turns<I, F> {
+    pub(crate) fn new(instance: &Rc<I>, event: F) -> Self {
         Self { instance: instance.clone(), event: Box::pin(event), awaits: false }
     }
 }
 
-impl<A: ObjectClass, F: Future> Future for Turns<A, F> {
+impl<I: TakesTurns, F: Future> Future for Turns<I, F> {
     type Output = F::Output;
 
     fn poll(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<F::Output> {

@@ -1,4 +1,4 @@
-//! The invariants, one a file and one line in the table of [`Invariant`].
+//! The invariants, one a file and one line in the table `invariants`.
 //!
 //! | file | what must hold |
 //! | --- | --- |
@@ -15,6 +15,8 @@
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
+//!
+//! `table` is the table, and the names that it gives them.
 
 mod answers;
 mod awake;
@@ -29,68 +31,20 @@ mod linear;
 mod live;
 mod once;
 mod stable;
+mod table;
 
-use std::fmt;
+pub use table::Invariant;
 
-use super::Violation;
 use super::case::Case;
+use super::violation::Violation;
 
-macro_rules! invariants {
+macro_rules! check {
     ($($(#[doc = $doc:literal])* $variant:ident = $file:ident;)*) => {
-        /// What must hold.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Invariant {
-            $($(#[doc = $doc])* $variant,)*
-        }
-
-        impl Invariant {
-            /// All of them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its name in reports.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => stringify!($file),)* }
-            }
-
-            /// Where it does not hold.
-            pub(super) fn check(self, case: &Case<'_>) -> Vec<Violation> {
-                match self { $(Self::$variant => $file::check(case),)* }
-            }
+        /// Where an invariant does not hold.
+        pub(super) fn check(invariant: Invariant, case: &Case<'_>) -> Vec<Violation> {
+            match invariant { $(Invariant::$variant => $file::check(case),)* }
         }
     };
 }
 
-invariants! {
-    /// An acknowledged append is in every later strong read until deletion or expiry.
-    Durable = durable;
-    /// What is read between two offsets is exactly what the log holds there.
-    Exact = exact;
-    /// A producer's tuple is in the log at most once; a stale epoch and a refused batch write nothing.
-    Once = once;
-    /// Strong reads and appends of one stream are linearizable.
-    Linear = linear;
-    /// An emitted offset is unique and sortable, and reads the same bytes.
-    Stable = stable;
-    /// Nothing after the close, and every reader learns of it.
-    Closed = closed;
-    /// A stream ends no earlier and not much later than it should, and leaves nothing behind.
-    Expiry = expiry;
-    /// What a row names is in R2, what none names is not for long, and what is sealed gets there.
-    Cold = cold;
-    /// Every request is answered; refusals have a reason.
-    Answers = answers;
-    /// When nothing goes wrong any more, every live reader reaches the tail, and learns of the end, within a bound.
-    Live = live;
-    /// No reader sends more than a bounded number of requests a second.
-    Calm = calm;
-    /// An object is billed only while it has work.
-    Awake = awake;
-    /// Cursors grow and converge.
-    Cursors = cursors;
-}
-
-impl fmt::Display for Invariant {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.write_str(self.name())
-    }
-}
+table::invariants!(check);

@@ -1,8 +1,8 @@
 //! Media types.
 
-use super::limits::TOKEN_LIMIT;
-use super::sse::Encoding;
-use super::{ErrorCode, Refusal};
+use crate::protocol::limits::TOKEN_LIMIT;
+use crate::protocol::sse::Encoding;
+use crate::protocol::{ErrorCode, Refusal};
 
 /// A media type as it was given. Compared case-insensitively and without parameters; returned as created.
 #[derive(Clone, Debug)]

@@ -1,6 +1,6 @@
 //! Query strings, as the URL standard's form encoding reads them.
 
-use super::{ErrorCode, Refusal};
+use crate::protocol::{ErrorCode, Refusal};
 
 /// The parameters of a URL in order, decoded.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

@@ -2,8 +2,8 @@
 
 use std::fmt;
 
-use super::limits::IF_NONE_MATCH_LIMIT;
-use super::{Incarnation, Offset};
+use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
+use crate::protocol::{Incarnation, Offset};
 
 /// The entity tag of the answer to a read: incarnation, range, and what the end of the range is. Closing the stream
 /// changes the tag, and so does an append after the range: a cache that refreshes a stored answer after a 304 would

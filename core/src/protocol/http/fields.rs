@@ -1,38 +1,6 @@
-//! Methods, header fields, and responses.
+//! Header fields in order, and as the text in which they travel.
 
 use std::borrow::Cow;
-
-use bytes::Bytes;
-
-use super::{CacheControl, Refusal, header};
-
-/// A request method. What is none of the known ones is kept as `Other`: it is answered with 405.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[allow(missing_docs)]
-pub enum Method {
-    Get,
-    Head,
-    Put,
-    Post,
-    Delete,
-    Options,
-    Other,
-}
-
-impl Method {
-    /// From the request line's token; methods are case-sensitive.
-    pub fn from_token(token: &str) -> Self {
-        match token {
-            "GET" => Self::Get,
-            "HEAD" => Self::Head,
-            "PUT" => Self::Put,
-            "POST" => Self::Post,
-            "DELETE" => Self::Delete,
-            "OPTIONS" => Self::Options,
-            _ => Self::Other,
-        }
-    }
-}
 
 /// Header fields: lower-case names in the order in which they were set, so that every host shows the same.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -76,59 +44,6 @@ impl Headers {
     /// All fields in order.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str)> {
         self.0.iter().map(|(key, value)| (key.as_ref(), value.as_str()))
-    }
-}
-
-/// An answer to a client, or of an object to an edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Response {
-    /// Status code.
-    pub status: u16,
-    /// Header fields.
-    pub headers: Headers,
-    /// The body; empty where the status allows none.
-    pub body: Bytes,
-}
-
-impl Response {
-    /// A response without fields and body.
-    pub fn new(status: u16) -> Self {
-        Self { status, headers: Headers::default(), body: Bytes::new() }
-    }
-
-    /// Adds a field.
-    pub fn with(mut self, name: impl Into<Cow<'static, str>>, value: impl Into<String>) -> Self {
-        self.headers.push(name, value);
-        self
-    }
-
-    /// Adds a field if there is a value.
-    pub fn with_some(self, name: &'static str, value: Option<impl Into<String>>) -> Self {
-        match value {
-            Some(value) => self.with(name, value),
-            None => self,
-        }
-    }
-
-    /// Sets the body.
-    pub fn with_body(mut self, body: impl Into<Bytes>) -> Self {
-        self.body = body.into();
-        self
-    }
-}
-
-impl Response {
-    /// The answer to a refused request; never stored by a cache.
-    pub fn refusal(refusal: &Refusal) -> Self {
-        Self::new(refusal.code.status())
-            .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
-            .with(header::CONTENT_TYPE, "application/json")
-            .with_body(refusal.to_json())
-    }
-
-    /// The answer to HEAD: the fields alone.
-    pub fn without_body(self) -> Self {
-        Self { body: Bytes::new(), ..self }
     }
 }
 

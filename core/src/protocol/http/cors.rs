@@ -1,8 +1,7 @@
 //! What scripts of other origins may send and read (the Fetch standard, "CORS protocol"), and the fields that every
 //! response carries.
 
-use super::http::Response;
-use super::{CacheControl, header};
+use super::{CacheControl, Response, header};
 
 /// The methods of a stream.
 pub const STREAM_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";

@@ -1,0 +1,60 @@
+//! What a task of the edge asks of its request's JavaScript object, and the operations that it waits for.
+
+use std::cell::{Cell, RefCell};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+use wasm_bindgen::JsValue;
+
+use crate::io::{EdgeIo, words};
+
+thread_local! {
+    /// The request that is being polled.
+    static CURRENT: RefCell<Option<EdgeIo>> = const { RefCell::new(None) };
+    /// How its last operation has ended.
+    static OUTCOME: Cell<i64> = const { Cell::new(0) };
+}
+
+/// Polls a task of this request: what it asks meanwhile is asked of `io`.
+pub(crate) fn with<T>(io: EdgeIo, poll: impl FnOnce() -> T) -> T {
+    CURRENT.set(Some(io));
+    let polled = poll();
+    CURRENT.set(None);
+    polled
+}
+
+/// The operation that the next task to be polled waits for has ended like that.
+pub(crate) fn set_outcome(outcome: i64) {
+    OUTCOME.set(outcome);
+}
+
+/// Asks the request that is being polled. `None` where that fails, or where there is none: its task is being dropped.
+pub(crate) fn ask<T>(question: impl FnOnce(&EdgeIo) -> Result<T, JsValue>) -> Option<T> {
+    let answer = CURRENT.with_borrow(|current| current.as_ref().map(question))?;
+    answer.inspect_err(|exception| tracing::error!(message = words(exception), "the edge's host has refused")).ok()
+}
+
+/// Starts an operation and waits until it has ended: how it has, or `None` where it could not be started.
+pub(crate) async fn operation(start: impl FnOnce(&EdgeIo) -> Result<(), JsValue>) -> Option<i64> {
+    ask(start)?;
+    Operation { is_started: false }.await;
+    Some(OUTCOME.get())
+}
+
+/// An operation under way: it has ended when JavaScript polls again.
+struct Operation {
+    is_started: bool,
+}
+
+impl Future for Operation {
+    type Output = ();
+
+    fn poll(mut self: Pin<&mut Self>, _context: &mut Context<'_>) -> Poll<()> {
+        if self.is_started {
+            return Poll::Ready(());
+        }
+        self.is_started = true;
+        Poll::Pending
+    }
+}
