@@ -7,7 +7,7 @@
 //! | [`stream`] | the rules of one stream: a command in, an outcome out, each atomic | `protocol`, `storage` |
 //! | [`runtime`] | the asynchronous traits that a host implements | `protocol`, `storage` |
 //! | [`object`] | the Durable Objects: drivers that await around calls into `stream` | all above |
-//! | [`edge`] | the Worker: routing and what reaches an object | `protocol`, `runtime` |
+//! | [`edge`] | the Worker: one future serves each request | `protocol`, `runtime` |
 //!
 //! Under the feature `arbitrary` there is `fuzz` besides: what must hold in `protocol`, `storage` and `stream` for any bytes.
 

@@ -47,7 +47,7 @@ enum Verb {
     /// Run the protocol's conformance suite against the Worker
     #[command(disable_help_flag = true)]
     Conformance(Rest),
-    /// Check what no compiler checks: layers, forbidden words, sizes, links, manifests
+    /// Check what no compiler checks: layers, forbidden words, sizes, links and commands of documents, manifests
     Tidy,
     /// Look for inputs that break what must hold for any
     Fuzz(fuzz::Args),

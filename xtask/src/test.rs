@@ -96,13 +96,18 @@ impl Machine<'_> {
     }
 }
 
+/// The first step that is asked for and that there is not.
+pub(crate) fn unknown_step(args: &Args) -> Option<&str> {
+    args.steps.iter().map(String::as_str).find(|name| STEPS.iter().all(|step| step.name != *name))
+}
+
 /// Runs the steps and prints the table.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     if args.list {
         STEPS.iter().for_each(|step| println!("{:<14}{}", step.name, step.about));
         return Ok(());
     }
-    if let Some(unknown) = args.steps.iter().find(|name| STEPS.iter().all(|step| step.name != name.as_str())) {
+    if let Some(unknown) = unknown_step(args) {
         bail!("there is no step {unknown:?}: `cargo xtask test --list` names them");
     }
     let mut machine = Machine { project, toolchain, node: None, rust: None, worker: None };

@@ -10,9 +10,11 @@
 //! | `word` | words that SQL, or any file, must not hold |
 //! | `size`, `folder` | no source file is too long, and no folder too full |
 //! | `link` | links of documents lead somewhere |
+//! | `command` | commands of documents exist |
 //! | `manifest` | what manifests and configuration must say |
 
 mod circle;
+mod command;
 mod folder;
 mod layer;
 mod link;
@@ -71,6 +73,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
         }
     }
     findings.extend(link::check(&files));
+    findings.extend(command::check(&files));
     findings.extend(wing::check(&files));
     findings.extend(circle::check(&files));
     findings.extend(folder::check(paths.iter().map(String::as_str)));
