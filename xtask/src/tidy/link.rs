@@ -1,31 +1,35 @@
-//! Links of documents: a relative one leads to a file of the repository, an anchor to a heading of it.
+//! Links of documents: a relative one leads to a file of the repository, an anchor to a heading of it. Code that is a
+//! path from the root of the repository leads to a file, too.
 
 use std::collections::BTreeMap;
 
 use super::{Files, Finding};
 
-/// Checks every document.
-pub(super) fn check(files: &Files) -> Vec<Finding> {
+/// Checks every document against the paths of all files, also of those that are no text.
+pub(super) fn check(files: &Files, tracked: &[String]) -> Vec<Finding> {
     let mut findings = Vec::new();
     for (path, text) in files.iter().filter(|(path, _)| path.ends_with(".md")) {
         for (line, target) in links(text) {
-            if let Some(message) = problem(files, path, &target) {
+            if let Some(message) = problem(files, tracked, path, &target) {
                 findings.push(Finding { path: path.clone(), line, message });
             }
+        }
+        for (line, named) in paths(tracked, text).filter(|(_, named)| !is_there(tracked, named)) {
+            let message = format!("`{named}` is not in the repository");
+            findings.push(Finding { path: path.clone(), line, message });
         }
     }
     findings
 }
 
 /// What is wrong with a link in this file, if anything.
-fn problem(files: &Files, path: &str, target: &str) -> Option<String> {
+fn problem(files: &Files, tracked: &[String], path: &str, target: &str) -> Option<String> {
     if target.contains("://") || target.starts_with("mailto:") {
         return None;
     }
     let (file, anchor) = target.split_once('#').unwrap_or((target, ""));
     let file = if file.is_empty() { path.to_owned() } else { resolve(path, file) };
-    let folder = format!("{file}/");
-    if !files.contains_key(&file) && !files.keys().any(|other| other.starts_with(&folder)) {
+    if !is_there(tracked, &file) {
         return Some(format!("`{target}` leads to no file: {file} is not in the repository"));
     }
     let known = |text: &String| anchors(text).iter().any(|known| known == anchor);
@@ -33,6 +37,26 @@ fn problem(files: &Files, path: &str, target: &str) -> Option<String> {
         return Some(format!("`{target}` leads to no heading of {file}"));
     }
     None
+}
+
+/// Whether there is a file, or a folder, of this path.
+fn is_there(tracked: &[String], path: &str) -> bool {
+    let folder = format!("{}/", path.trim_end_matches('/'));
+    tracked.iter().any(|other| other == path || other.starts_with(&folder))
+}
+
+/// Code in lines that is the path of a file below a folder at the root, each with its line. A name in capitals stands for
+/// any file, and so does a star.
+fn paths<'a>(tracked: &'a [String], text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
+    let code = (1..)
+        .zip(text.lines())
+        .flat_map(|(line, text)| text.split('`').skip(1).step_by(2).map(move |code| (line, code)));
+    code.filter(|(_, code)| {
+        let Some((root, rest)) = code.split_once('/') else { return false };
+        let is_root = tracked.iter().any(|path| path.starts_with(&format!("{root}/")));
+        let is_path = |letter: char| letter.is_ascii_lowercase() || letter.is_ascii_digit() || "/._-".contains(letter);
+        is_root && !rest.is_empty() && code.chars().all(is_path)
+    })
 }
 
 /// A path relative to the folder of a file.
@@ -110,8 +134,10 @@ mod tests {
     fn finds(readme: &str, count: usize) {
         let document = "# The title\n## A `b`, c!\n## Twice\n## Twice\n```\n# no heading\n```\n";
         let files = [("README.md", readme), ("docs/a.md", document), ("core/src/lib.rs", "")];
+        let mut tracked = files.map(|(path, _)| path.to_owned()).to_vec();
+        tracked.push("fuzz/corpus/bytes".to_owned());
         let files = files.map(|(path, text)| (path.to_owned(), text.to_owned())).into();
-        let found = check(&files);
+        let found = check(&files, &tracked);
         assert_eq!(found.len(), count, "{readme}: {found:?}");
     }
 
@@ -121,6 +147,13 @@ mod tests {
         finds("# Here\n[a](#here) [b](https://example.com/x) [c](mailto:a@example.com)", 0);
         finds("```\n[a](nowhere.md)\n```\n`[a](nowhere.md)`", 0);
         finds("[a]: docs/a.md", 0);
+    }
+
+    #[test]
+    fn a_path_in_code_is_of_a_file_or_folder() {
+        finds("`core/src/lib.rs`, `core/src/`, `docs/a.md`, `fuzz/corpus/bytes`", 0);
+        finds("`tests/NAME.txt`, `core/*.rs`, `a/b`, `core/`, `core::x`, `core/src/lib.rs is`", 0);
+        finds("`core/src/edge.rs` and `docs/b.md`", 2);
     }
 
     #[test]

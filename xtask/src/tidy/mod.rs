@@ -9,7 +9,7 @@
 //! | `circle` | no file needs itself by way of others |
 //! | `word` | words that SQL, or any file, must not hold |
 //! | `size`, `folder` | no source file is too long, and no folder too full |
-//! | `link` | links of documents lead somewhere |
+//! | `link` | links and paths of documents lead somewhere |
 //! | `command` | commands of documents exist |
 //! | `manifest` | what manifests and configuration must say |
 
@@ -72,7 +72,7 @@ pub(crate) fn run(project: &Project) -> Result<()> {
             add(word::sql(path, text));
         }
     }
-    findings.extend(link::check(&files));
+    findings.extend(link::check(&files, &paths));
     findings.extend(command::check(&files));
     findings.extend(wing::check(&files));
     findings.extend(circle::check(&files));
