@@ -83,7 +83,7 @@ crate::marks! {
     LIVE_CLIENT_GONE = "live_client_gone", required;
     /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
-    /// A long-poll joined the flight of another.
+    /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.
     LIVE_FLIGHT_GIVEN_UP = "live_flight_given_up", required;
