@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_not_http_is_an_error() {
+    fn an_answer_that_serves_no_reader_is_an_error() {
         let check = |mode, head: &str, error| assert_eq!(read(mode, head, 10_000).1, error);
         check(Mode::Sse, "HTTP/1.1 501 X\r\ncontent-length: 0\r\n\r\n", "a reader by sse was answered 501");
         check(Mode::Sse, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "the server has ended a reader's events");
