@@ -6,15 +6,16 @@
 //! | [`storage`] | the synchronous SQL trait, its values, keys and schema | `protocol` |
 //! | [`stream`] | the rules of one stream: a command in, an outcome out, each atomic | `protocol`, `storage` |
 //! | [`runtime`] | the asynchronous traits that a host implements | `protocol`, `storage` |
-//! | [`object`] | the Durable Objects: drivers that await around calls into `stream` | all above |
+//! | [`object`] | the Durable Object: decodes messages, calls `stream`, moves segments to R2 | all above |
 //! | [`edge`] | the Worker: one future serves each request | `protocol`, `runtime` |
 //!
-//! Under the feature `arbitrary` there is `fuzz` besides: what must hold in `protocol`, `storage` and `stream` for any bytes.
+//! Under the feature `arbitrary` there is also `fuzz`: what must hold in `protocol`, `storage` and `stream` for any
+//! bytes.
 
 // Futures of the platform are `!Send`, and no caller needs to name their bounds.
 #![allow(async_fn_in_trait)]
-// A panic loses the whole isolate: answer with an error, or make the type say that it cannot fail. Tests may panic, and
-// measure time; clippy.toml names what else is not allowed.
+// A panic loses the whole isolate: return an error instead, or choose a type that excludes the case. Tests may panic
+// and measure time. clippy.toml names what else is not allowed.
 #![cfg_attr(
     not(test),
     deny(

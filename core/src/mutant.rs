@@ -35,31 +35,32 @@ mutants! {
     OffsetReusedAfterCrash = "offset-reused-after-crash";
     /// A read does not extend a sliding TTL.
     ExpiryBeforeLastTouch = "expiry-before-last-touch";
-    /// A long-poll that finds nothing waits for what comes after it has joined, not after it has looked.
+    /// A long-poll that finds nothing waits from the tail at which it gets its socket, not from the offset it asked
+    /// for.
     LostWakeUp = "lost-wake-up";
-    /// Events go on at the tail of the moment in which they join, not where the catch-up ended.
+    /// After the last page, events go on from the tail of that moment, not from the page's end.
     CatchUpNotJoined = "catch-up-not-joined";
-    /// After hibernation nobody is known to wait.
+    /// After hibernation the object does not know that readers wait.
     WaitersForgottenAtHibernation = "waiters-forgotten-at-hibernation";
     /// Closing a stream wakes nobody.
     CloseNotPushed = "close-not-pushed";
-    /// A long-poll in vain answers the client's own cursor.
+    /// A long-poll for which nothing came answers the client's own cursor.
     CursorRepeats = "cursor-repeats";
-    /// A long-poll in vain answers a cursor that no other reader has.
+    /// A long-poll for which nothing came answers a cursor that no other reader has.
     CursorNeverConverges = "cursor-never-converges";
     /// All attempts to store a segment share one key.
     KeyWithoutAttempt = "key-without-attempt";
     /// A rotation drops the rows of a segment before it has stored and recorded it.
     RowsDroppedBeforeRecord = "rows-dropped-before-record";
-    /// A rotation takes the end of what it has stored from the tail at the end of the put.
+    /// A rotation records as the end of its segment the tail at the end of the put.
     BoundaryAtEndOfPut = "boundary-at-end-of-put";
-    /// A stream created again counts its segments as its predecessor did and finds that one's in R2.
+    /// A stream created again counts its segments from 0 again, and finds those of its predecessor in R2.
     RecreatedStreamReusesObjects = "recreated-stream-reuses-objects";
     /// The tail of a recorded segment is spelled as the start of the next one.
     OffsetReencodedAtRotation = "offset-reencoded-at-rotation";
     /// The sweep takes the latest recorded segment for an orphan.
     SweepRemovesLiveObject = "sweep-removes-live-object";
-    /// The duty to remove a stream's objects is struck before they are removed.
+    /// The duty to remove a stream's objects is deleted before they are removed.
     DeletionForgottenAtCrash = "deletion-forgotten-at-crash";
 }
 

@@ -5,8 +5,8 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`kernel`] | executor, seeded randomness, trace, marks, one-shot replies: knows nothing of a platform |
-//! | [`world`] | the platform: network, isolates, objects, SQL and services; knows no Tailrace |
-//! | [`tailrace`] | what Tailrace is in a world: core's edge and core's object class |
+//! | [`world`] | the platform: network, isolates, objects, SQL and services; knows nothing of Tailrace |
+//! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
 

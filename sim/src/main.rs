@@ -110,8 +110,8 @@ fn read(path: &PathBuf) -> Result<Scenario, String> {
     text.parse().map_err(|error| format!("{}: {error}", path.display()))
 }
 
-/// Shrinks a failing seed, and writes what is left to a new file, below comments that tell what it violates and how to
-/// replay it.
+/// Shrinks a failing seed, and writes the scenario that is left to a new file, after comments that say what it violates
+/// and how to replay it.
 fn keep(seed: u64, bug: Option<KnownBug>, path: &Path) -> Result<(), String> {
     let scenario = Scenario::draw(seed);
     let verdict = judge(&scenario, bug, false);
@@ -124,7 +124,7 @@ fn keep(seed: u64, bug: Option<KnownBug>, path: &Path) -> Result<(), String> {
     let entry = REGISTER.iter().find(|entry| Some(entry.bug) == bug);
     let switch = entry.map_or_else(String::new, |entry| format!(" --mutant {}", entry.name()));
     text.push_str(&format!("# cargo sim replay --scenario {}{switch}\n{shrunk}", path.display()));
-    // What is kept already is never replaced.
+    // A file that is there is never replaced.
     let written = File::create_new(path).and_then(|mut file| file.write_all(text.as_bytes()));
     written.map_err(|error| format!("{}: {error}", path.display()))?;
     print!("{text}");

@@ -28,7 +28,7 @@ impl Program for Tailrace {
 }
 
 impl ObjectClass for StreamObject<ObjectState> {
-    /// Only when it migrates. Where another instance has taken the storage over, there is nothing to migrate.
+    /// It may only to migrate. If another instance has taken over the storage, this one has nothing to migrate.
     fn may_write_at_start(storage: &ObjectSql) -> bool {
         schema::outdated(storage).is_ok_and(|version| version.is_some())
     }
@@ -37,11 +37,11 @@ impl ObjectClass for StreamObject<ObjectState> {
 /// A world in which Tailrace runs.
 pub type World = WorldOf<Tailrace>;
 
-/// What it is made of.
+/// The configuration of such a world.
 pub type WorldConfig = WorldConfigOf<Tailrace>;
 
 impl WorldConfig {
-    /// A world on its best day: one isolate whose edge is open to everybody and configured as the objects are.
+    /// A world without faults: one isolate, whose edge is open to everybody and configured as the objects are.
     pub fn of(settings: Settings) -> Self {
         let live = LiveConfig { waits: settings.waits, ..LiveConfig::default() };
         let body_limit = settings.limits.body_bytes;
@@ -57,7 +57,7 @@ impl WorldConfig {
 }
 
 impl World {
-    /// The keys of R2 that an object's rows name, by the published form of keys and not by core's own code.
+    /// The keys in R2 that an object's rows name, built from the documented form of keys and not by core's own code.
     pub fn named_keys(&self, object: &str) -> BTreeSet<String> {
         const NAMES: &str = "SELECT stream.incarnation || '/' || printf('%010d', read_seq) || '/' || attempt \
                              FROM segments, stream";

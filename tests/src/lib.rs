@@ -1,4 +1,4 @@
-//! What crosses crates.
+//! What tests that need several crates share.
 //!
 //! | module | what it holds |
 //! | --- | --- |

@@ -8,18 +8,18 @@ use tailrace_sim::world::{Opened, Request, RequestBody};
 /// Header fields of a request.
 pub type Fields<'a> = &'a [(&'static str, &'a str)];
 
-/// Whom a test asks, and how.
+/// A client of one stream.
 pub struct StreamClient {
     /// The stream's path after `/v1/stream/`.
     pub path: &'static str,
-    /// Fields that every request carries.
+    /// Header fields of every request.
     pub fields: Fields<'static>,
     /// How long it waits for an answer, in ms.
     pub patience_ms: u64,
 }
 
 impl StreamClient {
-    /// A request; the query begins with `?` where there is one, and an empty body is none.
+    /// A request. The query is empty or begins with `?`; an empty body is no body.
     pub fn request(&self, method: Method, query: &str, fields: Fields<'_>, body: impl Into<Bytes>) -> Request {
         let mut headers = Headers::default();
         for (name, value) in self.fields.iter().chain(fields) {
@@ -30,7 +30,7 @@ impl StreamClient {
         Request { method, url: format!("https://tailrace.test/v1/stream/{}{query}", self.path), headers, body }
     }
 
-    /// The answer to a request, whole.
+    /// Sends a request, and returns the whole answer.
     pub async fn ask(
         &self,
         world: &World,
@@ -43,7 +43,7 @@ impl StreamClient {
         world.request(request, self.patience_ms).await.expect("an answer")
     }
 
-    /// The answer to a GET, or its head and the body that goes on.
+    /// Sends a GET, and returns the answer, or its head and a body that is written piece by piece.
     pub async fn open(&self, world: &World, query: &str) -> Opened {
         let request = self.request(Method::Get, query, &[], "");
         world.open(request, self.patience_ms).await.expect("an answer")

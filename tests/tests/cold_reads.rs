@@ -1,4 +1,4 @@
-//! What reads of segments in R2 ask of it, and what an event holds where a code point lies across two segments.
+//! How many gets a read from R2 takes, and what events hold if a code point lies across two segments.
 
 use bytes::Bytes;
 use futures_util::future::join_all;
@@ -14,7 +14,7 @@ use tailrace_tests::stream_client::StreamClient;
 /// How long R2 takes for a get, in ms.
 const GET_MS: u64 = 50;
 
-/// Time in which every sealed segment moves to R2, in ms.
+/// By then every sealed segment has moved to R2, in ms.
 const MOVED_MS: u64 = 1_000;
 
 const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };
@@ -23,7 +23,7 @@ async fn ask(world: &World, method: Method, query: &str, body: impl Into<Bytes>)
     STREAM.ask(world, method, query, &[], body).await
 }
 
-/// A stream of text whose segments hold that many appends, all sealed ones in R2.
+/// A world with a stream of text whose segments hold that many appends; all sealed ones are in R2.
 async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
     let limits = StreamLimits { segment_messages, ..StreamLimits::default() };
     let bucket = BucketFaults { get: Delay::new(GET_MS, GET_MS), ..BucketFaults::default() };
@@ -40,7 +40,7 @@ async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
     world
 }
 
-/// Gets of R2 since there were that many.
+/// How many gets of R2 there were since the count was `before`.
 fn gets(world: &World, before: u64) -> u64 {
     world.services().bucket.operations().class_b - before
 }
@@ -70,7 +70,8 @@ fn identical_reads_at_one_time_share_their_gets() {
     });
 }
 
-/// What events from the start of a stream hold, one append a segment, the last of them closing it.
+/// Checks the payloads of the events from the start of a stream. Each append is a segment, and the last closes the
+/// stream.
 fn check_events(appends: &[&'static [u8]], expected: &[&str]) {
     rt::block_on(1, async {
         let world = world(1, appends).await;

@@ -1,4 +1,4 @@
-//! The corpus of each fuzz target, replayed, and inputs near it: what the targets found, or were shown, stays found.
+//! Replays the corpus of each fuzz target, and variants of its inputs, so that what was found once is found again.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -7,7 +7,8 @@ use proptest::prelude::*;
 use tailrace_core::fuzz::TARGETS;
 use tailrace_core::protocol::segment::{ContentKind, Frame, Whole};
 
-/// A corpus is read by people: what one target needs to reach everything, not what it has ever seen.
+/// The most files of a corpus. People read it: it holds what a target needs to reach everything, not all it has ever
+/// seen.
 const FILES: usize = 128;
 const FILE_BYTES: usize = 4 << 10;
 
@@ -15,7 +16,7 @@ fn folder(of: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("../fuzz").join(of)
 }
 
-/// Names and contents of the files in a folder of `fuzz/`, in order.
+/// Names and contents of the files in a folder of `fuzz/`, in the order of the names.
 fn files(of: &str) -> Vec<(String, Vec<u8>)> {
     let entries = fs::read_dir(folder(of)).unwrap_or_else(|error| panic!("fuzz/{of}: {error}"));
     let paths = entries.map(|entry| entry.unwrap().path());
@@ -53,14 +54,14 @@ fn every_corpus_is_small() {
 fn every_input_of_the_corpus_holds() {
     for target in TARGETS {
         for (name, bytes) in files(&format!("corpus/{}", target.name)) {
-            // Shown if the target panics.
+            // The test harness shows this only if the target panics.
             println!("fuzz/corpus/{}/{name}", target.name);
             (target.run)(&bytes);
         }
     }
 }
 
-/// Bytes put in the place of some bytes of an input; the positions are shares of its length.
+/// A change of an input: some of its bytes are replaced. Positions are shares of its length.
 #[derive(Clone, Debug)]
 struct Change {
     input: prop::sample::Index,
@@ -94,7 +95,7 @@ fn whatever_is_near_the_corpus_holds() {
     }
 }
 
-/// The two objects were written by hand from the documentation of the format: a later version still has to read them.
+/// The two objects were written by hand from the documentation of the format. Every later version has to read them.
 #[test]
 fn objects_of_the_first_version_are_read() {
     let check = |name: &str, kind: ContentKind, read_seq: u64, frames: &[(u64, u64, u32, &str)]| {

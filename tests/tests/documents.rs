@@ -1,8 +1,9 @@
-//! The pages for those who work on Tailrace: what they show is real.
+//! Checks that the pages for those who work on Tailrace show what is there.
 //!
-//! A block of the language `scenario` is played. It begins with a comment that says what comes of it: `# Holds.`, or
-//! `# Holds; the mutant NAME breaks INVARIANT.` A block of the language `rust` is a quotation: it begins with a comment
-//! that names a file, and the lines after it are in that file, one after the other; `// ...` stands for lines left out.
+//! A block of the language `scenario` is played. Its first line is a comment that says how that ends: `# Holds.`, or
+//! `# Holds; the mutant NAME breaks INVARIANT.` A block of the language `rust` is a quotation. Its first line is a
+//! comment that names a file, and its other lines are in that file in the same order; `// ...` stands for lines left
+//! out.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -13,13 +14,13 @@ use tailrace_sim::mutants::Entry;
 use tailrace_sim::scenario::{Scenario, knobs};
 use tailrace_sim::swarm::judge;
 
-/// The page about the simulator, which says what each word of a scenario means.
+/// The page about the simulator, which explains each word of a scenario.
 const SIMULATOR: &str = "docs/simulator.md";
 
 /// The pages that hold blocks.
 const PAGES: &[&str] = &["CONTRIBUTING.md", SIMULATOR];
 
-/// Seeds whose scenarios have every word that is ever drawn.
+/// How many seeds it takes until their scenarios have every word that can be drawn.
 const SEEDS: u64 = 300;
 
 /// What stands between quoted lines for those that are left out.
@@ -68,7 +69,7 @@ fn blocks(language: &str) -> Vec<Block> {
     found
 }
 
-/// What a scenario's first line says of it: the known bug under which it fails, and the invariant that this breaks.
+/// What a scenario's first line claims: the known bug under which it fails, if any, and the invariant that this breaks.
 fn claim(text: &str) -> Result<Option<(&'static Entry, Invariant)>, String> {
     let first = text.lines().next().unwrap_or_default();
     if first == "# Holds." {
@@ -83,7 +84,7 @@ fn claim(text: &str) -> Result<Option<(&'static Entry, Invariant)>, String> {
     Ok(Some((entry, *invariant.ok_or_else(|| format!("{first:?} names no invariant"))?)))
 }
 
-/// What is wrong with a scenario and what it says of itself.
+/// Fails if a scenario does not end as its first line claims.
 fn check_scenario(text: &str) -> Result<(), String> {
     let scenario: Scenario = text.parse().map_err(|error| format!("{error}"))?;
     let claim = claim(text)?;
@@ -99,7 +100,7 @@ fn check_scenario(text: &str) -> Result<(), String> {
     }
 }
 
-/// What is wrong with a quotation.
+/// Fails if a quotation is not in the file that it names.
 fn check_quotation(text: &str) -> Result<(), String> {
     let (first, quoted) = text.split_once('\n').unwrap_or_default();
     let path = first.strip_prefix("// ").ok_or("it does not begin with `// ` and the path of a file")?;
@@ -128,14 +129,14 @@ fn check(language: &str, problem: fn(&str) -> Result<(), String>) {
     assert!(failed.is_empty(), "{failed}");
 }
 
-/// The words of a scenario: keywords and names, without numbers, and `ttl` of `ttl:7`.
+/// The words of a scenario: keywords and names, without numbers; of `ttl:7` the word `ttl`.
 fn words(scenario: &str) -> BTreeSet<String> {
     let lines = scenario.lines().map(|line| line.split('#').next().unwrap_or_default());
     let words = lines.flat_map(str::split_whitespace).map(|word| word.split(':').next().unwrap_or_default());
     words.filter(|word| !word.contains(|letter: char| letter.is_ascii_digit())).map(str::to_owned).collect()
 }
 
-/// What a page explains: the words of its code, in lines and in blocks of scenarios.
+/// The words that a page explains: those of its inline code and of its blocks of scenarios.
 fn explained(page: &str) -> BTreeSet<String> {
     let text = read(page).expect("a page");
     let outside = text.split("```").step_by(2);
@@ -153,7 +154,7 @@ fn quotations_are_in_the_files_that_they_name() {
     check("rust", check_quotation);
 }
 
-/// The words of whatever is drawn.
+/// The words of the scenarios of [`SEEDS`] seeds.
 fn drawn() -> BTreeSet<String> {
     (0..SEEDS).flat_map(|seed| words(&Scenario::draw(seed).to_string())).collect()
 }
@@ -184,7 +185,7 @@ fn every_word_of_a_scenario_and_every_invariant_is_explained() {
 }
 
 #[test]
-fn what_is_not_real_is_told() {
+fn scenarios_and_quotations_that_are_not_true_are_found() {
     let path = "// tests/tests/documents.rs\n";
     for (problem, text, expected) in [
         (check_quotation as fn(&str) -> _, format!("{path}//! is in that file"), "does not hold"),

@@ -1,4 +1,4 @@
-//! The script asked of the simulator and of the real runtime: status, headers, bodies and rows written agree.
+//! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree.
 
 use tailrace_tests::fidelity::{
     Answer, Step, check_expectation, check_lifetime, lifetime, run_real, run_simulated, script,
@@ -9,13 +9,13 @@ fn the_simulator_and_the_runtime_give_the_same_answers() {
     check(&script());
 }
 
-/// The alarm's rows are in the bill too, so that both hosts have to count them alike.
+/// The rows that the alarm writes are counted too, so both hosts have to count them alike.
 #[test]
 fn an_append_costs_little_more_than_its_row_over_its_whole_life() {
     assert_eq!(check_lifetime(&check(&lifetime())), None);
 }
 
-/// The answers of the real runtime, which are those of the simulator.
+/// The answers of the real runtime, after a check that the simulator gives the same.
 fn check(steps: &[Step]) -> Vec<Answer> {
     let origin = std::env::var("TAILRACE_WORKERD_URL")
         .expect("TAILRACE_WORKERD_URL is not set: `cargo xtask test` starts a Worker and sets it");

@@ -1,4 +1,4 @@
-//! What version 1 stored is served by this one, moves to R2, and loses nothing to a crash on the way.
+//! This version serves streams that version 1 stored and moves them to R2; a crash during the migration loses nothing.
 
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Method;

@@ -1,4 +1,4 @@
-//! Checkers that miss a known bug prove nothing: every one is caught from wherever the seeds start.
+//! The checkers catch every known bug, from each starting point of the seeds.
 
 use tailrace_sim::judge::mutants::{REGISTER, STARTS, WITHIN_SEEDS};
 

@@ -1,5 +1,5 @@
-//! R2 is down for an hour: appends go on up to the bound, then are refused with a clear 507; rotation tries ever more
-//! rarely; afterwards all that was acknowledged gets there and reads back, and appends go on.
+//! R2 is down for an hour. Appends go on up to the bound and are then refused with 507; a failing rotation is tried
+//! after longer and longer waits. Afterwards everything acknowledged moves to R2 and is read back, and appends go on.
 
 use bytes::Bytes;
 use tailrace_core::object::Settings;
@@ -11,7 +11,7 @@ use tailrace_sim::world::marks;
 use tailrace_tests::stream_client::StreamClient;
 
 const HOUR_MS: u64 = 3_600_000;
-/// One body a second.
+/// Bytes of a body; one is appended each second.
 const BODY: usize = 1_000;
 const HOT_BYTES: u64 = 400_000;
 const SEGMENT_BYTES: u64 = 16_000;
@@ -90,7 +90,7 @@ fn an_hour_without_r2_refuses_appends_beyond_the_bound_and_loses_none_that_was_a
         let attempts = world.marks().count(marks::BUCKET_WAS_DOWN);
         assert!((5..=30).contains(&attempts), "{attempts} attempts in an hour");
 
-        // The longest wait between two attempts is 300 s, and a quarter more.
+        // The longest wait between two attempts is 300 s plus a quarter of that.
         rt::sleep_ms(10_000 + 375_000).await;
         assert_eq!(cold(&world, "waiting").await, 0, "every sealed segment has gone to R2");
         assert_eq!(cold(&world, "segments").await, world.services().bucket.objects().len() as u64);

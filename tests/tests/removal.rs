@@ -1,4 +1,4 @@
-//! The end of a stream under readers that wait, where the alarm that should end it is late.
+//! A stream expires while readers wait, and the alarm that should remove it is late.
 
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Method;
@@ -8,7 +8,7 @@ use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Piece};
 use tailrace_tests::stream_client::StreamClient;
 
-/// How late the alarm is, in ms: past everything that happens here.
+/// How late the alarm is, in ms: later than everything that happens here.
 const LATE_MS: u64 = 600_000;
 
 const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };

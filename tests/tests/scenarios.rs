@@ -1,5 +1,5 @@
-//! Kept scenarios: each file of `tests/scenarios/` is a history that violated an invariant once, as it was when it had
-//! become short. Each holds every invariant now, and belongs to an entry of `docs/findings.md` that names it.
+//! Kept scenarios. Each file of `tests/scenarios/` is a scenario, shrunk, that once violated an invariant. Each holds
+//! every invariant now, and belongs to an entry of `docs/findings.md` that names it.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,8 +11,8 @@ use tailrace_sim::swarm::judge;
 /// The folder of the kept scenarios, from the root of the repository, as entries name it.
 const FOLDER: &str = "tests/scenarios/";
 
-/// Schedules that each scenario is played under, the one that showed the bug first: a small change of the program moves
-/// what happens when.
+/// Under how many schedules each scenario is played, beginning with the one that showed the bug. One would not be
+/// enough: a small change of the program changes the order of what happens.
 const SCHEDULES: u64 = 12;
 
 /// A comment at the top of a file, with the title of the entry that it belongs to.
@@ -35,7 +35,7 @@ fn files() -> Files {
     files.collect()
 }
 
-/// What is wrong with the text of a file, or with what happens when it is played under any of the schedules.
+/// The problems of a file's text, or the violations when it is played under any of the schedules.
 fn failures(text: &str) -> Vec<String> {
     let kept: Scenario = match text.parse() {
         Ok(scenario) => scenario,
@@ -55,7 +55,7 @@ fn named(text: &str) -> impl Iterator<Item = &str> {
     text.split(FOLDER).skip(1).map(|rest| rest.split(['`', ' ', '\n', ')']).next().unwrap_or_default())
 }
 
-/// Where the files and the entries do not fit each other.
+/// The files without an entry that names them, and the names in entries without a file.
 fn mismatches(files: &Files, findings: &str) -> Vec<String> {
     let mut mismatches = Vec::new();
     if files.is_empty() {
@@ -113,7 +113,7 @@ fn text_that_is_no_scenario_and_one_in_which_nothing_happens_fail() {
 }
 
 #[test]
-fn files_and_entries_that_do_not_fit_each_other_are_told() {
+fn files_without_an_entry_and_entries_without_a_file_are_found() {
     let findings =
         "# Findings\n\n## A\n\n- Test: `tests/scenarios/a.txt`.\n\n## B\n\n- Test: `b` (`tests/tests/b.rs`).\n";
     for (files, mismatch) in [

@@ -1,4 +1,4 @@
-//! The script of fidelity, asked of the simulator alone: its answers are what the script says.
+//! The script of fidelity, sent to the simulator alone: its answers are what the script says.
 
 use tailrace_tests::fidelity::{Step, check_expectation, check_lifetime, lifetime, run_simulated, script};
 

@@ -1,5 +1,5 @@
-//! Readers do not see where a page comes from: every answer about a stream is the same before and after its segments have
-//! moved to R2.
+//! Readers cannot tell whether a page comes from rows or from R2: every answer about a stream is the same before and
+//! after its segments have moved.
 
 use proptest::prelude::*;
 use tailrace_core::object::Settings;
@@ -12,10 +12,10 @@ use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::Faults;
 use tailrace_tests::stream_client::StreamClient;
 
-/// How late alarms are: until then everything is hot.
+/// How late alarms are, in ms: until then nothing is in R2.
 const LATE_MS: u64 = 60_000;
 
-/// A stream: lengths of the messages of each append, sizes, and whether it is closed with the last one.
+/// A stream: the lengths of the messages of each append, its limits, and whether the last append closes it.
 #[derive(Clone, Debug)]
 struct Case {
     json: bool,
@@ -54,7 +54,7 @@ impl Case {
 
 const STREAM: StreamClient = StreamClient { path: "a", fields: &[], patience_ms: 10_000 };
 
-/// The answers about every position that is one and some that are none, and about the stream.
+/// The answers to reads from every valid position and from some invalid ones, and to HEAD.
 async fn all_answers(world: &World, tail: Offset, positions: u64) -> Vec<(String, Response)> {
     let mut answers = vec![("HEAD".to_owned(), STREAM.ask(world, Method::Head, "", &[], "").await)];
     let offsets = (0..=tail.read_seq + 1)
@@ -107,7 +107,7 @@ proptest! {
     #[test]
     fn every_answer_is_the_same_before_and_after_the_segments_have_moved(case in cases()) {
         let mut outcome = Ok(());
-        // The executor wants a thread of its own for each seed.
+        // The executor needs a new thread for each seed.
         std::thread::scope(|scope| {
             scope.spawn(|| outcome = rt::block_on(1, check(&case)));
         });

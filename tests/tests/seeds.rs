@@ -1,9 +1,9 @@
-//! Core as it is, under many seeds: every invariant holds, and what the suite claims to reach is reached.
+//! Core without known bugs, under many seeds: every invariant holds, and every required mark is reached.
 
 use tailrace_sim::judge::report;
 use tailrace_sim::judge::swarm::Swarm;
 
-/// Seeds of the suite: enough that every required mark is reached, few enough for every run of the tests.
+/// How many seeds: enough to reach every required mark, and few enough for every run of the tests.
 const SEEDS: u64 = 1_200;
 
 #[test]

@@ -1,4 +1,4 @@
-//! A failing seed is worth little before it is short.
+//! Shrinking a failing seed leaves a short history that still fails.
 
 use tailrace_sim::judge::mutants::Entry;
 use tailrace_sim::judge::report;
@@ -6,8 +6,8 @@ use tailrace_sim::judge::scenario::Scenario;
 use tailrace_sim::judge::shrink::shrink;
 use tailrace_sim::judge::swarm::judge;
 
-/// From the first seed that catches it, a known bug is left with a handful of events, which catch it still, also after
-/// a round trip through text.
+/// Shrinks the first seed that catches a known bug. Few events are left, and they still catch it, also after a round
+/// trip through text.
 fn check(name: &str, most_events: usize) {
     let entry = Entry::named(name).expect("a registered bug");
     let caught = entry.hunt(0).expect("it is caught");
@@ -21,17 +21,17 @@ fn check(name: &str, most_events: usize) {
 }
 
 #[test]
-fn a_duplicate_is_left_with_its_stream_and_its_producer() {
+fn a_duplicate_shrinks_to_its_stream_and_its_producer() {
     check("dedupe-off", 4);
 }
 
 #[test]
-fn a_lost_acknowledged_append_is_left_with_the_crash_that_lost_it() {
+fn a_lost_acknowledged_append_shrinks_to_the_crash_that_lost_it() {
     check("answer-before-gate", 6);
 }
 
 #[test]
-fn an_early_end_is_left_with_the_touches_before_it() {
+fn an_early_end_shrinks_to_the_touches_before_it() {
     check("expiry-before-last-touch", 5);
 }
 

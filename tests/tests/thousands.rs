@@ -1,4 +1,4 @@
-//! Thousands wait, their stream's object sleeps, and the next write reaches each of them once.
+//! Thousands of readers wait while their stream's object sleeps, and the next write reaches each of them once.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,20 +11,20 @@ use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Faults, Link, Piece};
 use tailrace_tests::stream_client::StreamClient;
 
-/// Readers of each kind.
+/// How many readers of each kind.
 const READERS: usize = 1_000;
 
-/// Edge isolates: few enough that long-polls share flights, many enough that most do not.
+/// How many edge isolates: few enough that some long-polls share flights, many enough that most do not.
 const ISOLATES: usize = 400;
 
-/// When the write comes, in ms: the object sleeps since it has been idle for 10 s, and no long-poll (20 s) has ended.
+/// When the write comes, in ms: the object sleeps by then (after 10 s), and no long-poll has ended yet (after 20 s).
 const WRITE_MS: u64 = 16_000;
 
 const OBJECT: &str = "_default/s";
 
 const STREAM: StreamClient = StreamClient { path: "s", fields: &[("content-type", "text/plain")], patience_ms: 60_000 };
 
-/// What readers were sent, each time it came.
+/// What readers were sent, once for each time that it came.
 #[derive(Clone, Default)]
 struct Sent {
     long_polls: Rc<RefCell<Vec<String>>>,
@@ -70,8 +70,8 @@ fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once()
         rt::sleep_ms(WRITE_MS).await;
         assert_eq!((world.starts(OBJECT), world.is_running(OBJECT)), (1, false), "it sleeps, whoever waits");
         assert_eq!(sent.waiting.get(), READERS);
-        // Every reader of events has a socket of its own; identical long-polls of an isolate may share one, but those
-        // that begin at the tail of their own moment do not.
+        // Every reader of events has a socket of its own. Identical long-polls of an isolate share one, but those from
+        // `now` never do.
         assert_eq!(world.sockets(OBJECT), 2 * READERS);
         let billed_ms: u64 = world.spells(OBJECT).iter().map(|spell| spell.end_ms - spell.begin_ms).sum();
         assert!(billed_ms < 1_000, "{billed_ms} ms for {} readers that wait", 2 * READERS);
@@ -84,6 +84,6 @@ fn thousands_wait_while_the_object_sleeps_and_the_next_write_reaches_each_once()
         // Nothing comes twice, up to and over the end of every connection.
         rt::sleep_ms(90_000).await;
         assert_eq!((sent.long_polls.borrow().len(), sent.events.borrow().len()), (READERS, READERS));
-        assert_eq!(world.sockets(OBJECT), 0, "and nobody is left behind");
+        assert_eq!(world.sockets(OBJECT), 0, "and no socket is left");
     });
 }

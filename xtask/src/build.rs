@@ -1,4 +1,4 @@
-//! `cargo xtask build`: the Worker as it would be deployed, and a rehearsal of the deployment.
+//! `cargo xtask build`: the Worker as it is deployed, and a rehearsal of the deployment.
 
 use std::fs;
 use std::io::Read as _;
@@ -40,7 +40,7 @@ pub(crate) fn rehearse(project: &Project, node: &Node, worker: &Worker) -> Resul
     Ok(())
 }
 
-/// `wrangler deploy --dry-run`, of which even a warning is a failure: it is about our configuration.
+/// Runs `wrangler deploy --dry-run`. Even a warning is an error, since it is about our configuration.
 fn dry_run(project: &Project, node: &Node, bundle: &Path) -> Result<()> {
     say("rehearsing the deployment");
     remove_dir(bundle)?;
@@ -62,7 +62,7 @@ fn size(path: &Path) -> Result<u64> {
     Ok(fs::metadata(path).with_context(|| format!("no {}", path.display()))?.len())
 }
 
-/// Its size as the platform counts it.
+/// The size of a file as the platform counts it: compressed with gzip, in bytes.
 fn gzipped(path: &Path) -> Result<usize> {
     let mut gzip = Command::new("gzip");
     gzip.args(["--best", "--stdout"]).arg(path).stdout(Stdio::piped());

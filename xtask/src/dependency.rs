@@ -1,7 +1,7 @@
-//! The step `dependencies` of the test: every crate that is compiled in has a licence that ours allows, and none is there
-//! in two versions unless the table says why.
+//! The step `dependencies` of the test: every crate that is compiled in has a licence that is compatible with ours, and
+//! none is compiled in two versions unless the table below says why.
 //!
-//! cargo knows both by itself. Advisories are not checked: their database is in no registry of packages.
+//! `cargo metadata` tells both. Advisories are not checked: their database is in no registry of packages.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -24,7 +24,7 @@ const ALLOWED: &[&str] = &[
     "Zlib",
 ];
 
-/// Crates that are there in more versions than one, in how many, and who keeps the others.
+/// Crates that are compiled in several versions: in how many, and which dependency needs the other ones.
 const DUPLICATES: &[(&str, usize, &str)] = &[
     ("base64", 2, "wasm-bindgen-cli-support"),
     ("getrandom", 3, "rand_core and ahash, of madsim"),
@@ -43,11 +43,11 @@ const DUPLICATES: &[(&str, usize, &str)] = &[
 struct Package {
     name: String,
     version: String,
-    /// What its manifest says.
+    /// The licence expression of its manifest.
     license: String,
 }
 
-/// Checks what is compiled for this machine and for the Worker.
+/// Checks the crates that are compiled for this machine and for the Worker.
 pub(crate) fn run(project: &Project) -> Result<()> {
     let verbose = process::output(project.command("rustc").arg("-vV"))?;
     let host = verbose.lines().find_map(|line| line.strip_prefix("host: ")).context("`rustc -vV` names no host")?;
@@ -112,7 +112,7 @@ fn is_allowed(expression: &str) -> bool {
     any(&mut rest).unwrap_or(false) && rest.is_empty()
 }
 
-/// Alternatives, as far as they reach; none if this is no expression.
+/// Reads alternatives (`OR`) as far as they go; `None` if this is no SPDX expression.
 fn any(rest: &mut &[String]) -> Option<bool> {
     let mut allowed = all(rest)?;
     while rest.first().is_some_and(|word| word == "OR") {
@@ -122,7 +122,7 @@ fn any(rest: &mut &[String]) -> Option<bool> {
     Some(allowed)
 }
 
-/// Licences that hold together.
+/// Reads licences that apply together (`AND`).
 fn all(rest: &mut &[String]) -> Option<bool> {
     let mut allowed = one(rest)?;
     while rest.first().is_some_and(|word| word == "AND") {
@@ -178,7 +178,7 @@ mod tests {
         check(&[("a", "1.0.0"), ("b", "1.0.0")], 0);
         check(&[("a", "1.0.0"), ("a", "2.0.0")], 1);
         check(&[("base64", "1.0.0"), ("base64", "2.0.0")], 0);
-        // An explanation that nobody needs any more has to go.
+        // An explanation that is not needed any more has to be removed.
         check(&[("base64", "1.0.0")], 1);
     }
 

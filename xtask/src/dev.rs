@@ -12,7 +12,7 @@ use xtask::setup::node::Packages;
 use xtask::setup::rust::Choice;
 use xtask::{http, setup, worker};
 
-/// wrangler bundles, starts a proxy and the runtime.
+/// How long wrangler may take to bundle, and to start a proxy and the runtime.
 const START_LIMIT: Duration = Duration::from_secs(60);
 
 /// Options of `cargo xtask dev`.
@@ -32,7 +32,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     if std::net::TcpListener::bind(&host).is_err() {
         bail!("port {} is taken: end what listens there, or choose another by `--port`", args.port);
     }
-    // Packages come over the network while the compiler works.
+    // Packages are downloaded while the Worker is compiled.
     let (node, worker) = thread::scope(|scope| {
         let node = scope.spawn(|| setup::node::ensure_packages(project, Packages::Serving));
         let rust = setup::rust::ensure(project, toolchain);
@@ -47,7 +47,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let mut wrangler = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
     wrangler.arg("dev").arg(worker.dir.join(worker::ENTRY));
     wrangler.args(["--local", "--ip", "127.0.0.1", "--port", &args.port.to_string()]);
-    // Without it every stream request would be refused: no key is registered here.
+    // Without this variable every stream request would be refused.
     wrangler.args(["--var", "TAILRACE_NO_AUTH:1", "--show-interactive-dev-session=false"]);
     wrangler.arg("--persist-to").arg(&state);
     let mut server = Group::spawn(&mut wrangler)?;

@@ -1,7 +1,8 @@
-//! `cargo xtask fuzz`: libFuzzer looks for an input that breaks what a target says must always hold.
+//! `cargo xtask fuzz`: libFuzzer looks for an input for which a target's property does not hold.
 //!
-//! cargo-fuzz needs a nightly compiler and is not part of the test, which replays the committed corpus instead. What a
-//! run learns stays in `.tailrace/fuzz/`; `--minimise` takes over into `fuzz/corpus/` what reaches more than that does.
+//! cargo-fuzz needs a nightly compiler and is not part of the test, which replays the committed corpus instead. Inputs
+//! that a run finds stay in `.tailrace/fuzz/`; `--minimise` copies those to `fuzz/corpus/` that reach code which the
+//! corpus there does not reach.
 
 use std::ffi::OsString;
 use std::fs::{self, File};
@@ -14,17 +15,18 @@ use anyhow::{Context, Result, bail};
 use xtask::process::{self, Group};
 use xtask::project::{Project, create_dir, read, say};
 
-/// The version that is known to work with this layout.
+/// The version of cargo-fuzz that is known to work with this layout.
 const CARGO_FUZZ: &str = "0.13.2";
-/// It builds in half a minute on two cores; its crates come over the network.
+/// How long cargo-fuzz may take to install: it builds in half a minute on two cores, and its crates are downloaded.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
-/// rustup downloads some 100 MB; where it cannot, it may wait for ever.
+/// How long a nightly compiler may take to install: rustup downloads some 100 MB, and without a network may wait for
+/// ever.
 const NIGHTLY_LIMIT: Duration = Duration::from_secs(600);
-/// No input of a corpus takes a thousandth of this.
+/// How long one input may take, in seconds: more than a thousand times what any input of a corpus takes.
 const INPUT_LIMIT_S: u32 = 10;
-/// What a run may take beyond its time: the first look at the corpus, the last input, the report.
+/// How much longer than its time a run may take: for reading the corpus, the last input, and the report.
 const GRACE: Duration = Duration::from_secs(120);
-/// One program a target.
+/// The folder of the programs, one for each target.
 const PROGRAMS: &str = "fuzz/targets";
 
 /// Options of `cargo xtask fuzz`.
@@ -44,7 +46,7 @@ pub(crate) struct Args {
     list: bool,
 }
 
-/// Lists, runs, or takes over.
+/// Lists or runs the targets, or minimises what they found.
 pub(crate) fn run(project: &Project, args: &Args) -> Result<()> {
     let known = targets(project)?;
     if args.list {
@@ -105,7 +107,7 @@ impl<'a> Engine<'a> {
         Ok(Self { project, program })
     }
 
-    /// Runs a target, and says what came of it. A finding is an error.
+    /// Runs a target, and prints the result. A finding is an error.
     fn fuzz(&self, target: &str, seconds: u32) -> Result<()> {
         let (learnt, findings) = (self.folder("corpus", target)?, self.folder("findings", target)?);
         let before = count(&learnt)?;
@@ -138,7 +140,8 @@ impl<'a> Engine<'a> {
 
     /// Adds to the committed corpus the fewest of the inputs found earlier that reach all the code they reach together.
     ///
-    /// How often they reach it, which guides a run, would keep hundreds of files that nobody reads.
+    /// libFuzzer also distinguishes how often code is reached. That would keep hundreds of files, which nobody would
+    /// read.
     fn minimise(&self, target: &str) -> Result<()> {
         let (learnt, committed) = (self.folder("corpus", target)?, self.committed(target));
         create_dir(&committed)?;
@@ -172,7 +175,7 @@ impl<'a> Engine<'a> {
         let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         command.stdout(file.try_clone().context("cannot share the log")?).stderr(file);
         let status = Group::spawn(command)?.wait(Some(limit), true)?;
-        // An input that was found is printed as it is, whatever its bytes are.
+        // The log may not be UTF-8: libFuzzer prints an input that it found as it is.
         let printed = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
         Ok((status.success(), String::from_utf8_lossy(&printed).into_owned()))
     }
@@ -185,7 +188,7 @@ impl<'a> Engine<'a> {
         self.project.path("fuzz/corpus").join(target)
     }
 
-    /// A folder of what runs of a target leave behind.
+    /// The folder in which runs of a target leave their files.
     fn folder(&self, what: &str, target: &str) -> Result<PathBuf> {
         let folder = self.project.generated("fuzz").join(what).join(target);
         create_dir(&folder)?;
@@ -210,12 +213,12 @@ fn count(folder: &PathBuf) -> Result<usize> {
     Ok(fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?.count())
 }
 
-/// What libFuzzer says of a run.
+/// libFuzzer's report on a run.
 struct Report {
     executions: Option<u64>,
     /// The file of the input that broke the target.
     input: Option<String>,
-    /// What the target said, indented.
+    /// The message of the target's panic, indented.
     panic: String,
 }
 

@@ -1,6 +1,5 @@
-//! HTTP/1.1 on kept-alive connections of this machine: a client made for health checks and load, which must cost less
-//! than what it measures, and the reading end that a server of tests shares with it. Needs nothing but the standard
-//! library.
+//! HTTP/1.1 over keep-alive connections on this machine: a client for health checks and load, which must cost less than
+//! what it measures, and the parsing that a test's server shares with it. It needs only the standard library.
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
@@ -8,7 +7,7 @@ use std::time::Duration;
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// A head without an end would fill memory.
+/// The largest head, so that a head without an end does not fill the memory.
 const HEAD_LIMIT: usize = 64 << 10;
 
 /// One connection to a server on this machine.
@@ -34,7 +33,7 @@ impl Connection {
         Ok(Self { host: host.to_owned(), wire: Wire::new(stream, Some(limit))? })
     }
 
-    /// The bytes of a request, to be built once and sent often.
+    /// The bytes of a request, which can be built once and sent often.
     pub fn request(&self, method: &str, path: &str, headers: &[(&str, &str)], body: &[u8]) -> Vec<u8> {
         let mut head = format!("{method} {path} HTTP/1.1\r\nhost: {}\r\n", self.host);
         for (name, value) in headers {
@@ -81,7 +80,7 @@ impl Head {
 pub struct Wire(BufReader<TcpStream>);
 
 impl Wire {
-    /// An end; every read and write ends after the time limit, if there is one.
+    /// An end of a connection; every read and write ends after the time limit, if there is one.
     pub fn new(stream: TcpStream, limit: Option<Duration>) -> Result<Self> {
         stream.set_nodelay(true)?;
         stream.set_read_timeout(limit)?;
@@ -94,7 +93,7 @@ impl Wire {
         Ok(self.0.get_mut().write_all(bytes)?)
     }
 
-    /// The head of the next message; none where the other end has closed the connection before.
+    /// Reads the head of the next message; `None` if the other end has closed the connection before it.
     pub fn head(&mut self) -> Result<Option<Head>> {
         let mut text = String::new();
         loop {
@@ -110,7 +109,7 @@ impl Wire {
         }
     }
 
-    /// The body behind a head.
+    /// Reads the body after a head.
     pub fn body(&mut self, head: &Head) -> Result<Vec<u8>> {
         if head.field("transfer-encoding").is_some_and(|coding| coding.eq_ignore_ascii_case("chunked")) {
             return self.chunks();
@@ -158,7 +157,7 @@ mod tests {
 
     use super::*;
 
-    /// What the client makes of bytes that a server sends.
+    /// Checks the status and the body that the client reads from bytes that a server sends.
     fn check(sent: &'static str, status: u16, body: &str) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let host = listener.local_addr().unwrap().to_string();

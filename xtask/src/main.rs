@@ -1,5 +1,5 @@
-//! `cargo xtask <verb>`: the only thing that does development. Nothing has to be installed or set first; each verb
-//! sets up what it misses and says what it is doing.
+//! `cargo xtask <verb>`: every task of development. Nothing has to be installed or configured first; each verb sets up
+//! what is missing and says what it is doing.
 //!
 //! | module | noun |
 //! | --- | --- |
@@ -7,7 +7,7 @@
 //! | `dependency` | licences and versions of the crates that are compiled in |
 //! | `real` | the verbs of `tests/real`, which start and judge real runtimes |
 //!
-//! What they share is the library beside this program.
+//! What they share is in the library of this package (`lib.rs`).
 
 mod build;
 mod dependency;
@@ -56,7 +56,7 @@ enum Verb {
     Bench(Rest),
 }
 
-/// Arguments that `tests/real` understands, `--help` among them.
+/// Arguments that are passed on to `tests/real`, including `--help`.
 #[derive(clap::Args)]
 struct Rest {
     #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
@@ -67,7 +67,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The chain of causes alone: where in this program they arose helps nobody who reads it.
+            // The chain of causes without a backtrace, which would not help whoever reads it.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,5 +1,5 @@
-//! Children and their descendants. Each child leads a process group of its own, because wrangler and npm start
-//! processes that we could not name otherwise; whatever ends us ends those groups.
+//! Child processes and their descendants. Each child leads a process group of its own, because wrangler and npm start
+//! processes that we could not address otherwise. Those groups are ended when this program ends.
 
 use std::collections::BTreeMap;
 use std::io::Read;
@@ -17,14 +17,14 @@ use crate::project::say;
 
 /// How long a group may take to end after it was asked to.
 const GRACE: Duration = Duration::from_secs(3);
-/// The same for a child that has groups of its own to end, and gives those their grace.
+/// The same for a child that is a program of ours, which first ends its own groups.
 const GRACE_OF_OURS: Duration = Duration::from_secs(6);
-/// How often a wait looks again.
+/// The interval at which a wait checks again.
 const POLL: Duration = Duration::from_millis(20);
-/// A silent child is reported this often, so that nobody takes it for a hang.
+/// The interval at which a silent child is reported, so that nobody thinks that it hangs.
 const HEARTBEAT: Duration = Duration::from_secs(10);
 
-/// The groups that live now, each with its grace, for the thread that handles signals.
+/// The running groups, each with its grace period, for the thread that handles signals.
 static LIVE: Mutex<BTreeMap<u32, Duration>> = Mutex::new(BTreeMap::new());
 
 fn live() -> MutexGuard<'static, BTreeMap<u32, Duration>> {
@@ -59,7 +59,7 @@ impl Group {
         self.child.id()
     }
 
-    /// The child's piped stdout, once.
+    /// The child's piped stdout; `None` after the first call.
     pub fn stdout(&mut self) -> Option<std::process::ChildStdout> {
         self.child.stdout.take()
     }
@@ -74,7 +74,7 @@ impl Group {
         Ok(status)
     }
 
-    /// Waits until the child ends; a limit that passes ends the group and is an error.
+    /// Waits until the child ends. If the time limit passes first, ends the group and fails.
     pub fn wait(&mut self, limit: Option<Duration>, heartbeat: bool) -> Result<ExitStatus> {
         let start = Instant::now();
         let mut reported = Duration::ZERO;
@@ -127,7 +127,7 @@ impl Drop for Group {
 }
 
 fn signal_group(id: u32, signal: Signal) {
-    // A group that has ended meanwhile is what was wanted.
+    // It does not matter if this fails: then the group has ended already.
     if let Some(pid) = i32::try_from(id).ok().and_then(Pid::from_raw) {
         let _ = kill_process_group(pid, signal);
     }
@@ -158,14 +158,15 @@ pub fn run(command: &mut Command) -> Result<()> {
     check(&describe(command), status, "")
 }
 
-/// Runs a program of ours, which ends its own groups when it is told to end; failure is an error.
+/// Runs a program of ours, which ends its own groups when it is told to end. A failure of it is an error.
 pub fn run_ours(command: &mut Command) -> Result<()> {
     let mut group = Group::spawn_with(command, GRACE_OF_OURS)?;
     let status = group.wait(None, false)?;
     check(&describe(command), status, "")
 }
 
-/// Runs a command quietly, within a time limit, with a sign of life now and then; failure shows what it printed.
+/// Runs a command without showing its output, within a time limit, and reports now and then that it still runs. The
+/// error of a command that fails shows what it printed.
 pub fn run_quietly(command: &mut Command, limit: Duration) -> Result<()> {
     capture(command, limit, true).map(|_| ())
 }
@@ -198,7 +199,7 @@ fn drain(pipe: Option<impl Read + Send + 'static>) -> thread::JoinHandle<String>
     thread::spawn(move || {
         let mut bytes = Vec::new();
         if let Some(mut pipe) = pipe {
-            // A pipe that breaks ends the output; the exit status says the rest.
+            // A pipe that breaks ends the output; the exit status tells whether the child failed.
             let _ = pipe.read_to_end(&mut bytes);
         }
         String::from_utf8_lossy(&bytes).into_owned()
@@ -217,7 +218,7 @@ fn check(name: &str, status: ExitStatus, printed: &str) -> Result<()> {
     bail!("`{name}` failed with {status}{gap}{tail}")
 }
 
-/// A command as one would type it, shortened.
+/// A command as it is typed in a shell, shortened.
 fn describe(command: &Command) -> String {
     let program = std::path::Path::new(command.get_program());
     let mut text = program.file_name().unwrap_or(program.as_os_str()).to_string_lossy().into_owned();

@@ -1,4 +1,4 @@
-//! The repository, and the folder of everything generated.
+//! The repository, and the folder of all generated files.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -8,7 +8,7 @@ use anyhow::{Context, Result, anyhow};
 
 use crate::process;
 
-/// Where things are. Every path a verb uses comes from here.
+/// The paths of the repository. Every path that a verb uses comes from here.
 pub struct Project {
     root: PathBuf,
 }
@@ -16,7 +16,7 @@ pub struct Project {
 impl Project {
     /// The repository that the running program belongs to, wherever the command was typed.
     pub fn find() -> Result<Self> {
-        // Cargo sets the variable for `cargo run`; without cargo, the place of the build is the best guess.
+        // Cargo sets the variable for `cargo run`. Without cargo, the folder in which this was built is the best guess.
         let manifest = std::env::var_os("CARGO_MANIFEST_DIR")
             .map_or_else(|| PathBuf::from(env!("CARGO_MANIFEST_DIR")), PathBuf::from);
         let root = manifest.ancestors().find(|dir| dir.join("xtask/Cargo.toml").is_file());
@@ -34,7 +34,7 @@ impl Project {
         self.root.join(relative)
     }
 
-    /// A path inside `.tailrace/`, where everything generated lives: git ignores it and it may be deleted any time.
+    /// A path inside `.tailrace/`, the folder of all generated files. git ignores it, and it may be deleted any time.
     pub fn generated(&self, relative: &str) -> PathBuf {
         self.root.join(".tailrace").join(relative)
     }
@@ -64,7 +64,7 @@ impl Project {
         Ok(PathBuf::from(dir.ok_or_else(|| anyhow!("`cargo metadata` names no target_directory"))?))
     }
 
-    /// Waits until no other `cargo xtask` does what this name stands for. Released when dropped.
+    /// Takes the lock of that name, and waits while another `cargo xtask` has it. Dropping the file releases the lock.
     pub fn lock(&self, what: &str) -> Result<File> {
         let path = self.generated(&format!("{what}.lock"));
         create_dir(&self.generated(""))?;
@@ -87,7 +87,7 @@ pub fn create_dir(path: &Path) -> Result<()> {
     fs::create_dir_all(path).with_context(|| format!("cannot create the folder {}", path.display()))
 }
 
-/// Removes a folder with all in it; none there is fine.
+/// Removes a folder with everything in it; it is no error if there is none.
 pub fn remove_dir(path: &Path) -> Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

@@ -1,4 +1,4 @@
-//! The verbs of `tests/real`, a program of its own: `cargo xtask dev` need not wait until that is compiled.
+//! The verbs of `tests/real`. It is a program of its own, so that `cargo xtask dev` need not wait until it is compiled.
 
 use std::ffi::OsString;
 use std::os::unix::process::CommandExt as _;
@@ -17,9 +17,9 @@ pub(crate) fn run(project: &Project, toolchain: Choice, verb: &str) -> Result<()
     process::run_ours(&mut command(project, toolchain, verb))
 }
 
-/// Turns this process into one that runs a verb.
+/// Replaces this process by one that runs a verb.
 pub(crate) fn become_verb(project: &Project, toolchain: Choice, verb: &str, arguments: &[OsString]) -> Result<()> {
-    // It returns only if it fails.
+    // `exec` returns only if it fails.
     Err(command(project, toolchain, verb).args(arguments).exec()).context("cannot start cargo")
 }
 

@@ -1,5 +1,5 @@
-//! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it;
-//! the table at the end tells how each went and how long it took.
+//! `cargo xtask test`: everything that CI runs, as a list of steps. A step that fails does not stop those after it. The
+//! table at the end shows the result and the duration of each.
 
 use std::time::{Duration, Instant};
 
@@ -31,14 +31,14 @@ struct Step {
     run: fn(&mut Machine) -> Result<Outcome>,
 }
 
-/// How a step that did not fail has gone.
+/// The result of a step that did not fail.
 enum Outcome {
     Passed,
-    /// There is nothing to do yet, and why.
+    /// The step could not run here, for this reason.
     Absent(&'static str),
 }
 
-/// All steps: what fails quickly comes first.
+/// All steps; those that fail quickly come first.
 const STEPS: &[Step] = &[
     Step { name: "set-up", about: "compiler for wasm, Node, npm packages", run: set_up },
     Step { name: "format", about: "cargo fmt --check", run: format },
@@ -59,7 +59,7 @@ const STEPS: &[Step] = &[
     Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },
 ];
 
-/// What steps share: each part is set up when the first step needs it.
+/// What steps share. Each part is set up when the first step needs it.
 struct Machine<'a> {
     project: &'a Project,
     toolchain: Choice,
@@ -96,7 +96,7 @@ impl Machine<'_> {
     }
 }
 
-/// The first step that is asked for and that there is not.
+/// The first of the named steps that does not exist.
 pub(crate) fn unknown_step(args: &Args) -> Option<&str> {
     args.steps.iter().map(String::as_str).find(|name| STEPS.iter().all(|step| step.name != *name))
 }
@@ -163,13 +163,13 @@ fn dependencies(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn lint(machine: &mut Machine) -> Result<Outcome> {
-    // Levels go to clippy itself: a RUSTFLAGS variable would replace the flags of .cargo/config.toml.
+    // Lint levels are arguments of clippy: a RUSTFLAGS variable would replace the flags of .cargo/config.toml.
     cargo(machine, &["clippy", "--workspace", "--exclude", worker::PACKAGE, "--all-targets", "--", "-D", "warnings"])
 }
 
 fn lint_worker(machine: &mut Machine) -> Result<Outcome> {
     if !machine.rust()?.is_in_use() {
-        // Clippy must be of the compiler that has the target, and Debian's is not unpacked with it.
+        // Clippy must belong to the compiler that has the target; Debian's compiler is unpacked without one.
         return Ok(Outcome::Absent("the compiler in use has no wasm target"));
     }
     for variant in [Variant::Plain, Variant::Faults] {
@@ -180,9 +180,9 @@ fn lint_worker(machine: &mut Machine) -> Result<Outcome> {
 }
 
 fn native(machine: &mut Machine) -> Result<Outcome> {
-    // The Worker's own units too: what of it needs no runtime is tested natively. The tools are apart, as they are when
-    // they run: cargo compiles a dependency once for each set of its features, and a set is that of all that is built
-    // together.
+    // The Worker's crate is among them: its unit tests need no runtime. The tools are tested apart, in the same groups
+    // in which they are built: cargo compiles a dependency again for each set of features, and the set is that of all
+    // packages that are built together.
     let apart: Vec<&str> = TOOLS.iter().flat_map(|tools| *tools).flat_map(|tool| ["--exclude", tool]).collect();
     cargo(machine, &[&["test", "--workspace"], apart.as_slice()].concat())?;
     for tools in TOOLS {
@@ -219,7 +219,7 @@ fn restart(machine: &mut Machine) -> Result<Outcome> {
     judge(machine, "restart")
 }
 
-/// A verb of `tests/real`, which builds what it judges unless that is there.
+/// Runs a verb of `tests/real`, which builds the Worker if it is not built.
 fn judge(machine: &Machine, verb: &str) -> Result<Outcome> {
     real::run(machine.project, machine.toolchain, verb)?;
     Ok(Outcome::Passed)

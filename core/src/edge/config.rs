@@ -10,11 +10,11 @@ pub enum Access {
     NotConfigured,
     /// Everybody, for development and tests.
     NoAuth,
-    /// Nobody: the configuration is wrong. The sentence is for the operator.
+    /// Nobody: the configuration is wrong, as this sentence tells the operator.
     Misconfigured(String),
 }
 
-/// What the edge needs to know.
+/// The edge's configuration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct EdgeConfig {
     /// Who may use the streams.
@@ -23,14 +23,14 @@ pub struct EdgeConfig {
     pub projects: ProjectMode,
     /// Largest body, in bytes.
     pub body_limit: usize,
-    /// How live reads are held.
+    /// How long live reads wait, and how much may wait for their clients.
     pub live: LiveConfig,
 }
 
-/// How live reads are held.
+/// How long live reads wait, and how much may wait for their clients.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LiveConfig {
-    /// How long they wait.
+    /// How long long-polls wait, and how long connections with events last.
     pub waits: Waits,
     /// The longest silence on a connection with events, in ms.
     pub keep_alive_ms: u64,
@@ -45,7 +45,7 @@ impl Default for LiveConfig {
 }
 
 impl EdgeConfig {
-    /// The value of `Access-Control-Allow-Origin`, if there is one.
+    /// The value of `Access-Control-Allow-Origin`; `None` where the field is left out.
     pub fn allow_origin(&self) -> Option<&'static str> {
         (self.access == Access::NoAuth).then_some("*")
     }

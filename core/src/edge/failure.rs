@@ -1,10 +1,10 @@
-//! The answer where an object has none.
+//! The answer to a client whose object did not answer.
 
 use super::config::EdgeConfig;
 use crate::protocol::{ErrorCode, Method, Refusal, Response};
 use crate::runtime::CallError;
 
-/// The answer where an object has none. Whether the request was applied is unknown, unless the object was overloaded.
+/// The answer to a client whose object did not answer. It says whether the request may have been applied.
 pub(super) fn unreachable(config: &EdgeConfig, method: Method, error: &CallError) -> Response {
     tracing::error!(%error, "an object did not answer");
     let refusal = match error {

@@ -1,4 +1,5 @@
-//! What both ways of a live read have in common: asking the object, its clock, and how soon it is asked again.
+//! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
+//! is asked again.
 
 use crate::protocol::ReadFrom;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
@@ -6,34 +7,34 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent};
 
-/// The shortest and the longest pause before an object that has failed is asked again, in ms. Our choice: readers that a
-/// reset has cut come back within a few of the first, and an object that stays away is left in peace.
+/// Bounds of the pause before an object that has failed is asked again, in ms. Our choice: after a reset, readers are
+/// back within a few of the first pauses, and an object that goes on failing is asked seldom.
 const FIRST_PAUSE_MS: u64 = 100;
 const LONGEST_PAUSE_MS: u64 = 5_000;
 
-/// How long the greeting of an accepted socket may take, in ms. Our choice: it left with the acceptance.
+/// How long the greeting of an accepted socket may take, in ms. Our choice: the object sends it with the acceptance.
 const GREETING_MS: u64 = 10_000;
 
-/// A live read. It is asked again and again, each time from where its reader is by then.
+/// A live read. The edge may ask its object several times, each time from the position that the reader has reached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct LiveRead {
     /// The object's name.
     pub object: String,
-    /// The value of `Access-Control-Allow-Origin`, if there is one.
+    /// The value of `Access-Control-Allow-Origin`; `None` where the field is left out.
     pub allow_origin: Option<String>,
-    /// Whether the answer tells about the instance that gave it.
+    /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
-    /// How it waits.
+    /// Long-poll or events.
     pub mode: Live,
     /// What is read.
     pub read: Read,
 }
 
-/// What the object said.
+/// What the object answered.
 pub(super) enum Asked<E: EdgeEnv> {
-    /// There is something to tell at once.
+    /// A reply: data, the end of the stream, or a refusal.
     Reply(E::Reply),
-    /// The reader is at the tail, and waits.
+    /// A socket to wait on, and its greeting: the reader is at the tail.
     Joined(E::Socket, Joined),
 }
 
@@ -45,7 +46,7 @@ pub(super) struct Joined {
     pub(super) clock: Clock,
 }
 
-/// An object's clock, kept with the edge's: edges whose clocks differ agree on the time of a stream.
+/// An object's time, and the edge's time when it was told. By it, edges whose clocks differ agree on a stream's time.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Clock {
     object_ms: u64,
@@ -53,7 +54,7 @@ pub(super) struct Clock {
 }
 
 impl Clock {
-    /// The object's time.
+    /// The object's time now, in ms since the Unix epoch.
     pub(super) fn now_ms(self, env: &impl Isolate) -> u64 {
         self.object_ms + env.now_ms().saturating_sub(self.edge_ms)
     }
@@ -66,13 +67,13 @@ impl LiveRead {
         Message { allow_origin, debug, body_too_large: false, operation }.encode()
     }
 
-    /// What identical requests have in common. `None` for one that no other can be identical to: `now` is another moment
-    /// for each.
+    /// The key of its flight, which identical requests have in common. `None` for a read from `now`, which no other is
+    /// identical to: `now` is another moment for each.
     pub fn flight_key(&self) -> Option<String> {
         (self.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message()))
     }
 
-    /// Asks the object. An error is for one that did not answer, or does not speak our version.
+    /// Asks the object. Fails if it does not answer, or if its greeting is of a version that this one does not know.
     pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
         let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
             Called::Reply(reply) => return Ok(Asked::Reply(reply)),
@@ -91,25 +92,27 @@ impl LiveRead {
     }
 }
 
-/// Whether an answer of this status about a position that the object itself has told says nothing about its stream: the
-/// object failed, or one whose time is over does not know the position yet.
+/// Whether an answer of this status is to be ignored and the object asked again, where the position asked for is one
+/// that the object has told. A status from 500 on is a failure of the object. A 400 comes from a superseded instance,
+/// which does not know the position.
 pub(super) fn is_passing(status: u16) -> bool {
     status >= 500 || status == 400
 }
 
-/// How soon an object is asked again.
+/// The pauses before an object that has failed is asked again.
 #[derive(Debug, Default)]
 pub(super) struct Pauses {
     failures: u32,
 }
 
 impl Pauses {
-    /// Something has come: the next failure is a first one.
+    /// Has the next pause be a first one again, since the object has answered.
     pub(super) fn reset(&mut self) {
         self.failures = 0;
     }
 
-    /// Waits after a failure, longer each time, and not beyond `until_ms`. No two readers wait alike.
+    /// Waits after a failure: about twice as long each time, by a random part so that readers do not return all at
+    /// once, and not beyond `until_ms`.
     pub(super) async fn pause<E: EdgeEnv>(&mut self, env: &E, until_ms: u64) {
         let most_ms = FIRST_PAUSE_MS.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE_MS);
         self.failures = self.failures.saturating_add(1);

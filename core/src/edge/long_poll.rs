@@ -1,4 +1,5 @@
-//! Long-polls: one flight for all identical ones of an isolate.
+//! Long-polls. Identical ones of an isolate share one flight (`runtime::StartedFlight`): the first asks the object and
+//! waits on the socket, the others wait for its answer.
 
 use super::config::EdgeConfig;
 use super::failure::unreachable;
@@ -13,19 +14,20 @@ use crate::runtime::{
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
 
-/// How much longer than its own wait a reader trusts a flight that it has joined, in ms. Our choice: a flight that began
-/// before the reader came lands before the reader's time is up, but for the last call of its object.
+/// How much longer than its own wait a reader waits for a flight that it has joined, in ms. Our choice: the flight
+/// began before the reader came, so its own wait ends first, and this leaves time for its last call of the object.
 const FLIGHT_GRACE_MS: u64 = 3_000;
 
-/// What a flight brings: an object's reply, or an answer of the edge's own.
+/// The answer of a flight: an object's reply, or an answer of the edge's own.
 enum Landing<E: EdgeEnv> {
     Reply(E::Reply),
     Own(Response),
 }
 
-/// Answers a long-poll, by the flight of another one if there is one.
+/// Answers a long-poll, if possible by the flight of an identical one.
 ///
-/// Its time runs from its arrival, whoever flies: no client is kept waiting for longer because a flight was lost.
+/// Its time runs from its arrival, whether it flies or has joined a flight: if a flight is lost, those who have joined
+/// it wait at most [`FLIGHT_GRACE_MS`] longer.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
     let ends_ms = env.now_ms() + config.live.waits.long_poll_ms;
@@ -45,8 +47,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
         let left_ms = ends_ms.saturating_sub(env.now_ms());
         match flight.landing(left_ms + FLIGHT_GRACE_MS).await {
-            // A refusal of a flight that left before this request came may be older than the stream: it may have been
-            // created since. One that left later may refuse this request, too.
+            // The flight began before this request came. What it was refused for may have changed since: the stream may
+            // have been created. So the first refusal is not taken; a second flight began after this request came.
             Some(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
             Some(_) => {
                 env.sometimes(marks::LIVE_FLIGHT_RETRIED);
@@ -55,7 +57,7 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             None => {
                 env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
-                // The time is up: this asks once, and finds what there is by now.
+                // The time is up: this asks the object once, and answers what is there by now.
                 return answer(env, fly(env, config, live, ends_ms).await);
             }
         }
@@ -69,7 +71,7 @@ fn answer<E: EdgeEnv>(env: &E, landing: Landing<E>) {
     }
 }
 
-/// What a flight brings as plain data, which requests may share.
+/// The answer of a flight as plain data, which requests may share.
 async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> E::Kept {
     match landing {
         Landing::Own(response) => env.keep_own(response),
@@ -80,7 +82,7 @@ async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> 
     }
 }
 
-/// One flight: asks the object and, at the tail, waits for what comes or for the time to pass.
+/// Flies: asks the object and, at the tail, waits for a message or for the end of the wait.
 async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64) -> Landing<E> {
     let interval_ms = config.live.waits.long_poll_ms;
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
@@ -91,16 +93,18 @@ async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms:
     }
 }
 
+/// One flight under way.
 struct Poll<'a, E: EdgeEnv> {
     env: &'a E,
+    /// What the object is asked next.
     ask: LiveRead,
-    /// When the wait ends, by the edge's clock.
+    /// When the wait ends, by the edge's clock, in ms since the Unix epoch.
     ends_ms: u64,
-    /// The interval of cursors.
+    /// The interval of cursors after silence, in ms.
     interval_ms: u64,
-    /// Whether the client waits for what comes after a tail that it does not know.
+    /// Whether the client asked from `now`.
     from_now: bool,
-    /// Where it waits, and the object's clock, once it has joined.
+    /// The position from which it waits, and the object's clock, once it has been at the tail.
     joined: Option<(Offset, Clock)>,
     pauses: Pauses,
 }
@@ -109,7 +113,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
     async fn fly(&mut self) -> Result<Landing<E>, CallError> {
         loop {
             let failure = match self.ask.ask(self.env).await {
-                // Not the first answer: there was something to wait for, and its end was a position.
+                // It has waited before, so the position asked for is one that the object has told.
                 Ok(Asked::Reply(reply)) if self.joined.is_some() && is_passing(reply.head().status) => CallError::Reset,
                 Ok(Asked::Reply(reply)) => return Ok(Landing::Reply(reply)),
                 Err(error) if self.joined.is_none() => return Err(error),
@@ -151,11 +155,11 @@ impl<E: EdgeEnv> Poll<'_, E> {
         }
     }
 
-    /// What the object has pushed.
+    /// The client's answer from what the object has pushed.
     fn told(&self, position: ReaderPosition, mut answer: Response) -> Response {
         let closed = header::is_true(answer.headers.get(header::STREAM_CLOSED));
         if self.from_now {
-            // Another moment's `now` would have another answer.
+            // At another moment the same URL has another answer.
             answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
             answer = answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
         }
@@ -163,7 +167,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
         answer.with_some(header::STREAM_CURSOR, cursor).with_common(self.ask.allow_origin.as_deref())
     }
 
-    /// Nothing came.
+    /// The client's answer if nothing came: 204.
     fn in_vain(&self, at: Offset, clock: Clock) -> Response {
         self.env.sometimes(marks::LIVE_TIMED_OUT);
         let cursor = cursor::after_silence(clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
@@ -193,13 +197,13 @@ mod tests {
         Happens::Message(LiveMessage::Answer { position, answer }.encode())
     }
 
-    /// What a long-poll from the position is answered, and what was done for it.
+    /// The answer of a long-poll from the position, and the notes of the script.
     fn flown(from: ReadFrom, cursor: Option<u64>, replies: impl IntoIterator<Item = Says>) -> (Response, Vec<String>) {
         let env = Scripted::new(replies);
         Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, cursor)))
-            .expect("it waits for the script alone");
+            .expect("it waits for nothing but the script");
         let mut notes = env.notes();
-        // One that shares nothing lands nowhere.
+        // A poll from `now` shares no flight, so it lands none.
         let lands = notes.pop_if(|note| note.starts_with("land")).is_some();
         assert_eq!(lands, from != ReadFrom::Now);
         (env.answered().expect("an answer"), notes)
@@ -244,7 +248,7 @@ mod tests {
     }
 
     #[test]
-    fn who_waits_in_vain_for_twenty_seconds_gets_204_and_the_cursor_of_the_interval() {
+    fn a_poll_for_which_nothing_comes_in_twenty_seconds_gets_204_and_the_cursor_of_the_interval() {
         let (landing, notes) = flown(ReadFrom::At(at(2)), Some(7), [Says::Socket(vec![greeting(2)])]);
         assert_eq!(notes, ["ask 0000000000000000_0000000000000002 cursor 7", "close"]);
         assert_eq!(landing.status, 204);
@@ -278,7 +282,7 @@ mod tests {
         }
     }
 
-    /// What a long-poll is answered that shares flights with these outcomes, and what was done for it.
+    /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.
     fn check_shared(replies: Vec<Says>, flights: Vec<Option<u16>>, status: u16, expected: &[&str]) {
         let env = Scripted::new(replies).with_flights(flights.into_iter().map(|status| status.map(Response::new)));
         Scripted::run(wait(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None)));
@@ -290,7 +294,7 @@ mod tests {
     }
 
     #[test]
-    fn who_joins_a_flight_takes_what_it_brings_but_no_refusal_of_one_that_left_before() {
+    fn who_joins_a_flight_takes_its_answer_but_no_refusal_of_one_that_began_before() {
         let found = || Says::Reply(Response::new(200));
         check_shared(vec![], vec![Some(200)], 200, &[]);
         check_shared(vec![], vec![Some(304)], 304, &[]);
@@ -306,7 +310,7 @@ mod tests {
         check_shared(vec![Says::Fails], vec![None], 503, &["give up", "ask -1"]);
         let at_the_tail = Says::Socket(vec![greeting(2)]);
         check_shared(vec![at_the_tail], vec![None], 204, &["give up", "ask -1", "close"]);
-        // A refusal first, and then a flight that is lost.
+        // First a refusal, then a flight that is lost.
         check_shared(vec![Says::Fails], vec![Some(404), None], 503, &["give up", "ask -1"]);
     }
 

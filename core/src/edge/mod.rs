@@ -1,17 +1,17 @@
 //! The Worker: what a request asks for, which object answers it, and how it waits.
 //!
-//! There is one edge: [`serve`] is one future over the runtime traits that answers a request, on Workers as in the
-//! simulator. A host brings operations and handles, and decides nothing.
+//! [`serve`] is the one future that serves a request, over the runtime traits, on Workers as in the simulator. A host
+//! provides operations and handles, and decides nothing.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
-//! | `serve` | the way of every request |
-//! | `failure` | the answer where an object has none |
+//! | `serve` | serving a request, from its route to the end of its answer |
+//! | `failure` | the answer to a client whose object did not answer |
 //! | `live` | what both kinds of live reads have in common |
-//! | `sse` | the bridge between a stream and a client that listens |
-//! | `long_poll` | one flight for all identical long-polls |
+//! | `sse` | connections with events |
+//! | `long_poll` | long-polls, of which identical ones share one flight |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod config;

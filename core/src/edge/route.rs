@@ -1,4 +1,4 @@
-//! A request's route, and the message to its object.
+//! A request's route, and the message to its object: a pure function.
 
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
@@ -12,7 +12,7 @@ use crate::protocol::{
     Response, cursor, header,
 };
 
-/// The request headers that core reads; a host may leave all others out.
+/// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -33,30 +33,30 @@ pub const PICKED_HEADERS: &[&str] = &[
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Routed {
-    /// It is answered here. A body is to be read and dropped before.
+    /// It is answered at the edge. A body is to be read and dropped first.
     Answer(Response),
     /// An object answers it.
     Forward(Forward),
-    /// An object answers it, or it waits. A body is to be read and dropped before.
+    /// It is a live read: an object answers it, or it waits. A body is to be read and dropped first.
     Live(LiveRead),
 }
 
-/// A call to an object whose answer is the client's.
+/// A call of an object, whose answer goes to the client.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Forward {
     /// The object's name.
     pub object: String,
     /// The message.
     pub message: Message,
-    /// Whether the body goes along; else it is to be read and dropped.
+    /// Whether the body goes along. If not, it is to be read and dropped.
     pub takes_body: bool,
-    /// Largest body that goes along, in bytes; of a larger one the object is told that it was too large.
+    /// The largest body that goes along, in bytes. Instead of a larger one, the message says that it was too large.
     pub body_limit: usize,
 }
 
 const STREAM_ROUTE: &str = "/v1/stream/";
 
-/// Where a request goes. `url` is absolute.
+/// Decides where a request goes. `url` is absolute.
 pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) -> Routed {
     let allow_origin = config.allow_origin();
     let answer = |response: Response| {
@@ -208,7 +208,7 @@ impl StreamRequest<'_> {
             }
         };
         let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
-        // Events have no tag. A longer list matches nothing, and would only be carried along.
+        // Events have no entity tag. A list of tags beyond the limit is ignored, so that messages stay short.
         let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
         Ok(Read {
             from,
@@ -301,7 +301,7 @@ mod tests {
     }
 
     #[test]
-    fn a_live_read_takes_what_matters_to_it_to_the_object() {
+    fn the_object_is_told_the_entity_tags_of_a_poll_and_the_cursor_of_each_live_read() {
         let tags = &[(header::IF_NONE_MATCH, "\"x\"")];
         let read = |live, if_none_match: Option<&str>, cursor| {
             let if_none_match = if_none_match.map(str::to_owned);

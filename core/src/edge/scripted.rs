@@ -1,5 +1,5 @@
-//! An edge for tests whose objects and clients do what a script says, and which notes down what is done to them. Time
-//! passes only where something is waited for.
+//! An edge for tests. Its objects and clients do what a script says, and it notes down what is done to them. Its time
+//! passes only during waits.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -19,7 +19,7 @@ use crate::runtime::{
     Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
-/// When every script begins.
+/// When every script begins, in ms since the Unix epoch.
 pub(super) const START_MS: u64 = 1_000_000;
 
 /// What an object does with a call.
@@ -31,13 +31,13 @@ pub(super) enum Says {
     Fails,
 }
 
-/// What happens on a socket, or to the client at that moment.
+/// What happens on a socket, and to the client with it.
 pub(super) enum Happens {
     Message(Bytes),
     Cut,
-    /// A message that is more than the client takes.
+    /// A message, after which more bytes wait for the client than may.
     ClientStalls(Bytes),
-    /// A message, with which the edge learns that its client has gone.
+    /// A message; when the edge passes it on, it learns that the client has gone.
     ClientLeaves(Bytes),
 }
 
@@ -49,12 +49,13 @@ struct Stage {
     now_ms: Cell<u64>,
     says: RefCell<VecDeque<Says>>,
     notes: RefCell<Vec<String>>,
-    /// Flights of others that whoever shares joins, in turn; `None` is one that was lost without a word.
+    /// The answers of other requests' flights, which `share` joins in turn; `None` is a flight that never lands.
     flights: RefCell<VecDeque<Option<Response>>>,
     /// The first answer.
     answer: RefCell<Option<Response>>,
-    /// The rest of what the script makes happen to the client: more waits for it than may.
+    /// Whether more bytes wait for the client than may.
     stalls: Cell<bool>,
+    /// Whether the client has gone.
     gone: Cell<bool>,
 }
 
@@ -80,10 +81,10 @@ pub(super) struct ScriptedUpload {
     breaks: bool,
 }
 
-/// A flight that is the script's own.
+/// A flight that the tested request has started.
 pub(super) struct ScriptedFlight(Rc<Stage>);
 
-/// A flight of somebody else.
+/// A flight of another request.
 pub(super) struct OthersFlight(Rc<Stage>, RefCell<Option<Response>>);
 
 impl Scripted {
@@ -112,12 +113,12 @@ impl Scripted {
         self.0.notes.borrow().clone()
     }
 
-    /// What the client was answered.
+    /// The client's answer.
     pub(super) fn answered(&self) -> Option<Response> {
         self.0.answer.borrow().clone()
     }
 
-    /// Runs what waits for nothing but the script; `None` where it waits for anything else.
+    /// Runs a future that waits for nothing but the script; `None` if it waits for anything else.
     pub(super) fn run<T>(future: impl Future<Output = T>) -> Option<T> {
         future.now_or_never()
     }
@@ -326,13 +327,13 @@ impl Download for ScriptedDownload {
     }
 }
 
-/// Events in short: payloads, and what control events say, with positions of the first segment alone.
+/// Events in short: payloads and the content of control events; offsets, all of the first segment, as their positions.
 fn short(events: &[u8]) -> String {
     let text = String::from_utf8_lossy(events).replace("event: data\ndata:", "").replace("event: control\ndata:", "");
     text.replace(&format!("{}_", "0".repeat(16)), "").replace("000000000000000", "").replace("\n\n", "")
 }
 
-/// A position of the first segment.
+/// The offset of a position in the first segment.
 pub(super) fn at(position: u64) -> Offset {
     Offset { read_seq: 0, position }
 }
@@ -343,7 +344,7 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
     LiveRead { object: "o".to_owned(), allow_origin: Some("*".to_owned()), debug: false, mode, read }
 }
 
-/// The greeting at that position of an object whose clock is half a second ahead.
+/// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.
 pub(super) fn greeting(position: u64) -> Happens {
     let position = ReaderPosition { next: at(position), commit_ms: START_MS };
     let joined = LiveMessage::Joined { position, now_ms: START_MS + 500, encoding: Encoding::Text };

@@ -1,4 +1,4 @@
-//! The way of every request.
+//! Serving a request, from its route to the end of its answer.
 
 use super::config::EdgeConfig;
 use super::failure::unreachable;
@@ -10,8 +10,8 @@ use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Req
 
 /// Serves a request from its route to the end of its answer.
 ///
-/// A body that nobody wants is read to its end before the answer: clients that still write when an answer comes take it
-/// for a broken connection.
+/// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
+/// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
     let Request { method, url, headers, body } = request;
     match route(config, method, &url, &headers) {
@@ -33,13 +33,13 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
                 env.answer(unreachable(config, method, &error));
             }
             Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
-            // The connection is gone with its body: hardly anybody hears this.
+            // The connection is gone, so that the answer seldom reaches anybody.
             Err(UploadBroken) => env.answer(broken_off(config, method)),
         },
     }
 }
 
-/// Calls the object, with the body where it takes one.
+/// Calls the object, with the body if the operation takes one.
 async fn call<E: EdgeEnv>(
     env: &E,
     forward: Forward,
@@ -54,7 +54,7 @@ async fn call<E: EdgeEnv>(
                 Extent::Whole => Some(body),
                 Extent::Beyond => {
                     body.drain().await;
-                    // A missing stream is 404 whatever the body's size: the object decides, and is told.
+                    // The object is told instead of the client: a missing stream is 404 whatever the body's size.
                     message.body_too_large = true;
                     None
                 }
@@ -69,7 +69,7 @@ async fn call<E: EdgeEnv>(
     Ok(env.call(&object, message.encode(), along).await)
 }
 
-/// Whether the request declares a length of its body that is within the limit. Its connection lets no more through.
+/// Whether the request declares a length of its body that is within the limit. HTTP delivers no more than that.
 fn is_declared_within(headers: &Headers, limit: usize) -> bool {
     let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
     declared.is_some_and(|length| length <= limit)
@@ -92,7 +92,8 @@ mod tests {
     use super::super::scripted::{Says, Scripted, config};
     use super::*;
 
-    /// What becomes of a request with a body of so many bytes, of declared length or not.
+    /// Serves a request with a body of so many bytes, its length declared or not, which may break off; expects this
+    /// status and these notes.
     fn check(
         (method, path): (Method, &str),
         (bytes, is_declared, breaks): (usize, bool, bool),
@@ -107,7 +108,8 @@ mod tests {
         }
         let url = format!("http://localhost{path}");
         let body = Some(env.upload(bytes, breaks));
-        Scripted::run(serve(&env, &config(), Request { method, url, headers, body })).expect("no other wait");
+        Scripted::run(serve(&env, &config(), Request { method, url, headers, body }))
+            .expect("it waits for nothing but the script");
         let notes = env.notes();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!((env.answered().map(|answer| answer.status), notes.as_slice()), (Some(expected.0), expected.1));
@@ -120,7 +122,7 @@ mod tests {
     const PUT: (Method, &str) = (Method::Put, "/v1/stream/a");
 
     #[test]
-    fn a_body_goes_along_up_to_its_limit_and_is_told_of_beyond() {
+    fn a_body_within_the_limit_goes_along_and_of_a_larger_one_the_object_is_told() {
         check(PUT, (4, true, false), created(), (201, &["read all", "call _default/a with 4 bytes"]));
         check(PUT, (4, false, false), created(), (201, &["read 4", "call _default/a with 4 bytes"]));
         let told = "call _default/a, told of a body too large";
@@ -130,7 +132,7 @@ mod tests {
     }
 
     #[test]
-    fn a_body_that_nobody_wants_is_read_before_the_answer() {
+    fn a_body_that_is_not_needed_is_read_before_the_answer() {
         let found = || Says::Reply(Response::new(200));
         check((Method::Get, "/nowhere"), (9, true, false), found(), (404, &["drain"]));
         check((Method::Post, "/health"), (9, true, false), found(), (405, &["drain"]));

@@ -1,9 +1,10 @@
-//! The bridge between a stream and a client that listens.
+//! Connections with events (Server-Sent Events).
 //!
-//! It asks the object from where its client is. What the log holds beyond that comes as a page, and it asks again from
-//! the page's end; only at the tail it gets a socket, on which everything follows that is appended from then on. So a
-//! page and what is pushed join without gap, duplicate or reordering, and whatever becomes of a socket (cut, dropped
-//! because the client takes its bytes too slowly), the bridge asks again from where it is.
+//! The edge asks the object from the client's position, which is the offset up to which the client has been sent the
+//! log. What the log holds after that comes as a page, and the edge asks again from the page's end. At the tail it gets
+//! a socket instead, on which the object sends everything appended from then on. So pages and messages follow each
+//! other without gap, duplicate or reordering. If a socket is lost, or dropped because the client takes its bytes too
+//! slowly, the edge asks again from the client's position.
 
 use bytes::Bytes;
 
@@ -16,36 +17,38 @@ use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
-/// Events are passed on without their header.
+/// Messages that are events are passed on without their header.
 const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
 
-/// One client of a stream, and where it is.
+/// One client of a stream, and its position.
 struct Reader<'a, E: EdgeEnv> {
     env: &'a E,
     config: LiveConfig,
+    /// What the object is asked next.
     ask: LiveRead,
-    /// When the connection ends, by the edge's clock.
+    /// When the connection ends, by the edge's clock, in ms since the Unix epoch.
     ends_ms: u64,
     /// The object's clock, once the object has told it.
     clock: Option<Clock>,
-    /// Where the client is.
+    /// The client's position: the end offset (exclusive) of what it has been sent.
     at: Offset,
     /// Whether the last control event has told the client that it is at the tail.
     told_up_to_date: bool,
     pauses: Pauses,
 }
 
-/// How it goes on.
+/// What to do next for a client.
 enum Next {
-    /// The object is asked from where the client is.
+    /// Ask the object from the client's position.
     Ask,
-    /// The same after a pause.
+    /// Ask it after a pause.
     AskLater,
-    /// The connection ends.
+    /// End the connection.
     End,
 }
 
-/// Feeds a client until its connection ends, unless there is another answer.
+/// Answers a live read with events, and serves them until the connection ends; or passes on what is wrong with the
+/// request.
 pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
     let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random(env));
@@ -89,7 +92,7 @@ fn head(live: &LiveRead) -> Response {
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {
-    /// Feeds the client until its connection ends.
+    /// Serves the client until its connection ends.
     async fn go_on(&mut self, mut next: Next, body: &E::Download) {
         loop {
             match next {
@@ -111,7 +114,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
     }
 
-    /// How much longer the connection lasts.
+    /// How much longer the connection lasts, in ms.
     fn left_ms(&self) -> u64 {
         self.ends_ms.saturating_sub(self.env.now_ms())
     }
@@ -120,7 +123,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         Patience { buffer_bytes: self.config.buffer_bytes, wait_ms }
     }
 
-    /// Writes, and waits until the client has taken enough of it. Whether it has.
+    /// Writes, and waits until the client has taken enough. Returns whether it has before the connection ends.
     async fn write(&self, bytes: impl Into<Bytes>, body: &E::Download) -> bool {
         self.is_taken(body.write(bytes.into(), self.patience(self.left_ms())).await)
     }
@@ -129,7 +132,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         if written == Written::Gone {
             self.env.sometimes(marks::LIVE_CLIENT_GONE);
         }
-        // A client that has stalled until its connection ends gets what is under way, and comes back.
+        // A client that has stalled until its connection ends still gets what is on its way, and comes back.
         written == Written::Taken
     }
 
@@ -146,14 +149,14 @@ impl<E: EdgeEnv> Reader<'_, E> {
         let next = match (head.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
             (200, Some(next)) => next,
             (status, _) if is_passing(status) => return Next::AskLater,
-            // The stream is gone, or another one is in its place.
+            // The stream is gone, or has been replaced by another.
             _ => return Next::End,
         };
         self.env.sometimes(marks::LIVE_PAGE_PULLED);
         let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
             Ok(written) => self.is_taken(written),
             Err(error) => {
-                // Nothing of it has reached the client.
+                // Nothing of the page was queued for the client.
                 tracing::warn!(%error, "a page broke off");
                 self.env.sometimes(marks::LIVE_PAGE_BROKE_OFF);
                 return Next::AskLater;
@@ -172,11 +175,11 @@ impl<E: EdgeEnv> Reader<'_, E> {
         if !is_taken || header::is_true(get(header::STREAM_CLOSED)) {
             return Next::End;
         }
-        // What answers without end and leads nowhere must not be asked without end.
+        // A page that does not move the client must not be asked for again and again without a pause.
         if has_moved { Next::Ask } else { Next::AskLater }
     }
 
-    /// Passes on what is appended, until something else happens.
+    /// Passes events from the socket on to the client, until something else happens.
     async fn listen(&mut self, socket: E::Socket, joined: Joined, body: &E::Download) -> Next {
         self.env.sometimes(marks::LIVE_WAITED);
         self.clock = Some(joined.clock);
@@ -220,7 +223,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 PipeEnd::Overflow => {
                     self.env.sometimes(marks::LIVE_OVERFLOWED);
                     self.told_up_to_date = false;
-                    // What else is on the socket is read from the log, once the client has room for it.
+                    // What else has come on the socket is read from the log, once the client has taken enough.
                     drop(socket);
                     return if self.write(Bytes::new(), body).await { Next::Ask } else { Next::End };
                 }
@@ -232,7 +235,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
     }
 
-    /// What is no event that more may follow.
+    /// Takes a message that the pipe did not pass on: the last event of a stream, or no event.
     async fn take_message(&mut self, message: Bytes, body: &E::Download) -> Next {
         self.told_up_to_date = false;
         match LiveMessage::decode(message) {
@@ -249,7 +252,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
     }
 
-    /// The last control event: the client comes back to where it is, and not all clients at once.
+    /// Writes the last control event, with the position and the cursor with which the client comes back.
     async fn finish(&mut self, body: &E::Download) {
         let control = self.control(self.told_up_to_date);
         self.write(control, body).await;
@@ -286,11 +289,11 @@ mod tests {
         Happens::Message(bytes)
     }
 
-    /// What is done for a client that listens from the position, until the connection ends or the script does.
+    /// The notes for a client that listens from the position, until the connection or the script ends.
     fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
         let env = Scripted::new(replies);
         let (config, live) = (config(), live(from, Live::Sse, None));
-        Scripted::run(listen(&env, &config, &live)).expect("it waits for the script alone");
+        Scripted::run(listen(&env, &config, &live)).expect("it waits for nothing but the script");
         assert_eq!(env.answered().map(|head| head.status), Some(200));
         env.notes()
     }
@@ -302,7 +305,7 @@ mod tests {
     const START: &str = "ask 0000000000000000_0000000000000000";
 
     #[test]
-    fn pages_are_pulled_until_the_tail_and_what_follows_is_pushed() {
+    fn pages_are_read_up_to_the_tail_and_later_appends_are_pushed() {
         let pushed = vec![greeting(5), message(event(6, "f", false)), message(event(7, "g", true))];
         check(
             [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
@@ -332,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cut_socket_leads_back_to_the_object_from_where_the_client_is_with_longer_and_longer_pauses() {
+    fn after_a_lost_socket_the_object_is_asked_from_the_clients_position_with_longer_and_longer_pauses() {
         let cut = vec![greeting(0), message(event(2, "ab", false)), Happens::Cut];
         let again = vec![greeting(2), message(event(3, "c", true))];
         check(
@@ -373,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_too_large_to_push_is_pulled_at_once() {
+    fn what_is_too_large_to_push_is_read_at_once() {
         let told = vec![greeting(0), message(LiveMessage::Pull.encode())];
         check(
             [Says::Socket(told), Says::Reply(Response::new(410))],
@@ -407,7 +410,7 @@ mod tests {
 
     #[test]
     fn silence_is_broken_by_comments_and_a_connection_ends_with_a_control_event() {
-        // Without randomness it lasts a tenth less than a minute.
+        // With the script's randomness, which is zero, it lasts a tenth less than a minute.
         check(
             [Says::Socket(vec![greeting(0)])],
             &[
@@ -423,7 +426,7 @@ mod tests {
     }
 
     #[test]
-    fn an_object_that_stays_away_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
+    fn an_object_that_keeps_failing_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
         let notes = notes(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
         let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();

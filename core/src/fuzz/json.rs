@@ -1,4 +1,5 @@
-//! JSON mode: what a body is split into, beside a reader that shares nothing with the splitter.
+//! JSON mode: the messages that a body is split into, compared with those of a reader that shares no code with the
+//! splitter.
 
 use std::ops::Range;
 
@@ -8,7 +9,7 @@ use crate::protocol::ErrorCode;
 use crate::protocol::json::JsonMessages;
 use crate::protocol::limits::JSON_DEPTH_LIMIT;
 
-/// The target's body.
+/// Runs the target.
 pub fn run(bytes: &[u8]) {
     let expected = messages(bytes).map(|messages| JsonMessages {
         joined: messages.join(",").into(),
@@ -79,7 +80,7 @@ impl Reader<'_> {
         self.length - self.rest.len()
     }
 
-    /// Where a message is that nests no deeper than the limit.
+    /// Reads a message, and returns its range; `None` if it is no JSON, or nests deeper than the limit.
     fn message(&mut self) -> Option<Range<usize>> {
         self.space();
         let start = self.at();
@@ -97,7 +98,7 @@ impl Reader<'_> {
                 opened = false;
             }
             deepest = deepest.max(open.len());
-            // A value that has ended may end what is around it; the next one is behind a comma.
+            // A value has ended. Either the array or object around it ends too, or another value follows after a comma.
             loop {
                 let Some(&close) = open.last() else {
                     return (deepest <= JSON_DEPTH_LIMIT).then_some(start..self.at());

@@ -1,10 +1,10 @@
-//! What must hold for any bytes at all: bodies of the fuzz targets, which `cargo test` runs over the committed corpus
-//! and near it. Each panics where the property does not hold.
+//! What must hold for any bytes: the functions of the fuzz targets, which `cargo test` runs over the committed corpus
+//! and variants of it. Each panics if its property does not hold.
 //!
 //! | file | what holds |
 //! | --- | --- |
-//! | `offset` | texts and row keys are positions, and the other way round |
-//! | `json` | a body splits into the messages that a reader of its own finds |
+//! | `offset` | offsets survive their text, and row keys their integer; both sort alike |
+//! | `json` | a body splits into the messages that an independent reader finds |
 //! | `segment_decode` | whatever is read as a segment is written again as the same bytes |
 //! | `segment_round_trip` | a segment gives its appends again, from any position on |
 //! | `sse` | events arrive as their payloads, and none is forged |
@@ -17,9 +17,9 @@ pub mod sse;
 
 /// A target.
 pub struct Target {
-    /// Its name, which is that of its program and of its corpus too.
+    /// Its name, which its program and its corpus have too.
     pub name: &'static str,
-    /// Its body. Panics on a finding.
+    /// Runs it. Panics on a finding.
     pub run: fn(&[u8]),
 }
 

@@ -5,7 +5,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use crate::protocol::{ErrorCode, Offset, ReadFrom};
 use crate::storage::{RowKey, row_key};
 
-/// Numbers of one half of an offset's text: sixteen digits.
+/// How many numbers one half of an offset's text can hold: it has sixteen digits.
 const HALVES: u64 = 10_000_000_000_000_000;
 
 #[derive(Debug, Arbitrary)]
@@ -15,7 +15,7 @@ struct Input<'a> {
     text: &'a str,
 }
 
-/// The target's body.
+/// Runs the target.
 pub fn run(bytes: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     text(input.text);
@@ -31,7 +31,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// A text is a sentinel, an offset that would be written the same, or refused.
+/// A text is a sentinel, or an offset whose text it is, or is refused.
 fn text(text: &str) {
     let expected = match text {
         "-1" => Some(ReadFrom::Start),
@@ -60,14 +60,14 @@ fn halves(text: &str) -> Option<(u64, u64)> {
     Some((half(read_seq)?, half(position)?))
 }
 
-/// An offset that has a text, which reads as the offset.
+/// An offset that has a text; that text parses as the offset.
 fn emitted(read_seq: u64, position: u64) -> Offset {
     let offset = Offset { read_seq: read_seq % HALVES, position: position % HALVES };
     assert_eq!(Offset::parse(&offset.to_string()), Some(offset));
     offset
 }
 
-/// A key of the log and its integer; none where the log has no such place.
+/// A row's key and its integer; `None` if a part of the key does not fit.
 fn key((read_seq, position, part): (u64, u64, u64)) -> Option<(RowKey, u64)> {
     let key = RowKey { offset: Offset { read_seq, position }, part };
     let fits = read_seq < row_key::READ_SEQS && position < row_key::POSITIONS && part < row_key::PARTS;

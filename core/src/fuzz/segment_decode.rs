@@ -7,7 +7,7 @@ use crate::protocol::segment::{
 };
 use crate::stream::page_of_frames;
 
-/// The target's body.
+/// Runs the target.
 pub fn run(bytes: &[u8]) {
     decode(bytes);
     let mut repaired = bytes.to_vec();
@@ -29,7 +29,7 @@ fn decode(bytes: &[u8]) {
     ranges(&whole, bytes);
 }
 
-/// A page out of frames that nobody has checked is a page, or an error.
+/// A page of frames that nobody has checked is a page, or an error.
 fn pages(frames: &[u8], first: u64) {
     for kind in [ContentKind::Bytes, ContentKind::Json] {
         for position in [first, first.saturating_add(1)] {
@@ -60,7 +60,7 @@ fn ranges(whole: &Whole<'_>, bytes: &[u8]) {
     assert_eq!(whole.index.range(kind, end, 1), None);
 }
 
-/// Makes the checksums right wherever the parts are of lengths that fit, so that they do not hide what is behind them.
+/// Corrects the checksums of all parts whose lengths fit, so that decoding gets beyond them.
 fn repair(bytes: &mut [u8]) {
     seal(bytes, 0, HEADER_BYTES);
     let number = |bytes: &[u8], at: usize| {
@@ -70,7 +70,7 @@ fn repair(bytes: &mut [u8]) {
     let end = bytes.len().saturating_sub(TRAILER_BYTES);
     let index_at = number(bytes, end).unwrap_or(end).min(end);
     let mut at = HEADER_BYTES;
-    // Lengths and payload are told behind the first position, the commit time, and the count of messages.
+    // In a frame, the sizes of lengths and payload come after first position, commit time and count of messages.
     while let (Some(lengths), Some(payload)) = (number(bytes, at + 20), number(bytes, at + 24)) {
         let length = FRAME_BYTES + lengths + payload;
         if at + length > index_at {

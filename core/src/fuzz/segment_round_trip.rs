@@ -1,4 +1,4 @@
-//! Segments: what appends wrote is read again from any position on, and the range that the index tells gives the same
+//! Segments: what appends wrote is read again from any position on, and the range that the index names gives the same
 //! page as the whole segment.
 
 use arbitrary::{Arbitrary, Unstructured};
@@ -16,19 +16,19 @@ struct Input {
     json: bool,
     read_seq: u64,
     start: u16,
-    /// Reads, each from a position and with the bytes of a page.
+    /// Reads, each with its position and the size of its page in bytes.
     reads: [(u16, u16); 4],
     appends: Vec<Shape>,
 }
 
-/// The shape of an append: by how much it is later than the one before, and the lengths of its messages.
+/// The shape of an append: how many ms after the one before it comes, and the lengths of its messages.
 #[derive(Debug, Arbitrary)]
 struct Shape {
     later_ms: u8,
     lengths: Vec<u16>,
 }
 
-/// The target's body.
+/// Runs the target.
 pub fn run(bytes: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     let kind = if input.json { ContentKind::Json } else { ContentKind::Bytes };
@@ -51,7 +51,7 @@ pub fn run(bytes: &[u8]) {
     }
 }
 
-/// Count, packed lengths and payload of each append. No two bytes near each other are alike.
+/// Count, packed lengths and payload of each append. The payload varies, so that a shifted range is noticed.
 fn parts(kind: ContentKind, appends: &[&Shape]) -> Vec<(u32, Vec<u8>, Vec<u8>)> {
     let mut letters = (0_u32..).map(|count| (count.wrapping_mul(2_654_435_761) >> 24) as u8);
     let mut part = |append: &&Shape| {
@@ -67,7 +67,7 @@ fn parts(kind: ContentKind, appends: &[&Shape]) -> Vec<(u32, Vec<u8>, Vec<u8>)> 
     appends.iter().map(&mut part).collect()
 }
 
-/// The object that holds the frames: it reads as what was written.
+/// The object that holds the frames, after a check that it decodes to them.
 fn encode(head: Head, frames: &[Frame<'_>]) -> Vec<u8> {
     let mut object = Vec::new();
     let mut encoder = Encoder::new(head, &mut object);
@@ -83,7 +83,7 @@ fn encode(head: Head, frames: &[Frame<'_>]) -> Vec<u8> {
     object
 }
 
-/// The range that the index tells gives the page that a reader of the whole segment would cut.
+/// Checks that the range that the index names gives the page that a reader of the whole segment gets.
 fn read(whole: &Whole<'_>, object: &[u8], position: u64, page_bytes: usize) {
     let kind = whole.kind();
     let Some(range) = whole.index.range(kind, position, page_bytes) else {
@@ -100,14 +100,14 @@ fn read(whole: &Whole<'_>, object: &[u8], position: u64, page_bytes: usize) {
     assert_eq!(found, Ok(expected), "{page_bytes} bytes from {position} on");
 }
 
-/// So many bytes from a position on, and the position behind them.
+/// So many bytes from a position on, and the position after them.
 fn bytes(whole: &Whole<'_>, position: u64, page_bytes: usize) -> (u64, Vec<u8>) {
     let all = whole.frames.iter().flat_map(|frame| frame.payload);
     let page: Vec<_> = all.skip((position - whole.head.start) as usize).take(page_bytes).copied().collect();
     (position + page.len() as u64, page)
 }
 
-/// Whole messages from a position on, at least one, and the position behind them.
+/// Whole messages from a position on, at least one, and the position after them.
 fn array(whole: &Whole<'_>, position: u64, page_bytes: usize) -> (u64, Vec<u8>) {
     let all = whole.frames.iter().flat_map(messages);
     let mut page = Vec::new();
@@ -132,9 +132,9 @@ fn messages<'a>(frame: &Frame<'a>) -> Vec<&'a [u8]> {
     let mut rest = frame.payload;
     let mut messages = Vec::new();
     for length in lengths::unpack(frame.lengths).unwrap_or_default() {
-        let (message, behind) = rest.split_at(length as usize);
+        let (message, after) = rest.split_at(length as usize);
         messages.push(message);
-        rest = behind.strip_prefix(b",").unwrap_or(behind);
+        rest = after.strip_prefix(b",").unwrap_or(after);
     }
     messages
 }

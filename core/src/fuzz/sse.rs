@@ -6,7 +6,7 @@ use arbitrary::{Arbitrary, Unstructured};
 use crate::protocol::Offset;
 use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, continuation_bytes, open_bytes, write_events};
 
-/// Numbers of one half of an offset's text: sixteen digits.
+/// How many numbers one half of an offset's text can hold: it has sixteen digits.
 const HALVES: u64 = 10_000_000_000_000_000;
 
 #[derive(Debug, Arbitrary)]
@@ -21,7 +21,7 @@ struct Input<'a> {
     payloads: &'a [u8],
 }
 
-/// The target's body.
+/// Runs the target.
 pub fn run(bytes: &[u8]) {
     let Ok(input) = Input::arbitrary_take_rest(Unstructured::new(bytes)) else { return };
     let next = Offset { read_seq: input.next.0 % HALVES, position: input.next.1 % HALVES };
@@ -79,7 +79,7 @@ fn parse(stream: &str) -> Vec<(String, String)> {
     events
 }
 
-/// What becomes of text on its way: line ends arrive as LF, and bytes that are not UTF-8 as U+FFFD.
+/// A payload as text, as it arrives: line ends become LF, and bytes that are not UTF-8 become U+FFFD.
 fn arriving(payload: &[u8]) -> String {
     String::from_utf8_lossy(payload).replace("\r\n", "\n").replace('\r', "\n")
 }
@@ -100,7 +100,7 @@ fn decode(text: &str) -> Option<Vec<u8>> {
             value &= (1 << bits) - 1;
         }
     }
-    // What is left over belongs to no byte.
+    // The bits that are left over must be zero, and as many as the padding leaves.
     (value == 0 && bits as usize == 2 * padding).then_some(bytes)
 }
 
@@ -120,8 +120,8 @@ fn check_control(data: &str, control: &Control) {
     assert_eq!(json, Some(expected.into()));
 }
 
-/// A text that is cut anywhere is open by as many bytes as there are since its last code point began, and what follows
-/// begins with the rest of that.
+/// Checks the two halves of a text that is cut anywhere: `open_bytes` counts the bytes of the code point that was cut
+/// before the cut, and `continuation_bytes` those after it.
 fn cut(text: &[u8], at: usize) {
     let (before, after) = text.split_at(at);
     let (open, rest) = (open_bytes(before), continuation_bytes(after));

@@ -22,16 +22,16 @@ pub trait ActorState: Isolate + SocketState {
     /// The bucket, which all objects of a deployment share.
     fn bucket(&self) -> &Self::Bucket;
 
-    /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. Part of the turn's writes: durable
-    /// with them or not at all. Billed as a row. Fails where the storage does; inside a transaction the caller returns
-    /// the failure, which undoes the transaction.
+    /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. It is one of the turn's writes:
+    /// durable with them or not at all, and billed as a row. Fails if the storage fails; inside a transaction the
+    /// caller returns the failure, which undoes the transaction.
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError>;
 
     /// Rows written by this instance so far, as the platform bills them; 0 on hosts that do not count.
     fn rows_written(&self) -> u64;
 }
 
-/// An alarm that could not do its work; the platform calls again, with back-off.
+/// Why an alarm could not do its work. The platform calls it again, after longer and longer waits.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct AlarmFailure {
     /// What went wrong, for operators.
@@ -46,17 +46,17 @@ impl fmt::Display for AlarmFailure {
 
 impl std::error::Error for AlarmFailure {}
 
-/// An object as core exports it and hosts drive it. Events may interleave at every await.
+/// An object, as core exports it and hosts call it. Other events of the object may run at every await.
 pub trait Actor<S: ActorState>: 'static {
     /// What the deployment configures.
     type Settings: Clone + 'static;
 
-    /// Runs at every start, also after hibernation: memory is empty, storage is not. Writes nothing but the
-    /// migration of what an earlier version stored.
+    /// Runs at every start, also after hibernation: memory is empty, storage is not. Writes nothing, except to migrate
+    /// what an earlier version stored.
     fn new(state: S, settings: Self::Settings) -> Self;
 
-    /// Answers one call, or has it wait on a socket. The host holds the answer back until what was written before it is
-    /// durable.
+    /// Answers one call, or returns a socket for its caller to wait on. The host holds the answer back until what was
+    /// written before it is durable.
     async fn call(&self, request: ObjectRequest) -> ObjectAnswer;
 
     /// The alarm went off: at least once, perhaps early, perhaps again.

@@ -7,12 +7,12 @@ use bytes::Bytes;
 use super::Upgrade;
 use crate::protocol::Response;
 
-/// What reaches an object: a message of `protocol::message`, encoded, and a body.
+/// A call as it reaches an object: an encoded message of `protocol::message`, and a body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ObjectRequest {
     /// The encoded message.
     pub message: String,
-    /// The client's body; empty where there is none, or where it was discarded, which the message tells.
+    /// The client's body; empty if there is none, or if the edge discarded it, which the message says.
     pub body: Bytes,
 }
 
@@ -28,19 +28,19 @@ impl ObjectRequest {
 pub enum ObjectAnswer {
     /// A response.
     Response(Response),
-    /// A socket on which the edge may wait. The host accepts it in the very turn that returns this, so that no other
-    /// event comes between.
+    /// A socket on which the edge may wait. The host accepts it in the same turn that returns this, so that no other
+    /// event runs between the two.
     Upgrade(Upgrade),
 }
 
-/// Why a call has no answer. Whether the object applied it is unknown.
+/// Why a call has no answer. Whether the object applied it is unknown, unless it was overloaded.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum CallError {
-    /// The object or the connection to it went away.
+    /// The object was reset, or the connection to it was lost.
     Reset,
     /// The object has more to do than it can hold; nothing was applied.
     Overloaded,
-    /// The object threw; its words, for operators.
+    /// The object threw an exception, whose message is for operators.
     Exception(String),
 }
 

@@ -1,4 +1,4 @@
-//! The body of an answer that goes on.
+//! The body of an answer that the edge writes piece by piece.
 
 use bytes::Bytes;
 
@@ -7,40 +7,40 @@ use super::{CallError, EdgeSocket, Isolate, Reply, SocketEvent};
 /// How much may wait for a client to take it, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Patience {
-    /// Bytes that may wait.
+    /// Bytes that may wait for the client.
     pub buffer_bytes: usize,
-    /// For how long a call waits.
+    /// For how long a call waits until no more bytes wait, in ms.
     pub wait_ms: u64,
 }
 
-/// How bytes for a client fared.
+/// What became of bytes after a wait for the client to take them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Written {
-    /// They are on their way, and no more than may wait for the client does.
+    /// The client has taken enough: no more bytes wait for it than may.
     Taken,
-    /// More than that still wait after the time given.
+    /// More bytes than may still wait for the client after the time given.
     Stalled,
     /// The client is gone.
     Gone,
 }
 
-/// What became of bytes that were queued.
+/// What became of bytes when they were queued.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Pushed {
-    /// They wait for the client, perhaps with others: so many bytes in all.
+    /// They are queued. This many bytes in all now wait for the client.
     Waiting(usize),
     /// The client is gone.
     Gone,
 }
 
-/// Why [`Download::pipe`] came back.
+/// Why [`Download::pipe`] ended.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum PipeEnd {
-    /// This message is not one to pass on.
+    /// This message came, which the rule does not pass on.
     Message(Bytes),
-    /// The socket is closed, or was cut.
+    /// The socket is closed, or its connection was lost.
     Closed,
-    /// A message was passed on, and more waits for the client than may.
+    /// A message was passed on, and now more bytes wait for the client than may.
     Overflow,
     /// The time is up.
     TimedOut,
@@ -51,48 +51,48 @@ pub enum PipeEnd {
 /// What a pipe has done.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Piped {
-    /// The header of the last message that was passed on, if one was.
+    /// The header of the last message that was passed on, if any was.
     pub last: Option<Bytes>,
-    /// Why it came back.
+    /// Why it ended.
     pub end: PipeEnd,
 }
 
-/// Which messages a pipe passes on, and what of them.
+/// Which messages a pipe passes on, and which part of them.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeRule {
-    /// How a message that is passed on begins.
+    /// The first bytes of every message that is passed on.
     pub prefix: &'static [u8],
-    /// Length of the header that is left out; the prefix is a part of it.
+    /// Length of the header in bytes, which is not passed on; the prefix is a part of it.
     pub header_length: usize,
 }
 
-/// The body of an answer that goes on and on, as its client takes it. Dropped, it ends.
+/// A handle of the body of an answer that the edge writes piece by piece. Dropping it ends the body.
 pub trait Download: 'static {
-    /// The sockets that can be piped into it.
+    /// The sockets whose messages can be passed on into it.
     type Socket: EdgeSocket;
-    /// The replies that can be passed on into it.
+    /// The replies whose bodies can be passed on into it.
     type Reply: Reply;
 
-    /// Queues bytes, which reach the client in one piece unless a network between splits them.
+    /// Queues bytes, which leave the host in one piece. Returns at once.
     fn push(&self, bytes: Bytes) -> Pushed;
 
-    /// Waits until no more waits for the client than may.
+    /// Waits until no more bytes wait for the client than may.
     async fn drained(&self, patience: Patience) -> Written;
 
-    /// Queues the body of a reply, once all of it is there. Fails, and queues nothing, where it breaks off.
+    /// Queues the body of a reply once all of it has arrived. If it breaks off, this fails and queues nothing.
     async fn push_reply(&self, reply: Self::Reply) -> Result<Pushed, CallError>;
 
-    /// Queues bytes, and waits until no more waits for the client than may.
+    /// Queues bytes, and waits until no more bytes wait for the client than may.
     async fn write(&self, bytes: Bytes, patience: Patience) -> Written {
         self.settled(self.push(bytes), patience).await
     }
 
-    /// The same for the body of a reply.
+    /// Queues the body of a reply, and waits until no more bytes wait for the client than may.
     async fn write_reply(&self, reply: Self::Reply, patience: Patience) -> Result<Written, CallError> {
         Ok(self.settled(self.push_reply(reply).await?, patience).await)
     }
 
-    /// Waits after a push, if there is anything to wait for.
+    /// Waits after a push if more bytes wait for the client than may.
     async fn settled(&self, pushed: Pushed, patience: Patience) -> Written {
         match pushed {
             Pushed::Gone => Written::Gone,
@@ -101,9 +101,9 @@ pub trait Download: 'static {
         }
     }
 
-    /// Passes on what comes from the socket, each message in one piece, until something else happens: the hot path of
-    /// a delivered event. It is [`EdgeSocket::next`] and [`Self::push`] again and again, which a host may do without
-    /// asking core about each message, and without its bytes.
+    /// Passes messages of the socket on to the client, each in one piece, until something else happens: every event
+    /// that is delivered goes this way. It is [`EdgeSocket::next`] and [`Self::push`] again and again. A host may do
+    /// the same by itself, without asking core about each message, and without handing it the bytes.
     async fn pipe(&self, isolate: &impl Isolate, socket: &Self::Socket, rule: PipeRule, patience: Patience) -> Piped {
         let until_ms = isolate.now_ms().saturating_add(patience.wait_ms);
         let mut last = None;

@@ -1,4 +1,4 @@
-//! What an edge isolate gives to one request.
+//! What a host gives to one request at the edge.
 
 use super::{CallError, Download, EdgeSocket, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload};
 use crate::protocol::{Headers, Method, Response};
@@ -10,60 +10,64 @@ pub struct Request<U> {
     pub method: Method,
     /// Absolute URL: scheme, authority, path and query as they were sent (percent-encoded).
     pub url: String,
-    /// The fields the host picked; at least those of `edge::PICKED_HEADERS` that the request has.
+    /// The header fields that the host picked: at least those of `edge::PICKED_HEADERS` that the request has.
     pub headers: Headers,
     /// The body, if there is one.
     pub body: Option<U>,
 }
 
-/// What one request at the edge can reach, and its client. Clones are of the same request.
+/// What one request at the edge can reach: its client, objects, and flights. Clones are of the same request.
 ///
-/// Handles (bodies, replies, sockets, flights) belong to the request that they were made for, and only a task of that
-/// request may use them: a host refuses others, and whatever they wait for fails or never comes. What may cross from
-/// request to request is a [`Self::Kept`] answer, which is plain data.
+/// The associated types are handles: the host keeps the thing itself (a body, a reply, a socket, a flight), and core
+/// uses it without looking into it. A handle belongs to the request that it was made for, and only that request's task
+/// may use it: a host refuses others, and what they wait for fails or never comes. Only a [`Self::Kept`] answer may
+/// cross from one request to another, as it is plain data.
 ///
-/// A request may end without a word, at any await: its task is never polled again, and its handles go.
+/// The host may end a request at any await without telling core: its task is then never polled again, and its handles
+/// are dropped.
 pub trait EdgeEnv: Isolate {
     /// The client's body.
     type Upload: Upload;
-    /// An object's reply whose body the edge has not looked at, and which may still be on its way.
+    /// An object's reply. The edge has its head; the body may still be on its way.
     type Reply: Reply;
-    /// A complete answer as plain data. Clones share it.
+    /// A kept answer: complete, and plain data, so that several requests may answer with it. Clones share it.
     type Kept: Kept;
     /// The edge's end of a socket.
     type Socket: EdgeSocket;
-    /// The body of an answer that goes on and on.
+    /// The body of an answer that the edge writes piece by piece.
     type Download: Download<Socket = Self::Socket, Reply = Self::Reply>;
     /// A flight that this request has started.
     type StartedFlight: StartedFlight<Self::Kept>;
     /// A flight of another request that this one has joined.
     type JoinedFlight: JoinedFlight<Self::Kept>;
 
-    /// Calls the stream object of that name, starting it if it is not running.
+    /// Calls the object of that name, which is started if it is not running.
     async fn call(&self, object: &str, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;
 
-    /// Joins the flight of that key, or starts it where there is none.
+    /// Joins the flight of that key in this isolate, or starts one if there is none.
     ///
-    /// Flights are those of this isolate. It may lose one without a word, as the request that flies it may end without
-    /// a word: then those who have joined wait in vain, and whoever comes next joins in vain, or starts it anew.
+    /// A flight is the work of one request for an answer that identical requests share: see [`StartedFlight`]. If the
+    /// host ends the request that flies it, the flight is lost, and nobody is told: those who have joined it wait in
+    /// vain, and so may those who come next, until one of them gives it up.
     fn share(&self, key: &str) -> Sharing<Self::StartedFlight, Self::JoinedFlight>;
 
-    /// From here on this request goes on for a while when its client has gone (on Workers 30 s); others end at once.
+    /// From here on this request may go on for a while after its client has gone (on Workers 30 s). Without this call
+    /// the host ends it as soon as it notices.
     fn outlive_client(&self);
 
-    /// Reads a reply to its end, after which it is plain data. Fails where it breaks off.
+    /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.
     async fn keep(&self, reply: Self::Reply) -> Result<Self::Kept, CallError>;
 
-    /// A response of the edge's own as plain data.
+    /// Keeps a response of the edge's own as plain data.
     fn keep_own(&self, response: Response) -> Self::Kept;
 
-    /// Answers the client. Of the answers of a request the first one counts.
+    /// Answers the client. The first answer of a request counts, and later ones are ignored.
     fn answer(&self, response: Response);
 
     /// Answers the client with a kept answer.
     fn answer_kept(&self, kept: Self::Kept);
 
-    /// Answers the client with an object's reply as it is: its body goes past the edge. Where it breaks off, so does the
+    /// Answers the client with an object's reply as it is. Its body never enters core; if it breaks off, so does the
     /// client's connection.
     fn pass_on(&self, reply: Self::Reply);
 
@@ -76,29 +80,29 @@ pub trait EdgeEnv: Isolate {
 pub enum Along<'a, U> {
     /// Nothing.
     Nothing,
-    /// What was read of the client's body.
+    /// The client's body, which has been read.
     Body(&'a U),
-    /// That the edge can wait on a socket: an object answers with one only then.
+    /// The information that the edge can wait on a socket: an object answers with a socket only then.
     Waiting,
 }
 
-/// What came of a call.
+/// What an object answered to a call, or why there is no answer.
 pub type CallOutcome<E> = Result<Called<<E as EdgeEnv>::Reply, <E as EdgeEnv>::Socket>, CallError>;
 
-/// What an object that was called has answered, seen from the edge.
+/// What an object answered to a call, as the edge sees it.
 #[derive(Debug)]
 pub enum Called<R, S> {
     /// A reply.
     Reply(R),
-    /// A socket, on which its greeting comes first.
+    /// A socket. The first message on it is its greeting.
     Socket(S),
 }
 
 /// How a request takes part in a flight.
 #[derive(Debug)]
 pub enum Sharing<S, J> {
-    /// It has to fly it.
+    /// It has started the flight: it does the work and lands the flight.
     Started(S),
-    /// Another request flies it.
+    /// It has joined the flight of another request, and waits until that lands.
     Joined(J),
 }

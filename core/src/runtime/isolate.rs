@@ -3,7 +3,7 @@
 use super::Mark;
 use crate::protocol::Incarnation;
 
-/// Clock and randomness. Handles are cheap to clone.
+/// Clock and randomness. Clones are cheap.
 pub trait Isolate: Clone + 'static {
     /// Milliseconds since the Unix epoch; stands still between I/O on Workers.
     fn now_ms(&self) -> u64;
@@ -18,9 +18,9 @@ pub trait Isolate: Clone + 'static {
         Incarnation::from_random(bytes)
     }
 
-    /// Waits. What waits keeps the isolate in memory.
+    /// Waits. The isolate stays in memory meanwhile.
     async fn sleep_ms(&self, ms: u64);
 
-    /// A coverage mark: what should happen sometimes has happened. A no-op outside the simulator.
+    /// Counts a coverage mark: something that should happen sometimes has happened. Does nothing outside the simulator.
     fn sometimes(&self, _mark: Mark) {}
 }

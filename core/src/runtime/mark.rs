@@ -1,5 +1,5 @@
-//! Coverage marks: what should happen sometimes. The simulator counts how often each was reached, so that a run shows
-//! what it has tested; in production they are nothing.
+//! Coverage marks: things that should happen sometimes. The simulator counts how often each was reached, so that a run
+//! shows what it has tested. In production they do nothing.
 
 /// A mark.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]

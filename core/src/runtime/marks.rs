@@ -3,33 +3,33 @@
 crate::marks! {
     /// A producer's retry was answered as a duplicate.
     APPEND_DEDUPLICATED = "append_deduplicated", required;
-    /// An append was refused because as much waits for R2 as may.
+    /// An append was refused because the hot log is full: no more bytes may wait for R2.
     APPEND_REFUSED_STORAGE_FULL = "append_refused_storage_full", required;
     /// An append took several rows.
     APPEND_SPANNED_ROWS = "append_spanned_rows", required;
-    /// A producer of an earlier epoch was fenced.
+    /// An append was refused because its producer's epoch is an earlier one.
     STALE_EPOCH_REFUSED = "stale_epoch_refused", required;
     /// A page of a read ended inside an append.
     PAGE_ENDED_INSIDE_APPEND = "page_ended_inside_append", required;
-    /// A stream was past its end, and its alarm had not gone off yet.
+    /// A stream had expired, and its alarm had not gone off yet.
     EXPIRED_BEFORE_ITS_ALARM = "expired_before_its_alarm", required;
-    /// The alarm of a stream's end found that it had been touched meanwhile.
+    /// The alarm of a stream's expiry found that the stream had been used meanwhile.
     TOUCHED_AFTER_ITS_ALARM_WAS_SET = "touched_after_its_alarm_was_set", required;
     /// An object's alarm handler ran.
     ALARM_HANDLED = "alarm_handled", optional;
-    /// Storage of an earlier version was taken to this one.
+    /// Storage of an earlier version was migrated to this one.
     SCHEMA_MIGRATED = "schema_migrated", optional;
     /// An object found an alarm that the platform had given up, and set it again.
     OVERDUE_ALARM_SET_AGAIN = "overdue_alarm_set_again", required;
     /// A segment went to R2, and its rows were dropped.
     SEGMENT_ROTATED = "segment_rotated", required;
-    /// A segment was not stored, or nobody knows whether it was.
+    /// The put of a segment failed, or its outcome is unknown.
     ROTATION_FAILED = "rotation_failed", required;
     /// A segment went to R2 after attempts that had failed.
     ROTATION_SUCCEEDED_AFTER_FAILURES = "rotation_succeeded_after_failures", required;
-    /// When a segment was stored, the stream no longer wanted it.
+    /// When a segment was stored, the stream had changed so that it no longer needed it.
     ROTATION_OVERTAKEN = "rotation_overtaken", required;
-    /// The rows of a segment went with their table.
+    /// The rows of a segment were dropped with their table.
     LOG_TABLE_DROPPED = "log_table_dropped", required;
     /// The rows of a segment were deleted from a table that holds others.
     LOG_TABLE_SHARED = "log_table_shared", required;
@@ -37,13 +37,13 @@ crate::marks! {
     ORPHAN_FOUND = "orphan_found", required;
     /// Nothing of a removed stream is left in R2.
     REMOVED_STREAM_SWEPT = "removed_stream_swept", required;
-    /// R2 did not remove objects, or nobody knows whether it did.
+    /// A deletion in R2 failed, or its outcome is unknown.
     SWEEP_FAILED = "sweep_failed", required;
     /// A page was read from R2.
     COLD_PAGE_FETCHED = "cold_page_fetched", required;
-    /// A page was read from R2 that began inside a segment.
+    /// A page that began inside a segment was read from R2.
     COLD_PAGE_INSIDE_SEGMENT = "cold_page_inside_segment", required;
-    /// A read of a page from R2 shared one that was under way.
+    /// A read of a page from R2 shared the fetch of another that was under way.
     COLD_PAGE_SHARED = "cold_page_shared", required;
     /// A page had come from R2, and its stream had been replaced meanwhile.
     COLD_PAGE_OF_ANOTHER_STREAM_DROPPED = "cold_page_of_another_stream_dropped", optional;
@@ -51,13 +51,13 @@ crate::marks! {
     COLD_INDEX_KNOWN = "cold_index_known", required;
     /// A read of R2 failed and was tried again.
     COLD_READ_RETRIED = "cold_read_retried", required;
-    /// A read of R2 was given up.
+    /// A read of R2 failed for the last time.
     COLD_READ_FAILED = "cold_read_failed", required;
     /// An event ended before a code point that was not complete.
     EVENT_LEFT_A_CODE_POINT = "event_left_a_code_point", required;
     /// An event waited for the rest of its only code point.
     EVENT_JOINED_A_CODE_POINT = "event_joined_a_code_point", required;
-    /// A live reader had read all there was, and waits.
+    /// A live reader had read all there was, and began to wait.
     LIVE_READER_JOINED = "live_reader_joined", optional;
     /// What was appended was too large for sockets: waiting readers were told to read it.
     LIVE_PULL_PUSHED = "live_pull_pushed", required;
@@ -65,7 +65,7 @@ crate::marks! {
     LIVE_CLOSE_PUSHED = "live_close_pushed", required;
     /// Waiting readers were told that the stream is gone.
     LIVE_REMOVAL_PUSHED = "live_removal_pushed", required;
-    /// A socket was closed that had outlived every wait.
+    /// The object closed a socket that was older than any wait can be.
     LIVE_SWEPT = "live_swept", required;
     /// An edge waited on a socket.
     LIVE_WAITED = "live_waited", required;
@@ -73,22 +73,22 @@ crate::marks! {
     LIVE_PAGE_PULLED = "live_page_pulled", required;
     /// An edge was told to read what was appended, and asked again.
     LIVE_PULLED_AGAIN = "live_pulled_again", required;
-    /// A socket on which an edge waited was closed under it.
+    /// A socket was closed while an edge waited on it.
     LIVE_SOCKET_LOST = "live_socket_lost", required;
-    /// A long-poll waited in vain until its time-out.
+    /// Nothing came for a long-poll until its time-out.
     LIVE_TIMED_OUT = "live_timed_out", required;
-    /// A connection of events wrote a sign of life.
+    /// A connection of events wrote a comment after a silence.
     LIVE_KEEP_ALIVE = "live_keep_alive", required;
     /// A connection of events noticed that its client was gone.
     LIVE_CLIENT_GONE = "live_client_gone", required;
-    /// More was written to a client than may wait for it: the edge let its socket go.
+    /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
     /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
-    /// A long-poll gave up a flight of another that brought nothing.
+    /// A long-poll gave up the flight that it had joined, because it did not land in time.
     LIVE_FLIGHT_GIVEN_UP = "live_flight_given_up", required;
     /// A page broke off on its way to a connection of events, which asked for it again.
     LIVE_PAGE_BROKE_OFF = "live_page_broke_off", required;
-    /// A long-poll took no failure or refusal of another's flight for its own.
+    /// The flight that a long-poll had joined landed with a failure or a refusal, and the long-poll asked once more.
     LIVE_FLIGHT_RETRIED = "live_flight_retried", required;
 }

@@ -1,17 +1,17 @@
 //! The asynchronous runtime that a host gives to core: small request and reply types, and traits with native
-//! `async fn` whose futures are `!Send`. There are two environments, because the platform has two: an edge isolate has
-//! no SQL, an object has SQL, a bucket, sockets that outlive its memory, and one alarm.
+//! `async fn` whose futures are `!Send`. There are two environments, as on the platform: an edge isolate has no SQL; an
+//! object has SQL, a bucket, sockets that outlive its memory, and one alarm.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
-//! | `mark`, `marks` | what should happen sometimes, and core's table of it |
-//! | `edge` | what an edge isolate gives to one request, and its client |
+//! | `mark`, `marks` | coverage marks, and core's table of them |
+//! | `edge` | what a host gives to one request at the edge |
 //! | `upload` | the client's body |
 //! | `reply` | an object's reply on its way through, and answers that are plain data |
-//! | `download` | the body of an answer that goes on |
-//! | `flight` | work of one request that identical requests of its isolate share |
-//! | `call` | what reaches an object, what it answers, and how a call fails |
+//! | `download` | the body of an answer that is written piece by piece |
+//! | `flight` | the work of one request whose answer identical requests share |
+//! | `call` | a call as it reaches an object, what it answers, and how a call fails |
 //! | `actor` | the object's state, and the object that core exports |
 //! | `socket` | sockets between edge and object |
 //! | `object_store` | storage of whole objects by key: R2 |

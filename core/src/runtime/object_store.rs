@@ -5,22 +5,22 @@ use std::ops::Range;
 
 use bytes::Bytes;
 
-/// Most objects of one listing, and most keys of one deletion (Cloudflare, R2 Workers API).
+/// The most objects of one listing, and the most keys of one deletion (Cloudflare, R2 Workers API).
 pub const BATCH_LIMIT: usize = 1_000;
 
-/// Longest key, in bytes (Cloudflare, R2 limits).
+/// The longest key, in bytes (Cloudflare, R2 limits).
 pub const KEY_LIMIT: usize = 1_024;
 
-/// When a put takes place.
+/// Under which condition a put stores its object.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutCondition {
-    /// Whatever is there is replaced.
+    /// Always; an object that has the key is replaced.
     Always,
-    /// Only where no object has the key; a refused put is billed all the same.
+    /// Only if no object has the key. A refused put is billed like any other.
     Absent,
 }
 
-/// How a put ended that the store has answered.
+/// What the store answered to a put.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum PutOutcome {
     /// The object is stored: every later read, listing and put sees it.
@@ -34,7 +34,7 @@ pub enum PutOutcome {
 pub struct Listed {
     /// Its key.
     pub key: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// When it was stored, by the store's clock, in ms since the Unix epoch.
     pub uploaded_ms: u64,
@@ -45,16 +45,16 @@ pub struct Listed {
 pub struct Listing {
     /// The objects.
     pub objects: Vec<Listed>,
-    /// Whether more follow; they may, even behind a page without objects.
+    /// Whether more objects follow. They may even after a page that has none.
     pub more: bool,
 }
 
-/// Why the store has not answered. The words are for operators.
+/// Why the store did not do what it was asked. The words are for operators.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StoreError {
     /// Nothing was changed.
     NotApplied(String),
-    /// Whether it was applied is unknown, and it may be applied yet, minutes later.
+    /// Whether it was applied is unknown. It may still be applied, minutes later.
     Unknown(String),
 }
 
@@ -69,21 +69,23 @@ impl fmt::Display for StoreError {
 
 impl std::error::Error for StoreError {}
 
-/// A bucket: strongly consistent for whoever awaits an answer before the next call, and the last writer of a key wins.
+/// A bucket. It is strongly consistent: a call sees all calls whose answers came before it was made. The last writer of
+/// a key wins.
 ///
-/// Puts and deletions wait, as everything that leaves an object, until what the object wrote before is durable: an
-/// instance that has lost its storage stores and deletes nothing more. One that was on its way before may be applied
-/// minutes later.
+/// Like everything that leaves an object, puts and deletions wait until what the object wrote before is durable. So an
+/// instance that has lost its storage stores and deletes nothing more, but a call that has left before that may be
+/// applied minutes later.
 pub trait ObjectStore {
     /// Stores an object under a key of at most [`KEY_LIMIT`] bytes.
     async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError>;
 
-    /// Bytes of an object, as many of the range as there are; `None` if there is no object.
+    /// The bytes of an object in the range, as far as the object has them; `None` if there is no object.
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError>;
 
-    /// Deletes at most [`BATCH_LIMIT`] keys, each whether or not it is there. Where it fails, some may be gone.
+    /// Deletes at most [`BATCH_LIMIT`] keys; a key without an object is no error. If it fails, some may be deleted.
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError>;
 
-    /// At most `limit` objects, itself at most [`BATCH_LIMIT`], whose keys begin with `prefix` and come after `after`.
+    /// Lists objects whose keys begin with `prefix` and come after `after`: at most `limit`, and at most
+    /// [`BATCH_LIMIT`].
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError>;
 }

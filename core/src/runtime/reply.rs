@@ -1,14 +1,14 @@
-//! An object's reply on its way through the edge, and answers that are plain data.
+//! An object's reply on its way through the edge, and kept answers.
 
 use crate::protocol::Response;
 
-/// An object's reply.
+/// A handle of an object's reply: its head is there, its body may still be on its way.
 pub trait Reply: 'static {
-    /// Status and fields.
+    /// The status and the header fields; the body is empty.
     fn head(&self) -> Response;
 }
 
-/// A complete answer as plain data.
+/// A kept answer: complete, and plain data, so that it may cross from one request to another.
 pub trait Kept: Clone + 'static {
     /// Its status.
     fn status(&self) -> u16;

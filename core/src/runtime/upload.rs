@@ -1,17 +1,17 @@
-//! The body of a client's request, which the edge never looks into.
+//! The body of a client's request. Core never looks into it at the edge.
 
 use std::fmt;
 
-/// How much of a body there is.
+/// How a body's size compares with its limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Extent {
-    /// All of it is kept.
+    /// It is within the limit: the host has all of it, and keeps it.
     Whole,
-    /// It is larger than the limit.
+    /// It is larger than the limit. What has come is of no use.
     Beyond,
 }
 
-/// A client's body that has broken off: its connection is gone.
+/// A client's body broke off, because its connection is gone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadBroken;
 
@@ -23,12 +23,13 @@ impl fmt::Display for UploadBroken {
 
 impl std::error::Error for UploadBroken {}
 
-/// A client's body as it arrives. Its bytes stay with the host.
+/// A handle of a client's body as it arrives. Its bytes stay with the host.
 pub trait Upload: 'static {
-    /// Reads to its end and keeps what comes, or until more than `limit` bytes have come. `None` is for a body whose
-    /// length its client has declared: its connection lets no more through, so that nobody has to count.
+    /// Reads and keeps the body, or stops once more than `limit` bytes have come. `None` is for a body whose declared
+    /// length is within the limit: HTTP delivers no more than the declared length, so nobody has to count.
     async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken>;
 
-    /// Drops what is kept, and reads and drops the rest. A client that goes away meanwhile is no failure.
+    /// Drops what is kept, and reads and drops the rest of the body. It is no failure if the client goes away
+    /// meanwhile.
     async fn drain(&self);
 }

@@ -24,12 +24,12 @@ const ROOMY: StreamLimits = StreamLimits {
 fn a_body_takes_as_few_rows_as_it_can_and_is_read_back_whole() {
     let (bytes, json) = (PUT, PUT.json());
     let cases: &[(Creation, &str, usize, &str, &str)] = &[
-        // Bytes: rows of four.
+        // Bytes, in rows of four.
         (bytes, "a", 1, "0_1", "a"),
         (bytes, "abcd", 1, "0_4", "abcd"),
         (bytes, "abcde", 2, "0_5", "abcde"),
         (bytes, "abcdefghi", 3, "0_9", "abcdefghi"),
-        // Messages: whole ones in a row, as many as fit with their commas.
+        // Messages: a row holds whole ones, as many as fit with their commas.
         (json, "1", 1, "0_1", "[1]"),
         (json, "[1]", 1, "0_1", "[1]"),
         (json, "[1,2]", 1, "0_2", "[1,2]"),
@@ -115,7 +115,7 @@ fn what_is_refused_changes_nothing() {
 }
 
 #[test]
-fn of_all_that_is_wrong_the_first_in_order_is_told() {
+fn of_several_reasons_for_a_refusal_the_first_in_order_is_told() {
     let wrong_seq = post("x").seq("m");
     let wrong_producer = wrong_seq.by("p", 3, 9);
     let wrong_type = wrong_producer.typed("text/plain");
@@ -137,7 +137,7 @@ fn of_all_that_is_wrong_the_first_in_order_is_told() {
         (Post(wrong_seq), "closed"),
     ];
     check(&ROOMY, open);
-    // A full log comes last of all.
+    // A full log is the last reason.
     run(&mut Url::new(StreamLimits { hot_bytes: 2, ..ROOMY }), &open[..7]);
 }
 
@@ -159,7 +159,7 @@ fn the_hot_log_takes_content_up_to_its_limit() {
                 (Post(CLOSE), "2_1 closed"),
             ][..],
         ),
-        // Messages count with the commas between them.
+        // Messages count together with the commas between them.
         (
             PUT.json(),
             &[

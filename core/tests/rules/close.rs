@@ -26,7 +26,7 @@ fn closing_moves_the_tail_by_its_own_content_alone() {
         (PUT.json(), &[(Post(CLOSE), "0_0 closed")], "[] 0_0 closed"),
         (PUT.json(), &[(Post(post("[1,2]").closing()), "0_2 closed")], "[1,2] 0_2 closed"),
         (PUT.json(), &[(Post(post("123456").closing()), "0_1 closed")], "[123456] 0_1 closed"),
-        // Without content its type is not asked for.
+        // A close without content may carry any content type.
         (PUT.json(), &[(Post(CLOSE.typed("text/plain")), "0_0 closed")], "[] 0_0 closed"),
         (PUT, &[(Post(CLOSE.by("p", 0, 0).seq("a")), "0_0 closed")], "- 0_0 closed"),
     ];
@@ -70,7 +70,7 @@ fn a_closed_stream_takes_nothing_and_knows_the_request_that_closed_it() {
                 (Post(CLOSE.seq("a")), "already closed"),
                 (Post(CLOSE.by("q", 0, 0)), "already closed"),
                 (Post(CLOSE.by("p", 0, 0)), "already closed"),
-                // The very stamp that closed it, whatever comes with it.
+                // The same stamp as that of the request that closed it, whatever comes with it.
                 (Post(by_producer), "duplicate 0_2 last 1"),
                 (Post(CLOSE.by("p", 0, 1)), "duplicate 0_2 last 1"),
                 (Post(post("x").by("p", 0, 1)), "duplicate 0_2 last 1"),
@@ -135,7 +135,7 @@ fn closing_a_segment_with_content_is_told_in_its_transaction() {
     let mut url = Url::with(limits(), PUT.body("a"));
     run(&mut url, &[(Post(CLOSE), "0_1 closed")]);
     assert_eq!(url.sealed.get(), 1);
-    // What is in R2 already needs nobody.
+    // A segment that is in R2 already needs no alarm.
     let mut url = Url::with(limits(), PUT.body("abcde"));
     run(&mut url, &[(Rotate, ""), (Post(CLOSE), "0_5 closed")]);
     assert_eq!(url.sealed.get(), 0);

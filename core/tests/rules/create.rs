@@ -1,4 +1,4 @@
-//! When a stream is created, found, or refused, and what of an earlier one is left.
+//! When a stream is created, found, or refused, and what is left of an earlier one.
 
 use tailrace_core::protocol::Expiry;
 use tailrace_core::storage::{SqlParam, SqlStorage, row_key};
@@ -9,7 +9,7 @@ use crate::step::Step::{Delete, Get, Post, Put, Restart, Rotate, Wait};
 use crate::step::{Step, check, run};
 use crate::url::{START_MS, Url};
 
-/// Content types; those with one letter are one type.
+/// Content types. Those with the same letter count as the same type.
 const TYPES: &[(Option<&str>, char)] = &[
     (None, 'o'),
     (Some("application/octet-stream"), 'o'),
@@ -18,7 +18,7 @@ const TYPES: &[(Option<&str>, char)] = &[
     (Some("application/json"), 'j'),
 ];
 
-/// Ends; those with one letter are one end.
+/// Ends of a stream. Those with the same letter count as the same end.
 const ENDS: &[(Ends, char)] = &[
     (Ends::Never, 'n'),
     (Ends::Ttl(60), 's'),
@@ -28,7 +28,7 @@ const ENDS: &[(Ends, char)] = &[
     (Ends::At("2030-01-01T00:00:01Z"), 'v'),
 ];
 
-/// Every way to ask for a stream, with letters that are equal where it is the same configuration.
+/// Every way to ask for a stream, with letters that are equal for the same configuration.
 fn configurations() -> Vec<(Creation, (char, char, bool))> {
     let mut all = Vec::new();
     for (content_type, kind) in TYPES {

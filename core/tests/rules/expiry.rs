@@ -7,8 +7,8 @@ use crate::step::Step::{Get, Post, Put, Restart, Rotate, Wait};
 use crate::step::{Steps, check, run};
 use crate::url::{START_MS, Url};
 
-/// A stream with this end, created at the start, then steps: when it ends, and which deadline is stored, both in ms after
-/// the start. At the end it is gone, and a millisecond before it is not.
+/// Creates a stream with this end at the start, and runs the steps. Checks when it ends and which deadline is stored,
+/// both in ms after the start, and that it is gone at its end and not a millisecond before.
 fn ends(ends: Ends, steps: Steps<'_>, ends_ms: u64, stored_ms: u64) {
     for restarts in [false, true] {
         let limits = StreamLimits { segment_bytes: 3, ..StreamLimits::default() };
@@ -69,7 +69,7 @@ fn an_append_counts_by_the_commit_time_of_its_row() {
         (&[(Wait(20_000), ""), (a, "0_1")], 80_000, 67_500),
         (&[(Wait(20_000), ""), (Post(CLOSE), "0_0 closed")], 80_000, 67_500),
         (&[(Wait(20_000), ""), (Post(post("abc")), "0_3"), (Rotate, "")], 80_000, 67_500),
-        // A read after it has the new end to go by.
+        // A later read moves the end that the append has set.
         (&[(Wait(20_000), ""), (a, "0_1"), (Get("-1"), "a 0_1 tail")], 80_000, 67_500),
         (&[(Wait(20_000), ""), (a, "0_1"), (Wait(1), ""), (Get("-1"), "a 0_1 tail")], 87_501, 87_501),
         // The clock went back: the commit time did not.
@@ -128,7 +128,7 @@ fn a_stream_may_be_past_its_end_as_soon_as_it_is_there() {
         Ends::At("1970-01-01T00:16:40Z"),
         Ends::At("0001-01-01T00:00:00Z"),
     ] {
-        // Each time it is asked for it is created, since none is there.
+        // Each request creates it anew, since the one before has expired.
         check(
             &StreamLimits::default(),
             &[

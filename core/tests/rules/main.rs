@@ -1,10 +1,10 @@
-//! The rules of one stream, over a real SQLite: one table of cases a rule.
+//! The rules of one stream, over a real SQLite. Each rule has a table of cases.
 //!
-//! After each step of each case, what memory holds is compared with what a fresh start would load from storage.
+//! After each step of each case, the object's memory is compared with what a fresh start would load from storage.
 //!
 //! | module | rule |
 //! | --- | --- |
-//! | `create` | when a stream is created, found, or refused, and what of an earlier one is left |
+//! | `create` | when a stream is created, found, or refused, and what is left of an earlier one |
 //! | `append` | bodies, messages, rows, limits and commit times |
 //! | `close` | closing with and without content, and what a closed stream answers |
 //! | `producers` | epochs and sequence numbers |
@@ -16,7 +16,7 @@
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //!
-//! What they are written with: `url` is what all cases act on, `request` what is asked, `step` runs a case.
+//! All cases act on a `url`, send what `request` defines, and are run by `step`.
 
 mod append;
 mod close;

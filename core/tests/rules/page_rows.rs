@@ -10,7 +10,7 @@ use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, SqlValue, Statement};
 use tailrace_core::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, StreamLimits};
 use tailrace_sqlite::Database;
 
-/// A host that hands rows over as the Worker does: all that the budget allows, before the first one is looked at.
+/// A host that hands rows over as the Worker does: all that the byte budget allows, before the first one is read.
 struct Eager {
     sql: Database,
     /// Bytes of the blobs handed over.
@@ -43,7 +43,7 @@ impl SqlStorage for Eager {
     }
 }
 
-/// The page from a position on of a stream with these appends, and the bytes that storage has handed over for it.
+/// Reads a page of a stream with these appends, from a position on. Returns it, and the bytes that storage handed over.
 fn read(content_type: &str, appends: &[String], page_bytes: usize, position: u64) -> (Page, usize) {
     let sql = Eager {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
@@ -72,7 +72,8 @@ fn read(content_type: &str, appends: &[String], page_bytes: usize, position: u64
     }
 }
 
-/// Appends of `row_bytes` each, of which a page is read: how many bytes it holds, and how many were handed over for it.
+/// Reads a page of appends of `row_bytes` each. Checks how many bytes it holds, and how many storage handed over for
+/// it.
 fn check(content_type: &str, row_bytes: usize, page_bytes: usize, position: u64, body_bytes: usize, handed: usize) {
     let case = format!("{content_type}: rows of {row_bytes}, {page_bytes} from {position} on");
     let row = |number: usize| match content_type {

@@ -6,8 +6,8 @@ use tailrace_core::stream::StreamLimits;
 use crate::request::{CLOSE, PUT, Put as Creation, post};
 use crate::url::{START_MS, Url, position};
 
-/// What a page is: how large it may be, from where it is read, what it holds and where it ends, whether that is inside an
-/// append, and the number of the append that its last message came with; 0 where it holds none.
+/// A page: its largest size in bytes, the offset it is read from, its content and end offset (exclusive), whether that
+/// end is inside an append, and the number of the append that its last message came with, 0 if it is empty.
 type Case = (usize, &'static str, &'static str, bool, u64);
 
 /// Reads pages of a stream with these appends, each a millisecond after the last, hot and from R2.
@@ -30,7 +30,7 @@ fn check(put: Creation, row_bytes: usize, bodies: &[&'static str], cases: &[Case
             let page = url.page(position(from)).unwrap();
             let commit_ms = if *append == 0 { 0 } else { START_MS + append };
             assert_eq!(page.commit_ms, commit_ms, "{page_bytes} bytes from {from}, cold {is_cold}");
-            // From R2 no more is fetched than the page needs, and that may end where the page does.
+            // A page from R2 may not know that it ends inside an append: no more is fetched than the page needs.
             let inside = page.inside_append || is_cold && *inside_append;
             assert_eq!(inside, *inside_append, "{page_bytes} bytes from {from}, cold {is_cold}");
             assert_eq!(page.start, if let ReadFrom::At(offset) = position(from) { offset } else { page.start });

@@ -7,8 +7,8 @@ use crate::step::Step::{Get, Post, Put};
 use crate::step::{Step, Steps, run};
 use crate::url::Url;
 
-/// Reads at a URL that had a stream before: this one begins with segment 1. Answers are the same after a fresh start, and
-/// after each segment that can go to R2 has gone there.
+/// Reads a stream at a URL that had another one before, so that this one begins with segment 1. Checks that the answers
+/// are the same after a fresh start, and after each segment that moves to R2.
 fn check(put: Creation, posts: Steps<'_>, reads: &[(&'static str, &str)]) {
     let limits = StreamLimits { row_bytes: 4, segment_bytes: 10, ..StreamLimits::default() };
     let mut url = Url::with(limits, PUT.body("before"));
@@ -70,7 +70,7 @@ fn every_byte_up_to_the_tail_is_a_position() {
             ("3_0", INVALID),
             ("3_1", INVALID),
             ("9999999999999999_0", INVALID),
-            // Of the stream before.
+            // Offsets of the stream before.
             ("0_0", GONE),
             ("0_6", GONE),
             ("0_9999999999999999", GONE),
@@ -86,7 +86,7 @@ fn every_message_up_to_the_tail_is_a_position() {
         &[
             ("-1", "[1,2,3,\"abcdefg\"] 1_4"),
             ("1_0", "[1,2,3,\"abcdefg\"] 1_4"),
-            // Inside a row, at the start of one, and at a message in parts.
+            // Inside a row, at the start of a row, and at a message in parts.
             ("1_1", "[2,3,\"abcdefg\"] 1_4"),
             ("1_2", "[3,\"abcdefg\"] 1_4"),
             ("1_3", "[\"abcdefg\"] 1_4"),

@@ -12,7 +12,7 @@ fn limits() -> StreamLimits {
     StreamLimits { segment_bytes: 3, ..StreamLimits::default() }
 }
 
-/// Stamps of one producer, each with its outcome.
+/// Appends with these stamps of one producer, each with its outcome.
 fn stamps(cases: &[(u64, u64, &str)]) {
     let stamped = cases.iter().map(|(epoch, seq, outcome)| (Post(post("a").by("p", *epoch, *seq)), *outcome));
     let steps: Vec<(Step, &str)> = std::iter::once((Put(PUT), "201 0_0")).chain(stamped).collect();
@@ -24,7 +24,7 @@ fn stamps(cases: &[(u64, u64, &str)]) {
 fn a_producer_counts_from_zero_without_a_gap() {
     for cases in [
         &[(0, 0, "0_1"), (0, 1, "0_2"), (0, 2, "0_3")][..],
-        // One that is not known begins with any epoch, and with 0.
+        // An unknown producer begins with any epoch, and with sequence number 0.
         &[(7, 0, "0_1"), (7, 1, "0_2")],
         &[(MAX_INTEGER, 0, "0_1"), (MAX_INTEGER, 1, "0_2"), (MAX_INTEGER, 1, "duplicate 0_2 last 1")],
         &[(0, 1, "gap 0"), (0, 0, "0_1")],
@@ -43,7 +43,8 @@ fn what_was_accepted_before_is_a_duplicate() {
     ] {
         stamps(cases);
     }
-    // The last one answers its own end, an older one the tail, whatever others have appended since.
+    // A repeat of the last batch answers that batch's end, and one of an older batch the tail, whatever others have
+    // appended.
     check(
         &limits(),
         &[
@@ -55,7 +56,7 @@ fn what_was_accepted_before_is_a_duplicate() {
             (Post(post("b").by("p", 0, 1)), "duplicate 0_2 last 1"),
             (Post(post("a").by("p", 0, 0)), "duplicate 1_1 last 1"),
             (Post(post("z").by("q", 0, 0)), "duplicate 1_1 last 0"),
-            // Its body is not looked at, beyond its type.
+            // Of its body only the content type is checked.
             (Post(post("something else").by("p", 0, 1)), "duplicate 0_2 last 1"),
             (Get("-1"), "abxy 0_4"),
             (Get("0_4"), "z 1_1 tail"),
@@ -77,7 +78,7 @@ fn a_later_epoch_takes_over_from_zero() {
             (0, 2, "stale 1"),
             (1, 0, "duplicate 0_3 last 0"),
         ],
-        // The same sequence number of two epochs is two batches.
+        // The same sequence number in two epochs is two batches.
         &[(0, 0, "0_1"), (1, 0, "0_2"), (2, 0, "0_3"), (2, 0, "duplicate 0_3 last 0")],
     ] {
         stamps(cases);

@@ -1,4 +1,5 @@
-//! An alarm that cannot be set undoes the transaction that needs it: over a real SQLite, with a host that refuses.
+//! An alarm that cannot be set undoes the transaction that needs it. This is tested over a real SQLite, with a host
+//! that refuses to set alarms.
 
 use std::cell::Cell;
 use std::ops::{ControlFlow, Range};
@@ -16,13 +17,13 @@ use tailrace_core::runtime::{
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
 
-/// The time, which stands still, in ms since the Unix epoch.
+/// The time, which does not pass, in ms since the Unix epoch.
 const NOW_MS: u64 = 1_767_225_600_000;
 
-/// What the host says where it refuses.
+/// What the host says when it refuses.
 const REFUSED: &str = "no alarm today";
 
-/// A host with storage alone, which sets alarms or refuses to.
+/// A host that has storage and nothing else, and sets alarms or refuses to.
 #[derive(Clone)]
 struct Host(Rc<Shared>);
 
@@ -94,7 +95,7 @@ impl ObjectStore for NoBucket {
     }
 }
 
-/// There is none.
+/// A bucket that fails every call.
 #[derive(Clone)]
 enum NoSocket {}
 
@@ -156,7 +157,7 @@ fn append(object: &StreamObject<Host>) -> u16 {
     ask(object, Operation::Append(Append { content_type, producer: None, stream_seq: None, close: false }), "x").status
 }
 
-/// Everything that is stored: each row of the tables that count here, as text.
+/// Everything that matters of what is stored: each row of these tables, as text.
 fn stored(host: &Host) -> Vec<String> {
     let mut rows = Vec::new();
     for select in [
@@ -175,7 +176,7 @@ fn stored(host: &Host) -> Vec<String> {
     rows
 }
 
-/// Does `step` while alarms are refused, and then while they are not: the first changes nothing, the second works.
+/// Does `step` while alarms are refused, which must change nothing, and again while they are not, which must work.
 fn check(host: &Host, step: impl Fn() -> u16, status: u16) {
     let (before, alarm_ms) = (stored(host), host.0.alarm_ms.get());
     host.0.refuses.set(true);

@@ -57,7 +57,7 @@ impl Put {
         Self { body: Some(body), ..self }
     }
 
-    /// With a body that has passed the limit.
+    /// With a body that is larger than the limit.
     pub(crate) const fn too_large(self) -> Self {
         Self { body: None, ..self }
     }

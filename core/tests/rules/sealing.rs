@@ -19,7 +19,7 @@ const MANY: u64 = 1_000;
 fn the_append_that_reaches_a_limit_seals_its_segment() {
     type Bodies<'a> = &'a [(&'static str, &'a str)];
     let cases: &[(StreamLimits, Creation, Bodies<'_>)] = &[
-        // Appends count as messages, however many rows they take.
+        // Each append of bytes counts as one message, however many rows it takes.
         (
             limits(3, MANY),
             PUT,
@@ -27,7 +27,7 @@ fn the_append_that_reaches_a_limit_seals_its_segment() {
         ),
         (limits(2, MANY), PUT, &[("abcdefghij", "0_10"), ("k", "0_11"), ("l", "1_1")]),
         (limits(1, MANY), PUT, &[("a", "0_1"), ("bc", "1_2"), ("d", "2_1")]),
-        // Bytes: the append that crosses the limit is in the segment, whole.
+        // Bytes: the append that crosses the limit is in the segment as a whole.
         (limits(MANY, 5), PUT, &[("abcd", "0_4"), ("e", "0_5"), ("f", "1_1")]),
         (limits(MANY, 5), PUT, &[("abcd", "0_4"), ("efghijklm", "0_13"), ("n", "1_1"), ("opqr", "1_5"), ("s", "2_1")]),
         (limits(MANY, 5), PUT, &[("abcdefghijklm", "0_13"), ("n", "1_1")]),
@@ -39,7 +39,7 @@ fn the_append_that_reaches_a_limit_seals_its_segment() {
         ),
         (limits(3, MANY), PUT.json(), &[("[1,2,3,4,5,6,7]", "0_7"), ("8", "1_1")]),
         (limits(2, MANY), PUT.json(), &[("\"in several rows\"", "0_1"), ("2", "0_2"), ("3", "1_1")]),
-        // Their bytes count with the commas inside a row.
+        // The bytes of messages count together with the commas inside a row.
         (limits(MANY, 5), PUT.json(), &[("[1,2]", "0_2"), ("3", "0_3"), ("4", "0_4"), ("5", "1_1")]),
         (limits(MANY, 5), PUT.json(), &[("\"abc\"", "0_1"), ("2", "1_1")]),
         (limits(MANY, 6), PUT.json(), &[("\"abc\"", "0_1"), ("2", "0_2"), ("3", "1_1")]),
@@ -111,7 +111,7 @@ fn an_append_says_in_its_transaction_that_it_seals() {
         url.post(post);
         assert_eq!(url.sealed.get(), told, "{post:?}");
     }
-    // What fails there undoes the append.
+    // If that fails, the append is undone.
     for sealing in [post("efghijkl"), post("e").by("p", 0, 0), post("e").closing()] {
         let mut url = Url::with(limits(MANY, 5), PUT.body("abcd"));
         let before = url.slot.clone();
@@ -139,7 +139,7 @@ fn a_move_to_r2_changes_no_tail() {
             assert!(url.rotate(), "{posts:?}");
             while url.rotate() {}
             let mut after = url.stream().clone();
-            // What was counted for a segment that takes no more is not kept.
+            // Counts of a segment that takes no more appends are not kept in memory.
             if after.layout.is_cold(after.tail.offset.read_seq) {
                 after.tail.tally = before.tail.tally;
             }
@@ -161,7 +161,7 @@ fn tables_come_with_segments_and_go_whole() {
         (Post(post("ghij")), "1_5", "log_b producers segments stream"),
         (Post(post("k")), "2_1", "log log_b producers segments stream"),
         (Post(post("lmno")), "2_5", "log log_b producers segments stream"),
-        // Both are there: no third one.
+        // Both tables are there, and there is no third one.
         (Post(post("p")), "3_1", "log log_b producers segments stream"),
         (Rotate, "", "log producers segments stream"),
         (Post(post("qrst")), "3_5", "log producers segments stream"),

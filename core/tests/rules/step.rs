@@ -1,11 +1,11 @@
-//! Cases as steps, each with what it answers.
+//! Cases as steps, each with its outcome.
 
 use tailrace_core::stream::StreamLimits;
 
 use crate::request::{Post, Put};
 use crate::url::Url;
 
-/// Steps with their outcomes; steps that answer nothing have an empty one.
+/// Steps with their outcomes; that of a step without an answer is empty.
 pub(crate) type Steps<'a> = &'a [(Step, &'a str)];
 
 /// One step of a case.
@@ -17,13 +17,14 @@ pub(crate) enum Step {
     Delete,
     /// Moves all sealed segments to R2.
     Rotate,
-    /// The object starts anew.
+    /// Starts the object again: its memory is loaded from storage.
     Restart,
-    /// So many ms pass.
+    /// Lets this many ms pass.
     Wait(u64),
 }
 
-/// Runs steps one after another at a URL of its own, each with what it answers. Answers are the same if the object starts anew after each step, and if it moves what is sealed to R2.
+/// Runs steps one after another at a new URL, and checks their outcomes. They must be the same if the object starts
+/// again after each step, and if it moves all sealed segments to R2 after each step.
 pub(crate) fn check(limits: &StreamLimits, steps: Steps<'_>) {
     for after_each in [None, Some(Step::Restart), Some(Step::Rotate)] {
         let mut url = Url::new(limits.clone());

@@ -6,7 +6,7 @@ use crate::request::{CLOSE, PUT, post};
 use crate::step::Step::{Delete, Get, Post, Put};
 use crate::step::{Step, check};
 
-/// Whether each value is taken, one after another.
+/// Appends with these values one after another, and checks whether each is accepted.
 fn values(cases: &[(&'static str, bool)]) {
     let mut steps: Vec<(Step, String)> = vec![(Put(PUT), "201 0_0".into())];
     let mut taken = 0;
@@ -79,7 +79,7 @@ fn the_order_is_that_of_one_stream_for_all_its_producers() {
             (Post(post("a").seq("m").by("p", 0, 0)), "0_1"),
             (Post(post("b").seq("k").by("q", 0, 0)), "409 stream_seq_regression"),
             (Post(post("b").seq("n").by("q", 0, 0)), "0_2"),
-            // A repeat is a repeat, though its value is behind.
+            // A repeated batch is a duplicate, though its value no longer sorts after the last one.
             (Post(post("a").seq("m").by("p", 0, 0)), "duplicate 0_1 last 0"),
             (Delete, ""),
             (Put(PUT), "201 1_0"),

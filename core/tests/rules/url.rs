@@ -1,4 +1,4 @@
-//! One URL, and outcomes and positions as tables write them.
+//! A URL to run cases at, and outcomes and positions as tables write them.
 
 use std::cell::Cell;
 use std::collections::BTreeMap;
@@ -17,7 +17,7 @@ use crate::request::{Post, Put};
 /// When every case begins, in ms.
 pub(crate) const START_MS: u64 = 1_000_000;
 
-/// One URL: its storage, what an object keeps of it in memory, its bucket, and its clock.
+/// A URL: its storage, its object's memory, its bucket, and its clock.
 pub(crate) struct Url {
     pub(crate) sql: Database,
     pub(crate) slot: Slot,
@@ -38,7 +38,7 @@ impl Url {
         Self { sql, slot, limits, now_ms: START_MS, sealed, bucket, lives: 0 }
     }
 
-    /// One with a stream.
+    /// A URL with a stream.
     pub(crate) fn with(limits: StreamLimits, put: Put) -> Self {
         let mut url = Self::new(limits);
         let outcome = url.put(put);
@@ -46,7 +46,7 @@ impl Url {
         url
     }
 
-    /// The stream that is there, past its end or not.
+    /// The stream in memory, whether or not it has expired.
     pub(crate) fn stream(&self) -> &Stream {
         match &self.slot {
             Slot::Occupied(stream) => stream,
@@ -72,8 +72,8 @@ impl Url {
         }
     }
 
-    /// Appends, closes, or both: the offset behind what was appended, with `closed` if the stream is closed then; or why
-    /// nothing was.
+    /// Appends, closes, or both. The outcome is the end offset (exclusive) of what was appended, with `closed` if the
+    /// stream is closed then; or the reason why nothing was appended.
     pub(crate) fn post(&mut self, post: Post) -> String {
         match self.append(post) {
             Err(refusal) => refused(&refusal),
@@ -91,14 +91,14 @@ impl Url {
         }
     }
 
-    /// The same as a value.
+    /// Appends, closes, or both; the outcome as a value.
     pub(crate) fn append(&mut self, post: Post) -> Result<AppendOutcome, Refusal> {
         let outcome = self.append_with(post, || Ok(()))?.expect("storage works");
         self.compare();
         Ok(outcome)
     }
 
-    /// The same with what runs in the transaction of an append that seals a segment.
+    /// Appends, closes, or both; `sealed` runs in the transaction of an append that seals a segment.
     pub(crate) fn append_with(
         &mut self,
         post: Post,
@@ -135,8 +135,8 @@ impl Url {
         Ok(page)
     }
 
-    /// Reads a page: what it holds (`-` if nothing) and where it ends, with `tail` or `closed` if that is there; or why
-    /// it is refused.
+    /// Reads a page. The outcome is its content (`-` if empty) and its end offset (exclusive), with `tail` or `closed`
+    /// if it ends there; or the reason why the read is refused.
     pub(crate) fn get(&mut self, from: &str) -> String {
         match self.page(position(from)) {
             Err(refusal) => refused(&refusal),
@@ -160,7 +160,7 @@ impl Url {
         self.compare();
     }
 
-    /// Moves the first sealed segment to R2. Whether there was one.
+    /// Moves the first sealed segment to R2. Returns whether there was one.
     pub(crate) fn rotate(&mut self) -> bool {
         let Slot::Occupied(stream) = &mut self.slot else { return false };
         let Some(sealed) = stream.encode_sealed(&self.sql).expect("storage works") else { return false };
@@ -172,7 +172,7 @@ impl Url {
         true
     }
 
-    /// Starts anew with what storage holds.
+    /// Starts the object again: its memory is loaded from storage.
     pub(crate) fn restart(&mut self) {
         self.slot = Slot::load(&self.sql).expect("storage works");
     }
@@ -189,7 +189,7 @@ impl Url {
         self.sql.query(SELECT, &[], |row| Ok(row.text(0)?.to_owned())).expect("storage works")
     }
 
-    /// Memory is never ahead of storage, nor the other way round.
+    /// Checks that memory is what a fresh start would load from storage.
     fn compare(&self) {
         assert_eq!(Slot::load(&self.sql).as_ref(), Ok(&self.slot), "memory differs from storage");
     }

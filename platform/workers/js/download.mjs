@@ -1,17 +1,22 @@
-// The body of an answer that goes on: counts what waits for the client, and tells its listener what becomes of it.
+// The body of an answer that the edge writes piece by piece (events). It counts the bytes that wait for the client, and
+// calls its listener whenever the client has taken some, or is gone.
 
-/** How waiting ended: src/outcome.rs. */
+/** How a wait ended: src/outcome.rs. */
 const GONE = 23;
 const TAKEN = 30;
 const STALLED = 31;
 
-/** What `push` answers where the client is gone: src/outcome.rs. */
+/** What `push` returns if the client is gone: src/outcome.rs. */
 const NOBODY = -4;
 
 export class Download {
+  /** What the response gets as its body. */
   readable;
+  /** Called after each change of `waiting` and `gone`. */
   listener = null;
+  /** Bytes that wait for the client. */
   waiting = 0;
+  /** Whether the client is gone. */
   gone = false;
   #writer;
 
@@ -21,7 +26,7 @@ export class Download {
     this.#writer = writable.getWriter();
   }
 
-  /** Queues bytes; answers how many wait. */
+  /** Queues bytes. Returns how many bytes now wait for the client, or NOBODY. */
   push(bytes) {
     if (this.gone) return NOBODY;
     const { length } = bytes;
@@ -41,7 +46,7 @@ export class Download {
     return this.waiting;
   }
 
-  /** Waits until no more than so many bytes wait. */
+  /** Waits until at most `bufferBytes` wait for the client, for at most `waitMs`. Returns how the wait ended. */
   drained(bufferBytes, waitMs) {
     return new Promise((resolve) => {
       const end = (outcome) => {
@@ -60,7 +65,7 @@ export class Download {
 
   close() {
     this.#writer.close().catch(() => {
-      // Its client is gone.
+      // The client is gone.
     });
   }
 }

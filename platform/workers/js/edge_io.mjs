@@ -1,9 +1,13 @@
-// One request at the edge. Rust decides; this holds the request's handles, starts the operations that Rust asks for, and
-// has Rust go on when one has ended.
+// One request at the edge. Rust decides what happens; this object does it: it holds the request's handles, starts the
+// operations that Rust asks for, and polls the request's task in Rust again when one has ended.
 //
-// Nothing that lives longer than a request refers to it: Rust has it only while it is polled, the maps hold it weakly. So
-// a request that the runtime ends without a word is garbage, with its bodies and sockets; its task in Rust follows when
-// the map of tasks is swept.
+// A handle is what Rust uses and never looks into: the client's body, an object's reply, a kept answer (complete, as
+// plain data), a socket, the body of the answer, a flight (flight.mjs). A request has at most one of each kind at a
+// time, and each method here acts on that one.
+//
+// Nothing that lives longer than a request holds a strong reference to it: Rust has it only while its task is polled,
+// and the maps hold it weakly. So a request that the runtime ends without telling us becomes garbage, with its bodies
+// and sockets. Its task in Rust is dropped when the map of tasks is swept.
 
 import { Download } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
@@ -30,27 +34,27 @@ const NONE = new Uint8Array();
 
 const picked = rust.pickedHeaders().split("\n").slice(0, -1);
 
-/** The requests whose tasks wait, by the number of the task. */
+/** The requests whose tasks wait, by the number of the task. A task whose request is garbage is dropped. */
 export const waiting = new WeakValues((task) => rust.drop(task));
 
 onLoss(() => {
   const requests = waiting.values();
-  // Their tasks went with the instance, and so did those that fly; the next one counts anew.
+  // All tasks are lost with the instance, those that fly a flight too. The next instance counts its tasks from 1 again.
   waiting.clear();
   flights.clear();
   for (const request of requests) request.lost();
 });
 
-/** Serves a request: its response, or a promise of it. */
+/** Serves a request. Returns its response, or a promise of it. */
 export function serve(request, streams, ctx) {
   const io = new EdgeIo(request, streams, ctx);
   io.run();
   return io.response();
 }
 
-/** The bindings are in src/io.rs, with what each promises. */
+/** The methods that Rust calls are documented where they are bound: src/io.rs. */
 class EdgeIo {
-  // What Rust may read of an operation that has ended.
+  // What Rust may read after an operation has ended.
   bytes = NONE;
   header = NONE;
   words = "";
@@ -62,7 +66,7 @@ class EdgeIo {
   #reply = null;
   #kept = null;
   #flight = null;
-  /** Whether the flight is its own, and under way. */
+  /** Whether this request has started its flight, and has not landed it yet. */
   #flies = false;
   #socket = null;
   #download = null;
@@ -70,11 +74,11 @@ class EdgeIo {
   #response = null;
   #resolve = null;
   #operation = null;
-  /** Whether it waits for another request's flight, and for nothing of its own. */
+  /** Whether the operation under way waits for the flight of another request. */
   #waitsForAnother = false;
-  /** Whether it waits for what comes: its sockets and its flight go with the wasm instance. */
+  /** Whether it is a live read, which goes on when its client has gone. */
   #isLive = false;
-  /** The last call of an object: what it was, and a promise of its outcome. */
+  /** The last call of an object: its target and message, and a promise of its outcome. */
   #lastCall = null;
   #settle = null;
   #finish = null;
@@ -82,37 +86,39 @@ class EdgeIo {
   #task = 0;
 
   constructor(request, streams, ctx) {
-    // An upload that its client breaks off ends here, and is not waited for until it is garbage.
+    // If the client breaks off its upload, the task is dropped at once, and not only once the request is garbage.
     if (request.body !== null) request.signal.addEventListener("abort", () => this.#leave());
     this.#request = request;
     this.#streams = streams;
     this.#ctx = ctx;
   }
 
-  /** Its response, or a promise of it. */
+  /** The response, or a promise of it. */
   response() {
     return this.#response ?? new Promise((resolve) => (this.#resolve = resolve));
   }
 
-  /** Has Rust serve it to its end. */
+  /** Has Rust serve the request to its end. */
   async run() {
     try {
       const text = this.#text();
       const hasBody = this.#request.body !== null;
-      while (await this.#attempt(text, hasBody));
+      while (await this.#mustBeginAgain(text, hasBody));
     } catch (error) {
       lose(error);
     }
-    // Clients that still write when an answer comes take it for a broken connection.
+    // A client that gets an answer while it still writes takes its connection for broken.
     if (this.#response === null && this.#request.body !== null) await this.#body().drain();
     this.#end();
   }
 
   /**
-   * Whether the instance was lost by another request, and this one begins anew: nothing is done twice, since its body is
-   * read once, and a call that is under way or has ended is not made again. A reader that waits is let go, and comes back.
+   * Runs a task for the request until it ends. Returns true if something else lost the wasm instance meanwhile, and the
+   * request has to begin again with a task of the next instance. Then nothing is done twice: the body is read only
+   * once, and a call that was made is not made again. A live read begins again only if it waited for another request's
+   * flight; any other is answered with a failure, and its client asks again.
    */
-  async #attempt(text, hasBody) {
+  async #mustBeginAgain(text, hasBody) {
     const current = instance();
     const task = rust.serve(this, text, hasBody);
     if (task === 0) return false;
@@ -127,7 +133,7 @@ class EdgeIo {
     return false;
   }
 
-  /** Method, URL, and names and values of the picked header fields, each ended by a line feed. */
+  /** The method, the URL, and names and values of the picked header fields in turn, each followed by a line feed. */
   #text() {
     const { headers, method, url } = this.#request;
     let text = `${method}\n${url}\n`;
@@ -138,10 +144,10 @@ class EdgeIo {
     return text;
   }
 
-  /** The outcome of the operation that Rust has started; undefined where the instance is lost meanwhile. */
+  /** A promise of the outcome of the operation that Rust has started; undefined if the instance is lost meanwhile. */
   #ended() {
     const operation = this.#operation;
-    // Rust must not hold, by way of this, what waits for it.
+    // This object must not keep the promise, and with it what waits for it.
     this.#operation = null;
     return new Promise((resolve) => {
       this.#settle = resolve;
@@ -149,22 +155,22 @@ class EdgeIo {
     });
   }
 
-  /** The client has gone: unless the request outlives it, the runtime ends it now. */
+  /** The client has gone. Unless the request outlives its client, the runtime ends it now, and its task is dropped. */
   #leave() {
     if (this.#isLive || waiting.get(this.#task) !== this) return;
     waiting.delete(this.#task);
     rust.drop(this.#task);
   }
 
-  /** The wasm instance is lost. */
+  /** Tells the request that the wasm instance is lost. */
   lost() {
     this.#settle?.(undefined);
   }
 
-  /** The task has ended, perhaps without having said so. */
+  /** The task has ended, or was lost with its instance. */
   #end() {
     this.#hasEnded = true;
-    // A flight that has not landed never will.
+    // A flight that has not landed never will: nobody may join it any more.
     if (this.#flies) this.#flight.forget();
     this.closeSocket();
     this.closeDownload();
@@ -177,7 +183,7 @@ class EdgeIo {
     this.#operation = operation;
   }
 
-  /** The first answer counts. */
+  /** Answers the client, unless it has an answer. */
   #answer(answer) {
     if (this.#response !== null) return;
     this.#response = answer instanceof Response ? answer : respond(answer);
@@ -237,7 +243,7 @@ class EdgeIo {
         return REPLY;
       }
       this.#socket = new Socket(response.webSocket);
-      // Nobody may be there any more to use it.
+      // The request may have ended while the object answered.
       if (this.#hasEnded) this.closeSocket();
       return SOCKET;
     } catch (error) {
@@ -321,7 +327,7 @@ class EdgeIo {
     this.#start(this.#download.drained(bufferBytes, waitMs));
   }
 
-  /** Ends with how many bytes wait for the client. */
+  /** Its outcome is the number of bytes that wait for the client, or a failure. */
   pushReply() {
     this.#start(this.#pushReply());
   }
@@ -356,7 +362,7 @@ class EdgeIo {
   }
 }
 
-/** The body of a response, or null where there is none. */
+/** The body of a response, or null if it has none. */
 async function bytesOf(response) {
   return response.body === null ? null : new Uint8Array(await response.arrayBuffer());
 }

@@ -1,19 +1,19 @@
-// The Worker and its Durable Object. Every decision is in Rust; this passes requests in and answers out, performs what
-// Rust asks for, and sees to it that each request is answered, whatever happens there.
+// The Worker and its Durable Object. Every decision is made in Rust. JavaScript passes requests in and answers out,
+// does what Rust asks for, and sees to it that each request is answered even if the wasm instance is lost.
 //
 // | file | what it holds |
 // | --- | --- |
 // | entry.mjs | the Worker |
 // | edge_io.mjs | one request at the edge: its handles and operations |
-// | upload.mjs, download.mjs | the body of a request; the body of an answer that goes on |
-// | socket.mjs, pipe.mjs | the edge's end of a socket; passing on what comes from it |
-// | flight.mjs | work that identical requests share |
+// | upload.mjs, download.mjs | the body of a request; the body of an answer that is written piece by piece |
+// | socket.mjs, pipe.mjs | the edge's end of a socket; passing its messages on to a client |
+// | flight.mjs | the work of one request whose answer identical requests share |
 // | stream_object.mjs | the Durable Object |
 // | object_io.mjs | an object's storage, bucket, alarm, sockets and answers |
 // | stub.mjs | what edge and object agree on |
 // | reply.mjs | answers as plain data |
-// | instance.mjs | the life of the wasm instance |
-// | weak_values.mjs | a map that keeps nothing alive |
+// | instance.mjs | making, losing and replacing the wasm instance |
+// | weak_values.mjs | a map that keeps no value alive |
 
 import { serve } from "./edge_io.mjs";
 

@@ -1,25 +1,27 @@
-// Flights: what one request brings and identical ones of this isolate wait for. What a flight brings is plain data, which
-// may cross from request to request; who joins, and what becomes of it, is decided in Rust.
+// Flights. A flight is the work of one request for an answer that identical requests of this isolate share: the first
+// one starts it and does the work, the others join it and wait. It lands when it hands its answer to those who have
+// joined. The answer is plain data, so it may cross from one request to another. Rust decides who joins a flight.
 
 import { WeakValues } from "./weak_values.mjs";
 
-/** Those under way, by key. Each is kept by the requests that take part in it, and goes with the last of them. */
+/** The flights under way, by key. The requests that take part in a flight keep it alive; it is gone with the last. */
 export const flights = new WeakValues();
 
 export class Flight {
-  /** A promise of what it brings; of one that is lost it is never kept. */
+  /** A promise of the kept answer; if the flight is lost, it is never fulfilled. */
   landed;
+  /** Fulfils that promise. */
   land;
   #key;
 
-  /** A flight that is under way from now on. */
+  /** Starts a flight: from here on identical requests join it. */
   constructor(key) {
     this.#key = key;
     this.landed = new Promise((resolve) => (this.land = resolve));
     flights.set(key, this);
   }
 
-  /** From here on nobody joins it. */
+  /** From here on nobody joins the flight; the next identical request starts another one. */
   forget() {
     if (flights.get(this.#key) === this) flights.delete(this.#key);
   }

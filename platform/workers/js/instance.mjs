@@ -1,24 +1,24 @@
-// The life of the wasm instance of this isolate.
+// The wasm instance of this isolate: how it is made, lost and replaced.
 //
-// Rust never throws on purpose. Whatever a call into wasm throws is a panic, an overflow or a lost memory, and after it
-// nothing in the instance can be trusted: it is lost. What waits for it is told at once, and the next call gets a fresh
-// instance, for which objects start again from their storage.
+// Rust never throws on purpose. If a call into wasm throws, that is a panic, an overflow or exhausted memory, and
+// nothing in the instance can be trusted any more: it is lost. Everything that waits for it is told at once. The next
+// call makes a fresh instance, and objects start again in it from their storage.
 
 import { env } from "cloudflare:workers";
 import * as rust from "./index.js";
 
 let generation = 0;
 let isLost = false;
-// What to do when the instance is lost.
+// What is called when the instance is lost.
 const losses = [];
 
-// A task of Rust runs without a caller: what it throws is seen here alone.
+// An object's task in Rust may run without a caller in JavaScript: only these events show what it throws.
 addEventListener("error", (event) => judge(event.error));
 addEventListener("unhandledrejection", (event) => judge(event.reason));
 
 configure();
 
-/** The deployment's variables, as `configure` in Rust reads them, and whether it has a bucket. */
+/** Hands the deployment's variables to Rust, as `configure` there reads them, and whether a bucket is bound. */
 function configure() {
   let variables = "";
   for (const [name, value] of Object.entries(env)) {
@@ -27,12 +27,12 @@ function configure() {
   rust.configure(variables, env.SEGMENTS !== undefined);
 }
 
-/** What nobody caught: a trap or an overflow is Rust's. A task of an instance that was replaced fails harmlessly. */
+/** Takes an error that nobody caught. A trap or an overflow comes from Rust: the instance is lost. */
 function judge(error) {
   if (error instanceof WebAssembly.RuntimeError || error instanceof RangeError) lose(error);
 }
 
-/** Tells the instance that is to be used now from all earlier ones; makes it first, if the last one was lost. */
+/** The number of the present instance, which no earlier one had. Makes a new instance if the last one was lost. */
 export function instance() {
   if (isLost) {
     rust.__wbg_reset_state();
@@ -44,12 +44,12 @@ export function instance() {
   return generation;
 }
 
-/** Has this called whenever the instance is lost. */
+/** Has `tell` called whenever the instance is lost. */
 export function onLoss(tell) {
   losses.push(tell);
 }
 
-/** The instance is lost: whoever waits for it is told. */
+/** Records that the instance is lost, and tells everybody who waits for it. */
 export function lose(error) {
   console.error("the wasm instance is lost:", error);
   isLost = true;

@@ -1,7 +1,7 @@
-// What an object has and Rust calls. The bindings are in src/io.rs, with what each promises.
+// What Rust calls for an object. The methods are documented where they are bound: src/io.rs.
 //
-// Arguments that are arrays are windows on the memory of the wasm instance, and hold only during the call: what stays
-// is copied.
+// An array that Rust passes is a view of the wasm instance's memory and valid only during the call. What is needed
+// longer is copied.
 
 import { plain } from "./reply.mjs";
 
@@ -14,11 +14,12 @@ const NUMBER = 1;
 const TEXT = 2;
 const BLOB = 3;
 
-/** The close code of a socket that has done its work (RFC 6455, section 7.4.1). */
+/** The code of a normal closure (RFC 6455, section 7.4.1). */
 const NORMAL = 1000;
 
-/** An object's storage, bucket, alarm, sockets and answers: `outcome` is that of a call that does not wait. */
+/** An object's storage, bucket, alarm, sockets and answers. */
 export class ObjectIo {
+  /** The outcome of the last call into Rust, if it ended without waiting. */
   outcome;
   #ctx;
   #bucket;
@@ -26,7 +27,7 @@ export class ObjectIo {
   #sql;
   #rows = null;
   #rowsWritten = 0;
-  /** What becomes of calls that wait in Rust, by their number: functions of an outcome. */
+  /** The functions that take the outcomes of calls that wait in Rust, by the number of the call. */
   #waiting = new Map();
 
   constructor(ctx, bucket) {
@@ -51,12 +52,12 @@ export class ObjectIo {
     else resolve(outcome);
   }
 
-  /** Waits for the outcome of a call that is pending; undefined if the instance is lost. */
+  /** A promise of the outcome of a call that waits in Rust; undefined if the instance is lost. */
   outcomeOf(call) {
     return new Promise((resolve) => this.#waiting.set(call, resolve));
   }
 
-  /** The wasm instance is lost: whatever waits in it ends now. */
+  /** Ends all calls that wait: the wasm instance is lost. */
   lost() {
     const waiting = [...this.#waiting.values()];
     this.#waiting.clear();
@@ -88,7 +89,7 @@ export class ObjectIo {
       try {
         socket.send(bytes);
       } catch {
-        // It is closed already, or its peer has closed it. Whoever has missed a message must not get the next one.
+        // The socket is closed, or its peer has closed it. A reader that missed this message must not get the next one.
         last = true;
       }
       if (last) this.close(socket);
@@ -138,7 +139,7 @@ export class ObjectIo {
   }
 
   setAlarm(atMs) {
-    // Nobody waits for it: like every write, it holds back the answers behind it until it is durable.
+    // Nobody has to wait for the promise: like every write, this one holds back later answers until it is durable.
     this.#storage.setAlarm(atMs).catch((error) => console.error("an alarm was not set:", error));
     this.#rowsWritten += 1;
   }
@@ -152,7 +153,7 @@ export class ObjectIo {
   }
 
   async put(key, body, absent) {
-    // The window on the memory of the wasm instance ends with this turn.
+    // `body` is a view of the wasm instance's memory, which may change as soon as this waits.
     const bytes = new Uint8Array(body);
     await this.#storage.sync();
     const options = absent ? { onlyIf: new Headers({ "if-none-match": "*" }) } : {};
@@ -212,16 +213,16 @@ export class ObjectIo {
   }
 }
 
-/** Ends a statement that has rows left: as long as it is open, its table cannot be dropped. */
+/** Closes a statement that has rows left: as long as it is open, its table cannot be dropped. */
 function close(cursor) {
   try {
     cursor.one();
   } catch {
-    // It refuses to be the only row, and closes the statement as it does.
+    // `one` throws unless exactly one row is left, and closes the statement.
   }
 }
 
-/** The values of parameters: three doubles each, its kind, its value or its address, its length. */
+/** The values of parameters, each of which comes as three doubles: its kind, its value or address, its length. */
 function values(params) {
   const list = [];
   for (let index = 0; index < params.length; index += 3) {
@@ -237,7 +238,7 @@ function values(params) {
   return list;
 }
 
-/** Writes rows of one length; answers how many bytes they take. */
+/** Writes rows, which all have the same number of columns. Returns how many bytes they take. */
 function write(rows, out) {
   const view = new DataView(out.buffer, out.byteOffset, out.length);
   view.setUint8(0, rows[0].length);

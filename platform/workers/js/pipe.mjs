@@ -1,14 +1,14 @@
-// Passing on what comes from a socket to a client, without asking Rust about each message: taking a message, pushing its
-// payload and counting what waits, again and again, as `Download::pipe` of core does by its parts.
+// Passes messages of a socket on to a client without asking Rust about each: it takes a message, pushes its payload and
+// counts what waits, again and again. It must do the same as the provided method `Download::pipe` of core.
 
-/** How it ended: src/outcome.rs. */
+/** How the pipe ended: src/outcome.rs. */
 const MESSAGE = 20;
 const TIMED_OUT = 21;
 const OVERFLOW = 22;
 const GONE = 23;
 const CLOSED = 24;
 
-/** How it ended, the message that was not passed on, and the header of the last one that was. */
+/** A promise of how the pipe ended, the message that was not passed on, and the header of the last one that was. */
 export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs) {
   return new Promise((resolve) => {
     let header;

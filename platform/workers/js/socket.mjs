@@ -1,6 +1,7 @@
-// The edge's end of a socket: keeps what arrives until it is taken, and tells its listener of it.
+// The edge's end of a socket. It keeps messages until they are taken, and calls its listener when one arrives or the
+// socket closes.
 
-/** How waiting ended: src/outcome.rs. */
+/** How a wait ended: src/outcome.rs. */
 const MESSAGE = 20;
 const TIMED_OUT = 21;
 const CLOSED = 24;
@@ -32,7 +33,7 @@ export class Socket {
     return this.#arrived.shift();
   }
 
-  /** How waiting for the next message ended, and the message. */
+  /** A promise of how the wait for the next message ended, and of the message. */
   next(waitMs) {
     return new Promise((resolve) => {
       const end = (outcome, bytes) => {
@@ -54,7 +55,7 @@ export class Socket {
     try {
       this.#socket.close(1000, "");
     } catch {
-      // It is closed already.
+      // The socket is closed already.
     }
   }
 }

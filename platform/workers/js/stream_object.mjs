@@ -38,7 +38,7 @@ export class StreamObject extends DurableObject {
     return respond(outcome);
   }
 
-  // Edges say nothing on their sockets, and the runtime forgets those that they close. Without handlers it would not.
+  // Edges send nothing on their sockets. The runtime drops a socket that its edge closes only if there are handlers.
   webSocketMessage() {}
 
   webSocketClose(socket) {
@@ -47,7 +47,7 @@ export class StreamObject extends DurableObject {
 
   webSocketError() {}
 
-  /** The platform tries again where this throws. */
+  /** If this throws, the platform calls it again later. */
   async alarm() {
     const failure = await this.#call((host, call) => host.alarm(call));
     if (failure === undefined) {
@@ -57,7 +57,7 @@ export class StreamObject extends DurableObject {
     if (failure !== "") throw new Error(failure);
   }
 
-  /** The wasm instance is lost: whatever waits in it ends now. */
+  /** Ends all calls that wait: the wasm instance is lost. */
   lost() {
     this.#io.lost();
   }
@@ -70,7 +70,7 @@ export class StreamObject extends DurableObject {
     try {
       const current = instance();
       if (this.#instance !== current) {
-        // What the object knew went with the instance; it reads its storage again before this event.
+        // The object's memory was lost with the instance. It reads its storage again before it takes this event.
         if (this.#host !== null) this.#cut();
         this.#host = new rust.ObjectHost(this.#io);
         this.#instance = current;
@@ -82,7 +82,7 @@ export class StreamObject extends DurableObject {
     }
   }
 
-  /** What those who wait were told, if they were, is not known: they come back, and read it. */
+  /** Closes all sockets: nobody knows what waiting readers were told. They come back and read it. */
   #cut() {
     this.#io.cut();
     return INSTANCE_LOST;

@@ -1,4 +1,4 @@
-// What edge and object agree on beside what Rust says to each other.
+// What edge and object agree on in JavaScript.
 
 /** The header in which a message reaches an object, percent-encoded. */
 export const MESSAGE_HEADER = "tailrace-message";
@@ -8,7 +8,7 @@ const RESET = -1;
 const OVERLOADED = -2;
 const EXCEPTION = -3;
 
-/** How a call failed, by the exception. */
+/** How a call failed, judged by the exception. */
 export function failureOf(error) {
   if (error.overloaded) return OVERLOADED;
   return error.remote && !error.durableObjectReset ? EXCEPTION : RESET;

@@ -1,13 +1,13 @@
-// The body of a client's request.
+// The body of a client's request. Its bytes stay in JavaScript; Rust asks only how much of it there is.
 
-/** How reading ended: src/outcome.rs. */
+/** How a read ended: src/outcome.rs. */
 const WHOLE = 40;
 const BEYOND = 41;
 const BROKEN = 42;
 
-/** Each operation is done once, however often it is asked for: a request may begin anew. */
+/** Each operation is done once, however often it is asked for: the request may begin again in another wasm instance. */
 export class Upload {
-  /** What was kept. */
+  /** The whole body, once it has been read within its limit; else null. */
   bytes = null;
   #request;
   #reader = null;
@@ -18,7 +18,10 @@ export class Upload {
     this.#request = request;
   }
 
-  /** Reads to the end, or until more than `limit` bytes are there; an infinite limit is for a body of declared length. */
+  /**
+   * Reads and keeps the body, or stops once more than `limit` bytes have come. An infinite limit is for a body whose
+   * declared length is within the limit. Returns how the read ended.
+   */
   read(limit) {
     return (this.#reading ??= this.#read(limit));
   }
@@ -44,7 +47,7 @@ export class Upload {
     }
   }
 
-  /** Drops what is kept, reads the rest and drops it. */
+  /** Drops what is kept, and reads and drops the rest of the body. */
   drain() {
     return (this.#draining ??= this.#drain());
   }
@@ -55,7 +58,7 @@ export class Upload {
       this.#reader ??= this.#request.body.getReader();
       while (!(await this.#reader.read()).done);
     } catch {
-      // Its client is gone.
+      // The client is gone.
     }
     return WHOLE;
   }

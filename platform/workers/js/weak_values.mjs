@@ -1,7 +1,7 @@
-// A map that keeps no value alive. A request may end without a word: whatever the isolate remembers of it has to go
-// with it, and a strong reference from a map would keep its task and its bytes for ever.
+// A map that keeps no value alive. The runtime may end a request without telling us: a strong reference from a map
+// would keep its task and its bytes for ever.
 
-/** Entries after which those of values that are gone are looked for, at first. */
+/** The first sweep comes at this many entries. */
 const LEAST = 64;
 
 export class WeakValues {
@@ -9,12 +9,12 @@ export class WeakValues {
   #room = LEAST;
   #forgotten;
 
-  /** `forgotten` is told the key of each value that is gone without having been deleted. */
+  /** `forgotten` is called with the key of each entry that a sweep removes because its value is garbage. */
   constructor(forgotten = () => {}) {
     this.#forgotten = forgotten;
   }
 
-  /** How many entries there are, with those of values that are gone and not yet looked for. */
+  /** How many entries there are, including those of values that are garbage and not yet swept. */
   get size() {
     return this.#entries.size;
   }
@@ -32,7 +32,7 @@ export class WeakValues {
     this.#entries.delete(key);
   }
 
-  /** The values that are still there. */
+  /** The values that are still alive. */
   values() {
     return [...this.#entries.values()].map((reference) => reference.deref()).filter((value) => value !== undefined);
   }
@@ -41,7 +41,9 @@ export class WeakValues {
     this.#entries.clear();
   }
 
-  /** Each sweep leaves as much room as there are entries: it costs each entry a constant. */
+  /**
+   * Removes entries whose values are garbage. The next sweep comes when their number has doubled: O(1) for each entry.
+   */
   #sweep() {
     for (const [key, reference] of this.#entries) {
       if (reference.deref() !== undefined) continue;

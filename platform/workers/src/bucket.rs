@@ -1,4 +1,4 @@
-//! The bucket: R2. A call crosses once, its bytes with it.
+//! The bucket: R2. A call crosses into JavaScript once, and its bytes with it.
 
 use std::ops::Range;
 
@@ -16,13 +16,13 @@ pub(crate) struct Bucket {
 }
 
 impl Bucket {
-    /// The bucket behind `io`.
+    /// The bucket that `io` reaches.
     pub(crate) fn new(io: ObjectIo) -> Self {
         Self { io }
     }
 }
 
-/// Waits for a call. Where the promise fails, the runtime does not tell what became of a change.
+/// Waits for a call. If the promise fails, nobody knows whether a change was applied.
 async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, StoreError> {
     let promise = call.map_err(|exception| StoreError::NotApplied(words(&exception)))?;
     JsFuture::from(promise).await.map_err(|exception| StoreError::Unknown(words(&exception)))
@@ -48,7 +48,7 @@ impl ObjectStore for Bucket {
     async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
         let text = settled(self.io.list(prefix, after.unwrap_or_default(), limit.min(BATCH_LIMIT) as u32)).await?;
         let listing = text.as_string().as_deref().and_then(read);
-        listing.ok_or_else(|| StoreError::NotApplied("a listing that is none".to_owned()))
+        listing.ok_or_else(|| StoreError::NotApplied("the listing is malformed".to_owned()))
     }
 }
 

@@ -11,12 +11,12 @@ use worker::{console_error, console_warn};
 /// The least severe events that are written.
 const LEVEL: Level = Level::WARN;
 
-/// Writes events; knows no spans, because core has none that an operator would miss.
+/// Writes events. It ignores spans, as core has none that an operator needs.
 struct Console;
 
-/// Takes events from here on. A second time changes nothing.
+/// Has events written from here on. A second call changes nothing.
 pub(crate) fn install() {
-    // It fails only where there is one, which is this one.
+    // It fails only if a subscriber is installed already, and nobody else installs one.
     let _ = tracing::subscriber::set_global_default(Console);
 }
 

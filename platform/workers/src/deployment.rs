@@ -1,4 +1,4 @@
-//! What the deployment configures: its variables, read once for each instance.
+//! What the deployment configures: its variables, read once for each wasm instance.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -22,10 +22,10 @@ thread_local! {
 }
 
 impl Deployment {
-    /// From names and values in turn, each ended by a NUL, which neither can hold, and whether a bucket is bound.
+    /// From names and values in turn, each followed by a NUL, which neither can contain, and whether a bucket is bound.
     ///
-    /// Objects have no way to refuse a configuration: where theirs is wrong, the edge lets nobody through to them. That
-    /// goes for a deployment without a bucket too: its streams would fill up and never move.
+    /// Objects cannot refuse a configuration. If theirs is wrong, or if no bucket is bound and their streams could
+    /// never move to R2, the edge answers every stream request with a failure.
     fn from_vars(vars: &str, has_bucket: bool) -> Self {
         let mut parts = vars.split_terminator('\0');
         let mut named = BTreeMap::new();
@@ -50,13 +50,12 @@ impl Deployment {
     }
 }
 
-/// The first call into an instance: its variables, names and values in turn, each ended by a NUL, and whether a bucket is
-/// bound.
+/// Configures a wasm instance; the first call into it. `vars` holds names and values in turn, each followed by a NUL.
 #[wasm_bindgen]
 pub fn configure(vars: &str, has_bucket: bool) {
     console::install();
-    // The `worker` crate would have the next call replace a broken instance unasked, under objects that do not know of
-    // it. JavaScript replaces it, and starts them again.
+    // By the `worker` crate's own handler, the next call would replace a broken instance, and objects would not know of
+    // it. JavaScript replaces it instead, and starts the objects again.
     wasm_bindgen::handler::set_on_abort(|| {});
     DEPLOYMENT.set(Deployment::from_vars(vars, has_bucket));
 }

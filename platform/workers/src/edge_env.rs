@@ -1,5 +1,7 @@
-//! The edge as core sees it from one request: its client, objects, sockets and flights, all held by JavaScript. The
-//! handles are empty: a request has one of each kind at a time.
+//! What one request at the edge can reach, as core sees it: its client, objects, sockets and flights.
+//!
+//! JavaScript holds all of them (`js/edge_io.mjs`). The handles here are empty types: a request has at most one handle
+//! of each kind at a time, so its kind says which one is meant.
 
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
@@ -12,7 +14,7 @@ use crate::operation::{ask, operation};
 use crate::outcome::{self, call_error};
 use crate::state::fill_random;
 
-/// What goes along with a call, as JavaScript reads it.
+/// The numbers by which JavaScript is told what goes along with a call.
 mod along {
     pub(super) const NOTHING: u32 = 0;
     pub(super) const BODY: u32 = 1;
@@ -26,16 +28,16 @@ pub(crate) struct RequestEnv {
     fault: Option<String>,
 }
 
-/// The client's body.
+/// The body of the client's request.
 pub(crate) struct Upload;
-/// The object's reply.
+/// The reply of the object that was called last.
 pub(crate) struct Reply;
-/// The kept answer.
+/// The kept answer: complete, as plain data.
 #[derive(Clone)]
 pub(crate) struct Kept;
-/// The socket to the object.
+/// The edge's end of the socket to the object.
 pub(crate) struct Socket;
-/// The body of the answer.
+/// The body of an answer that is written piece by piece.
 pub(crate) struct Download;
 /// The flight that the request takes part in.
 pub(crate) struct Flight;
@@ -162,7 +164,7 @@ impl runtime::Reply for Reply {
     fn head(&self) -> Response {
         let text = ask(|io| io.head()).unwrap_or_default();
         let mut lines = text.split_terminator('\n');
-        // A status that is none is a failure of the object.
+        // A status that is not a number counts as a failure of the object.
         let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(500);
         Response { status, headers: Headers::from_lines(lines), body: Bytes::new() }
     }
@@ -231,8 +233,7 @@ impl runtime::Download for Download {
         }
     }
 
-    /// Fused: its parts are those of the provided method, `EdgeSocket::next` and `Download::push`, without the payloads'
-    /// crossing into wasm.
+    /// Does what the provided method does, but in JavaScript (`js/pipe.mjs`): payloads do not cross into wasm.
     async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
         let Patience { buffer_bytes, wait_ms } = patience;
         let started =

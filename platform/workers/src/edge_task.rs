@@ -1,9 +1,9 @@
-//! Requests at the edge as tasks: core's one future for each, polled by JavaScript whenever the operation that it waits
-//! for has ended.
+//! Requests at the edge as tasks. A task is the future of core that serves one request; JavaScript polls it whenever
+//! the operation that it waits for has ended.
 //!
-//! A task has its request's JavaScript object only while it is polled, and keeps nothing of it: so it can touch no other
-//! request's handles, and a request that the runtime ends without a word leaves nothing behind but its task, which
-//! JavaScript then has dropped.
+//! A task has its request's JavaScript object only while it is polled, and keeps no reference to it. So it can use no
+//! other request's handles, and if the runtime ends a request without telling us, only the task is left: JavaScript has
+//! it dropped when it finds that the request's object is garbage.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -26,7 +26,7 @@ type Task = Pin<Box<dyn Future<Output = ()>>>;
 thread_local! {
     /// The tasks that wait, by number.
     static TASKS: RefCell<BTreeMap<u32, Task>> = const { RefCell::new(BTreeMap::new()) };
-    /// The number of the last one.
+    /// The number of the task that was started last.
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
@@ -39,8 +39,8 @@ pub fn picked_headers() -> String {
     names.flat_map(|name| [name, "\n"]).collect()
 }
 
-/// Begins to serve a request, up to its first wait. The number of its task, or 0 where it has ended already. `request`
-/// is the method, the URL, and names and values of the picked fields, each ended by a line feed.
+/// Starts the task of a request and polls it once. Returns its number, or 0 if it has ended already. `request` is the
+/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed.
 #[wasm_bindgen]
 pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
     let mut lines = request.split_terminator('\n');
@@ -59,22 +59,23 @@ pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
     if run(io, number, task) { 0 } else { number }
 }
 
-/// Goes on with a task whose operation has ended like that, up to its next wait. Whether it is at its end.
+/// Polls a task whose operation has ended with this outcome (a number of `outcome`). Returns whether the task has
+/// ended.
 #[wasm_bindgen]
 pub fn poll(io: EdgeIo, task: u32, outcome: f64) -> bool {
     operation::set_outcome(outcome as i64);
     match TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) {
         Some(waiting) => run(io, task, waiting),
-        // JavaScript knows of no other tasks.
+        // JavaScript polls only tasks that wait; a number that is not there is a task that has ended.
         None => true,
     }
 }
 
-/// Drops a task whose request has ended without a word.
+/// Drops a task whose request the runtime has ended.
 #[wasm_bindgen]
 pub fn drop(task: u32) {
     let dropped = TASKS.with_borrow_mut(|tasks| tasks.remove(&task));
-    // Outside of the map: what it drops may look into it.
+    // Dropped only now that the map is no longer borrowed: what the task holds may use the map when it is dropped.
     std::mem::drop(dropped);
 }
 
@@ -89,7 +90,7 @@ fn run(io: EdgeIo, number: u32, mut task: Task) -> bool {
     operation::with(io, || {
         let has_ended = task.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready();
         if has_ended {
-            // What it still holds is closed by the request's own hands.
+            // Dropped while its request can still be asked: handles that it still holds are closed there.
             std::mem::drop(task);
         } else {
             TASKS.with_borrow_mut(|tasks| tasks.insert(number, task));

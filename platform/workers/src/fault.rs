@@ -1,5 +1,5 @@
-//! Faults on request, so that tests see what becomes of a panic, a lost instance and an exception. Not in a build
-//! without the feature `faults`.
+//! Faults on request, so that tests can check what a panic, a lost instance or an exception leads to. Compiled only
+//! under the feature `faults`.
 //!
 //! | fault | where | what |
 //! | --- | --- | --- |
@@ -25,7 +25,7 @@ use tailrace_core::storage::{SqlError, SqlStorage};
 /// The request header that asks for a fault.
 pub(crate) const HEADER: &str = "tailrace-fault";
 
-/// What comes before the fault's name in a message to an object; no message of core begins so.
+/// What precedes the fault's name in a message to an object; no message of core begins with it.
 const PREFIX: &str = "fault ";
 
 /// How long `wait` and `panic-later` wait.
@@ -37,7 +37,7 @@ thread_local! {
     static SOCKET_REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
-/// Commits the fault at the edge, if the request asks for one, or tells its name for the object.
+/// Commits the fault that the request asks for if it is one of the edge; else returns the name of the object's fault.
 pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
     match headers.get(HEADER)? {
         "panic-edge" => panic!("a fault on request, at the edge"),
@@ -46,7 +46,7 @@ pub(crate) fn at_edge(headers: &Headers) -> Option<String> {
     }
 }
 
-/// The message with the fault's name.
+/// The message, preceded by the fault's name.
 pub(crate) fn message(fault: Option<&str>, message: String) -> String {
     match fault {
         Some(name) => format!("{PREFIX}{name}\n{message}"),
@@ -107,7 +107,7 @@ fn panic_in_transaction(state: &impl ActorState) {
     panic!("the transaction went on after a panic: {outcome:?}");
 }
 
-/// Overflows the stack: what a lost instance looks like that has had no chance to panic.
+/// Overflows the stack: the instance is lost without a panic.
 fn overflow() -> ! {
     let depth = descend(black_box(1));
     panic!("the stack held {depth} frames");

@@ -1,6 +1,7 @@
-//! The JavaScript objects that Rust calls: `js/edge_io.mjs`, `js/object_io.mjs`, and what the runtime itself has.
+//! The JavaScript that Rust calls: the objects of `js/edge_io.mjs` and `js/object_io.mjs`, and functions of the
+//! runtime.
 //!
-//! Each binding catches: a JavaScript exception that passed through Rust frames would leave the instance broken.
+//! Each binding is `catch`: a JavaScript exception that passed through Rust frames would leave the instance broken.
 
 use js_sys::{JsString, Promise};
 use wasm_bindgen::closure::ScopedClosure;
@@ -8,23 +9,23 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// One request at the edge, with one handle of each kind at a time, and what its last operation left. Operations
-    /// come back at once; JavaScript polls the task when they have ended.
+    /// One request at the edge, with at most one handle of each kind at a time. A method that starts an operation
+    /// returns at once; JavaScript polls the task when the operation has ended, and tells how (`outcome`).
     pub type EdgeIo;
 
-    /// The complete answer. `fields` are names and values, each ended by a line feed.
+    /// Answers the client. `fields` are names and values in turn, each followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn answer(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
-    /// The kept answer is the answer.
+    /// Answers the client with the kept answer.
     #[wasm_bindgen(method, catch, js_name = answerKept)]
     pub(crate) fn answer_kept(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// The object's reply is the answer, as it is.
+    /// Answers the client with the object's reply as it is.
     #[wasm_bindgen(method, catch, js_name = passOn)]
     pub(crate) fn pass_on(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// The head of an answer whose body is written from now on.
+    /// Answers the client with a head; the body is written from now on.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn open(this: &EdgeIo, status: u16, fields: &str) -> Result<(), JsValue>;
 
@@ -32,31 +33,33 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = outliveClient)]
     pub(crate) fn outlive_client(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to read the client's body; an infinite limit is for one whose length is declared.
+    /// Starts to read the client's body, up to `limit` bytes. An infinite limit is for a body whose declared length is
+    /// within the limit.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn read(this: &EdgeIo, limit: f64) -> Result<(), JsValue>;
 
-    /// Starts to read what is left of the client's body, and to drop it.
+    /// Starts to read and drop what is left of the client's body.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to call an object: `target` is its name, of `name_length` ASCII characters, and the message for it.
+    /// Starts to call an object. `target` is its name, of `name_length` ASCII characters, followed by the message;
+    /// `along` is one of the numbers of `edge_env::along`.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
 
-    /// What a call or a reply failed with, for operators.
+    /// Why the last call or reply failed, for operators.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn words(this: &EdgeIo) -> Result<String, JsValue>;
 
-    /// Status and fields of the object's reply, each ended by a line feed.
+    /// The status of the object's reply, and names and values of its fields in turn, each followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn head(this: &EdgeIo) -> Result<String, JsValue>;
 
-    /// Starts to read the object's reply to its end, as the kept answer.
+    /// Starts to read the object's reply to its end, which makes it the kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn keep(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// This is the kept answer.
+    /// Makes an answer of the edge's own the kept answer.
     #[wasm_bindgen(method, catch, js_name = keepOwn)]
     pub(crate) fn keep_own(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
@@ -64,23 +67,23 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = keptStatus)]
     pub(crate) fn kept_status(this: &EdgeIo) -> Result<u16, JsValue>;
 
-    /// Joins the flight of that key, or starts it; whether it has started it.
+    /// Joins the flight of that key, or starts one. Returns whether this request has started it.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn share(this: &EdgeIo, key: &str) -> Result<bool, JsValue>;
 
-    /// The kept answer is what the request's flight has brought.
+    /// Lands the flight that this request has started: those who have joined it get the kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn land(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to wait for what the joined flight brings, which is then the kept answer.
+    /// Starts to wait until the joined flight lands. Its answer becomes this request's kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn landing(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
 
-    /// Nobody joins the joined flight any more.
+    /// Gives up the joined flight: from here on nobody joins it.
     #[wasm_bindgen(method, catch, js_name = giveUp)]
     pub(crate) fn give_up(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to wait.
+    /// Starts to wait for a time.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn sleep(this: &EdgeIo, ms: f64) -> Result<(), JsValue>;
 
@@ -88,23 +91,24 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn next(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
 
-    /// The message.
+    /// The message that the last `next` or `pipe` has ended with; empty if there is none.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn bytes(this: &EdgeIo) -> Result<Vec<u8>, JsValue>;
 
-    /// Queues bytes for the client; how many wait, or that the client is gone.
+    /// Queues bytes for the client. Returns how many bytes now wait for it, or `outcome::NOBODY` if it is gone.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn push(this: &EdgeIo, bytes: &[u8]) -> Result<f64, JsValue>;
 
-    /// Starts to queue the body of the object's reply for the client: it ends as `push` does, or fails as a call does.
+    /// Starts to queue the body of the object's reply for the client. Its outcome is what `push` returns, or the
+    /// failure of a call.
     #[wasm_bindgen(method, catch, js_name = pushReply)]
     pub(crate) fn push_reply(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to wait until no more than that waits for the client.
+    /// Starts to wait until at most `buffer_bytes` wait for the client.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drained(this: &EdgeIo, buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
 
-    /// Starts to pipe the socket into the client's body.
+    /// Starts to pass messages of the socket on to the client: see `Download::pipe` of core.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn pipe(
         this: &EdgeIo,
@@ -114,7 +118,7 @@ extern "C" {
         wait_ms: f64,
     ) -> Result<(), JsValue>;
 
-    /// The header of the last message that the pipe has passed on; empty where it passed on none.
+    /// The header of the last message that the pipe has passed on; empty if it passed on none.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn header(this: &EdgeIo) -> Result<Vec<u8>, JsValue>;
 
@@ -122,7 +126,7 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = closeSocket)]
     pub(crate) fn close_socket(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Ends the client's body, once what was written is taken.
+    /// Ends the body of the answer, once the client has taken what was written.
     #[wasm_bindgen(method, catch, js_name = closeDownload)]
     pub(crate) fn close_download(this: &EdgeIo) -> Result<(), JsValue>;
 
@@ -130,17 +134,17 @@ extern "C" {
     #[derive(Clone)]
     pub type ObjectIo;
 
-    /// Answers the call of that number. `fields` as at the edge.
+    /// Answers the call of that number. `fields` are names and values in turn, each followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn answer(this: &ObjectIo, call: u32, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
-    /// Ends the alarm of that number, well (`failure` is empty) or with words for operators.
+    /// Ends the alarm's call of that number. `failure` is empty if it succeeded, else says why not, for operators.
     #[wasm_bindgen(method, catch, js_name = alarmEnded)]
     pub(crate) fn alarm_ended(this: &ObjectIo, call: u32, failure: &str) -> Result<(), JsValue>;
 
-    /// Runs a statement. `params` as `param` writes them; at most `row_limit` rows, and none after the one with which
-    /// blobs reach `byte_budget`. Answers how many bytes the rows take: they are in `out`, as `row` reads them, unless
-    /// `out` is smaller; then they wait for `take`.
+    /// Runs a statement with `params` as `param` encodes them. Takes at most `row_limit` rows, and none after the one
+    /// with which the blobs reach `byte_budget`. Returns how many bytes the rows take at most. If they fit, they are in
+    /// `out`, as `row` reads them; if not, `take` hands them over.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn exec(
         this: &ObjectIo,
@@ -151,11 +155,11 @@ extern "C" {
         out: &mut [u8],
     ) -> Result<f64, JsValue>;
 
-    /// Writes the rows that had no room; answers how many bytes they take.
+    /// Writes the rows of the last `exec` that did not fit. Returns how many bytes they take.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn take(this: &ObjectIo, out: &mut [u8]) -> Result<f64, JsValue>;
 
-    /// `transactionSync`; an `Err` of the body is thrown, and undoes.
+    /// Runs the body in a transaction (`transactionSync`). An `Err` of the body undoes the transaction and is returned.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn transaction(
         this: &ObjectIo,
@@ -193,7 +197,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
 
-    /// Closes all sockets: what was to be sent on them is not known any more.
+    /// Closes all sockets, if nobody knows any more what was sent on them.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn cut(this: &ObjectIo) -> Result<(), JsValue>;
 
@@ -216,21 +220,22 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn id(this: &ObjectIo) -> Result<String, JsValue>;
 
-    /// Stores an object once what was written before is durable; with `absent` only where there is none. A promise of
-    /// whether it is stored.
+    /// Stores an object once what was written before is durable; with `absent` only if the key has no object. Returns a
+    /// promise of whether it was stored.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn put(this: &ObjectIo, key: &str, body: &[u8], absent: bool) -> Result<Promise, JsValue>;
 
-    /// Reads a range of an object: a promise of a `Uint8Array`, or of null where there is no object.
+    /// Reads a range of an object. Returns a promise of a `Uint8Array`, or of null if there is no object.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn get(this: &ObjectIo, key: &str, start: f64, length: f64) -> Result<Promise, JsValue>;
 
-    /// Deletes objects once what was written before is durable. `keys` are each ended by a line feed.
+    /// Deletes objects once what was written before is durable. Each of `keys` is followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn delete(this: &ObjectIo, keys: &str) -> Result<Promise, JsValue>;
 
-    /// Lists objects: a promise of a text of `1` where more follow and else `0`, then key, length and upload time of
-    /// each, all ended by a line feed. An empty `after` is none.
+    /// Lists objects whose keys come after `after`, or from the first one if it is empty. Returns a promise of a text:
+    /// `1` if more objects follow, else `0`; then key, length and upload time (ms since the Unix epoch) of each object;
+    /// every item is followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn list(this: &ObjectIo, prefix: &str, after: &str, limit: u32) -> Result<Promise, JsValue>;
 
@@ -243,7 +248,7 @@ extern "C" {
     pub(crate) fn get_random_values(bytes: &mut [u8]) -> Result<JsValue, JsValue>;
 }
 
-/// What an exception says, in its own words.
+/// The message of an exception.
 pub(crate) fn words(exception: &JsValue) -> String {
     match exception.dyn_ref::<js_sys::Error>() {
         Some(error) => String::from(error.message()),

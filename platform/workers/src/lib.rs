@@ -1,14 +1,14 @@
 //! Core on the Workers runtime.
 //!
-//! JavaScript (`js/`) owns requests, responses, sockets and the life of this wasm instance; every decision is in core.
-//! A request at the edge is one future of core, which JavaScript polls whenever an operation that it asked for has ended.
-//! Header fields cross as one string, and bytes only where core needs them. A statement crosses once, with all its
-//! parameters, and comes back with all its rows.
+//! JavaScript (`js/`) owns requests, responses and sockets, and makes and replaces this wasm instance. Every decision
+//! is core's. A request at the edge is one future of core, which JavaScript polls whenever an operation that it asked
+//! for has ended. Header fields cross as one string, and bytes only where core needs them. A statement crosses once
+//! with all its parameters, and its rows come back together.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `edge_task` | requests at the edge as tasks, and what the Worker calls |
-//! | `edge_env` | the edge as core sees it from one request |
+//! | `edge_env` | what one request at the edge can reach, as core sees it |
 //! | `operation` | what a task asks of its request, and the operations that it waits for |
 //! | `outcome` | how an operation of the edge has ended |
 //! | `object` | what a Durable Object calls: one request, the alarm |

@@ -13,7 +13,7 @@ use crate::deployment::Deployment;
 use crate::io::{ObjectIo, words};
 use crate::state::ObjectState;
 
-/// Core's object behind a Durable Object.
+/// Core's part of a Durable Object.
 #[wasm_bindgen]
 pub struct ObjectHost {
     io: ObjectIo,
@@ -24,7 +24,7 @@ pub struct ObjectHost {
 
 #[wasm_bindgen]
 impl ObjectHost {
-    /// Starts the object; what it holds is read from storage now.
+    /// Starts the object, which reads its storage now.
     #[wasm_bindgen(constructor)]
     pub fn new(io: ObjectIo) -> Self {
         let state = ObjectState::new(io.clone());
@@ -37,8 +37,8 @@ impl ObjectHost {
         }
     }
 
-    /// Answers a call: `io` is told the answer, or to accept a socket, before this returns, unless it returns true, that
-    /// it is pending.
+    /// Answers a call: `io` gets the answer, or a socket to accept. Returns false if it has got it already, and true if
+    /// it gets it later.
     pub fn call(&self, call: u32, message: String, body: Option<Vec<u8>>) -> bool {
         let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
         #[cfg(feature = "faults")]
@@ -60,7 +60,7 @@ impl ObjectHost {
         })
     }
 
-    /// The alarm went off: `io` is told how it ended, as with `fetch`.
+    /// Handles the alarm: `io` is told how that ended. Returns as `call` does.
     pub fn alarm(&self, call: u32) -> bool {
         let (io, actor) = (self.io.clone(), Rc::clone(&self.actor));
         drive(async move {
@@ -80,10 +80,10 @@ fn answer(io: &ObjectIo, call: u32, response: &Response) {
     }
 }
 
-/// Runs a future to its first wait. Where it waits, it goes on by itself, and this is true.
+/// Polls a future once. Returns whether it waits; then it goes on by itself.
 fn drive(future: impl Future<Output = ()> + 'static) -> bool {
     let mut future = Box::pin(future);
-    // A future that waits is polled again at once by its own task, whose waker then takes the place of this one.
+    // No wake-up is lost: `spawn_local` polls the future again soon, with a waker of its own.
     match future.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
         Poll::Ready(()) => false,
         Poll::Pending => {

@@ -16,7 +16,7 @@ thread_local! {
     static OUTCOME: Cell<i64> = const { Cell::new(0) };
 }
 
-/// Polls a task of this request: what it asks meanwhile is asked of `io`.
+/// Runs `poll`, which polls a task of the request of `io`. What the task asks meanwhile is asked of `io`.
 pub(crate) fn with<T>(io: EdgeIo, poll: impl FnOnce() -> T) -> T {
     CURRENT.set(Some(io));
     let polled = poll();
@@ -24,25 +24,25 @@ pub(crate) fn with<T>(io: EdgeIo, poll: impl FnOnce() -> T) -> T {
     polled
 }
 
-/// The operation that the next task to be polled waits for has ended like that.
+/// Says how the operation has ended that the next task to be polled waits for.
 pub(crate) fn set_outcome(outcome: i64) {
     OUTCOME.set(outcome);
 }
 
-/// Asks the request that is being polled. `None` where that fails, or where there is none: its task is being dropped.
+/// Asks the request that is being polled. `None` if that fails, or if no request is polled because a task is dropped.
 pub(crate) fn ask<T>(question: impl FnOnce(&EdgeIo) -> Result<T, JsValue>) -> Option<T> {
     let answer = CURRENT.with_borrow(|current| current.as_ref().map(question))?;
     answer.inspect_err(|exception| tracing::error!(message = words(exception), "the edge's host has refused")).ok()
 }
 
-/// Starts an operation and waits until it has ended: how it has, or `None` where it could not be started.
+/// Starts an operation and waits until it has ended. Returns its outcome, or `None` if it could not be started.
 pub(crate) async fn operation(start: impl FnOnce(&EdgeIo) -> Result<(), JsValue>) -> Option<i64> {
     ask(start)?;
     Operation { is_started: false }.await;
     Some(OUTCOME.get())
 }
 
-/// An operation under way: it has ended when JavaScript polls again.
+/// An operation under way. JavaScript polls the task again only once it has ended.
 struct Operation {
     is_started: bool,
 }

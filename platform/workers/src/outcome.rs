@@ -1,4 +1,7 @@
 //! How an operation of the edge has ended, as JavaScript tells it: one of these numbers, or a count of bytes.
+//!
+//! JavaScript has three more numbers. Rust does not name them, as each is what is left when all others are excluded: a
+//! call that was reset (-1), a closed socket (24), and an upload that broke off (42).
 
 use tailrace_core::runtime::CallError;
 
@@ -12,7 +15,7 @@ pub(crate) const REPLY: i64 = 10;
 pub(crate) const SOCKET: i64 = 11;
 /// `keep`, `landing`
 pub(crate) const KEPT: i64 = 12;
-/// `next`, `pipe`; the time of `landing` and `sleep` is up, too
+/// `next`, `pipe`; `TIMED_OUT` of `landing` and `sleep` too
 pub(crate) const MESSAGE: i64 = 20;
 pub(crate) const TIMED_OUT: i64 = 21;
 pub(crate) const OVERFLOW: i64 = 22;

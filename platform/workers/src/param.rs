@@ -12,8 +12,8 @@ const NUMBER: f64 = 1.0;
 const TEXT: f64 = 2.0;
 const BLOB: f64 = 3.0;
 
-/// (kind, value or address, length in bytes) of each parameter. Fails beyond the platform's limit, and for an integer
-/// that a double would round.
+/// Kind, value or address, and length in bytes of each parameter. Fails for more parameters than the platform's limit,
+/// and for an integer that a double would round.
 pub(crate) fn encode(params: &[SqlParam<'_>]) -> Result<Vec<f64>, SqlError> {
     if params.len() > PARAM_LIMIT {
         return Err(SqlError::new(format!("{} parameters", params.len())));

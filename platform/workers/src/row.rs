@@ -16,10 +16,10 @@ pub(crate) struct Rows<B> {
     rest: B,
 }
 
-/// Where a result is: rows of a page keep parts of one buffer alive, small ones are copied out of a buffer that the
-/// next statement uses again.
+/// The buffer that a result is in. Blobs of a large result share its buffer; those of a small one are copied, since the
+/// next statement uses the buffer again.
 pub(crate) trait Source: Buf {
-    /// The next bytes as a value of their own.
+    /// Takes the next bytes as a blob.
     fn blob(&mut self, length: usize) -> Bytes;
 }
 
@@ -36,20 +36,20 @@ impl Source for Bytes {
 }
 
 impl<B: Source> Rows<B> {
-    /// Reads the result's head. No bytes at all are no rows.
+    /// Reads the number of columns. An empty buffer is a result without rows.
     pub(crate) fn new(mut rest: B) -> Self {
         let columns = if rest.has_remaining() { usize::from(rest.get_u8()) } else { 0 };
         Self { columns, rest }
     }
 
-    /// Replaces `values` by those of the next row; false at the end. Fails when the buffer holds anything but rows.
+    /// Replaces `values` by those of the next row; returns false at the end. Fails if the buffer is malformed.
     pub(crate) fn next(&mut self, values: &mut Vec<SqlValue>) -> Result<bool, SqlError> {
         values.clear();
         if !self.rest.has_remaining() || self.columns == 0 {
             return Ok(false);
         }
         for _ in 0..self.columns {
-            values.push(self.value().ok_or_else(|| SqlError::new("a result that is no rows"))?);
+            values.push(self.value().ok_or_else(|| SqlError::new("a malformed result"))?);
         }
         Ok(true)
     }
@@ -74,7 +74,7 @@ impl<B: Source> Rows<B> {
 mod tests {
     use super::*;
 
-    /// Two rows of four columns, as `js/io.mjs` writes them.
+    /// Two rows of four columns, as `js/object_io.mjs` writes them.
     fn two_rows() -> Vec<u8> {
         let mut bytes = vec![4];
         for number in [1.0_f64, -2.5] {

@@ -14,14 +14,15 @@ use crate::io::{ObjectIo, words};
 use crate::param;
 use crate::row::{Rows, Source};
 
-/// Bytes of the buffer that results come in; larger ones get a buffer of their own. Our choice: a few rows of
-/// bookkeeping fit.
+/// Bytes of the buffer for small results; larger ones go into another buffer. Our choice: a few rows of bookkeeping
+/// fit.
 const RESULT_BYTES: usize = 4_096;
 
-/// Bytes of the largest buffer that is kept for large results: a page and a row that does not fit it. Our choice.
+/// The largest buffer that is kept for large results, in bytes. Our choice: it holds a page, and the row after it that
+/// does not fit any more.
 const KEPT_BYTES: usize = 4 << 20;
 
-/// A row limit for statements whose every row is wanted.
+/// The row limit of statements all of whose rows are wanted.
 const ALL_ROWS: f64 = f64::INFINITY;
 
 thread_local! {
@@ -29,8 +30,8 @@ thread_local! {
     static STATEMENTS: RefCell<BTreeMap<(usize, usize), JsString>> = const { RefCell::new(BTreeMap::new()) };
     /// The buffer for results, unless a statement is using it.
     static RESULT: Cell<Vec<u8>> = const { Cell::new(Vec::new()) };
-    /// The buffer for large results, whose blobs share it: used again once nobody holds a part of it, so that it is
-    /// zeroed once and not for each result.
+    /// The buffer for large results. Their blobs are parts of it, so it is used again only once nobody holds one.
+    /// Keeping it saves zeroing a new buffer for each result.
     static LARGE_RESULT: Cell<Bytes> = const { Cell::new(Bytes::new()) };
 }
 
@@ -43,12 +44,12 @@ pub(crate) struct Storage {
 }
 
 impl Storage {
-    /// The storage behind `io`.
+    /// The storage that `io` reaches.
     pub(crate) fn new(io: ObjectIo) -> Self {
         Self { io }
     }
 
-    /// Rows written by this object since it started; 0 if the count cannot be had.
+    /// Rows written by this object since it started; 0 if JavaScript fails to tell.
     pub(crate) fn rows_written(&self) -> u64 {
         self.io.rows_written().map_or(0, |rows| rows as u64)
     }
@@ -135,7 +136,7 @@ impl SqlStorage for Storage {
                 let why = exception.as_ref().map_or_else(|| "it did not run".to_owned(), words);
                 Err(SqlError::new(format!("transaction: {why}")).into())
             }
-            // What the binding has caught is no exception of JavaScript: the body panicked, and the instance is broken.
+            // The body ran and did not return: it panicked, and the instance is broken.
             (None, _) => panic!("the body of a transaction did not return"),
         }
     }

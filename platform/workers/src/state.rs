@@ -13,7 +13,7 @@ use crate::bucket::Bucket;
 use crate::io::{ObjectIo, WebSocket, get_random_values, set_timeout, words};
 use crate::sql::Storage;
 
-/// Most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
+/// The most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
 const RANDOM_BYTES: usize = 65_536;
 
 /// Clock, randomness, storage, bucket, alarm and sockets of one object.
@@ -28,11 +28,12 @@ struct Shared {
 }
 
 impl ObjectState {
-    /// The state behind `io`.
+    /// The state that `io` reaches.
     pub(crate) fn new(io: ObjectIo) -> Self {
         let id = match io.id() {
             Ok(id) => id,
-            // Without it the object would take another's segments for its own: the event ends here, with a 500.
+            // Without its identity the object might take another's segments for its own. The event ends here with a
+            // 500.
             Err(exception) => panic!("no identity: {}", words(&exception)),
         };
         let (storage, bucket) = (Storage::new(io.clone()), Bucket::new(io.clone()));
@@ -64,7 +65,7 @@ impl Isolate for ObjectState {
 pub(crate) fn fill_random(bytes: &mut [u8]) {
     for chunk in bytes.chunks_mut(RANDOM_BYTES) {
         if let Err(exception) = get_random_values(chunk) {
-            // Bytes that are not random must never become an identity: the request ends here, with a 500.
+            // Bytes that are not random must never become an identity. The request ends here with a 500.
             panic!("no randomness: {}", words(&exception));
         }
     }
@@ -99,7 +100,7 @@ impl SocketState for ObjectState {
     type Socket = ObjectSocket;
 
     fn has_sockets(&self) -> bool {
-        // Whoever cannot be asked may have some: that costs a message to nobody.
+        // If JavaScript fails to tell, there may be some. If there are none, a message is encoded for nobody.
         self.0.io.has_sockets().unwrap_or(true)
     }
 
@@ -115,7 +116,7 @@ impl SocketState for ObjectState {
         let sent = self.0.io.broadcast(tag, &message, after == After::Close);
         sent.unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "a message was not sent");
-            // Readers that were not told would miss it for good: they come back, and read it.
+            // Readers that did not get it must not wait for the next one: their sockets are closed, and they come back.
             if let Err(exception) = self.0.io.cut() {
                 tracing::error!(message = words(&exception), "the sockets were not closed");
             }

@@ -1,11 +1,11 @@
-//! What every simulation needs, whatever it simulates: knows nothing of a platform.
+//! What every simulation needs, whatever it simulates. It knows nothing of a platform.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | [`rt`] | the executor: tasks, virtual time, nodes that die together |
 //! | [`random`] | seeded randomness, one stream for each purpose |
-//! | [`trace`] | what happened |
-//! | [`marks`] | what was reached, and how often |
+//! | [`trace`] | a record of what happened |
+//! | [`marks`] | how often marks were reached |
 //! | `reply` | one-shot answers |
 
 pub mod marks;

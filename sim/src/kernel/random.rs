@@ -1,4 +1,4 @@
-//! Seeded randomness, one stream for each purpose: what one draws moves none of the others.
+//! Seeded randomness, one stream for each purpose: draws from one stream change nothing in the others.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -28,16 +28,16 @@ impl Delay {
 /// The seeds of one run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Seeds {
-    /// Which ready task runs next; goes to [`crate::kernel::rt::block_on`].
+    /// Decides which ready task runs next: the seed of [`crate::kernel::rt::block_on`].
     pub schedule: u64,
-    /// What `core` is given as randomness.
+    /// Seeds the randomness that core is given.
     pub core: u64,
-    /// Which faults happen, and when.
+    /// Decides which faults happen, and when.
     pub faults: u64,
 }
 
 impl Seeds {
-    /// Three seeds that have nothing to do with one another, from one.
+    /// Three independent seeds, from one.
     pub fn of(seed: u64) -> Self {
         let mut source = ChaCha8Rng::seed_from_u64(seed);
         Self { schedule: source.next_u64(), core: source.next_u64(), faults: source.next_u64() }
@@ -69,7 +69,7 @@ impl Random {
         if max <= min { min } else { self.0.borrow_mut().random_range(min..=max) }
     }
 
-    /// Whether what happens in `permille` of 1,000 cases happens now; draws nothing for 0 and 1,000.
+    /// Draws true in `permille` of 1,000 cases; draws nothing for 0 and 1,000.
     pub fn chance(&self, permille: u32) -> bool {
         match permille {
             0 => false,

@@ -1,4 +1,4 @@
-//! An answer that is waited for: one sender, one receiver.
+//! A one-shot answer: one sender, one receiver that waits.
 
 use std::cell::RefCell;
 use std::future::Future;
@@ -13,7 +13,7 @@ enum Slot<T> {
     Taken,
 }
 
-/// The side that answers. Dropped without an answer, the other side learns that there will be none.
+/// The side that answers. If it is dropped without an answer, the other side learns that there will be none.
 pub(crate) struct ReplySender<T> {
     slot: Option<Rc<RefCell<Slot<T>>>>,
 }
@@ -42,7 +42,7 @@ impl<T> ReplySender<T> {
         self.slot.as_ref().is_none_or(|slot| Rc::strong_count(slot) == 1)
     }
 
-    /// Goes away without a trace: the other side waits for ever.
+    /// Goes away without telling the other side, which then waits for ever.
     pub(crate) fn vanish(mut self) {
         self.slot = None;
     }

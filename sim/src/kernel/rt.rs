@@ -1,7 +1,7 @@
 //! The executor: the only file that names madsim.
 //!
-//! Used of it: the executor that picks the next ready task at random, the virtual clock, and the interposed clock and
-//! randomness of the process. Its network, file system and nodes are not.
+//! It uses madsim's executor, which picks the next ready task at random, its virtual clock, and its replacements of the
+//! clock and the randomness of the process; not its network, file system and nodes.
 
 #[cfg(not(madsim))]
 compile_error!(
@@ -29,8 +29,8 @@ thread_local! {
     static NODES: RefCell<Vec<Node>> = const { RefCell::new(Vec::new()) };
 }
 
-/// Runs `future` and what it spawns on virtual time, each ready task picked at random by `seed`; what is still running
-/// at its end is dropped. Panics if every task waits for something that cannot happen.
+/// Runs `future`, and the tasks that it spawns, on virtual time. The next ready task is picked at random by `seed`.
+/// Tasks that still run when `future` ends are dropped. Panics if all tasks wait for something that cannot happen.
 pub fn block_on<T>(seed: u64, future: impl Future<Output = T>) -> T {
     let mut result = None;
     // Boxed, so that the executor is compiled once and not once for each future.
@@ -49,19 +49,19 @@ fn run(seed: u64, future: LocalBoxFuture<'_, ()>) {
     });
 }
 
-/// Virtual nanoseconds since the start of this seed; 0 outside one, where what remains of a seed is dropped.
+/// Virtual ns since the start of this seed; 0 outside of a seed, where destructors of what remained of one may run.
 pub fn now_ns() -> u64 {
     TimeHandle::try_current().map_or(0, |clock| clock.elapsed().as_nanos() as u64)
 }
 
-/// Waits; not at all for 0 ms.
+/// Waits for this many ms; for 0 ms it returns at once.
 pub async fn sleep_ms(ms: u64) {
     if ms > 0 {
         Timer { sleep: Box::pin(madsim::time::sleep(Duration::from_millis(ms))), waker: None }.await;
     }
 }
 
-/// The future's output, or `None` if it has none after `ms`.
+/// The future's output, or `None` if it is not ready after `ms`.
 pub async fn within_ms<T>(ms: u64, future: impl Future<Output = T>) -> Option<T> {
     match select(pin!(future), pin!(sleep_ms(ms))).await {
         Either::Left((output, _)) => Some(output),
@@ -76,7 +76,7 @@ pub struct Node {
 }
 
 impl Node {
-    /// A node without tasks. It dies with the seed at the latest.
+    /// A node without tasks. Its tasks end with the seed at the latest.
     pub fn new() -> Self {
         let node = Self::default();
         NODES.with_borrow_mut(|nodes| nodes.push(node.clone()));
@@ -94,7 +94,7 @@ impl Node {
         tasks.push(handle);
     }
 
-    /// Ends all its tasks: none is polled again. The one that calls this finishes its poll.
+    /// Ends all its tasks: none is polled again. If a task of the node calls this, its current poll still finishes.
     pub fn kill(&self) {
         for task in self.tasks.take() {
             task.abort();

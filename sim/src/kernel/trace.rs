@@ -20,11 +20,11 @@ const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FNV_PRIME: u64 = 0x0100_0000_01b3;
 
 thread_local! {
-    /// Where the program's events go: a subscriber has to be `Send`, a trace is not.
+    /// Where the program's events go. It is not in the subscriber, which has to be `Send`, as a trace is not.
     static LISTENING: RefCell<Option<Trace>> = const { RefCell::new(None) };
 }
 
-/// A trace; clones share it. The hash is always there, the text only once it is asked for.
+/// A trace; clones share it. The hash is always computed, the text kept only on request.
 #[derive(Clone)]
 pub struct Trace(Rc<Inner>);
 
@@ -56,13 +56,14 @@ impl Trace {
         self.0.text.borrow().clone().unwrap_or_default()
     }
 
-    /// Keeps the text from here on, and until the guard goes this thread's events of that `tracing` target.
+    /// Keeps the text from here on, and in it, until the guard is dropped, this thread's events of that `tracing`
+    /// target.
     pub fn keep(&self, target: &'static str) -> TraceGuard {
         self.0.text.borrow_mut().get_or_insert_default();
         LISTENING.set(Some(self.clone()));
         let format =
             tracing_subscriber::fmt::layer().with_timer(VirtualTime::default()).with_ansi(false).with_writer(ToTrace);
-        // Nothing else: the executor's own spans carry numbers that differ between processes.
+        // Only that target: the executor's own spans carry numbers that differ between processes.
         let targets = Targets::new().with_target(target, Level::TRACE);
         let subscriber = tracing_subscriber::registry().with(targets).with(format);
         TraceGuard { _subscriber: tracing::subscriber::set_default(subscriber) }

@@ -82,7 +82,7 @@ fn a_handler_that_is_cut_off_is_tried_again_until_it_succeeds() {
     for seed in 0..30 {
         run(seed, Faults::default().with(|faults| faults.storage.flush = Delay::new(10, 30)), async |world, notes| {
             set(&world, 5_000).await;
-            // The handler has run, and that its alarm is done with is not durable yet.
+            // The handler has run, and the removal of its alarm is not durable yet.
             rt::sleep_ms(4_970).await;
             world.crash("a");
             rt::sleep_ms(60_000).await;
@@ -156,7 +156,7 @@ fn an_alarm_set_while_another_waits_to_be_tried_again_comes_in_its_stead() {
 fn an_alarm_that_comes_due_before_the_service_knows_of_the_handlers_end_goes_off_after_it() {
     for seed in 0..40 {
         run(seed, Faults::default().with(|faults| faults.storage.flush = Delay::new(40, 40)), async |world, notes| {
-            // The handler's end and the alarm that it sets become known in the same moment, in either order.
+            // The service learns of the handler's end and of the alarm that it set in the same ms, in either order.
             notes.next_alarm_ms.set(Some(EPOCH_MS));
             set(&world, 5_000).await;
             rt::sleep_ms(60_000).await;
@@ -256,7 +256,7 @@ fn an_alarm_that_a_superseded_instance_handles_goes_off_at_its_successor() {
     run(1, faults, async |world, notes| {
         set(&world, 5_000).await;
         rt::sleep_ms(4_980).await;
-        // The handler has run; what says so is not durable.
+        // The handler has run, and the removal of its alarm is not durable.
         assert_eq!(rang(&notes), [5_000]);
         world.supersede("a");
         rt::sleep_ms(60_000).await;

@@ -250,7 +250,7 @@ fn a_put_on_its_way_is_stored_though_its_object_crashes() {
 }
 
 #[test]
-fn a_superseded_instance_stores_nothing_behind_a_write_and_may_be_putting_beside_its_successor() {
+fn a_superseded_instance_stores_nothing_after_a_write_and_may_be_putting_beside_its_successor() {
     let bucket = BucketFaults { put: Delay::new(200, 200), ..BucketFaults::default() };
     let faults = faults(bucket).with(|faults| {
         faults.objects.superseded = Delay::new(20_000, 20_000);

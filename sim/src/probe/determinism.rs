@@ -9,7 +9,7 @@ use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::{BucketFaults, EPOCH_MS, Faults, Link, marks};
 
-/// Everything goes wrong from time to time.
+/// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
     let link = Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30 };
     Faults::default().with(|faults| {
@@ -105,7 +105,8 @@ fn a_seed_leaves_the_same_trace_on_every_thread_and_another_seed_another() {
     }
 }
 
-/// The probe streams no answers, superseded instances read on in this workload, and the platform gives no alarm up.
+/// Marks that this workload cannot reach: the probe streams no answers, reads of superseded instances do not fail, and
+/// the platform gives up no alarm.
 const OUT_OF_REACH: [Mark; 5] = [
     marks::ANSWER_CUT,
     marks::ANSWER_LOST,

@@ -1,4 +1,4 @@
-//! Turns, gate and crashes.
+//! Turns, the output gate, and crashes.
 
 use futures_util::future::{join, join_all};
 
@@ -21,7 +21,7 @@ fn an_answer_waits_for_the_writes_before_it_and_one_without_writes_does_not() {
         answer(&world, "a", "append x").await;
         assert!((40..=61).contains(&elapsed_ms()), "{}", elapsed_ms());
         assert_eq!(world.marks().count(marks::GATE_HELD_ANSWER), 1);
-        // A read that sees an unconfirmed write waits with it.
+        // A read that sees an unconfirmed write waits until it is confirmed.
         let before_ms = elapsed_ms();
         let (_, read) = join(answer(&world, "a", "append y"), async {
             rt::sleep_ms(1).await;

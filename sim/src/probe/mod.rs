@@ -1,11 +1,11 @@
-//! A small program that shows what the host does: its object keeps a row for each append, counts requests in memory,
-//! and sends, calls and waits for its alarm as it is told.
+//! A small program that shows what the world does. Its object keeps a row for each append, counts requests in memory,
+//! and sends, calls and sets its alarm as it is told.
 //!
 //! | file | what it tests |
 //! | --- | --- |
 //! | `network` | latency, loss, isolates |
-//! | `requests` | the contexts of requests at the edge, and what ends them without a word |
-//! | `durability` | turns, gate and crashes |
+//! | `requests` | the contexts of requests at the edge, and requests that the platform ends |
+//! | `durability` | turns, the output gate, and crashes |
 //! | `lifecycle` | cold start, hibernation, eviction |
 //! | `sockets` | upgrades, hibernating sockets and what cuts them, the time that is billed |
 //! | `superseded` | an instance that runs on beside its successor |
@@ -43,9 +43,9 @@ use crate::world::{
     Upload, WorldConfigOf, WorldOf,
 };
 
-/// How long a client waits; longer than anything that arrives at all takes.
+/// How long a client waits, in ms: longer than any answer takes that arrives at all.
 const PATIENCE_MS: u64 = 30_000;
-/// Tags of the sockets that the probe accepts.
+/// The tag of the sockets that the probe accepts.
 const TAG: &str = "live";
 
 type World = WorldOf<Probe>;
@@ -55,13 +55,13 @@ type World = WorldOf<Probe>;
 struct Notes {
     /// When alarms went off, in virtual ms since the seed began.
     alarms_ms: Rc<RefCell<Vec<u64>>>,
-    /// How many alarms are to fail.
+    /// How many of the next alarms are to fail.
     failing_alarms: Rc<Cell<u64>>,
-    /// When the next successful alarm sets another one.
+    /// For when the next alarm that succeeds sets another one, in ms since the Unix epoch.
     next_alarm_ms: Rc<Cell<Option<u64>>>,
     /// The edge's ends of accepted sockets.
     sockets: Rc<RefCell<Vec<Rc<EdgeEnd>>>>,
-    /// How many waits at the edge have come to their end.
+    /// How many waits at the edge have ended.
     finished: Rc<Cell<usize>>,
 }
 
@@ -72,8 +72,8 @@ impl Program for Probe {
     type EdgeConfig = Notes;
     type Object = ProbeObject;
 
-    /// The path is an object's name and a command; 503 where the object does not answer. Of a `connect` the socket is
-    /// kept by the test, of a `listen` by the request, which answers what comes on it.
+    /// The path is an object's name and a command. Answers 503 if the object does not answer. After `connect` the test
+    /// keeps the socket; after `listen` the request keeps it, and answers what comes on it.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
         if Self::waits(env, notes, command).await {
@@ -102,7 +102,8 @@ impl Program for Probe {
 }
 
 impl Probe {
-    /// What is answered at the edge: a wait, a flight that is shared, a socket of another request. Whether it was that.
+    /// Commands that are answered at the edge: a wait, a flight that is shared, a socket of another request. Returns
+    /// whether it was one of them.
     async fn waits(env: &EdgeState, notes: &Notes, command: &str) -> bool {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         let response = match verb {
@@ -156,8 +157,8 @@ impl Actor<ObjectState> for ProbeObject {
         Self { state, notes, requests: Cell::new(0) }
     }
 
-    /// Whoever connects gets a socket with the rest of the command attached; the tag is longer than allowed if that is
-    /// asked for.
+    /// Answers `connect` with a socket, to which the rest of the command is attached; its tag is longer than allowed if
+    /// that is asked for.
     async fn call(&self, request: ObjectRequest) -> ObjectAnswer {
         if let Some(attached) = ["connect", "listen"].iter().find_map(|verb| request.message.strip_prefix(verb)) {
             let attached = attached.trim_start();
@@ -207,7 +208,7 @@ impl ProbeObject {
                 self.append(text)?;
                 self.rows().map(|rows| rows.to_string())
             }
-            // Two rows of one turn.
+            // Two rows in one turn.
             ("pair", _) => {
                 self.append("first")?;
                 self.append("second")?;
@@ -242,7 +243,7 @@ impl ProbeObject {
                 }
                 Ok(String::new())
             }
-            // A row that the put has to wait for.
+            // A row, and a put that has to wait for it.
             ("keep", key) => {
                 self.append(key)?;
                 self.put(key, PutCondition::Always).await
@@ -275,7 +276,7 @@ impl ProbeObject {
         }
     }
 
-    /// An object that holds its own key.
+    /// Puts an object whose body is its key.
     async fn put(&self, key: &str, condition: PutCondition) -> Result<String, SqlError> {
         let body = Bytes::copy_from_slice(key.as_bytes());
         Ok(match self.state.bucket().put(key, body, condition).await {
@@ -310,12 +311,12 @@ fn told(error: &StoreError) -> String {
     }
 }
 
-/// Runs `test` in a world of the probe, in which these faults are.
+/// Runs `test` in a world of the probe with these faults.
 fn run<T, F: Future<Output = T>>(seed: u64, faults: Faults, test: impl FnOnce(World, Notes) -> F) -> T {
     run_mutated(seed, faults, None, test)
 }
 
-/// The same with a known bug.
+/// Runs `test` in a world of the probe with these faults and a known bug of the host.
 fn run_mutated<T, F: Future<Output = T>>(
     seed: u64,
     faults: Faults,
@@ -331,21 +332,21 @@ fn run_mutated<T, F: Future<Output = T>>(
     })
 }
 
-/// Tells an object of the world to do something.
+/// Sends an object a command.
 async fn ask(world: &World, object: &str, command: &str) -> Result<Response, Lost> {
     let url = format!("{object}/{command}");
     let request = Request { method: Method::Post, url, headers: Headers::default(), body: RequestBody::Empty };
     world.request(request, PATIENCE_MS).await
 }
 
-/// The answer of an object that answers.
+/// The answer of an object to a command, which must be a 200.
 async fn answer(world: &World, object: &str, command: &str) -> String {
     let response = ask(world, object, command).await.expect("an answer");
     assert_eq!(response.status, 200, "{command}: {:?}", response.body);
     String::from_utf8_lossy(&response.body).into_owned()
 }
 
-/// What has arrived on a socket, by its texts; the end of one is said so.
+/// The texts of the messages that have arrived on a socket, and `closed` if it has ended.
 async fn heard(socket: &EdgeEnd) -> Vec<String> {
     let mut heard = Vec::new();
     loop {
@@ -360,7 +361,7 @@ async fn heard(socket: &EdgeEnd) -> Vec<String> {
     }
 }
 
-/// Whether an object has answered, and not the edge for it.
+/// Whether the object has answered, and not the edge in its place.
 fn is_answered(outcome: &Result<Response, Lost>) -> bool {
     outcome.as_ref().is_ok_and(|response| response.status == 200)
 }
@@ -370,7 +371,7 @@ fn elapsed_ms() -> u64 {
     rt::now_ns() / 1_000_000
 }
 
-/// Checks a number of 100 against what a knob of so many permille lets expect: none, all, or something in between.
+/// Checks how many of 100 cases a knob of so many permille has hit: none, all, or something in between.
 fn check_share(permille: u32, of_hundred: usize) {
     match permille {
         0 => assert_eq!(of_hundred, 0),
@@ -379,5 +380,5 @@ fn check_share(permille: u32, of_hundred: usize) {
     }
 }
 
-/// Never, sometimes, always.
+/// Knobs for never, sometimes and always.
 const PERMILLES: [u32; 3] = [0, 300, 1000];

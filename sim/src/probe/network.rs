@@ -8,7 +8,7 @@ use crate::kernel::rt;
 use crate::world::marks;
 use crate::world::{Faults, Link, Lost};
 
-/// Which message a knob loses, and what its client then sees.
+/// Which message a knob loses.
 #[derive(Clone, Copy, Debug)]
 enum Loses {
     ClientRequest,

@@ -1,4 +1,4 @@
-//! Requests at the edge: their contexts, and what ends them without a word.
+//! Requests at the edge: their contexts, and requests that the platform ends without telling them.
 
 use futures_util::future::join_all;
 use tailrace_core::protocol::{Headers, Method};
@@ -21,7 +21,7 @@ fn a_socket_is_refused_to_the_task_of_another_request_and_keeps_what_has_arrived
 }
 
 #[test]
-fn requests_end_without_a_word_never_sometimes_or_always() {
+fn requests_are_ended_by_the_platform_never_sometimes_or_always() {
     for permille in PERMILLES {
         let faults = Faults::default().with(|faults| {
             faults.edge.request_vanished_permille = permille;
@@ -54,7 +54,7 @@ fn replies_break_off_never_sometimes_or_always() {
 }
 
 #[test]
-fn those_who_join_a_flight_share_what_it_brings_unless_it_is_lost() {
+fn those_who_join_a_flight_share_its_answer_unless_it_is_lost() {
     for permille in PERMILLES {
         run(1, Faults::default().with(|faults| faults.edge.flight_lost_permille = permille), async |world, _| {
             let mut lost = 0;
@@ -70,7 +70,7 @@ fn those_who_join_a_flight_share_what_it_brings_unless_it_is_lost() {
     }
 }
 
-/// How many of 100 requests whose client gives up after 10 ms come to their end at the edge, within a minute.
+/// How many of 100 requests whose clients leave after 10 ms are served to their end within a minute.
 fn finished(noticed_permille: u32, command: &str) -> usize {
     let faults = Faults::default().with(|faults| faults.edge.client_gone_noticed_permille = noticed_permille);
     run(1, faults, async |world, notes| {
@@ -92,7 +92,7 @@ fn a_request_whose_client_has_gone_ends_if_the_platform_notices() {
 }
 
 #[test]
-fn one_that_outlives_its_client_goes_on_for_thirty_seconds_more() {
+fn a_request_that_outlives_its_client_goes_on_for_thirty_seconds_more() {
     assert_eq!(finished(1000, "outlive 5000"), 100);
     assert_eq!(finished(1000, "outlive 29000"), 100);
     assert_eq!(finished(1000, "outlive 31000"), 0);

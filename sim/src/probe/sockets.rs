@@ -11,7 +11,7 @@ use crate::kernel::rt;
 use crate::world::marks;
 use crate::world::{EdgeEnd, Faults, HostMutant, Link};
 
-/// The edge's end of the socket that was accepted so many before the last.
+/// The edge's end of an accepted socket, counted from the last one back, which is 0.
 pub(super) fn socket(notes: &Notes, back: usize) -> Rc<EdgeEnd> {
     notes.sockets.borrow().iter().rev().nth(back).expect("a socket").clone()
 }
@@ -178,7 +178,7 @@ fn an_isolate_that_restarts_closes_its_sockets_unless_the_object_is_not_told() {
             let (outcomes, left) = join(listening, restart).await;
             assert!(outcomes.iter().all(|outcome| !is_answered(outcome)));
             check_share(permille, left);
-            // What is sent to those that are left is lost.
+            // What is sent on the sockets that are left is lost.
             assert_eq!(answer(&world, "a", "broadcast x").await, left.to_string());
         });
     }

@@ -1,4 +1,4 @@
-//! An instance that runs on beside its successor.
+//! A superseded instance, which runs on beside its successor.
 
 use futures_util::future::join;
 
@@ -17,7 +17,7 @@ fn faults(superseded_reads_fail: bool, stale_route_permille: u32) -> Faults {
     })
 }
 
-/// Requests all go to the superseded instance or all to its successor, from here on.
+/// Sets how many of 1,000 requests reach the superseded instance: none or all.
 fn route(world: &World, stale_route_permille: u32) {
     let faults = world.faults().with(|faults| faults.objects.stale_route_permille = stale_route_permille);
     world.set_faults(faults);

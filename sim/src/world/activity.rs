@@ -1,4 +1,4 @@
-//! Whether an instance has something to do, since when it has not, and for how long it had.
+//! When an instance has something to do and when it is idle: what decides about hibernation, and what is billed.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -6,21 +6,22 @@ use std::rc::Rc;
 use crate::kernel::rt;
 use crate::world::clock;
 
-/// A time in which an instance had something to do without a pause: what the platform bills, since an idle object that
-/// can hibernate costs nothing (Cloudflare, Durable Objects pricing).
+/// A span of time in which an instance always had something to do. The platform bills only these spans, since an idle
+/// object that can hibernate costs nothing (Cloudflare, Durable Objects pricing).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Spell {
     /// When it began, in virtual ms since the Unix epoch.
     pub begin_ms: u64,
-    /// When it ended.
+    /// When it ended, in virtual ms since the Unix epoch.
     pub end_ms: u64,
-    /// The events that came meanwhile (requests, upgrades, alarms, ends of sockets), and the calls of other services.
+    /// How many events came meanwhile (requests, upgrades, alarms, ends of sockets) and how many calls it made,
+    /// together.
     pub events: u64,
-    /// For how much of it a call of another service was under way, in ms.
+    /// For how much of the time a call of another service was under way, in ms.
     pub calling_ms: u64,
 }
 
-/// The spells of all instances of an object, by their ends.
+/// The spells of all instances of an object, in the order of their ends.
 pub(crate) type Spells = Rc<RefCell<Vec<Spell>>>;
 
 /// Counts what keeps an instance in memory; clones share it.
@@ -40,12 +41,12 @@ struct Counts {
 }
 
 impl Activity {
-    /// Of an instance whose spells are kept there.
+    /// The activity of an instance, whose spells go to `spells`.
     pub(crate) fn new(spells: Spells) -> Self {
         Self(Rc::new(Counts { spells: RefCell::new(Some(spells)), ..Counts::default() }))
     }
 
-    /// Something to do, until the guard goes.
+    /// The instance has something to do until the guard is dropped.
     pub(crate) fn begin(&self) -> Busy {
         if self.0.busy.get() == 0 {
             self.0.busy_since_ns.set(rt::now_ns());
@@ -56,14 +57,14 @@ impl Activity {
         Busy(self.clone())
     }
 
-    /// The same, because an event came.
+    /// An event came: the instance has something to do until the guard is dropped.
     pub(crate) fn begin_event(&self) -> Busy {
         let busy = self.begin();
         self.0.events.set(self.0.events.get() + 1);
         busy
     }
 
-    /// The same, because it waits for another service, until the guard goes.
+    /// The instance waits for a call of another service until the guard is dropped.
     pub(crate) fn call(&self) -> Calling {
         let busy = self.begin_event();
         if self.0.calls.replace(self.0.calls.get() + 1) == 0 {
@@ -72,8 +73,8 @@ impl Activity {
         Calling { busy }
     }
 
-    /// Ends the spell that is under way, and records none from here on: what the platform runs on beside a successor is
-    /// no work of the object.
+    /// Ends the spell that is under way, and records no more: what a superseded instance does beside its successor is
+    /// not the object's work.
     pub(crate) fn stop_recording(&self) {
         if self.0.busy.get() > 0 {
             self.0.end_spell();
@@ -81,19 +82,19 @@ impl Activity {
         self.0.spells.take();
     }
 
-    /// For how long there has been nothing to do, in ms, rounded up; `None` if there is something.
+    /// For how long the instance has been idle, in ms, rounded up; `None` if it has something to do.
     pub(crate) fn idle_ms(&self) -> Option<u64> {
         let idle_ns = rt::now_ns().saturating_sub(self.0.idle_since_ns.get());
         (self.0.busy.get() == 0).then(|| idle_ns.div_ceil(1_000_000))
     }
 
-    /// When the idle spell began, in virtual ns: tells one spell from the next.
+    /// When the idle time began, in virtual ns. It differs from one idle time to the next.
     pub(crate) fn idle_since_ns(&self) -> u64 {
         self.0.idle_since_ns.get()
     }
 }
 
-/// Something to do.
+/// A guard: as long as it lives, the instance has something to do.
 pub(crate) struct Busy(Activity);
 
 impl Drop for Busy {
@@ -107,7 +108,7 @@ impl Drop for Busy {
     }
 }
 
-/// A call of another service.
+/// A guard: as long as it lives, a call of another service is under way.
 pub(crate) struct Calling {
     busy: Busy,
 }

@@ -1,4 +1,4 @@
-//! What everything in a world shares: its faults, its randomness, its clock, and what is noted down.
+//! What everything in a world shares: its faults, its randomness, its clock, its trace and its marks.
 
 use std::cell::{Cell, RefCell};
 use std::fmt;
@@ -16,15 +16,15 @@ use crate::world::host_mutant::HostMutant;
 /// What everything in a world shares.
 pub(crate) struct Environment {
     faults: Cell<Faults>,
-    /// When and where faults happen.
+    /// The randomness that decides when and where faults happen.
     pub(crate) random: Random,
-    /// What core is given.
+    /// The randomness that core is given.
     pub(crate) core_random: Random,
     marks: RefCell<Marks>,
     /// What happened.
     pub(crate) trace: Trace,
     mutant: Option<HostMutant>,
-    /// What is neither an isolate nor an object: networks, and the platform's own services.
+    /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
 }
 

@@ -1,4 +1,4 @@
-//! What goes wrong in a world, as numbers: each part of the platform has knobs of its own, and one line in this table.
+//! What goes wrong in a world, as numbers. Each part of the platform has knobs of its own, and one line in this table.
 
 use super::alarm::AlarmFaults;
 use super::bucket::BucketFaults;
@@ -10,15 +10,16 @@ use super::storage::StorageFaults;
 
 macro_rules! faults {
     ($($(#[doc = $doc:literal])* $name:ident: $faults:ty;)*) => {
-        /// The knobs. The default turns nothing wrong and delays nothing: what remains is the platform on a good day,
-        /// which hibernates what is idle.
+        /// The knobs. By default nothing goes wrong and nothing is delayed: what remains is the platform on a good day,
+        /// which hibernates idle objects.
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
         pub struct Faults {
             $($(#[doc = $doc])* pub $name: $faults,)*
         }
 
         impl Faults {
-            /// What is left of them where nothing goes wrong: the same distances, the same slow starts and disks.
+            /// What is left of the knobs when the faults have ended: latencies, slow starts and slow disks, and how often
+            /// the platform notices that a client has gone.
             pub fn delays(&self) -> Self {
                 Self { $($name: self.$name.delays(),)* }
             }
@@ -37,14 +38,14 @@ faults! {
     storage: StorageFaults;
     /// Sockets of objects.
     sockets: SocketFaults;
-    /// The alarm service, which knows each object's alarm.
+    /// The alarm service.
     alarm: AlarmFaults;
     /// R2.
     bucket: BucketFaults;
 }
 
 impl Faults {
-    /// The same with some knobs turned.
+    /// The same faults with some knobs changed.
     pub fn with(mut self, turn: impl FnOnce(&mut Self)) -> Self {
         turn(&mut self);
         self

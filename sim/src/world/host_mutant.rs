@@ -1,4 +1,4 @@
-//! Known bugs of a host, switched on by name: a suite that does not catch them proves nothing.
+//! Known bugs of a host, switched on by name, to prove that the checkers catch them.
 
 macro_rules! host_mutants {
     ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
@@ -25,7 +25,7 @@ host_mutants! {
     AnswerBeforeGate = "answer-before-gate";
     /// An object that hibernates or is evicted loses its alarm.
     AlarmLostAtEviction = "alarm-lost-at-eviction";
-    /// A socket is none that lets its object sleep: a waiting reader keeps it in memory, and billed.
+    /// A socket does not let its object sleep: a waiting reader keeps the object in memory, and it is billed.
     WaiterKeepsAwake = "waiter-keeps-awake";
     /// An object that hibernates forgets its sockets, which stay open.
     SocketsForgottenAtHibernation = "sockets-forgotten-at-hibernation";

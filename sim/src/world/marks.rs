@@ -31,7 +31,7 @@ tailrace_core::marks! {
     ALARM_ABANDONED = "alarm_abandoned", required;
     /// An edge isolate restarted while it served a request.
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
-    /// The platform ended a request without a word.
+    /// The platform ended a request without telling it.
     REQUEST_VANISHED = "request_vanished", required;
     /// An object's reply broke off after its head.
     REPLY_BROKE_OFF = "reply_broke_off", required;
@@ -41,7 +41,7 @@ tailrace_core::marks! {
     OTHER_REQUEST_REFUSED = "other_request_refused", optional;
     /// A request was lost on its way.
     REQUEST_LOST = "request_lost", required;
-    /// A response was lost on its way: what was asked for has happened.
+    /// A response was lost on its way, though the request was carried out.
     RESPONSE_LOST = "response_lost", required;
     /// R2 stored an object and told its caller that it had failed.
     PUT_FAILED_THOUGH_STORED = "put_failed_though_stored", required;
@@ -55,7 +55,7 @@ tailrace_core::marks! {
     DELETION_FAILED_THOUGH_DONE = "deletion_failed_though_done", required;
     /// A listing held fewer objects than were asked for, though more followed.
     LISTING_CAME_SHORT = "listing_came_short", required;
-    /// A call met an outage of R2.
+    /// A call of R2 failed because of an outage.
     BUCKET_WAS_DOWN = "bucket_was_down", required;
     /// The output gate held a message on a socket back.
     GATE_HELD_MESSAGE = "gate_held_message", required;

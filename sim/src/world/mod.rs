@@ -1,4 +1,5 @@
-//! The platform, with what goes wrong in it: knows no Tailrace. What others may know of it is named here.
+//! The platform, with what goes wrong in it. It knows nothing of Tailrace. Other wings may use what is public here, and
+//! nothing else of it.
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -7,12 +8,12 @@
 //! | `faults` | what goes wrong, as numbers: a line for each part of the platform |
 //! | `services` | the services that all objects share |
 //! | `host_mutant` | known bugs of a host |
-//! | [`marks`] | what of the platform a run should reach |
+//! | [`marks`] | the coverage marks of the platform |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
 //! | `network` | latency and loss |
-//! | `edge` | edge isolates, and the answers that leave them |
-//! | `objects` | objects by name, and each of their lives in memory |
-//! | `activity` | since when an instance is idle, and the time that it is billed for |
+//! | `edge` | edge isolates, the requests in them, and their answers |
+//! | `objects` | objects by name, and their instances |
+//! | `activity` | when an instance is idle, and the time that it is billed for |
 //! | `sockets` | hibernatable sockets, as an object holds them |
 //! | `storage` | which of an object's writes are durable, and what waits for them |
 //! | `sql` | a real SQLite with the platform's limits, and its bill |

@@ -44,7 +44,7 @@ pub struct WorldConfigOf<P: Program> {
     pub seeds: Seeds,
 }
 
-/// Why a client has no answer. What it asked for may have happened, may happen yet, or never.
+/// Why a client has no answer. Its request may have been carried out, may still be, or may never be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Lost {
     /// Nothing came within its time limit.
@@ -55,25 +55,25 @@ pub enum Lost {
 
 /// An answer that has begun.
 pub struct Opened {
-    /// All of it, or its head.
+    /// The whole answer, or its head if `body` is there.
     pub response: Response,
-    /// The body of one that goes on.
+    /// The body, if it is written piece by piece.
     pub body: Option<AnswerBody>,
 }
 
-/// What the platform bills an object as stored.
+/// What an object has stored, and the rows that it is billed for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct StoredSummary {
-    /// Each table with its rows, by name.
+    /// Each table with its number of rows, in the order of the names.
     pub tables: Vec<(String, u64)>,
     /// When the alarm goes off, in ms since the Unix epoch.
     pub alarm_ms: Option<u64>,
-    /// Rows written by the object so far, as the platform bills them; without alarms.
+    /// Rows written by the object so far, as the platform bills them, without alarms.
     pub rows_written: u64,
 }
 
 impl StoredSummary {
-    /// Rows of that table; 0 if there is none.
+    /// The number of rows of that table; 0 if there is none.
     pub fn rows(&self, table: &str) -> u64 {
         self.tables.iter().find(|(name, _)| name == table).map_or(0, |(_, rows)| *rows)
     }
@@ -90,7 +90,7 @@ struct Inner<P: Program> {
     requests: Cell<u64>,
 }
 
-/// Where the client of a request is, as far as the platform has to do with it.
+/// The client of a request, as the platform knows it.
 #[derive(Default)]
 enum Whereabouts {
     /// Its request is on its way.
@@ -104,7 +104,8 @@ enum Whereabouts {
     Gone,
 }
 
-/// A client that waits for its answer. Dropped before that has left the isolate, it has gone.
+/// A guard of a client that waits for its answer. If it is dropped before the answer has left the isolate, the client
+/// has gone.
 #[derive(Default)]
 struct Client(Rc<RefCell<Whereabouts>>);
 
@@ -138,7 +139,7 @@ impl<P: Program> WorldOf<P> {
         Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
     }
 
-    /// A client's request and its answer, whole, over the network and through one of the isolates.
+    /// Sends a client's request over the network to one of the isolates, and returns the whole answer.
     pub async fn request(&self, request: Request, timeout_ms: u64) -> Result<Response, Lost> {
         let whole = async {
             let Opened { mut response, body } = self.open(request, timeout_ms).await?;
@@ -157,7 +158,7 @@ impl<P: Program> WorldOf<P> {
         rt::within_ms(timeout_ms, whole).await.unwrap_or(Err(Lost::TimedOut))
     }
 
-    /// A client's request and its answer, or its head and the body that goes on.
+    /// Sends a client's request, and returns the answer, or its head and a body that is written piece by piece.
     pub async fn open(&self, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
         let number = self.0.requests.get() + 1;
         self.0.requests.set(number);
@@ -183,7 +184,7 @@ impl<P: Program> WorldOf<P> {
         if !travel(environment, environment.faults().network.client_link, Leg::Request).await {
             return sender.vanish();
         }
-        // Concurrent requests nearly always land on different isolates; any may get any.
+        // Any isolate may get a request. On the platform, concurrent requests nearly always reach different ones.
         let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
         let (served, end) = self.0.isolates[index].serve(number, request);
         let served = if matches!(*client.borrow(), Whereabouts::Gone) {
@@ -222,12 +223,12 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// Restarts an edge isolate; the index counts round.
+    /// Restarts an edge isolate; an index beyond the last one begins again at the first.
     pub fn restart_isolate(&self, index: usize) {
         self.0.isolates[index % self.0.isolates.len()].restart();
     }
 
-    /// Ends all faults, superseded instances included: from here on everything has to work. Distances stay.
+    /// Ends all faults and all superseded instances: from here on everything has to work. Latencies stay.
     pub fn calm(&self) {
         self.0.environment.note(format_args!("calm"));
         self.0.environment.set_faults(self.0.environment.faults().delays());
@@ -237,7 +238,8 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// Has an object that has never run hold what these statements store: what an earlier version of its class left.
+    /// Runs these statements on the storage of an object that has never run, as an earlier version of its class would
+    /// have.
     pub fn prepare(&self, object: &str, statements: &[&'static str]) {
         let object = self.0.namespace.object(object);
         let journal = object.journal();
@@ -276,7 +278,7 @@ impl<P: Program> WorldOf<P> {
         self.0.environment.now_ms()
     }
 
-    /// What the platform bills as stored for an object; nothing for one that nobody ever asked for.
+    /// What an object has stored, and the rows that it is billed for; nothing for one that nobody ever asked for.
     pub fn stored(&self, object: &str) -> StoredSummary {
         let Some(object) = self.0.namespace.find(object) else { return StoredSummary::default() };
         let database = object.journal().database();
@@ -287,7 +289,7 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// The spells in which an object was kept in memory by something to do.
+    /// The spells in which an object had something to do.
     pub fn spells(&self, object: &str) -> Vec<Spell> {
         self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
     }
@@ -297,8 +299,8 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.find(object).map_or(0, |object| object.sockets())
     }
 
-    /// What a statement of one text column answers over an object's storage as it is now, confirmed or not; nothing
-    /// where a table that it names is not there.
+    /// The result of a statement of one text column over an object's storage as it is now, confirmed or not; empty if a
+    /// table that it names is not there.
     pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
         self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
     }
@@ -328,12 +330,12 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
     }
 
-    /// What was reached so far.
+    /// The marks that were reached so far.
     pub fn marks(&self) -> Marks {
         self.0.environment.marks()
     }
 
-    /// What happened so far.
+    /// The trace of what happened so far.
     pub fn trace(&self) -> Trace {
         self.0.environment.trace.clone()
     }

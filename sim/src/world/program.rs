@@ -1,4 +1,4 @@
-//! What runs in a world: the edge and the object class that a deployment brings.
+//! The program that runs in a world: an edge and an object class.
 
 use tailrace_core::runtime::Request;
 
@@ -6,7 +6,7 @@ use crate::world::edge::state::EdgeState;
 use crate::world::edge::upload::Upload;
 use crate::world::objects::ObjectClass;
 
-/// A deployment.
+/// A program that runs in a world.
 #[allow(async_fn_in_trait)] // Futures of the platform are `!Send`.
 pub trait Program: Sized + 'static {
     /// What the objects are configured with.

@@ -1,5 +1,5 @@
-//! The services of a world, which all its objects share, one line each. A service is made by `new` from the environment,
-//! and `calm` ends what goes wrong with it.
+//! The services of a world, which all its objects share, one line each. A service is made by `new` from the
+//! environment, and `calm` ends what goes wrong with it.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use super::environment::Environment;
 
 macro_rules! services {
     ($($(#[doc = $doc:literal])* $name:ident: $service:ty;)*) => {
-        /// One of each.
+        /// One service of each kind.
         pub struct Services {
             $($(#[doc = $doc])* pub $name: Rc<$service>,)*
         }
@@ -18,7 +18,7 @@ macro_rules! services {
                 Self { $($name: Rc::new(<$service>::new(environment.clone())),)* }
             }
 
-            /// Ends what goes wrong with them.
+            /// Ends what goes wrong with the services.
             pub(super) fn calm(&self) {
                 $(<$service>::calm(&self.$name);)*
             }

@@ -1,5 +1,5 @@
-// The least that an acknowledged write costs on this runtime: one object a path, one inserted row a request.
-// `cargo xtask bench append` measures the Worker beside it.
+// The least that an acknowledged write costs on this runtime: one object for each path, one inserted row for each
+// request. `cargo xtask bench append` compares the Worker with it.
 import { DurableObject } from "cloudflare:workers";
 
 export class Trivial extends DurableObject {

@@ -1,5 +1,5 @@
 // The least that catching up costs on this runtime: an object that joins rows to pages of 1 MiB. `cargo xtask bench
-// catchup` measures the Worker beside it.
+// catchup` compares the Worker with it.
 import { DurableObject } from "cloudflare:workers";
 
 const PAGE_BYTES = 1 << 20;

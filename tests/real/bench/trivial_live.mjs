@@ -1,6 +1,6 @@
-// The least that live delivery costs on this runtime: an object that holds its readers itself, with one row a write and
-// no care for readers that are slow or gone. Such an object never sleeps. `cargo xtask bench live` measures the Worker
-// beside it.
+// The least that live delivery costs on this runtime: an object that holds its readers itself, inserts one row for each
+// write, and does not care about readers that are slow or gone. Such an object never sleeps. `cargo xtask bench live`
+// compares the Worker with it.
 import { DurableObject } from "cloudflare:workers";
 
 const encoder = new TextEncoder();

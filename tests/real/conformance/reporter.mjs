@@ -1,5 +1,5 @@
-// Writes one line of JSON for every test as it ends, for `cargo xtask conformance` to read, and shows progress: one
-// line a group.
+// Writes one line of JSON for every test when it ends, for `cargo xtask conformance` to read. Shows progress, one line
+// for each group.
 import { appendFileSync, writeFileSync } from "node:fs";
 
 const output = process.env.TAILRACE_RESULTS;

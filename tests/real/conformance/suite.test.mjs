@@ -5,7 +5,7 @@ import * as fc from "fast-check";
 const { TAILRACE_URL, TAILRACE_LONG_POLL_MS, TAILRACE_PROPERTY_SEED } = process.env;
 if (!TAILRACE_URL) throw new Error("TAILRACE_URL is not set: run `cargo xtask conformance`");
 
-// The same inputs in every run: a run that fails must fail again. What new inputs find is the simulator's business.
+// The same inputs in every run, so that a run that fails fails again. Trying new inputs is the simulator's part.
 fc.configureGlobal({ seed: Number(TAILRACE_PROPERTY_SEED ?? 1) });
 
 runConformanceTests({

@@ -8,7 +8,7 @@ export default defineConfig({
     testTimeout: 40_000,
     hookTimeout: 40_000,
     reporters: ["./reporter.mjs"],
-    // One file, one process: workers would only cost memory.
+    // There is one file, so more processes would only cost memory.
     pool: "forks",
     maxWorkers: 1,
     isolate: false,

@@ -1,4 +1,5 @@
-// Chromium without a window, driven over a pipe of the DevTools protocol: messages of JSON, each ended by a zero byte.
+// Chromium without a window, driven over a pipe by the DevTools protocol: messages of JSON, each followed by a zero
+// byte.
 import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
@@ -20,12 +21,12 @@ export class Browser {
   #messages = "";
   #decoder = new TextDecoder();
 
-  /** Starts the program with nothing in its profile. */
+  /** Starts the program with an empty profile. */
   static async start(program) {
     const browser = new Browser();
     browser.#folder = await mkdtemp(join(tmpdir(), "tailrace-browser-"));
     const flags = [...FLAGS, `--user-data-dir=${browser.#folder}`, "about:blank"];
-    // It writes to the error output about services of a desktop that are not there.
+    // Its error output is ignored: it complains about desktop services that are not there.
     browser.#child = spawn(program, flags, { stdio: ["ignore", "ignore", "ignore", "pipe", "pipe"] });
     browser.#child.on("error", (error) => browser.#fail(error));
     browser.#child.on("exit", (code) => browser.#fail(new Error(`the browser has ended with ${code}`)));
@@ -97,7 +98,7 @@ class Page {
     return result.value;
   }
 
-  /** Waits until an expression has a value that is accepted; answers how long that took. */
+  /** Waits until the value of an expression is accepted. Returns how long that took, in ms. */
   async until(expression, accepts, limitMs) {
     const start = performance.now();
     for (;;) {

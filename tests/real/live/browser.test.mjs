@@ -1,4 +1,4 @@
-// A browser's own EventSource shows a stream live, on a page of another origin than the server's.
+// A browser's own EventSource reads a stream live, on a page of another origin than the server's.
 import assert from "node:assert/strict";
 import { once } from "node:events";
 import { readFile } from "node:fs/promises";
@@ -16,7 +16,7 @@ const LIMIT_MS = 15_000;
 const STATE = "document.getElementById('state')?.textContent";
 const MESSAGES = "[...document.querySelectorAll('#messages > li')].map((item) => item.textContent)";
 
-/** Serves the page, and answers its origin. */
+/** Serves the page. Returns its origin. */
 async function servePage() {
   const page = await readFile(new URL("page.html", import.meta.url));
   const server = createServer((_, response) => response.setHeader("content-type", "text/html").end(page));
@@ -56,11 +56,11 @@ test("EventSource on a page of another origin shows a stream as it grows, over a
       await write(`written while cut off ${round}`);
       await shows("live");
     }
-    // A page that waits, and then a write: nothing but the stream makes it move.
+    // The page waits before the write, so that nothing but the stream makes it change.
     await sleep(1_000);
     await write("the last", { "stream-closed": "true" });
     await shows("closed");
-    // Nothing comes again behind the end.
+    // Nothing comes again after the end.
     await sleep(500);
     assert.deepEqual(await page.value(MESSAGES), written);
     assert.ok(proxy.cut >= 3, `${proxy.cut} connections were cut`);

@@ -1,5 +1,5 @@
-// The end of a stream under its waiting readers: it reaches each of them, asleep or not, and what comes after at the
-// same URL does not.
+// A stream ends while readers wait: each of them is told, whether their object sleeps or not, and none gets anything of
+// a later stream at the same URL.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, create, fresh, send, sleep, within } from "../workers/client.mjs";
@@ -7,13 +7,13 @@ import { untilAsleep } from "./instance.mjs";
 import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const READERS = 5;
-/** Far less than the time after which a waiting reader would be answered anyway. */
+/** Much less than the time after which a waiting reader is answered anyway. */
 const SOON_MS = 5_000;
-/** A time to live of under a minute may be exceeded by this much. */
+/** A stream whose time to live is under a minute may outlive it by this much. */
 const SLACK_MS = 5_000;
 const TEXT = { "content-type": "text/plain" };
 
-/** Readers that wait at the tail of a stream. */
+/** Starts readers that wait at the tail of a stream. */
 async function wait(path) {
   const offset = await tail(path);
   const polls = Array.from({ length: READERS }, () => poll(path, offset));
@@ -22,7 +22,7 @@ async function wait(path) {
   return { offset, readers, polls: Promise.all(polls) };
 }
 
-/** Asserts that readers got nothing of the stream that was put in the old one's place, and were sent away. */
+/** Asserts that readers got nothing of the stream that replaced theirs, and that their connections were ended. */
 async function sentAway({ readers, polls }, limitMs = SOON_MS) {
   for (const { status, body } of await within(limitMs, polls)) {
     assert.ok(status === 404 || status === 410, `a poll was answered ${status} ${body}`);
@@ -73,7 +73,7 @@ const ENDS = [
     assert.equal((await send("PUT", path, { headers: TEXT, body: "new" })).status, 201);
     assert.equal((await append(path, "er")).status, 204);
     await sentAway(waiting);
-    // Where they were is not a place in the new stream.
+    // Their position is no position of the new stream.
     assert.equal((await poll(path, waiting.offset)).status, 410);
     assert.equal((await send("GET", `${path}?offset=${waiting.offset}&live=sse`)).status, 410);
     const reader = await SseReader.at(path, "-1");

@@ -1,21 +1,21 @@
-// Server-sent events, taken apart by the rules of the format alone: a line ends by CR, LF or both, and whatever follows
-// it may be a field. A payload that could forge an event would do so here.
+// Parses Server-Sent Events by the rules of the format alone: a line ends with CR, LF or both, and whatever follows may
+// be a field. So a payload that could forge an event would do so here.
 
 export class Events {
-  /** How many comments have come: a server that has nothing to say keeps a connection alive by them. */
+  /** How many comments have come. A server that has nothing to say sends them to keep the connection alive. */
   comments = 0;
-  // The server must send UTF-8, whatever a stream holds.
+  // The server must send valid UTF-8, whatever bytes a stream holds.
   #decoder = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   #text = "";
   #name = "";
   #lines = [];
 
-  /** The events that these bytes complete: name and data. */
+  /** The events that these bytes complete, each with its name and data. */
   take(bytes) {
     this.#text += this.#decoder.decode(bytes, { stream: true });
     const events = [];
     let at = 0;
-    // A CR at the very end may be half of a CRLF.
+    // A CR at the end of the text may be the first half of a CRLF.
     for (const end of this.#text.matchAll(/\r\n|\n|\r(?!$)/g)) {
       const event = this.#line(this.#text.slice(at, end.index));
       if (event !== null) events.push(event);
@@ -25,7 +25,7 @@ export class Events {
     return events;
   }
 
-  /** The event that a line ends, or null. */
+  /** The event that this line completes, or null. */
   #line(line) {
     if (line === "") return this.#dispatch();
     const colon = line.indexOf(":");

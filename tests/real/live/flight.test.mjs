@@ -1,4 +1,4 @@
-// Long-polls of one URL wait together, and none of them depends on the client that came first.
+// Long-polls of one URL share a flight, and none of them depends on the client that came first.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, connection, create, sleep, within } from "../workers/client.mjs";
@@ -6,7 +6,7 @@ import { untilAsleep } from "./instance.mjs";
 import { poll, tail } from "./reader.mjs";
 
 const POLLS = 10;
-/** Far less than the time after which a long-poll is answered anyway. */
+/** Much less than the time after which a long-poll is answered anyway. */
 const SOON_MS = 5_000;
 
 describe("long-polls of one URL", { concurrency: true }, () => {
@@ -23,7 +23,7 @@ describe("long-polls of one URL", { concurrency: true }, () => {
       await assert.rejects(first, { code: "ECONNRESET" });
       if (asleep) await untilAsleep();
       else await sleep(500);
-      // One that comes when the first is gone waits with the others.
+      // A long-poll that comes after the first client has gone waits with the others.
       others.push(poll(path, offset));
       await sleep(300);
       assert.equal((await append(path, "a")).status, 204);
@@ -47,7 +47,7 @@ describe("long-polls of one URL", { concurrency: true }, () => {
     await append(path, "a");
     const { status, body } = await next;
     assert.deepEqual([status, body.toString()], [200, "a"]);
-    // One that comes later finds it in the log.
+    // A long-poll that comes later finds the message in the log.
     assert.equal((await poll(path, offset)).body.toString(), "a");
   });
 });

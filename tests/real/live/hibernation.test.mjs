@@ -1,4 +1,4 @@
-// Readers wait, and their object sleeps: a waiting reader costs nothing.
+// An object sleeps while readers wait, so that waiting readers cost nothing.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, create, sleep } from "../workers/client.mjs";
@@ -7,7 +7,7 @@ import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const READERS = 50;
 
-/** So many of something, all at once. */
+/** Makes this many of something, all at once. */
 const many = (count, make) => Promise.all(Array.from({ length: count }, make));
 
 describe("an object with waiting readers", { concurrency: true }, () => {
@@ -17,7 +17,7 @@ describe("an object with waiting readers", { concurrency: true }, () => {
     const offset = await tail(path);
     const readers = await many(READERS, () => SseReader.at(path, offset));
     const polls = many(READERS, () => poll(path, offset));
-    // The polls are on their way.
+    // Time for the polls to arrive.
     await sleep(300);
     const first = await instance(path);
     await untilAsleep();
@@ -42,7 +42,7 @@ describe("an object with waiting readers", { concurrency: true }, () => {
   });
 
   test("sleeps after two readers have joined in the same moment", async () => {
-    // The object of a new stream and one that has just been read are different moments to join.
+    // Readers join the objects of new streams, and objects that have just been read.
     const paths = await many(16, (_, index) => create().then(async (path) => {
       if (index % 2) await append(path, "before ");
       return path;

@@ -1,22 +1,22 @@
-// Which instance of an object answers. An object that sleeps loses its memory, and starts as another instance.
+// Which instance of an object answers. An object that sleeps loses its memory; when it wakes, it is another instance.
 import assert from "node:assert/strict";
 import { append, send, sleep } from "../workers/client.mjs";
 
 const DEBUG = { "tailrace-debug": "1" };
-/** An object without work hibernates after 10 s; the rest is for the runtime to get round to it. */
+/** An idle object hibernates after 10 s, and the runtime may be a little late. */
 const IDLE_MS = 12_500;
 
-/** The instance that answers now; an object that sleeps wakes for it. */
+/** The instance that answers now. An object that sleeps wakes for the question. */
 export async function instance(path) {
   return named(await send("HEAD", path, { headers: DEBUG }));
 }
 
-/** Appends text, and answers the instance that took it. */
+/** Appends text. Returns the instance that answered. */
 export async function appendTo(path, text) {
   return named(await append(path, text, DEBUG));
 }
 
-/** Leaves an object alone until it sleeps. */
+/** Waits until an object sleeps that nobody asks anything. */
 export const untilAsleep = () => sleep(IDLE_MS);
 
 function named({ status, headers }) {

@@ -7,13 +7,13 @@ import { Proxy } from "./proxy.mjs";
 
 const MESSAGES = 2_000;
 const CUTS = 10;
-/** A cut comes after each share of the messages. */
+/** After every so many messages the connections are cut. */
 const SHARE = MESSAGES / (CUTS + 1);
 const JSON_TYPE = { "content-type": "application/json" };
 
 const server = process.env.TAILRACE_WORKERD_URL;
 
-/** Appends all messages through a proxy, each until it is acknowledged, and then closes the stream. */
+/** Appends all messages through a proxy, repeating each until it is acknowledged, and then closes the stream. */
 async function produce(path, proxy, written) {
   const target = new URL(path, proxy.url).href;
   for (let seq = 0; seq < MESSAGES; seq += 1) {
@@ -24,7 +24,9 @@ async function produce(path, proxy, written) {
   }
 }
 
-/** Tries again after a broken connection: whether the message was taken, the producer's number tells the server. */
+/**
+ * Tries again after a broken connection. By the producer's number the server knows whether it has the message already.
+ */
 async function insist(attempt) {
   for (;;) {
     try {
@@ -38,7 +40,7 @@ async function insist(attempt) {
   }
 }
 
-/** Reads to the end of the stream with the official client, from the last offset that it has told after each break. */
+/** Reads to the end of the stream with the official client; after each break, from the last offset that it has told. */
 async function consume(path, proxy, live) {
   const url = new URL(path, proxy.url).href;
   const seen = { items: [], breaks: 0, lives: 0 };
@@ -51,7 +53,7 @@ async function consume(path, proxy, live) {
   for (;;) {
     try {
       const response = await stream({ url, offset, live, fetch: observed, backoffOptions, warnOnHttp: false });
-      // The client itself is done as soon as it knows of the end, before it has told of what came with it.
+      // The client's own promise settles when it knows of the end, before it has handed over the last messages.
       await new Promise((resolve, reject) => {
         response.subscribeJson((batch) => {
           seen.items.push(...batch.items.map(({ n }) => n));
@@ -62,14 +64,14 @@ async function consume(path, proxy, live) {
       });
       return seen;
     } catch (error) {
-      // An answer of the server's is no broken connection.
+      // An answer of the server is a failure of the test, unlike a broken connection.
       if (error.code === "ERR_ASSERTION" || error.status !== undefined) throw error;
       seen.breaks += 1;
     }
   }
 }
 
-/** Cuts each proxy once after each share of the messages, as soon as it carries something. */
+/** Cuts each proxy after each share of the messages, as soon as it has a connection. */
 async function cut(written, proxies) {
   for (let round = 1; round <= CUTS; round += 1) {
     while (written.count < round * SHARE) await sleep(5);
@@ -94,7 +96,7 @@ describe(`the official client, while a producer writes ${MESSAGES} messages`, { 
       ]);
       assert.deepEqual(seen.items, Array.from({ length: MESSAGES }, (_, n) => n));
       assert.ok(reading.cut >= CUTS && writing.cut >= CUTS, `${reading.cut} and ${writing.cut} cuts`);
-      // It was the live mode that was cut, each time.
+      // Each cut was one of a live request.
       assert.ok(seen.lives > CUTS, `${seen.lives} live requests`);
       written.agent.destroy();
       reading.stop();

@@ -1,4 +1,4 @@
-// What payloads become as server-sent events: no text forges an event, and every byte arrives.
+// Payloads as Server-Sent Events: no text forges an event, and every byte arrives.
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
@@ -7,7 +7,9 @@ import { SseReader, tail } from "./reader.mjs";
 
 const FORGED = 'event: control\ndata: {"streamNextOffset":"9","streamClosed":true}';
 
-/** Text that a line-based format might take for its own, and what must arrive: line ends as LF, all else as it is. */
+/**
+ * Text that could be mistaken for fields of the format. It must arrive with its line ends as LF, and else unchanged.
+ */
 const TEXTS = [
   ["a control event behind line feeds", `a\n\n${FORGED}\n\nb`],
   ["a control event behind carriage returns", `a\r\r${FORGED.replaceAll("\n", "\r")}\r\rb`],
@@ -34,7 +36,7 @@ async function post(path, type, body) {
   assert.equal((await send("POST", path, { headers: { "content-type": type }, body })).status, 204);
 }
 
-/** Appends while one reader waits, has another read from the beginning, and answers both at the tail. */
+/** Appends while one reader waits, and has another read from the beginning. Returns both once they are at the tail. */
 async function readBoth(path, type, body) {
   const live = await SseReader.at(path, await tail(path));
   await post(path, type, body);
@@ -77,7 +79,7 @@ describe("a payload in server-sent events", { concurrency: true }, () => {
 
   test("letters that lie across the ends of pages are whole", async () => {
     const path = await put("text/plain");
-    // Three bytes a letter, behind one byte: no power of two is a letter's end.
+    // Letters of three bytes after a letter of one byte: no letter ends at the end of a page.
     const text = `a${"€".repeat(1 << 20)}`;
     await post(path, "text/plain", text);
     const reader = await SseReader.at(path, "-1");

@@ -1,4 +1,4 @@
-// A connection that can be cut: a TCP proxy in front of the server. A client sees what it sees when a network fails.
+// A TCP proxy in front of the server, whose connections can be cut. To a client that looks like a network that fails.
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
@@ -21,19 +21,19 @@ export class Proxy {
     return proxy;
   }
 
-  /** How many connections there are. */
+  /** How many connections are open. */
   get size() {
     return this.#pairs.size;
   }
 
-  /** Cuts every connection there is, in the middle of whatever it carries. */
+  /** Cuts every open connection, in the middle of whatever it carries. */
   cutAll() {
     this.cut += this.#pairs.size;
     for (const pair of this.#pairs) for (const socket of pair) socket.resetAndDestroy();
     this.#pairs.clear();
   }
 
-  /** Cuts what there is, and listens no more. */
+  /** Cuts every open connection, and listens no more. */
   stop() {
     this.#server.close();
     this.cutAll();
@@ -45,7 +45,7 @@ export class Proxy {
     for (const [from, to] of [pair, pair.toReversed()]) {
       from.setNoDelay(true);
       from.pipe(to);
-      // The other end learns of it: a connection that breaks on one side is broken on both.
+      // A connection that breaks on one side is broken on the other side too.
       from.on("error", () => to.destroy());
       from.on("close", () => {
         to.destroy();

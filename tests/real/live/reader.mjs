@@ -1,21 +1,21 @@
-// Live readers as a client of the protocol sees them: one that is sent events, and one that polls.
+// Live readers as clients of the protocol: one that is sent events, and one that polls.
 import assert from "node:assert/strict";
 import { request } from "node:http";
 import { send } from "../workers/client.mjs";
 import { Events } from "./events.mjs";
 
-/** Longer than any answer that is not a long-poll's, and than the time after which the platform tries again. */
+/** Longer than any answer takes except a long-poll's, and than the platform waits before it tries an alarm again. */
 const PATIENCE_MS = 15_000;
 /** Longer than a long-poll waits: 20 s, and the second in which the server may be late. */
 const POLL_LIMIT_MS = 30_000;
 
 const base = process.env.TAILRACE_WORKERD_URL;
 
-/** An SSE connection. Everything that has come is kept, except where a test takes it away. */
+/** An SSE connection. It keeps everything that has come, unless a test removes it. */
 export class SseReader {
   status;
   headers;
-  /** Data that has come, decoded if it was base64; each is confirmed by the control event behind it. */
+  /** Data that has come, decoded if it was base64. A piece is here once the control event after it has come. */
   data = [];
   /** Control events that have come, parsed. */
   controls = [];
@@ -27,7 +27,7 @@ export class SseReader {
   #outgoing;
   #incoming;
 
-  /** Connects, and answers once the head of the response is there. */
+  /** Connects. Returns once the head of the response has come. */
   static open(path, { server = base } = {}) {
     const reader = new SseReader();
     return new Promise((resolve, reject) => {
@@ -67,7 +67,7 @@ export class SseReader {
     return this.#events.comments;
   }
 
-  /** Waits until this holds of what has come. */
+  /** Waits until `holds` is true of what has come. */
   until(holds, what, limitMs = PATIENCE_MS) {
     return new Promise((resolve, reject) => {
       const fail = (why) => reject(new Error(`waited for ${what}: ${why}; ${this.#describe()}`));
@@ -85,14 +85,14 @@ export class SseReader {
     });
   }
 
-  /** Waits until the server has ended the connection in good order. */
+  /** Waits until the server has ended the connection without an error. */
   async untilEnd(limitMs = PATIENCE_MS) {
     await this.until(() => this.ended !== null, "the end", limitMs);
     assert.equal(this.ended, "end");
     assert.equal(this.#pending, null, "the last data event has no control event");
   }
 
-  /** Stops reading: what comes fills the buffers on the way. */
+  /** Stops reading: what the server sends fills the buffers between the two. */
   stall() {
     this.#incoming.pause();
   }

@@ -1,5 +1,5 @@
-// Readers that stop reading while much is written, and then go on. The server is one that nothing else uses: its memory
-// is measured.
+// Readers stop reading while much is written, and then go on. No other test uses this server, since its memory is
+// measured.
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";
 import test from "node:test";
@@ -10,12 +10,12 @@ const server = process.env.TAILRACE_ALONE_URL;
 const serverProcess = process.env.TAILRACE_ALONE_PROCESS;
 if (!server || !serverProcess) throw new Error("TAILRACE_ALONE_URL and TAILRACE_ALONE_PROCESS are not set");
 
-/** 50 MiB in all, in messages small enough to be pushed to waiting readers, not only announced. */
+/** 50 MiB in all, in messages that are small enough to be pushed to waiting readers and not only announced. */
 const MESSAGE_BYTES = 64 << 10;
 const MESSAGES = 800;
 const READERS = 8;
 const STALL_MS = 30_000;
-/** Many times what it takes to write all. */
+/** Many times what it takes to write everything. */
 const LIVE_LIMIT_MS = 30_000;
 /**
  * How much more memory the server may take for readers that stall than for as many that come when all is written. A
@@ -31,7 +31,7 @@ function memory() {
   return Number(line[1]) / 1024;
 }
 
-/** The most memory that the server has while something is done. */
+/** The most memory that the server has while `work` is done, in MiB. */
 async function peak(work) {
   let most = memory();
   const timer = setInterval(() => (most = Math.max(most, memory())), 20);
@@ -40,7 +40,7 @@ async function peak(work) {
   return most;
 }
 
-/** A message of lines, which tell where they belong. */
+/** A message of lines, each of which says which message and line it is. */
 function message(index) {
   const line = (number) => `message ${index}, line ${number}: ${"x".repeat(900)}\n`;
   const lines = Array.from({ length: Math.ceil(MESSAGE_BYTES / line(0).length) }, (_, number) => line(number));
@@ -76,8 +76,8 @@ async function readOn(reader, path, end) {
 }
 
 /**
- * Writes everything while one reader reads it as it comes, and has others read it: some that wait from the beginning but
- * stall, or some that come afterwards. Answers the most memory that the server had.
+ * Writes everything while one reader reads it as it comes. Others read it too: they wait from the beginning and stall,
+ * or come afterwards. Returns the most memory that the server had, in MiB.
  */
 async function run(stalls) {
   const path = await create(new URL(fresh(), server).href);
@@ -104,7 +104,7 @@ async function run(stalls) {
 }
 
 test(`${READERS} readers that stop reading for a while cost no memory and nobody's time, and miss nothing`, async () => {
-  // It comes first, and so it also brings the server to the memory that such work takes.
+  // Runs first, so that the server then has the memory that such work takes.
   const late = await run(false);
   const stalling = await run(true);
   const figures = `${late.toFixed()} MiB for readers that come late, ${stalling.toFixed()} MiB for those that stall`;

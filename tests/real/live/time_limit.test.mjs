@@ -1,4 +1,4 @@
-// How long a reader waits where the deployment says nothing about it: a long-poll 20 s, an SSE connection a minute.
+// How long a reader waits if the deployment configures nothing: a long-poll 20 s, an SSE connection about a minute.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, create } from "../workers/client.mjs";

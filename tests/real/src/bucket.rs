@@ -1,8 +1,8 @@
-//! R2 for a runtime on this machine: a service of this process, so that it outlives a runtime that is killed, costs that
-//! no CPU, and holds a put where a test wants it. Objects are in memory.
+//! R2 for a runtime on this machine. It is a service of this process, so that it outlives a runtime that is killed,
+//! uses none of the runtime's CPU time, and can hold a put where a test wants it. Objects are in memory.
 //!
-//! The runtime's binding speaks HTTP: what is asked for is JSON, in a header of a GET or before the value in the body of
-//! a PUT, and the answer is JSON, before the value where there is one.
+//! The runtime's binding speaks HTTP. A request is JSON, in a header field of a GET, or before the value in the body of
+//! a PUT. The answer is JSON, followed by the value if there is one.
 
 use std::collections::BTreeMap;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -15,7 +15,7 @@ use anyhow::{Context, Result, anyhow};
 use serde_json::{Value, json};
 use xtask::http::{Head, Wire};
 
-/// Most objects of one listing (Cloudflare, R2 Workers API).
+/// The most objects of one listing (Cloudflare, R2 Workers API).
 const LIST_LIMIT: usize = 1_000;
 
 /// A service with its objects; dropping it ends it.
@@ -27,13 +27,13 @@ pub(crate) struct Bucket {
 /// Where the next put is held until it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// Before it is stored, and it is stored when it is released, whether or not anybody still waits for it.
+    /// Before it is stored. It is stored when it is released, whether or not anybody still waits for it.
     BeforeStored,
-    /// After it was stored, and before it is answered.
+    /// After it was stored and before it is answered.
     BeforeAnswered,
 }
 
-/// What was asked for since the service began.
+/// Counts of calls since the service began.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Counts {
     /// Puts, whether or not they stored something.
@@ -67,7 +67,7 @@ struct Object {
 }
 
 impl Object {
-    /// What is said of it beside its value.
+    /// Its metadata, as R2 tells it.
     fn describe(&self, key: &str, range: Range<usize>) -> Value {
         json!({
             "name": key, "version": self.etag, "size": self.value.len(), "etag": self.etag,
@@ -89,7 +89,7 @@ impl Bucket {
                     return;
                 }
                 let store = Arc::clone(&store);
-                // A connection ends with the runtime that has opened it.
+                // The connection, and so the thread, ends with the runtime that opened it.
                 thread::spawn(move || serve(&store, stream));
             }
         });
@@ -101,7 +101,7 @@ impl Bucket {
         self.address
     }
 
-    /// What was asked for so far.
+    /// The counts of calls so far.
     pub(crate) fn counts(&self) -> Counts {
         self.store.lock().counts
     }
@@ -111,12 +111,12 @@ impl Bucket {
         self.store.lock().objects.keys().cloned().collect()
     }
 
-    /// Holds the next put there.
+    /// Has the next put held at this point.
     pub(crate) fn hold(&self, hold: Hold) {
         self.store.lock().hold = Some(hold);
     }
 
-    /// Waits until a put is held; its key, or none where the limit passes.
+    /// Waits until a put is held. Returns its key, or `None` if the time limit passes.
     pub(crate) fn wait_until_held(&self, limit: Duration) -> Option<String> {
         let waiting = self.store.changed.wait_timeout_while(self.store.lock(), limit, |state| state.held.is_none());
         let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
@@ -135,7 +135,7 @@ impl Drop for Bucket {
     fn drop(&mut self) {
         self.store.lock().ended = true;
         self.release();
-        // Wakes the thread that accepts; where that fails, it has ended.
+        // Wakes the thread that accepts connections; if this fails, that thread has ended.
         let _ = TcpStream::connect(self.address);
     }
 }
@@ -158,7 +158,7 @@ fn serve(store: &Store, stream: TcpStream) -> Result<()> {
     Ok(())
 }
 
-/// An answer: its JSON, and a value behind it.
+/// An answer: its JSON, and the value after it.
 struct Answer {
     status: u16,
     meta: Vec<u8>,
@@ -176,7 +176,7 @@ impl Answer {
         Self { meta: Vec::new(), ..Self::of(&Value::Null) }
     }
 
-    /// An error by its number in R2's list.
+    /// An error, by its number in R2's list.
     fn refusal(status: u16, code: u32, message: &str) -> Self {
         let error = json!({ "version": 1, "v4code": code, "message": message }).to_string();
         Self { status, error: Some(error), ..Self::empty() }
@@ -220,7 +220,7 @@ fn key(request: &Value) -> Result<&str> {
     request["object"].as_str().context("no object")
 }
 
-/// Numbers of 64 bits come as text.
+/// A number, which the binding writes as text if it has 64 bits.
 fn number(value: &Value) -> Option<usize> {
     match value {
         Value::String(text) => text.parse().ok(),
@@ -281,7 +281,7 @@ fn put(store: &Store, request: &Value, value: &[u8]) -> Result<Answer> {
     Ok(answer)
 }
 
-/// Holds a put, if it is to be held here, until it is released.
+/// If a put is to be held at this point, holds it until it is released.
 fn held<'a>(store: &'a Store, mut state: MutexGuard<'a, State>, key: &str, here: bool) -> MutexGuard<'a, State> {
     if here {
         state.held = Some(key.to_owned());
@@ -307,7 +307,7 @@ fn list(store: &Store, request: &Value) -> Result<Answer> {
     }
     let prefix = request["prefix"].as_str().unwrap_or_default();
     let limit = number(&request["limit"]).unwrap_or(LIST_LIMIT).min(LIST_LIMIT);
-    // A cursor is the last key that was told.
+    // A cursor is the last key of the listing before.
     let after = request["cursor"].as_str().max(request["startAfter"].as_str()).unwrap_or_default();
     let state = store.lock();
     let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
@@ -329,7 +329,7 @@ mod tests {
     use super::*;
     use xtask::http::{Connection, Reply};
 
-    /// What the service answers to a call as the runtime's binding makes it.
+    /// Sends a call as the runtime's binding does, and returns the answer.
     fn call(bucket: &Bucket, request: Value, value: &[u8]) -> Reply {
         let mut connection = Connection::open(&bucket.address().to_string(), Duration::from_secs(5)).unwrap();
         let text = request.to_string();
@@ -344,7 +344,7 @@ mod tests {
         connection.send(&bytes).unwrap()
     }
 
-    /// The value behind the JSON of an answer.
+    /// The value after the JSON of an answer.
     fn value(reply: &Reply) -> &[u8] {
         let size: usize = reply.head.field("cf-r2-metadata-size").unwrap().parse().unwrap();
         &reply.body[size..]
@@ -371,7 +371,7 @@ mod tests {
     }
 
     #[test]
-    fn a_listing_goes_on_behind_its_cursor_or_a_key() {
+    fn a_listing_goes_on_after_its_cursor_or_a_key() {
         let bucket = Bucket::start().unwrap();
         for key in ["a/1", "a/2", "a/3", "b/1"] {
             assert_eq!(put(&bucket, key, b"x"), 200);

@@ -1,4 +1,4 @@
-//! What an object tells, on request, of the segments it has moved to the bucket.
+//! The debug header in which an object tells how many of its segments are in the bucket.
 
 use anyhow::{Context, Result, bail};
 use xtask::http::Connection;
@@ -8,7 +8,7 @@ use xtask::http::Connection;
 pub(crate) struct Cold {
     /// Segments that are read from the bucket.
     pub(crate) segments: usize,
-    /// Sealed segments that are not there yet.
+    /// Sealed segments that are not in the bucket yet.
     pub(crate) waiting: usize,
     /// Bytes that are still in the object's own rows.
     pub(crate) hot_bytes: u64,

@@ -15,8 +15,8 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(&built.worker) };
     let server = Workerd::start(project, &built.node, &options)?;
     let mut test = project.cargo();
-    // The one test that asks a running Worker: the others are those of the step `native`. What that has compiled is not
-    // compiled again, because the same packages are chosen.
+    // Only the test that asks a running Worker; the step `native` runs all others. The same packages are selected as
+    // there, so that nothing is compiled again.
     test.args(["test", "--workspace", "--features", "tailrace-tests/workerd", "--test", "fidelity"]);
     test.args(TOOLS.iter().flat_map(|tools| *tools).flat_map(|tool| ["--exclude", tool]));
     process::run(test.env("TAILRACE_WORKERD_URL", server.url()))

@@ -7,12 +7,12 @@ use xtask::{process, setup};
 use crate::Built;
 use crate::workerd::{self, Workerd};
 
-/// Every suite waits most of its time, so all of them run at once.
+/// Every suite waits most of the time, so all of them run at once.
 const OPTIONS: [&str; 4] =
     ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
 const SUITES: &str = "tests/real/live/*.test.mjs";
 
-/// What the runtime's log holds where something went wrong that readers get over: they come back and are served.
+/// Texts in the runtime's log that show a fault of ours. Readers may not notice such a fault, as they come back.
 const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "failed"];
 
 /// Runs the suites against a built Worker.
@@ -23,7 +23,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
         let options = workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
         Workerd::start(project, node, &options)
     };
-    // One suite measures the memory of its server, and has it for itself.
+    // One suite measures the memory of its server, so it has a server of its own.
     let (server, alone) = (start("live")?, start("live-alone")?);
     say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
     let mut command = node.command(project, "--test")?;
@@ -40,7 +40,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     Ok(())
 }
 
-/// The first line of a log that tells of a fault of ours. That a peer has gone is none: tests cut connections.
+/// The first line of a log that shows a fault of ours. A lost peer is not our fault: tests cut connections.
 fn complaint(log: &str) -> Option<&str> {
     log.lines()
         .find(|line| !line.contains(" disconnected: ") && COMPLAINTS.iter().any(|complaint| line.contains(complaint)))
@@ -51,7 +51,7 @@ mod tests {
     use super::complaint;
 
     #[test]
-    fn what_tests_do_to_connections_is_no_complaint() {
+    fn a_connection_that_a_test_cuts_is_no_complaint() {
         let check = |log, expected| assert_eq!(complaint(log), expected);
         check("", None);
         check("workerd/jsg/util.c++:322: info: exception = x.c++:296: disconnected: reader canceled\nstack: a b", None);

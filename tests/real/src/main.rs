@@ -1,16 +1,16 @@
-//! Real runtimes, started with the built Worker and judged: what `cargo xtask conformance`, `cargo xtask bench` and the
-//! later steps of `cargo xtask test` do. Each verb builds what it misses.
+//! Starts real runtimes with the built Worker and judges them: `cargo xtask conformance`, `cargo xtask bench` and the
+//! later steps of `cargo xtask test`. Each verb builds what is missing.
 //!
 //! | module | noun |
 //! | --- | --- |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `bucket` | R2 for a runtime on this machine |
-//! | `cold` | what an object tells of its segments in the bucket |
+//! | `cold` | the debug header about an object's segments in the bucket |
 //! | `conformance` | the protocol's own suite |
 //! | `live` | the suites of `live/`, with the servers and the browser that they need |
-//! | `fidelity` | the script that the simulator has to answer alike |
+//! | `fidelity` | the script that the simulator and the real runtime must answer alike |
 //! | `robustness` | the suites of `workers/`: bodies at their limit, panics, lost instances |
-//! | `restart` | a stream under kills of the runtime |
+//! | `restart` | a stream while the runtime is killed again and again |
 //! | `bench` | what a request costs |
 
 mod bench;
@@ -79,7 +79,7 @@ fn main() -> ExitCode {
     match run(Cli::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            // The chain of causes alone: where in this program they arose helps nobody who reads it.
+            // The chain of causes without a backtrace, which would not help whoever reads it.
             eprintln!("error: {error:#}");
             ExitCode::FAILURE
         }

@@ -1,6 +1,6 @@
 //! The step `robustness` of the test: the files `*.test.mjs` of `workers/`, each against a server of its own.
 //!
-//! They ask a build with the feature `faults`, which differs from the plain one only where a request names a fault.
+//! The server is a build with the feature `faults`, which differs from the plain one only if a request names a fault.
 
 use std::fs;
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::workerd::{self, Workerd};
 /// Tests of the Worker itself, in Node.
 const SUITES: &str = "tests/real/workers";
 
-/// What is put beside the Worker, so that tests see what it remembers and what crosses the border to Rust.
+/// Modules added to the Worker, by which tests see what it remembers and what crosses the border to Rust.
 const WATCH: &str = "tests/real/watch";
-/// The module there that stands before the Worker's own.
+/// The entry module among them, which passes requests on to the Worker's own.
 const WATCHED: &str = "watched.mjs";
 
 /// Runs them against a Worker with faults.
@@ -45,7 +45,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     Ok(())
 }
 
-/// The names in a folder that end so, in order.
+/// The names of the files in a folder that end with `end`, in order.
 fn files(folder: &Path, end: &str) -> Result<Vec<String>> {
     let entries = fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))?;
     let names = entries.map(|entry| Ok(entry?.file_name().to_string_lossy().into_owned()));

@@ -1,5 +1,5 @@
-//! The real runtime, serving a folder of modules on a free port. It starts in a tenth of a second, where wrangler
-//! takes seconds and puts a proxy in front.
+//! The real runtime, serving a folder of modules on a free port. It starts in a tenth of a second; wrangler would take
+//! seconds and put a proxy in front.
 
 use std::fs::{self, File};
 use std::io::{BufRead, BufReader};
@@ -32,23 +32,23 @@ pub(crate) struct Options<'a> {
     pub(crate) modules: &'a Path,
     /// The module that is started.
     pub(crate) entry: &'a str,
-    /// A folder of modules that are put beside them.
+    /// A folder of modules that are added.
     pub(crate) beside: Option<&'a Path>,
     /// The class of the Durable Objects; its binding is `STREAMS`.
     pub(crate) class: &'a str,
     /// Text bindings: names and values.
     pub(crate) bindings: &'a [(&'a str, &'a str)],
-    /// Where the objects' data stays; without it, it goes with the server.
+    /// The folder in which the objects' data is kept; `None` if it is deleted with the server.
     pub(crate) state: Option<PathBuf>,
 }
 
 impl<'a> Options<'a> {
-    /// A built Worker, without bindings, its data gone with the server.
+    /// Options for a built Worker without bindings, whose data is deleted with the server.
     pub(crate) fn of(worker: &'a Worker) -> Self {
         Self::of_modules("workerd", &worker.dir, "StreamObject")
     }
 
-    /// Modules of our own with a class of theirs.
+    /// Options for other modules, with their class of objects.
     pub(crate) fn of_modules(name: &'a str, modules: &'a Path, class: &'a str) -> Self {
         Self { name, modules, entry: ENTRY, beside: None, class, bindings: &[], state: None }
     }
@@ -57,7 +57,7 @@ impl<'a> Options<'a> {
 /// A running server; dropping it ends it.
 pub(crate) struct Workerd {
     group: Group,
-    /// Goes with the last server that uses it.
+    /// Dropped with the last server that uses it.
     _bucket: Arc<Bucket>,
     host: String,
     folder: PathBuf,
@@ -79,12 +79,12 @@ impl Workerd {
         let log = project.generated("logs").join(format!("{}.log", options.name));
         create_dir(&project.generated("logs"))?;
         remove_dir(&folder)?;
-        // A copy: a build that runs meanwhile must not change what is served.
+        // The modules are copied, so that a build that runs meanwhile does not change what is served.
         let mut modules = copy_modules(options.modules, &folder)?;
         if let Some(beside) = options.beside {
             modules.extend(copy_modules(beside, &folder)?);
         }
-        // The first one is started.
+        // The runtime starts the first module.
         modules.sort_by_key(|name| (name != options.entry, name.clone()));
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
@@ -111,7 +111,7 @@ impl Workerd {
         &self.host
     }
 
-    /// Ends the runtime as a crash does: at once, whatever it is about to do.
+    /// Ends the runtime at once, as a crash does.
     pub(crate) fn kill(mut self) {
         self.group.kill();
     }
@@ -121,7 +121,7 @@ impl Workerd {
         self.group.id()
     }
 
-    /// Where the runtime's messages and the Worker's console are.
+    /// The file with the runtime's messages and the Worker's console.
     pub(crate) fn log(&self) -> &Path {
         &self.log
     }
@@ -136,7 +136,7 @@ impl Workerd {
                 if json["event"] == "listen"
                     && let Some(port) = json["port"].as_u64()
                 {
-                    // Nobody listens any more once the port is known.
+                    // Sending fails only once the port is known and nobody waits for it any more.
                     let _ = sender.send(port);
                 }
             }
@@ -170,17 +170,17 @@ impl Workerd {
 impl Drop for Workerd {
     fn drop(&mut self) {
         self.group.end();
-        // What stays behind is in a folder that may be deleted any time.
+        // If this fails, the files stay in a folder that may be deleted any time.
         let _ = remove_dir(&self.folder);
     }
 }
 
-/// Removes what was left behind by processes that were ended from outside.
+/// Removes the folders of processes that were killed before they could remove them.
 fn remove_abandoned(run: &Path) {
     for entry in fs::read_dir(run).into_iter().flatten().flatten() {
         let name = entry.file_name().to_string_lossy().into_owned();
         let owner = name.split(['-', '.']).next().and_then(|id| id.parse().ok()).and_then(Pid::from_raw);
-        // One that cannot be removed may be in the hands of another process that does the same.
+        // If a folder cannot be removed, another process may be removing it.
         if owner.is_some_and(|owner| test_kill_process(owner).is_err()) {
             let _ =
                 if entry.path().is_dir() { fs::remove_dir_all(entry.path()) } else { fs::remove_file(entry.path()) };

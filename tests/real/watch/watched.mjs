@@ -1,5 +1,5 @@
-// The Worker under observation: as it is, but for GET /watch, which tells what crossed the border to Rust so far, and what
-// is remembered of requests.
+// The Worker with one more route: GET /watch tells what crossed the border to Rust so far, and how much the isolate
+// remembers of requests.
 
 import { crossings, memory } from "./crossings.mjs";
 import entry from "./entry.mjs";

@@ -1,4 +1,4 @@
-// Bodies at their limit, and far beyond it.
+// Bodies at the limit of their size, and far beyond it.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { append, connection, create, fresh, holds, send } from "./client.mjs";
@@ -8,7 +8,7 @@ const LIMIT = 8 << 20;
 const ROUNDS = 50;
 const TEXT = { "content-type": "text/plain" };
 
-/** The bytes in chunks that no buffer's size divides. */
+/** The bytes in chunks of a length that divides no buffer's size. */
 function chunks(bytes) {
   const list = [];
   for (let at = 0; at < bytes.length; at += 50_001) list.push(bytes.subarray(at, at + 50_001));

@@ -8,7 +8,7 @@ if (!base) throw new Error("TAILRACE_WORKERD_URL is not set: it is the address o
 
 export const sleep = (ms) => new Promise((resolve) => setTimeout(resolve, ms));
 
-/** What a promise becomes, which may take no longer than this. */
+/** Waits for a promise, and fails if it takes longer than the limit. */
 export async function within(limitMs, promise) {
   const start = performance.now();
   const value = await promise;
@@ -17,7 +17,7 @@ export async function within(limitMs, promise) {
   return value;
 }
 
-/** One connection, used again and again: a broken one fails the request that finds it. */
+/** An agent with one connection, which is used again and again. If it is broken, the next request fails. */
 export const connection = () => new Agent({ keepAlive: true, maxSockets: 1 });
 
 const shared = new Agent({ keepAlive: true });
@@ -39,7 +39,7 @@ export const fresh = () => `/v1/stream/test/${randomUUID()}`;
 export function send(method, path, { headers = {}, body = null, agent = shared, limitMs = 20_000 } = {}) {
   return new Promise((resolve, reject) => {
     const chunked = Array.isArray(body);
-    // Told, because Node frames the body of a GET or a DELETE not at all unless it is.
+    // This field is set because Node would else send no framing for the body of a GET or a DELETE.
     const framing = chunked ? { "transfer-encoding": "chunked" } : { "content-length": Buffer.byteLength(body ?? "") };
     const options = { method, agent, headers: { ...(body === null ? {} : framing), ...headers }, timeout: limitMs };
     const outgoing = request(new URL(path, base), options, (incoming) => {
@@ -59,14 +59,14 @@ export function send(method, path, { headers = {}, body = null, agent = shared, 
 
 const TEXT = { "content-type": "text/plain" };
 
-/** Creates a stream of text and answers its path. */
+/** Creates a stream of text. Returns its path. */
 export async function create(path = fresh(), headers = {}) {
   const { status } = await send("PUT", path, { headers: { ...TEXT, ...headers } });
   assert.equal(status, 201);
   return path;
 }
 
-/** Appends text; the test's fault, if any, goes along. */
+/** Appends text; `headers` may name a fault. */
 export const append = (path, text, headers = {}) =>
   send("POST", path, { headers: { ...TEXT, ...headers }, body: text });
 
@@ -76,7 +76,7 @@ export async function holds(path, text) {
   assert.deepEqual([answer.status, answer.body.toString()], [200, text]);
 }
 
-/** Asserts a 500 of our own making, of that code: JSON for programs, and nothing about the inside. */
+/** Asserts that an answer is our own 500 with that code: JSON for programs, without internals. */
 export function failed(answer, code) {
   assert.equal(answer.status, 500);
   assert.equal(answer.headers["content-type"], "application/json");

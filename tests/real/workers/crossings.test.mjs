@@ -1,5 +1,5 @@
-// How often each kind of request crosses the border between JavaScript and Rust, at the edge and in its object together.
-// Each crossing costs; one more is seen here.
+// How often each kind of request crosses the border between JavaScript and Rust, at the edge and in its object
+// together. Each crossing costs time, so these tests fail if there is one more.
 import assert from "node:assert/strict";
 import test from "node:test";
 import { append, create, fresh, send, sleep, watch } from "./client.mjs";
@@ -8,10 +8,10 @@ const digits = (number) => String(number).padStart(16, "0");
 const at = (position) => `${digits(0)}_${digits(position)}`;
 const TEXT = { "content-type": "text/plain" };
 
-/** Calls of Rust's memory and tables by the bindings, and the look itself. */
+/** Whether a call is one of ours, and not of the bindings' own helpers or of GET /watch. */
 const isOurs = (name) => !/^(__wbindgen|__externref|taskCount)/.test(name);
 
-/** What was called between two looks, by name. */
+/** How often each name was called between two answers of GET /watch. */
 function between(before, after) {
   const called = Object.entries(after).map(([name, count]) => [name, count - (before[name] ?? 0)]);
   return called.filter(([name, count]) => count > 0 && isOurs(name));
@@ -38,7 +38,7 @@ const KINDS = [
   ["a long-poll that finds something", 4, 10, async (path) => () => send("GET", `${path}?offset=-1&live=long-poll`)],
   ["events of a closed stream out of R2", 11, 37, async (path) => {
     await append(path, "b", { "stream-closed": "true" });
-    // Until the alarm has moved it to R2: that crosses, too.
+    // Waits until the alarm has moved the segment to R2, which crosses the border too.
     await sleep(1_000);
     return () => send("GET", `${path}?offset=-1&live=sse`);
   }],

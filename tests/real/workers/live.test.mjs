@@ -4,9 +4,9 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { append, create, failed, holds, send, sleep, within } from "./client.mjs";
 
-/** Far less than the time after which anything gives up waiting. */
+/** Much less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
-/** Long enough for requests that were sent to wait where they are to wait. */
+/** The time after which requests that were sent are taken to wait. */
 const SETTLED_MS = 300;
 
 const fault = (name) => ({ "tailrace-fault": name });
@@ -16,7 +16,7 @@ const read = (path, position, live, headers = {}) =>
 const listen = (path, position, headers) => read(path, position, "sse", headers);
 const poll = (path, position, headers) => read(path, position, "long-poll", headers);
 
-/** Asserts a connection with events that has ended in good order: its events, less what says when. */
+/** Asserts that a connection with events has ended without an error, and its events, without cursors. */
 function events(answer, expected) {
   assert.equal(answer.status, 200);
   assert.equal(answer.headers["content-type"], "text/event-stream");
@@ -107,7 +107,7 @@ test("a client that leaves takes nobody with it", async () => {
   const base = process.env.TAILRACE_WORKERD_URL;
   const left = fetch(`${base}${path}?offset=-1&live=long-poll`, { signal: leaving.signal });
   await sleep(SETTLED_MS);
-  // It waits in the flight of the one that leaves.
+  // It has joined the flight of the client that leaves.
   const joined = send("GET", `${path}?offset=-1&live=long-poll`);
   await sleep(SETTLED_MS);
   leaving.abort();

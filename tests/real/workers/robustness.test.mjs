@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 import { append, create, failed, fresh, holds, send, sleep, within } from "./client.mjs";
 
-/** Far less than the time after which anything gives up waiting. */
+/** Much less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
 
 const fault = (name) => ({ "tailrace-fault": name });
@@ -68,7 +68,7 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
     failed(await append(path, "lost", fault(name)), "instance_lost");
     const answers = await within(250, Promise.all(waiting));
     for (const answer of answers) failed(answer, "instance_lost");
-    // The timers of the lost instance go off meanwhile, and find nobody.
+    // The timers of the lost instance go off meanwhile, and must do nothing.
     await sleep(600);
     await append(path, "a");
     await holds(path, "a");

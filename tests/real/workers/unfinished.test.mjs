@@ -1,5 +1,5 @@
-// Requests that end without a word: their clients go while the runtime still reads their bodies, or while they wait. What
-// Rust and JavaScript remember of them goes, too.
+// Requests that the runtime ends because their clients leave, while it still reads their bodies or while they wait.
+// Rust and JavaScript must not remember anything of them.
 import assert from "node:assert/strict";
 import { connect } from "node:net";
 import test from "node:test";
@@ -9,12 +9,14 @@ const base = new URL(process.env.TAILRACE_WORKERD_URL);
 const MIB = 1 << 20;
 /** How many such requests are under way at once. */
 const AT_ONCE = 32;
-/** After so many the server is waited for, which is slower than those who leave. */
+/** After this many requests the test waits for the server, which is slower than the clients. */
 const ROUND = 250;
-/** What the maps may hold of requests that are gone: of those that waited, they are looked for once there are as many. */
+/**
+ * The most entries that the maps may hold of requests that are gone: the next sweep comes at this number at the latest.
+ */
 const REMEMBERED = 128;
 
-/** Sends the head of a request and a part of its body, and goes: in good order, or by a reset. */
+/** Sends the head of a request and a part of its body, and leaves: it closes the connection, or resets it. */
 function breakOff(method, path, headers, bytes, resets) {
   return new Promise((resolve, reject) => {
     const socket = connect(Number(base.port), base.hostname, () => {
@@ -37,7 +39,7 @@ async function many(count, one) {
   }));
 }
 
-/** What is remembered once no more than so many tasks are, or after ten seconds. */
+/** What GET /watch tells once at most this many tasks are left, or after ten seconds. */
 async function settled(tasks) {
   for (let round = 0; round < 100; round += 1) {
     const seen = await watch();
@@ -56,7 +58,7 @@ for (const [way, resets] of [["in good order", false], ["by a reset", true]]) {
       await many(ROUND, () => breakOff("POST", path, headers, half, resets));
       return settled(0);
     };
-    // The first ones make room in the memory of the wasm instance, which never shrinks.
+    // The first rounds grow the memory of the wasm instance, which never shrinks.
     for (let rounds = 0; rounds < 3; rounds += 1) await round();
     const before = await settled(0);
     let after;
@@ -78,7 +80,7 @@ test("2,000 readers that go while they wait leave neither tasks nor flights", as
   await many(2_000, leave);
   // The platform lets a request that waits outlive its client by 30 s.
   await sleep(32_000);
-  // A garbage collection comes with work, and so does a look for what has become garbage.
+  // More requests cause a garbage collection, and a sweep of the maps after it.
   await many(2 * REMEMBERED, leave);
   await sleep(32_000);
   const after = await watch();

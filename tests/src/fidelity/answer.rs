@@ -1,4 +1,4 @@
-//! An answer, less what may differ.
+//! An answer, without what may differ between hosts.
 
 use super::{Ask, Variables};
 
@@ -13,16 +13,16 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Rows written, as the object counted them.
     pub rows: Option<u64>,
-    /// Its header `tailrace-cold`. The alarm changes it at its own pace, so it is compared only where the script says.
+    /// Its header `tailrace-cold`. It changes when an alarm has run, so it is compared only where the script says.
     pub objects: Option<String>,
 }
 
-/// Fields that hosts and connections add, and the name of the instance.
+/// Fields that are left out: those that hosts and connections add, and the name of the instance.
 const IGNORED: &[&str] =
     &["connection", "content-length", "date", "keep-alive", "tailrace-instance", "transfer-encoding", "vary"];
 
 impl Answer {
-    /// From an answer as it came; remembers its entity tag. `origin` is where it was asked.
+    /// From an answer as it came from the host at `origin`; remembers its entity tag.
     pub fn new(
         variables: &mut Variables,
         origin: &str,
@@ -69,7 +69,7 @@ impl Answer {
     }
 }
 
-/// Events with a word for each cursor, of which they tell in JSON.
+/// Events with a fixed word in place of each cursor.
 fn without_cursors(events: &[u8]) -> Vec<u8> {
     const FIELD: &str = "\"streamCursor\":\"";
     let text = String::from_utf8_lossy(events);
@@ -91,7 +91,7 @@ impl std::fmt::Debug for Answer {
     }
 }
 
-/// What differs between an answer and what the script says of it, if anything does.
+/// How an answer differs from what the script says, if it does.
 pub fn check_expectation(ask: &Ask, answer: &Answer) -> Option<String> {
     let described = |what: String| Some(format!("line {}: {} {}: {what}", ask.line, ask.method, ask.target));
     if answer.status != ask.status {

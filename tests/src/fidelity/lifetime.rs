@@ -1,19 +1,19 @@
-//! What an append costs over its whole life, in rows written: from the request to the segment in R2 and the table that is
-//! dropped, the alarm's rows included.
+//! What an append costs over its whole life, in rows written: from the request to the segment in R2 and the dropped
+//! table, including the rows of the alarm.
 
 use super::script::parse;
 use super::{Answer, Step};
 
-/// Appends: three full segments.
+/// How many appends: three full segments.
 const APPENDS: u64 = 3 * SEGMENT;
 
-/// Appends of a segment: the default threshold.
+/// How many appends seal a segment by default.
 const SEGMENT: u64 = 1_000;
 
-/// Rows that an append may cost, in thousandths.
+/// The most rows that an append may cost, in thousandths.
 const MOST_ROWS_PERMILLE: u64 = 1_010;
 
-/// The requests: a stream, three segments of appends, and after each what the alarm has made of it.
+/// The requests: they create a stream, append three segments, and ask after each for the work of the alarm.
 pub fn lifetime() -> Vec<Step> {
     let mut text =
         "201 PUT /v1/stream/lifetime { content-type: text/plain }\n200 HEAD /v1/stream/lifetime\n".to_owned();

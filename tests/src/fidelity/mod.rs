@@ -4,7 +4,7 @@
 //! | --- | --- |
 //! | `script` | the text of the script, as steps |
 //! | `lifetime` | what an append costs over its whole life |
-//! | `answer` | an answer, less what may differ |
+//! | `answer` | an answer, without what may differ |
 //! | `simulated` | asking the simulator |
 //! | `real` | asking a running Worker |
 
@@ -24,8 +24,8 @@ pub use real::run_real;
 pub use script::{Ask, Payload, Step, Variables, script};
 pub use simulated::run_simulated;
 
-/// How long it takes until a request is asked again whose answer is not as told yet, in ms.
+/// The pause before a request is sent again whose answer is not yet what the script says, in ms.
 const PAUSE_MS: u64 = 50;
 
-/// How long live reads wait, in the simulator and on the Worker that is asked: as `cargo xtask test fidelity` sets it.
+/// How long live reads wait, in the simulator and on the Worker, where `cargo xtask test fidelity` sets it.
 const WAITS: Waits = Waits { long_poll_ms: 1_000, sse_ms: 2_000 };

@@ -8,7 +8,7 @@ use ureq::{Agent, SendBody};
 
 use super::{Answer, Ask, PAUSE_MS, Step, Variables, check_expectation};
 
-/// The answers of the Worker at `origin`, which nobody else may be using.
+/// The answers of the Worker at `origin`. Nobody else may use it meanwhile.
 pub fn run_real(origin: &str, steps: &[Step]) -> Vec<Answer> {
     let agent: Agent = Agent::config_builder()
         .http_status_as_error(false)
@@ -47,7 +47,7 @@ fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> A
     let chunks = Cursor::new(ask.payload.bytes.clone());
     let body = match (ask.payload.bytes.is_empty(), ask.payload.chunked) {
         (true, _) => SendBody::none(),
-        // A reader of unknown length is sent in chunks.
+        // `ureq` sends a body of unknown length in chunks.
         (_, true) => SendBody::from_owned_reader(chunks),
         (_, false) => {
             request = request.header("content-length", ask.payload.bytes.len());

@@ -16,7 +16,7 @@ pub enum Step {
 pub struct Ask {
     /// Its line in the script, from 1.
     pub line: usize,
-    /// For how long it is asked again until its answer is as told, in ms.
+    /// For how long it is sent again until its answer is what the script says, in ms.
     pub within_ms: u64,
     /// The status of the answer.
     pub status: u16,
@@ -24,7 +24,7 @@ pub struct Ask {
     pub rows: Option<u64>,
     /// The body of the answer, if the script says.
     pub body: Option<String>,
-    /// What objects there are, if the script says.
+    /// What the header `tailrace-cold` must say, if the script says.
     pub cold: Option<String>,
     /// The method.
     pub method: String,
@@ -39,13 +39,13 @@ pub struct Ask {
 /// A request's body.
 #[derive(Clone, Debug, Default)]
 pub struct Payload {
-    /// The bytes; none is no body.
+    /// The bytes; if empty, there is no body.
     pub bytes: Vec<u8>,
     /// Whether it is sent without its length.
     pub chunked: bool,
 }
 
-/// What earlier answers gave.
+/// What is remembered of earlier answers.
 #[derive(Clone, Debug, Default)]
 pub struct Variables {
     /// The last entity tag.
@@ -137,7 +137,7 @@ fn ask(line: usize, text: &str) -> Ask {
     Ask { line, within_ms: 0, status, rows, body: None, cold: None, method, target, headers, payload: payload(body) }
 }
 
-/// A parameter of a media type (`; charset=x`) belongs to the field before.
+/// Joins a parameter of a media type (`; charset=x`) to the field before it.
 fn join_parameters(mut fields: Vec<String>, text: &str) -> Vec<String> {
     match fields.last_mut() {
         Some(last) if !text.contains(": ") => {
@@ -153,7 +153,7 @@ fn payload(text: &str) -> Payload {
     let (text, chunked) = text.strip_suffix(" chunked").map_or((text, false), |text| (text, true));
     let count = |digits: &str| digits.parse::<usize>().expect("a count");
     let bytes = if let Some(digits) = text.strip_prefix("@bytes:") {
-        // Not all the same: a page that starts one byte off must not look right.
+        // The bytes differ, so that a page that starts one byte off does not look right.
         (0..count(digits)).map(|index| b'a' + (index % 23) as u8).collect()
     } else if let Some(digits) = text.strip_prefix("@json:") {
         let inner = (0..count(digits) - 2).map(|index| b'a' + (index % 23) as u8);

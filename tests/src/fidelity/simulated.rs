@@ -17,7 +17,7 @@ const ORIGIN: &str = "http://simulated.test";
 /// How long a client waits, in ms: longer than a long-poll and than a connection of events.
 const PATIENCE_MS: u64 = 120_000;
 
-/// The answers of a world without faults.
+/// The answers of a simulated world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
         let world = World::new(WorldConfig::of(Settings { waits: WAITS, ..Settings::default() }));
@@ -52,7 +52,7 @@ async fn asked(world: &World, ask: &Ask, variables: &mut Variables) -> Answer {
 fn request(ask: &Ask, variables: &Variables) -> Request {
     let mut headers = Headers::default();
     for (name, value) in &ask.headers {
-        // A host hands on what core picks, and no more.
+        // A host hands over only the fields that core picks.
         if PICKED_HEADERS.contains(&name.as_str()) {
             headers.push(name.clone(), variables.fill(value));
         }
@@ -63,7 +63,7 @@ fn request(ask: &Ask, variables: &Variables) -> Request {
 }
 
 fn body(payload: &Payload) -> RequestBody {
-    /// Bytes of a chunk: about what a socket hands over at once.
+    /// Bytes of a chunk: about what one read of a socket returns.
     const CHUNK: usize = 64 << 10;
     match payload {
         Payload { bytes, .. } if bytes.is_empty() => RequestBody::Empty,

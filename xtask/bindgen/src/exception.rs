@@ -1,7 +1,7 @@
 //! Exceptions of JavaScript, caught in the encoding that V8 has had since 9.5 (2021).
 //!
-//! wasm-bindgen wraps each import in a function that catches what the import throws. It writes `try_table`, which V8 has
-//! only since 13.7 (May 2025); this writes the same functions with `try`. They are all of one form:
+//! wasm-bindgen wraps each import in a function that catches what the import throws. It writes `try_table`, which V8
+//! has only since 13.7 (May 2025); this writes the same functions with `try`. They are all of one form:
 //!
 //! ```text
 //! block $any (result exnref)                       try
@@ -30,9 +30,9 @@ use walrus::{LocalFunction, Module, RefType, TagId, ValType};
 /// Instructions, each with where it came from.
 type Instrs = Vec<(Instr, InstrLocId)>;
 
-/// Rewrites every function that catches; another form than the one above is an error.
+/// Rewrites every function that catches. Fails if one has another form than the one above.
 pub(crate) fn use_older_encoding(module: &mut Module) -> Result<()> {
-    // What a handler finds on the stack, and that it leaves nothing there: it returns.
+    // A handler finds the thrown value on the stack, and leaves nothing there, since it returns.
     let handler: InstrSeqType = module.types.add(&[ValType::Ref(RefType::EXTERNREF)], &[]).into();
     for (_, function) in module.funcs.iter_local_mut() {
         if !has_newer_encoding(function) {
@@ -60,7 +60,7 @@ struct Wrapper {
 }
 
 impl Wrapper {
-    /// The parts of a function that has the form.
+    /// The parts of a function; `None` if it has another form.
     fn take(function: &LocalFunction) -> Option<Self> {
         let instrs = |id| function.block(id).instrs.as_slice();
         let [
@@ -106,7 +106,7 @@ impl Wrapper {
     }
 }
 
-/// Whether a function holds an instruction of the newer encoding.
+/// Whether a function has an instruction of the newer encoding.
 fn has_newer_encoding(function: &LocalFunction) -> bool {
     struct Search(bool);
     impl<'a> Visitor<'a> for Search {
@@ -162,7 +162,7 @@ mod tests {
         assert!(!has_newer_encoding(function));
         let instrs = &function.block(function.entry_block()).instrs;
         assert!(matches!(instrs.as_slice(), [(Instr::Try(_), _), (Instr::Unreachable(_), _)]));
-        // No type of the newer encoding is left, and what is left is a module.
+        // The result is a valid module, and has no type of the newer encoding.
         let bytes = module.emit_wasm();
         let reread = Module::from_buffer(&bytes).unwrap();
         assert_eq!(reread.locals.iter().filter(|local| local.ty() == ValType::Ref(RefType::EXNREF)).count(), 0);

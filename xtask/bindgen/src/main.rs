@@ -3,7 +3,7 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `exception` | exceptions, caught in the encoding that engines have had for long |
+//! | `exception` | exceptions of JavaScript, caught in the older encoding |
 
 mod exception;
 
@@ -29,13 +29,13 @@ fn run() -> Result<()> {
     let [module, folder] = paths.as_slice() else { bail!("usage: tailrace-bindgen MODULE FOLDER") };
     let mut bindgen = Bindgen::new();
     bindgen.input_path(module).out_name("index").typescript(false).module(true)?;
-    // A wasm instance that has panicked is lost: whatever is left of it throws at once when it is called again, and the
-    // entry makes a new one.
+    // A wasm instance that has panicked is lost: every later call into it throws at once, and our JavaScript makes a
+    // new one.
     bindgen.reset_state_function(true).force_enable_abort_handler(true);
     let mut output = bindgen.generate_output().context("wasm-bindgen refuses the Worker")?;
     exception::use_older_encoding(output.wasm_mut())?;
     output.emit(folder).context("wasm-bindgen cannot write what it made")?;
-    // The runtime takes a wasm module by a plain import, not by the source-phase form.
+    // The runtime supports plain imports of wasm modules, and no source-phase imports.
     let script = folder.join("index.js");
     let text = fs::read_to_string(&script).with_context(|| format!("cannot read {}", script.display()))?;
     if !text.contains("import source ") {

@@ -12,12 +12,12 @@ use super::debian::archive::{Archive, entries};
 use crate::process;
 use crate::project::{Project, say, write};
 
-/// What the program is called where it is installed.
+/// The names of the program on machines that have it installed.
 const INSTALLED: [&str; 2] = ["chromium", "chromium-browser"];
 /// Debian's package.
 const PACKAGE: &str = "chromium";
 
-/// Finds a Chromium, unpacking Debian's if the machine has none; answers the program.
+/// Finds a Chromium, and unpacks Debian's if the machine has none. Returns the path of the program.
 pub fn ensure(project: &Project) -> Result<PathBuf> {
     let _lock = project.lock("setup")?;
     if let Some(program) = INSTALLED.iter().map(Path::new).find(|program| runs(program)) {
@@ -60,7 +60,7 @@ fn unpack(archive: &Archive, launcher: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Some packages keep libraries in a folder of their own, which is found by a path that holds only where they are
+/// The folders in which packages keep libraries of their own: those are found by themselves only where a package is
 /// installed.
 fn library_folders(archive: &Archive) -> Result<BTreeSet<PathBuf>> {
     let mut folders = BTreeSet::new();

@@ -1,5 +1,5 @@
-//! What a verb needs and the machine may lack. Every part first checks, which is quick, and acts only on what is
-//! missing; nothing outside the repository's own folders is ever changed.
+//! Sets up what a verb needs and the machine lacks. Every part first checks, which is quick, and installs only what is
+//! missing. Everything but rustup's target is put into the repository's own folders.
 //!
 //! | module | noun |
 //! | --- | --- |

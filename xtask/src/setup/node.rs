@@ -14,9 +14,9 @@ use serde_json::Value;
 use crate::process;
 use crate::project::{Project, create_dir, read, say, write};
 
-/// wrangler refuses older ones.
+/// The oldest Node that wrangler accepts: major and minor version.
 const OLDEST: (u32, u32) = (22, 12);
-/// Some 250 MB come over the network once.
+/// How long installing packages may take: some 250 MB come over the network.
 const INSTALL_LIMIT: Duration = Duration::from_secs(900);
 
 /// A Node that is new enough, and `node_modules`.
@@ -26,7 +26,8 @@ pub struct Node {
 }
 
 impl Node {
-    /// Node on a file, in the repository's root; the scripts of packages find the same Node first in PATH.
+    /// A command that runs a script with Node, in the repository's root. Scripts of packages find the same Node first
+    /// in PATH.
     pub fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
         let mut command = project.command(&self.program);
         command.arg(script.as_ref());
@@ -35,7 +36,7 @@ impl Node {
             let path = std::iter::once(dir.to_path_buf()).chain(std::env::split_paths(&path));
             command.env("PATH", std::env::join_paths(path).context("PATH has an entry that cannot be joined")?);
         }
-        // A tool of development that asks the network for its own news makes a run depend on it.
+        // Checks for updates and telemetry are off: they would make a run depend on the network.
         command
             .env("WRANGLER_SEND_METRICS", "false")
             .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
@@ -44,7 +45,7 @@ impl Node {
         Ok(command)
     }
 
-    /// Node's own test runner on a file; its tests run one after the other, and none for ever.
+    /// A command that runs a file's tests with Node's own test runner, one after the other, each with a time limit.
     pub fn test(&self, project: &Project, file: &str) -> Result<Command> {
         let mut command = self.command(project, "--test")?;
         command.args(["--test-reporter=spec", "--test-timeout=120000", file]);
@@ -78,9 +79,9 @@ fn runtime() -> Result<PathBuf> {
 /// Which of the packages of `package.json` a verb needs.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub enum Packages {
-    /// Those that serve.
+    /// Those that are needed to serve.
     Serving,
-    /// Those that test and optimise, too.
+    /// Those that are needed to test and optimise too.
     All,
 }
 
@@ -94,7 +95,7 @@ pub fn ensure_packages(project: &Project, packages: Packages) -> Result<Node> {
     let _lock = project.lock("setup-node")?;
     let wanted = wanted_packages(&read(&project.path("package.json"))?, packages)?;
     let (program, installed) = thread::scope(|scope| {
-        // npm runs on any Node: that of the machine is new enough for it.
+        // npm runs on any Node, so the machine's is new enough for it.
         let installed = scope.spawn(|| install(project, &wanted, packages));
         (ensure_node(project), installed.join())
     });

@@ -1,5 +1,5 @@
-//! A compiler that builds and links for wasm: the one of `rust-toolchain.toml`, which rustup brings with the target; the
-//! same after `rustup target add`, where rustup was told not to install anything unasked; or Debian's.
+//! A compiler that builds and links for wasm: the one of `rust-toolchain.toml`, which rustup installs with the target;
+//! the same after `rustup target add`, if rustup is configured not to install the target by itself; or Debian's.
 
 use std::ffi::OsString;
 use std::path::{Path, PathBuf};
@@ -14,9 +14,9 @@ use crate::project::{Project, create_dir, say, write};
 
 /// The Worker's target.
 pub const WASM_TARGET: &str = "wasm32-unknown-unknown";
-/// `rustup target add` downloads 20 MB; where it cannot, it may wait for ever.
+/// How long `rustup target add` may take: it downloads 20 MB, and without a network it may wait for ever.
 const RUSTUP_LIMIT: Duration = Duration::from_secs(120);
-/// Uses std and is a cdylib, so that it proves std and linker, not the compiler alone.
+/// A library that uses std and is a cdylib: compiling it shows that std and the linker work too.
 const PROBE: &str =
     "#[unsafe(no_mangle)] pub extern \"C\" fn probe(n: u32) -> usize { vec![1_u8; n as usize].len() }\n";
 
@@ -32,7 +32,7 @@ pub enum Choice {
 }
 
 impl Choice {
-    /// As it is written on a command line.
+    /// Its name on command lines.
     pub fn name(self) -> &'static str {
         match self {
             Self::Auto => "auto",
@@ -44,9 +44,9 @@ impl Choice {
 
 /// A compiler that is known to build and link for wasm.
 pub struct WasmRust {
-    /// Variables that make cargo use it; none for the compiler in use.
+    /// Environment variables that make cargo use it; empty for the compiler in use.
     environment: Vec<(String, OsString)>,
-    /// Its cargo; none for the cargo in use.
+    /// Its cargo; `None` for the cargo in use.
     cargo: Option<PathBuf>,
 }
 
@@ -79,7 +79,7 @@ impl WasmRust {
         let mut cargo = project.cargo();
         if let Some(own) = &self.cargo {
             cargo = project.command(own);
-            // What rustup and the outer cargo have set names the other compiler.
+            // These variables, set by rustup and the outer cargo, name the other compiler.
             for name in ["RUSTFLAGS", "CARGO", "RUSTUP_TOOLCHAIN", "RUSTDOC"] {
                 cargo.env_remove(name);
             }
@@ -126,7 +126,7 @@ pub fn ensure(project: &Project, choice: Choice) -> Result<WasmRust> {
             return Ok(in_use);
         }
     }
-    // Set up by an earlier run: rustup was tried then.
+    // If an earlier run has set up Debian's compiler, it had tried rustup before.
     if choice != Choice::Rustup
         && let Some(debian) = debian::unpacked(project)?
     {

@@ -1,6 +1,6 @@
-//! No file needs, over however many others, itself: a circle of files can be understood only as a whole.
+//! No file may need itself by way of other files: the files of such a circle can be understood only together.
 //!
-//! A module that holds others is their map: what it hands on of its own is no need of it.
+//! A module root is a map of its files: what it re-exports from them does not count as a need.
 
 use std::collections::{BTreeMap, VecDeque};
 
@@ -8,7 +8,7 @@ use super::path::Reach;
 use super::tree::{Place, Tree};
 use super::{Files, Finding};
 
-/// An import that one file needs another for.
+/// An import by which one file needs another.
 struct Need {
     line: usize,
     path: String,
@@ -34,7 +34,7 @@ fn circles(tree: &Tree) -> Vec<Finding> {
     let reached: BTreeMap<&Place, Vec<&Place>> = needs.keys().map(|place| (place, reachable(&needs, place))).collect();
     let mut findings = Vec::new();
     for (first, others) in &reached {
-        // All that the first needs and that needs the first. Each such set is told by its first file alone.
+        // The files that the first needs and that need the first. Each such set is reported once, at its first file.
         let all: Vec<&Place> = others.iter().filter(|other| reached[*other].contains(first)).copied().collect();
         if all.iter().min() == Some(first) && all.len() > 1 {
             findings.push(finding(tree, &needs, first, &all));
@@ -59,7 +59,7 @@ fn needs(tree: &Tree) -> Needs {
     needs
 }
 
-/// All that a file needs, itself included where it does.
+/// All files that a file needs, directly or indirectly; itself too if it is in a circle.
 fn reachable<'a>(needs: &'a Needs, from: &Place) -> Vec<&'a Place> {
     let mut reached: Vec<&Place> = Vec::new();
     let mut open: Vec<&Place> = needs.get(from).into_iter().flat_map(BTreeMap::keys).collect();
@@ -115,7 +115,7 @@ fn shortest(needs: &Needs, first: &Place) -> Vec<Place> {
 
 #[cfg(test)]
 mod tests {
-    /// What is found in a crate of these files below `core/src/`.
+    /// Checks the findings in a crate of these files in `core/src/`.
     fn check(sources: &[(&str, &str)], expected: &[&str]) {
         let files = sources.iter().map(|(path, text)| (format!("core/src/{path}"), (*text).to_owned()));
         let found = super::check(&files.collect());
@@ -155,7 +155,7 @@ mod tests {
     #[test]
     fn a_map_hands_on_and_its_files_may_use_it_among_themselves() {
         let map = ("m/mod.rs", "mod a;\nmod b;\npub use a::A;\npub use b::B;");
-        // By way of the map or not: a needs b, and nothing else.
+        // Whether by way of the map or not, `a` needs `b`, and nothing else.
         check(&[("lib.rs", "mod m;"), map, ("m/a.rs", "use super::B;"), ("m/b.rs", "")], &[]);
         check(
             &[("lib.rs", "mod m;"), map, ("m/a.rs", "use super::B;"), ("m/b.rs", "use crate::m::A;")],
@@ -199,7 +199,7 @@ mod tests {
 
     #[test]
     fn what_others_hand_on_is_where_it_came_from() {
-        // `b` takes an import of `c` from `c`, which has it from the standard library: no way to `c`.
+        // `b` imports from `c` what `c` re-exports from the standard library, so `b` does not need `c`.
         check(
             &[
                 ("lib.rs", "mod b;\nmod c;"),

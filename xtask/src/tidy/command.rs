@@ -6,7 +6,7 @@ use clap::Parser;
 use super::{Files, Finding};
 use crate::{Cli, Verb, test};
 
-/// How the commands begin that are checked here.
+/// The beginning of the commands that are checked here.
 const XTASK: &str = "cargo xtask ";
 const TEST: &str = "cargo test ";
 
@@ -24,7 +24,7 @@ pub(super) fn check(files: &Files) -> Vec<Finding> {
     findings
 }
 
-/// The words after each such start of a command in a line: to the end of its code, or to a comment.
+/// The words of each command in a line that begins with `start`, up to the end of its code or to a comment.
 fn commands<'a>(line: &'a str, start: &'a str) -> impl Iterator<Item = Vec<&'a str>> {
     let ends = |rest: &'a str| rest.split(['`', '#', ';']).next().unwrap_or_default();
     line.split(start).skip(1).map(move |rest| ends(rest).split_whitespace().collect())
@@ -32,7 +32,7 @@ fn commands<'a>(line: &'a str, start: &'a str) -> impl Iterator<Item = Vec<&'a s
 
 /// What is wrong with a command of `cargo xtask`.
 fn of_xtask(words: &[&str]) -> Option<String> {
-    // It stands for any verb.
+    // `cargo xtask …` stands for any verb.
     if words == ["…"] {
         return None;
     }

@@ -1,10 +1,10 @@
-//! A folder can be read at a glance.
+//! No folder holds too many files.
 
 use std::collections::BTreeMap;
 
 use super::Finding;
 
-/// The very most files of one folder; some fifteen is what it should hold.
+/// The most files of one folder, which should hold at most some fifteen.
 const LIMIT: usize = 20;
 
 /// Folders that are collections of data, and why they may hold any number of files.

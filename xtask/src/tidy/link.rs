@@ -91,7 +91,7 @@ fn links(text: &str) -> Vec<(usize, String)> {
     links
 }
 
-/// The lines outside of code, code inside of lines taken out.
+/// The lines outside of code blocks, without inline code.
 fn prose(text: &str) -> Vec<(usize, String)> {
     let mut fenced = false;
     let mut lines = Vec::new();

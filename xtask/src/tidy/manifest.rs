@@ -1,6 +1,6 @@
 //! What manifests and configuration must say.
 
-/// The table of a workspace where versions stand.
+/// The table of a workspace that holds the versions.
 const WORKSPACE_TABLE: &str = "[workspace.dependencies]";
 
 /// Checks a `Cargo.toml` or `wrangler.toml`. A manifest may be that of a workspace and of a crate.
@@ -22,7 +22,7 @@ fn workspace(text: &str) -> Vec<(usize, String)> {
             inside = line == WORKSPACE_TABLE;
             continue;
         }
-        // A heading divides the table; it does not say what anything is for.
+        // A heading only divides the table, and explains no dependency.
         if !inside || line.trim().is_empty() || line.starts_with("# --") {
             explained = false;
             continue;
@@ -66,7 +66,7 @@ fn member(text: &str) -> Vec<(usize, String)> {
     findings
 }
 
-/// What only development may set is not deployed.
+/// Variables that only development may set are not deployed.
 fn wrangler(text: &str) -> Vec<(usize, String)> {
     let lines = text.lines().enumerate();
     let set = lines.filter(|(_, line)| !line.starts_with('#') && line.contains("TAILRACE_NO_AUTH"));

@@ -2,7 +2,7 @@
 //!
 //! | module | rule |
 //! | --- | --- |
-//! | `source` | Rust text taken apart: code, strings, what is compiled for tests alone |
+//! | `source` | Rust text, divided into code and strings, without what is compiled only for tests |
 //! | `path`, `tree` | the paths that code names, and the modules that they lead to |
 //! | `layer` | a layer of core names only those it may know |
 //! | `wing` | a wing of the simulator names only those it may know |
@@ -34,7 +34,7 @@ use anyhow::{Result, bail};
 use xtask::process;
 use xtask::project::Project;
 
-/// What a rule has against a line of a file.
+/// A violation of a rule in a line of a file.
 #[derive(Debug, PartialEq, Eq, PartialOrd, Ord)]
 struct Finding {
     /// The file, relative to the repository.
@@ -92,7 +92,7 @@ fn tracked(project: &Project) -> Result<Vec<String>> {
     Ok(paths.map(str::to_owned).collect())
 }
 
-/// Those that are text.
+/// The files that are text.
 fn files(project: &Project, paths: &[String]) -> Files {
     paths.iter().filter_map(|path| Some((path.clone(), std::fs::read_to_string(project.path(path)).ok()?))).collect()
 }

@@ -1,4 +1,4 @@
-//! Paths that code names, taken out of imports and out of the rest.
+//! The paths that code names, in imports and elsewhere.
 
 use super::source::Source;
 
@@ -9,20 +9,20 @@ pub(super) struct Path {
     pub(super) line: usize,
     /// Its names; `*` is the last one of an import of everything.
     pub(super) names: Vec<String>,
-    /// What an import calls it here; none outside of imports.
+    /// The name that an import gives it; `None` outside of imports.
     pub(super) alias: Option<String>,
-    /// To whom an import hands it on.
+    /// Who else may use the import.
     pub(super) reach: Reach,
 }
 
-/// Who may take something from where it was imported.
+/// Who may use an import.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Reach {
     /// The module and those inside of it.
     Here,
-    /// Others of the crate: `pub(…) use`.
+    /// Other modules of the crate: `pub(…) use`.
     Crate,
-    /// Whoever comes: `pub use`.
+    /// Other crates too: `pub use`.
     Everybody,
 }
 
@@ -54,7 +54,7 @@ pub(super) fn is_word(letter: char) -> bool {
     letter.is_alphanumeric() || letter == '_'
 }
 
-/// What stands between each `use` and its semicolon, and what a `pub` before it says.
+/// The text between each `use` and its semicolon, and its visibility.
 fn imports(code: &str) -> Vec<(usize, usize, Reach)> {
     let starts = code.match_indices("use ").filter(|(at, _)| !code[..*at].ends_with(is_word));
     // `use<…>` and `use` inside of other words are no imports; in a statement it stands at its beginning.

@@ -1,10 +1,10 @@
-//! A file is one noun.
+//! No source file is too long.
 
 use super::Files;
 
-/// The very most.
+/// The most lines of a file.
 const LIMIT: usize = 600;
-/// Where a file begins to hold two nouns.
+/// The number of lines from which on a file counts as long.
 const LONG: usize = 400;
 
 /// Checks a source file.

@@ -1,4 +1,4 @@
-//! Rust text taken apart, as far as the rules need it.
+//! Rust text, divided into code and strings as far as the rules need it.
 
 /// A Rust file: its code, with everything else blanked so that lines stay where they are, and its strings.
 pub(super) struct Source {
@@ -9,12 +9,12 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// Takes a file apart.
+    /// Parses a file.
     pub(super) fn parse(text: &str) -> Self {
         Scanner { rest: text, code: String::with_capacity(text.len()), strings: Vec::new(), line: 1 }.scan()
     }
 
-    /// Without items that are compiled for tests alone.
+    /// Removes items that are compiled only for tests.
     pub(super) fn without_tests(mut self) -> Self {
         while let Some(start) = self.code.find("#[cfg(test)]") {
             let end = item_end(&self.code, start);
@@ -57,7 +57,7 @@ fn item_end(code: &str, start: usize) -> usize {
     code.len()
 }
 
-/// Goes over the text once.
+/// Scans the text once.
 struct Scanner<'a> {
     rest: &'a str,
     code: String,
@@ -86,7 +86,7 @@ impl Scanner<'_> {
             } else if let Some(length) = self.character() {
                 self.blank(length);
             } else if letter.is_alphanumeric() || letter == '_' {
-                // As a whole, so that the `r` at the end of a name is not taken for the beginning of a raw string.
+                // A name is read as a whole, so that an `r` at its end is not taken for the beginning of a raw string.
                 let end = self.rest.find(|c: char| !c.is_alphanumeric() && c != '_').unwrap_or(self.rest.len());
                 self.keep(end);
             } else {

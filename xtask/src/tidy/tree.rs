@@ -1,4 +1,4 @@
-//! The modules of a crate: their files, and what a path leads to.
+//! The modules of a crate: their files, and the modules that paths lead to.
 
 use std::collections::BTreeMap;
 
@@ -13,26 +13,26 @@ pub(super) type Place = Vec<String>;
 pub(super) struct Module {
     /// The file.
     pub(super) file: String,
-    /// What it names, without what is compiled for tests alone.
+    /// The paths that it names, without code that is compiled only for tests.
     pub(super) paths: Vec<Path>,
     children: Vec<String>,
 }
 
 impl Module {
-    /// Whether it is there to hold others.
+    /// Whether it is a module root that only declares and re-exports others.
     pub(super) fn is_map(&self) -> bool {
         !self.children.is_empty()
     }
 }
 
-/// The modules of a crate, by their places; the root has the empty one.
+/// The modules of a crate by their places; the place of the root is empty.
 pub(super) struct Tree(BTreeMap<Place, Module>);
 
-/// No path of ours takes so many steps; one that does leads around.
+/// The most steps of following a path; one that takes more leads around in a circle.
 const STEPS: usize = 32;
 
 impl Tree {
-    /// Reads the modules from a root as `core/src/lib.rs` on.
+    /// Reads the modules of a crate from its root on, such as `core/src/lib.rs`.
     pub(super) fn read(files: &Files, root: &str) -> Self {
         let folder = root.trim_end_matches("/lib.rs");
         let mut tree = Self(BTreeMap::new());
@@ -60,10 +60,10 @@ impl Tree {
         self.0.iter()
     }
 
-    /// The module that holds what a path of a module leads to; none if that is another crate's.
+    /// The module that defines what a path of a module leads to; `None` if another crate does.
     ///
-    /// What a module only hands on is where it came from. A path that ends at a map leads nowhere: what is taken from it
-    /// has a path of its own.
+    /// A re-export is followed to the module that it comes from. A path that ends at a map leads to no module: what is
+    /// used from the map has a path of its own.
     pub(super) fn holder(&self, from: &Place, names: &[String]) -> Option<Place> {
         self.follow(from, names, STEPS)
     }
@@ -88,7 +88,7 @@ impl Tree {
             name => {
                 let module = self.0.get(from)?;
                 if !module.children.iter().any(|child| child == name) {
-                    // Something that was imported under this name.
+                    // An item that was imported under this name.
                     let path = module.paths.iter().find(|path| path.alias.as_deref() == Some(name))?;
                     if path.names.first() == Some(first) {
                         return None;
@@ -113,7 +113,7 @@ impl Tree {
                 module.paths.iter().find(|path| path.alias.as_deref() == Some(name) && path.names.len() > 1);
             if let Some(path) = handed_on {
                 let whole: Vec<String> = path.names.iter().chain(&names[index + 1..]).cloned().collect();
-                // What comes from another crate is nobody's here.
+                // An item of another crate belongs to no module here.
                 return self.follow(&place, &whole, steps);
             }
             return Some(place);

@@ -1,4 +1,4 @@
-//! The wings of the simulator: each names only those that it may know, and of core only what it is for.
+//! The wings of the simulator: each names only the wings and the modules of core that it may know.
 
 use super::path::{Reach, is_word, paths};
 use super::source::Source;
@@ -17,8 +17,8 @@ struct Wing {
     core: &'static [&'static str],
 }
 
-/// All of them, each knowing only those above it. `marks` is the table of what a run should reach, and `mutant` that of
-/// the known bugs of core.
+/// All wings, each of which knows only those above it. Of core's names, `marks` is the table of coverage marks, and
+/// `mutant` that of known bugs.
 const WINGS: &[Wing] = &[
     Wing { name: "kernel", knows: &[], core: &["marks"] },
     Wing { name: "world", knows: &["kernel"], core: &["marks", "protocol", "runtime", "storage"] },
@@ -35,9 +35,9 @@ const WINGS: &[Wing] = &[
     Wing { name: "probe", knows: &["kernel", "world"], core: &["marks", "protocol", "storage", "runtime"] },
 ];
 
-/// The one file of the world that names core's edge: what the program that runs in a world has to be.
+/// The one file of the world that may name core's edge: it defines the program that runs in a world.
 const PROGRAM: &str = "sim/src/world/program.rs";
-/// The wing that others know by its face alone: by what its root makes public.
+/// The wing of which others may use only what its root makes public.
 const FACED: &str = "world";
 
 /// Checks every file of the simulator.
@@ -47,7 +47,7 @@ pub(super) fn check(files: &Files) -> Vec<Finding> {
     for (file, text) in files.iter().filter(|(file, _)| file.starts_with(FOLDER) && file.ends_with(".rs")) {
         let place: Vec<&str> =
             file[FOLDER.len()..].trim_end_matches(".rs").split('/').filter(|&name| name != "mod").collect();
-        // The roots of the library and of the program bring all together.
+        // The roots of the library and of the program may name all wings.
         if matches!(place.as_slice(), ["lib" | "main"]) {
             continue;
         }
@@ -101,13 +101,13 @@ fn list(names: &[&str]) -> String {
     if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
-/// What follows as many `super` as lead to the crate's root.
+/// The names after as many `super` as lead to the crate's root; `None` if there are fewer.
 fn climbed<'a, 'b>(names: &'a [&'b str], depth: usize) -> Option<&'a [&'b str]> {
     let (climb, inside) = names.split_at_checked(depth)?;
     climb.iter().all(|name| *name == "super").then_some(inside)
 }
 
-/// The names that a module makes public: what it hands on, and its own items.
+/// The names that a module makes public: re-exports and its own items.
 fn public(text: &str) -> Vec<String> {
     let source = Source::parse(text).without_tests();
     let handed_on = paths(&source).into_iter().filter(|path| path.reach == Reach::Everybody);
@@ -131,7 +131,7 @@ mod tests {
     const FACE: &str =
         "pub mod marks;\nmod bucket;\npub use bucket::Store;\npub(crate) use bucket::Inner;\npub struct World<P>(P);";
 
-    /// How many findings a file of the simulator has.
+    /// Checks how many findings a file of the simulator has.
     fn finds(file: &str, text: &str, count: usize) {
         let files = [("sim/src/world/mod.rs", FACE), (file, text)];
         let found = check(&files.map(|(path, text)| (path.to_owned(), text.to_owned())).into());

@@ -1,11 +1,11 @@
-//! Words that must not be there.
+//! Words that files must not contain.
 
 use super::source::Source;
 
 /// SQL that differs from run to run, in lower case.
 const SQL: &[&str] = &["random()", "datetime(", "current_timestamp", "'now'"];
 
-/// Words for no file at all, in two parts each, so that they do not stand here.
+/// Words that no file may contain. Each is written in two parts, so that this file does not contain it.
 const EVERYWHERE: &[(&str, &str, &str)] = &[
     ("TO", "DO", "do it, or say in docs/ what is missing"),
     ("FIX", "ME", "fix it, or say in docs/ what is wrong"),
@@ -17,7 +17,8 @@ const EVERYWHERE: &[(&str, &str, &str)] = &[
     ("pypi", ".org", "name no registry's host: a mirror may stand in its place"),
 ];
 
-/// Checks the SQL of a file of core, except for its tests. What code core must not hold, clippy says (core/clippy.toml).
+/// Checks the SQL of a file of core, except for its tests. What code core must not hold, clippy says
+/// (core/clippy.toml).
 pub(super) fn sql(path: &str, text: &str) -> Vec<(usize, String)> {
     if path.ends_with("/tests.rs") || path.contains("/tests/") {
         return Vec::new();
@@ -26,7 +27,7 @@ pub(super) fn sql(path: &str, text: &str) -> Vec<(usize, String)> {
     let mut findings = Vec::new();
     for (line, string) in &source.strings {
         let sql = string.to_lowercase();
-        // Outside of SQL, `now` is an offset of the protocol.
+        // Outside of SQL, `now` is the protocol's offset.
         if !["select ", "insert ", "update ", "delete ", "create "].iter().any(|verb| sql.contains(verb)) {
             continue;
         }
@@ -54,7 +55,7 @@ pub(super) fn executor(path: &str, text: &str) -> Vec<(usize, String)> {
 
 /// Checks any file.
 pub(super) fn everywhere(path: &str, text: &str) -> Vec<(usize, String)> {
-    // Cargo itself writes the index it has used into its lock file.
+    // Cargo itself writes the registry that it has used into its lock file.
     if path == "Cargo.lock" || path.ends_with("/Cargo.lock") {
         return Vec::new();
     }
@@ -70,7 +71,7 @@ pub(super) fn everywhere(path: &str, text: &str) -> Vec<(usize, String)> {
     findings
 }
 
-/// Whether the word stands in the line, not as a part of a longer one.
+/// Whether the line contains the word, not as a part of a longer one.
 fn holds(line: &str, word: &str) -> bool {
     let is_part = |letter: char| letter.is_alphanumeric() || letter == '_';
     line.match_indices(word).any(|(at, _)| {

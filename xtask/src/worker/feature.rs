@@ -1,4 +1,4 @@
-//! What the Worker's module may ask of an engine: WebAssembly's features, each of them in V8 for two years at the least.
+//! The features of WebAssembly that the Worker's module may use. V8 has had each of them for at least two years.
 //!
 //! rustc notes in the module itself which of them it was allowed to use; one that is not in the table stops the build.
 
@@ -16,8 +16,8 @@ const fn feature(name: &'static str, option: &'static str) -> Feature {
     Feature { name, option }
 }
 
-/// All that may be used. The version is the first of V8 that has it (webassembly.org, "Feature Status"); the youngest is
-/// of 2021, and Node 20 has 11.3.
+/// All features that may be used, each with the first version of V8 that has it (webassembly.org, "Feature Status").
+/// The latest of these versions is of 2021; Node 20 has 11.3.
 pub(super) const ALLOWED: &[Feature] = &[
     // V8 7.4.
     feature("mutable-globals", "--enable-mutable-globals"),
@@ -33,7 +33,7 @@ pub(super) const ALLOWED: &[Feature] = &[
     // V8 9.6; the next one is the part of it that lets a call name its table in more than one byte.
     feature("reference-types", "--enable-reference-types"),
     feature("call-indirect-overlong", "--enable-call-indirect-overlong"),
-    // V8 9.5, in the encoding of that time: `xtask/bindgen` leaves no other. rustc does not use it.
+    // V8 9.5, in the encoding of that time, which is the only one that `xtask/bindgen` leaves. rustc does not use it.
     feature("exception-handling", "--enable-exception-handling"),
 ];
 
@@ -63,14 +63,14 @@ fn used(module: &[u8]) -> Option<Vec<String>> {
             let count = section.number()?;
             let features = (0..count).map(|_| Some((section.byte()?, section.vector()?)));
             let features = features.collect::<Option<Vec<_>>>()?;
-            // A name after a minus is of one that is not used.
+            // A feature with a minus before its name is not used.
             let used = features.iter().filter(|(prefix, _)| *prefix == b'+');
             return Some(used.map(|(_, name)| String::from_utf8_lossy(name).into_owned()).collect());
         }
     }
 }
 
-/// What is left of a module or of a section.
+/// Reads a module or a section; holds what is left of it.
 struct Reader<'a>(&'a [u8]);
 
 impl<'a> Reader<'a> {
@@ -93,7 +93,7 @@ impl<'a> Reader<'a> {
         None
     }
 
-    /// Bytes after their number.
+    /// A vector of bytes: its length, then the bytes.
     fn vector(&mut self) -> Option<&'a [u8]> {
         let length = self.number()?;
         let (bytes, rest) = self.0.split_at_checked(length)?;

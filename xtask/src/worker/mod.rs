@@ -1,9 +1,9 @@
-//! The Worker's build: cargo, wasm-bindgen, wasm-opt, and our JavaScript beside what they make. The result is a folder of
-//! modules that wrangler bundles and that workerd takes as it is.
+//! The Worker's build: cargo, wasm-bindgen, wasm-opt, and our JavaScript copied beside their output. The result is a
+//! folder of modules that wrangler bundles and that workerd loads as it is.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `feature` | what the module may ask of an engine |
+//! | `feature` | the features of WebAssembly that the module may use |
 
 mod feature;
 
@@ -21,15 +21,15 @@ use crate::setup::rust::{WASM_TARGET, WasmRust};
 
 /// The crate.
 pub const PACKAGE: &str = "tailrace-workers";
-/// The program that runs wasm-bindgen on it.
+/// The program that runs wasm-bindgen.
 const BINDGEN: &str = "tailrace-bindgen";
-/// The packages that only development runs, those together that have the same dependencies.
+/// The packages that only development runs, grouped by their dependencies.
 pub const TOOLS: [&[&str]; 2] = [&["xtask", "tailrace-real"], &[BINDGEN]];
 /// Where our own JavaScript is.
 const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
 pub const ENTRY: &str = "entry.mjs";
-/// Changes whenever this file makes something else of the same input.
+/// The version of this build; it must change whenever this file makes another output from the same input.
 const RECIPE: u32 = 3;
 
 /// Which Worker is built.
@@ -37,9 +37,9 @@ const RECIPE: u32 = 3;
 pub enum Variant {
     /// What is served, measured and deployed.
     Plain,
-    /// With the feature `faults`, for tests alone: a request may ask for a panic.
+    /// With the feature `faults`, only for tests: a request may ask for a panic.
     Faults,
-    /// Quickly built and less optimised, for development alone.
+    /// Quickly built and less optimised, only for development.
     Development,
 }
 
@@ -83,12 +83,12 @@ impl Worker {
     }
 }
 
-/// Builds the Worker into `.tailrace/worker`: what is tested, measured and deployed is the same.
+/// Builds the Worker into `.tailrace/worker`. The same build is tested, measured and deployed.
 pub fn build(project: &Project, rust: &WasmRust, node: &Node) -> Result<Worker> {
     build_variant(project, rust, node, Variant::Plain)
 }
 
-/// Builds the Worker for development, which takes neither Node nor long.
+/// Builds the Worker for development, which is quick and needs no Node.
 pub fn build_for_development(project: &Project, rust: &WasmRust) -> Result<Worker> {
     build_and(project, rust, Variant::Development, |_| Ok(()))
 }
@@ -113,7 +113,7 @@ fn build_and(
     let target_dir = rust.target_dir(project)?;
     cargo.args(["build", "--package", PACKAGE, "--profile", variant.profile(), "--target", WASM_TARGET]);
     cargo.args(variant.features()).arg("--target-dir").arg(&target_dir);
-    // Neither needs the other before both are there, and each alone leaves a core idle for most of its time.
+    // The two builds run at the same time: neither needs the other, and each alone leaves a core idle most of the time.
     let mut bindgen = project.cargo();
     bindgen.args(["build", "--quiet", "--package", BINDGEN]);
     let (built, ready) = thread::scope(|scope| {
@@ -128,7 +128,7 @@ fn build_and(
     let stamp = stamp(&input)?;
     let stamp_file = project.generated(&format!("{}.stamp", variant.folder()));
     if !worker.wasm().is_file() || fs::read_to_string(&stamp_file).unwrap_or_default() != stamp {
-        // The stamp goes first: an interrupted run must not look complete.
+        // The stamp is removed first, so that an interrupted run does not look complete.
         let _ = fs::remove_file(&stamp_file);
         remove_dir(&worker.dir)?;
         create_dir(&worker.dir)?;
@@ -141,8 +141,7 @@ fn build_and(
     Ok(worker)
 }
 
-/// Tells one input from another by what it holds: variants take turns in cargo's one output file, so that its time of
-/// change says nothing.
+/// Identifies an input by its contents. Its time of change would not do, as all variants are built into the same file.
 fn stamp(input: &Path) -> Result<String> {
     let bytes = fs::read(input).with_context(|| {
         format!("cargo has built no {}: does platform/workers have crate-type cdylib?", input.display())
@@ -159,8 +158,8 @@ fn bind(project: &Project, input: &Path, worker: &Worker) -> Result<()> {
     process::run(&mut bindgen)
 }
 
-/// wasm-opt, from npm's binaryen. It may use what `feature::ALLOWED` holds and refuses a module that uses more; left to
-/// itself, it also writes encodings that no engine had a year ago.
+/// Runs wasm-opt, from npm's binaryen. It may use the features of `feature::ALLOWED`, and refuses a module that uses
+/// more. By default it would also write encodings that no engine had a year ago.
 fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     let (from, to) = (worker.wasm(), worker.dir.join("optimised.wasm"));
     let mut command = node.command(project, node.script("binaryen/bin/wasm-opt"))?;
@@ -169,7 +168,7 @@ fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     fs::rename(&to, &from).with_context(|| format!("cannot replace {}", from.display()))
 }
 
-/// Compiles the module as an engine does that knows nothing of our tools: the V8 of the Node that is there.
+/// Checks that an engine compiles the module: the V8 of the Node that is there.
 fn compile(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     let mut command = node.command(project, "--eval")?;
     command.arg("new WebAssembly.Module(require('node:fs').readFileSync(process.argv[1]))").arg(worker.wasm());

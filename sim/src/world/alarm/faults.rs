@@ -9,7 +9,7 @@ pub struct AlarmFaults {
     pub late: Delay,
     /// Of 1,000 alarms, those that go off too early.
     pub early_permille: u32,
-    /// By how much they do.
+    /// How much too early.
     pub early: Delay,
     /// Of 1,000 alarms whose handler succeeded, those that go off once more.
     pub duplicate_permille: u32,

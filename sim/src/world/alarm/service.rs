@@ -15,23 +15,23 @@ use crate::world::storage::journal::Journal;
 const RETRY_BASE_MS: u64 = 2_000;
 /// The longest wait between two attempts.
 const RETRY_MOST_MS: u64 = RETRY_BASE_MS << 6;
-/// An alarm that goes off once more does so within this.
+/// An alarm that goes off twice does so the second time within this many ms.
 const DUPLICATE_WITHIN_MS: u64 = 1_000;
 
 /// What the service knows of one object's alarm.
 #[derive(Default)]
 pub(crate) struct Alarm {
-    /// The version of the setting that is waited for.
+    /// The version of the setting that the service waits for.
     armed: Cell<u64>,
-    /// Whether a handler runs.
+    /// Whether the object's handler is running.
     ringing: Cell<bool>,
-    /// The version that came due meanwhile.
+    /// The version that came due while the handler was running.
     due: Cell<Option<u64>>,
 }
 
-/// An object, as the service knows it.
+/// What the alarm service needs of an object.
 pub(crate) trait Alarmed: 'static {
-    /// Its name, for people.
+    /// Its name in the trace.
     fn name(&self) -> &str;
 
     fn environment(&self) -> &Rc<Environment>;
@@ -39,14 +39,14 @@ pub(crate) trait Alarmed: 'static {
     /// Where its alarm is set.
     fn journal(&self) -> &Journal;
 
-    /// What the service knows of its alarm.
+    /// The service's record of its alarm.
     fn alarm_service(&self) -> &Alarm;
 
     /// The alarm of that version goes off: runs the handler.
     fn call_alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>>;
 }
 
-/// Waits for the alarm as it is now durable, if that is not waited for already.
+/// Waits for the alarm's durable setting, unless the service waits for it already.
 pub(crate) fn arm<O: Alarmed>(object: &Rc<O>) {
     let setting = object.journal().durable_alarm();
     if setting.version == object.alarm_service().armed.replace(setting.version) {
@@ -78,7 +78,7 @@ fn is_armed<O: Alarmed>(object: &Rc<O>, version: u64) -> bool {
     object.alarm_service().armed.get() == version && object.journal().durable_alarm().version == version
 }
 
-/// Calls the handler until it succeeds, or is given up, or another setting has come instead.
+/// Calls the handler until it succeeds, the alarm is given up, or another setting has replaced this one.
 async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
     let environment = object.environment();
     let mut failures = 0;
@@ -113,12 +113,13 @@ async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
     if environment.chance(environment.faults().alarm.duplicate_permille) {
         rt::sleep_ms(environment.random.between(1, DUPLICATE_WITHIN_MS)).await;
         environment.mark(marks::ALARM_DUPLICATED);
-        // Its setting is gone, so that nothing is taken away once it succeeds; its failure concerns nobody.
+        // Its setting is gone, so that its success removes no alarm; its failure has no consequence.
         call_alone(&object, version).await;
     }
 }
 
-/// Calls the handler, unless it runs already: then this version has its turn after that, and `None` is answered.
+/// Calls the handler. If it is running already, this version goes off after that, and this returns `None`. An inner
+/// `None` is a handler that was cut off.
 async fn call_alone<O: Alarmed>(object: &Rc<O>, version: u64) -> Option<Option<Result<(), AlarmFailure>>> {
     let service = object.alarm_service();
     if service.ringing.replace(true) {

@@ -5,23 +5,23 @@ use crate::kernel::random::Delay;
 /// The knobs of R2.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct BucketFaults {
-    /// A get, there and back.
+    /// How long a get takes.
     pub get: Delay,
-    /// A put.
+    /// How long a put takes.
     pub put: Delay,
-    /// A deletion.
+    /// How long a deletion takes.
     pub delete: Delay,
-    /// A listing.
+    /// How long a listing takes.
     pub list: Delay,
     /// Of 1,000 calls, those that fail before the store has seen them.
     pub error_before_permille: u32,
-    /// Of 1,000 puts and deletions, those that are applied and fail all the same.
+    /// Of 1,000 puts and deletions, those that are applied although they fail.
     pub error_after_permille: u32,
     /// Of 1,000 puts and deletions, those that fail, and are applied later.
     pub late_permille: u32,
-    /// By how much.
+    /// How much later.
     pub late: Delay,
-    /// Of 1,000 listings, those that hold fewer objects than were asked for, though more follow.
+    /// Of 1,000 listings, those that hold fewer objects than were asked for although more follow.
     pub short_page_permille: u32,
 }
 

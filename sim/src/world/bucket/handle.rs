@@ -1,5 +1,5 @@
-//! The bucket as one instance of an object reaches it. What it changes waits at the output gate, as everything that
-//! leaves an object; once it has left, it goes its way whatever becomes of the instance.
+//! The bucket as one instance of an object reaches it. Like everything that leaves an object, puts and deletions wait
+//! at the output gate. Once they have left, they are carried out whatever becomes of the instance.
 
 use std::ops::Range;
 use std::rc::Rc;
@@ -30,7 +30,7 @@ fn check_key(key: &str) -> Result<(), StoreError> {
     }
 }
 
-/// A change whose reply never comes: its instance has lost the storage, or the object is gone.
+/// The outcome of a change whose reply never comes, because its instance has lost the storage or has ended.
 fn lost<T>() -> Result<T, StoreError> {
     Err(StoreError::Unknown("the call was cut off".into()))
 }

@@ -1,6 +1,6 @@
 //! What the platform bills for R2.
 
-/// Calls that the store has seen, as R2 bills them (Cloudflare, R2 pricing).
+/// How many calls reached the store, as R2 bills them (Cloudflare, R2 pricing).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Operations {
     /// Class A: puts, refused ones too, and listings.

@@ -2,8 +2,8 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `store` | what the bucket holds: every call sees all that was applied before it |
-//! | `service` | the way there: latency, failures before and after the store, late arrival, outages |
+//! | `store` | the bucket's objects: every call sees all that was applied before it |
+//! | `service` | calls over the network: latency, failures before and after the store, late arrival, outages |
 //! | `handle` | the bucket as one instance of an object reaches it, through the output gate |
 //! | `faults` | what goes wrong |
 //! | `meter` | what is billed |

@@ -1,5 +1,5 @@
-//! The way to the bucket and back. A call takes its time and may fail; a change may be applied though it fails, and
-//! also minutes after it did. What is on its way arrives even if the caller is gone by then.
+//! Calls of the bucket over the network. A call takes time and may fail; a change may be applied although it fails, at
+//! once or minutes later. A call that has left arrives even if the caller is gone by then.
 
 use std::cell::{Cell, RefCell};
 use std::ops::Range;
@@ -17,13 +17,13 @@ use crate::world::environment::Environment;
 use crate::world::marks;
 use crate::world::storage::outlet::Outlet;
 
-/// The bucket with its way there.
+/// The bucket, and the calls under way to it.
 pub struct Bucket {
     environment: Rc<Environment>,
     store: RefCell<Store>,
     /// Until when it is down, in ms since the Unix epoch.
     down_until_ms: Cell<u64>,
-    /// Who waits for a put.
+    /// The callers whose puts are under way.
     under_way: RefCell<Vec<Caller>>,
 }
 
@@ -38,7 +38,7 @@ pub(super) struct Put {
     pub(super) by: Caller,
 }
 
-/// How a change goes.
+/// What becomes of a change that fails, or that does not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Course {
     Applied,
@@ -46,12 +46,12 @@ enum Course {
     Failed,
     /// It was applied, and its caller is told that it failed.
     FailedThoughApplied,
-    /// Its caller is told that it failed, and it is applied so many ms later.
+    /// Its caller is told that it failed, and it is applied this many ms later.
     FailedAndLate(u64),
 }
 
 fn unknown<T>() -> Result<T, StoreError> {
-    // A runtime does not tell its programs more than that.
+    // The runtime does not tell more than that.
     Err(StoreError::Unknown("internal error".into()))
 }
 
@@ -60,7 +60,7 @@ impl Bucket {
         Self { environment, store: RefCell::default(), down_until_ms: Cell::default(), under_way: RefCell::default() }
     }
 
-    /// Lets nothing through for so many ms.
+    /// Has every call fail for this many ms.
     pub fn go_down(&self, for_ms: u64) {
         self.environment.note(format_args!("bucket: down for {for_ms} ms"));
         self.down_until_ms.set(self.environment.now_ms() + for_ms);
@@ -71,17 +71,17 @@ impl Bucket {
         self.down_until_ms.set(0);
     }
 
-    /// What it was asked to do so far, as the platform bills it.
+    /// How many calls reached it so far, as the platform bills them.
     pub fn operations(&self) -> Operations {
         self.store.borrow().operations()
     }
 
-    /// What it holds, in the order of the keys.
+    /// Its objects, in the order of their keys.
     pub fn objects(&self) -> Vec<StoredObject> {
         self.store.borrow().objects()
     }
 
-    /// Whether a call that arrives now gets no further.
+    /// Draws whether a call that arrives now fails before the store sees it; during an outage each does.
     fn stops(&self) -> bool {
         let environment = &self.environment;
         if environment.now_ms() < self.down_until_ms.get() {
@@ -154,7 +154,7 @@ impl Bucket {
                 Ok(())
             }
             Course::FailedThoughApplied => {
-                // Where many keys go in one call, some may be gone.
+                // A deletion of many keys that fails may have deleted some of them.
                 let some = environment.random.between(1, keys.len() as u64) as usize;
                 apply(&keys[..some.min(keys.len())]);
                 environment.mark(marks::DELETION_FAILED_THOUGH_DONE);
@@ -203,7 +203,7 @@ impl Bucket {
         result
     }
 
-    /// Marks what makes attempts dangerous to one another.
+    /// Counts a mark if two instances of the same object are putting at once.
     fn note_under_way(&self, by: &Caller) {
         let mut under_way = self.under_way.borrow_mut();
         if under_way.iter().any(|(object, instance)| *object == by.0 && !instance.ptr_eq(&by.1)) {
@@ -225,7 +225,7 @@ pub(super) type DeleteResult = Result<(), StoreError>;
 pub(super) type GetResult = Result<Option<Bytes>, StoreError>;
 pub(super) type ListResult = Result<Listing, StoreError>;
 
-/// A call's time, part of which passes before it reaches the store and the rest after.
+/// A call's time: one part passes before the call reaches the store, the rest after.
 struct Journey {
     back_ms: u64,
 }

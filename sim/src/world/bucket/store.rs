@@ -1,4 +1,4 @@
-//! What a bucket holds. Strongly consistent: every call sees what was applied before it, and nothing else.
+//! The objects of a bucket. It is strongly consistent: every call sees all that was applied before it.
 
 use std::collections::BTreeMap;
 use std::ops::{Bound, Range};
@@ -8,12 +8,12 @@ use tailrace_core::runtime::{BATCH_LIMIT, Listed, Listing, PutCondition, PutOutc
 
 use super::meter::Operations;
 
-/// An object of a bucket, for those who look at it from outside.
+/// An object of a bucket, as checkers and tests see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
     /// Its key.
     pub key: String,
-    /// Its length.
+    /// Its length in bytes.
     pub bytes: u64,
     /// When it was stored, in ms since the Unix epoch.
     pub uploaded_ms: u64,
@@ -36,7 +36,7 @@ impl Store {
         PutOutcome::Stored
     }
 
-    /// The part of an object that there is of a range; nothing where there is no object.
+    /// The bytes of an object in a range, as far as the object has them; `None` if there is no object.
     pub(super) fn get(&mut self, key: &str, range: Range<u64>) -> Option<Bytes> {
         self.operations.class_b += 1;
         let (body, _) = self.objects.get(key)?;

@@ -1,4 +1,6 @@
-//! The context of one request: its task is polled in it, and only in it may the request's handles be used.
+//! The context of one request at the edge. A handle (of a body, a reply, a socket or a flight) belongs to the request
+//! that it was made for: only while that request's task is polled may the handle be used, as on the platform. The
+//! context knows which request's task is polled, and whether the platform has ended its own request.
 
 use std::cell::{Cell, RefCell};
 use std::future::{Future, poll_fn};
@@ -10,23 +12,23 @@ use crate::world::environment::Environment;
 use crate::world::marks;
 
 thread_local! {
-    /// The request whose task is being polled; none where a test uses handles itself.
+    /// The number of the request whose task is being polled; `None` if a test uses handles by itself.
     static POLLED: Cell<Option<u64>> = const { Cell::new(None) };
 }
 
-/// The context of one request; its handles share it.
+/// The context of one request, which all its handles share.
 pub(crate) struct Context {
     environment: Rc<Environment>,
     number: u64,
     /// Whether the platform has ended the request: its task is never polled again.
     has_ended: Cell<bool>,
-    /// Whether it goes on for a while when its client has gone.
+    /// Whether the request goes on for a while after its client has gone.
     outlives: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
 impl Context {
-    /// The context of the request of that number, which no other request has.
+    /// The context of the request of that number. No other request has the number.
     pub(crate) fn new(environment: Rc<Environment>, number: u64) -> Rc<Self> {
         Rc::new(Self {
             environment,
@@ -41,7 +43,7 @@ impl Context {
         &self.environment
     }
 
-    /// From here on the request goes on for a while when its client has gone.
+    /// From here on the request goes on for a while after its client has gone.
     pub(crate) fn outlive_client(&self) {
         self.outlives.set(true);
     }
@@ -54,7 +56,7 @@ impl Context {
         self.outlives.get()
     }
 
-    /// Ends the request without a word: what it awaits never comes. Whether it was under way.
+    /// Ends the request without telling its task, which is never polled again. Returns whether it was under way.
     pub(crate) fn end(&self) -> bool {
         let was_under_way = !self.has_ended.replace(true);
         if let Some(waker) = self.waker.take() {
@@ -73,7 +75,7 @@ impl Context {
                 None => Poll::Ready(()),
             };
             if polled.is_ready() {
-                // Dropped here, what it still holds goes as with its end, or with what has ended it.
+                // Dropped before `has_ended` is set: what a finished task still holds ends in good order.
                 task = None;
                 self.has_ended.set(true);
             }
@@ -89,8 +91,8 @@ impl Context {
         polled
     }
 
-    /// Whether the task that is being polled is this request's. The platform refuses whatever another one asks of the
-    /// request's handles ("Cannot perform I/O on behalf of a different request").
+    /// Whether the task that is being polled is this request's. If not, the platform refuses to use the request's
+    /// handles ("Cannot perform I/O on behalf of a different request").
     pub(crate) fn admits(&self) -> bool {
         let is_own = POLLED.get().is_none_or(|polled| polled == self.number);
         if !is_own {
@@ -100,7 +102,7 @@ impl Context {
         is_own
     }
 
-    /// The future's output; `None` as soon as another request's task polls it.
+    /// Waits for the future; returns `None` as soon as another request's task polls it.
     pub(crate) async fn guard<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         let mut future = pin!(future);
         poll_fn(|context| match self.admits() {
@@ -137,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_began_in_its_own_task_is_refused_as_soon_as_another_goes_on_with_it() {
+    fn a_wait_that_began_in_its_own_task_is_refused_as_soon_as_another_task_polls_it() {
         rt::block_on(1, async {
             let own = context(1);
             let mut wait = Box::pin(own.guard(rt::sleep_ms(50)));

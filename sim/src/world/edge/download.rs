@@ -1,5 +1,5 @@
-//! The body of an answer that goes on: from an edge isolate, over the client network, to a client that may be slow, or
-//! gone.
+//! The body of an answer that the edge writes piece by piece: it travels from an edge isolate over the client network
+//! to a client that may be slow or gone.
 
 use std::cell::{Cell, RefCell};
 use std::collections::VecDeque;
@@ -20,7 +20,7 @@ use crate::world::marks;
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes that were written at once.
+    /// Bytes that were written together.
     Bytes(Bytes),
     /// The answer is complete.
     End,
@@ -34,17 +34,17 @@ struct Pipe {
     /// Bytes written and not yet read.
     waiting_bytes: Cell<usize>,
     arrived: RefCell<VecDeque<Piece>>,
-    /// The latest arrival at the client so far.
+    /// When the last piece so far arrives at the client, in ms since the Unix epoch.
     arrives_ms: Cell<u64>,
-    /// Nothing more arrives: it is complete, it broke, or it has died unnoticed.
+    /// Whether nothing more arrives: the answer is complete, or its connection broke, or died without anybody noticing.
     is_over: Cell<bool>,
-    /// When the edge can notice that the client is gone, in ms since the Unix epoch.
+    /// When the edge can notice that the client is gone, in ms since the Unix epoch; `None` if the client is there.
     gone_ms: Cell<Option<u64>>,
     reader: RefCell<Option<Waker>>,
     writer: RefCell<Option<Waker>>,
 }
 
-/// A new body: the end of an edge's request, and the client's.
+/// A new body: the edge's end, and the client's.
 pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
     let pipe = Rc::new(Pipe {
         environment: context.environment().clone(),
@@ -59,13 +59,14 @@ pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
     (Download { context, pipe: pipe.clone() }, AnswerBody(pipe))
 }
 
-/// The edge's end of an answer's body. Dropped, it completes the answer.
+/// The edge's end of an answer's body. Dropping it completes the answer, or breaks it if the platform has ended the
+/// request.
 pub struct Download {
     context: Rc<Context>,
     pipe: Rc<Pipe>,
 }
 
-/// The client's end of an answer's body. Dropped, the client has left, which the edge notices when it writes.
+/// The client's end of an answer's body. Dropping it means that the client leaves; the edge notices when it writes.
 pub struct AnswerBody(Rc<Pipe>);
 
 /// Breaks the connection of an answer from the edge's side.
@@ -76,7 +77,7 @@ impl Pipe {
         self.gone_ms.get().is_some_and(|gone_ms| gone_ms <= self.environment.now_ms())
     }
 
-    /// The client is gone, which the edge can notice after one way's latency.
+    /// The client goes away. The edge can notice after the latency of one way.
     fn lose_client(self: &Rc<Self>) {
         if self.gone_ms.get().is_some() {
             return;
@@ -109,7 +110,7 @@ impl Pipe {
         }
     }
 
-    /// Ends it, with the piece that says how.
+    /// Ends the body with the piece that says how it ended.
     fn finish(self: &Rc<Self>, last: Piece) {
         if !self.is_over.replace(true) {
             self.travel(last);
@@ -140,7 +141,7 @@ impl Pipe {
         wake(&self.reader);
     }
 
-    /// Waits until no more than this waits for the client, or it is gone.
+    /// Waits until at most this many bytes wait for the client, or it is gone.
     async fn drained(&self, buffer_bytes: usize) {
         poll_fn(|context| {
             if self.waiting_bytes.get() <= buffer_bytes || self.is_gone() {
@@ -167,7 +168,7 @@ impl Download {
 }
 
 impl Breaker {
-    /// Breaks it, unless the answer is complete. Whether it is still under way.
+    /// Breaks the connection, unless the answer is over. Returns whether it was under way.
     pub(crate) fn cut(&self) -> bool {
         let Some(pipe) = self.0.upgrade().filter(|_| self.is_needed()) else { return false };
         pipe.finish(Piece::Cut);
@@ -217,7 +218,7 @@ impl Drop for Download {
 }
 
 impl AnswerBody {
-    /// What comes next; waits for it. After the last piece nothing comes any more.
+    /// Waits for the next piece. After the last one nothing comes any more.
     pub async fn next(&self) -> Piece {
         poll_fn(|context| match self.try_next() {
             Some(piece) => Poll::Ready(piece),
@@ -266,7 +267,7 @@ mod tests {
         });
     }
 
-    /// 10 bytes may wait, for so long.
+    /// 10 bytes may wait, for this many ms.
     fn patience(wait_ms: u64) -> Patience {
         Patience { buffer_bytes: 10, wait_ms }
     }

@@ -5,28 +5,31 @@ use crate::kernel::random::Delay;
 /// The knobs of the edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EdgeFaults {
-    /// Of 1,000 requests, those whose edge isolate restarts while it serves them, with all others that it serves.
+    /// Of 1,000 requests, those whose edge isolate restarts while it serves them. All its other requests fail with
+    /// them.
     pub isolate_restart_permille: u32,
-    /// Of 1,000 requests, those that the platform ends without a word: what they wait for never comes.
+    /// Of 1,000 requests, those that the platform ends without telling them: their tasks are never polled again.
     pub request_vanished_permille: u32,
-    /// How long after they came.
+    /// How long after they came they are ended.
     pub request_vanishes: Delay,
-    /// Of 1,000 clients that go before they have an answer, those of whom the platform notices: it ends their requests.
+    /// Of 1,000 clients that go before they have an answer, those whose going the platform notices: it ends their
+    /// requests.
     pub client_gone_noticed_permille: u32,
     /// Of 1,000 replies of objects, those that break off after their head.
     pub reply_broken_permille: u32,
-    /// Of 1,000 flights, those of whose landing nobody is told who has joined.
+    /// Of 1,000 flights, those that are lost: they land, and those who have joined them are not told.
     pub flight_lost_permille: u32,
     /// Of 1,000 pieces of streamed answers, those at which the client's connection breaks. The edge notices when it
     /// writes again.
     pub answer_cut_permille: u32,
-    /// Of 1,000 pieces of streamed answers, those from which on nothing arrives any more, and nobody is told.
+    /// Of 1,000 pieces of streamed answers, those at which the connection dies: this piece and later ones never arrive,
+    /// and nobody is told.
     pub answer_lost_permille: u32,
 }
 
 impl EdgeFaults {
     pub(in crate::world) fn delays(&self) -> Self {
-        // Noticing a client that has gone is the platform's way, and no fault.
+        // That the platform notices clients that have gone is no fault: it stays.
         Self { client_gone_noticed_permille: self.client_gone_noticed_permille, ..Self::default() }
     }
 }

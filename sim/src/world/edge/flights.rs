@@ -1,7 +1,9 @@
-//! What identical requests of one isolate share: one flight for all that wait for the same answer.
+//! Flights. A flight is the work of one request for an answer that identical requests of its isolate share. The first
+//! request starts the flight and does the work; the others join it and wait. The flight lands when its answer is handed
+//! to those who have joined.
 //!
-//! The map belongs to the isolate, a flight to those who take part in it. What it brings is plain data: it may cross
-//! from one request to another.
+//! The map of flights belongs to the isolate and holds them weakly: a flight is gone once no request takes part in it.
+//! Its answer is a kept answer, which is plain data and may cross from one request to another.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,10 +17,10 @@ use crate::world::edge::context::Context;
 use crate::world::edge::reply::KeptAnswer;
 use crate::world::marks;
 
-/// Entries of flights that are gone are looked for once an isolate remembers this many flights.
+/// Entries of flights that are gone are removed once an isolate's map has this many entries.
 const PRUNE_AT: usize = 64;
 
-/// A flight that is under way, with those who wait for it.
+/// A flight under way: where to send its answer, for each request that waits for it.
 #[derive(Default)]
 struct Flight(RefCell<Vec<ReplySender<KeptAnswer>>>);
 
@@ -26,7 +28,7 @@ struct Flight(RefCell<Vec<ReplySender<KeptAnswer>>>);
 #[derive(Default)]
 pub(crate) struct Flights(RefCell<BTreeMap<String, Weak<Flight>>>);
 
-/// How one request takes part in a flight.
+/// One request's part in a flight, whether it has started the flight or has joined it. It keeps the flight alive.
 pub struct Seat {
     context: Rc<Context>,
     flights: Rc<Flights>,
@@ -35,7 +37,7 @@ pub struct Seat {
 }
 
 impl Flights {
-    /// Joins the flight of that key, or starts it.
+    /// Joins the flight of that key, or starts one.
     pub(crate) fn share(self: &Rc<Self>, context: Rc<Context>, key: &str) -> Sharing<Seat, Seat> {
         let under_way = self.0.borrow().get(key).and_then(Weak::upgrade);
         let is_joined = under_way.is_some();
@@ -53,14 +55,14 @@ impl Flights {
         Sharing::Started(seat)
     }
 
-    /// Forgets all: their isolate has gone.
+    /// Forgets all flights: their isolate has restarted.
     pub(crate) fn clear(&self) {
         self.0.take();
     }
 }
 
 impl Seat {
-    /// From here on nobody joins the flight.
+    /// From here on nobody joins the flight; the next identical request starts another one.
     fn forget(&self) {
         let mut flights = self.flights.0.borrow_mut();
         if flights.get(&self.key).is_some_and(|flight| flight.as_ptr() == Rc::as_ptr(&self.flight)) {
@@ -79,7 +81,7 @@ impl StartedFlight<KeptAnswer> for Seat {
     fn land(self, brought: &KeptAnswer) {
         let environment = self.context.environment();
         if environment.chance(environment.faults().edge.flight_lost_permille) {
-            // Nobody is told, and it stays in the map as long as somebody waits for it.
+            // Nobody is told. The flight stays in the map as long as somebody waits for it.
             environment.mark(marks::FLIGHT_LOST);
             return;
         }
@@ -133,7 +135,8 @@ mod tests {
             Self { environment, flights: Rc::default(), flown: Cell::default() }
         }
 
-        /// The status that a request is told of a flight of 20 ms, if it is told within 50 ms, and whether it joined.
+        /// Takes part in a flight of 20 ms: the status of its answer, if that comes within 50 ms, and whether it
+        /// joined.
         async fn share(&self, key: &str) -> (Option<u16>, bool) {
             let context = Context::new(self.environment.clone(), 1);
             match self.flights.share(context, key) {
@@ -150,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_asks_while_a_flight_is_under_way_shares_it_and_nobody_else() {
+    fn requests_of_one_key_share_a_flight_while_it_is_under_way_and_others_do_not() {
         rt::block_on(1, async {
             let isolate = Isolate::new(Faults::default());
             let told = join3(isolate.share("a"), isolate.share("a"), isolate.share("b")).await;
@@ -160,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn a_flight_whose_request_has_ended_without_a_word_is_waited_for_in_vain_until_it_is_given_up() {
+    fn a_flight_whose_request_was_ended_never_lands_and_is_joined_until_it_is_given_up() {
         rt::block_on(1, async {
             let isolate = Isolate::new(Faults::default());
             let context = || Context::new(isolate.environment.clone(), 1);

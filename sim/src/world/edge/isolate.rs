@@ -1,4 +1,4 @@
-//! Edge isolates: they serve requests, restart with all that they serve, and share no memory.
+//! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -17,7 +17,7 @@ use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::program::Program;
 
-/// An isolate that restarts while it serves a request does so within this.
+/// An isolate that restarts while it serves a request does so within this many ms after the request came.
 const RESTART_WITHIN_MS: u64 = 50;
 
 /// One edge isolate.
@@ -46,7 +46,7 @@ impl<P: Program> EdgeIsolate<P> {
         })
     }
 
-    /// Serves the request of that number; the reply is dropped if the isolate restarts, or the request ends, first.
+    /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
     pub(crate) fn serve(self: &Rc<Self>, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), number);
@@ -63,7 +63,7 @@ impl<P: Program> EdgeIsolate<P> {
         (answer, state.client_end())
     }
 
-    /// Draws whether the platform ends the request without a word, and when.
+    /// Draws whether the platform ends the request without telling it, and when.
     fn draw_end(&self, node: &Node, state: &EdgeState) {
         let environment = self.environment.clone();
         let faults = environment.faults().edge;
@@ -74,7 +74,7 @@ impl<P: Program> EdgeIsolate<P> {
         let state = state.clone();
         node.spawn(async move {
             rt::sleep_ms(after_ms).await;
-            // Not once the faults have ended.
+            // The faults may have ended meanwhile.
             if environment.faults().edge.request_vanished_permille > 0 {
                 state.end();
             }
@@ -91,7 +91,7 @@ impl<P: Program> EdgeIsolate<P> {
         let isolate = self.clone();
         node.spawn(async move {
             rt::sleep_ms(after_ms).await;
-            // Not once the faults have ended.
+            // The faults may have ended meanwhile.
             if isolate.environment.faults().edge.isolate_restart_permille > 0 {
                 isolate.environment.mark(marks::ISOLATE_RESTARTED_BUSY);
                 isolate.restart();
@@ -99,7 +99,7 @@ impl<P: Program> EdgeIsolate<P> {
         });
     }
 
-    /// Restarts it: what it serves fails, its sockets are closed, what it knew is gone.
+    /// Restarts it: the requests that it serves fail, its sockets are closed, and its memory is gone.
     pub(crate) fn restart(&self) {
         self.environment.note(format_args!("{}: restarts", self.label));
         for breaker in self.shared.streaming.take() {
@@ -112,7 +112,7 @@ impl<P: Program> EdgeIsolate<P> {
     }
 }
 
-/// The request as core sees it. A client declares the length of a body that it has as a whole.
+/// The request as core sees it. If the client has its body as a whole, it declares the length.
 fn arrived(context: &Rc<Context>, request: Request) -> runtime::Request<Upload> {
     let Request { method, url, mut headers, body } = request;
     if let RequestBody::Bytes(bytes) = &body {

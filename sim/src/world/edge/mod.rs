@@ -2,15 +2,15 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `isolate` | an isolate, its restarts, and requests that end without a word |
+//! | `isolate` | an isolate, its restarts, and requests that the platform ends |
 //! | `state` | what an isolate gives to one request |
-//! | `context` | the context of one request, in which alone its handles may be used |
+//! | `context` | the context of one request: no other request's task may use its handles |
 //! | `request` | requests as clients send them |
 //! | `upload` | the body of a request, as it arrives |
-//! | `reply` | an object's reply on its way through, and answers as plain data |
+//! | `reply` | an object's reply on its way through, and kept answers |
 //! | `socket` | the edge's ends of sockets |
-//! | `download` | answers that go on, to clients that may be slow or gone |
-//! | `flights` | what identical requests of an isolate share |
+//! | `download` | answers that are written piece by piece, to clients that may be slow or gone |
+//! | `flights` | the work of one request whose answer identical requests of its isolate share |
 //! | `faults` | what goes wrong |
 
 mod context;

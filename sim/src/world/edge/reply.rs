@@ -1,4 +1,4 @@
-//! An object's reply on its way through the edge, and answers as plain data.
+//! An object's reply on its way through the edge, and kept answers.
 
 use std::rc::Rc;
 
@@ -14,7 +14,7 @@ pub struct ObjectReply {
     response: Response,
 }
 
-/// A complete answer as plain data.
+/// A kept answer: complete, and plain data, so that it may cross from one request to another.
 #[derive(Clone, Debug)]
 pub struct KeptAnswer(pub(crate) Response);
 
@@ -23,7 +23,7 @@ impl ObjectReply {
         Self { context, response }
     }
 
-    /// All of it, unless it breaks off, or belongs to another request.
+    /// The whole reply. Fails if it breaks off, or if it belongs to another request.
     pub(crate) fn whole(self) -> Result<Response, CallError> {
         let environment = self.context.environment();
         if !self.context.admits() {

@@ -10,9 +10,9 @@ use tailrace_core::protocol::{Headers, Method};
 pub enum RequestBody {
     /// There is none.
     Empty,
-    /// All of it at once, its length declared.
+    /// The whole body at once; its length is declared.
     Bytes(Bytes),
-    /// Chunks as they come, of a length that is not declared. An error is a connection that breaks.
+    /// Chunks as they come; the length of the body is not declared. An error is a connection that breaks.
     Chunks(LocalBoxStream<'static, Result<Bytes, Broken>>),
 }
 
@@ -21,7 +21,7 @@ pub enum RequestBody {
 pub struct Broken;
 
 impl RequestBody {
-    /// Of these bytes, none of which are no body.
+    /// A body of these bytes; without any bytes there is no body.
     pub fn of(bytes: impl Into<Bytes>) -> Self {
         let bytes = bytes.into();
         if bytes.is_empty() { Self::Empty } else { Self::Bytes(bytes) }
@@ -45,7 +45,7 @@ pub struct Request {
     pub method: Method,
     /// Absolute URL, percent-encoded.
     pub url: String,
-    /// Header fields in lower case; less the length of the body, which the client's library declares by itself.
+    /// Header fields, their names in lower case, without `content-length`, which the client's library adds.
     pub headers: Headers,
     /// The body.
     pub body: RequestBody,

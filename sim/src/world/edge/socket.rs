@@ -10,7 +10,7 @@ use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
-/// The edge's end. Dropped, it closes: the object is told, unless the other end is left half-dead.
+/// The edge's end. Dropping it closes the socket. The object is told, unless its end is left half-dead.
 pub struct EdgeEnd {
     context: Rc<Context>,
     callee: Rc<dyn Callee>,

@@ -19,17 +19,17 @@ use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 
-/// Breakers of streamed answers are looked through once an isolate remembers this many.
+/// Breakers of answers that are over are removed once an isolate remembers this many.
 const PRUNE_AT: usize = 64;
 
-/// For how long a request that outlives its client goes on (Cloudflare, `waitUntil`).
+/// For how long a request that outlives its client goes on, in ms (Cloudflare, `waitUntil`).
 const OUTLIVES_MS: u64 = 30_000;
 
 /// An answer as it leaves an isolate.
 pub(crate) struct Served {
-    /// All of it, or its head.
+    /// The whole answer, or its head if `body` is there.
     pub(crate) response: Response,
-    /// The body of one that goes on.
+    /// The body, if it is written piece by piece.
     pub(crate) body: Option<AnswerBody>,
 }
 
@@ -37,7 +37,7 @@ pub(crate) struct Served {
 pub(crate) struct Shared {
     pub(crate) callee: Rc<dyn Callee>,
     pub(crate) flights: Rc<Flights>,
-    /// What breaks the answers that are under way.
+    /// The breakers of streamed answers that are under way.
     pub(crate) streaming: RefCell<Vec<Breaker>>,
 }
 
@@ -48,7 +48,7 @@ pub struct EdgeState(Rc<Inner>);
 struct Inner {
     context: Rc<Context>,
     shared: Rc<Shared>,
-    /// Its client, as long as it has no answer.
+    /// Where the answer goes, as long as the client has none.
     client: RefCell<Option<ReplySender<Served>>>,
 }
 
@@ -119,7 +119,7 @@ impl EdgeEnv for EdgeState {
         let accept = {
             let (context, callee) = (self.0.context.clone(), self.0.shared.callee.clone());
             let name = object.to_owned();
-            // From here on the edge's end is somebody's: whoever drops it, closes it.
+            // From here on somebody owns the edge's end: if it is dropped, the socket closes.
             move |opened| match opened {
                 Opened::Answer(response) => Ok(Called::Reply(ObjectReply::new(context, response))),
                 Opened::Socket(number, mailbox) => {
@@ -164,7 +164,7 @@ impl EdgeEnv for EdgeState {
     fn pass_on(&self, reply: ObjectReply) {
         match reply.whole() {
             Ok(response) => self.serve(response, None),
-            // The client's connection breaks with it.
+            // The client's connection breaks with the reply.
             Err(_) => drop(self.0.client.take()),
         }
     }
@@ -177,9 +177,9 @@ impl EdgeEnv for EdgeState {
     }
 }
 
-/// Whether and how a request ends before its task does.
+/// How a request ends before its task does.
 impl EdgeState {
-    /// Ends the request without a word: its client's connection breaks, its handles go.
+    /// Ends the request without telling its task: its client's connection breaks, and its handles are dropped.
     pub(crate) fn end(&self) {
         if self.0.context.end() {
             self.environment().mark(marks::REQUEST_VANISHED);
@@ -187,18 +187,18 @@ impl EdgeState {
         }
     }
 
-    /// What tells the isolate that the request's client has gone.
+    /// What the client tells its isolate by that it has gone.
     pub(crate) fn client_end(&self) -> ClientEnd {
         ClientEnd(Rc::downgrade(&self.0))
     }
 }
 
-/// What tells an isolate that a client has gone. It keeps nothing of the request.
+/// Tells an isolate that a client has gone. It keeps nothing of the request alive.
 pub(crate) struct ClientEnd(Weak<Inner>);
 
 impl ClientEnd {
-    /// The client has gone. The platform may notice, and ends its request: at once, or after a while if it is to outlive
-    /// its client.
+    /// The client has gone. The platform may notice. Then it ends the request: at once, or after a while if the request
+    /// is to outlive its client.
     pub(crate) fn leave(self) {
         let Some(inner) = self.0.upgrade() else { return };
         let environment = inner.context.environment().clone();

@@ -1,4 +1,4 @@
-//! Where requests to objects arrive.
+//! Objects, as those that call them over the network see them.
 
 use std::rc::Rc;
 
@@ -8,7 +8,7 @@ use tailrace_core::runtime::ObjectRequest;
 use crate::kernel::reply::Reply;
 use crate::world::sockets::mailbox::Mailbox;
 
-/// Where requests to objects go in.
+/// Takes requests to objects.
 pub(crate) trait Callee {
     /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
     fn call(&self, object: &str, request: ObjectRequest) -> Reply<Opened>;
@@ -21,6 +21,6 @@ pub(crate) trait Callee {
 pub(crate) enum Opened {
     /// A response.
     Answer(Response),
-    /// A socket of that number, and where what is sent on it arrives.
+    /// A socket: its number, and where messages on it arrive.
     Socket(u64, Rc<Mailbox>),
 }

@@ -5,16 +5,16 @@ use crate::kernel::random::Delay;
 /// A network between two kinds of parties. Messages overtake one another wherever the latency varies.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Link {
-    /// One way.
+    /// The time that a message takes one way.
     pub latency: Delay,
     /// Of 1,000 requests, those that never arrive.
     pub request_loss_permille: u32,
-    /// Of 1,000 responses, those that never arrive: what was asked for has happened.
+    /// Of 1,000 responses, those that never arrive, though the request was carried out.
     pub response_loss_permille: u32,
 }
 
 impl Link {
-    /// The same distance, and nothing is lost.
+    /// The same latency, without losses.
     fn delays(self) -> Self {
         Self { latency: self.latency, ..Self::default() }
     }

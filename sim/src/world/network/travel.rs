@@ -18,7 +18,7 @@ pub(crate) enum Leg {
     Response,
 }
 
-/// Takes the time that a message takes. Whether it arrives.
+/// Waits for as long as a message travels. Returns whether it arrives.
 pub(crate) async fn travel(environment: &Environment, link: Link, leg: Leg) -> bool {
     let (permille, mark) = match leg {
         Leg::Request => (link.request_loss_permille, marks::REQUEST_LOST),
@@ -32,8 +32,8 @@ pub(crate) async fn travel(environment: &Environment, link: Link, leg: Leg) -> b
     !lost
 }
 
-/// Calls an object over the network between isolates and objects: `accept` takes what it answers where that leaves it.
-/// What is on its way arrives even if the caller is gone by then.
+/// Calls an object over the network between isolates and objects. `accept` takes its answer when that leaves the
+/// object. The request and the answer arrive even if the caller is gone by then.
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,

@@ -7,7 +7,7 @@ use crate::world::storage::object_sql::ObjectSql;
 
 /// A class of objects.
 pub trait ObjectClass: Actor<ObjectState> {
-    /// Whether the constructor may write to this storage. A constructor that writes at every start is billed for each
-    /// time that its object is evicted and started again.
+    /// Whether the constructor may write to this storage. One that writes at every start would be billed each time that
+    /// its object is evicted and started again.
     fn may_write_at_start(storage: &ObjectSql) -> bool;
 }

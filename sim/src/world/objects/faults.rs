@@ -5,13 +5,14 @@ use crate::kernel::random::Delay;
 /// The knobs of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct ObjectFaults {
-    /// Of 1,000 turns of an object (what runs between two awaits), those that a crash precedes or follows.
+    /// Of 1,000 turns of an object (a turn is what runs between two awaits), those directly before or after which it
+    /// crashes.
     pub crash_permille: u32,
-    /// Of 1,000 turns in which an event goes on after an await, those that a crash precedes.
+    /// Of 1,000 turns in which an event goes on after an await, those directly before which the object crashes.
     pub crash_awaiting_permille: u32,
-    /// Of 1,000 outputs that the output gate holds back, those during whose wait the object crashes.
+    /// Of 1,000 answers that the output gate holds back, those during whose wait the object crashes.
     pub crash_held_permille: u32,
-    /// From the first event to the constructor.
+    /// The time from the first event to the constructor.
     pub cold_start: Delay,
     /// How long an object is idle before it hibernates.
     pub hibernate_after_ms: u64,
@@ -21,10 +22,10 @@ pub struct ObjectFaults {
     pub evict_after: Delay,
     /// How long a superseded instance runs on beside its successor.
     pub superseded: Delay,
-    /// Whether every storage access of a superseded instance fails and resets it, reads included. If not, it reads
-    /// what was there when it was superseded and its own writes, none of which is ever confirmed.
+    /// Whether every storage access of a superseded instance, reads included, fails and resets it. If not, it reads the
+    /// storage as it was when it was superseded, with its own later writes, none of which is ever confirmed.
     pub superseded_reads_fail: bool,
-    /// Of 1,000 requests to an object of which a superseded instance still runs, those that reach that one.
+    /// Of 1,000 requests to an object with a superseded instance that still runs, those that reach that instance.
     pub stale_route_permille: u32,
 }
 

@@ -1,4 +1,4 @@
-//! One life of an object in memory: from the constructor to a crash, to sleep, or to being superseded.
+//! An instance: one life of an object in memory, from the constructor until it crashes, sleeps or is superseded.
 
 use std::cell::{Cell, OnceCell, RefCell};
 use std::rc::{Rc, Weak};
@@ -19,14 +19,14 @@ use crate::world::objects::class::ObjectClass;
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, TakesTurns, Turns};
 
-/// Whose storage it is.
+/// Whether an instance owns the object's storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Standing {
-    /// This instance's.
+    /// It does.
     Owner,
-    /// Another's, since this one was superseded.
+    /// Another instance does, since this one was superseded.
     Superseded,
-    /// Nobody runs here any more.
+    /// It has ended and runs no more.
     Ended,
 }
 
@@ -35,30 +35,30 @@ enum Standing {
 pub(crate) enum Rest {
     /// It has never run, or a successor took over.
     New,
-    /// Idle for 10 s.
+    /// It was idle for 10 s.
     Hibernated,
-    /// Idle for longer, without having hibernated.
+    /// It was idle for longer, without having hibernated.
     Evicted,
-    /// Something went wrong.
+    /// It has crashed.
     Crashed,
 }
 
-/// An object, as its instances know it.
+/// What an instance needs of its object.
 pub(crate) trait Parent: Alarmed + Sized {
     /// Its class.
     type Class: ObjectClass;
 
-    /// Crashes one of its instances; the object with it, unless that one was superseded.
+    /// Crashes one of its instances. Unless that was superseded, the object has crashed.
     fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<Self>>);
 
-    /// Puts an idle instance to rest: memory is gone, nothing else is.
+    /// Hibernates or evicts an idle instance: only its memory is lost.
     fn rest(&self, instance: &Rc<Instance<Self>>, rest: Rest);
 }
 
 /// What a class is configured with.
 type Settings<A> = <A as Actor<ObjectState>>::Settings;
 
-/// One life of an object.
+/// One life of an object in memory.
 pub(crate) struct Instance<P: Parent> {
     label: String,
     environment: Rc<Environment>,
@@ -66,7 +66,7 @@ pub(crate) struct Instance<P: Parent> {
     state: ObjectState,
     node: Node,
     actor: OnceCell<P::Class>,
-    /// Events that wait for the constructor; `None` once it has run.
+    /// The events that wait for the constructor; `None` once it has run.
     waiting: RefCell<Option<Vec<ReplySender<()>>>>,
     standing: Cell<Standing>,
     /// When the latest batch is due to be confirmed, in ms since the Unix epoch.
@@ -74,7 +74,7 @@ pub(crate) struct Instance<P: Parent> {
 }
 
 impl<P: Parent> Instance<P> {
-    /// Starts an instance: the constructor runs once the cold start is over, and no event before it.
+    /// Starts an instance. The constructor runs once the cold start is over, and before any event.
     pub(crate) fn start(object: &Rc<P>, number: u64, state: ObjectState, settings: Settings<P::Class>) -> Rc<Self> {
         let instance = Rc::new(Self {
             label: format!("{}#{number}", object.name()),
@@ -145,7 +145,7 @@ impl<P: Parent> Instance<P> {
         }
     }
 
-    /// An event that asks nothing of the object but to be awake.
+    /// An event for which the object only has to be awake.
     pub(crate) fn wake(self: &Rc<Self>) {
         let busy = self.state.activity().begin_event();
         let instance = self.clone();
@@ -155,13 +155,13 @@ impl<P: Parent> Instance<P> {
         });
     }
 
-    /// The peer of one of the sockets that it accepted since it was superseded has gone. Whether it was one of those.
+    /// The peer of a socket has gone. Returns whether this instance accepted the socket after it was superseded.
     pub(crate) fn end_socket(&self, number: u64) -> bool {
         self.state.sockets_held().end(number)
     }
 
-    /// Runs the object's `alarm`. If that succeeds and nobody has set the alarm meanwhile, the one of that version is
-    /// taken away.
+    /// Runs the object's `alarm`. If that succeeds, and the alarm was not set again meanwhile, the setting of that
+    /// version is removed.
     pub(crate) fn alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
         let (sender, answer) = reply();
         let busy = self.state.activity().begin_event();
@@ -194,7 +194,7 @@ impl<P: Parent> Instance<P> {
         self.state.activity().stop_recording();
     }
 
-    /// Ends it: its events are never polled again, what the gate holds back is never seen.
+    /// Ends it: its events are never polled again, and what the gate holds back never leaves.
     pub(crate) fn end(&self, why: &str) {
         if self.standing.replace(Standing::Ended) == Standing::Superseded {
             self.state.sockets_held().reset(&self.environment);
@@ -202,7 +202,7 @@ impl<P: Parent> Instance<P> {
         self.environment.note(format_args!("{}: ends, {why}", self.label));
         self.node.kill();
         self.state.gate().discard();
-        // Replies that wait for the constructor.
+        // Drops the events that wait for the constructor.
         self.waiting.take();
     }
 
@@ -236,12 +236,12 @@ impl<P: Parent> Instance<P> {
         }
         match self.actor.get() {
             Some(actor) => actor,
-            // It ended before it was constructed, and this task with it.
+            // The instance ended before it was constructed, and this task ends with it.
             None => std::future::pending().await,
         }
     }
 
-    /// Ends a turn: has what it wrote confirmed in time.
+    /// Ends a turn: what it wrote is confirmed after the time that a flush takes.
     fn flush(self: &Rc<Self>) {
         let journal = self.state.storage().journal();
         let Some(number) = journal.end_turn() else { return };
@@ -318,7 +318,7 @@ impl<P: Parent> Instance<P> {
         let instance = self.clone();
         self.node.spawn(async move {
             rt::sleep_ms(after_ms).await;
-            // Neither after the answer has left nor after the faults have ended.
+            // The answer may have left, or the faults may have ended.
             if instance.state.gate().holds() && instance.environment.faults().objects.crash_held_permille > 0 {
                 instance.crash();
             }
@@ -332,7 +332,7 @@ impl<P: Parent> Instance<P> {
         }
     }
 
-    /// Hibernates or is evicted after an idle spell of the length that the platform needs for it.
+    /// Hibernates or evicts the instance once it has been idle for as long as the platform waits.
     async fn rest_when_idle(self: &Rc<Self>) {
         let mut drawn = None;
         loop {
@@ -355,7 +355,7 @@ impl<P: Parent> Instance<P> {
                 rt::sleep_ms(after_ms - idle_ms).await;
                 continue;
             }
-            // A superseded instance sleeps no more: its time is up soon.
+            // A superseded instance neither hibernates nor is evicted: it ends soon.
             if let Some(object) = self.object.upgrade().filter(|_| self.standing.get() == Standing::Owner) {
                 object.rest(self, rest);
             }
@@ -365,7 +365,7 @@ impl<P: Parent> Instance<P> {
 }
 
 impl<P: Parent> TakesTurns for Instance<P> {
-    /// What it wrote is a batch.
+    /// What the turn wrote is one batch.
     fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce()) {
         if self.has_ended() {
             return;

@@ -3,11 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `namespace` | objects by name |
-//! | `object` | what of an object lasts |
-//! | `instance` | one life of it in memory |
+//! | `object` | what of an object outlives its instances |
+//! | `instance` | one life of an object in memory |
 //! | `turn` | what an event runs between two awaits: the unit of atomicity and of crashes |
-//! | `class` | what a class of objects brings |
-//! | `state` | what an instance is given |
+//! | `class` | what a class of objects defines |
+//! | `state` | what the platform gives to an instance |
 //! | `faults` | what goes wrong |
 
 mod class;

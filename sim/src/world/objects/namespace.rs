@@ -13,7 +13,7 @@ use crate::world::objects::class::ObjectClass;
 use crate::world::objects::object::Object;
 use crate::world::services::Services;
 
-/// All objects of one class, each there from its first request on.
+/// All objects of one class. An object is made at its first request.
 pub(crate) struct Namespace<A: ObjectClass> {
     environment: Rc<Environment>,
     services: Rc<Services>,
@@ -27,7 +27,7 @@ impl<A: ObjectClass> Namespace<A> {
         Rc::new_cyclic(|own| Self { environment, services, settings, objects: RefCell::default(), own: own.clone() })
     }
 
-    /// The object of that name; makes it.
+    /// The object of that name, which is made if it is not there.
     pub(crate) fn object(&self, name: &str) -> Rc<Object<A>> {
         if let Some(object) = self.objects.borrow().get(name) {
             return object.clone();

@@ -1,4 +1,4 @@
-//! An object: what of it lasts, and the instances in which it lives.
+//! An object: what of it outlives its instances, and the instances that run.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -32,7 +32,7 @@ pub(crate) fn object_id(name: &str) -> String {
     digits.collect()
 }
 
-/// What of an object lasts, and its instances.
+/// An object: what of it outlives its instances, and the instances that run.
 pub(crate) struct Object<A: ObjectClass> {
     name: Rc<str>,
     environment: Rc<Environment>,
@@ -91,7 +91,7 @@ impl<A: ObjectClass> Object<A> {
         self.starts.get()
     }
 
-    /// The spells in which it was kept in memory, those that are over.
+    /// The spells in which it had something to do and that are over.
     pub(crate) fn spells(&self) -> Vec<Spell> {
         self.spells.borrow().clone()
     }
@@ -103,8 +103,7 @@ impl<A: ObjectClass> Object<A> {
         instance.call(request)
     }
 
-    /// The edge's end of a socket has gone. The platform tells the object, which wakes for it; there is nothing that it
-    /// has to do.
+    /// The edge's end of a socket has gone. The platform tells the object, which wakes for it and has nothing to do.
     pub(crate) fn end_socket(self: &Rc<Self>, number: u64) {
         if self.sockets.end(number) {
             self.environment.mark(marks::SOCKET_CLOSED_BY_EDGE);
@@ -116,13 +115,13 @@ impl<A: ObjectClass> Object<A> {
         }
     }
 
-    /// Sockets that it holds open.
+    /// How many sockets it holds open.
     pub(crate) fn sockets(&self) -> usize {
         self.sockets.count()
     }
 
-    /// Crashes the object: memory is gone, unconfirmed writes may be, sockets are cut, calls fail. Of one that sleeps
-    /// there is nothing but sockets.
+    /// Crashes the object: its memory is lost, unconfirmed writes may be, sockets are cut, and calls fail. If it
+    /// sleeps, its sockets are all there is to lose.
     pub(crate) fn crash(self: &Rc<Self>) {
         let running = self.running.borrow().clone();
         match running {
@@ -170,7 +169,8 @@ impl<A: ObjectClass> Object<A> {
         }
     }
 
-    /// What follows from an instance that no longer owns the storage: a prefix of what was not confirmed stays.
+    /// The running instance no longer owns the storage: a prefix of the unconfirmed writes is kept, and sockets are
+    /// cut.
     fn lose_instance(self: &Rc<Self>) {
         let unconfirmed = self.journal.unconfirmed();
         let kept = self.environment.random.between(0, unconfirmed);
@@ -189,7 +189,7 @@ impl<A: ObjectClass> Object<A> {
         alarm::arm(self);
     }
 
-    /// The running instance; starts one.
+    /// The running instance, which is started if there is none.
     fn instance(self: &Rc<Self>) -> Rc<Instance<Self>> {
         if let Some(instance) = &*self.running.borrow() {
             return instance.clone();

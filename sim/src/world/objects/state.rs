@@ -1,4 +1,4 @@
-//! What an instance of an object is given: storage, alarm, sockets, and other objects to call.
+//! What the platform gives to an instance of an object: storage, alarm, sockets, and other objects to call.
 
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
@@ -38,7 +38,7 @@ struct Inner {
     sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
     alarms_set: Cell<u64>,
-    /// Whether it was woken from hibernation while others waited on its sockets, and has sent nothing since.
+    /// Whether the object was woken from hibernation with open sockets, and has sent nothing on them since.
     woken: Cell<bool>,
 }
 
@@ -77,7 +77,7 @@ impl ObjectState {
         self.0.sockets.borrow().clone()
     }
 
-    /// From here on what it accepts is not the object's: its successor knows nothing of it.
+    /// From here on the sockets that this instance accepts are its own: its successor knows nothing of them.
     pub(crate) fn part_with_sockets(&self) {
         let apart = self.sockets_held().apart();
         self.0.sockets.replace(Rc::new(apart));
@@ -112,12 +112,12 @@ impl ObjectState {
         }
     }
 
-    /// It was woken from hibernation, and others wait on its sockets.
+    /// Records that the object was woken from hibernation with open sockets.
     pub(crate) fn wake_with_sockets(&self) {
         self.0.woken.set(true);
     }
 
-    /// Puts something out. Whether the gate holds it back.
+    /// Puts something out. Returns whether the gate holds it back.
     pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
         self.0.outlet.put_out(output)
     }
@@ -181,7 +181,7 @@ impl SocketState for ObjectState {
         connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
     }
 
-    /// All of them leave the gate together: with thousands, one output and not one for each.
+    /// All copies leave the gate together, as one output and not thousands.
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
         let environment = self.0.outlet.environment.clone();
         let sockets = self.sockets_held();

@@ -14,12 +14,12 @@ pub(crate) enum Fate {
     Survives,
     /// The turn never runs.
     CrashesBefore,
-    /// The turn has run; what it put out waits or is already gone, its result is never seen.
+    /// The turn has run. What it put out waits or has left, and its result is never seen.
     CrashesAfter,
 }
 
 impl Fate {
-    /// Draws that of one turn, the first one of an event or one after an await.
+    /// Draws the fate of a turn. `awaits`: the event has awaited something, so this is not its first turn.
     pub(crate) fn draw(environment: &Environment, awaits: bool) -> Self {
         let faults = environment.faults().objects;
         if awaits && environment.chance(faults.crash_awaiting_permille) {
@@ -36,7 +36,7 @@ impl Fate {
 
 /// What runs an event turn by turn: an instance.
 pub(crate) trait TakesTurns {
-    /// One turn, the first one of an event or one after an await.
+    /// Runs one turn. `awaits`: the event has awaited something, so this is not its first turn.
     fn turn(self: &Rc<Self>, awaits: bool, run: impl FnOnce());
 
     /// Whether it runs no more turns.
@@ -47,7 +47,7 @@ pub(crate) trait TakesTurns {
 pub(crate) struct Turns<I, F> {
     instance: Rc<I>,
     event: Pin<Box<F>>,
-    /// Whether it has awaited something.
+    /// Whether the event has awaited something.
     awaits: bool,
 }
 

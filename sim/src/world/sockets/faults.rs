@@ -3,8 +3,8 @@
 /// The knobs of sockets.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct SocketFaults {
-    /// Of 1,000 sockets one end of which goes away (the edge's with its isolate or by itself, the object's with a
-    /// reset), those of which the other end is never told: it stays open, and what is sent on it is lost.
+    /// Of 1,000 sockets whose one end goes away (the edge's by itself or with its isolate, the object's with a reset),
+    /// those whose other end is never told: it stays open, and what is sent on it is lost.
     pub half_dead_permille: u32,
 }
 

@@ -12,19 +12,19 @@ use bytes::Bytes;
 pub(crate) enum Arrived {
     /// A message.
     Message(Bytes),
-    /// The end: the object closed it, or was reset.
+    /// The end of the socket: the object closed it, or was reset.
     End,
 }
 
-/// What arrived and was not taken yet.
+/// What has arrived on a socket and was not taken yet.
 #[derive(Default)]
 pub(crate) struct Mailbox {
     arrived: RefCell<VecDeque<Bytes>>,
     waker: RefCell<Option<Waker>>,
     ended: Cell<bool>,
-    /// Nothing arrives any more, and nobody says so.
+    /// Whether nothing arrives any more, without an end.
     silent: Cell<bool>,
-    /// Its owner is gone.
+    /// Whether the edge's end has been dropped.
     abandoned: Cell<bool>,
 }
 
@@ -46,7 +46,7 @@ impl Mailbox {
         self.silent.set(true);
     }
 
-    /// Its owner goes.
+    /// The edge's end is dropped.
     pub(crate) fn abandon(&self) {
         self.abandoned.set(true);
     }
@@ -60,7 +60,7 @@ impl Mailbox {
         self.abandoned.get()
     }
 
-    /// What comes next; waits for it.
+    /// Waits for what arrives next.
     pub(crate) async fn next(&self) -> Arrived {
         poll_fn(|context| match self.try_next() {
             Some(arrived) => Poll::Ready(arrived),
@@ -72,7 +72,7 @@ impl Mailbox {
         .await
     }
 
-    /// What comes next, if it has arrived.
+    /// What arrives next, if it has arrived already.
     pub(crate) fn try_next(&self) -> Option<Arrived> {
         let message = self.arrived.borrow_mut().pop_front();
         message.map(Arrived::Message).or_else(|| self.ended.get().then_some(Arrived::End))

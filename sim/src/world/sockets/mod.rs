@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `object_sockets` | the object's ends |
-//! | `mailbox` | what has arrived at the edge's end of one |
+//! | `mailbox` | what has arrived at the edge's end of a socket |
 //! | `faults` | what goes wrong |
 
 mod faults;

@@ -1,4 +1,5 @@
-//! Hibernatable sockets of an object: the platform keeps them, with their tags and attachments, while the object sleeps.
+//! Hibernatable sockets of an object: the platform keeps them, with their tags and attachments, while the object
+//! sleeps.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -13,11 +14,11 @@ use crate::world::environment::Environment;
 use crate::world::marks;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
-/// Sockets of an object (Cloudflare, Durable Objects limits).
+/// The most sockets of an object (Cloudflare, Durable Objects limits).
 pub(crate) const SOCKET_LIMIT: usize = 32_768;
-/// Characters of a tag (Cloudflare, `acceptWebSocket`).
+/// The most characters of a tag (Cloudflare, `acceptWebSocket`).
 pub(crate) const TAG_LENGTH_LIMIT: usize = 256;
-/// Bytes of an attachment (Cloudflare, `serializeAttachment`).
+/// The most bytes of an attachment (Cloudflare, `serializeAttachment`).
 pub(crate) const ATTACHMENT_LIMIT: usize = 16_384;
 
 /// Why the platform does not accept a socket.
@@ -49,10 +50,11 @@ pub(crate) struct HeldSocket {
     tag: String,
     attachment: Bytes,
     mailbox: Rc<Mailbox>,
-    /// The latest arrival at the edge so far: messages do not overtake one another on a socket.
+    /// When the last message so far arrives at the edge, in ms since the Unix epoch: messages of a socket do not
+    /// overtake one another.
     arrives_ms: Cell<u64>,
     open: Cell<bool>,
-    /// Keeps the object in memory, where the socket is none that lets it sleep.
+    /// Keeps the object in memory, under the mutant whose sockets do not let it sleep.
     pub(crate) busy: RefCell<Option<Busy>>,
 }
 
@@ -64,7 +66,7 @@ pub(crate) struct Sockets {
 }
 
 impl Sockets {
-    /// Those of an instance that is not the object's any more: its numbers go on above the object's.
+    /// The sockets of a superseded instance, none yet. Their numbers are far above those of the object's sockets.
     pub(crate) fn apart(&self) -> Self {
         const APART: u64 = 1 << 32;
         Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
@@ -111,7 +113,7 @@ impl Sockets {
         connections.values().filter(wanted).cloned().collect()
     }
 
-    /// The peer of a socket has gone. Whether it was open until now.
+    /// The peer of a socket has gone. Returns whether the socket was open until now.
     pub(crate) fn end(&self, number: u64) -> bool {
         let ended = self.connections.borrow_mut().remove(&number);
         ended.is_some_and(|connection| connection.close())
@@ -139,12 +141,13 @@ impl Sockets {
         self.connections.take();
     }
 
-    /// Forgets those that the object closed.
+    /// Forgets the sockets that the object has closed.
     fn forget_closed(&self) {
         self.connections.borrow_mut().retain(|_, connection| connection.open.get());
     }
 
-    /// Sends a message to an edge, after those sent before; `None` closes the socket. Nothing leaves a closed one.
+    /// Sends a message to the edge, after those sent before; `None` closes the socket. Nothing is sent on a closed
+    /// socket.
     pub(crate) fn send(&self, environment: &Environment, connection: &HeldSocket, message: Option<Bytes>) {
         if !connection.open.get() {
             return;
@@ -184,12 +187,12 @@ impl HeldSocket {
         self.attachment.clone()
     }
 
-    /// Where what is sent on it arrives.
+    /// Where messages on it arrive.
     pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
         self.mailbox.clone()
     }
 
-    /// Whether it was open until now.
+    /// Closes it. Returns whether it was open until now.
     fn close(&self) -> bool {
         self.busy.take();
         self.open.replace(false)

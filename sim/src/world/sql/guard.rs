@@ -1,5 +1,5 @@
-//! What statements may do, and what they touch: the platform's limits and bans. SQLite asks about each statement as it
-//! prepares it.
+//! What statements may do, by the platform's limits and bans, and which tables they touch. SQLite asks about each
+//! statement when it prepares it.
 
 use std::sync::{Mutex, PoisonError};
 
@@ -8,8 +8,8 @@ use tailrace_sqlite::{AuthAction, AuthContext, Authorization, Integers, Settings
 
 use crate::world::sql::rows::Touch;
 
-/// What the platform sets (Cloudflare, Durable Objects limits): bound parameters of a statement, columns of a table,
-/// bytes of a statement's text, and bytes of a row, a BLOB or a string. Workers hand every number over as a double.
+/// The platform's limits (Cloudflare, Durable Objects limits): bound parameters of a statement, columns of a table,
+/// bytes of a statement's text, and bytes of a row, a BLOB or a string. Workers return every number as a double.
 pub(crate) const PLATFORM: Settings = Settings {
     parameters: 100,
     columns: 100,
@@ -18,13 +18,13 @@ pub(crate) const PLATFORM: Settings = Settings {
     integers: Integers::Doubles,
 };
 
-/// Functions whose results no seed repeats.
+/// Functions whose results differ between two runs of a seed.
 const UNREPEATABLE: [&str; 9] =
     ["random", "randomblob", "date", "time", "datetime", "julianday", "strftime", "unixepoch", "timediff"];
-/// The same as keywords, which SQLite's authorizer is not asked about.
+/// Keywords whose results differ between two runs of a seed. SQLite does not ask its authorizer about them.
 const UNREPEATABLE_KEYWORDS: [&str; 3] = ["CURRENT_TIMESTAMP", "CURRENT_DATE", "CURRENT_TIME"];
 
-/// Refuses what a statement's text shows to be forbidden, and the authorizer is not asked about.
+/// Refuses a statement for what SQLite does not ask its authorizer about.
 pub(crate) fn check_text(sql: &str) -> Result<(), SqlError> {
     let text = sql.trim_end().trim_end_matches(';').to_ascii_uppercase();
     if let Some(keyword) = UNREPEATABLE_KEYWORDS.iter().find(|keyword| text.contains(**keyword)) {
@@ -36,7 +36,7 @@ pub(crate) fn check_text(sql: &str) -> Result<(), SqlError> {
     Ok(())
 }
 
-/// What the authorizer learns; it is shared with a callback that SQLite demands to be `Send`.
+/// What the authorizer learns of statements. It is shared with a callback, which SQLite requires to be `Send`.
 #[derive(Default)]
 pub(crate) struct Guard {
     touches: Mutex<Vec<Touch>>,
@@ -60,7 +60,7 @@ impl Guard {
         if allowed { Authorization::Allow } else { Authorization::Deny }
     }
 
-    /// What was touched since the last time.
+    /// What was touched since the last call.
     pub(crate) fn take(&self) -> Vec<Touch> {
         std::mem::take(&mut self.touches.lock().unwrap_or_else(PoisonError::into_inner))
     }

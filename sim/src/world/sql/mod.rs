@@ -1,10 +1,10 @@
-//! A real SQLite behind each object.
+//! The SQL storage of objects: a real SQLite for each.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `sqlite` | a database with the platform's limits |
 //! | `guard` | what its statements may do |
-//! | `rows` | its bill |
+//! | `rows` | the rows that it is billed for |
 
 pub(super) mod guard;
 pub(super) mod rows;

@@ -1,10 +1,10 @@
 //! Rows written, as the platform bills them.
 //!
-//! workerd patches SQLite to count the opcodes that write: each row put into a table, each entry put into an index, each
-//! row that a DELETE takes away, nothing for index entries taken away and nothing for DROP TABLE (its source:
-//! `patches/sqlite/0001-row-counts-plain.patch`; the cases below were measured on workerd of 2026-11-17). A plain SQLite
-//! has no such counter; the same number follows from the rows that a statement changed and from the indexes of its
-//! table. A statement whose count is not known to be right is refused rather than guessed.
+//! workerd patches SQLite to count the opcodes that write: each row put into a table, each entry put into an index, and
+//! each row that a DELETE removes, but no index entry that is removed, and nothing for DROP TABLE (its source:
+//! `patches/sqlite/0001-row-counts-plain.patch`; the cases below were measured on workerd of 2026-11-17). A plain
+//! SQLite has no such counter; the same number follows from the rows that a statement changed and from the indexes of
+//! its table. A statement whose count is not known to be right is refused rather than guessed.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
@@ -33,7 +33,7 @@ pub(crate) enum Touch {
 }
 
 impl Touch {
-    /// What an action of the compiler is here; `None` if it writes nothing.
+    /// The touch that an action of SQLite's compiler stands for; `None` if it writes nothing.
     pub(crate) fn from_action(action: AuthAction<'_>) -> Option<Self> {
         match action {
             AuthAction::Insert { table_name } => Some(Self::Insert(table_name.into())),
@@ -53,25 +53,25 @@ impl Touch {
 pub(crate) enum Write {
     /// Nothing.
     Nothing,
-    /// A table or an index less.
+    /// Drops a table or an index.
     Drop,
-    /// A column more. (Renaming has another price: nobody needs it.)
+    /// Adds a column. (Renaming one has another price, which nobody needs.)
     AddColumn,
-    /// Rows of a table, into all its indexes. Also an upsert, which over an indexed table is billed at most this.
+    /// Inserts rows into a table and all its indexes. An upsert counts as this, the most that it is billed for.
     Insert { table: String },
-    /// Columns of rows of a table, into the indexes that hold one of them.
+    /// Updates columns of a table, and the indexes that hold one of them.
     Update { table: String, columns: Vec<String> },
-    /// Rows taken away.
+    /// Deletes rows.
     Delete,
-    /// A table.
+    /// Creates a table.
     CreateTable { table: String },
-    /// An index over a table.
+    /// Creates an index over a table.
     CreateIndex { table: String },
 }
 
 impl Write {
-    /// What a statement writes that touches all these. What it does to the schema says it all; the touches of the
-    /// schema's own tables that come with it count nothing.
+    /// What a statement writes that touches all these. If it changes the schema, only that counts, and not the touches
+    /// of the schema's own tables that come with it.
     pub(crate) fn of(touches: &[Touch]) -> Self {
         let schema = touches.iter().find_map(|touch| match touch {
             Touch::Drop => Some(Self::Drop),
@@ -132,12 +132,12 @@ type Indexes = Rc<Vec<Vec<Option<String>>>>;
 #[derive(Default)]
 pub(crate) struct Bill {
     rows: Cell<u64>,
-    /// Of the tables that were asked about since the schema changed last.
+    /// The indexes of the tables that were asked about since the schema changed last, by table.
     indexes: RefCell<BTreeMap<String, Indexes>>,
 }
 
 impl Bill {
-    /// One of a database that was copied: so many rows were written before.
+    /// The bill of a copied database, into which this many rows were written before.
     pub(crate) fn beginning_with(rows: u64) -> Self {
         Self { rows: Cell::new(rows), ..Self::default() }
     }
@@ -147,7 +147,7 @@ impl Bill {
         self.rows.get()
     }
 
-    /// Something was undone, which may have changed the schema.
+    /// Forgets the indexes: writes were undone, which may have changed the schema.
     pub(crate) fn forget_schema(&self) {
         self.indexes.borrow_mut().clear();
     }

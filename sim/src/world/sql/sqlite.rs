@@ -1,5 +1,5 @@
-//! A real SQLite with the platform's limits and bans, so that nothing passes here that Workers would refuse, and with
-//! its bill.
+//! A real SQLite with the platform's limits and bans, so that it refuses what Workers refuse, and with the count of
+//! rows that are billed.
 
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -13,7 +13,7 @@ use tailrace_sqlite::{AuthContext, Savepoint};
 use crate::world::sql::guard::{Guard, PLATFORM, check_text};
 use crate::world::sql::rows::{Bill, Write, rows_of};
 
-/// What the host's own statements cannot do: fail.
+/// What a panic says if one of the host's own statements fails, which cannot happen.
 const HOST: &str = "the host's own statement";
 
 /// The database of one object.
@@ -21,12 +21,12 @@ pub(crate) struct Database {
     sqlite: tailrace_sqlite::Database,
     guard: Arc<Guard>,
     bill: Bill,
-    /// What each statement writes that has passed the bans.
+    /// What each statement that has passed the bans writes.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
 }
 
 impl Database {
-    /// An empty one.
+    /// An empty database.
     pub(crate) fn open() -> Self {
         let sqlite = tailrace_sqlite::Database::open_in_memory(PLATFORM).expect("SQLite opens a database in memory");
         Self::over(sqlite, Bill::default())
@@ -39,7 +39,7 @@ impl Database {
         Self { sqlite, guard, bill, writes: RefCell::default() }
     }
 
-    /// A copy as this connection sees it, what is not yet durable included.
+    /// A copy of the database, including what is not yet durable.
     pub(crate) fn fork(&self) -> Self {
         let sqlite = self.sqlite.copy().expect("a database in memory is copied");
         Self::over(sqlite, Bill::beginning_with(self.bill.rows()))
@@ -50,7 +50,7 @@ impl Database {
         self.bill.rows()
     }
 
-    /// Whether the statement writes, once it has passed the bans.
+    /// Whether the statement writes. Fails if it is banned.
     pub(crate) fn is_write(&self, sql: &'static str) -> Result<bool, SqlError> {
         Ok(*self.write_of(sql)? != Write::Nothing)
     }
@@ -65,7 +65,7 @@ impl Database {
         self.bill.charge(&self.sqlite, &write, || self.sqlite.exec(statement, row))
     }
 
-    /// What `body` wrote stays if it answers `Ok`, and is undone otherwise. Nests.
+    /// Runs `body`; undoes what it wrote if it returns an error. Transactions may nest.
     pub(crate) fn transaction<T, E>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.sqlite.begin(Savepoint::Transaction).expect(HOST);
         let result = body();
@@ -76,7 +76,7 @@ impl Database {
         result
     }
 
-    /// Begins a batch of writes within those that are not durable yet.
+    /// Begins a batch of writes after those that are not durable yet.
     pub(crate) fn begin_batch(&self) {
         self.sqlite.begin(Savepoint::Batch).expect(HOST);
     }
@@ -96,7 +96,7 @@ impl Database {
         self.sqlite.commit().expect(HOST);
     }
 
-    /// Tables by name with their rows.
+    /// The tables with their numbers of rows, in the order of their names.
     pub(crate) fn tables(&self) -> Vec<(String, u64)> {
         let names =
             self.sqlite.query("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name", &[], |row| {
@@ -105,7 +105,7 @@ impl Database {
         names.expect(HOST).into_iter().map(|table| (table.clone(), rows_of(&self.sqlite, &table))).collect()
     }
 
-    /// What a statement of one text column answers; nothing where a table that it names is not there.
+    /// The result of a statement of one text column; empty if a table that it names is not there.
     pub(crate) fn texts(&self, sql: &str) -> Vec<String> {
         match self.sqlite.query(sql, &[], |row| Ok(row.optional_text(0)?.map(str::to_owned))) {
             Ok(texts) => texts.into_iter().flatten().collect(),

@@ -5,7 +5,7 @@ use crate::kernel::random::Delay;
 /// The knobs of storage.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct StorageFaults {
-    /// From the end of a turn to its writes being durable.
+    /// The time from the end of a turn until its writes are durable.
     pub flush: Delay,
 }
 

@@ -13,12 +13,12 @@ pub(crate) struct Gate {
 }
 
 impl Gate {
-    /// A gate in front of a journal that is confirmed up to that batch.
+    /// A gate for a journal that is confirmed up to that batch.
     pub(crate) fn new(confirmed: u64) -> Self {
         Self { confirmed: Cell::new(confirmed), held: RefCell::default() }
     }
 
-    /// Lets an output pass once this batch is confirmed. Whether it has to wait.
+    /// Lets an output pass once this batch is confirmed. Returns whether it has to wait.
     pub(crate) fn pass(&self, batch: u64, output: impl FnOnce() + 'static) -> bool {
         let held = batch > self.confirmed.get() || !self.held.borrow().is_empty();
         if held {
@@ -46,7 +46,7 @@ impl Gate {
         }
     }
 
-    /// Drops what waits: nobody will ever see it.
+    /// Drops what waits, so that it never leaves.
     pub(crate) fn discard(&self) {
         let discarded = self.held.take();
         drop(discarded);

@@ -1,8 +1,8 @@
 //! Durability of one object's storage.
 //!
-//! All writes of one turn, the alarm with them, are one batch. A batch is durable once it is confirmed, and batches are
-//! confirmed in order. A crash keeps some of those that are written and not confirmed, in order as well. Each such batch
-//! is a savepoint of the live database: what a crash loses is rolled back, and nothing is ever replayed.
+//! All writes of one turn, including the alarm, are one batch. A batch is durable once it is confirmed, and batches are
+//! confirmed in order. A crash keeps a prefix of those that are written and not confirmed. Each unconfirmed batch is a
+//! savepoint of the live database: what a crash loses is rolled back, and nothing is ever replayed.
 
 use std::cell::RefCell;
 use std::collections::VecDeque;
@@ -14,7 +14,7 @@ use crate::world::sql::sqlite::Database;
 pub(crate) struct AlarmSetting {
     /// When it goes off, in ms since the Unix epoch.
     pub(crate) at_ms: Option<u64>,
-    /// Distinguishes it from an earlier one of the same time. Never repeats, not even after a crash.
+    /// Distinguishes this setting from an earlier one of the same time. It never repeats, not even after a crash.
     pub(crate) version: u64,
 }
 
@@ -25,7 +25,7 @@ struct WriteBatch {
 
 #[derive(Default)]
 struct State {
-    /// Written and not confirmed, oldest first.
+    /// The batches that are written and not confirmed, oldest first.
     batches: VecDeque<WriteBatch>,
     /// Whether the turn has opened a batch, and whether anything is in it.
     open: bool,
@@ -37,19 +37,19 @@ struct State {
     alarm_versions: u64,
 }
 
-/// The storage of an object and what of it is durable.
+/// The storage of an object, and the record of what of it is durable.
 pub(crate) struct Journal {
     database: Database,
     state: RefCell<State>,
 }
 
 impl Journal {
-    /// The storage of an object that has never been.
+    /// The storage of an object that has never run.
     pub(crate) fn open() -> Self {
         Self { database: Database::open(), state: RefCell::default() }
     }
 
-    /// What a superseded instance sees: everything written so far, none of it ever confirmed any further.
+    /// The copy that a superseded instance goes on with: everything written so far. No more of it is ever confirmed.
     pub(crate) fn fork(&self) -> Self {
         let state = self.state.borrow();
         debug_assert!(!state.open, "an instance is superseded between its turns");
@@ -68,7 +68,7 @@ impl Journal {
         &self.database
     }
 
-    /// Opens the turn's batch: what is written from here on is in it.
+    /// Opens the turn's batch: writes from here on belong to it.
     pub(crate) fn open_batch(&self) {
         let mut state = self.state.borrow_mut();
         if !state.open {
@@ -83,7 +83,7 @@ impl Journal {
         self.state.borrow_mut().dirty = true;
     }
 
-    /// Sets the alarm, or takes it away, as part of the turn's batch.
+    /// Sets or removes the alarm, as part of the turn's batch.
     pub(crate) fn set_alarm(&self, at_ms: Option<u64>) {
         self.write();
         let mut state = self.state.borrow_mut();
@@ -91,7 +91,7 @@ impl Journal {
         state.alarm = AlarmSetting { at_ms, version: state.alarm_versions };
     }
 
-    /// `transactionSync`: undoes rows and alarm together. Nests.
+    /// The platform's `transactionSync`: an error undoes rows and alarm together. Transactions may nest.
     pub(crate) fn transaction<T, E>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.open_batch();
         let alarm = self.alarm();
@@ -112,7 +112,7 @@ impl Journal {
         self.state.borrow().durable_alarm
     }
 
-    /// Takes the alarm away at once, from what is durable too.
+    /// Removes the alarm at once, also from what is durable.
     pub(crate) fn lose_alarm(&self) {
         let mut state = self.state.borrow_mut();
         state.alarm_versions += 1;
@@ -122,7 +122,7 @@ impl Journal {
         state.batches.iter_mut().for_each(|batch| batch.alarm = none);
     }
 
-    /// Ends a turn. The number of its batch, if it wrote one.
+    /// Ends a turn. Returns the number of its batch, if it wrote anything.
     pub(crate) fn end_turn(&self) -> Option<u64> {
         let mut state = self.state.borrow_mut();
         if !std::mem::take(&mut state.open) {
@@ -138,7 +138,8 @@ impl Journal {
         Some(state.written)
     }
 
-    /// The batch that has to be confirmed before what is put out now may leave; the turn's own if it has written.
+    /// The batch that has to be confirmed before what is put out now may leave: the turn's own if it has written, else
+    /// the one before.
     pub(crate) fn position(&self) -> u64 {
         let state = self.state.borrow();
         state.written + u64::from(state.dirty)

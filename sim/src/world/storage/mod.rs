@@ -1,11 +1,11 @@
-//! What of an object's writes is durable, and what waits for it.
+//! Which writes of an object are durable, and what waits until they are.
 //!
 //! | file | what it holds |
 //! | --- | --- |
 //! | `journal` | which writes are durable |
-//! | `gate` | what waits for them |
+//! | `gate` | what waits until writes are durable |
 //! | `object_sql` | the storage as one instance sees it |
-//! | `outlet` | the way out of one instance |
+//! | `outlet` | what everything that leaves an instance passes |
 //! | `faults` | what goes wrong |
 
 mod faults;

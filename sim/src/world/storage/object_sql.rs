@@ -12,7 +12,7 @@ use crate::world::storage::journal::Journal;
 pub struct ObjectSql {
     journal: RefCell<Rc<Journal>>,
     rows_at_start: u64,
-    /// Set once every access fails because the instance was superseded: the batch that its outputs waited for then.
+    /// `Some` once every access fails because the instance was superseded: the batch that its outputs waited for then.
     lost_at: Cell<Option<u64>>,
     failed: Cell<bool>,
 }

@@ -1,5 +1,5 @@
-//! The way out of one instance: what it puts out waits until what it wrote before is durable, and calls that it makes
-//! keep it in memory.
+//! What everything that leaves an instance passes: it waits until what the instance wrote before is durable, and calls
+//! under way keep the instance in memory.
 
 use std::rc::Rc;
 
@@ -30,7 +30,7 @@ impl Outlet {
         })
     }
 
-    /// Puts something out. Whether the gate holds it back.
+    /// Puts something out. Returns whether the gate holds it back.
     pub(crate) fn put_out(&self, output: impl FnOnce() + 'static) -> bool {
         self.gate.pass(self.sql.position(), output)
     }

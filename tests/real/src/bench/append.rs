@@ -1,5 +1,5 @@
-//! The append, beside a Worker in JavaScript whose object inserts one row a request: the least that an acknowledged
-//! write costs on this runtime.
+//! Appends, compared with a Worker in JavaScript whose object inserts one row for each request: the least that an
+//! acknowledged write costs on this runtime.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -20,12 +20,12 @@ const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial.mjs", class
 /// 100 bytes of JSON.
 const BODY: &[u8; 100] =
     br#"{"type":"reading","sensor":"a-17","at":1764547200123,"value":21.375,"unit":"C","note":"0123456789a"}"#;
-/// Before each measurement, so that code is compiled and objects are awake.
+/// How long requests are sent before each measurement, so that code is compiled and objects are awake.
 const WARM_UP: Duration = Duration::from_secs(1);
 /// The columns of the table.
 const FIGURES: [(&str, usize); 4] = [("requests/s", 0), ("CPU us", 1), ("p50 ms", 2), ("p99 ms", 2)];
 
-/// Rounds, unless the command says otherwise.
+/// How many rounds, unless the command says otherwise.
 const ROUNDS: usize = 5;
 
 /// Options of `cargo xtask bench append`.
@@ -47,7 +47,7 @@ pub(crate) struct Args {
     state_dir: Option<PathBuf>,
 }
 
-/// Measures both and prints medians and ratios.
+/// Measures both Workers and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     let most = args.connections.iter().copied().max().unwrap_or(1);
     if args.seconds == 0 || args.connections.contains(&0) {
@@ -67,7 +67,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     Ok(())
 }
 
-/// Measures the servers in turn, so that what else the machine does befalls them alike.
+/// Measures the servers in turn, so that other load of the machine affects them alike.
 fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for subject in subjects {
@@ -94,7 +94,7 @@ fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds
     Ok(())
 }
 
-/// Creates the streams. The trivial Worker takes that for one more row.
+/// Creates the streams. For the trivial Worker this is an append like any other.
 fn create(subject: &Subject, paths: &[String]) -> Result<()> {
     let mut connection = Connection::open(subject.server.host(), Duration::from_secs(30))?;
     for path in paths {

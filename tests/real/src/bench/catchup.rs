@@ -1,8 +1,8 @@
-//! Catching up: readers that come with the first offset and read to the tail, out of the object's own rows (hot) and out
-//! of segments in the bucket (cold), beside a Worker in JavaScript whose object joins rows to pages, or beside the same two of
-//! another commit.
+//! Catching up: readers begin at the first offset and read to the tail, from the object's own rows (hot) and from
+//! segments in the bucket (cold). Both are compared with a Worker in JavaScript whose object joins rows to pages, or
+//! with the same two of another commit.
 //!
-//! The bucket is a service of this process, so that its CPU time is not the runtime's. No cache is asked.
+//! The bucket is a service of this process, so that the runtime does not use CPU time for it. No cache is involved.
 
 use std::sync::{Arc, Barrier};
 use std::thread;
@@ -29,10 +29,10 @@ const STREAM: &str = "/v1/stream/bench";
 /// 10 MB in messages of 10 KB.
 const MESSAGES: usize = 1_000;
 const MESSAGE_BYTES: usize = 10_000;
-/// No answer takes this long unless something is broken.
+/// How long an answer may take; none takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
 const MEGABYTE: f64 = 1e6;
-/// Rounds, unless the command says otherwise.
+/// How many rounds, unless the command says otherwise.
 const ROUNDS: usize = 5;
 /// The columns of the table.
 const FIGURES: [(&str, usize); 3] = [("MB/s", 1), ("CPU ms/MB", 2), ("R2 reads/page", 2)];
@@ -57,7 +57,7 @@ enum Place {
     Hot,
     /// In the bucket.
     Cold,
-    /// Wherever it puts it: a trivial Worker.
+    /// Where a trivial Worker keeps it.
     Own,
 }
 
@@ -69,7 +69,7 @@ struct Subject {
     bucket: Arc<Bucket>,
 }
 
-/// Measures all of them and prints medians and ratios.
+/// Measures all servers and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     if args.passes == 0 || args.readers.contains(&0) {
         bail!("passes and readers must be at least 1");
@@ -78,7 +78,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let (subjects, pairs) = start(project, toolchain, &args.comparison)?;
     say(&format!("appending {MESSAGES} messages of {MESSAGE_BYTES} bytes to each"));
     for subject in &subjects {
-        // A put that never ends keeps every segment in the object.
+        // The first put is held for ever, so every segment stays in the object.
         if subject.place == Place::Hot {
             subject.bucket.hold(Hold::BeforeStored);
         }
@@ -102,10 +102,10 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     Ok(())
 }
 
-/// Two servers that are compared, by their places in a list.
+/// Two servers that are compared, by their indexes in a list.
 type Pair = (usize, usize);
 
-/// Starts the servers, and says which of them are compared.
+/// Starts the servers. Returns them, and which of them are compared.
 fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Result<(Vec<Subject>, Vec<Pair>)> {
     let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
     let other = comparison.build(project)?;
@@ -132,7 +132,7 @@ fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Resul
     Ok((vec![trivial, hot, cold], vec![(0, 1), (0, 2)]))
 }
 
-/// Measures the servers in turn, so that what else the machine does befalls them alike.
+/// Measures the servers in turn, so that other load of the machine affects them alike.
 fn measure(subjects: &[Subject], pairs: &[Pair], readers: usize, rounds: usize, passes: usize) -> Result<()> {
     let mut series: Vec<_> = subjects.iter().map(|_| Series::new()).collect();
     for subject in subjects {
@@ -177,7 +177,7 @@ impl Subject {
         Ok(())
     }
 
-    /// Waits until nothing, or everything, is in the bucket.
+    /// Waits until the object's counts of segments fulfil the condition.
     fn wait_until(&self, condition: impl Fn(&Cold) -> bool) -> Result<()> {
         let mut connection = Connection::open(self.server.host(), LIMIT)?;
         let start = Instant::now();
@@ -193,9 +193,10 @@ impl Subject {
         }
     }
 
-    /// Lets so many readers read everything so often; bytes and pages that they got together.
+    /// Has this many readers read everything `passes` times. Returns the bytes and pages that they got together.
     fn read(&self, readers: usize, passes: usize) -> Result<(usize, usize)> {
-        // All connect before any reads; one that cannot must still arrive, or the others would wait for ever.
+        // All connect before any reads. A reader that cannot connect must still reach the barrier, or the others would
+        // wait for ever.
         let barrier = Barrier::new(readers);
         let read = || {
             let connection = Connection::open(self.server.host(), LIMIT);
@@ -219,7 +220,7 @@ impl Subject {
         parts.into_iter().try_fold((0, 0), |(bytes, pages), part| part.map(|(b, p)| (bytes + b, pages + p)))
     }
 
-    /// Reads from the start to the tail; bytes and pages.
+    /// Reads from the start to the tail. Returns bytes and pages.
     fn read_once(&self, connection: &mut Connection) -> Result<(usize, usize)> {
         let (mut offset, mut bytes, mut pages) = ("-1".to_owned(), 0, 0);
         loop {
@@ -237,7 +238,7 @@ impl Subject {
             }
             next.clone_into(&mut offset);
         }
-        // Each page is an array: its brackets and commas come to one byte a message, and one more a page.
+        // Each page is an array: its brackets and commas are one byte for each message and one more for each page.
         let expected = MESSAGES * (MESSAGE_BYTES + 1) + pages;
         if bytes != expected {
             bail!("{}: {bytes} bytes were read instead of {expected}", self.name);

@@ -1,7 +1,8 @@
-//! What ours is compared with: something trivial, or the Worker of another commit.
+//! What our Worker is compared with: a trivial one, or the Worker of another commit.
 //!
-//! That one is built by its own `cargo xtask build`, in a git worktree under `.tailrace/against/`: its Rust, its
-//! JavaScript, its dependencies, its flags of the compiler and of wasm-opt. Only what serves it here is ours.
+//! The Worker of another commit is built by that commit's own `cargo xtask build`, in a git worktree under
+//! `.tailrace/against/`, with its own Rust, JavaScript, dependencies and flags. Only the runtime that serves it is
+//! ours.
 
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
@@ -12,11 +13,12 @@ use xtask::project::{Project, create_dir, read, say};
 use xtask::setup::node::{self, Packages};
 use xtask::worker::{ENTRY, Worker};
 
-/// Where worktrees are, one a commit, and the target folder that they share.
+/// The folder of the worktrees, one for each commit, and of the target folder that they share.
 const FOLDER: &str = "against";
-/// Fewer say nothing about differences of a few per cent: single rounds differ by more than a tenth.
+/// The least rounds beside another commit. Fewer would not show a difference of a few per cent, as single rounds differ
+/// by more than a tenth.
 const LEAST_ROUNDS: usize = 20;
-/// The probabilities behind the interval are too small to be numbers beyond this.
+/// The most rounds. With more, the probabilities from which the interval is computed would underflow.
 const MOST_ROUNDS: usize = 1_000;
 
 /// Options of every topic.
@@ -39,7 +41,7 @@ pub(super) struct Other {
 }
 
 impl Comparison {
-    /// The number of rounds; a topic says how many are usual beside something trivial.
+    /// The number of rounds; `usual` is the topic's number beside a trivial Worker.
     pub(super) fn rounds(&self, usual: usize) -> Result<usize> {
         let least = if self.against.is_some() { LEAST_ROUNDS } else { 1 };
         let rounds = self.rounds.unwrap_or(if self.against.is_some() { LEAST_ROUNDS } else { usual });
@@ -66,7 +68,7 @@ fn build(project: &Project, commit: &str) -> Result<Other> {
     say(&format!("building the Worker of {name} by its own tools"));
     let mut cargo = project.cargo();
     cargo.args(["xtask", "build"]).current_dir(&tree).env("PWD", &tree);
-    // One for all of them: most dependencies of two commits are the same.
+    // All commits share one target folder, since most of their dependencies are the same.
     cargo.env("CARGO_TARGET_DIR", project.generated(FOLDER).join("target"));
     process::run(&mut cargo).with_context(|| format!("the Worker of {name} does not build"))?;
     let dir = tree.join(".tailrace/worker");
@@ -76,10 +78,10 @@ fn build(project: &Project, commit: &str) -> Result<Other> {
     Ok(Other { name, worker: Worker { dir } })
 }
 
-/// The commit's files in a folder of their own.
+/// Checks the commit's files out into a folder of their own.
 fn worktree(project: &Project, name: &str) -> Result<PathBuf> {
     let tree = project.generated(FOLDER).join(name);
-    // Worktrees that were deleted by hand are still on git's list.
+    // git still lists worktrees that were deleted by hand.
     process::output(project.command("git").args(["worktree", "prune"]))?;
     if !tree.join(".git").exists() {
         create_dir(&project.generated(FOLDER))?;
@@ -89,8 +91,8 @@ fn worktree(project: &Project, name: &str) -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Lends it what our set-up has brought in: Node, a compiler, and the npm packages where it wants the same ones. Its own
-/// set-up looks first whether they will do.
+/// Links what our set-up has installed into the worktree: Node, a compiler, and the npm packages if it wants the same
+/// ones. The commit's own set-up checks first whether they will do.
 fn share(project: &Project, tree: &Path) -> Result<()> {
     create_dir(&tree.join(".tailrace"))?;
     let wanted = |path: PathBuf| node::wanted_packages(&read(&path)?, Packages::All);

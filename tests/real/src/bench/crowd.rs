@@ -1,5 +1,5 @@
-//! Many live readers on one thread, which sleeps until one of them has something: what they cost must not disturb what
-//! they measure.
+//! Many live readers on one thread, which sleeps until one of them has something to read, so that their own cost does
+//! not disturb the measurement.
 
 use std::net::TcpStream;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
@@ -11,10 +11,10 @@ use rustix::io::Errno;
 
 use super::reader::{Mode, Reader};
 
-/// How often readers that have nothing look whether they are to stop.
+/// How often readers that have nothing to read check whether they are to stop.
 const TICK: Timespec = Timespec { tv_sec: 0, tv_nsec: 20_000_000 };
 
-/// What the writer and its readers tell each other.
+/// What the writer and its readers share.
 pub(super) struct Board {
     start: Instant,
     /// When each message was sent, in ns since the start.
@@ -25,31 +25,31 @@ pub(super) struct Board {
 }
 
 impl Board {
-    /// For so many messages.
+    /// A board for this many messages.
     pub(super) fn new(messages: usize) -> Self {
         let sent = (0..messages).map(|_| AtomicU64::new(0)).collect();
         let (greeted, delivered) = (AtomicUsize::new(0), AtomicUsize::new(0));
         Self { start: Instant::now(), sent, greeted, delivered, stop: AtomicBool::new(false) }
     }
 
-    /// A message is about to be sent.
+    /// Notes that a message is sent now.
     pub(super) fn send(&self, number: usize) {
         if let Some(sent) = self.sent.get(number) {
             sent.store(self.now_ns(), Ordering::Release);
         }
     }
 
-    /// How many readers are where they wait.
+    /// How many readers wait for messages.
     pub(super) fn greeted(&self) -> usize {
         self.greeted.load(Ordering::Acquire)
     }
 
-    /// How many messages have arrived, counted for each reader.
+    /// How many messages have arrived at all readers together.
     pub(super) fn delivered(&self) -> usize {
         self.delivered.load(Ordering::Acquire)
     }
 
-    /// Tells the readers to go.
+    /// Tells the readers to stop.
     pub(super) fn stop(&self) {
         self.stop.store(true, Ordering::Release);
     }
@@ -61,9 +61,9 @@ impl Board {
 
 /// A message that has arrived at one of the readers.
 pub(super) struct Delivery {
-    /// The message.
+    /// The message's number.
     pub(super) number: usize,
-    /// Since it was sent.
+    /// The time since it was sent.
     pub(super) took: Duration,
 }
 
@@ -74,7 +74,7 @@ pub(super) struct Crowd {
 }
 
 impl Crowd {
-    /// Connects so many readers to a stream.
+    /// Connects this many readers to a stream.
     pub(super) fn open(mode: Mode, host: &str, path: &str, count: usize) -> Result<Self> {
         let (mut streams, mut readers) = (Vec::with_capacity(count), Vec::with_capacity(count));
         for _ in 0..count {
@@ -87,7 +87,7 @@ impl Crowd {
         Ok(Self { streams, readers })
     }
 
-    /// Reads until told to stop, and answers what has arrived.
+    /// Reads until told to stop. Returns what has arrived.
     pub(super) fn run(mut self, board: &Board) -> Result<Vec<Delivery>> {
         let mut polled: Vec<_> = self.streams.iter().map(|stream| PollFd::new(stream, PollFlags::IN)).collect();
         let mut deliveries = Vec::with_capacity(self.readers.len() * board.sent.len());

@@ -1,8 +1,8 @@
-//! An HTTP/1.1 response, taken apart as it comes, wherever its pieces were cut.
+//! A decoder of HTTP/1.1 responses that come in pieces, wherever they were cut.
 
 use anyhow::{Context, Result, anyhow, bail};
 
-/// What a head says that a reader needs; empty where it says nothing.
+/// What a reader needs of a head; empty if the field is missing.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(super) struct Head {
     /// The status code.
@@ -24,14 +24,14 @@ pub(super) enum Piece<'a> {
     End,
 }
 
-/// Takes responses of one connection apart.
+/// Decodes the responses of one connection.
 #[derive(Default)]
 pub(super) struct Decoder {
     state: State,
-    /// The line that has begun.
+    /// The incomplete line so far.
     line: Vec<u8>,
     head: Head,
-    /// Bytes of the body, or of the chunk, that are yet to come.
+    /// How many bytes of the body, or of the chunk, are still to come.
     left: usize,
     chunked: bool,
 }
@@ -49,7 +49,7 @@ enum State {
 }
 
 impl Decoder {
-    /// Takes what has come and hands out its pieces.
+    /// Takes bytes that have come, and hands over the pieces in them.
     pub(super) fn push(&mut self, mut bytes: &[u8], take: &mut impl FnMut(Piece<'_>) -> Result<()>) -> Result<()> {
         while !bytes.is_empty() {
             if matches!(self.state, State::Body | State::Chunk) {
@@ -140,7 +140,7 @@ mod tests {
         Transfer-Encoding: chunked\r\n\r\n3\r\nabc\r\nA\r\n0123\r\n5678\r\n0\r\n\r\n\
         HTTP/1.1 204 No Content\r\n\r\nHTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nxy";
 
-    /// What the decoder makes of bytes that come in pieces of this length; neighbouring pieces of a body are joined.
+    /// Decodes bytes that come in pieces of this length; neighbouring pieces of a body are joined.
     fn decode(length: usize) -> Vec<String> {
         let mut decoder = Decoder::default();
         let (mut found, mut body) = (Vec::new(), String::new());

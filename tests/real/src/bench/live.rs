@@ -1,5 +1,5 @@
-//! Delivery to readers that wait, beside a Worker in JavaScript whose object holds every reader itself and so never
-//! sleeps: what delivery costs where nothing else is asked of it.
+//! Delivery to readers that wait, compared with a Worker in JavaScript whose object holds every reader itself and never
+//! sleeps: the least that delivery costs.
 
 use std::path::PathBuf;
 use std::thread::{self, ScopedJoinHandle};
@@ -19,18 +19,18 @@ use super::usage;
 
 /// The Worker that ours is compared with.
 const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_live.mjs", class: "TrivialLive" };
-/// Before each measurement, so that code is compiled.
+/// How many messages are sent before each measurement, so that code is compiled.
 const WARM_UP: usize = 10;
-/// Long-polls that were sent are given this long to arrive where they wait.
+/// The time after which long-polls that were sent are taken to wait.
 const SETTLE: Duration = Duration::from_millis(300);
-/// Nothing takes this long unless something is broken.
+/// How long anything may take; nothing takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(20);
-/// An SSE connection ends after a minute, and no reader of this load comes back.
+/// The longest measurement: an SSE connection ends after about a minute, and no reader of this load comes back.
 const MOST_SECONDS: u64 = 30;
 /// The columns of the table.
 const FIGURES: [(&str, usize); 4] = [("p50 ms", 2), ("p99 ms", 2), ("worst ms", 2), ("CPU ms/1000", 1)];
 
-/// Rounds, unless the command says otherwise.
+/// How many rounds, unless the command says otherwise.
 const ROUNDS: usize = 3;
 
 /// Options of `cargo xtask bench live`.
@@ -55,7 +55,7 @@ pub(crate) struct Args {
     state_dir: Option<PathBuf>,
 }
 
-/// Measures both and prints medians and ratios.
+/// Measures both Workers and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     if args.rate == 0 || args.seconds == 0 || args.seconds > MOST_SECONDS {
         bail!("the rate must be at least 1, seconds from 1 to {MOST_SECONDS}");
@@ -79,7 +79,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     Ok(())
 }
 
-/// Measures the servers in turn, so that what else the machine does befalls them alike.
+/// Measures the servers in turn, so that other load of the machine affects them alike.
 fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for round in 1..=rounds {
@@ -100,7 +100,7 @@ fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, a
     Ok(())
 }
 
-/// Lets readers wait on a stream, writes, and answers the figures.
+/// Has readers wait at a stream, and writes to it. Returns the figures.
 fn deliver(subject: &Subject, mode: Mode, readers: usize, path: &str, args: &Args) -> Result<[f64; 4]> {
     let mut writer = Writer::open(subject.server.host(), path)?;
     let total = WARM_UP + usize::try_from(u64::from(args.rate) * args.seconds)?;
@@ -111,7 +111,7 @@ fn deliver(subject: &Subject, mode: Mode, readers: usize, path: &str, args: &Arg
         let used = write_all(&mut writer, &board, &thread, subject.server.id(), readers, total, args.rate);
         board.stop();
         let deliveries = thread.join().unwrap_or_else(|_| Err(anyhow!("the readers' thread has panicked")));
-        // Where the readers have failed, the writer has only waited in vain.
+        // If the readers failed, their error is the cause, and the writer only timed out.
         deliveries.and_then(|deliveries| Ok((used?, deliveries)))
     })?;
     let measured: Vec<Duration> =
@@ -120,7 +120,7 @@ fn deliver(subject: &Subject, mode: Mode, readers: usize, path: &str, args: &Arg
     Ok([p50, p99, worst, used.as_secs_f64() * 1e6 / measured.len() as f64])
 }
 
-/// Writes at the rate until all is delivered, and answers the CPU time that the server used behind the warm-up.
+/// Writes at the rate until everything is delivered. Returns the CPU time that the server used after the warm-up.
 fn write_all(
     writer: &mut Writer,
     board: &Board,

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use xtask::http::Connection;
 
-/// No request takes this long unless something is broken.
+/// How long a request may take; none takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
 
 /// What every connection sends, again and again.
@@ -17,19 +17,19 @@ pub(super) struct Load<'a> {
     pub(super) host: &'a str,
     /// Paths, dealt to the connections in turn.
     pub(super) paths: &'a [String],
-    /// Headers besides host and length.
+    /// Header fields besides host and length.
     pub(super) headers: &'a [(&'a str, &'a str)],
     /// The body of a POST.
     pub(super) body: &'a [u8],
-    /// The only status that counts.
+    /// The status that every answer must have.
     pub(super) status: u16,
 }
 
-/// What a load did.
+/// What came of a load.
 pub(super) struct Done {
-    /// Answered requests.
+    /// How many requests were answered.
     pub(super) requests: u32,
-    /// From the first request to the last answer.
+    /// The time from the first request to the last answer.
     pub(super) took: Duration,
     /// The time of every request.
     pub(super) latencies: Vec<Duration>,
@@ -43,9 +43,10 @@ impl Done {
 }
 
 impl Load<'_> {
-    /// Sends over so many connections for so long.
+    /// Sends requests over this many connections for this long.
     pub(super) fn run(&self, connections: usize, during: Duration) -> Result<Done> {
-        // All connect before any sends; one that cannot must still arrive, or the others would wait for ever.
+        // All connect before any sends. A thread that cannot connect must still reach the barrier, or the others would
+        // wait for ever.
         let barrier = Barrier::new(connections);
         let start = Instant::now();
         let parts = thread::scope(|scope| {

@@ -1,18 +1,19 @@
-//! `cargo xtask bench`: what a request costs, measured beside something trivial, or beside another commit, on the same
-//! machine in the same minutes: figures of two runs on a shared machine cannot be compared, their ratio can.
+//! `cargo xtask bench`: what a request costs, compared with a trivial Worker or with that of another commit. Both are
+//! measured on the same machine in the same minutes: figures of two runs on a shared machine cannot be compared, but
+//! ratios within a run can.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `append` | the append, beside a Worker that inserts one row a request |
-//! | `catchup` | reading from the start, out of rows and out of the bucket, beside a Worker that joins rows |
+//! | `append` | appends, beside a Worker that inserts one row for each request |
+//! | `catchup` | reading from the start, from rows and from the bucket, beside a Worker that joins rows |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
-//! | `comparison` | what ours is compared with, and in how many rounds |
+//! | `comparison` | what our Worker is compared with, and in how many rounds |
 //! | `subject` | a server to be measured |
-//! | `series` | values a round, their medians and ratios |
+//! | `series` | the values of each round, their medians and ratios |
 //! | `load` | connections that send one request after another |
 //! | `crowd` | many live readers on one thread |
-//! | `reader` | one of them: its requests, and the messages that it gets |
-//! | `decoder` | an HTTP response, taken apart as it comes |
+//! | `reader` | one live reader: its requests, and the messages that it gets |
+//! | `decoder` | a decoder of HTTP responses that come in pieces |
 //! | `usage` | the CPU time of a process |
 
 mod append;
@@ -49,7 +50,7 @@ enum Topic {
     Live(live::Args),
 }
 
-/// Measures.
+/// Runs a benchmark.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     match &args.topic {
         Topic::Append(args) => append::run(project, toolchain, args),

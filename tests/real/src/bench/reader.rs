@@ -1,4 +1,4 @@
-//! A live reader of a load: its requests, and the numbered messages that it gets, each of them once and in order.
+//! A live reader of a load: its requests, and a check that it gets each numbered message once and in order.
 
 use std::io::{ErrorKind, Read, Write};
 use std::net::TcpStream;
@@ -7,7 +7,7 @@ use anyhow::{Context, Result, bail};
 
 use super::decoder::{Decoder, Piece};
 
-/// Stands before the number in each message.
+/// What precedes the number in each message.
 const MARK: &[u8] = br#""n":""#;
 /// How many digits a number has.
 const DIGITS: usize = 8;
@@ -15,7 +15,7 @@ const DIGITS: usize = 8;
 /// How a reader waits.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub(super) enum Mode {
-    /// One response of events without an end.
+    /// One response, with events.
     Sse,
     /// One request after another.
     LongPoll,
@@ -45,15 +45,15 @@ pub(super) struct Reader {
     host: String,
     path: String,
     decoder: Decoder,
-    /// What may yet become a number.
+    /// The end of what has come, in which a number may be incomplete.
     text: Vec<u8>,
-    /// The number of the message that comes next.
+    /// The number of the next message.
     next: usize,
-    /// Where the next request reads from.
+    /// The offset of the next request.
     offset: String,
-    /// What the server wants to be told by the next request; empty if nothing.
+    /// The cursor of the next request; empty if there is none.
     cursor: String,
-    /// Whether the server has said where this reader is.
+    /// Whether the server has told this reader's offset.
     is_greeted: bool,
 }
 
@@ -75,7 +75,7 @@ impl Reader {
         Ok(reader)
     }
 
-    /// Whether the server is known to have taken up the reader: by SSE it says so, by long-poll it is silent.
+    /// Whether the server is known to serve the reader: by SSE it says so; by long-poll it says nothing.
     pub(super) fn is_greeted(&self) -> bool {
         self.is_greeted || self.mode == Mode::LongPoll
     }
@@ -142,7 +142,7 @@ impl Reader {
             arrived(number);
             at = start + DIGITS;
         }
-        // A mark may have begun, or its number may not be complete.
+        // A mark or its number may be incomplete.
         let kept = self.text.len().saturating_sub(MARK.len() + DIGITS).max(at);
         self.text.drain(..kept);
         Ok(())
@@ -223,7 +223,7 @@ mod tests {
     }
 
     #[test]
-    fn an_answer_that_is_none_is_an_error() {
+    fn an_answer_that_serves_no_reader_is_an_error() {
         let check = |mode, head: &str, error| assert_eq!(read(mode, head, 10_000).1, error);
         check(Mode::Sse, "HTTP/1.1 501 X\r\ncontent-length: 0\r\n\r\n", "a reader by sse was answered 501");
         check(Mode::Sse, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "the server has ended a reader's events");

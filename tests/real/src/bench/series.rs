@@ -1,4 +1,4 @@
-//! What was measured of one server, a value a round, and how it is shown beside another one.
+//! What was measured of a server in each round, and how servers are compared.
 
 use std::time::Duration;
 
@@ -20,14 +20,14 @@ impl<const N: usize> Series<N> {
         }
     }
 
-    /// The value in the middle of each figure.
+    /// The median of each figure.
     pub(super) fn medians(&self) -> [f64; N] {
         self.values.each_ref().map(|values| median(values))
     }
 }
 
-/// What is measured in a round, in the order of the first round or, every other time, backwards: A B, B A, A B. So a
-/// machine that grows slower from measurement to measurement is nobody's advantage.
+/// The order of measurements in a round, which is reversed in every other round: A B, B A, A B. So a machine that
+/// becomes slower and slower favours none of them.
 pub(super) fn in_turn<T>(round: usize, items: impl DoubleEndedIterator<Item = T>) -> Vec<T> {
     if round % 2 == 1 { items.collect() } else { items.rev().collect() }
 }
@@ -37,16 +37,17 @@ pub(super) fn in_turn<T>(round: usize, items: impl DoubleEndedIterator<Item = T>
 struct Ratio {
     /// The median of the ratios of each round.
     median: f64,
-    /// Where the true median lies with a confidence of 95 %; none of fewer than six rounds.
+    /// Where the true median lies with a confidence of 95 %; `None` with fewer than six rounds.
     interval: Option<(f64, f64)>,
 }
 
 impl Ratio {
     /// Divides values of the second server by those of the first in the same round.
     ///
-    /// The interval is that of the sign test: the ratios in order, from the k-th to the k-th from the end, where a coin
-    /// that is thrown once a round shows fewer than k heads with a probability of 2.5 % at the most. It assumes nothing
-    /// of how ratios are distributed. Of 20 rounds it reaches from the 6th to the 15th.
+    /// The interval is that of the sign test. Of the ratios in order, it reaches from the k-th to the k-th from the
+    /// end, where k is the largest number such that a coin thrown once for each round shows fewer than k heads with a
+    /// probability of at most 2.5 %. It assumes nothing about the distribution of ratios. With 20 rounds it reaches
+    /// from the 6th to the 15th.
     fn of(first: &[f64], second: &[f64]) -> Self {
         let mut ratios: Vec<f64> = first.iter().zip(second).map(|(first, second)| second / first).collect();
         ratios.sort_unstable_by(f64::total_cmp);
@@ -56,7 +57,7 @@ impl Ratio {
     }
 }
 
-/// The largest number of heads, of which fewer come up in so many throws with a probability of 2.5 % at the most.
+/// The largest k such that this many throws of a coin show fewer than k heads with a probability of at most 2.5 %.
 fn rank(throws: usize) -> usize {
     let (mut heads, mut fewer) = (0, 0.0);
     // The probability of exactly `heads`.
@@ -69,8 +70,8 @@ fn rank(throws: usize) -> usize {
     heads
 }
 
-/// Prints the medians of the servers, and the ratios of those that are compared, the second to the first: a title and
-/// the names of the figures, each with its number of decimals, above them.
+/// Prints a table: a title, the names of the figures (each has its number of decimals), the medians of the servers, and
+/// the ratios of those that are compared, the second to the first.
 pub(super) fn print_table<const N: usize>(
     title: &str,
     figures: [(&str, usize); N],
@@ -98,12 +99,12 @@ pub(super) fn print_table<const N: usize>(
     }
 }
 
-/// Cells of ratios; nothing is related to nothing.
+/// The cells of a row of ratios.
 fn row(ratios: impl Iterator<Item = f64>) -> String {
     ratios.map(|ratio| if ratio.is_finite() { format!("{ratio:>14.3}") } else { format!("{:>14}", "-") }).collect()
 }
 
-/// The time within which this share of them lies.
+/// The time below which this share of the latencies lies.
 pub(super) fn percentile(latencies: &[Duration], share: f64) -> Duration {
     let mut sorted = latencies.to_vec();
     sorted.sort_unstable();
@@ -111,7 +112,7 @@ pub(super) fn percentile(latencies: &[Duration], share: f64) -> Duration {
     sorted.get(rank.min(sorted.len().saturating_sub(1))).copied().unwrap_or_default()
 }
 
-/// The value in the middle.
+/// The median.
 fn median(values: &[f64]) -> f64 {
     let mut sorted = values.to_vec();
     sorted.sort_unstable_by(f64::total_cmp);
@@ -135,7 +136,7 @@ mod tests {
         assert_eq!(in_turn(2, ["a", "b"].into_iter()), ["b", "a"]);
     }
 
-    /// As the tables of the sign test have them.
+    /// The expected ranks are those of published tables of the sign test.
     #[test]
     fn the_interval_of_a_median_reaches_from_rank_to_rank() {
         let check = |throws, expected| assert_eq!(rank(throws), expected, "{throws}");
@@ -151,7 +152,7 @@ mod tests {
 
     #[test]
     fn rounds_are_paired_before_they_are_compared() {
-        // Each round is slower than the one before, which changes no ratio.
+        // Each round is slower than the one before it, which changes no ratio.
         let first: Vec<f64> = (1..=20).map(f64::from).collect();
         let second: Vec<f64> = first.iter().map(|value| value * 1.5).collect();
         assert_eq!(Ratio::of(&first, &second), Ratio { median: 1.5, interval: Some((1.5, 1.5)) });

@@ -11,7 +11,7 @@ use super::comparison::Comparison;
 use crate::Built;
 use crate::workerd::{self, Workerd};
 
-/// A running server and what it is called in tables.
+/// A running server, and its name in tables.
 pub(super) struct Subject {
     /// The name.
     pub(super) name: String,
@@ -37,7 +37,7 @@ impl Trivial {
     }
 }
 
-/// Starts both, ours last. Their data is kept in a folder, if one is given.
+/// Starts both servers, ours last. If a folder is given, their data is kept there.
 pub(super) fn start_both(
     project: &Project,
     toolchain: Choice,

@@ -1,11 +1,11 @@
-//! The CPU time of a process, all its threads together.
+//! The CPU time of a process with all its threads.
 
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use xtask::project::read;
 
-/// The kernel counts in ticks of 10 ms, on every machine that Linux serves (`USER_HZ`).
+/// The unit in which Linux tells CPU time (`USER_HZ`).
 const TICK: Duration = Duration::from_millis(10);
 
 /// User and system time that a process has used so far.
@@ -15,7 +15,7 @@ pub(super) fn cpu(process: u32) -> Result<Duration> {
     ticks(&text).map(|ticks| TICK * ticks).with_context(|| format!("{path} has no utime and stime"))
 }
 
-/// Fields 14 and 15, counted behind the name, which may hold anything.
+/// The sum of fields 14 and 15. They are counted from the end of the name, since the name may contain anything.
 fn ticks(stat: &str) -> Option<u32> {
     let (_, fields) = stat.rsplit_once(')')?;
     let mut times = fields.split_whitespace().skip(11).map(str::parse::<u32>);

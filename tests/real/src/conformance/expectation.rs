@@ -1,5 +1,5 @@
-//! The list of tests that are not yet expected to pass: sections headed by the reason in brackets, a full test name a
-//! line, comments after `#` at the beginning of a line.
+//! The list of tests that are not yet expected to pass. Each section begins with its reason in brackets and has one
+//! full test name on each line; a line that begins with `#` is a comment.
 
 use std::collections::BTreeMap;
 

@@ -3,9 +3,9 @@
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `result` | what one test did, and its unique name |
+//! | `result` | the result of one test, and its unique name |
 //! | `expectation` | the list of expected failures |
-//! | `verdict` | both compared: the table, and what is wrong |
+//! | `verdict` | results compared with that list: a table, and what is wrong |
 
 mod expectation;
 mod result;
@@ -29,9 +29,9 @@ use crate::workerd::{self, Workerd};
 
 /// The list of tests that are not yet expected to pass, written by hand.
 const EXPECTATIONS: &str = "tests/real/conformance/expected-failures.txt";
-/// The suite waits this long, and a second more, for a long-poll to end.
+/// How long a long-poll lasts in these tests: the suite waits for its end a second longer than this.
 const LONG_POLL_MS: u32 = 3000;
-/// Seeds the suite's property tests.
+/// The seed of the suite's property tests.
 const PROPERTY_SEED: u32 = 20_261_101;
 
 /// Options of `cargo xtask conformance`.
@@ -68,9 +68,9 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
 
 fn run_suite(project: &Project, node: &Node, args: &Args) -> Result<()> {
     let url = args.url.as_deref().unwrap_or_default();
-    // Read first: a mistake in it should not cost the run.
+    // It is read first, so that a mistake in it is found before the run.
     let expectations = Expectations::parse(&read(&project.path(EXPECTATIONS))?).context(EXPECTATIONS)?;
-    // Of this process alone: another run may go on at the same time.
+    // The process id is in the name, since another run may go on at the same time.
     let output = project.generated(&format!("run/{}.jsonl", std::process::id()));
     create_dir(&project.generated("run"))?;
     say(&format!("running the conformance suite against {url}"));
@@ -98,10 +98,10 @@ fn run_suite(project: &Project, node: &Node, args: &Args) -> Result<()> {
     bail!("{} problems with the conformance suite; {EXPECTATIONS} lists what may fail", verdict.problems.len())
 }
 
-/// Runs vitest; false if tests failed, which the results tell in detail.
+/// Runs vitest. Returns false if tests failed; the results say which.
 fn vitest(project: &Project, node: &Node, url: &str, results: &Path, filter: Option<&str>) -> Result<bool> {
     let mut command = node.command(project, node.script("vitest/vitest.mjs"))?;
-    // The native loader takes the file as it is; the other writes a bundle of it beside it.
+    // The native loader reads the file as it is; the default one would write a bundle beside it.
     command.args(["run", "--configLoader=native", "--config=tests/real/conformance/vitest.config.mjs"]);
     if let Some(filter) = filter {
         // vitest takes a regular expression over group and name joined by spaces.

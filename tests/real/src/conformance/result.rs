@@ -1,29 +1,29 @@
-//! What one test of the suite did.
+//! The result of one test of the suite.
 
 use std::collections::BTreeMap;
 
 use anyhow::{Context, Result};
 use serde_json::Value;
 
-/// Stands between a group and what is in it.
+/// What separates a group's name from the names in it.
 pub(super) const SEPARATOR: &str = " > ";
 
 /// A test that ran.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct TestResult {
-    /// Groups and name, and `#2` and so on where the suite uses a name again.
+    /// Its groups and its name, with `#2` and so on if the suite uses the same name again.
     pub(super) name: String,
     /// The outermost group.
     pub(super) group: String,
     /// Whether it passed.
     pub(super) passed: bool,
-    /// Whether it did not run: left out by a filter, or by the suite itself.
+    /// Whether it did not run, because of a filter or of the suite itself.
     pub(super) skipped: bool,
     /// The first error.
     pub(super) error: String,
 }
 
-/// Reads what `reporter.mjs` writes: a line of JSON a test.
+/// Reads what `reporter.mjs` writes: one line of JSON for each test.
 pub(super) fn parse(lines: &str) -> Result<Vec<TestResult>> {
     let mut seen = BTreeMap::<String, u32>::new();
     let parse_line = |line: &str| {

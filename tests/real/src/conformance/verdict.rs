@@ -6,7 +6,7 @@ use std::fmt;
 use super::expectation::Expectations;
 use super::result::TestResult;
 
-/// How the tests of one group, or all, came out.
+/// How many tests of one group, or of all groups, passed and failed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Tally {
     passed: usize,
@@ -14,11 +14,11 @@ struct Tally {
     failed: usize,
 }
 
-/// What a run amounts to.
+/// The verdict on a run.
 pub(super) struct Verdict {
     groups: Vec<(String, Tally)>,
     reasons: BTreeMap<String, usize>,
-    /// All that is wrong; a run without any has succeeded.
+    /// All problems; a run without any has succeeded.
     pub(super) problems: Vec<Problem>,
 }
 
@@ -58,7 +58,8 @@ impl fmt::Display for Problem {
 }
 
 impl Verdict {
-    /// Compares; `complete` says that every test of the suite ran, so that a listed name without a result is wrong.
+    /// Compares results with the list. `complete`: every test of the suite ran, so a listed name without a result is a
+    /// problem.
     pub(super) fn of(results: &[TestResult], list: &Expectations, complete: bool) -> Self {
         let mut verdict = Self { groups: Vec::new(), reasons: BTreeMap::new(), problems: Vec::new() };
         for result in results {
@@ -92,7 +93,7 @@ impl Verdict {
         verdict
     }
 
-    /// A line for every group, for all of them, and for every reason.
+    /// A table with a line for every group, for all groups together, and for every reason.
     pub(super) fn table(&self) -> String {
         let row = |name: &str, tally: &Tally| {
             let total = tally.passed + tally.expected + tally.failed;

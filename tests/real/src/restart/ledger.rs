@@ -6,7 +6,7 @@ use anyhow::{Result, bail};
 
 use super::MESSAGE_BYTES;
 
-/// Acknowledged messages by the offset behind each, whose texts sort as the positions do.
+/// Acknowledged messages, each by its end offset (exclusive). The texts of offsets sort as their positions do.
 #[derive(Default)]
 pub(super) struct Ledger(BTreeMap<String, (u64, u64)>);
 
@@ -29,7 +29,7 @@ impl Ledger {
         self.0.keys().map(String::as_str).collect()
     }
 
-    /// The page that begins behind `from` and ends at `to`: an array of the messages between.
+    /// The page from `from` to the end offset `to` (exclusive): an array of the messages between.
     pub(super) fn page(&self, from: &str, to: &str) -> Vec<u8> {
         let messages = self.0.iter().filter(|(next, _)| next.as_str() > from && next.as_str() <= to);
         let messages: Vec<_> = messages.map(|(_, (producer, seq))| message(*producer, *seq)).collect();
@@ -37,7 +37,7 @@ impl Ledger {
     }
 }
 
-/// A message of a producer: no other is like it, nor is one part of it like another.
+/// A message of a producer. It differs from every other, and each part of it from the others.
 pub(super) fn message(producer: u64, seq: u64) -> Vec<u8> {
     let mut text = format!("{{\"producer\":{producer},\"seq\":{seq},\"numbers\":[0");
     let mut number = producer << 32 | seq | 1;

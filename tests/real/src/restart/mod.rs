@@ -1,15 +1,15 @@
-//! The step `restart` of the test: what was acknowledged is there, byte for byte, though the runtime was killed while it
-//! was written and while segments moved to the bucket.
+//! The step `restart` of the test: everything acknowledged is there, byte for byte, although the runtime was killed
+//! during appends and while segments moved to the bucket.
 //!
 //! Eight producers append 10 MB to one stream, whose segments are small, and repeat what was not answered. Meanwhile
-//! the runtime is killed and started again on the same data, some of the times while a put is under way: the object of
-//! such a put is stored and never recorded, and has to be swept.
+//! the runtime is killed and started again on the same data, sometimes while a put is under way. The object of such a
+//! put is stored and never recorded, and has to be swept.
 //!
 //! | module | noun |
 //! | --- | --- |
-//! | `ledger` | what was acknowledged, and what reading it must give |
-//! | `producer` | appends, one after another, each until it is acknowledged |
-//! | `reader` | pages held against the ledger |
+//! | `ledger` | what was acknowledged, and what reads must return |
+//! | `producer` | one producer, which repeats each append until it is acknowledged |
+//! | `reader` | reads, whose pages are compared with the ledger |
 
 mod ledger;
 mod producer;
@@ -40,7 +40,7 @@ const MESSAGES: u64 = 125;
 const MESSAGE_BYTES: usize = 10_000;
 /// Reads from random acknowledged offsets.
 const READS: usize = 500;
-/// The runtime answers at once, but for the moments in which it is killed.
+/// How long an answer may take: the runtime answers at once, except while it is killed.
 const ANSWER_LIMIT: Duration = Duration::from_secs(10);
 /// Everything together takes a tenth of this.
 const LIMIT: Duration = Duration::from_secs(120);
@@ -58,13 +58,13 @@ const KILLS: [Kill; 5] = [
     Kill { acknowledged: 600, inside_put: None },
     Kill { acknowledged: 750, inside_put: Some(Hold::BeforeAnswered) },
 ];
-/// By how many appends the producers may be ahead of what they are waited for: enough to seal another segment, and so
-/// few that some are left for every kill.
+/// How many more appends than are waited for the producers may make: enough to seal another segment, and so few that
+/// some are left for every kill.
 const AHEAD: usize = 120;
-/// Appends that are acknowledged while a put is held: no append waits for the bucket.
+/// How many appends must be acknowledged while a put is held, which shows that no append waits for the bucket.
 const MEANWHILE: usize = 10;
 
-/// The runtime as it is now, and what its producers have been told.
+/// The running runtime, and what its producers have been told.
 struct Site<'a> {
     project: &'a Project,
     node: &'a Node,
@@ -72,14 +72,14 @@ struct Site<'a> {
     bucket: Arc<Bucket>,
     host: Mutex<String>,
     ledger: Mutex<Ledger>,
-    /// Acknowledgements at which the producers pause.
+    /// The number of acknowledgements at which the producers pause.
     quota: AtomicUsize,
     deadline: Instant,
-    /// Somebody has failed: nobody waits for anything more.
+    /// Whether a part has failed: then all others stop too.
     failed: AtomicBool,
 }
 
-/// Runs it all against a built Worker.
+/// Runs the step against a built Worker.
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let Built { node, worker } = built;
     let state = project.generated(&format!("run/{}-restart", std::process::id()));
@@ -123,7 +123,7 @@ impl Site<'_> {
         })?;
         self.wait_until_tidy(&orphans)?;
         drop(server);
-        // What is read now is read by an instance that has written nothing of it.
+        // The reads go to an instance that has written nothing of what it reads.
         let server = self.start()?;
         let ledger = self.ledger();
         reader::read_everything(server.host(), &ledger)?;
@@ -150,7 +150,7 @@ impl Site<'_> {
         self.ledger.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// A connection to the runtime as it is now.
+    /// A connection to the runtime that runs now.
     fn connect(&self) -> Result<Connection> {
         let host = self.host.lock().unwrap_or_else(PoisonError::into_inner).clone();
         Connection::open(&host, ANSWER_LIMIT)
@@ -166,7 +166,8 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// Kills the runtime as planned; the runtime after the last time, and the keys of the puts that were hit.
+    /// Kills the runtime as planned. Returns the runtime that runs after that, and the keys of the puts under way at
+    /// kills.
     fn kill_again_and_again(&self, mut server: Workerd) -> Result<(Workerd, Vec<String>)> {
         let mut orphans = Vec::new();
         for Kill { acknowledged, inside_put } in &KILLS {
@@ -180,14 +181,14 @@ impl Site<'_> {
             }
             server.kill();
             server = self.start()?;
-            // A put that was held before it was stored lands now, when another instance is in charge.
+            // A put that was held before it was stored is stored now, while another instance runs.
             self.bucket.release();
         }
         self.quota.store(usize::MAX, Ordering::Relaxed);
         Ok((server, orphans))
     }
 
-    /// Waits until so many appends are acknowledged; the producers then go on for a while.
+    /// Waits until this many appends are acknowledged; the producers go on for [`AHEAD`] more.
     fn wait_for_appends(&self, acknowledged: usize) -> Result<()> {
         self.quota.fetch_max(acknowledged + AHEAD, Ordering::Relaxed);
         self.wait_until(|| self.ledger().len() >= acknowledged)
@@ -224,7 +225,7 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// Whether there is time left and reason to go on.
+    /// Fails if the time is up or another part has failed.
     fn go_on(&self) -> Result<()> {
         if self.failed.load(Ordering::Relaxed) {
             bail!("another part has failed");
@@ -235,7 +236,7 @@ impl Site<'_> {
         Ok(())
     }
 
-    /// Tells all parts if one has failed, and prints why, since only one failure is the step's.
+    /// If a part has failed, tells all others and prints why, since the step returns only one failure.
     fn noted<T>(&self, outcome: Result<T>) -> Result<T> {
         outcome.inspect_err(|error| {
             if !self.failed.swap(true, Ordering::Relaxed) {

@@ -1,4 +1,4 @@
-//! One producer: appends one message after another, each until it is acknowledged.
+//! One producer: appends one message after another, and repeats each until it is acknowledged.
 
 use std::thread;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use xtask::http::{Connection, Reply};
 
 use super::{MESSAGES, STREAM, Site, ledger};
 
-/// Between two attempts while the runtime is away.
+/// The pause between two attempts while the runtime does not answer.
 const PAUSE: Duration = Duration::from_millis(20);
 
 /// Appends all messages of a producer.

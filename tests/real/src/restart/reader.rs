@@ -1,4 +1,4 @@
-//! Pages held against the ledger.
+//! Reads, whose pages are compared with the ledger.
 
 use anyhow::{Context, Result, bail};
 use xtask::http::Connection;
@@ -6,7 +6,7 @@ use xtask::http::Connection;
 use super::ledger::Ledger;
 use super::{ANSWER_LIMIT, STREAM};
 
-/// Draws the offsets; the same in each run, so that a failure comes again.
+/// The seed of the random offsets. It is the same in each run, so that a failure comes again.
 const SEED: u64 = 0x5eed;
 
 /// Reads from the start to the tail, page by page.
@@ -36,8 +36,8 @@ pub(super) fn read_pages(host: &str, ledger: &Ledger, count: usize) -> Result<()
     Ok(())
 }
 
-/// Reads one page, which must hold exactly what was acknowledged between its ends; where it ends, and whether that is
-/// the tail.
+/// Reads one page, which must hold exactly what was acknowledged between its ends. Returns its end offset (exclusive),
+/// and whether that is the tail.
 fn page(connection: &mut Connection, ledger: &Ledger, from: &str) -> Result<(String, bool)> {
     let request = connection.request("GET", &format!("{STREAM}?offset={from}"), &[], b"");
     let reply = connection.send(&request)?;

@@ -1,5 +1,5 @@
-//! Packages of the machine's own Debian archive, unpacked under `.tailrace/`. Neither root nor a change of the system
-//! is needed: package lists and cache are private, packages are downloaded and unpacked, never installed.
+//! Packages of the machine's own Debian archive, unpacked under `.tailrace/`. This needs neither root nor a change of
+//! the system: package lists and cache are our own, and packages are downloaded and unpacked, never installed.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -12,7 +12,7 @@ use anyhow::{Context, Result, bail};
 use crate::process;
 use crate::project::{create_dir, remove_dir, say, write};
 
-/// Some hundred MB come over the network.
+/// How long downloads may take: some hundred MB come over the network.
 const DOWNLOAD_LIMIT: Duration = Duration::from_secs(900);
 
 /// A folder of unpacked packages.
@@ -21,7 +21,7 @@ pub(in crate::setup) struct Archive {
 }
 
 impl Archive {
-    /// What is, or will be, unpacked in this folder.
+    /// The packages that are, or will be, unpacked in this folder.
     pub(in crate::setup) fn at(dir: PathBuf) -> Self {
         Self { dir }
     }
@@ -36,12 +36,12 @@ impl Archive {
         self.dir.join("root/usr")
     }
 
-    /// Whether an earlier run has got to its end here.
+    /// Whether an earlier run has completed this folder.
     pub(in crate::setup) fn is_ready(&self) -> bool {
         self.dir.join("ready").is_file()
     }
 
-    /// Notes that all is there and works.
+    /// Records that everything is there and works.
     pub(in crate::setup) fn set_ready(&self) -> Result<()> {
         write(&self.dir.join("ready"), "")
     }
@@ -67,7 +67,7 @@ impl Archive {
         Ok(version.filter(|&version| version != "(none)").map(str::to_owned))
     }
 
-    /// What apt would install anew to have these packages.
+    /// The packages that apt would install in addition to have these packages.
     pub(in crate::setup) fn missing(&self, packages: &[&str]) -> Result<BTreeSet<String>> {
         let mut simulate = self.apt("apt-get");
         simulate.args(["install", "--simulate", "--no-install-recommends", "--yes"]).args(packages);
@@ -75,13 +75,13 @@ impl Archive {
         Ok(plan.lines().filter_map(|line| line.strip_prefix("Inst ")?.split(' ').next()).map(str::to_owned).collect())
     }
 
-    /// The packages that a package needs, and those that they need.
+    /// The packages that a package needs, directly and indirectly.
     pub(in crate::setup) fn dependencies(&self, package: &str) -> Result<BTreeSet<String>> {
         let tree = process::output(self.apt("apt-cache").args(["depends", "--recurse", "--important", package]))?;
         Ok(tree.split_whitespace().filter(|word| !word.contains(':')).map(str::to_owned).collect())
     }
 
-    /// Downloads and unpacks packages. It ends the use of the package lists.
+    /// Downloads and unpacks packages. After that the package lists cannot be used any more.
     pub(in crate::setup) fn unpack(&self, packages: &BTreeSet<String>) -> Result<()> {
         say(&format!("downloading {} packages into {}", packages.len(), self.dir.display()));
         let mut download = self.apt("apt-get");
@@ -116,7 +116,7 @@ impl Archive {
     }
 }
 
-/// What is in a folder, in order.
+/// The entries of a folder, in order.
 pub(in crate::setup) fn entries(dir: &Path) -> Result<Vec<PathBuf>> {
     let read = fs::read_dir(dir).with_context(|| format!("cannot list {}", dir.display()))?;
     let mut paths = read.map(|entry| Ok(entry?.path())).collect::<Result<Vec<_>>>()?;

@@ -1,5 +1,5 @@
-//! The last resort: compiler, cargo, std source and linker that belong together, from the machine's own Debian
-//! archive, unpacked under `.tailrace/rust`. Debian may have no std for wasm, so it is built from source.
+//! The last resort for a compiler: rustc, cargo, the source of std and a linker of one version, from the machine's own
+//! Debian archive, unpacked under `.tailrace/rust`. Debian may have no std for wasm, so std is built from source.
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
@@ -16,12 +16,12 @@ use crate::setup::rust::{WASM_TARGET, WasmRust};
 
 /// The variable by which cargo learns of the target's linker.
 pub(in crate::setup) const LINKER_VARIABLE: &str = "CARGO_TARGET_WASM32_UNKNOWN_UNKNOWN_LINKER";
-/// Building std takes a minute on two cores.
+/// How long building std may take: it takes a minute on two cores.
 const STD_LIMIT: Duration = Duration::from_secs(900);
 /// Compiler, cargo and std source as Debian calls them: the release's own, and the newer one kept for browsers.
 const FAMILIES: [[&str; 3]; 2] = [["rustc", "cargo", "rust-src"], ["rustc-web", "cargo-web", "rust-web-src"]];
 
-/// Where everything of this compiler is.
+/// The folder in which this compiler is unpacked.
 fn archive(project: &Project) -> Archive {
     Archive::at(project.generated("rust"))
 }
@@ -105,7 +105,7 @@ fn is_newer(version: &str, other: &str) -> bool {
     process::output(compare.args(["--compare-versions", version, "gt", other])).is_ok()
 }
 
-/// The workspace says which compiler is the oldest that builds it.
+/// Fails if the compiler is older than the workspace requires.
 fn require_new_enough(project: &Project, rust: &WasmRust) -> Result<()> {
     let manifest = read(&project.path("Cargo.toml"))?;
     let oldest = manifest.lines().find_map(|line| line.strip_prefix("rust-version = "));

@@ -1,7 +1,7 @@
-//! What the machine's own Debian archive has, unpacked under `.tailrace/`.
+//! Packages of the machine's own Debian archive, unpacked under `.tailrace/`.
 //!
-//! It serves those whose machine reaches the packages of Debian and of Cargo, but no server of rustup: a compiler is there,
-//! its std for wasm is not. Whoever has rustup with a network, or a compiler with the target, never comes here.
+//! This is for machines that reach the packages of Debian and of Cargo, but no server of rustup: they have a compiler,
+//! but no std for wasm. It is not used if rustup has a network or the compiler has the target.
 //!
 //! | module | noun |
 //! | --- | --- |
