@@ -203,6 +203,10 @@ impl EdgeEnv for Scripted {
 
     fn outlive_client(&self) {}
 
+    fn watch_client(&self) {
+        self.0.note("watch");
+    }
+
     async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
         if reply.is_torn { Err(CallError::Reset) } else { Ok(reply.response) }
     }

@@ -4,6 +4,7 @@ use super::config::EdgeConfig;
 use super::failure::unreachable;
 use super::route::{Forward, Routed, route};
 use super::{long_poll, sse};
+use crate::protocol::limits::WATCHED_UPLOAD;
 use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response, header};
 use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Request, Upload, UploadBroken};
@@ -14,6 +15,9 @@ use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Req
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
     let Request { method, url, headers, body } = request;
+    if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
+        env.watch_client();
+    }
     match route(config, method, &url, &headers) {
         Routed::Answer(response) => {
             drain(body).await;
@@ -124,11 +128,12 @@ mod tests {
     #[test]
     fn a_body_within_the_limit_goes_along_and_of_a_larger_one_the_object_is_told() {
         check(PUT, (4, true, false), created(), (201, &["read all", "call _default/a with 4 bytes"]));
-        check(PUT, (4, false, false), created(), (201, &["read 4", "call _default/a with 4 bytes"]));
+        check(PUT, (4, false, false), created(), (201, &["watch", "read 4", "call _default/a with 4 bytes"]));
         let told = "call _default/a, told of a body too large";
-        for is_declared in [true, false] {
-            check(PUT, (5, is_declared, false), created(), (201, &["read 4", "drain", told]));
-        }
+        check(PUT, (5, true, false), created(), (201, &["read 4", "drain", told]));
+        check(PUT, (5, false, false), created(), (201, &["watch", "read 4", "drain", told]));
+        let large = WATCHED_UPLOAD + 1;
+        check(PUT, (large, true, false), created(), (201, &["watch", "read 4", "drain", told]));
     }
 
     #[test]
@@ -144,7 +149,7 @@ mod tests {
     #[test]
     fn a_body_that_breaks_off_reaches_no_object() {
         check(PUT, (3, true, true), created(), (500, &["read all"]));
-        check(PUT, (3, false, true), created(), (500, &["read 4"]));
+        check(PUT, (3, false, true), created(), (500, &["watch", "read 4"]));
     }
 
     #[test]

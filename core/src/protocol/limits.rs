@@ -4,6 +4,10 @@
 /// request limit of 100 MB.
 pub const BODY_LIMIT: usize = 8 << 20;
 
+/// Bytes of an upload beyond which its client is watched while it sends them. Our choice: what is smaller arrives at once
+/// or not at all, and holds little.
+pub const WATCHED_UPLOAD: usize = 64 << 10;
+
 /// Largest body of a log row, in bytes. Our choice: half the platform's 2 MB for a row, so that the other columns and
 /// the engine's own overhead always fit.
 pub const ROW_LIMIT: usize = 1 << 20;

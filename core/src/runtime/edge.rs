@@ -55,6 +55,11 @@ pub trait EdgeEnv: Isolate {
     /// the host ends it as soon as it notices.
     fn outlive_client(&self);
 
+    /// From here on the host ends the request as soon as its client has gone, unless it outlives it. For requests that
+    /// hold much for long: on Workers watching costs as much as a quarter of an append. What an unwatched request that has
+    /// ended holds is freed by and by.
+    fn watch_client(&self) {}
+
     /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.
     async fn keep(&self, reply: Self::Reply) -> Result<Self::Kept, CallError>;
 

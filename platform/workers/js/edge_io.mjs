@@ -86,8 +86,6 @@ class EdgeIo {
   #task = 0;
 
   constructor(request, streams, ctx) {
-    // If the client breaks off its upload, the task is dropped at once, and not only once the request is garbage.
-    if (request.body !== null) request.signal.addEventListener("abort", () => this.#leave());
     this.#request = request;
     this.#streams = streams;
     this.#ctx = ctx;
@@ -210,6 +208,11 @@ class EdgeIo {
   outliveClient() {
     this.#isLive = true;
     this.#ctx.waitUntil(new Promise((resolve) => (this.#finish = resolve)));
+  }
+
+  /** Drops the task as soon as the client has gone, and not only once the request is garbage. */
+  watchClient() {
+    this.#request.signal.addEventListener("abort", () => this.#leave());
   }
 
   read(limit) {

@@ -116,6 +116,10 @@ impl EdgeEnv for RequestEnv {
         ask(|io| io.outlive_client());
     }
 
+    fn watch_client(&self) {
+        ask(|io| io.watch_client());
+    }
+
     async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
         match operation(|io| io.keep()).await {
             Some(outcome::KEPT) => Ok(Kept),

@@ -33,6 +33,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = outliveClient)]
     pub(crate) fn outlive_client(this: &EdgeIo) -> Result<(), JsValue>;
 
+    /// The request ends as soon as its client has gone.
+    #[wasm_bindgen(method, catch, js_name = watchClient)]
+    pub(crate) fn watch_client(this: &EdgeIo) -> Result<(), JsValue>;
+
     /// Starts to read the client's body, up to `limit` bytes. An infinite limit is for a body whose declared length is
     /// within the limit.
     #[wasm_bindgen(method, catch)]

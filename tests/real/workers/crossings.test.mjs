@@ -32,7 +32,7 @@ const KINDS = [
   ["a request that is answered at the edge", 1, 1, async () => () => send("GET", "/health")],
   ["a creation", 7, 22, async () => () => create()],
   ["an append", 4, 6, async (path) => () => append(path, "a")],
-  ["an append without a declared length", 4, 6, async (path) => () => send("POST", path, { headers: TEXT, body: ["a", "b"] })],
+  ["an append without a declared length", 4, 7, async (path) => () => send("POST", path, { headers: TEXT, body: ["a", "b"] })],
   ["a page", 3, 5, async (path) => () => send("GET", `${path}?offset=-1`)],
   ["a HEAD", 3, 5, async (path) => () => send("HEAD", path)],
   ["a long-poll that finds something", 4, 10, async (path) => () => send("GET", `${path}?offset=-1&live=long-poll`)],
