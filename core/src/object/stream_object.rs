@@ -296,10 +296,14 @@ impl<S: ActorState> StreamObject<S> {
         })
     }
 
-    /// The stream, unless there is none or it has expired. That there is none is read from storage in this very turn:
-    /// an instance that has lost its storage must not deny a stream that its successor holds.
+    /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance that
+    /// has lost its storage must not deny a stream that its successor holds, or has kept alive.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
-        if matches!(slot, Slot::Vacant { .. }) {
+        let is_over = match slot {
+            Slot::Vacant { .. } => true,
+            Slot::Occupied(stream) => stream.is_expired(now_ms),
+        };
+        if is_over {
             *slot = Slot::load(self.state.sql())?;
         }
         if let Slot::Occupied(stream) = &*slot

@@ -2,7 +2,7 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, Lifetime, Mode, Op, Parting, Payload, Reader};
+use crate::judge::history::{Arrival, Call, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
 
 /// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
 /// scenarios draw, far below every time-out, so that no time-out heals what was forgotten.
@@ -133,7 +133,7 @@ impl<'a> View<'a> {
                 }
                 Call::Delete if waited_for(other) => "waits on although its stream was deleted",
                 Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
-                    if may_be_gone(self.case, other, owed_ms + WITHIN_MS) {
+                    if may_be_gone(self.case, other, owed_ms + WITHIN_MS) || was_sent_before(self.case, other, asked) {
                         continue;
                     }
                     "is not sent what was acknowledged since it began to wait"
@@ -184,6 +184,11 @@ fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
         Lifetime::Ttl(seconds) => append.invoked.ms + seconds * 1_000 <= until_ms,
     });
     deleted || expired || is_created_since(case, append, until_ms)
+}
+
+/// Whether the append's batch was sent before that moment, too: what the append was told may be a duplicate's answer.
+fn was_sent_before(case: &Case<'_>, append: &Op, moment: Moment) -> bool {
+    append.batch().is_some() && case.iter().any(|(_, other)| other.batch() == append.batch() && other.invoked < moment)
 }
 
 #[cfg(test)]
