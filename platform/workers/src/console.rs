@@ -6,7 +6,8 @@ use tracing::field::{Field, Visit};
 use tracing::level_filters::LevelFilter;
 use tracing::span::{Attributes, Id, Record};
 use tracing::{Event, Level, Metadata, Subscriber};
-use worker::{console_error, console_warn};
+
+use crate::io::{console_error, console_warn};
 
 /// The least severe events that are written.
 const LEVEL: Level = Level::WARN;
@@ -32,8 +33,8 @@ impl Subscriber for Console {
     fn event(&self, event: &Event<'_>) {
         let line = Line::of(event).0;
         match *event.metadata().level() {
-            Level::ERROR => console_error!("{line}"),
-            _ => console_warn!("{line}"),
+            Level::ERROR => console_error(&line),
+            _ => console_warn(&line),
         }
     }
 

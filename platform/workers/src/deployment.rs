@@ -54,8 +54,7 @@ impl Deployment {
 #[wasm_bindgen]
 pub fn configure(vars: &str, has_bucket: bool) {
     console::install();
-    // By the `worker` crate's own handler, the next call would replace a broken instance, and objects would not know of
-    // it. JavaScript replaces it instead, and starts the objects again.
+    // Nothing is done at an abort: JavaScript replaces a broken instance, and starts its objects again.
     wasm_bindgen::handler::set_on_abort(|| {});
     DEPLOYMENT.set(Deployment::from_vars(vars, has_bucket));
 }
