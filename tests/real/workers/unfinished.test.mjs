@@ -7,6 +7,8 @@ import { create, holds, sleep, watch } from "./client.mjs";
 
 const base = new URL(process.env.TAILRACE_WORKERD_URL);
 const MIB = 1 << 20;
+/** How long a client stays after it has sent what it sends. */
+const STAYS_MS = 20;
 /** How many such requests are under way at once. */
 const AT_ONCE = 32;
 /** After this many requests the test waits for the server, which is slower than the clients. */
@@ -22,7 +24,8 @@ function breakOff(method, path, headers, bytes, resets) {
     const socket = connect(Number(base.port), base.hostname, () => {
       const fields = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`).join("");
       socket.write(`${method} ${path} HTTP/1.1\r\nhost: ${base.host}\r\n${fields}\r\n`);
-      socket.write(bytes, () => (resets ? socket.resetAndDestroy() : socket.destroy()));
+      // Later, so that the request has reached the Worker.
+      socket.write(bytes, () => setTimeout(() => (resets ? socket.resetAndDestroy() : socket.destroy()), STAYS_MS));
     });
     socket.on("close", resolve);
     socket.on("error", reject);
@@ -65,6 +68,7 @@ for (const [way, resets] of [["in good order", false], ["by a reset", true]]) {
     for (let rounds = 0; rounds < 5_000 / ROUND; rounds += 1) after = await round();
     const seen = `before ${JSON.stringify(facts(before))}, after ${JSON.stringify(facts(after))}`;
     console.log(seen);
+    assert.ok(after.exports.serve - before.exports.serve >= 5_000, `${after.exports.serve - before.exports.serve} requests have reached Rust`);
     assert.deepEqual(facts(after), { ...facts(before), tasks: 0, waiting: 0, flights: 0 }, seen);
     await holds(path, "");
   });
@@ -84,6 +88,7 @@ test("2,000 readers that go while they wait leave neither tasks nor flights", as
   await many(2 * REMEMBERED, leave);
   await sleep(32_000);
   const after = await watch();
+  assert.ok(after.exports.serve > 2_000, "each request has reached Rust");
   console.log(`after ${JSON.stringify(facts(after))}`);
   assert.ok(after.tasks <= REMEMBERED && after.flights <= REMEMBERED, JSON.stringify(facts(after)));
 });
