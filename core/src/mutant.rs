@@ -62,6 +62,8 @@ mutants! {
     SweepRemovesLiveObject = "sweep-removes-live-object";
     /// The duty to remove a stream's objects is deleted before they are removed.
     DeletionForgottenAtCrash = "deletion-forgotten-at-crash";
+    /// A request that is served anew after its instance was lost calls its object again.
+    CalledAgainWhenServedAnew = "called-again-when-served-anew";
 }
 
 #[cfg(feature = "mutants")]

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::StreamObject;
-use tailrace_core::protocol::ProjectMode;
+use tailrace_core::protocol::{ProjectMode, Response};
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::schema;
 
@@ -21,6 +21,10 @@ impl Program for Tailrace {
     type Settings = Settings;
     type EdgeConfig = EdgeConfig;
     type Object = StreamObject<ObjectState>;
+
+    fn answer_when_lost(config: &EdgeConfig) -> Response {
+        edge::answer_when_lost(config)
+    }
 
     async fn serve(env: &EdgeState, config: &EdgeConfig, request: Request<Upload>) {
         edge::serve(env, config, request).await;

@@ -1,4 +1,4 @@
-//! The answer to a client whose object did not answer.
+//! Answers to clients whose objects did not answer, or whose instance was lost.
 
 use super::config::EdgeConfig;
 use crate::protocol::{ErrorCode, Method, Refusal, Response};
@@ -19,6 +19,22 @@ pub(super) fn unreachable(config: &EdgeConfig, method: Method, error: &CallError
             Refusal::new(ErrorCode::Internal, "the stream failed; the request may have been applied")
         }
     };
-    let response = Response::refusal(&refusal).with_common(config.allow_origin());
+    refused(config, method, &refusal)
+}
+
+/// The answer to a request at which the instance was lost, which the host has to give: there is no task any more. The
+/// host asks for it in advance.
+pub fn answer_when_lost(config: &EdgeConfig) -> Response {
+    lost(config, Method::Get)
+}
+
+/// The answer to a request of this method whose instance was lost.
+pub(super) fn lost(config: &EdgeConfig, method: Method) -> Response {
+    let message = "the service failed; the request may have been applied";
+    refused(config, method, &Refusal::new(ErrorCode::InstanceLost, message))
+}
+
+pub(super) fn refused(config: &EdgeConfig, method: Method, refusal: &Refusal) -> Response {
+    let response = Response::refusal(refusal).with_common(config.allow_origin());
     if method == Method::Head { response.without_body() } else { response }
 }

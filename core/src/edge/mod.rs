@@ -8,7 +8,7 @@
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `serve` | serving a request, from its route to the end of its answer |
-//! | `failure` | the answer to a client whose object did not answer |
+//! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
 //! | `live` | what both kinds of live reads have in common |
 //! | `sse` | connections with events |
 //! | `long_poll` | long-polls, of which identical ones share one flight |
@@ -25,6 +25,7 @@ mod serve;
 mod sse;
 
 pub use config::{Access, EdgeConfig, LiveConfig};
+pub use failure::answer_when_lost;
 pub use live::LiveRead;
 pub use route::{Forward, PICKED_HEADERS, Routed, route};
 pub use serve::serve;

@@ -138,6 +138,19 @@ impl Stage {
     fn pass(&self, ms: u64) {
         self.now_ms.set(self.now_ms.get() + ms);
     }
+
+    /// What the script says next of a call.
+    fn outcome(self: &Rc<Self>) -> CallOutcome<Scripted> {
+        match self.says.borrow_mut().pop_front() {
+            Some(Says::Reply(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: false })),
+            Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),
+            Some(Says::Socket(happens)) => {
+                let happens = RefCell::new(happens.into_iter().collect());
+                Ok(Called::Socket(ScriptedSocket { stage: self.clone(), happens }))
+            }
+            Some(Says::Fails) | None => Err(CallError::Reset),
+        }
+    }
 }
 
 impl Isolate for Scripted {
@@ -183,15 +196,12 @@ impl EdgeEnv for Scripted {
                 self.0.note(format!("call {object}{body}{told}"));
             }
         }
-        match self.0.says.borrow_mut().pop_front() {
-            Some(Says::Reply(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: false })),
-            Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),
-            Some(Says::Socket(happens)) => {
-                let happens = RefCell::new(happens.into_iter().collect());
-                Ok(Called::Socket(ScriptedSocket { stage: self.0.clone(), happens }))
-            }
-            Some(Says::Fails) | None => Err(CallError::Reset),
-        }
+        self.0.outcome()
+    }
+
+    async fn earlier_call(&self) -> CallOutcome<Self> {
+        self.0.note("earlier call");
+        self.0.outcome()
     }
 
     fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {

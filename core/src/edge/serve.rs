@@ -1,27 +1,34 @@
 //! Serving a request, from its route to the end of its answer.
 
 use super::config::EdgeConfig;
-use super::failure::unreachable;
+use super::failure::{lost, refused, unreachable};
 use super::route::{Forward, Routed, route};
 use super::{long_poll, sse};
-use crate::protocol::limits::WATCHED_UPLOAD;
+use crate::mutant::mutated;
+use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response, header};
-use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Request, Upload, UploadBroken};
+use crate::runtime::{
+    Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Past, Request, Upload, UploadBroken, marks,
+};
 
 /// Serves a request from its route to the end of its answer.
 ///
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let Request { method, url, headers, body } = request;
+    let Request { method, url, headers, body, past } = request;
     if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
         env.watch_client();
     }
     match route(config, method, &url, &headers) {
-        Routed::Answer(response) => {
-            drain(body).await;
-            env.answer(response);
+        Routed::Answer(response) => answer(env, body, response).await,
+        // What the request asks for may be what loses the instances.
+        _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(config, method)).await,
+        // So may the call of a live read. A client that asks again misses nothing.
+        Routed::Live(_) if past.has_called => {
+            env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
+            answer(env, body, lost(config, method)).await;
         }
         Routed::Live(live) => {
             drain(body).await;
@@ -30,7 +37,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
                 Live::LongPoll => long_poll::wait(env, config, &live).await,
             }
         }
-        Routed::Forward(forward) => match call(env, forward, &headers, body).await {
+        Routed::Forward(forward) => match call(env, forward, &headers, body, past).await {
             Ok(Ok(Called::Reply(reply))) => env.pass_on(reply),
             Ok(Ok(Called::Socket(_))) => {
                 let error = CallError::Exception("a socket instead of a reply".to_owned());
@@ -43,13 +50,19 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
     }
 }
 
-/// Calls the object, with the body if the operation takes one.
+/// Calls the object, with the body if the operation takes one. A call that an earlier task has made is not made again:
+/// it may have been applied.
 async fn call<E: EdgeEnv>(
     env: &E,
     forward: Forward,
     headers: &Headers,
     body: Option<E::Upload>,
+    past: Past,
 ) -> Result<CallOutcome<E>, UploadBroken> {
+    if past.has_called && !mutated!(CalledAgainWhenServedAnew) {
+        env.sometimes(marks::EARLIER_CALL_TAKEN);
+        return Ok(env.earlier_call().await);
+    }
     let Forward { object, mut message, takes_body, body_limit } = forward;
     let body = match body {
         Some(body) if takes_body => {
@@ -79,6 +92,12 @@ fn is_declared_within(headers: &Headers, limit: usize) -> bool {
     declared.is_some_and(|length| length <= limit)
 }
 
+/// Answers a request whose body is not needed.
+async fn answer<E: EdgeEnv>(env: &E, body: Option<E::Upload>, response: Response) {
+    drain(body).await;
+    env.answer(response);
+}
+
 async fn drain(body: Option<impl Upload>) {
     if let Some(body) = body {
         body.drain().await;
@@ -87,8 +106,7 @@ async fn drain(body: Option<impl Upload>) {
 
 fn broken_off(config: &EdgeConfig, method: Method) -> Response {
     let refusal = Refusal::new(ErrorCode::Internal, "the body of the request broke off; nothing was applied");
-    let response = Response::refusal(&refusal).with_common(config.allow_origin());
-    if method == Method::Head { response.without_body() } else { response }
+    refused(config, method, &refusal)
 }
 
 #[cfg(test)]
@@ -112,7 +130,7 @@ mod tests {
         }
         let url = format!("http://localhost{path}");
         let body = Some(env.upload(bytes, breaks));
-        Scripted::run(serve(&env, &config(), Request { method, url, headers, body }))
+        Scripted::run(serve(&env, &config(), Request { method, url, headers, body, past: Past::default() }))
             .expect("it waits for nothing but the script");
         let notes = env.notes();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
@@ -161,5 +179,38 @@ mod tests {
             Says::Socket(vec![]),
             (500, &["read all", "call _default/a with 0 bytes", "close"]),
         );
+    }
+
+    /// Serves a request without a body anew; expects this status, code and notes.
+    fn check_anew((method, path): (Method, &str), past: Past, says: Says, expected: (u16, &str, &[&str])) {
+        let env = Scripted::new([says]);
+        let url = format!("http://localhost{path}");
+        let request = Request { method, url, headers: Headers::default(), body: None, past };
+        Scripted::run(serve(&env, &config(), request)).expect("it waits for nothing but the script");
+        let answered = env.answered().expect("an answer");
+        let body: serde_json::Value = serde_json::from_slice(&answered.body).unwrap_or_default();
+        let code = body["error"]["code"].as_str().unwrap_or_default();
+        let notes = env.notes();
+        let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
+        assert_eq!((answered.status, code, notes.as_slice()), expected, "{method:?} {path} {past:?}");
+    }
+
+    #[test]
+    fn a_request_whose_instance_was_lost_makes_no_call_twice_and_is_given_up_after_many_losses() {
+        const DELETE: (Method, &str) = (Method::Delete, "/v1/stream/a");
+        const POLL: (Method, &str) = (Method::Get, "/v1/stream/a?offset=now&live=long-poll");
+        const LISTEN: (Method, &str) = (Method::Get, "/v1/stream/a?offset=now&live=sse");
+        let gone = || Says::Reply(Response::new(204));
+        let past = |losses, has_called| Past { losses, has_called };
+        check_anew(DELETE, past(1, false), gone(), (204, "", &["call _default/a"]));
+        check_anew(DELETE, past(1, true), gone(), (204, "", &["earlier call"]));
+        check_anew(DELETE, past(LOSSES_ENDURED, true), gone(), (204, "", &["earlier call"]));
+        check_anew(DELETE, past(LOSSES_ENDURED + 1, true), gone(), (500, "instance_lost", &[]));
+        check_anew(POLL, past(1, false), gone(), (204, "", &["ask now"]));
+        for live in [POLL, LISTEN] {
+            check_anew(live, past(1, true), gone(), (500, "instance_lost", &[]));
+            check_anew(live, past(LOSSES_ENDURED + 1, false), gone(), (500, "instance_lost", &[]));
+        }
+        check_anew((Method::Get, "/health"), past(LOSSES_ENDURED + 1, false), gone(), (200, "", &[]));
     }
 }

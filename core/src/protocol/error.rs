@@ -87,6 +87,8 @@ error_codes! {
     BodyTooLarge = 413, "body_too_large";
     /// A fault of the service; operators find the cause in their logs.
     Internal = 500, "internal_error";
+    /// The instance that worked on the request was lost; whether the request was applied is unknown.
+    InstanceLost = 500, "instance_lost";
     /// The deployment is configured wrongly; operators find the variable in their logs.
     Misconfigured = 500, "misconfigured";
     /// Neither authentication nor the explicit no-auth mode is configured.

@@ -8,6 +8,10 @@ pub const BODY_LIMIT: usize = 8 << 20;
 /// or not at all, and holds little.
 pub const WATCHED_UPLOAD: usize = 64 << 10;
 
+/// How many lost instances a request endures; at the next one it is answered with a failure. Our choice: more than a
+/// burst of broken requests loses, and few enough that a request that is broken itself does little harm.
+pub const LOSSES_ENDURED: u32 = 16;
+
 /// Largest body of a log row, in bytes. Our choice: half the platform's 2 MB for a row, so that the other columns and
 /// the engine's own overhead always fit.
 pub const ROW_LIMIT: usize = 1 << 20;

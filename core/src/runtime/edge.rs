@@ -14,6 +14,17 @@ pub struct Request<U> {
     pub headers: Headers,
     /// The body, if there is one.
     pub body: Option<U>,
+    /// What became of earlier tasks of the request.
+    pub past: Past,
+}
+
+/// What became of a request's earlier tasks. They were lost with their instances: see [`EdgeEnv`].
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Past {
+    /// How many instances were lost while they served the request.
+    pub losses: u32,
+    /// Whether one of the tasks has called an object. The last such call goes on: [`EdgeEnv::earlier_call`].
+    pub has_called: bool,
 }
 
 /// What one request at the edge can reach: its client, objects, and flights. Clones are of the same request.
@@ -25,6 +36,12 @@ pub struct Request<U> {
 ///
 /// The host may end a request at any await without telling core: its task is then never polled again, and its handles
 /// are dropped.
+///
+/// All requests of an isolate run in one instance of core, and a panic (on Workers also an overflow, or exhausted
+/// memory) loses that instance with all tasks and flights in it. The host then answers the request whose task was being
+/// polled with `edge::answer_when_lost`, unless that has an answer. Each other request that has no answer is served anew
+/// in the next instance: by a new task with new handles, which is told of the [`Past`]. Only the upload and the last
+/// call go on. A request that has an answer ends there.
 pub trait EdgeEnv: Isolate {
     /// The client's body.
     type Upload: Upload;
@@ -43,6 +60,10 @@ pub trait EdgeEnv: Isolate {
 
     /// Calls the object of that name, which is started if it is not running.
     async fn call(&self, object: &str, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;
+
+    /// Waits for the last call that an earlier task of this request has made, and returns its outcome as [`Self::call`]
+    /// would have done. For requests of which [`Past::has_called`] is true, once.
+    async fn earlier_call(&self) -> CallOutcome<Self>;
 
     /// Joins the flight of that key in this isolate, or starts one if there is none.
     ///

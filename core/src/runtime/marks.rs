@@ -83,6 +83,10 @@ crate::marks! {
     LIVE_CLIENT_GONE = "live_client_gone", required;
     /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
+    /// A request that was served anew took the outcome of its earlier call.
+    EARLIER_CALL_TAKEN = "earlier_call_taken", required;
+    /// A live read had called its object when its instance was lost, and was answered with a failure.
+    LIVE_READ_LOST_ITS_INSTANCE = "live_read_lost_its_instance", required;
     /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.

@@ -32,7 +32,7 @@ mod upload;
 pub use actor::{Actor, ActorState, AlarmFailure};
 pub use call::{CallError, ObjectAnswer, ObjectRequest};
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
-pub use edge::{Along, CallOutcome, Called, EdgeEnv, Request, Sharing};
+pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
 pub use flight::{JoinedFlight, StartedFlight};
 pub use isolate::Isolate;
 pub use mark::Mark;

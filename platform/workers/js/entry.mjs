@@ -4,7 +4,8 @@
 // | file | what it holds |
 // | --- | --- |
 // | entry.mjs | the Worker |
-// | edge_io.mjs | one request at the edge: its handles and operations |
+// | edge_request.mjs | one request at the edge, from its task's start to its answer; its body and its call |
+// | edge_io.mjs | the handles and operations of a request's task |
 // | upload.mjs, download.mjs | the body of a request; the body of an answer that is written piece by piece |
 // | socket.mjs, pipe.mjs | the edge's end of a socket; passing its messages on to a client |
 // | flight.mjs | the work of one request whose answer identical requests share |
@@ -15,7 +16,7 @@
 // | instance.mjs | making, losing and replacing the wasm instance |
 // | weak_values.mjs | a map that keeps no value alive |
 
-import { serve } from "./edge_io.mjs";
+import { serve } from "./edge_request.mjs";
 
 export { StreamObject } from "./stream_object.mjs";
 

@@ -6,6 +6,10 @@
 
 import { env } from "cloudflare:workers";
 import * as rust from "./index.js";
+import { plain } from "./reply.mjs";
+
+/** The answer, as plain data, to a request at which the instance was lost. Rust cannot make it then. */
+export let whenLost;
 
 let generation = 0;
 let isLost = false;
@@ -25,6 +29,7 @@ function configure() {
     if (name.startsWith("TAILRACE_") && typeof value === "string") variables += `${name}\0${value}\0`;
   }
   rust.configure(variables, env.SEGMENTS !== undefined);
+  rust.answerWhenLost({ answer: (status, fields, body) => (whenLost = plain(status, fields, body)) });
 }
 
 /** Takes an error that nobody caught. A trap or an overflow comes from Rust: the instance is lost. */

@@ -1,19 +1,6 @@
 // Answers as plain data: [status, fields, body]. The fields are names and values in turn, each followed by a line feed;
 // the body is bytes, or null.
 
-const SERVICE_FAILED = [
-  "content-type", "application/json", "cache-control", "no-store", "x-content-type-options", "nosniff",
-  "cross-origin-resource-policy", "cross-origin", "",
-].join("\n");
-
-/** The answer to a request that ended by our own fault. Operators find the cause on the console. */
-function failure(code, message) {
-  return [500, SERVICE_FAILED, new TextEncoder().encode(JSON.stringify({ error: { code, message } }))];
-}
-
-/** The wasm instance was lost while it worked on the request. */
-export const INSTANCE_LOST = failure("instance_lost", "the service failed; the request may have been applied");
-
 /** An answer from a body that is a view of the wasm instance's memory, valid only during a call: it is copied. */
 export const plain = (status, fields, body) => [status, fields, body.length > 0 ? copied(body) : null];
 

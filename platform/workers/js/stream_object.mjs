@@ -2,9 +2,9 @@
 
 import { DurableObject } from "cloudflare:workers";
 import * as rust from "./index.js";
-import { instance, lose, onLoss } from "./instance.mjs";
+import { instance, lose, onLoss, whenLost } from "./instance.mjs";
 import { ObjectIo } from "./object_io.mjs";
-import { INSTANCE_LOST, respond } from "./reply.mjs";
+import { respond } from "./reply.mjs";
 import { MESSAGE_HEADER } from "./stub.mjs";
 import { WeakValues } from "./weak_values.mjs";
 
@@ -85,6 +85,6 @@ export class StreamObject extends DurableObject {
   /** Closes all sockets: nobody knows what waiting readers were told. They come back and read it. */
   #cut() {
     this.#io.cut();
-    return INSTANCE_LOST;
+    return whenLost;
   }
 }

@@ -5,7 +5,7 @@ const WHOLE = 40;
 const BEYOND = 41;
 const BROKEN = 42;
 
-/** Each operation is done once, however often it is asked for: the request may begin again in another wasm instance. */
+/** Each operation is done once, however often it is asked for: the next wasm instance may serve the request anew. */
 export class Upload {
   /** The whole body, once it has been read within its limit; else null. */
   bytes = null;

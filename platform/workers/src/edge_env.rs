@@ -58,11 +58,19 @@ fn failure(outcome: Option<i64>) -> CallError {
     call_error(outcome.unwrap_or_default(), ask(|io| io.words()).unwrap_or_default())
 }
 
+fn called(outcome: Option<i64>) -> CallOutcome<RequestEnv> {
+    match outcome {
+        Some(outcome::REPLY) => Ok(Called::Reply(Reply)),
+        Some(outcome::SOCKET) => Ok(Called::Socket(Socket)),
+        failed => Err(failure(failed)),
+    }
+}
+
 fn message_bytes() -> Bytes {
     ask(|io| io.bytes()).map(Bytes::from).unwrap_or_default()
 }
 
-fn answer_with(response: &Response) {
+pub(crate) fn answer_with(response: &Response) {
     ask(|io| io.answer(response.status, &response.headers.to_lines(), &response.body));
 }
 
@@ -98,11 +106,11 @@ impl EdgeEnv for RequestEnv {
             Along::Waiting => along::WAITING,
         };
         let target = [object, &message].concat();
-        match operation(|io| io.call(&target, object.len() as u32, along)).await {
-            Some(outcome::REPLY) => Ok(Called::Reply(Reply)),
-            Some(outcome::SOCKET) => Ok(Called::Socket(Socket)),
-            failed => Err(failure(failed)),
-        }
+        called(operation(|io| io.call(&target, object.len() as u32, along)).await)
+    }
+
+    async fn earlier_call(&self) -> CallOutcome<Self> {
+        called(operation(|io| io.earlier_call()).await)
     }
 
     fn share(&self, key: &str) -> Sharing<Flight, Flight> {

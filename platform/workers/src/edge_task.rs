@@ -13,11 +13,11 @@ use std::task::{Context, Waker};
 
 use tailrace_core::edge::{self, PICKED_HEADERS};
 use tailrace_core::protocol::{Headers, Method};
-use tailrace_core::runtime::Request;
+use tailrace_core::runtime::{Past, Request};
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::deployment::Deployment;
-use crate::edge_env::{RequestEnv, Upload};
+use crate::edge_env::{RequestEnv, Upload, answer_with};
 use crate::io::EdgeIo;
 use crate::operation;
 
@@ -40,9 +40,10 @@ pub fn picked_headers() -> String {
 }
 
 /// Starts the task of a request and polls it once. Returns its number, or 0 if it has ended already. `request` is the
-/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed.
+/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed. `losses` and
+/// `has_called` tell of its earlier tasks.
 #[wasm_bindgen]
-pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
+pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called: bool) -> u32 {
     let mut lines = request.split_terminator('\n');
     let method = Method::from_token(lines.next().unwrap_or_default());
     let url = lines.next().unwrap_or_default().to_owned();
@@ -51,12 +52,19 @@ pub fn serve(io: EdgeIo, request: &str, has_body: bool) -> u32 {
     let env = RequestEnv::new(crate::fault::at_edge(&headers));
     #[cfg(not(feature = "faults"))]
     let env = RequestEnv::new();
-    let request = Request { method, url, headers, body: has_body.then_some(Upload) };
+    let request = Request { method, url, headers, body: has_body.then_some(Upload), past: Past { losses, has_called } };
     let config = Deployment::with(|deployment| deployment.edge.clone());
     let task = Box::pin(async move { edge::serve(&env, &config, request).await });
     let number = LAST.get().wrapping_add(1).max(1);
     LAST.set(number);
     if run(io, number, task) { 0 } else { number }
+}
+
+/// Answers with what the host is to answer once the instance is lost.
+#[wasm_bindgen(js_name = answerWhenLost)]
+pub fn answer_when_lost(io: EdgeIo) {
+    let response = Deployment::with(|deployment| edge::answer_when_lost(&deployment.edge));
+    operation::with(io, || answer_with(&response));
 }
 
 /// Polls a task whose operation has ended with this outcome (a number of `outcome`). Returns whether the task has

@@ -9,7 +9,7 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// One request at the edge, with at most one handle of each kind at a time. A method that starts an operation
+    /// What the task of a request at the edge uses, with at most one handle of each kind at a time. A method that starts an operation
     /// returns at once; JavaScript polls the task when the operation has ended, and tells how (`outcome`).
     pub type EdgeIo;
 
@@ -50,6 +50,10 @@ extern "C" {
     /// `along` is one of the numbers of `edge_env::along`.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
+
+    /// Starts to wait for the last call that an earlier task of the request has made.
+    #[wasm_bindgen(method, catch, js_name = earlierCall)]
+    pub(crate) fn earlier_call(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// Why the last call or reply failed, for operators.
     #[wasm_bindgen(method, getter, catch)]

@@ -54,6 +54,7 @@ register! {
     Core::OffsetReencodedAtRotation: Stable;
     Core::SweepRemovesLiveObject: Cold;
     Core::DeletionForgottenAtCrash: Cold;
+    Core::CalledAgainWhenServedAnew: Exact, Once;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

@@ -16,6 +16,7 @@ fn all_faults() -> Faults {
         faults.network.client_link = link;
         faults.network.object_link = link;
         faults.edge.isolate_restart_permille = 20;
+        faults.edge.instance_lost_permille = 20;
         faults.edge.request_vanished_permille = 20;
         faults.edge.request_vanishes = Delay::new(0, 40);
         faults.edge.reply_broken_permille = 20;

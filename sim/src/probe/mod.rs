@@ -72,6 +72,10 @@ impl Program for Probe {
     type EdgeConfig = Notes;
     type Object = ProbeObject;
 
+    fn answer_when_lost(_notes: &Notes) -> Response {
+        Response::new(500).with_body("lost")
+    }
+
     /// The path is an object's name and a command. Answers 503 if the object does not answer. After `connect` the test
     /// keeps the socket; after `listen` the request keeps it, and answers what comes on it.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
@@ -81,7 +85,11 @@ impl Program for Probe {
         }
         let connects = command.starts_with("connect") || command.starts_with("listen");
         let along = if connects { Along::Waiting } else { Along::Nothing };
-        let response = match env.call(object, command.to_owned(), along).await {
+        let called = match request.past.has_called {
+            true => env.earlier_call().await,
+            false => env.call(object, command.to_owned(), along).await,
+        };
+        let response = match called {
             Ok(Called::Reply(reply)) => return env.pass_on(reply),
             Ok(Called::Socket(socket)) if command.starts_with("listen") => {
                 let mut heard = Vec::new();

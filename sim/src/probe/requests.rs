@@ -1,6 +1,6 @@
 //! Requests at the edge: their contexts, and requests that the platform ends without telling them.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tailrace_core::protocol::{Headers, Method};
 
 use super::sockets::{connect, socket};
@@ -40,6 +40,49 @@ fn requests_are_ended_by_the_platform_never_sometimes_or_always() {
             assert_eq!(world.marks().count(marks::REQUEST_VANISHED), reset as u64);
         });
     }
+}
+
+#[test]
+fn instances_are_lost_never_sometimes_or_always_and_no_call_is_made_twice() {
+    for permille in PERMILLES {
+        let faults = Faults::default().with(|faults| {
+            faults.edge.instance_lost_permille = permille;
+            faults.network.object_link = Link { latency: Delay::new(40, 60), ..Link::default() };
+        });
+        run(1, faults, async |world, _| {
+            let outcomes = join_all((0..100).map(|_| ask(&world, "a", "append x"))).await;
+            let statuses: Vec<_> = outcomes.iter().flatten().map(|response| response.status).collect();
+            assert_eq!(statuses.len(), 100, "each is answered");
+            check_share(permille, statuses.iter().filter(|status| **status == 500).count());
+            let applied = world.stored("a").rows("rows") as usize;
+            assert!(applied <= 100 && applied >= statuses.iter().filter(|status| **status == 200).count());
+        });
+    }
+}
+
+#[test]
+fn requests_whose_instance_another_one_loses_are_served_anew_and_have_the_outcome_of_their_earlier_call() {
+    let link = Link { latency: Delay::new(40, 60), ..Link::default() };
+    let calm = Faults::default().with(|faults| faults.network.object_link = link);
+    run(1, calm, async |world, _| {
+        let waiting = join_all((0..24).map(|_| ask(&world, "a", "append x")));
+        let lose = async {
+            rt::sleep_ms(20).await;
+            world.set_faults(calm.with(|faults| faults.edge.instance_lost_permille = 200));
+            while world.marks().count(marks::SERVED_ANEW) == 0 {
+                ask(&world, "a", "sleep 0").await.expect("an answer");
+            }
+            world.set_faults(calm);
+        };
+        let (outcomes, ()) = join(waiting, lose).await;
+        assert_eq!(world.stored("a").rows("rows"), 24, "each call is made once");
+        let statuses: Vec<_> = outcomes.iter().flatten().map(|response| response.status).collect();
+        let served = statuses.iter().filter(|status| **status == 200).count();
+        let lost = statuses.iter().filter(|status| **status == 500).count();
+        let anew = world.marks().count(marks::SERVED_ANEW) as usize;
+        assert_eq!((served + lost, rt::now_ns() / 1_000_000 < 200), (24, true));
+        assert!(lost < 4 && anew > lost, "{served} served, {lost} lost, {anew} times anew");
+    });
 }
 
 #[test]

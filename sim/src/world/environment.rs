@@ -12,6 +12,7 @@ use crate::kernel::trace::Trace;
 use crate::world::clock;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
+use crate::world::marks;
 
 /// What everything in a world shares.
 pub(crate) struct Environment {
@@ -23,6 +24,8 @@ pub(crate) struct Environment {
     marks: RefCell<Marks>,
     /// What happened.
     pub(crate) trace: Trace,
+    /// When instances at the edge were lost, in ms since the Unix epoch.
+    instances_lost_ms: RefCell<Vec<u64>>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -36,6 +39,7 @@ impl Environment {
             core_random: Random::new(seeds.core),
             marks: RefCell::default(),
             trace: Trace::default(),
+            instances_lost_ms: RefCell::default(),
             mutant,
             node: Node::new(),
         }
@@ -67,6 +71,17 @@ impl Environment {
 
     pub(crate) fn marks(&self) -> Marks {
         self.marks.borrow().clone()
+    }
+
+    /// An instance at the edge is lost.
+    pub(crate) fn lose_instance(&self) {
+        self.mark(marks::INSTANCE_LOST);
+        self.note(format_args!("the instance of an isolate is lost"));
+        self.instances_lost_ms.borrow_mut().push(self.now_ms());
+    }
+
+    pub(crate) fn instances_lost_ms(&self) -> Vec<u64> {
+        self.instances_lost_ms.borrow().clone()
     }
 
     pub(crate) fn note(&self, what: fmt::Arguments<'_>) {

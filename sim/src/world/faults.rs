@@ -68,6 +68,7 @@ mod tests {
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
             faults.edge.answer_cut_permille = 2;
+            faults.edge.instance_lost_permille = 1;
             faults.objects.crash_permille = 3;
             faults.sockets.half_dead_permille = 4;
             faults.alarm.early_permille = 5;

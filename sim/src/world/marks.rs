@@ -31,6 +31,10 @@ tailrace_core::marks! {
     ALARM_ABANDONED = "alarm_abandoned", required;
     /// An edge isolate restarted while it served a request.
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
+    /// A panic lost the instance of an edge isolate.
+    INSTANCE_LOST = "instance_lost", required;
+    /// A request without an answer was served anew in the next instance.
+    SERVED_ANEW = "served_anew", required;
     /// The platform ended a request without telling it.
     REQUEST_VANISHED = "request_vanished", required;
     /// An object's reply broke off after its head.

@@ -330,6 +330,11 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
     }
 
+    /// When instances at the edge were lost, in ms since the Unix epoch.
+    pub fn instances_lost_ms(&self) -> Vec<u64> {
+        self.0.environment.instances_lost_ms()
+    }
+
     /// The marks that were reached so far.
     pub fn marks(&self) -> Marks {
         self.0.environment.marks()

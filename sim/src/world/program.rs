@@ -1,5 +1,6 @@
 //! The program that runs in a world: an edge and an object class.
 
+use tailrace_core::protocol::Response;
 use tailrace_core::runtime::Request;
 
 use crate::world::edge::state::EdgeState;
@@ -15,6 +16,9 @@ pub trait Program: Sized + 'static {
     type EdgeConfig: Clone + 'static;
     /// The object class.
     type Object: ObjectClass<Settings = Self::Settings>;
+
+    /// The answer to a request whose task was being polled when the instance was lost.
+    fn answer_when_lost(config: &Self::EdgeConfig) -> Response;
 
     /// Serves a client's request in an edge isolate.
     async fn serve(env: &EdgeState, config: &Self::EdgeConfig, request: Request<Upload>);

@@ -3,7 +3,7 @@
 
 import { crossings, memory } from "./crossings.mjs";
 import entry from "./entry.mjs";
-import { waiting } from "./edge_io.mjs";
+import { waiting } from "./edge_request.mjs";
 import { flights } from "./flight.mjs";
 import { taskCount } from "./index.js";
 

@@ -1,6 +1,7 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
 use std::collections::HashMap;
+use std::ops::RangeInclusive;
 
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
@@ -78,6 +79,11 @@ impl<'a> Case<'a> {
         };
         let lifetimes = history.of_stream(stream).filter_map(lifetime).collect();
         Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
+    }
+
+    /// Whether an instance at the edge was lost within these virtual ms.
+    pub(super) fn has_lost_instance(&self, within_ms: RangeInclusive<u64>) -> bool {
+        self.history.instances_lost_ms.iter().any(|lost_ms| within_ms.contains(lost_ms))
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {

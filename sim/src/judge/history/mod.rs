@@ -353,6 +353,8 @@ pub struct History {
     pub readers: Vec<Reader>,
     /// What SSE connections carried, by their requests' indices of [`Self::ops`].
     pub listenings: BTreeMap<usize, Listening>,
+    /// When instances at the edge were lost, in virtual ms.
+    pub instances_lost_ms: Vec<u64>,
     /// What was still stored in the end.
     pub leftovers: Vec<Leftover>,
     /// What kept the objects in memory.

@@ -108,7 +108,7 @@ impl Dice {
         faults.edge.isolate_restart_permille = self.permille_if(200, 2, 60);
         faults.objects.crash_permille = self.permille_if(350, 2, 120);
         faults.objects.crash_awaiting_permille = self.permille_if(400, 30, 400);
-        faults.objects.crash_held_permille = self.permille_if(450, 20, 400);
+        faults.objects.crash_held_permille = self.permille_if(600, 40, 600);
         faults.storage.flush = self.delay_if(750, 60);
         faults.objects.cold_start = self.delay_if(400, 300);
         faults.objects.hibernation_missed_permille = self.permille_if(400, 100, 1_000);
@@ -124,6 +124,7 @@ impl Dice {
         faults.edge.client_gone_noticed_permille = self.among(&[0, 0, 300, 1_000]) as u32;
         faults.edge.reply_broken_permille = self.permille_if(250, 5, 150);
         faults.edge.flight_lost_permille = self.permille_if(250, 50, 600);
+        faults.edge.instance_lost_permille = self.permille_if(200, 1, 60);
         faults.alarm.late = self.delay_if(300, 20_000);
         faults.alarm.early_permille = self.permille_if(250, 50, 800);
         faults.alarm.early = self.delay_if(500, 5_000);

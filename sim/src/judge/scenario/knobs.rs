@@ -67,6 +67,7 @@ knobs! {
         "superseded_reads_fail": objects.superseded_reads_fail as bool;
         "stale_route_permille": objects.stale_route_permille as u32;
         "socket_half_dead_permille": sockets.half_dead_permille as u32;
+        "instance_lost_permille": edge.instance_lost_permille as u32;
         "request_vanished_permille": edge.request_vanished_permille as u32;
         "request_vanishes.min_ms": edge.request_vanishes.min_ms as u64;
         "request_vanishes.max_ms": edge.request_vanishes.max_ms as u64;

@@ -24,6 +24,8 @@ pub(crate) struct Context {
     has_ended: Cell<bool>,
     /// Whether the request goes on for a while after its client has gone.
     outlives: Cell<bool>,
+    /// How many instances were lost while they served the request.
+    losses: Cell<u32>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -35,6 +37,7 @@ impl Context {
             number,
             has_ended: Cell::default(),
             outlives: Cell::default(),
+            losses: Cell::default(),
             waker: RefCell::default(),
         })
     }
@@ -59,19 +62,42 @@ impl Context {
     /// Ends the request without telling its task, which is never polled again. Returns whether it was under way.
     pub(crate) fn end(&self) -> bool {
         let was_under_way = !self.has_ended.replace(true);
-        if let Some(waker) = self.waker.take() {
-            waker.wake();
-        }
+        self.wake();
         was_under_way
     }
 
-    /// Runs the request's task to its end, or until the platform ends it.
-    pub(crate) async fn run(self: Rc<Self>, task: impl Future<Output = ()>) {
-        let mut task: Option<Pin<Box<_>>> = Some(Box::pin(task));
+    /// The instance that serves the request is lost, and its task with it.
+    pub(crate) fn lose_instance(&self) {
+        self.losses.set(self.losses.get() + 1);
+        self.wake();
+    }
+
+    fn wake(&self) {
+        if let Some(waker) = self.waker.take() {
+            waker.wake();
+        }
+    }
+
+    /// Runs the request's tasks until one comes to its end, or the platform ends the request. `begin` makes a task for an
+    /// instance, told how many were lost before; it returns `None` if the request has come to its end with the last one.
+    /// `poll` polls a task; it returns `Ready` if the task ends, or is lost by this.
+    pub(crate) async fn run<T: Future<Output = ()>>(
+        self: Rc<Self>,
+        mut begin: impl FnMut(u32) -> Option<T>,
+        mut poll: impl FnMut(Pin<&mut T>, &mut TaskContext<'_>) -> Poll<()>,
+    ) {
+        let mut losses = self.losses.get();
+        let mut task = begin(losses).map(Box::pin);
         poll_fn(|context| {
             *self.waker.borrow_mut() = Some(context.waker().clone());
+            if losses != self.losses.get() && !self.has_ended.get() {
+                losses = self.losses.get();
+                // What the lost task held is gone before the next one begins.
+                task = None;
+                task = begin(losses).map(Box::pin);
+            }
             let polled = match task.as_mut().filter(|_| !self.has_ended.get()) {
-                Some(task) => self.poll(task.as_mut(), context),
+                Some(task) => poll(task.as_mut(), context),
                 None => Poll::Ready(()),
             };
             if polled.is_ready() {
@@ -84,7 +110,8 @@ impl Context {
         .await;
     }
 
-    fn poll(&self, task: Pin<&mut impl Future<Output = ()>>, context: &mut TaskContext<'_>) -> Poll<()> {
+    /// Polls a task of the request. Meanwhile the request's handles may be used.
+    pub(crate) fn poll(&self, task: Pin<&mut impl Future<Output = ()>>, context: &mut TaskContext<'_>) -> Poll<()> {
         let outer = POLLED.replace(Some(self.number));
         let polled = task.poll(context);
         POLLED.set(outer);
@@ -124,6 +151,13 @@ mod tests {
         Context::new(Rc::new(Environment::new(Faults::default(), Seeds::of(1), None)), number)
     }
 
+    /// Runs the only task of a request.
+    async fn run(request: Rc<Context>, task: impl Future<Output = ()>) {
+        let mut task = Some(task);
+        let polls = request.clone();
+        request.run(|_| task.take(), |task, context| polls.poll(task, context)).await;
+    }
+
     #[test]
     fn a_handle_admits_the_task_of_its_request_and_a_test_but_no_other_task() {
         rt::block_on(1, async {
@@ -131,8 +165,8 @@ mod tests {
             let admitted = Rc::new(Cell::new((false, true)));
             let told = admitted.clone();
             let (first, second) = (own.clone(), own.clone());
-            own.clone().run(async { told.set((first.admits(), true)) }).await;
-            other.run(async { told.set((told.get().0, second.admits())) }).await;
+            run(own.clone(), async { told.set((first.admits(), true)) }).await;
+            run(other, async { told.set((told.get().0, second.admits())) }).await;
             assert_eq!(admitted.get(), (true, false));
             assert!(own.admits());
         });
@@ -143,9 +177,9 @@ mod tests {
         rt::block_on(1, async {
             let own = context(1);
             let mut wait = Box::pin(own.guard(rt::sleep_ms(50)));
-            let began = rt::within_ms(10, own.clone().run(async { assert_eq!(wait.as_mut().await, Some(())) })).await;
+            let began = rt::within_ms(10, run(own.clone(), async { assert_eq!(wait.as_mut().await, Some(())) })).await;
             assert_eq!(began, None);
-            context(2).run(async { assert_eq!(wait.as_mut().await, None) }).await;
+            run(context(2), async { assert_eq!(wait.as_mut().await, None) }).await;
             assert_eq!(rt::now_ns() / 1_000_000, 10, "at once");
         });
     }
@@ -155,7 +189,7 @@ mod tests {
         rt::block_on(1, async {
             let (request, held) = (context(1), Rc::new(()));
             let holds = held.clone();
-            let task = request.clone().run(async move {
+            let task = run(request.clone(), async move {
                 std::future::pending::<()>().await;
                 drop(holds);
             });

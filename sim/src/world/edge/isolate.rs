@@ -4,7 +4,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tailrace_core::protocol::header;
-use tailrace_core::runtime;
+use tailrace_core::runtime::{self, Past};
 
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
@@ -36,7 +36,8 @@ impl<P: Program> EdgeIsolate<P> {
         callee: Rc<dyn Callee>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
-        let shared = Shared { callee, flights: Rc::default(), streaming: RefCell::default() };
+        let (flights, instance) = (Rc::default(), Rc::default());
+        let shared = Shared { callee, flights, instance, streaming: RefCell::default() };
         Rc::new(Self {
             label: format!("isolate {index}"),
             environment,
@@ -51,13 +52,16 @@ impl<P: Program> EdgeIsolate<P> {
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), number);
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
-        let request = arrived(&context, request);
         let node = self.node.borrow().clone();
-        let task = {
+        let run = {
             let (isolate, state) = (self.clone(), state.clone());
-            async move { P::serve(&state, &isolate.config, request).await }
+            let arrived = arrived(context, request);
+            async move {
+                let when_lost = P::answer_when_lost(&isolate.config);
+                state.run(number, when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
+            }
         };
-        node.spawn(context.clone().run(task));
+        node.spawn(run);
         self.draw_end(&node, &state);
         self.draw_restart(&node);
         (answer, state.client_end())
@@ -112,15 +116,16 @@ impl<P: Program> EdgeIsolate<P> {
     }
 }
 
-/// The request as core sees it. If the client has its body as a whole, it declares the length.
-fn arrived(context: &Rc<Context>, request: Request) -> runtime::Request<Upload> {
+/// The request as core sees it, each time that it is served. If the client has its body as a whole, it declares the
+/// length.
+fn arrived(context: Rc<Context>, request: Request) -> impl Fn(Past) -> runtime::Request<Upload> {
     let Request { method, url, mut headers, body } = request;
     if let RequestBody::Bytes(bytes) = &body {
         headers.push(header::CONTENT_LENGTH, bytes.len().to_string());
     }
     let body = match body {
         RequestBody::Empty => None,
-        body => Some(Upload::new(context.clone(), body)),
+        body => Some(Upload::new(context, body)),
     };
-    runtime::Request { method, url, headers, body }
+    move |past| runtime::Request { method, url: url.clone(), headers: headers.clone(), body: body.clone(), past }
 }

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `isolate` | an isolate, its restarts, and requests that the platform ends |
 //! | `state` | what an isolate gives to one request |
+//! | `instance` | the instance of core in which an isolate's requests run, which a panic loses |
 //! | `context` | the context of one request: no other request's task may use its handles |
 //! | `request` | requests as clients send them |
 //! | `upload` | the body of a request, as it arrives |
@@ -17,6 +18,7 @@ mod context;
 pub(super) mod download;
 mod faults;
 mod flights;
+mod instance;
 pub(super) mod isolate;
 pub(super) mod reply;
 pub(super) mod request;

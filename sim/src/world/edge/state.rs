@@ -1,16 +1,24 @@
 //! What an edge isolate gives to one request.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
+use std::pin::Pin;
 use std::rc::{Rc, Weak};
+use std::task::{Context as TaskContext, Poll};
 
+use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use tailrace_core::protocol::Response;
-use tailrace_core::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, Mark, ObjectRequest, Sharing};
+use tailrace_core::runtime::{
+    Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, Mark, ObjectRequest, Past, Sharing,
+};
 
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
 use crate::world::edge::flights::{Flights, Seat};
+use crate::world::edge::instance::Instance;
 use crate::world::edge::reply::{KeptAnswer, ObjectReply};
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
@@ -37,6 +45,7 @@ pub(crate) struct Served {
 pub(crate) struct Shared {
     pub(crate) callee: Rc<dyn Callee>,
     pub(crate) flights: Rc<Flights>,
+    pub(crate) instance: Rc<Instance>,
     /// The breakers of streamed answers that are under way.
     pub(crate) streaming: RefCell<Vec<Breaker>>,
 }
@@ -50,11 +59,76 @@ struct Inner {
     shared: Rc<Shared>,
     /// Where the answer goes, as long as the client has none.
     client: RefCell<Option<ReplySender<Served>>>,
+    has_called: Cell<bool>,
+    /// The last call, until it has ended. It belongs to the request, and not to the task that has made it.
+    calling: RefCell<Option<LocalBoxFuture<'static, CallOutcome<EdgeState>>>>,
 }
 
 impl EdgeState {
     pub(crate) fn new(context: Rc<Context>, shared: Rc<Shared>, client: ReplySender<Served>) -> Self {
-        Self(Rc::new(Inner { context, shared, client: RefCell::new(Some(client)) }))
+        let client = RefCell::new(Some(client));
+        Self(Rc::new(Inner { context, shared, client, has_called: Cell::default(), calling: RefCell::default() }))
+    }
+
+    /// Runs the request: by the task that `begin` makes, and by another one after each loss of the instance, as long
+    /// as the client has no answer.
+    pub(crate) async fn run<T: Future<Output = ()>>(
+        &self,
+        number: u64,
+        when_lost: Response,
+        mut begin: impl FnMut(Past) -> T,
+    ) {
+        let context = self.0.context.clone();
+        let _place = self.0.shared.instance.enter(number, &context);
+        let begin = |losses| {
+            if losses > 0 && self.0.client.borrow().is_none() {
+                return None;
+            }
+            if losses > 0 {
+                self.environment().mark(marks::SERVED_ANEW);
+            }
+            Some(begin(Past { losses, has_called: self.0.has_called.get() }))
+        };
+        let poll = |task: Pin<&mut T>, context: &mut TaskContext<'_>| self.poll(task, context, &when_lost);
+        context.run(begin, poll).await;
+    }
+
+    /// Polls a task. That may lose the instance: before anything is done, or when all is done.
+    fn poll(
+        &self,
+        task: Pin<&mut impl Future<Output = ()>>,
+        context: &mut TaskContext<'_>,
+        when_lost: &Response,
+    ) -> Poll<()> {
+        let environment = self.environment();
+        if !environment.chance(environment.faults().edge.instance_lost_permille) {
+            return self.0.context.poll(task, context);
+        }
+        if environment.chance(500) {
+            let _ = self.0.context.poll(task, context);
+        }
+        environment.lose_instance();
+        self.0.shared.flights.clear();
+        self.0.shared.instance.lose();
+        self.serve(when_lost.clone(), None);
+        Poll::Ready(())
+    }
+
+    /// Waits for the last call.
+    async fn called(&self) -> CallOutcome<Self> {
+        let call = poll_fn(|context| {
+            let mut calling = self.0.calling.borrow_mut();
+            let Some(call) = calling.as_mut() else {
+                return Poll::Ready(Err(CallError::Exception("no call is under way".to_owned())));
+            };
+            let outcome = call.poll_unpin(context);
+            if outcome.is_ready() {
+                *calling = None;
+            }
+            outcome
+        });
+        let foreign = || Err(CallError::Exception("the call belongs to another request".to_owned()));
+        self.0.context.guard(call).await.unwrap_or_else(foreign)
     }
 
     fn environment(&self) -> &Rc<Environment> {
@@ -131,10 +205,17 @@ impl EdgeEnv for EdgeState {
                 }
             }
         };
-        let (environment, callee) = (self.environment(), self.0.shared.callee.clone());
-        let call = travel::call(environment, callee, object, ObjectRequest { message, body }, accept);
-        let foreign = || Err(CallError::Exception("the call belongs to another request".to_owned()));
-        self.0.context.guard(call).await.unwrap_or_else(|| Ok(foreign()))?
+        let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
+        let object = object.to_owned();
+        let call =
+            async move { travel::call(&environment, callee, &object, ObjectRequest { message, body }, accept).await? };
+        self.0.has_called.set(true);
+        self.0.calling.replace(Some(call.boxed_local()));
+        self.called().await
+    }
+
+    async fn earlier_call(&self) -> CallOutcome<Self> {
+        self.called().await
     }
 
     fn share(&self, key: &str) -> Sharing<Seat, Seat> {

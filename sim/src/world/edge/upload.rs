@@ -1,7 +1,9 @@
 //! The body of a client's request, as it arrives at the edge.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::rc::Rc;
+use std::task::Poll;
 
 use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
@@ -10,69 +12,85 @@ use tailrace_core::runtime::{self, Extent, UploadBroken};
 use crate::world::edge::context::Context;
 use crate::world::edge::request::RequestBody;
 
-/// The body of a client's request.
-pub struct Upload {
+/// The body of a client's request. Clones are of the same body.
+#[derive(Clone)]
+pub struct Upload(Rc<Body>);
+
+struct Body {
     context: Rc<Context>,
     rest: RefCell<RequestBody>,
-    kept: RefCell<Bytes>,
+    kept: RefCell<BytesMut>,
+    /// How the first read has ended.
+    read: Cell<Option<Result<Extent, UploadBroken>>>,
 }
 
 impl Upload {
     pub(crate) fn new(context: Rc<Context>, body: RequestBody) -> Self {
-        Self { context, rest: RefCell::new(body), kept: RefCell::default() }
+        let rest = RefCell::new(body);
+        Self(Rc::new(Body { context, rest, kept: RefCell::default(), read: Cell::default() }))
     }
 
     /// What was read so far.
     pub(crate) fn kept(&self) -> Bytes {
-        self.kept.borrow().clone()
+        self.0.kept.borrow().clone().freeze()
+    }
+
+    /// The next chunk; `None` at the end of the body.
+    async fn chunk(&self) -> Option<Result<Bytes, UploadBroken>> {
+        poll_fn(|context| {
+            let mut rest = self.0.rest.borrow_mut();
+            match &mut *rest {
+                RequestBody::Empty => Poll::Ready(None),
+                RequestBody::Bytes(bytes) => {
+                    let bytes = std::mem::take(bytes);
+                    *rest = RequestBody::Empty;
+                    Poll::Ready(Some(Ok(bytes)))
+                }
+                RequestBody::Chunks(chunks) => {
+                    chunks.poll_next_unpin(context).map(|chunk| Some(chunk?.map_err(|_| UploadBroken)))
+                }
+            }
+        })
+        .await
     }
 
     async fn read_all(&self, limit: usize) -> Result<Extent, UploadBroken> {
-        let mut kept = BytesMut::new();
-        let mut rest = self.rest.replace(RequestBody::Empty);
-        let extent = loop {
-            let chunk = match &mut rest {
-                RequestBody::Empty => break Extent::Whole,
-                RequestBody::Bytes(bytes) => {
-                    let bytes = bytes.clone();
-                    rest = RequestBody::Empty;
-                    bytes
+        if let Some(read) = self.0.read.get() {
+            return read;
+        }
+        let read = loop {
+            match self.chunk().await {
+                None => break Ok(Extent::Whole),
+                Some(Err(broken)) => break Err(broken),
+                Some(Ok(chunk)) => {
+                    let mut kept = self.0.kept.borrow_mut();
+                    kept.extend_from_slice(&chunk);
+                    if kept.len() > limit {
+                        break Ok(Extent::Beyond);
+                    }
                 }
-                RequestBody::Chunks(chunks) => match chunks.next().await {
-                    Some(chunk) => chunk.map_err(|_| UploadBroken)?,
-                    None => break Extent::Whole,
-                },
-            };
-            kept.extend_from_slice(&chunk);
-            if kept.len() > limit {
-                break Extent::Beyond;
             }
         };
-        self.rest.replace(rest);
-        self.kept.replace(kept.freeze());
-        Ok(extent)
+        self.0.read.set(Some(read));
+        read
     }
 }
 
 impl runtime::Upload for Upload {
     async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
-        self.context.guard(self.read_all(limit.unwrap_or(usize::MAX))).await.unwrap_or(Err(UploadBroken))
+        self.0.context.guard(self.read_all(limit.unwrap_or(usize::MAX))).await.unwrap_or(Err(UploadBroken))
     }
 
     async fn drain(&self) {
-        self.kept.replace(Bytes::new());
-        let rest = self.rest.replace(RequestBody::Empty);
-        let read = async {
-            if let RequestBody::Chunks(mut chunks) = rest {
-                while let Some(Ok(_)) = chunks.next().await {}
-            }
-        };
-        self.context.guard(read).await;
+        self.0.kept.take();
+        self.0.context.guard(async { while let Some(Ok(_)) = self.chunk().await {} }).await;
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::VecDeque;
+
     use futures_util::FutureExt;
     use futures_util::stream;
     use tailrace_core::runtime::Upload as _;
@@ -107,7 +125,7 @@ mod tests {
         check(chunks(&[Ok(b""), Ok(b"")]), Some(4), Ok(Extent::Whole), "");
         check(chunks(&[Ok(b"ab"), Ok(b"cd")]), Some(4), Ok(Extent::Whole), "abcd");
         check(chunks(&[Ok(b"ab"), Ok(b"cde"), Ok(b"f")]), Some(4), Ok(Extent::Beyond), "abcde");
-        check(chunks(&[Ok(b"ab"), Err(Broken)]), Some(4), Err(UploadBroken), "");
+        check(chunks(&[Ok(b"ab"), Err(Broken)]), Some(4), Err(UploadBroken), "ab");
     }
 
     #[test]
@@ -118,7 +136,28 @@ mod tests {
             assert_eq!(upload.read(Some(4)).now_or_never(), Some(Ok(Extent::Beyond)));
             assert_eq!(upload.drain().now_or_never(), Some(()));
             assert_eq!(upload.kept(), "");
-            assert_eq!(upload.read(Some(4)).now_or_never(), Some(Ok(Extent::Whole)), "nothing is left");
+            assert_eq!(upload.chunk().now_or_never(), Some(None), "nothing is left");
+        }
+    }
+
+    #[test]
+    fn a_read_that_is_asked_for_again_goes_on_where_it_is_and_then_returns_the_same() {
+        let arrived = Rc::new(RefCell::new(VecDeque::new()));
+        let queue = arrived.clone();
+        let chunks = stream::poll_fn(move |_| match queue.borrow_mut().pop_front() {
+            Some(chunk) => Poll::Ready(chunk),
+            None => Poll::Pending,
+        });
+        let send = |chunk: &'static [u8]| arrived.borrow_mut().push_back(Some(Ok(Bytes::from_static(chunk))));
+        let upload = upload(RequestBody::Chunks(chunks.boxed_local()));
+        send(b"ab");
+        assert_eq!(upload.read(Some(4)).now_or_never(), None);
+        send(b"cd");
+        assert_eq!(upload.clone().read(Some(4)).now_or_never(), None);
+        arrived.borrow_mut().push_back(None);
+        for _ in 0..2 {
+            assert_eq!(upload.read(Some(4)).now_or_never(), Some(Ok(Extent::Whole)));
+            assert_eq!(upload.kept(), "abcd");
         }
     }
 }

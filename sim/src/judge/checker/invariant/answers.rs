@@ -32,6 +32,14 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 
 fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let conditions = &case.history.conditions;
+    let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
+    let is_lost = match answer.code.as_deref() {
+        Some(code) => code == "instance_lost",
+        None => op.call == Call::Head && answer.status == 500,
+    };
+    if is_lost && answer.guarded && case.has_lost_instance(op.invoked.ms..=ended_ms) {
+        return None;
+    }
     // An answer to HEAD has no body that could hold the code.
     let is_loss = match answer.code.as_deref() {
         Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. } | Call::Live { .. }),
@@ -263,6 +271,21 @@ mod tests {
             let mut run = run();
             run.history.conditions.faulty_until_ms = if faulty { u64::MAX } else { 0 };
             run.append(1, answer);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_lost_instance_fails_only_requests_that_were_under_way() {
+        for (lost_ms, expected) in [(None, 1), (Some(5), 0), (Some(10), 0), (Some(11), 1), (Some(4), 1)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.history.conditions.faulty_until_ms = u64::MAX;
+            run.history.instances_lost_ms.extend(lost_ms);
+            run.append(1, coded(500, "instance_lost"));
+            let op = run.history.ops.last_mut().expect("the append");
+            op.invoked.ms = 5;
+            op.ended.as_mut().expect("it is answered").ms = 10;
             check(&run, expected);
         }
     }

@@ -3,7 +3,7 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, End, Listening, Mode};
+use crate::judge::history::{Call, End, Listening, Mode, Op};
 
 /// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
 /// connection came to its end, at most.
@@ -23,7 +23,8 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
             Call::Live { mode: Mode::LongPoll, reader, .. } => reader == number && op.status() == Some(204),
             Call::Live { mode: Mode::Sse, reader, .. } => {
                 // One that breaks is followed by another as late as the reader wants.
-                reader == number && case.history.listenings.get(index).is_some_and(is_fruitless)
+                reader == number
+                    && case.history.listenings.get(index).is_some_and(|listening| is_fruitless(case, op, listening))
             }
             _ => false,
         })
@@ -38,8 +39,11 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
     Some(case.violation(Invariant::Calm, &ops, message))
 }
 
-fn is_fruitless(listening: &Listening) -> bool {
-    let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished);
+fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
+    // The connections of an instance end when it is lost, as if they were finished.
+    let is_finished = listening
+        .end
+        .is_some_and(|(moment, end)| end == End::Finished && !case.has_lost_instance(op.invoked.ms..=moment.ms));
     is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
 }
 
@@ -88,6 +92,9 @@ mod tests {
                 run.hang_up(op, end);
             }
             run.check(Invariant::Calm, super::check, expected);
+            let ends = run.history.listenings.values().filter_map(|listening| listening.end);
+            run.history.instances_lost_ms = ends.map(|(moment, _)| moment.ms).collect();
+            run.check(Invariant::Calm, super::check, 0);
         }
     }
 }

@@ -1,0 +1,161 @@
+// One request at the edge: what it has for as long as it lasts, whatever becomes of the wasm instance.
+//
+// A request is served by a task in Rust, which has handles and operations of its own (edge_io.mjs). If the instance is
+// lost, so is the task, and a task of the next instance serves the request anew. Then the body goes on being read, and
+// the last call goes on; what follows from that is decided in Rust.
+//
+// Nothing that lives longer than a request holds a strong reference to it: Rust has it only while its task is polled,
+// and the maps hold it weakly. So a request that the runtime ends without telling us becomes garbage, with its bodies
+// and sockets. Its task in Rust is dropped when the map of tasks is swept.
+
+import { EdgeIo } from "./edge_io.mjs";
+import { flights } from "./flight.mjs";
+import { instance, lose, onLoss, whenLost } from "./instance.mjs";
+import * as rust from "./index.js";
+import { respond } from "./reply.mjs";
+import { MESSAGE_HEADER, failureOf } from "./stub.mjs";
+import { Upload } from "./upload.mjs";
+import { WeakValues } from "./weak_values.mjs";
+
+const picked = rust.pickedHeaders().split("\n").slice(0, -1);
+
+/** What the tasks that wait use, by the number of the task. A task whose request is garbage is dropped. */
+export const waiting = new WeakValues((task) => rust.drop(task));
+
+onLoss(() => {
+  const lost = waiting.values();
+  // All tasks are lost with the instance, those that fly a flight too. The next instance counts its tasks from 1 again.
+  waiting.clear();
+  flights.clear();
+  for (const io of lost) io.lost();
+});
+
+/** Serves a request. Returns its response, or a promise of it. */
+export function serve(request, streams, ctx) {
+  const served = new EdgeRequest(request, streams, ctx);
+  served.run();
+  return served.response();
+}
+
+class EdgeRequest {
+  /** A promise of what the last call of an object brought: its outcome, a reply or a socket, words for operators. */
+  calling = null;
+  #request;
+  #streams;
+  #ctx;
+  #upload = null;
+  #response = null;
+  #resolve = null;
+  #finish = null;
+  /** The task under way, and what it uses. */
+  #task = 0;
+  #io = null;
+  #isWatched = false;
+
+  constructor(request, streams, ctx) {
+    this.#request = request;
+    this.#streams = streams;
+    this.#ctx = ctx;
+  }
+
+  /** The response, or a promise of it. */
+  response() {
+    return this.#response ?? new Promise((resolve) => (this.#resolve = resolve));
+  }
+
+  /** Has Rust serve the request to its end. */
+  async run() {
+    try {
+      const text = this.#text();
+      const hasBody = this.#request.body !== null;
+      for (let losses = 0; await this.#isLost(text, hasBody, losses) && this.#response === null; losses += 1);
+    } catch (error) {
+      lose(error);
+    }
+    // A client that gets an answer while it still writes takes its connection for broken.
+    if (this.#response === null && this.#request.body !== null) await this.upload().drain();
+    this.answer(whenLost);
+    this.#finish?.();
+  }
+
+  /** Runs a task until it ends. Returns whether it was lost meanwhile, by something else than its own polls. */
+  async #isLost(text, hasBody, losses) {
+    const current = instance();
+    const io = new EdgeIo(this);
+    try {
+      const task = rust.serve(io, text, hasBody, losses, this.calling !== null);
+      if (task === 0) return false;
+      waiting.set(task, io);
+      this.#task = task;
+      this.#io = io;
+      for (;;) {
+        const outcome = await io.ended();
+        if (outcome === undefined || instance() !== current) return true;
+        if (rust.poll(io, task, outcome)) break;
+      }
+      waiting.delete(task);
+      return false;
+    } finally {
+      io.end();
+    }
+  }
+
+  /** The method, the URL, and names and values of the picked header fields in turn, each followed by a line feed. */
+  #text() {
+    const { headers, method, url } = this.#request;
+    let text = `${method}\n${url}\n`;
+    for (const name of picked) {
+      const value = headers.get(name);
+      if (value !== null) text += `${name}\n${value}\n`;
+    }
+    return text;
+  }
+
+  /** Answers the client with a response or an answer as plain data, unless it has an answer. */
+  answer(answer) {
+    if (this.#response !== null) return;
+    this.#response = answer instanceof Response ? answer : respond(answer);
+    this.#resolve?.(this.#response);
+  }
+
+  /** The request goes on when its client has gone. */
+  outliveClient() {
+    if (this.#finish === null) this.#ctx.waitUntil(new Promise((resolve) => (this.#finish = resolve)));
+  }
+
+  /** Drops the task as soon as the client has gone, and not only once the request is garbage. */
+  watchClient() {
+    if (this.#isWatched) return;
+    this.#isWatched = true;
+    this.#request.signal.addEventListener("abort", () => this.#leave());
+  }
+
+  /** The client has gone. Unless the request outlives its client, the runtime ends it now, and its task is dropped. */
+  #leave() {
+    if (this.#finish !== null || waiting.get(this.#task) !== this.#io) return;
+    waiting.delete(this.#task);
+    rust.drop(this.#task);
+  }
+
+  upload() {
+    return (this.#upload ??= new Upload(this.#request));
+  }
+
+  /** Calls an object, with the upload or without it. */
+  call(object, message, hasUpload, canWait) {
+    this.calling = this.#call(object, message, hasUpload ? this.#upload.bytes : null, canWait);
+    return this.calling;
+  }
+
+  async #call(object, message, body, canWait) {
+    try {
+      const headers = { [MESSAGE_HEADER]: encodeURIComponent(message) };
+      if (canWait) headers.upgrade = "websocket";
+      const init = { method: body === null ? "GET" : "POST", headers, body };
+      const response = await this.#streams.getByName(object).fetch("https://object/", init);
+      return { response };
+    } catch (error) {
+      return { failure: failureOf(error), words: String(error) };
+    }
+  }
+}

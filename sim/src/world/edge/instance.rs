@@ -1,0 +1,40 @@
+//! The instance of core in which the requests of an isolate run. A panic loses it with all tasks in it.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::{Rc, Weak};
+
+use crate::world::edge::context::Context;
+
+/// The requests that run in an isolate's instance, by number. A new instance serves those that go on.
+#[derive(Default)]
+pub(crate) struct Instance {
+    running: RefCell<BTreeMap<u64, Weak<Context>>>,
+}
+
+/// A request's place in the instance, which it leaves when this is dropped.
+pub(crate) struct Place {
+    instance: Rc<Instance>,
+    number: u64,
+}
+
+impl Instance {
+    /// The request of that number and context runs from here on.
+    pub(crate) fn enter(self: &Rc<Self>, number: u64, context: &Rc<Context>) -> Place {
+        self.running.borrow_mut().insert(number, Rc::downgrade(context));
+        Place { instance: self.clone(), number }
+    }
+
+    /// The instance is lost: every request that runs in it loses its task.
+    pub(crate) fn lose(&self) {
+        for context in self.running.borrow().values().filter_map(Weak::upgrade) {
+            context.lose_instance();
+        }
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        self.instance.running.borrow_mut().remove(&self.number);
+    }
+}
