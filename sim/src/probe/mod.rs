@@ -31,8 +31,8 @@ use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::{
     self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, EdgeEnv, EdgeSocket, HibernatingSocket,
-    Isolate, JoinedFlight, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing, SocketEvent,
-    SocketState, StartedFlight, StoreError, Upgrade,
+    Isolate, JoinedFlight, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing,
+    SocketEvent, SocketState, StartedFlight, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -386,6 +386,22 @@ fn check_share(permille: u32, of_hundred: usize) {
         1000 => assert_eq!(of_hundred, 100),
         _ => assert!((5..=95).contains(&of_hundred), "{of_hundred} of 100 at {permille} permille"),
     }
+}
+
+/// Checks how many of 100 requests, one after the other, these faults reset: as many as the mark was hit, and as a knob
+/// of so many permille says.
+fn check_resets(permille: u32, faults: Faults, mark: Mark) {
+    run(1, faults, async |world, _| {
+        let mut reset = 0;
+        for _ in 0..100 {
+            match ask(&world, "a", "append x").await {
+                Err(Lost::Reset) => reset += 1,
+                outcome => assert!(is_answered(&outcome), "{outcome:?}"),
+            }
+        }
+        check_share(permille, reset);
+        assert_eq!(world.marks().count(mark), reset as u64);
+    });
 }
 
 /// Knobs for never, sometimes and always.

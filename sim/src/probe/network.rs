@@ -2,7 +2,7 @@
 
 use futures_util::future::join_all;
 
-use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
+use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_resets, check_share, elapsed_ms, is_answered, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::marks;
@@ -118,17 +118,7 @@ fn an_isolate_restarts_with_what_it_serves() {
             faults.edge.isolate_restart_permille = permille;
             faults.network.object_link = object_link;
         });
-        run(1, faults, async |world, _| {
-            let mut reset = 0;
-            for _ in 0..100 {
-                match ask(&world, "a", "append x").await {
-                    Err(Lost::Reset) => reset += 1,
-                    outcome => assert!(is_answered(&outcome), "{outcome:?}"),
-                }
-            }
-            check_share(permille, reset);
-            assert_eq!(world.marks().count(marks::ISOLATE_RESTARTED_BUSY), reset as u64);
-        });
+        check_resets(permille, faults, marks::ISOLATE_RESTARTED_BUSY);
     }
 }
 

@@ -4,7 +4,7 @@ use futures_util::future::{join, join_all};
 use tailrace_core::protocol::{Headers, Method};
 
 use super::sockets::{connect, socket};
-use super::{PERMILLES, ask, check_share, elapsed_ms, heard, is_answered, run};
+use super::{PERMILLES, ask, check_resets, check_share, elapsed_ms, heard, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::{Faults, Link, Lost, Request, RequestBody, marks};
@@ -28,17 +28,7 @@ fn requests_are_ended_by_the_platform_never_sometimes_or_always() {
             faults.edge.request_vanishes = Delay::new(0, 30);
             faults.network.object_link = Link { latency: Delay::new(40, 60), ..Link::default() };
         });
-        run(1, faults, async |world, _| {
-            let mut reset = 0;
-            for _ in 0..100 {
-                match ask(&world, "a", "append x").await {
-                    Err(Lost::Reset) => reset += 1,
-                    outcome => assert!(is_answered(&outcome), "{outcome:?}"),
-                }
-            }
-            check_share(permille, reset);
-            assert_eq!(world.marks().count(marks::REQUEST_VANISHED), reset as u64);
-        });
+        check_resets(permille, faults, marks::REQUEST_VANISHED);
     }
 }
 

@@ -1,15 +1,15 @@
 // What becomes of readers that wait when Rust panics, when the wasm instance is lost, and when a binding throws. The
-// server is one of a build with the feature `faults`; src/fault.rs says what each fault does.
+// server is one of a build with the feature `faults` (faults.mjs).
 import assert from "node:assert/strict";
 import test from "node:test";
 import { append, create, failed, holds, send, sleep, within } from "./client.mjs";
+import { FAULTS, fault } from "./faults.mjs";
 
 /** Much less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
 /** The time after which requests that were sent are taken to wait. */
 const SETTLED_MS = 300;
 
-const fault = (name) => ({ "tailrace-fault": name });
 const digits = (number) => String(number).padStart(16, "0");
 const read = (path, position, live, headers = {}) =>
   send("GET", `${path}?offset=${digits(0)}_${digits(position)}&live=${live}`, { headers });
@@ -63,17 +63,7 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
   });
 }
 
-const FAULTS = [
-  ["panic-edge", "instance_lost"],
-  ["lost-instance-edge", "instance_lost"],
-  ["panic-object", "instance_lost"],
-  ["panic-in-transaction", "instance_lost"],
-  ["lost-instance", "instance_lost"],
-  ["throw-in-binding", "storage_failed"],
-  ["panic-later", "instance_lost"],
-];
-
-for (const [name, code] of FAULTS) {
+for (const [name, code] of [...FAULTS, ["panic-later", "instance_lost"]]) {
   test(`${name}: a live read that meets it is a 500, and the next one waits as ever`, async () => {
     const path = await create();
     await append(path, "a");

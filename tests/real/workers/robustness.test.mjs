@@ -1,22 +1,12 @@
 // What becomes of requests when Rust panics, when the wasm instance is lost, and when a binding throws. The server is
-// one of a build with the feature `faults`; src/fault.rs says what each fault does.
+// one of a build with the feature `faults` (faults.mjs).
 import assert from "node:assert/strict";
 import test from "node:test";
 import { append, create, failed, fresh, holds, send, sleep, within } from "./client.mjs";
+import { FAULTS, fault } from "./faults.mjs";
 
 /** Much less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
-
-const fault = (name) => ({ "tailrace-fault": name });
-
-const FAULTS = [
-  ["panic-edge", "instance_lost"],
-  ["lost-instance-edge", "instance_lost"],
-  ["panic-object", "instance_lost"],
-  ["panic-in-transaction", "instance_lost"],
-  ["lost-instance", "instance_lost"],
-  ["throw-in-binding", "storage_failed"],
-];
 
 for (const [name, code] of FAULTS) {
   test(`${name}: a 500 at once, nothing is written, and the next request works`, async () => {
