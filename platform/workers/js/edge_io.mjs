@@ -111,19 +111,15 @@ export class EdgeIo {
 
   call(target, nameLength, along) {
     const message = target.slice(nameLength);
-    this.#start(this.#called(this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING)));
+    this.#start(this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING));
   }
 
   earlierCall() {
-    this.#start(this.#called(this.#request.calling));
+    this.#start(this.#request.calling);
   }
 
-  async #called(calling) {
-    const { response, failure, words } = await calling;
-    if (response === undefined) {
-      this.words = words;
-      return failure;
-    }
+  /** An object has answered. Returns the outcome of its call. */
+  took(response) {
     if (!response.webSocket) {
       this.#reply = response;
       return REPLY;

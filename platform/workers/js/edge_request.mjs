@@ -38,7 +38,7 @@ export function serve(request, streams, ctx) {
 }
 
 class EdgeRequest {
-  /** A promise of what the last call of an object brought: its outcome, a reply or a socket, words for operators. */
+  /** A promise of the outcome of the last call of an object. What it brings is for the task that is under way then. */
   calling = null;
   #request;
   #streams;
@@ -47,7 +47,7 @@ class EdgeRequest {
   #response = null;
   #resolve = null;
   #finish = null;
-  /** The task under way, and what it uses. */
+  /** The task under way, and what it uses; once it is lost, the last one. */
   #task = 0;
   #io = null;
   #isWatched = false;
@@ -82,12 +82,12 @@ class EdgeRequest {
   async #isLost(text, hasBody, losses) {
     const current = instance();
     const io = new EdgeIo(this);
+    this.#io = io;
     try {
       const task = rust.serve(io, text, hasBody, losses, this.calling !== null);
       if (task === 0) return false;
       waiting.set(task, io);
       this.#task = task;
-      this.#io = io;
       for (;;) {
         const outcome = await io.ended();
         if (outcome === undefined || instance() !== current) return true;
@@ -152,10 +152,10 @@ class EdgeRequest {
       const headers = { [MESSAGE_HEADER]: encodeURIComponent(message) };
       if (canWait) headers.upgrade = "websocket";
       const init = { method: body === null ? "GET" : "POST", headers, body };
-      const response = await this.#streams.getByName(object).fetch("https://object/", init);
-      return { response };
+      return this.#io.took(await this.#streams.getByName(object).fetch("https://object/", init));
     } catch (error) {
-      return { failure: failureOf(error), words: String(error) };
+      this.#io.words = String(error);
+      return failureOf(error);
     }
   }
 }
