@@ -40,6 +40,7 @@ export class EdgeIo {
   #socket = null;
   #download = null;
   #operation = null;
+  #take = null;
   #settle = null;
   #hasEnded = false;
 
@@ -52,9 +53,11 @@ export class EdgeIo {
     const operation = this.#operation;
     // This object must not keep the promise, and with it what waits for it.
     this.#operation = null;
+    const take = this.#take;
     return new Promise((resolve) => {
       this.#settle = resolve;
-      operation.then(resolve);
+      // Without a promise more for each call.
+      operation.then(take === null ? resolve : (brought) => resolve(take.call(this, brought)));
     });
   }
 
@@ -72,8 +75,10 @@ export class EdgeIo {
     this.closeDownload();
   }
 
-  #start(operation) {
+  /** An operation has started. Its outcome is what it brings, or what `take` makes of that. */
+  #start(operation, take = null) {
     this.#operation = operation;
+    this.#take = take;
   }
 
   answer(status, fields, body) {
@@ -111,20 +116,25 @@ export class EdgeIo {
 
   call(target, nameLength, along) {
     const message = target.slice(nameLength);
-    this.#start(this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING));
+    const calling = this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING);
+    this.#start(calling, this.#called);
   }
 
   earlierCall() {
-    this.#start(this.#request.calling);
+    this.#start(this.#request.calling, this.#called);
   }
 
-  /** An object has answered. Returns the outcome of its call. */
-  took(response) {
-    if (!response.webSocket) {
-      this.#reply = response;
+  /** The outcome of a call that has brought a response, or an error. */
+  #called(brought) {
+    if (!(brought instanceof Response)) {
+      this.words = String(brought);
+      return failureOf(brought);
+    }
+    if (!brought.webSocket) {
+      this.#reply = brought;
       return REPLY;
     }
-    this.#socket = new Socket(response.webSocket);
+    this.#socket = new Socket(brought.webSocket);
     // The task may have ended while the object answered.
     if (this.#hasEnded) this.closeSocket();
     return SOCKET;

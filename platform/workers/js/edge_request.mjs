@@ -13,7 +13,7 @@ import { flights } from "./flight.mjs";
 import { instance, lose, onLoss, whenLost } from "./instance.mjs";
 import * as rust from "./index.js";
 import { respond } from "./reply.mjs";
-import { MESSAGE_HEADER, failureOf } from "./stub.mjs";
+import { MESSAGE_HEADER } from "./stub.mjs";
 import { Upload } from "./upload.mjs";
 import { WeakValues } from "./weak_values.mjs";
 
@@ -38,7 +38,7 @@ export function serve(request, streams, ctx) {
 }
 
 class EdgeRequest {
-  /** A promise of the outcome of the last call of an object. What it brings is for the task that is under way then. */
+  /** A promise of what the last call of an object brought: a response, or an error. */
   calling = null;
   #request;
   #streams;
@@ -47,7 +47,7 @@ class EdgeRequest {
   #response = null;
   #resolve = null;
   #finish = null;
-  /** The task under way, and what it uses; once it is lost, the last one. */
+  /** The task under way, and what it uses. */
   #task = 0;
   #io = null;
   #isWatched = false;
@@ -152,10 +152,9 @@ class EdgeRequest {
       const headers = { [MESSAGE_HEADER]: encodeURIComponent(message) };
       if (canWait) headers.upgrade = "websocket";
       const init = { method: body === null ? "GET" : "POST", headers, body };
-      return this.#io.took(await this.#streams.getByName(object).fetch("https://object/", init));
+      return await this.#streams.getByName(object).fetch("https://object/", init);
     } catch (error) {
-      this.#io.words = String(error);
-      return failureOf(error);
+      return error;
     }
   }
 }

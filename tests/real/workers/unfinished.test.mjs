@@ -64,11 +64,13 @@ for (const [way, resets] of [["in good order", false], ["by a reset", true]]) {
     // The first rounds grow the memory of the wasm instance, which never shrinks.
     for (let rounds = 0; rounds < 3; rounds += 1) await round();
     const before = await settled(0);
-    let after;
-    for (let rounds = 0; rounds < 5_000 / ROUND; rounds += 1) after = await round();
+    let after = before;
+    const reached = () => after.exports.serve - before.exports.serve;
+    // A reset may overtake the head of its request: a few never reach Rust, and one round more makes up for them.
+    for (let rounds = 0; rounds <= 5_000 / ROUND && reached() < 5_000; rounds += 1) after = await round();
     const seen = `before ${JSON.stringify(facts(before))}, after ${JSON.stringify(facts(after))}`;
     console.log(seen);
-    assert.ok(after.exports.serve - before.exports.serve >= 5_000, `${after.exports.serve - before.exports.serve} requests have reached Rust`);
+    assert.ok(reached() >= 5_000, `${reached()} requests have reached Rust`);
     assert.deepEqual(facts(after), { ...facts(before), tasks: 0, waiting: 0, flights: 0 }, seen);
     await holds(path, "");
   });
