@@ -29,11 +29,15 @@ export class StreamObject extends DurableObject {
     objects.set(started, this);
   }
 
+  /** Answers a message of the edge that has a client's body. */
+  async take(message, body) {
+    return (await this.#call((host, call) => host.call(call, message, body))) ?? this.#cut();
+  }
+
   /** Answers a message of the edge. */
   async fetch(request) {
     const message = decodeURIComponent(request.headers.get(MESSAGE_HEADER));
-    const body = request.body === null ? undefined : new Uint8Array(await request.arrayBuffer());
-    const outcome = (await this.#call((host, call) => host.call(call, message, body))) ?? this.#cut();
+    const outcome = (await this.#call((host, call) => host.call(call, message))) ?? this.#cut();
     if (outcome instanceof WebSocket) return new Response(null, { status: 101, webSocket: outcome });
     return respond(outcome);
   }

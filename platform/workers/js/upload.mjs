@@ -29,7 +29,7 @@ export class Upload {
   async #read(limit) {
     try {
       if (limit === Infinity) {
-        this.bytes = await this.#request.arrayBuffer();
+        this.bytes = new Uint8Array(await this.#request.arrayBuffer());
         return WHOLE;
       }
       this.#reader = this.#request.body.getReader();
