@@ -9,6 +9,7 @@
 //! | [`object`] | the Durable Object: decodes messages, calls `stream`, moves segments to R2 | all above |
 //! | [`edge`] | the Worker: one future serves each request | `protocol`, `runtime` |
 //!
+//! Every module may know `mutant`: known bugs, compiled only under the feature `mutants`.
 //! Under the feature `arbitrary` there is also `fuzz`: what must hold in `protocol`, `storage` and `stream` for any
 //! bytes.
 

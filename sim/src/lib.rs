@@ -1,6 +1,6 @@
 //! The simulator: the platform with its faults, on virtual time and from seeds.
 //!
-//! Four wings, each of which knows only those above it in this table:
+//! Five wings, each of which knows only those above it in this table:
 //!
 //! | module | what it holds |
 //! | --- | --- |

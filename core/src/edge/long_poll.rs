@@ -26,11 +26,11 @@ enum Landing<E: EdgeEnv> {
 
 /// Answers a long-poll, if possible by the flight of an identical one.
 ///
-/// Its time runs from its arrival, whether it flies or has joined a flight: if a flight is lost, those who have joined
+/// Its time runs from its arrival, which is `age_ms` ago, whether it flies or has joined a flight: if a flight is lost, those who have joined
 /// it wait at most [`FLIGHT_GRACE_MS`] longer.
-pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
+pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
-    let ends_ms = env.now_ms() + config.live.waits.long_poll_ms;
+    let ends_ms = env.now_ms() + config.live.waits.long_poll_ms.saturating_sub(age_ms);
     let Some(key) = live.flight_key() else {
         return answer(env, fly(env, config, live, ends_ms).await);
     };
@@ -185,6 +185,7 @@ mod tests {
     use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, greeting, live};
     use super::*;
     use crate::protocol::message::Live;
+    use crate::runtime::Isolate as _;
 
     fn told(position: u64, closed: bool) -> Happens {
         let answer = Response::new(200)
@@ -200,7 +201,7 @@ mod tests {
     /// The answer of a long-poll from the position, and the notes of the script.
     fn flown(from: ReadFrom, cursor: Option<u64>, replies: impl IntoIterator<Item = Says>) -> (Response, Vec<String>) {
         let env = Scripted::new(replies);
-        Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, cursor)))
+        Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, cursor), 0))
             .expect("it waits for nothing but the script");
         let mut notes = env.notes();
         // A poll from `now` shares no flight, so it lands none.
@@ -259,6 +260,16 @@ mod tests {
     }
 
     #[test]
+    fn the_time_of_a_poll_that_is_served_anew_runs_from_its_arrival() {
+        for (age_ms, waits_ms) in [(0, 20_000), (15_000, 5_000), (30_000, 0)] {
+            let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
+            let read = live(ReadFrom::At(at(2)), Live::LongPoll, None);
+            Scripted::run(wait(&env, &config(), &read, age_ms)).expect("it waits for nothing but the script");
+            assert_eq!((env.answered().map(|answer| answer.status), env.now_ms()), (Some(204), START_MS + waits_ms));
+        }
+    }
+
+    #[test]
     fn a_cut_socket_leads_back_to_the_object_as_long_as_the_wait_lasts() {
         let cut = || Says::Socket(vec![greeting(2), Happens::Cut]);
         let (landing, notes) = flown(ReadFrom::Now, None, [cut(), Says::Fails, cut(), Says::Socket(vec![greeting(2)])]);
@@ -285,7 +296,7 @@ mod tests {
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.
     fn check_shared(replies: Vec<Says>, flights: Vec<Option<u16>>, status: u16, expected: &[&str]) {
         let env = Scripted::new(replies).with_flights(flights.into_iter().map(|status| status.map(Response::new)));
-        Scripted::run(wait(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None)));
+        Scripted::run(wait(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None), 0));
         assert_eq!((env.answered().map(|response| response.status), env.notes()), (Some(status), owned(expected)));
     }
 

@@ -34,7 +34,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
             drain(body).await;
             match live.mode {
                 Live::Sse => sse::listen(env, config, &live).await,
-                Live::LongPoll => long_poll::wait(env, config, &live).await,
+                Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,
             }
         }
         Routed::Forward(forward) => match call(env, forward, &headers, body, past).await {
@@ -181,12 +181,23 @@ mod tests {
         );
     }
 
-    /// Serves a request without a body anew; expects this status, code and notes.
-    fn check_anew((method, path): (Method, &str), past: Past, says: Says, expected: (u16, &str, &[&str])) {
+    /// Serves a request, with a body of so many bytes or none, anew; expects this status, code and notes.
+    fn check_anew(
+        (method, path, bytes): (Method, &str, Option<usize>),
+        past: Past,
+        says: Says,
+        expected: (u16, &str, &[&str]),
+    ) {
         let env = Scripted::new([says]);
         let url = format!("http://localhost{path}");
-        let request = Request { method, url, headers: Headers::default(), body: None, past };
-        Scripted::run(serve(&env, &config(), request)).expect("it waits for nothing but the script");
+        let mut headers = Headers::default();
+        if let Some(bytes) = bytes {
+            headers.push(header::CONTENT_TYPE, "text/plain");
+            headers.push(header::CONTENT_LENGTH, bytes.to_string());
+        }
+        let body = bytes.map(|bytes| env.upload(bytes, false));
+        Scripted::run(serve(&env, &config(), Request { method, url, headers, body, past }))
+            .expect("it waits for nothing but the script");
         let answered = env.answered().expect("an answer");
         let body: serde_json::Value = serde_json::from_slice(&answered.body).unwrap_or_default();
         let code = body["error"]["code"].as_str().unwrap_or_default();
@@ -197,20 +208,27 @@ mod tests {
 
     #[test]
     fn a_request_whose_instance_was_lost_makes_no_call_twice_and_is_given_up_after_many_losses() {
-        const DELETE: (Method, &str) = (Method::Delete, "/v1/stream/a");
-        const POLL: (Method, &str) = (Method::Get, "/v1/stream/a?offset=now&live=long-poll");
-        const LISTEN: (Method, &str) = (Method::Get, "/v1/stream/a?offset=now&live=sse");
+        const DELETE: (Method, &str, Option<usize>) = (Method::Delete, "/v1/stream/a", None);
+        const PUT: (Method, &str, Option<usize>) = (Method::Put, "/v1/stream/a", Some(4));
+        const POLL: (Method, &str, Option<usize>) = (Method::Get, "/v1/stream/a?offset=now&live=long-poll", None);
+        const LISTEN: (Method, &str, Option<usize>) = (Method::Get, "/v1/stream/a?offset=now&live=sse", None);
         let gone = || Says::Reply(Response::new(204));
-        let past = |losses, has_called| Past { losses, has_called };
+        let past = |losses, has_called| Past { losses, has_called, age_ms: 0 };
         check_anew(DELETE, past(1, false), gone(), (204, "", &["call _default/a"]));
         check_anew(DELETE, past(1, true), gone(), (204, "", &["earlier call"]));
         check_anew(DELETE, past(LOSSES_ENDURED, true), gone(), (204, "", &["earlier call"]));
         check_anew(DELETE, past(LOSSES_ENDURED + 1, true), gone(), (500, "instance_lost", &[]));
+        let called = ["read all", "call _default/a with 4 bytes"];
+        check_anew(PUT, past(1, false), gone(), (204, "", &called));
+        check_anew(PUT, past(1, true), gone(), (204, "", &["earlier call"]));
+        check_anew(PUT, past(LOSSES_ENDURED + 1, false), gone(), (500, "instance_lost", &["drain"]));
         check_anew(POLL, past(1, false), gone(), (204, "", &["ask now"]));
         for live in [POLL, LISTEN] {
             check_anew(live, past(1, true), gone(), (500, "instance_lost", &[]));
             check_anew(live, past(LOSSES_ENDURED + 1, false), gone(), (500, "instance_lost", &[]));
+            let with_body = (live.0, live.1, Some(4));
+            check_anew(with_body, past(1, true), gone(), (500, "instance_lost", &["drain"]));
         }
-        check_anew((Method::Get, "/health"), past(LOSSES_ENDURED + 1, false), gone(), (200, "", &[]));
+        check_anew((Method::Get, "/health", None), past(LOSSES_ENDURED + 1, false), gone(), (200, "", &[]));
     }
 }

@@ -6,9 +6,9 @@
 use super::query::decode;
 use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
-/// The version of the text. Edge and object may belong to different deployments: an object refuses a version that it
+/// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an object refuses a version that it
 /// does not know.
-const VERSION: char = '1';
+const VERSION: char = '2';
 
 /// One request to a stream object.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -338,8 +338,8 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        assert!(Message::decode("1H").is_some());
-        for text in ["", "1", "2H", "H", "1Z", "1R", "1C"] {
+        assert!(Message::decode("2H").is_some());
+        for text in ["", "2", "1H", "3H", "H", "2Z", "2R", "2C"] {
             assert!(Message::decode(text).is_none(), "{text:?}");
         }
     }

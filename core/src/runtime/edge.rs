@@ -25,6 +25,8 @@ pub struct Past {
     pub losses: u32,
     /// Whether one of the tasks has called an object. The last such call goes on: [`EdgeEnv::earlier_call`].
     pub has_called: bool,
+    /// For how long the request has been served, in ms.
+    pub age_ms: u64,
 }
 
 /// What one request at the edge can reach: its client, objects, and flights. Clones are of the same request.
@@ -34,8 +36,11 @@ pub struct Past {
 /// may use it: a host refuses others, and what they wait for fails or never comes. Only a [`Self::Kept`] answer may
 /// cross from one request to another, as it is plain data.
 ///
-/// The host may end a request at any await without telling core: its task is then never polled again, and its handles
-/// are dropped.
+/// A task has at most one handle of each kind at a time, and waits for one operation at a time: hosts need not tell two
+/// apart.
+///
+/// The host may end a request at any await without telling core: its task is then never polled again, and what its
+/// handles stand for is released. Their destructors do nothing any more.
 ///
 /// All requests of an isolate run in one instance of core, and a panic (on Workers also an overflow, or exhausted
 /// memory) loses that instance with all tasks and flights in it. The host then answers the request whose task was being

@@ -21,7 +21,7 @@ crate::marks! {
     SCHEMA_MIGRATED = "schema_migrated", optional;
     /// An object found an alarm that the platform had given up, and set it again.
     OVERDUE_ALARM_SET_AGAIN = "overdue_alarm_set_again", required;
-    /// A segment went to R2, and its rows were dropped.
+    /// A segment went to R2, and its row says so.
     SEGMENT_ROTATED = "segment_rotated", required;
     /// The put of a segment failed, or its outcome is unknown.
     ROTATION_FAILED = "rotation_failed", required;
@@ -31,7 +31,7 @@ crate::marks! {
     ROTATION_OVERTAKEN = "rotation_overtaken", required;
     /// The rows of a segment were dropped with their table.
     LOG_TABLE_DROPPED = "log_table_dropped", required;
-    /// The rows of a segment were deleted from a table that holds others.
+    /// A segment went to R2, and its rows stay for a while: their table holds those of others that are not yet there.
     LOG_TABLE_SHARED = "log_table_shared", required;
     /// A sweep found objects in R2 that no row names.
     ORPHAN_FOUND = "orphan_found", required;

@@ -21,6 +21,7 @@ pub struct Upgrade {
 /// The object's end of one socket.
 pub trait HibernatingSocket: Clone + 'static {
     /// Queues a message, which is held back until what was written before it is durable. There is no back-pressure.
+    /// A socket that takes no message is closed: a reader that missed this one must not get the next.
     fn send(&self, message: Bytes);
 
     /// Closes the socket after the messages sent before.
@@ -47,11 +48,11 @@ pub trait SocketState {
     /// Whether the object has any socket, whatever its tag, including those that an earlier instance accepted.
     fn has_sockets(&self) -> bool;
 
-    /// The sockets with that tag, or all, in the order in which they were accepted.
+    /// The sockets with that tag, or all, in any order.
     fn sockets(&self, tag: Option<&str>) -> Vec<Self::Socket>;
 
     /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and then closes them if
-    /// asked to. A socket that fails is skipped. Returns how many there were.
+    /// asked to. Returns how many there were.
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize;
 }
 

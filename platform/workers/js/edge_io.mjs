@@ -51,13 +51,17 @@ export class EdgeIo {
   /** A promise of the outcome of the operation that Rust has started; undefined if the instance is lost meanwhile. */
   ended() {
     const operation = this.#operation;
-    // This object must not keep the promise, and with it what waits for it.
     this.#operation = null;
     const take = this.#take;
-    return new Promise((resolve) => {
+    return new Promise((resolve, reject) => {
       this.#settle = resolve;
-      // Without a promise more for each call.
-      operation.then(take === null ? resolve : (brought) => resolve(take.call(this, brought)));
+      operation.then((brought) => {
+        try {
+          resolve(take === null ? brought : take.call(this, brought));
+        } catch (error) {
+          reject(error);
+        }
+      }, reject);
     });
   }
 
@@ -182,8 +186,13 @@ export class EdgeIo {
 
   landing(waitMs) {
     this.#start(new Promise((resolve) => {
-      const timer = setTimeout(resolve, waitMs, TIMED_OUT);
+      let isOver = false;
+      const timer = setTimeout(() => {
+        isOver = true;
+        resolve(TIMED_OUT);
+      }, waitMs);
       this.#flight.landed.then((kept) => {
+        if (isOver) return;
         clearTimeout(timer);
         this.#kept = kept;
         resolve(KEPT);

@@ -4,8 +4,8 @@
 // lost, so is the task, and a task of the next instance serves the request anew. Then the body goes on being read, and
 // the last call goes on; what follows from that is decided in Rust.
 //
-// Nothing that lives longer than a request holds a strong reference to it: Rust has it only while its task is polled,
-// and the maps hold it weakly. So a request that the runtime ends without telling us becomes garbage, with its bodies
+// Nothing that lives longer than a request holds a strong reference to it, but a flight that it has joined, for as long
+// as that goes on: Rust has it only while its task is polled, and the maps hold it weakly. So a request that the runtime ends without telling us becomes garbage, with its bodies
 // and sockets. Its task in Rust is dropped when the map of tasks is swept.
 
 import { EdgeIo } from "./edge_io.mjs";
@@ -51,6 +51,7 @@ class EdgeRequest {
   #task = 0;
   #io = null;
   #isWatched = false;
+  #beganMs = Date.now();
 
   constructor(request, streams, ctx) {
     this.#request = request;
@@ -84,7 +85,7 @@ class EdgeRequest {
     const io = new EdgeIo(this);
     this.#io = io;
     try {
-      const task = rust.serve(io, text, hasBody, losses, this.calling !== null);
+      const task = rust.serve(io, text, hasBody, losses, this.calling !== null, Date.now() - this.#beganMs);
       if (task === 0) return false;
       waiting.set(task, io);
       this.#task = task;

@@ -2,7 +2,7 @@
 
 import { DurableObject } from "cloudflare:workers";
 import * as rust from "./index.js";
-import { instance, lose, onLoss, whenLost } from "./instance.mjs";
+import { instance, isPresent, lose, onLoss, whenLost } from "./instance.mjs";
 import { ObjectIo } from "./object_io.mjs";
 import { respond } from "./reply.mjs";
 import { MESSAGE_HEADER } from "./stub.mjs";
@@ -86,9 +86,12 @@ export class StreamObject extends DurableObject {
     }
   }
 
-  /** Closes all sockets: nobody knows what waiting readers were told. They come back and read it. */
+  /**
+   * The object's instance is lost. Closes all sockets: nobody knows what waiting readers were told. They come back and
+   * read it. If a later event has begun with the next instance, that has closed them, and those that are there are new.
+   */
   #cut() {
-    this.#io.cut();
+    if (!isPresent(this.#instance)) this.#io.cut();
     return whenLost;
   }
 }

@@ -53,6 +53,8 @@ export class Upload {
   }
 
   async #drain() {
+    // A read that was left goes on, and has the body for itself.
+    await this.#reading;
     this.bytes = null;
     try {
       this.#reader ??= this.#request.body.getReader();

@@ -40,10 +40,10 @@ pub fn picked_headers() -> String {
 }
 
 /// Starts the task of a request and polls it once. Returns its number, or 0 if it has ended already. `request` is the
-/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed. `losses` and
-/// `has_called` tell of its earlier tasks.
+/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed. `losses`,
+/// `has_called` and `age_ms` tell of its earlier tasks.
 #[wasm_bindgen]
-pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called: bool) -> u32 {
+pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called: bool, age_ms: f64) -> u32 {
     let mut lines = request.split_terminator('\n');
     let method = Method::from_token(lines.next().unwrap_or_default());
     let url = lines.next().unwrap_or_default().to_owned();
@@ -52,7 +52,8 @@ pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called:
     let env = RequestEnv::new(crate::fault::at_edge(&headers));
     #[cfg(not(feature = "faults"))]
     let env = RequestEnv::new();
-    let request = Request { method, url, headers, body: has_body.then_some(Upload), past: Past { losses, has_called } };
+    let past = Past { losses, has_called, age_ms: age_ms as u64 };
+    let request = Request { method, url, headers, body: has_body.then_some(Upload), past };
     let config = Deployment::with(|deployment| deployment.edge.clone());
     let task = Box::pin(async move { edge::serve(&env, &config, request).await });
     let number = LAST.get().wrapping_add(1).max(1);
@@ -74,7 +75,7 @@ pub fn poll(io: EdgeIo, task: u32, outcome: f64) -> bool {
     operation::set_outcome(outcome as i64);
     match TASKS.with_borrow_mut(|tasks| tasks.remove(&task)) {
         Some(waiting) => run(io, task, waiting),
-        // JavaScript polls only tasks that wait; a number that is not there is a task that has ended.
+        // JavaScript polls only tasks that wait; one that is not there was dropped when its client had gone.
         None => true,
     }
 }

@@ -1,7 +1,8 @@
 //! The JavaScript that Rust calls: the objects of `js/edge_io.mjs` and `js/object_io.mjs`, and functions of the
 //! runtime.
 //!
-//! Each binding is `catch`: a JavaScript exception that passed through Rust frames would leave the instance broken.
+//! Each binding but those of the console is `catch`: a JavaScript exception that passed through Rust frames would leave
+//! the instance broken.
 
 use js_sys::{JsString, Promise};
 use wasm_bindgen::closure::ScopedClosure;

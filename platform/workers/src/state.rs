@@ -32,8 +32,8 @@ impl ObjectState {
     pub(crate) fn new(io: ObjectIo) -> Self {
         let id = match io.id() {
             Ok(id) => id,
-            // Without its identity the object might take another's segments for its own. The event ends here with a
-            // 500.
+            // Without its identity the object might take another's segments for its own. The instance is
+            // lost by this.
             Err(exception) => panic!("no identity: {}", words(&exception)),
         };
         let (storage, bucket) = (Storage::new(io.clone()), Bucket::new(io.clone()));
@@ -65,7 +65,7 @@ impl Isolate for ObjectState {
 pub(crate) fn fill_random(bytes: &mut [u8]) {
     for chunk in bytes.chunks_mut(RANDOM_BYTES) {
         if let Err(exception) = get_random_values(chunk) {
-            // Bytes that are not random must never become an identity. The request ends here with a 500.
+            // Bytes that are not random must never become an identity. The instance is lost by this.
             panic!("no randomness: {}", words(&exception));
         }
     }

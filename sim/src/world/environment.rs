@@ -14,6 +14,15 @@ use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 
+/// The loss of an instance at the edge.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct LostInstance {
+    /// When, in ms since the Unix epoch.
+    pub at_ms: u64,
+    /// The URL of the request whose task lost it.
+    pub url: String,
+}
+
 /// What everything in a world shares.
 pub(crate) struct Environment {
     faults: Cell<Faults>,
@@ -24,8 +33,7 @@ pub(crate) struct Environment {
     marks: RefCell<Marks>,
     /// What happened.
     pub(crate) trace: Trace,
-    /// When instances at the edge were lost, in ms since the Unix epoch.
-    instances_lost_ms: RefCell<Vec<u64>>,
+    instances_lost: RefCell<Vec<LostInstance>>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -39,7 +47,7 @@ impl Environment {
             core_random: Random::new(seeds.core),
             marks: RefCell::default(),
             trace: Trace::default(),
-            instances_lost_ms: RefCell::default(),
+            instances_lost: RefCell::default(),
             mutant,
             node: Node::new(),
         }
@@ -73,15 +81,15 @@ impl Environment {
         self.marks.borrow().clone()
     }
 
-    /// An instance at the edge is lost.
-    pub(crate) fn lose_instance(&self) {
+    /// An instance at the edge is lost, by the request of this URL.
+    pub(crate) fn lose_instance(&self, url: &str) {
         self.mark(marks::INSTANCE_LOST);
         self.note(format_args!("the instance of an isolate is lost"));
-        self.instances_lost_ms.borrow_mut().push(self.now_ms());
+        self.instances_lost.borrow_mut().push(LostInstance { at_ms: self.now_ms(), url: url.to_owned() });
     }
 
-    pub(crate) fn instances_lost_ms(&self) -> Vec<u64> {
-        self.instances_lost_ms.borrow().clone()
+    pub(crate) fn instances_lost(&self) -> Vec<LostInstance> {
+        self.instances_lost.borrow().clone()
     }
 
     pub(crate) fn note(&self, what: fmt::Arguments<'_>) {

@@ -33,8 +33,10 @@ tailrace_core::marks! {
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
     /// A panic lost the instance of an edge isolate.
     INSTANCE_LOST = "instance_lost", required;
-    /// A request without an answer was served anew in the next instance.
+    /// A request that had called an object was served anew in the next instance.
     SERVED_ANEW = "served_anew", required;
+    /// A request was served anew that had called no object: its body was on its way, or it had joined a flight.
+    SERVED_ANEW_BEFORE_ITS_CALL = "served_anew_before_its_call", required;
     /// The platform ended a request without telling it.
     REQUEST_VANISHED = "request_vanished", required;
     /// An object's reply broke off after its head.

@@ -49,6 +49,7 @@ pub use edge::request::{Broken, Request, RequestBody};
 pub use edge::socket::EdgeEnd;
 pub use edge::state::EdgeState;
 pub use edge::upload::Upload;
+pub use environment::LostInstance;
 pub use faults::Faults;
 pub use host_mutant::HostMutant;
 pub use network::{Link, NetworkFaults};

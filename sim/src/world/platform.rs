@@ -19,6 +19,7 @@ use crate::world::edge::isolate::EdgeIsolate;
 use crate::world::edge::request::Request;
 use crate::world::edge::state::{ClientEnd, Served};
 use crate::world::environment::Environment;
+use crate::world::environment::LostInstance;
 use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
 use crate::world::network::Link;
@@ -330,9 +331,9 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
     }
 
-    /// When instances at the edge were lost, in ms since the Unix epoch.
-    pub fn instances_lost_ms(&self) -> Vec<u64> {
-        self.0.environment.instances_lost_ms()
+    /// The instances that were lost at the edge.
+    pub fn instances_lost(&self) -> Vec<LostInstance> {
+        self.0.environment.instances_lost()
     }
 
     /// The marks that were reached so far.

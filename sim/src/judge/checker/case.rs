@@ -5,6 +5,7 @@ use std::ops::RangeInclusive;
 
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
+use crate::world::LostInstance;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
@@ -81,9 +82,9 @@ impl<'a> Case<'a> {
         Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
     }
 
-    /// Whether an instance at the edge was lost within these virtual ms.
-    pub(super) fn has_lost_instance(&self, within_ms: RangeInclusive<u64>) -> bool {
-        self.history.instances_lost_ms.iter().any(|lost_ms| within_ms.contains(lost_ms))
+    /// The instances that were lost at the edge within these virtual ms.
+    pub(super) fn instances_lost(&self, within_ms: RangeInclusive<u64>) -> impl Iterator<Item = &LostInstance> {
+        self.history.instances_lost.iter().filter(move |lost| within_ms.contains(&lost.at_ms))
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {

@@ -1,4 +1,4 @@
-//! Checkers: each judges one invariant from the public history alone (`awake` from what the platform bills, too). None
+//! Checkers: each judges one invariant from the public history (`awake` also from what the platform bills, `cold` and `expiry` also from what is stored). None
 //! fires on a correct service, however many answers were lost.
 //!
 //! | file | what it holds |

@@ -1,11 +1,15 @@
 //! Requests as clients send them, and answers as they read them.
 
 use bytes::Bytes;
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use tailrace_core::protocol::{Headers, Method, Response};
 
 use crate::judge::history::{ClientAnswer, Content, Lifetime, Stamp};
-use crate::world::{Request, RequestBody};
+use crate::kernel::rt;
+use crate::world::{Broken, Request, RequestBody};
+
+/// The longest pause between two pieces of a body, in ms.
+const LONGEST_PAUSE_MS: usize = 100;
 
 /// A request in the making.
 pub(super) struct Ask {
@@ -61,7 +65,7 @@ impl Ask {
     pub(super) fn with_body(mut self, body: Bytes) -> Self {
         self.request.body = match body.len() % 3 {
             // Some libraries declare no length.
-            0 => RequestBody::Chunks(stream::iter(halves(&body).map(Ok)).boxed_local()),
+            0 => RequestBody::Chunks(in_pieces(&body).boxed_local()),
             _ => RequestBody::Bytes(body),
         };
         self
@@ -72,9 +76,14 @@ impl Ask {
     }
 }
 
-fn halves(body: &Bytes) -> [Bytes; 2] {
+/// A body that comes in two pieces, one a while after the other.
+fn in_pieces(body: &Bytes) -> impl Stream<Item = Result<Bytes, Broken>> + use<> {
     let half = body.len() / 2;
-    [body.slice(..half), body.slice(half..)]
+    let pause_ms = (body.len() % LONGEST_PAUSE_MS) as u64;
+    stream::iter([(0, body.slice(..half)), (pause_ms, body.slice(half..))]).then(async |(after_ms, piece)| {
+        rt::sleep_ms(after_ms).await;
+        Ok(piece)
+    })
 }
 
 /// A stream's content type.

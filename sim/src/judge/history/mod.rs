@@ -1,4 +1,5 @@
-//! What the clients of a run asked and were told: public things alone. Checkers know nothing else.
+//! What the clients of a run asked and were told, and what of the world bears on it: what was stored and billed, and
+//! which instances were lost. Checkers know nothing else.
 //!
 //! | file | what it holds |
 //! | --- | --- |
@@ -12,7 +13,7 @@ use bytes::Bytes;
 
 pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
 
-use crate::world::Spell;
+use crate::world::{LostInstance, Spell};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -353,8 +354,8 @@ pub struct History {
     pub readers: Vec<Reader>,
     /// What SSE connections carried, by their requests' indices of [`Self::ops`].
     pub listenings: BTreeMap<usize, Listening>,
-    /// When instances at the edge were lost, in virtual ms.
-    pub instances_lost_ms: Vec<u64>,
+    /// The instances that were lost at the edge.
+    pub instances_lost: Vec<LostInstance>,
     /// What was still stored in the end.
     pub leftovers: Vec<Leftover>,
     /// What kept the objects in memory.

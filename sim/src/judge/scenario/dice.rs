@@ -124,7 +124,7 @@ impl Dice {
         faults.edge.client_gone_noticed_permille = self.among(&[0, 0, 300, 1_000]) as u32;
         faults.edge.reply_broken_permille = self.permille_if(250, 5, 150);
         faults.edge.flight_lost_permille = self.permille_if(250, 50, 600);
-        faults.edge.instance_lost_permille = self.permille_if(200, 1, 60);
+        faults.edge.instance_lost_permille = self.permille_if(280, 5, 120);
         faults.alarm.late = self.delay_if(300, 20_000);
         faults.alarm.early_permille = self.permille_if(250, 50, 800);
         faults.alarm.early = self.delay_if(500, 5_000);

@@ -192,7 +192,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     }
     hold(&context, scenario, Stage::Settled).await;
     audit(&context, scenario).await;
-    context.history.borrow_mut().instances_lost_ms = world.instances_lost_ms();
+    context.history.borrow_mut().instances_lost = world.instances_lost();
     context.history.take()
 }
 

@@ -11,6 +11,9 @@ use std::task::{Context as TaskContext, Poll, Waker};
 use crate::world::environment::Environment;
 use crate::world::marks;
 
+/// The number of no request: while a task is dropped, nobody may use handles.
+const NOBODY: u64 = u64::MAX;
+
 thread_local! {
     /// The number of the request whose task is being polled; `None` if a test uses handles by itself.
     static POLLED: Cell<Option<u64>> = const { Cell::new(None) };
@@ -24,8 +27,12 @@ pub(crate) struct Context {
     has_ended: Cell<bool>,
     /// Whether the request goes on for a while after its client has gone.
     outlives: Cell<bool>,
-    /// How many instances were lost while they served the request.
-    losses: Cell<u32>,
+    /// Whether the instance that serves the request is lost, and its task with it.
+    is_lost: Cell<bool>,
+    /// Whether the request's task waits for an operation.
+    waits: Cell<bool>,
+    /// Whether the request has a socket.
+    has_socket: Cell<bool>,
     waker: RefCell<Option<Waker>>,
 }
 
@@ -37,7 +44,9 @@ impl Context {
             number,
             has_ended: Cell::default(),
             outlives: Cell::default(),
-            losses: Cell::default(),
+            is_lost: Cell::default(),
+            waits: Cell::default(),
+            has_socket: Cell::default(),
             waker: RefCell::default(),
         })
     }
@@ -68,8 +77,17 @@ impl Context {
 
     /// The instance that serves the request is lost, and its task with it.
     pub(crate) fn lose_instance(&self) {
-        self.losses.set(self.losses.get() + 1);
+        self.is_lost.set(true);
         self.wake();
+    }
+
+    /// The request has a socket from here on. A second one is a bug of core: the simulation ends.
+    pub(crate) fn open_socket(&self) {
+        assert!(!self.has_socket.replace(true), "request {}: a second socket at a time", self.number);
+    }
+
+    pub(crate) fn close_socket(&self) {
+        self.has_socket.set(false);
     }
 
     fn wake(&self) {
@@ -86,14 +104,14 @@ impl Context {
         mut begin: impl FnMut(u32) -> Option<T>,
         mut poll: impl FnMut(Pin<&mut T>, &mut TaskContext<'_>) -> Poll<()>,
     ) {
-        let mut losses = self.losses.get();
+        let mut losses = 0;
         let mut task = begin(losses).map(Box::pin);
         poll_fn(|context| {
             *self.waker.borrow_mut() = Some(context.waker().clone());
-            if losses != self.losses.get() && !self.has_ended.get() {
-                losses = self.losses.get();
+            if self.is_lost.take() && !self.has_ended.get() {
+                losses += 1;
                 // What the lost task held is gone before the next one begins.
-                task = None;
+                Self::release(&mut task);
                 task = begin(losses).map(Box::pin);
             }
             let polled = match task.as_mut().filter(|_| !self.has_ended.get()) {
@@ -102,12 +120,20 @@ impl Context {
             };
             if polled.is_ready() {
                 // Dropped before `has_ended` is set: what a finished task still holds ends in good order.
-                task = None;
+                Self::release(&mut task);
                 self.has_ended.set(true);
             }
             polled
         })
         .await;
+    }
+
+    /// Drops a task. What its handles stand for goes; beyond that they do nothing, as on the platform, where destructors
+    /// do not run or can reach nothing.
+    fn release<T>(task: &mut Option<T>) {
+        let outer = POLLED.replace(Some(NOBODY));
+        *task = None;
+        POLLED.set(outer);
     }
 
     /// Polls a task of the request. Meanwhile the request's handles may be used.
@@ -121,22 +147,35 @@ impl Context {
     /// Whether the task that is being polled is this request's. If not, the platform refuses to use the request's
     /// handles ("Cannot perform I/O on behalf of a different request").
     pub(crate) fn admits(&self) -> bool {
-        let is_own = POLLED.get().is_none_or(|polled| polled == self.number);
-        if !is_own {
+        let polled = POLLED.get();
+        let is_own = polled.is_none_or(|polled| polled == self.number);
+        if !is_own && polled != Some(NOBODY) {
             self.environment.mark(marks::OTHER_REQUEST_REFUSED);
             self.environment.note(format_args!("request {}: its handle is refused to another one", self.number));
         }
         is_own
     }
 
-    /// Waits for the future; returns `None` as soon as another request's task polls it.
+    /// Waits for the future; returns `None` as soon as another request's task polls it. A task waits for one operation at
+    /// a time: the host on Workers could not tell two apart.
     pub(crate) async fn guard<T>(&self, future: impl Future<Output = T>) -> Option<T> {
+        assert!(!self.waits.replace(true), "request {}: it waits for two operations at a time", self.number);
+        let _wait = Wait(&self.waits);
         let mut future = pin!(future);
         poll_fn(|context| match self.admits() {
             true => future.as_mut().poll(context).map(Some),
             false => Poll::Ready(None),
         })
         .await
+    }
+}
+
+/// A wait for an operation, as long as this lives.
+struct Wait<'a>(&'a Cell<bool>);
+
+impl Drop for Wait<'_> {
+    fn drop(&mut self) {
+        self.0.set(false);
     }
 }
 
@@ -181,6 +220,44 @@ mod tests {
             assert_eq!(began, None);
             run(context(2), async { assert_eq!(wait.as_mut().await, None) }).await;
             assert_eq!(rt::now_ns() / 1_000_000, 10, "at once");
+        });
+    }
+
+    #[test]
+    #[should_panic(expected = "it waits for two operations at a time")]
+    fn a_task_that_waits_for_two_operations_at_a_time_ends_the_simulation() {
+        rt::block_on(1, async {
+            let own = context(1);
+            let waits = own.clone();
+            run(own, async move {
+                futures_util::future::join(waits.guard(rt::sleep_ms(1)), waits.guard(rt::sleep_ms(2))).await;
+            })
+            .await;
+        });
+    }
+
+    #[test]
+    fn while_a_task_is_dropped_its_handles_do_nothing() {
+        struct Asks(Rc<Context>, Rc<Cell<Option<bool>>>);
+        impl Drop for Asks {
+            fn drop(&mut self) {
+                self.1.set(Some(self.0.admits()));
+            }
+        }
+        rt::block_on(1, async {
+            let (own, admitted) = (context(1), Rc::new(Cell::new(None)));
+            let held = Asks(own.clone(), admitted.clone());
+            let ends = own.clone();
+            let task = run(own, async move {
+                let _held = held;
+                std::future::pending::<()>().await;
+            });
+            let end = async {
+                rt::sleep_ms(1).await;
+                ends.end();
+            };
+            futures_util::future::join(task, end).await;
+            assert_eq!(admitted.get(), Some(false));
         });
     }
 

@@ -79,6 +79,9 @@ impl Seat {
 
 impl StartedFlight<KeptAnswer> for Seat {
     fn land(self, brought: &KeptAnswer) {
+        if !self.context.admits() {
+            return;
+        }
         let environment = self.context.environment();
         if environment.chance(environment.faults().edge.flight_lost_permille) {
             // Nobody is told. The flight stays in the map as long as somebody waits for it.
@@ -106,7 +109,9 @@ impl JoinedFlight<KeptAnswer> for Seat {
     }
 
     fn give_up(self) {
-        self.forget();
+        if self.context.admits() {
+            self.forget();
+        }
     }
 }
 

@@ -55,10 +55,11 @@ impl<P: Program> EdgeIsolate<P> {
         let node = self.node.borrow().clone();
         let run = {
             let (isolate, state) = (self.clone(), state.clone());
+            let url = request.url.clone();
             let arrived = arrived(context, request);
             async move {
                 let when_lost = P::answer_when_lost(&isolate.config);
-                state.run(number, when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
+                state.run((number, &url), when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
             }
         };
         node.spawn(run);

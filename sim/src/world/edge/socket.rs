@@ -27,6 +27,7 @@ impl EdgeEnd {
         number: u64,
         mailbox: Rc<Mailbox>,
     ) -> Self {
+        context.open_socket();
         Self { context, callee, object: object.to_owned(), number, mailbox }
     }
 }
@@ -47,6 +48,7 @@ impl EdgeSocket for EdgeEnd {
 
 impl Drop for EdgeEnd {
     fn drop(&mut self) {
+        self.context.close_socket();
         self.mailbox.abandon();
         if self.mailbox.has_ended() {
             return;

@@ -70,27 +70,36 @@ impl EdgeState {
         Self(Rc::new(Inner { context, shared, client, has_called: Cell::default(), calling: RefCell::default() }))
     }
 
-    /// Runs the request: by the task that `begin` makes, and by another one after each loss of the instance, as long
+    /// Runs the request of that number and URL: by the task that `begin` makes, and by another one after each loss of the instance, as long
     /// as the client has no answer.
     pub(crate) async fn run<T: Future<Output = ()>>(
         &self,
-        number: u64,
+        request: (u64, &str),
         when_lost: Response,
         mut begin: impl FnMut(Past) -> T,
     ) {
+        let (number, url) = request;
         let context = self.0.context.clone();
+        let began_ms = self.environment().now_ms();
         let _place = self.0.shared.instance.enter(number, &context);
         let begin = |losses| {
             if losses > 0 && self.0.client.borrow().is_none() {
                 return None;
             }
             if losses > 0 {
-                self.environment().mark(marks::SERVED_ANEW);
+                let has_called = self.0.has_called.get();
+                self.environment().mark(if has_called {
+                    marks::SERVED_ANEW
+                } else {
+                    marks::SERVED_ANEW_BEFORE_ITS_CALL
+                });
             }
-            Some(begin(Past { losses, has_called: self.0.has_called.get() }))
+            let age_ms = self.environment().now_ms() - began_ms;
+            Some(begin(Past { losses, has_called: self.0.has_called.get(), age_ms }))
         };
-        let poll = |task: Pin<&mut T>, context: &mut TaskContext<'_>| self.poll(task, context, &when_lost);
+        let poll = |task: Pin<&mut T>, context: &mut TaskContext<'_>| self.poll(task, context, url, &when_lost);
         context.run(begin, poll).await;
+        self.0.calling.take();
     }
 
     /// Polls a task. That may lose the instance: before anything is done, or when all is done.
@@ -98,6 +107,7 @@ impl EdgeState {
         &self,
         task: Pin<&mut impl Future<Output = ()>>,
         context: &mut TaskContext<'_>,
+        url: &str,
         when_lost: &Response,
     ) -> Poll<()> {
         let environment = self.environment();
@@ -107,7 +117,7 @@ impl EdgeState {
         if environment.chance(500) {
             let _ = self.0.context.poll(task, context);
         }
-        environment.lose_instance();
+        environment.lose_instance(url);
         self.0.shared.flights.clear();
         self.0.shared.instance.lose();
         self.serve(when_lost.clone(), None);
@@ -127,8 +137,7 @@ impl EdgeState {
             }
             outcome
         });
-        let foreign = || Err(CallError::Exception("the call belongs to another request".to_owned()));
-        self.0.context.guard(call).await.unwrap_or_else(foreign)
+        self.0.context.guard(call).await.unwrap_or_else(|| Err(foreign()))
     }
 
     fn environment(&self) -> &Rc<Environment> {
@@ -152,6 +161,10 @@ impl EdgeState {
         }
         streaming.push(breaker);
     }
+}
+
+fn foreign() -> CallError {
+    CallError::Exception("the call belongs to another request".to_owned())
 }
 
 impl Isolate for EdgeState {
@@ -205,6 +218,9 @@ impl EdgeEnv for EdgeState {
                 }
             }
         };
+        if !self.0.context.admits() {
+            return Err(foreign());
+        }
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
         let object = object.to_owned();
         let call =

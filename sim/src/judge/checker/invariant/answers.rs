@@ -1,8 +1,11 @@
 //! Every request is answered, and refused only for a reason that its sender can see.
 
+use tailrace_core::protocol::limits::LOSSES_ENDURED;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Content, Defect, From, Mode, Op};
+use crate::world::LostInstance;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -32,12 +35,7 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 
 fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let conditions = &case.history.conditions;
-    let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
-    let is_lost = match answer.code.as_deref() {
-        Some(code) => code == "instance_lost",
-        None => op.call == Call::Head && answer.status == 500,
-    };
-    if is_lost && answer.guarded && case.has_lost_instance(op.invoked.ms..=ended_ms) {
+    if answer.guarded && answer.code.as_deref() == Some("instance_lost") && lost_its_instance(case, op) {
         return None;
     }
     // An answer to HEAD has no body that could hold the code.
@@ -48,6 +46,19 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     };
     let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
     (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not served
+/// anew, or it has lost more than a request endures.
+fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
+    let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
+    let lost = || case.instances_lost(op.invoked.ms..=ended_ms);
+    let end = format!("/{}", case.history.streams[case.stream].path);
+    let is_own = |lost: &LostInstance| lost.url.split('?').next().is_some_and(|url| url.ends_with(&end));
+    match op.call {
+        Call::Live { .. } => lost().next().is_some(),
+        _ => lost().any(is_own) || lost().count() > LOSSES_ENDURED as usize,
+    }
 }
 
 /// How long R2 may take for what is sealed where nothing goes wrong, in ms.
@@ -245,7 +256,7 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, duplicate, exists, page, refused, written,
+        Fixture, absent, acked, coded, created, duplicate, exists, lost_instance, page, refused, written,
     };
     use crate::judge::history::Lifetime;
 
@@ -277,12 +288,22 @@ mod tests {
 
     #[test]
     fn a_lost_instance_fails_only_requests_that_were_under_way() {
-        for (lost_ms, expected) in [(None, 1), (Some(5), 0), (Some(10), 0), (Some(11), 1), (Some(4), 1)] {
-            let mut run = Fixture::json();
-            run.create(Lifetime::Endless, created(0));
+        let other = |at_ms| LostInstance { at_ms, url: "https://tailrace.test/v1/stream/b".to_owned() };
+        let many = |count: u32| (0..count).map(|_| other(7)).collect::<Vec<_>>();
+        for (lost, is_guarded, expected) in [
+            (vec![], true, 1),
+            (vec![lost_instance(5)], true, 0),
+            (vec![lost_instance(10)], true, 0),
+            (vec![lost_instance(10)], false, 1),
+            (vec![lost_instance(11)], true, 1),
+            (vec![lost_instance(4)], true, 1),
+            (many(LOSSES_ENDURED), true, 1),
+            (many(LOSSES_ENDURED + 1), true, 0),
+        ] {
+            let mut run = run();
             run.history.conditions.faulty_until_ms = u64::MAX;
-            run.history.instances_lost_ms.extend(lost_ms);
-            run.append(1, coded(500, "instance_lost"));
+            run.history.instances_lost = lost;
+            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
             let op = run.history.ops.last_mut().expect("the append");
             op.invoked.ms = 5;
             op.ended.as_mut().expect("it is answered").ms = 10;

@@ -40,17 +40,17 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
 }
 
 fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
-    // The connections of an instance end when it is lost, as if they were finished.
-    let is_finished = listening
-        .end
-        .is_some_and(|(moment, end)| end == End::Finished && !case.has_lost_instance(op.invoked.ms..=moment.ms));
+    // The connections of an instance end when it is lost, as if they were finished. The news travels for less than a
+    // window.
+    let lost = |end_ms: u64| case.instances_lost(end_ms.saturating_sub(WINDOW_MS).max(op.invoked.ms)..=end_ms).count();
+    let is_finished = listening.end.is_some_and(|(moment, end)| end == End::Finished && lost(moment.ms) == 0);
     is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, created, delivery, empty};
+    use crate::judge::checker::fixture::{Fixture, created, delivery, empty, lost_instance};
     use crate::judge::history::Lifetime;
 
     /// A reader whose long-polls are answered empty, so far apart.
@@ -93,8 +93,12 @@ mod tests {
             }
             run.check(Invariant::Calm, super::check, expected);
             let ends = run.history.listenings.values().filter_map(|listening| listening.end);
-            run.history.instances_lost_ms = ends.map(|(moment, _)| moment.ms).collect();
+            let ends_ms: Vec<u64> = ends.map(|(moment, _)| moment.ms).collect();
+            run.history.instances_lost = ends_ms.iter().map(|at_ms| lost_instance(*at_ms)).collect();
             run.check(Invariant::Calm, super::check, 0);
+            let last_ms = ends_ms.iter().max().expect("an end");
+            run.history.instances_lost = vec![lost_instance(last_ms + 1)];
+            run.check(Invariant::Calm, super::check, expected);
         }
     }
 }
