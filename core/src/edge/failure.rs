@@ -34,6 +34,7 @@ pub(super) fn lost(config: &EdgeConfig, method: Method) -> Response {
     refused(config, method, &Refusal::new(ErrorCode::InstanceLost, message))
 }
 
+/// The edge's own refusal of a request of this method, with the fields that every response has.
 pub(super) fn refused(config: &EdgeConfig, method: Method, refusal: &Refusal) -> Response {
     let response = Response::refusal(refusal).with_common(config.allow_origin());
     if method == Method::Head { response.without_body() } else { response }

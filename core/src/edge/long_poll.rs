@@ -26,8 +26,8 @@ enum Landing<E: EdgeEnv> {
 
 /// Answers a long-poll, if possible by the flight of an identical one.
 ///
-/// Its time runs from its arrival, which is `age_ms` ago, whether it flies or has joined a flight: if a flight is lost, those who have joined
-/// it wait at most [`FLIGHT_GRACE_MS`] longer.
+/// Its time runs from its arrival, which is `age_ms` ago, whether it flies or has joined a flight: if a flight is lost,
+/// those who have joined it wait at most [`FLIGHT_GRACE_MS`] longer.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
     let ends_ms = env.now_ms() + config.live.waits.long_poll_ms.saturating_sub(age_ms);

@@ -111,8 +111,10 @@ fn broken_off(config: &EdgeConfig, method: Method) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Says, Scripted, config};
+    use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
+    use crate::protocol::limits::LONG_POLL_MS;
+    use crate::runtime::Isolate as _;
 
     /// Serves a request with a body of so many bytes, its length declared or not, which may break off; expects this
     /// status and these notes.
@@ -181,13 +183,14 @@ mod tests {
         );
     }
 
-    /// Serves a request, with a body of so many bytes or none, anew; expects this status, code and notes.
+    /// Serves a request, with a body of so many bytes or none, anew; expects this status, code and notes. Returns how
+    /// long it took, in ms.
     fn check_anew(
         (method, path, bytes): (Method, &str, Option<usize>),
         past: Past,
         says: Says,
         expected: (u16, &str, &[&str]),
-    ) {
+    ) -> u64 {
         let env = Scripted::new([says]);
         let url = format!("http://localhost{path}");
         let mut headers = Headers::default();
@@ -204,6 +207,7 @@ mod tests {
         let notes = env.notes();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!((answered.status, code, notes.as_slice()), expected, "{method:?} {path} {past:?}");
+        env.now_ms() - START_MS
     }
 
     #[test]
@@ -229,6 +233,10 @@ mod tests {
             let with_body = (live.0, live.1, Some(4));
             check_anew(with_body, past(1, true), gone(), (500, "instance_lost", &["drain"]));
         }
+        let waits = Says::Socket(vec![greeting(2)]);
+        let aged = Past { age_ms: LONG_POLL_MS - 1_000, ..past(1, false) };
+        let waited_ms = check_anew(POLL, aged, waits, (204, "", &["ask now", "close"]));
+        assert_eq!(waited_ms, 1_000, "its time runs from its arrival");
         check_anew((Method::Get, "/health", None), past(LOSSES_ENDURED + 1, false), gone(), (200, "", &[]));
     }
 }

@@ -296,8 +296,8 @@ impl<S: ActorState> StreamObject<S> {
         })
     }
 
-    /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance that
-    /// has lost its storage must not deny a stream that its successor holds, or has kept alive.
+    /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance
+    /// that has lost its storage must not deny a stream that its successor holds, or has kept alive.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         let is_over = match slot {
             Slot::Vacant { .. } => true,

@@ -4,8 +4,8 @@
 /// request limit of 100 MB.
 pub const BODY_LIMIT: usize = 8 << 20;
 
-/// Bytes of an upload beyond which its client is watched while it sends them. Our choice: what is smaller arrives at once
-/// or not at all, and holds little.
+/// Bytes of an upload beyond which its client is watched while it sends them. Our choice: what is smaller arrives at
+/// once or not at all, and holds little.
 pub const WATCHED_UPLOAD: usize = 64 << 10;
 
 /// How many lost instances a request endures; at the next one it is answered with a failure. Our choice: more than a

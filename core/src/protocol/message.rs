@@ -6,8 +6,8 @@
 use super::query::decode;
 use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
-/// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an object refuses a version that it
-/// does not know.
+/// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an
+/// object refuses a version that it does not know.
 const VERSION: char = '2';
 
 /// One request to a stream object.

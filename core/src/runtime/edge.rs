@@ -43,10 +43,11 @@ pub struct Past {
 /// handles stand for is released. Their destructors do nothing any more.
 ///
 /// All requests of an isolate run in one instance of core, and a panic (on Workers also an overflow, or exhausted
-/// memory) loses that instance with all tasks and flights in it. The host then answers the request whose task was being
-/// polled with `edge::answer_when_lost`, unless that has an answer. Each other request that has no answer is served anew
-/// in the next instance: by a new task with new handles, which is told of the [`Past`]. Only the upload and the last
-/// call go on. A request that has an answer ends there.
+/// memory) loses that instance with all tasks and flights in it. The host then reads the body of the request whose task
+/// was being polled to its end, and answers it with `edge::answer_when_lost`, unless that has an answer. Each other
+/// request that has no answer is served anew in the next instance: by a new task with new handles, which is told of the
+/// [`Past`]. Only the upload and the last call go on. A request that has an answer ends there: if its body is being
+/// written, that ends, too.
 pub trait EdgeEnv: Isolate {
     /// The client's body.
     type Upload: Upload;
@@ -82,8 +83,8 @@ pub trait EdgeEnv: Isolate {
     fn outlive_client(&self);
 
     /// From here on the host ends the request as soon as its client has gone, unless it outlives it. For requests that
-    /// hold much for long: on Workers watching costs as much as a quarter of an append. What an unwatched request that has
-    /// ended holds is freed by and by.
+    /// hold much for long: on Workers watching costs as much as a quarter of an append. What an unwatched request that
+    /// has ended holds is freed by and by.
     fn watch_client(&self) {}
 
     /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.

@@ -25,8 +25,8 @@ impl std::error::Error for UploadBroken {}
 
 /// A handle of a client's body as it arrives. Its bytes stay with the host.
 ///
-/// What was read is not read twice: if the request is served anew ([`super::Past`]), an operation goes on where its first
-/// call is, or returns what that has returned.
+/// What was read is not read twice: if the request is served anew ([`super::Past`]), an operation goes on where its
+/// first call is, or returns what that has returned.
 pub trait Upload: 'static {
     /// Reads and keeps the body, or stops once more than `limit` bytes have come. `None` is for a body whose declared
     /// length is within the limit: HTTP delivers no more than the declared length, so nobody has to count.

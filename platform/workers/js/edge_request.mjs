@@ -5,8 +5,9 @@
 // the last call goes on; what follows from that is decided in Rust.
 //
 // Nothing that lives longer than a request holds a strong reference to it, but a flight that it has joined, for as long
-// as that goes on: Rust has it only while its task is polled, and the maps hold it weakly. So a request that the runtime ends without telling us becomes garbage, with its bodies
-// and sockets. Its task in Rust is dropped when the map of tasks is swept.
+// as that goes on: Rust has it only while its task is polled, and the maps hold it weakly. So a request that the
+// runtime ends without telling us becomes garbage, with its bodies and sockets. Its task in Rust is dropped when the
+// map of tasks is swept.
 
 import { EdgeIo } from "./edge_io.mjs";
 import { flights } from "./flight.mjs";

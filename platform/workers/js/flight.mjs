@@ -1,6 +1,7 @@
 // Flights. A flight is the work of one request for an answer that identical requests of this isolate share: the first
 // one starts it and does the work, the others join it and wait. It lands when it hands its answer to those who have
-// joined. The answer is plain data, so it may cross from one request to another. Rust gives the key; who comes to one under way joins it.
+// joined. The answer is plain data, so it may cross from one request to another. Rust gives the key; who comes to one
+// under way joins it.
 
 import { WeakValues } from "./weak_values.mjs";
 

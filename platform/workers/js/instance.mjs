@@ -1,9 +1,10 @@
 // The wasm instance of this isolate: how it is made, lost and replaced.
 //
-// Rust throws on purpose only what the runtime takes itself (an exception that undoes a transaction). If a call into wasm
-// throws, that is a panic, an overflow or exhausted memory, and nothing in the instance can be trusted any more: it is
-// lost. Whatever else throws where a request is served counts as such, too: what has become of the task is unknown. Everything that waits for it is told at once. The next
-// call makes a fresh instance, and objects start again in it from their storage.
+// Rust throws on purpose only what the runtime takes itself (an exception that undoes a transaction). If a call into
+// wasm throws, that is a panic, an overflow or exhausted memory, and nothing in the instance can be trusted any more:
+// it is lost. Whatever else throws where a request is served counts as such, too: what has become of the task is
+// unknown. Everything that waits for it is told at once. The next call makes a fresh instance, and objects start again
+// in it from their storage.
 
 import { env } from "cloudflare:workers";
 import * as rust from "./index.js";

@@ -10,8 +10,9 @@ use wasm_bindgen::prelude::*;
 
 #[wasm_bindgen]
 extern "C" {
-    /// What the task of a request at the edge uses, with at most one handle of each kind at a time. A method that starts an operation
-    /// returns at once; JavaScript polls the task when the operation has ended, and tells how (`outcome`).
+    /// What the task of a request at the edge uses, with at most one handle of each kind at a time. A method that
+    /// starts an operation returns at once; JavaScript polls the task when the operation has ended, and tells how
+    /// (`outcome`).
     pub type EdgeIo;
 
     /// Answers the client. `fields` are names and values in turn, each followed by a line feed.

@@ -82,6 +82,7 @@ export function failed(answer, code) {
   assert.equal(answer.headers["content-type"], "application/json");
   assert.equal(answer.headers["cache-control"], "no-store");
   assert.equal(answer.headers["x-content-type-options"], "nosniff");
+  assert.equal(answer.headers["access-control-allow-origin"], "*");
   const { error, ...others } = JSON.parse(answer.body);
   assert.deepEqual(Object.keys(others), []);
   assert.deepEqual(Object.keys(error).sort(), ["code", "message"]);

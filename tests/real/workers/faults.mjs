@@ -1,4 +1,5 @@
-// The faults that the server commits on request, in a build with the feature `faults`; src/fault.rs says what each does.
+// The faults that the server commits on request, in a build with the feature `faults`; src/fault.rs says what each
+// does.
 
 /** The header fields that ask for a fault. */
 export const fault = (name) => ({ "tailrace-fault": name });

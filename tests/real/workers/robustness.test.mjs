@@ -1,6 +1,8 @@
 // What becomes of requests when Rust panics, when the wasm instance is lost, and when a binding throws. The server is
 // one of a build with the feature `faults` (faults.mjs).
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import test from "node:test";
 import { append, create, failed, fresh, holds, send, sleep, within } from "./client.mjs";
 import { FAULTS, fault } from "./faults.mjs";
@@ -95,6 +97,27 @@ test("an instance is not lost twice", async () => {
   assert.notEqual(second, first);
   await sleep(700);
   assert.equal(await started(), second);
+});
+
+test("a request that has lost too many instances is answered once its client has sent the body", async () => {
+  const path = await create();
+  const [half, size] = [Buffer.alloc(500), 1_000];
+  const { port, hostname, host } = new URL(process.env.TAILRACE_WORKERD_URL);
+  const socket = connect(Number(port), hostname);
+  let answer = "";
+  socket.on("data", (bytes) => (answer += bytes));
+  socket.write(`POST ${path} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: text/plain\r\ncontent-length: ${size}\r\n\r\n`);
+  socket.write(half);
+  await sleep(100);
+  // More than LOSSES_ENDURED in core/src/protocol/limits.rs.
+  for (let losses = 0; losses < 20; losses += 1) failed(await append(path, "lost", fault("panic-edge")), "instance_lost");
+  await sleep(300);
+  assert.equal(answer, "", "its client still writes");
+  socket.end(half);
+  await once(socket, "close");
+  assert.match(answer, /^HTTP\/1.1 500 /);
+  assert.match(answer, /"code":"instance_lost"/);
+  await holds(path, "");
 });
 
 test("an alarm that panics is tried again, and the object serves meanwhile", async () => {

@@ -45,8 +45,8 @@ fn is_there(tracked: &[String], path: &str) -> bool {
     tracked.iter().any(|other| other == path || other.starts_with(&folder))
 }
 
-/// Code in lines that is the path of a file below a folder at the root, each with its line. A name in capitals stands for
-/// any file, and so does a star.
+/// Code in lines that is the path of a file below a folder at the root, each with its line. A name in capitals stands
+/// for any file, and so does a star.
 fn paths<'a>(tracked: &'a [String], text: &'a str) -> impl Iterator<Item = (usize, &'a str)> {
     let code = (1..)
         .zip(text.lines())

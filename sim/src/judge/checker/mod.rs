@@ -1,5 +1,5 @@
-//! Checkers: each judges one invariant from the public history (`awake` also from what the platform bills, `cold` and `expiry` also from what is stored). None
-//! fires on a correct service, however many answers were lost.
+//! Checkers: each judges one invariant from the public history (`awake` also from what the platform bills, `cold` and
+//! `expiry` also from what is stored). None fires on a correct service, however many answers were lost.
 //!
 //! | file | what it holds |
 //! | --- | --- |

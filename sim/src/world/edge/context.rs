@@ -96,9 +96,9 @@ impl Context {
         }
     }
 
-    /// Runs the request's tasks until one comes to its end, or the platform ends the request. `begin` makes a task for an
-    /// instance, told how many were lost before; it returns `None` if the request has come to its end with the last one.
-    /// `poll` polls a task; it returns `Ready` if the task ends, or is lost by this.
+    /// Runs the request's tasks until one comes to its end, or the platform ends the request. `begin` makes a task for
+    /// an instance, told how many were lost before; it returns `None` if the request has come to its end with the last
+    /// one. `poll` polls a task; it returns `Ready` if the task ends, or is lost by this.
     pub(crate) async fn run<T: Future<Output = ()>>(
         self: Rc<Self>,
         mut begin: impl FnMut(u32) -> Option<T>,
@@ -128,8 +128,8 @@ impl Context {
         .await;
     }
 
-    /// Drops a task. What its handles stand for goes; beyond that they do nothing, as on the platform, where destructors
-    /// do not run or can reach nothing.
+    /// Drops a task. What its handles stand for goes; beyond that they do nothing, as on the platform, where
+    /// destructors do not run or can reach nothing.
     fn release<T>(task: &mut Option<T>) {
         let outer = POLLED.replace(Some(NOBODY));
         *task = None;
@@ -156,8 +156,8 @@ impl Context {
         is_own
     }
 
-    /// Waits for the future; returns `None` as soon as another request's task polls it. A task waits for one operation at
-    /// a time: the host on Workers could not tell two apart.
+    /// Waits for the future; returns `None` as soon as another request's task polls it. A task waits for one operation
+    /// at a time: the host on Workers could not tell two apart.
     pub(crate) async fn guard<T>(&self, future: impl Future<Output = T>) -> Option<T> {
         assert!(!self.waits.replace(true), "request {}: it waits for two operations at a time", self.number);
         let _wait = Wait(&self.waits);

@@ -70,8 +70,8 @@ impl EdgeState {
         Self(Rc::new(Inner { context, shared, client, has_called: Cell::default(), calling: RefCell::default() }))
     }
 
-    /// Runs the request of that number and URL: by the task that `begin` makes, and by another one after each loss of the instance, as long
-    /// as the client has no answer.
+    /// Runs the request of that number and URL: by the task that `begin` makes, and by another one after each loss of
+    /// the instance, as long as the client has no answer.
     pub(crate) async fn run<T: Future<Output = ()>>(
         &self,
         request: (u64, &str),

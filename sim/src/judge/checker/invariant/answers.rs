@@ -49,7 +49,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
 }
 
 /// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not served
-/// anew, or it has lost more than a request endures.
+/// anew once it has called, or it has lost more than a request endures.
 fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
     let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
     let lost = || case.instances_lost(op.invoked.ms..=ended_ms);
