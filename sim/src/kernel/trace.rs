@@ -1,7 +1,9 @@
-//! What happened, as text that is the same, byte for byte, whenever the same seed runs.
+//! What happened: events of a type of the world's own, each with its virtual time. Their fields are hashed; text is made
+//! of them only when somebody wants to read it, and is then the same, byte for byte, whenever the same seed runs.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
+use std::hash::{Hash, Hasher};
 use std::io;
 use std::rc::Rc;
 
@@ -15,9 +17,10 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::kernel::rt;
 
-/// Offset basis and prime of 64-bit FNV-1a: stable between processes, which std's hashers do not promise to be.
-const FNV_BASIS: u64 = 0xcbf2_9ce4_8422_2325;
-const FNV_PRIME: u64 = 0x0100_0000_01b3;
+/// Where a hash begins, and what each word of it is multiplied with: an odd number without a pattern (the fraction of the
+/// golden ratio), so that every bit of a word reaches the upper half.
+const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
+const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 
 thread_local! {
     /// Where the program's events go. It is not in the subscriber, which has to be `Send`, as a trace is not.
@@ -35,23 +38,30 @@ struct Inner {
 
 impl Default for Trace {
     fn default() -> Self {
-        Self(Rc::new(Inner { hash: Cell::new(FNV_BASIS), text: RefCell::new(None) }))
+        Self(Rc::new(Inner { hash: Cell::new(BASIS), text: RefCell::new(None) }))
     }
 }
 
 impl Trace {
-    /// Adds a line, with the virtual time before it.
-    pub(crate) fn line(&self, what: fmt::Arguments<'_>) {
-        // Formatting to a `String` and to a hash cannot fail.
-        _ = writeln!(Both(&self.0), "{} {what}", VirtualTime::now());
+    /// Adds an event, at the virtual time.
+    pub(crate) fn add(&self, event: &(impl Hash + fmt::Display)) {
+        let time = VirtualTime::now();
+        let mut fields = Fields(self.0.hash.get());
+        time.ns.hash(&mut fields);
+        event.hash(&mut fields);
+        self.0.hash.set(fields.finish());
+        if let Some(text) = self.0.text.borrow_mut().as_mut() {
+            // Formatting to a `String` cannot fail.
+            _ = writeln!(text, "{time} {event}");
+        }
     }
 
-    /// The hash of all lines so far.
+    /// The hash of all events so far.
     pub fn hash(&self) -> u64 {
         self.0.hash.get()
     }
 
-    /// The lines since [`Self::keep`], and the program's events among them; empty without it.
+    /// The events since [`Self::keep`], one a line, and the program's own among them; empty without it.
     pub fn text(&self) -> String {
         self.0.text.borrow().clone().unwrap_or_default()
     }
@@ -81,16 +91,46 @@ impl Drop for TraceGuard {
     }
 }
 
-struct Both<'a>(&'a Inner);
+/// Hashes fields in the same way in every process, which std's hashers do not promise.
+struct Fields(u64);
 
-impl Write for Both<'_> {
-    fn write_str(&mut self, piece: &str) -> fmt::Result {
-        let fold = |hash: u64, byte: u8| (hash ^ u64::from(byte)).wrapping_mul(FNV_PRIME);
-        self.0.hash.set(piece.bytes().fold(self.0.hash.get(), fold));
-        if let Some(text) = self.0.text.borrow_mut().as_mut() {
-            text.push_str(piece);
-        }
-        Ok(())
+impl Fields {
+    fn word(&mut self, word: u64) {
+        self.0 = (self.0.rotate_left(23) ^ word).wrapping_mul(FACTOR);
+    }
+}
+
+impl Hasher for Fields {
+    fn write(&mut self, bytes: &[u8]) {
+        let (words, rest) = bytes.as_chunks::<8>();
+        words.iter().for_each(|word| self.word(u64::from_le_bytes(*word)));
+        let mut last = [0; 8];
+        last[..rest.len()].copy_from_slice(rest);
+        self.word(u64::from_le_bytes(last));
+    }
+
+    fn write_u8(&mut self, value: u8) {
+        self.word(value.into());
+    }
+
+    fn write_u16(&mut self, value: u16) {
+        self.word(value.into());
+    }
+
+    fn write_u32(&mut self, value: u32) {
+        self.word(value.into());
+    }
+
+    fn write_u64(&mut self, value: u64) {
+        self.word(value);
+    }
+
+    fn write_usize(&mut self, value: usize) {
+        self.word(value as u64);
+    }
+
+    fn finish(&self) -> u64 {
+        self.0
     }
 }
 
@@ -154,9 +194,9 @@ mod tests {
             rt::block_on(1, async move {
                 let trace = Trace::default();
                 let guard = keep.then(|| trace.keep("program"));
-                trace.line(format_args!("a {}", 1));
+                trace.add(&"a 1");
                 rt::sleep_ms(1500).await;
-                trace.line(format_args!("b"));
+                trace.add(&"b");
                 drop(guard);
                 (trace.hash(), trace.text())
             })
@@ -166,6 +206,32 @@ mod tests {
         let lines: Vec<_> = text.lines().collect();
         assert!(lines[0].ends_with(" a 1") && lines[0].starts_with("    0.00000"), "{text}");
         assert!(lines[1].ends_with(" b") && lines[1].starts_with("    1.50000"), "{text}");
+    }
+
+    #[test]
+    fn every_field_and_its_time_is_in_the_hash() {
+        let hash = |wait_ms: u64, events: &'static [&'static str]| {
+            rt::block_on(1, async move {
+                let trace = Trace::default();
+                rt::sleep_ms(wait_ms).await;
+                events.iter().for_each(|event| trace.add(event));
+                trace.hash()
+            })
+        };
+        let seen = [
+            hash(0, &[]),
+            hash(0, &["a"]),
+            hash(5, &["a"]),
+            hash(0, &["b"]),
+            hash(0, &["a", "b"]),
+            hash(0, &["b", "a"]),
+            hash(0, &["ab"]),
+            hash(0, &["12345678"]),
+            hash(0, &["123456789"]),
+        ];
+        for (index, one) in seen.iter().enumerate() {
+            assert!(!seen[..index].contains(one), "{index}: {seen:x?}");
+        }
     }
 
     #[test]

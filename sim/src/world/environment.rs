@@ -1,7 +1,7 @@
 //! What everything in a world shares: its faults, its randomness, its clock, its trace and its marks.
 
 use std::cell::{Cell, RefCell};
-use std::fmt;
+use std::rc::Rc;
 
 use tailrace_core::runtime::Mark;
 
@@ -10,18 +10,10 @@ use crate::kernel::random::{Delay, Random, Seeds};
 use crate::kernel::rt::Node;
 use crate::kernel::trace::Trace;
 use crate::world::clock;
+use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
+use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
-use crate::world::marks;
-
-/// The loss of an instance at the edge.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct LostInstance {
-    /// When, in ms since the Unix epoch.
-    pub at_ms: u64,
-    /// The URL of the request whose task lost it.
-    pub url: String,
-}
 
 /// What everything in a world shares.
 pub(crate) struct Environment {
@@ -33,7 +25,7 @@ pub(crate) struct Environment {
     marks: RefCell<Marks>,
     /// What happened.
     pub(crate) trace: Trace,
-    instances_lost: RefCell<Vec<LostInstance>>,
+    harms: RefCell<Harms>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -47,7 +39,7 @@ impl Environment {
             core_random: Random::new(seeds.core),
             marks: RefCell::default(),
             trace: Trace::default(),
-            instances_lost: RefCell::default(),
+            harms: RefCell::default(),
             mutant,
             node: Node::new(),
         }
@@ -81,19 +73,32 @@ impl Environment {
         self.marks.borrow().clone()
     }
 
-    /// An instance at the edge is lost, by the request of this URL.
-    pub(crate) fn lose_instance(&self, url: &str) {
-        self.mark(marks::INSTANCE_LOST);
-        self.note(format_args!("the instance of an isolate is lost"));
-        self.instances_lost.borrow_mut().push(LostInstance { at_ms: self.now_ms(), url: url.to_owned() });
+    /// A fault has touched a client's request, if it is one.
+    pub(crate) fn harm(&self, harm: Harm, cause: Option<u64>) {
+        let Some(request) = cause else { return };
+        self.note(Lane::World, What::Harmed { harm }, cause);
+        self.harms.borrow_mut().to_request(request, harm);
     }
 
-    pub(crate) fn instances_lost(&self) -> Vec<LostInstance> {
-        self.instances_lost.borrow().clone()
+    /// A fault has touched an object.
+    pub(crate) fn harm_object(&self, harm: Harm, object: &Rc<str>) {
+        self.note(Lane::Object(object), What::Harmed { harm }, None);
+        self.harms.borrow_mut().to_objects.push((self.now_ms(), object.clone(), harm));
     }
 
-    pub(crate) fn note(&self, what: fmt::Arguments<'_>) {
-        self.trace.line(what);
+    /// One client's request gets the answer of another one.
+    pub(crate) fn share_harms(&self, from: u64, to: u64) {
+        self.harms.borrow_mut().share(from, to);
+    }
+
+    /// All harms so far.
+    pub(crate) fn harms(&self) -> Harms {
+        self.harms.borrow().clone()
+    }
+
+    /// Something happens, for a client's request or not.
+    pub(crate) fn note(&self, lane: Lane<'_>, what: What<'_>, cause: Option<u64>) {
+        self.trace.add(&Event { lane, what, cause });
     }
 
     pub(crate) fn is_mutated(&self, mutant: HostMutant) -> bool {

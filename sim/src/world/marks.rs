@@ -49,6 +49,14 @@ tailrace_core::marks! {
     REQUEST_LOST = "request_lost", required;
     /// A response was lost on its way, though the request was carried out.
     RESPONSE_LOST = "response_lost", required;
+    /// A message took much longer than others.
+    MESSAGE_SLOW = "message_slow", required;
+    /// A client gave its request up before an answer could come.
+    CLIENT_LEFT = "client_left", required;
+    /// A call of an object never came to an end.
+    CALL_STUCK = "call_stuck", required;
+    /// The platform refused a call because the object had too much to do.
+    OBJECT_OVERLOADED = "object_overloaded", required;
     /// R2 stored an object and told its caller that it had failed.
     PUT_FAILED_THOUGH_STORED = "put_failed_though_stored", required;
     /// R2 stored an object long after it had told its caller that it had failed.
@@ -63,6 +71,8 @@ tailrace_core::marks! {
     LISTING_CAME_SHORT = "listing_came_short", required;
     /// A call of R2 failed because of an outage.
     BUCKET_WAS_DOWN = "bucket_was_down", required;
+    /// R2 gave other bytes than it had stored.
+    BYTES_DAMAGED = "bytes_damaged", required;
     /// The output gate held a message on a socket back.
     GATE_HELD_MESSAGE = "gate_held_message", required;
     /// An edge closed its end of a socket, and the object was told.

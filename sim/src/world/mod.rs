@@ -9,9 +9,12 @@
 //! | `services` | the services that all objects share |
 //! | `host_mutant` | known bugs of a host |
 //! | [`marks`] | the coverage marks of the platform |
+//! | `event` | what happens, as the trace records it |
+//! | `harm` | proof of what faults have done, and to whom |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
 //! | `network` | latency and loss |
 //! | `edge` | edge isolates, the requests in them, and their answers |
+//! | `object_id` | the platform's identities of objects |
 //! | `objects` | objects by name, and their instances |
 //! | `activity` | when an instance is idle, and the time that it is billed for |
 //! | `sockets` | hibernatable sockets, as an object holds them |
@@ -26,10 +29,13 @@ mod bucket;
 mod clock;
 mod edge;
 mod environment;
+mod event;
 mod faults;
+mod harm;
 mod host_mutant;
 pub mod marks;
 mod network;
+mod object_id;
 mod objects;
 mod platform;
 mod program;
@@ -49,8 +55,8 @@ pub use edge::request::{Broken, Request, RequestBody};
 pub use edge::socket::EdgeEnd;
 pub use edge::state::EdgeState;
 pub use edge::upload::Upload;
-pub use environment::LostInstance;
 pub use faults::Faults;
+pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
 pub use network::{Link, NetworkFaults};
 pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};

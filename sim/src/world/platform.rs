@@ -19,13 +19,15 @@ use crate::world::edge::isolate::EdgeIsolate;
 use crate::world::edge::request::Request;
 use crate::world::edge::state::{ClientEnd, Served};
 use crate::world::environment::Environment;
-use crate::world::environment::LostInstance;
+use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
+use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
+use crate::world::marks;
 use crate::world::network::Link;
-use crate::world::network::travel::{Leg, travel};
+use crate::world::network::travel::{Leg, Way, travel};
+use crate::world::object_id::object_id;
 use crate::world::objects::namespace::Namespace;
-use crate::world::objects::object::object_id;
 use crate::world::program::Program;
 use crate::world::services::Services;
 
@@ -46,7 +48,7 @@ pub struct WorldConfigOf<P: Program> {
 }
 
 /// Why a client has no answer. Its request may have been carried out, may still be, or may never be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Lost {
     /// Nothing came within its time limit.
     TimedOut,
@@ -140,10 +142,21 @@ impl<P: Program> WorldOf<P> {
         Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
     }
 
+    /// The number of the next request: it tells which harms are the request's own.
+    pub fn number(&self) -> u64 {
+        self.0.requests.set(self.0.requests.get() + 1);
+        self.0.requests.get()
+    }
+
     /// Sends a client's request over the network to one of the isolates, and returns the whole answer.
     pub async fn request(&self, request: Request, timeout_ms: u64) -> Result<Response, Lost> {
+        self.request_as(self.number(), request, timeout_ms).await
+    }
+
+    /// Sends a client's request of that number, and returns the whole answer.
+    pub async fn request_as(&self, number: u64, request: Request, timeout_ms: u64) -> Result<Response, Lost> {
         let whole = async {
-            let Opened { mut response, body } = self.open(request, timeout_ms).await?;
+            let Opened { mut response, body } = self.open(number, request, timeout_ms).await?;
             let Some(body) = body else { return Ok(response) };
             let mut collected = Vec::new();
             loop {
@@ -159,13 +172,14 @@ impl<P: Program> WorldOf<P> {
         rt::within_ms(timeout_ms, whole).await.unwrap_or(Err(Lost::TimedOut))
     }
 
-    /// Sends a client's request, and returns the answer, or its head and a body that is written piece by piece.
-    pub async fn open(&self, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
-        let number = self.0.requests.get() + 1;
-        self.0.requests.set(number);
+    /// Sends a client's request of that number, and returns the answer, or its head and a body that is written piece by
+    /// piece.
+    pub async fn open(&self, number: u64, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
         let environment = &self.0.environment;
-        environment.note(format_args!("request {number}: {:?} {}", request.method, request.url));
+        let asked = What::Asked { method: request.method, url: &request.url };
+        environment.note(Lane::Client, asked, Some(number));
         let (sender, answer) = reply();
+        let timeout_ms = self.patience_ms(number, timeout_ms);
         let client = Client::default();
         environment.node.spawn(self.clone().carry(number, request, sender, client.0.clone()));
         let outcome = match rt::within_ms(timeout_ms, answer).await {
@@ -173,16 +187,30 @@ impl<P: Program> WorldOf<P> {
             Some(None) => Err(Lost::Reset),
             None => Err(Lost::TimedOut),
         };
-        match &outcome {
-            Ok(opened) => environment.note(format_args!("request {number}: {}", opened.response.status)),
-            Err(lost) => environment.note(format_args!("request {number}: {lost:?}")),
-        }
+        let what = match &outcome {
+            Ok(opened) => What::Answered { status: opened.response.status },
+            Err(lost) => What::Unanswered { lost: *lost },
+        };
+        environment.note(Lane::Client, what, Some(number));
         outcome
+    }
+
+    /// How long the client waits for the answer to the request of that number, in ms: for as long as it wants to, unless
+    /// it goes before.
+    fn patience_ms(&self, number: u64, timeout_ms: u64) -> u64 {
+        let environment = &self.0.environment;
+        let network = environment.faults().network;
+        if !environment.chance(network.client_leaves_permille) {
+            return timeout_ms;
+        }
+        environment.mark(marks::CLIENT_LEFT);
+        environment.harm(Harm::ClientLeft, Some(number));
+        environment.draw_ms(network.client_leaves).clamp(1, timeout_ms)
     }
 
     async fn carry(self, number: u64, request: Request, sender: ReplySender<Served>, client: Rc<RefCell<Whereabouts>>) {
         let environment = &self.0.environment;
-        if !travel(environment, environment.faults().network.client_link, Leg::Request).await {
+        if !travel(environment, Way::Client, Leg::Request, Some(number)).await {
             return sender.vanish();
         }
         // Any isolate may get a request. On the platform, concurrent requests nearly always reach different ones.
@@ -197,7 +225,7 @@ impl<P: Program> WorldOf<P> {
         };
         let Some(served) = served.await else { return };
         client.replace(Whereabouts::Answered);
-        if !travel(environment, environment.faults().network.client_link, Leg::Response).await {
+        if !travel(environment, Way::Client, Leg::Response, Some(number)).await {
             return sender.vanish();
         }
         sender.send(served);
@@ -231,7 +259,7 @@ impl<P: Program> WorldOf<P> {
 
     /// Ends all faults and all superseded instances: from here on everything has to work. Latencies stay.
     pub fn calm(&self) {
-        self.0.environment.note(format_args!("calm"));
+        self.0.environment.note(Lane::World, What::Calmed, None);
         self.0.environment.set_faults(self.0.environment.faults().delays());
         self.0.services.calm();
         for object in self.0.namespace.all() {
@@ -331,9 +359,9 @@ impl<P: Program> WorldOf<P> {
         self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
     }
 
-    /// The instances that were lost at the edge.
-    pub fn instances_lost(&self) -> Vec<LostInstance> {
-        self.0.environment.instances_lost()
+    /// What faults have done so far, and to whom.
+    pub fn harms(&self) -> Harms {
+        self.0.environment.harms()
     }
 
     /// The marks that were reached so far.

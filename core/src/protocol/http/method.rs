@@ -1,7 +1,7 @@
 //! Request methods.
 
 /// A request method. What is none of the known ones is kept as `Other`: it is answered with 405.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[allow(missing_docs)]
 pub enum Method {
     Get,

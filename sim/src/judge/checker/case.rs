@@ -1,11 +1,10 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
 use std::collections::HashMap;
-use std::ops::RangeInclusive;
 
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
-use crate::world::LostInstance;
+use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
@@ -16,10 +15,6 @@ const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;
-
-/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with the
-/// length of a long-poll where nobody tells it that the stream is gone.
-pub(super) const FLIGHT_MS: u64 = 25_000;
 
 /// One stream of a history.
 #[derive(Debug)]
@@ -82,9 +77,15 @@ impl<'a> Case<'a> {
         Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
     }
 
-    /// The instances that were lost at the edge within these virtual ms.
-    pub(super) fn instances_lost(&self, within_ms: RangeInclusive<u64>) -> impl Iterator<Item = &LostInstance> {
-        self.history.instances_lost.iter().filter(move |lost| within_ms.contains(&lost.at_ms))
+    /// Whether a fault has harmed the request in one of these ways.
+    pub(super) fn is_harmed(&self, op: &Op, harms: &[Harm]) -> bool {
+        self.history.harms.has(op.request, harms)
+    }
+
+    /// Whether a fault has harmed the stream's object in one of these ways while the request was under way.
+    pub(super) fn is_harmed_meanwhile(&self, op: &Op, harms: &[Harm]) -> bool {
+        let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
+        self.history.harms.has_stream(self.stream, harms, op.invoked.ms..=ended_ms)
     }
 
     pub(super) fn op(&self, index: usize) -> &'a Op {

@@ -11,7 +11,6 @@ use crate::judge::history::{
     Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
     SentBatch, Stamp, StreamInfo,
 };
-use crate::world::LostInstance;
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -29,11 +28,6 @@ fn offset(segment: u64, index: u64) -> Option<String> {
 
 fn answer(status: u16) -> ClientAnswer {
     ClientAnswer { status, guarded: true, ..ClientAnswer::default() }
-}
-
-/// An instance that a request for the fixture's stream has lost.
-pub(super) fn lost_instance(at_ms: u64) -> LostInstance {
-    LostInstance { at_ms, url: "https://tailrace.test/v1/stream/a?offset=-1".to_owned() }
 }
 
 /// 201 of a stream that begins with this segment.

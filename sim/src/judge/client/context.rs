@@ -33,6 +33,7 @@ pub(crate) struct ClientContext {
     /// Where live readers run: beside what their clients do else.
     node: Node,
     reader_controls: RefCell<Vec<Rc<ReaderControl>>>,
+    calm: Cell<bool>,
 }
 
 impl ClientContext {
@@ -49,6 +50,7 @@ impl ClientContext {
             long_poll_ms,
             node: Node::new(),
             reader_controls: RefCell::default(),
+            calm: Cell::default(),
         }
     }
 
@@ -61,17 +63,22 @@ impl ClientContext {
         request: Request,
         at_least_ms: u64,
     ) -> usize {
-        let (op, patience_ms) = self.invoke(client, stream, call);
-        let outcome = self.world.request(request, patience_ms.max(at_least_ms)).await;
+        let (op, number, patience_ms) = self.invoke(client, stream, call);
+        let outcome = self.world.request_as(number, request, patience_ms.max(at_least_ms)).await;
         let answer = outcome.ok().map(|response| read(&response));
         self.history.borrow_mut().complete(op, answer, self.world.now_ms());
         op
     }
 
-    /// Writes a request down that is made now; answers its number, and how long to wait for its answer, in ms.
-    pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64) {
+    /// Writes a request down that is made now; answers its numbers in the history and in the world, and how long to wait
+    /// for its answer, in ms.
+    pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64, u64) {
         let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
-        (self.history.borrow_mut().invoke(client, stream, call, self.world.now_ms()), patience_ms)
+        let number = self.world.number();
+        let mut history = self.history.borrow_mut();
+        let op = history.invoke(client, stream, call, self.world.now_ms());
+        history.ops[op].request = number;
+        (op, number, patience_ms)
     }
 
     /// Writes down how a connection of events ended, now.
@@ -89,7 +96,12 @@ impl ClientContext {
 
     /// Whether nothing goes wrong any more.
     pub(super) fn is_calm(&self) -> bool {
-        self.world.now_ms() >= self.history.borrow().conditions.faulty_until_ms
+        self.calm.get()
+    }
+
+    /// From here on nothing goes wrong any more.
+    pub(crate) fn calm_down(&self) {
+        self.calm.set(true);
     }
 
     /// Lets every live reader go.

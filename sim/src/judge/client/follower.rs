@@ -142,8 +142,8 @@ impl Follower {
     /// Asks once for events, and reads them until the connection ends.
     async fn listen(&mut self, reader: usize) -> Outcome {
         let context = self.context.clone();
-        let (op, patience_ms) = context.invoke(self.client, self.stream, self.call(reader));
-        let Ok(opened) = context.world.open(self.ask().build(), patience_ms).await else {
+        let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader));
+        let Ok(opened) = context.world.open(number, self.ask().build(), patience_ms).await else {
             context.history.borrow_mut().complete(op, None, context.world.now_ms());
             return Outcome::Failed;
         };

@@ -4,16 +4,19 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
+//! | `harms` | what faults have done, and to whom |
 
+mod harms;
 mod live;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+pub use harms::Harms;
 pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
 
-use crate::world::{LostInstance, Spell};
+use crate::world::{Harm, Spell};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -208,6 +211,8 @@ impl ClientAnswer {
 pub struct Op {
     /// Which client, for people.
     pub client: usize,
+    /// The number of the request in the world, by which [`History::harms`] knows it.
+    pub request: u64,
     /// The stream, an index of [`History::streams`].
     pub stream: usize,
     /// What it asked.
@@ -318,10 +323,6 @@ pub struct Holding {
 /// What a checker must know about the world to be sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
-    /// Before this virtual time in ms, an answer that needed no confirmed write may come from a superseded instance.
-    pub weak_until_ms: u64,
-    /// Before this virtual time in ms, answers may be lost and objects may be reset.
-    pub faulty_until_ms: u64,
     /// How long a request that its client gave up may still be on its way, in ms.
     pub straggler_ms: u64,
     /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
@@ -341,6 +342,10 @@ pub struct Conditions {
     pub full_until_ms: u64,
 }
 
+/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with the
+/// length of a long-poll where nobody tells it that the stream is gone.
+pub const FLIGHT_MS: u64 = 25_000;
+
 /// A whole run, seen by its clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct History {
@@ -354,8 +359,8 @@ pub struct History {
     pub readers: Vec<Reader>,
     /// What SSE connections carried, by their requests' indices of [`Self::ops`].
     pub listenings: BTreeMap<usize, Listening>,
-    /// The instances that were lost at the edge.
-    pub instances_lost: Vec<LostInstance>,
+    /// What faults have done.
+    pub harms: Harms,
     /// What was still stored in the end.
     pub leftovers: Vec<Leftover>,
     /// What kept the objects in memory.
@@ -382,7 +387,8 @@ impl History {
     /// Records a request that is made now; answers its index.
     pub fn invoke(&mut self, client: usize, stream: usize, call: Call, now_ms: u64) -> usize {
         let invoked = self.moment(now_ms);
-        self.ops.push(Op { client, stream, call, invoked, ended: None, answer: None });
+        let request = self.ops.len() as u64 + 1;
+        self.ops.push(Op { client, request, stream, call, invoked, ended: None, answer: None });
         self.ops.len() - 1
     }
 
@@ -410,7 +416,7 @@ impl History {
         }
     }
 
-    /// Whether an answer is as strong as a confirmed write: it needed one, or no instance can have been superseded.
+    /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it.
     pub fn is_strong(&self, op: &Op) -> bool {
         let wrote = match &op.call {
             Call::Create { .. } => op.status() == Some(201),
@@ -418,7 +424,7 @@ impl History {
             Call::Delete => op.status() == Some(204),
             Call::Read { .. } | Call::Live { .. } | Call::Head => false,
         };
-        wrote || op.invoked.ms >= self.conditions.weak_until_ms
+        wrote || !self.harms.has(op.request, &[Harm::Stale])
     }
 
     /// Whether the answer says that this very request put its batch at the end of the log.

@@ -97,6 +97,7 @@ impl Dice {
             latency: self.delay_if(700, 120),
             request_loss_permille: self.permille_if(350, 2, loss),
             response_loss_permille: self.permille_if(350, 2, loss),
+            ..Link::default()
         };
         let (client_link, object_link) = (link(250), link(100));
         let superseded = self.delay_if(350, 30_000);
@@ -132,7 +133,24 @@ impl Dice {
         faults.alarm.retry_limit = if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 };
         faults.alarm.cut_off_fails = alarm_cut_off_fails;
         faults.bucket = self.bucket();
+        if false {
+            self.rarer_faults(&mut faults);
+        }
         faults
+    }
+
+    fn rarer_faults(&self, faults: &mut Faults) {
+        for link in [&mut faults.network.client_link, &mut faults.network.object_link] {
+            link.slow_permille = self.permille_if(200, 2, 80);
+            link.slow = if link.slow_permille > 0 { Delay::new(1_000, 60_000) } else { Delay::NONE };
+        }
+        faults.network.call_stuck_permille = self.permille_if(200, 2, 60);
+        faults.network.client_leaves_permille = self.permille_if(250, 5, 300);
+        if faults.network.client_leaves_permille > 0 {
+            faults.network.client_leaves = Delay::new(0, self.scale(5, 3_000));
+        }
+        faults.objects.overloaded_permille = self.permille_if(200, 2, 150);
+        faults.bucket.damaged_permille = self.permille_if(200, 5, 300);
     }
 
     /// A third of R2 is on its best day.
@@ -152,6 +170,7 @@ impl Dice {
             late_permille,
             late: if late_permille > 0 { self.delay_if(1_000, 400_000) } else { Delay::NONE },
             short_page_permille: self.permille_if(300, 50, 700),
+            damaged_permille: 0,
         }
     }
 

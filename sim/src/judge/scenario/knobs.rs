@@ -50,6 +50,17 @@ knobs! {
         "object_link.latency.max_ms": network.object_link.latency.max_ms as u64;
         "object_link.request_loss_permille": network.object_link.request_loss_permille as u32;
         "object_link.response_loss_permille": network.object_link.response_loss_permille as u32;
+        "client_link.slow_permille": network.client_link.slow_permille as u32;
+        "client_link.slow.min_ms": network.client_link.slow.min_ms as u64;
+        "client_link.slow.max_ms": network.client_link.slow.max_ms as u64;
+        "object_link.slow_permille": network.object_link.slow_permille as u32;
+        "object_link.slow.min_ms": network.object_link.slow.min_ms as u64;
+        "object_link.slow.max_ms": network.object_link.slow.max_ms as u64;
+        "call_stuck_permille": network.call_stuck_permille as u32;
+        "client_leaves_permille": network.client_leaves_permille as u32;
+        "client_leaves.min_ms": network.client_leaves.min_ms as u64;
+        "client_leaves.max_ms": network.client_leaves.max_ms as u64;
+        "overloaded_permille": objects.overloaded_permille as u32;
         "isolate_restart_permille": edge.isolate_restart_permille as u32;
         "crash_permille": objects.crash_permille as u32;
         "crash_awaiting_permille": objects.crash_awaiting_permille as u32;
@@ -98,6 +109,7 @@ knobs! {
         "bucket.late.min_ms": bucket.late.min_ms as u64;
         "bucket.late.max_ms": bucket.late.max_ms as u64;
         "bucket.short_page_permille": bucket.short_page_permille as u32;
+        "bucket.damaged_permille": bucket.damaged_permille as u32;
     }
 }
 

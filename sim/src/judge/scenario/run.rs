@@ -7,7 +7,9 @@ use tailrace_core::mutant;
 
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
-use crate::judge::history::{Awake, Conditions, Content, History, Holding, Leftover, Lifetime, Stage, StreamInfo};
+use crate::judge::history::{
+    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Stage, StreamInfo,
+};
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
 use crate::kernel::marks::Marks;
@@ -106,9 +108,6 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
     let faults = &scenario.faults;
     let conditions = Conditions {
-        weak_until_ms: weak_until_ms(scenario),
-        // Until it is calm, whatever can go wrong may.
-        faulty_until_ms: u64::MAX,
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
@@ -153,12 +152,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     }
     wait_until(&context, scenario.calm_ms).await;
     world.calm();
+    context.calm_down();
     {
         let mut history = context.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
-        history.conditions.faulty_until_ms = calm_ms;
         history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
-        history.conditions.weak_until_ms = history.conditions.weak_until_ms.min(calm_ms);
         history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
     hold(&context, scenario, Stage::Calm).await;
@@ -192,7 +190,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     }
     hold(&context, scenario, Stage::Settled).await;
     audit(&context, scenario).await;
-    context.history.borrow_mut().instances_lost = world.instances_lost();
+    let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
+    let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
+    context.history.borrow_mut().harms = harms;
     context.history.take()
 }
 
@@ -221,13 +221,6 @@ fn is_reliable(scenario: &Scenario) -> bool {
         delays.alarm.duplicate_permille = faults.alarm.duplicate_permille;
     });
     !disturbed && *faults == delays
-}
-
-/// Until when an answer that needed no confirmed write may be stale.
-fn weak_until_ms(scenario: &Scenario) -> u64 {
-    let supersedes =
-        scenario.events.iter().any(|event| matches!(event.disturbance(), Some(Disturbance::Supersede { .. })));
-    if supersedes && !scenario.faults.objects.superseded_reads_fail { u64::MAX } else { 0 }
 }
 
 /// How long it takes at most until every sealed segment is in R2, in ms.

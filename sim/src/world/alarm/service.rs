@@ -8,6 +8,7 @@ use tailrace_core::runtime::AlarmFailure;
 use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
 use crate::world::marks;
 use crate::world::storage::journal::Journal;
 
@@ -88,11 +89,12 @@ async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
         match outcome {
             Some(Ok(())) => break,
             Some(Err(failure)) => {
-                environment.note(format_args!("{}: {failure}", object.name()));
+                let what = What::AlarmFailed { message: &failure.message };
+                environment.note(Lane::Object(object.name()), what, None);
                 failures += 1;
             }
             None => {
-                environment.note(format_args!("{}: alarm cut off", object.name()));
+                environment.note(Lane::Object(object.name()), What::AlarmCutOff, None);
                 failures += u32::from(environment.faults().alarm.cut_off_fails);
             }
         }

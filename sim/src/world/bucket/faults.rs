@@ -23,10 +23,12 @@ pub struct BucketFaults {
     pub late: Delay,
     /// Of 1,000 listings, those that hold fewer objects than were asked for although more follow.
     pub short_page_permille: u32,
+    /// Of 1,000 gets, those that bring other bytes than are stored: one of their bits differs.
+    pub damaged_permille: u32,
 }
 
 impl BucketFaults {
     pub(in crate::world) fn delays(&self) -> Self {
-        Self::default()
+        Self { get: self.get, put: self.put, delete: self.delete, list: self.list, ..Self::default() }
     }
 }

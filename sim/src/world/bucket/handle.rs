@@ -41,7 +41,7 @@ impl ObjectStore for ObjectBucket {
         let _calling = self.outlet.activity.call();
         let (sender, stored) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
-        let by = (self.outlet.id.clone(), Rc::downgrade(&self.outlet));
+        let by = (self.outlet.name.clone(), Rc::downgrade(&self.outlet));
         let put = Put { key: key.to_owned(), body, condition, by };
         self.outlet.put_out(move || node.spawn(bucket.put(put, sender)));
         stored.await.unwrap_or_else(lost)
@@ -50,7 +50,7 @@ impl ObjectStore for ObjectBucket {
     async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
         let _calling = self.outlet.activity.call();
-        self.bucket.get(key, range).await
+        self.bucket.get(key, range, &self.outlet.name).await
     }
 
     async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {

@@ -14,6 +14,8 @@ use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::storage::outlet::Outlet;
 
@@ -27,8 +29,8 @@ pub struct Bucket {
     under_way: RefCell<Vec<Caller>>,
 }
 
-/// An object and one of its instances.
-pub(super) type Caller = (String, Weak<Outlet>);
+/// An object's name, and one of its instances.
+pub(super) type Caller = (Rc<str>, Weak<Outlet>);
 
 /// A put.
 pub(super) struct Put {
@@ -62,7 +64,7 @@ impl Bucket {
 
     /// Has every call fail for this many ms.
     pub fn go_down(&self, for_ms: u64) {
-        self.environment.note(format_args!("bucket: down for {for_ms} ms"));
+        self.environment.note(Lane::Bucket, What::Down { for_ms }, None);
         self.down_until_ms.set(self.environment.now_ms() + for_ms);
     }
 
@@ -112,18 +114,21 @@ impl Bucket {
         let journey = Journey::begin(environment, environment.faults().bucket.put).await;
         let course = self.course();
         let apply = |how: &str| {
-            environment.note(format_args!("bucket: put {key}, {} bytes{how}", body.len()));
+            environment.note(Lane::Bucket, What::Put { key: &key, bytes: body.len(), how }, None);
             self.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
         };
         let result = match course {
             Course::Failed | Course::FailedAndLate(_) => unknown(),
-            Course::Applied => Ok(apply("")),
+            Course::Applied => Ok(apply("as asked")),
             Course::FailedThoughApplied => {
-                apply(", and its caller is told that it failed");
+                apply("and its caller is told that it failed");
                 environment.mark(marks::PUT_FAILED_THOUGH_STORED);
                 unknown()
             }
         };
+        if course != Course::Applied {
+            environment.harm_object(Harm::PutFailed, &by.0);
+        }
         if course != Course::Failed && sender.is_abandoned() {
             environment.mark(marks::PUT_OUTLIVED_ITS_CALLER);
         }
@@ -132,7 +137,7 @@ impl Bucket {
         sender.send(result);
         if let Course::FailedAndLate(late_ms) = course {
             rt::sleep_ms(late_ms).await;
-            apply(" late");
+            apply("late");
             environment.mark(marks::PUT_LANDED_LATE);
         }
     }
@@ -143,7 +148,7 @@ impl Bucket {
         let course = self.course();
         let apply = |keys: &[String]| {
             for key in keys {
-                environment.note(format_args!("bucket: delete {key}"));
+                environment.note(Lane::Bucket, What::Deleted { key }, None);
                 self.store.borrow_mut().delete(key);
             }
         };
@@ -169,18 +174,34 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn get(&self, key: &str, range: Range<u64>) -> GetResult {
+    pub(super) async fn get(&self, key: &str, range: Range<u64>, object: &Rc<str>) -> GetResult {
         let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.get).await;
-        let result = match self.stops() {
-            true => unknown(),
-            false => {
-                environment.note(format_args!("bucket: get {key}, {range:?}"));
-                Ok(self.store.borrow_mut().get(key, range))
-            }
+        let result = if self.stops() {
+            unknown()
+        } else {
+            environment.note(Lane::Bucket, What::Get { key, range: range.clone() }, None);
+            Ok(self.store.borrow_mut().get(key, range))
         };
         journey.end().await;
-        result
+        if result.is_err() {
+            environment.harm_object(Harm::GetFailed, object);
+        }
+        result.map(|found| found.map(|bytes| self.delivered(bytes, object)))
+    }
+
+    /// The bytes as they arrive: now and then one of their bits differs.
+    fn delivered(&self, bytes: Bytes, object: &Rc<str>) -> Bytes {
+        let environment = &self.environment;
+        if bytes.is_empty() || !environment.chance(environment.faults().bucket.damaged_permille) {
+            return bytes;
+        }
+        environment.mark(marks::BYTES_DAMAGED);
+        environment.harm_object(Harm::GetDamaged, object);
+        let mut damaged = bytes.to_vec();
+        let place = environment.random.between(0, bytes.len() as u64 - 1) as usize;
+        damaged[place] ^= 1 << environment.random.between(0, 7);
+        damaged.into()
     }
 
     pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> ListResult {
@@ -193,7 +214,8 @@ impl Bucket {
             let is_short = limit > 0 && environment.chance(faults.short_page_permille);
             let limit = if is_short { environment.random.between(0, limit as u64 - 1) as usize } else { limit };
             let listing = self.store.borrow_mut().list(prefix, after, limit);
-            environment.note(format_args!("bucket: list {prefix}, {} objects", listing.objects.len()));
+            let what = What::Listed { prefix, objects: listing.objects.len() };
+            environment.note(Lane::Bucket, what, None);
             if is_short && listing.more {
                 environment.mark(marks::LISTING_CAME_SHORT);
             }

@@ -9,6 +9,8 @@ use std::rc::Rc;
 use std::task::{Context as TaskContext, Poll, Waker};
 
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
 use crate::world::marks;
 
 /// The number of no request: while a task is dropped, nobody may use handles.
@@ -49,6 +51,16 @@ impl Context {
             has_socket: Cell::default(),
             waker: RefCell::default(),
         })
+    }
+
+    /// The request's number.
+    pub(crate) fn number(&self) -> u64 {
+        self.number
+    }
+
+    /// A fault has touched the request.
+    pub(crate) fn harm(&self, harm: Harm) {
+        self.environment.harm(harm, Some(self.number));
     }
 
     pub(crate) fn environment(&self) -> &Rc<Environment> {
@@ -151,7 +163,7 @@ impl Context {
         let is_own = polled.is_none_or(|polled| polled == self.number);
         if !is_own && polled != Some(NOBODY) {
             self.environment.mark(marks::OTHER_REQUEST_REFUSED);
-            self.environment.note(format_args!("request {}: its handle is refused to another one", self.number));
+            self.environment.note(Lane::Edge, What::HandleRefused, Some(self.number));
         }
         is_own
     }

@@ -15,7 +15,9 @@ use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::environment::Environment;
+use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::network::travel::latency_ms;
 
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +33,8 @@ pub enum Piece {
 /// What both ends share.
 struct Pipe {
     environment: Rc<Environment>,
+    /// The request's number.
+    number: u64,
     /// Bytes written and not yet read.
     waiting_bytes: Cell<usize>,
     arrived: RefCell<VecDeque<Piece>>,
@@ -48,6 +52,7 @@ struct Pipe {
 pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
     let pipe = Rc::new(Pipe {
         environment: context.environment().clone(),
+        number: context.number(),
         waiting_bytes: Cell::default(),
         arrived: RefCell::default(),
         arrives_ms: Cell::default(),
@@ -100,10 +105,12 @@ impl Pipe {
         let environment = &self.environment;
         if environment.chance(environment.faults().edge.answer_cut_permille) {
             environment.mark(marks::ANSWER_CUT);
+            environment.harm(Harm::AnswerCut, Some(self.number));
             self.finish(Piece::Cut);
             self.lose_client();
         } else if environment.chance(environment.faults().edge.answer_lost_permille) {
             environment.mark(marks::ANSWER_LOST);
+            environment.harm(Harm::AnswerCut, Some(self.number));
             self.is_over.set(true);
         } else {
             self.travel(Piece::Bytes(bytes));
@@ -121,7 +128,7 @@ impl Pipe {
     fn travel(self: &Rc<Self>, piece: Piece) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
-        let latency_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        let latency_ms = latency_ms(environment, environment.faults().network.client_link);
         self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
         if self.arrives_ms.get() == now_ms {
             return self.arrive(piece);

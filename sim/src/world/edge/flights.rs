@@ -20,9 +20,9 @@ use crate::world::marks;
 /// Entries of flights that are gone are removed once an isolate's map has this many entries.
 const PRUNE_AT: usize = 64;
 
-/// A flight under way: where to send its answer, for each request that waits for it.
+/// A flight under way: where to send its answer, for each request that waits for it, with the request's number.
 #[derive(Default)]
-struct Flight(RefCell<Vec<ReplySender<KeptAnswer>>>);
+struct Flight(RefCell<Vec<(u64, ReplySender<KeptAnswer>)>>);
 
 /// The flights of one isolate, by key.
 #[derive(Default)]
@@ -72,7 +72,7 @@ impl Seat {
 
     fn board(&self) -> Reply<KeptAnswer> {
         let (sender, landing) = reply();
-        self.flight.0.borrow_mut().push(sender);
+        self.flight.0.borrow_mut().push((self.context.number(), sender));
         landing
     }
 }
@@ -89,7 +89,8 @@ impl StartedFlight<KeptAnswer> for Seat {
             return;
         }
         self.forget();
-        for passenger in self.flight.0.take() {
+        for (number, passenger) in self.flight.0.take() {
+            environment.share_harms(self.context.number(), number);
             passenger.send(brought.clone());
         }
     }

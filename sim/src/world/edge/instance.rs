@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
 use crate::world::edge::context::Context;
+use crate::world::harm::Harm;
 
 /// The requests that run in an isolate's instance, by number. A new instance serves those that go on.
 #[derive(Default)]
@@ -19,14 +20,23 @@ pub(crate) struct Place {
 }
 
 impl Instance {
-    /// The request of that number and context runs from here on.
-    pub(crate) fn enter(self: &Rc<Self>, number: u64, context: &Rc<Context>) -> Place {
+    /// The request of that context runs from here on.
+    pub(crate) fn enter(self: &Rc<Self>, context: &Rc<Context>) -> Place {
+        let number = context.number();
         self.running.borrow_mut().insert(number, Rc::downgrade(context));
         Place { instance: self.clone(), number }
     }
 
+    /// A fault touches every request that runs in the instance.
+    pub(crate) fn harm(&self, harm: Harm) {
+        for context in self.running.borrow().values().filter_map(Weak::upgrade) {
+            context.harm(harm);
+        }
+    }
+
     /// The instance is lost: every request that runs in it loses its task.
     pub(crate) fn lose(&self) {
+        self.harm(Harm::InstanceTaken);
         for context in self.running.borrow().values().filter_map(Weak::upgrade) {
             context.lose_instance();
         }

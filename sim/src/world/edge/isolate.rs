@@ -13,6 +13,8 @@ use crate::world::edge::request::{Request, RequestBody};
 use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::program::Program;
@@ -22,7 +24,7 @@ const RESTART_WITHIN_MS: u64 = 50;
 
 /// One edge isolate.
 pub(crate) struct EdgeIsolate<P: Program> {
-    label: String,
+    index: usize,
     environment: Rc<Environment>,
     config: P::EdgeConfig,
     shared: Rc<Shared>,
@@ -38,13 +40,7 @@ impl<P: Program> EdgeIsolate<P> {
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
         let shared = Shared { callee, flights, instance, streaming: RefCell::default() };
-        Rc::new(Self {
-            label: format!("isolate {index}"),
-            environment,
-            config,
-            shared: Rc::new(shared),
-            node: RefCell::new(Node::new()),
-        })
+        Rc::new(Self { index, environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
     /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
@@ -55,11 +51,13 @@ impl<P: Program> EdgeIsolate<P> {
         let node = self.node.borrow().clone();
         let run = {
             let (isolate, state) = (self.clone(), state.clone());
-            let url = request.url.clone();
+            // From here on whatever befalls the isolate befalls the request, though its task has not begun.
+            let place = self.shared.instance.enter(&context);
             let arrived = arrived(context, request);
             async move {
-                let when_lost = P::answer_when_lost(&isolate.config);
-                state.run((number, &url), when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
+                let _place = place;
+                let when_lost = || P::answer_when_lost(&isolate.config);
+                state.run(&when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
             }
         };
         node.spawn(run);
@@ -106,7 +104,8 @@ impl<P: Program> EdgeIsolate<P> {
 
     /// Restarts it: the requests that it serves fail, its sockets are closed, and its memory is gone.
     pub(crate) fn restart(&self) {
-        self.environment.note(format_args!("{}: restarts", self.label));
+        self.environment.note(Lane::Isolate(self.index), What::Restarted, None);
+        self.shared.instance.harm(Harm::IsolateRestarted);
         for breaker in self.shared.streaming.take() {
             if breaker.cut() {
                 self.environment.mark(marks::ISOLATE_RESTARTED_STREAMING);

@@ -6,6 +6,7 @@ use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{self, CallError};
 
 use crate::world::edge::context::Context;
+use crate::world::harm::Harm;
 use crate::world::marks;
 
 /// An object's reply: its head is there, its body is still on its way.
@@ -31,6 +32,7 @@ impl ObjectReply {
         }
         if environment.chance(environment.faults().edge.reply_broken_permille) {
             environment.mark(marks::REPLY_BROKE_OFF);
+            self.context.harm(Harm::ReplyBroken);
             return Err(CallError::Reset);
         }
         Ok(self.response)

@@ -23,6 +23,7 @@ use crate::world::edge::reply::{KeptAnswer, ObjectReply};
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
+use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
@@ -70,18 +71,15 @@ impl EdgeState {
         Self(Rc::new(Inner { context, shared, client, has_called: Cell::default(), calling: RefCell::default() }))
     }
 
-    /// Runs the request of that number and URL: by the task that `begin` makes, and by another one after each loss of
-    /// the instance, as long as the client has no answer.
+    /// Runs the request: by the task that `begin` makes, and by another one after each loss of the instance, as long as
+    /// the client has no answer.
     pub(crate) async fn run<T: Future<Output = ()>>(
         &self,
-        request: (u64, &str),
-        when_lost: Response,
+        when_lost: &impl Fn() -> Response,
         mut begin: impl FnMut(Past) -> T,
     ) {
-        let (number, url) = request;
         let context = self.0.context.clone();
         let began_ms = self.environment().now_ms();
-        let _place = self.0.shared.instance.enter(number, &context);
         let begin = |losses| {
             if losses > 0 && self.0.client.borrow().is_none() {
                 return None;
@@ -97,7 +95,7 @@ impl EdgeState {
             let age_ms = self.environment().now_ms() - began_ms;
             Some(begin(Past { losses, has_called: self.0.has_called.get(), age_ms }))
         };
-        let poll = |task: Pin<&mut T>, context: &mut TaskContext<'_>| self.poll(task, context, url, &when_lost);
+        let poll = |task: Pin<&mut T>, context: &mut TaskContext<'_>| self.poll(task, context, when_lost);
         context.run(begin, poll).await;
         self.0.calling.take();
     }
@@ -107,8 +105,7 @@ impl EdgeState {
         &self,
         task: Pin<&mut impl Future<Output = ()>>,
         context: &mut TaskContext<'_>,
-        url: &str,
-        when_lost: &Response,
+        when_lost: &impl Fn() -> Response,
     ) -> Poll<()> {
         let environment = self.environment();
         if !environment.chance(environment.faults().edge.instance_lost_permille) {
@@ -117,10 +114,11 @@ impl EdgeState {
         if environment.chance(500) {
             let _ = self.0.context.poll(task, context);
         }
-        environment.lose_instance(url);
+        environment.mark(marks::INSTANCE_LOST);
+        self.0.context.harm(Harm::LostInstance);
         self.0.shared.flights.clear();
         self.0.shared.instance.lose();
-        self.serve(when_lost.clone(), None);
+        self.serve(when_lost(), None);
         Poll::Ready(())
     }
 
@@ -209,6 +207,7 @@ impl EdgeEnv for EdgeState {
             // From here on somebody owns the edge's end: if it is dropped, the socket closes.
             move |opened| match opened {
                 Opened::Answer(response) => Ok(Called::Reply(ObjectReply::new(context, response))),
+                Opened::Overloaded => Err(CallError::Overloaded),
                 Opened::Socket(number, mailbox) => {
                     let socket = EdgeEnd::new(context, callee, &name, number, mailbox);
                     match can_wait {
@@ -223,8 +222,10 @@ impl EdgeEnv for EdgeState {
         }
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
         let object = object.to_owned();
-        let call =
-            async move { travel::call(&environment, callee, &object, ObjectRequest { message, body }, accept).await? };
+        let cause = Some(self.0.context.number());
+        let call = async move {
+            travel::call(&environment, callee, &object, ObjectRequest { message, body }, cause, accept).await?
+        };
         self.0.has_called.set(true);
         self.0.calling.replace(Some(call.boxed_local()));
         self.called().await
@@ -280,6 +281,7 @@ impl EdgeState {
     pub(crate) fn end(&self) {
         if self.0.context.end() {
             self.environment().mark(marks::REQUEST_VANISHED);
+            self.0.context.harm(Harm::Vanished);
             drop(self.0.client.take());
         }
     }

@@ -10,8 +10,9 @@ use crate::world::sockets::mailbox::Mailbox;
 
 /// Takes requests to objects.
 pub(crate) trait Callee {
-    /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
-    fn call(&self, object: &str, request: ObjectRequest) -> Reply<Opened>;
+    /// Hands a request to an object, for a client's request or not; the reply is dropped if the object goes away before
+    /// it answers.
+    fn call(&self, object: &str, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened>;
 
     /// The edge's end of a socket has gone.
     fn end_socket(&self, object: &str, number: u64);
@@ -21,6 +22,8 @@ pub(crate) trait Callee {
 pub(crate) enum Opened {
     /// A response.
     Answer(Response),
+    /// It has too much to do, and has done nothing.
+    Overloaded,
     /// A socket: its number, and where messages on it arrive.
     Socket(u64, Rc<Mailbox>),
 }

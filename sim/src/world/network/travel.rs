@@ -1,4 +1,4 @@
-//! Messages on their way: latency, loss, and overtaking by latency that varies.
+//! Messages on their way: latency, loss, long delays, and overtaking by latency that varies.
 
 use std::rc::Rc;
 
@@ -7,6 +7,7 @@ use tailrace_core::runtime::{CallError, ObjectRequest};
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
+use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::Link;
 use crate::world::network::callee::{Callee, Opened};
@@ -18,27 +19,75 @@ pub(crate) enum Leg {
     Response,
 }
 
+/// A kind of way that messages go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Between a client and an isolate.
+    Client,
+    /// Between an isolate or an object, and an object.
+    Object,
+}
+
+impl Way {
+    fn link(self, environment: &Environment) -> Link {
+        let network = environment.faults().network;
+        match self {
+            Self::Client => network.client_link,
+            Self::Object => network.object_link,
+        }
+    }
+
+    /// How a request is harmed by a message that is lost, and by one that takes long.
+    fn harms(self) -> (Harm, Harm) {
+        match self {
+            Self::Client => (Harm::ClientMessageLost, Harm::ClientMessageSlow),
+            Self::Object => (Harm::CallLost, Harm::CallSlow),
+        }
+    }
+}
+
 /// Waits for as long as a message travels. Returns whether it arrives.
-pub(crate) async fn travel(environment: &Environment, link: Link, leg: Leg) -> bool {
+pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause: Option<u64>) -> bool {
+    let (link, (lost, slow)) = (way.link(environment), way.harms());
     let (permille, mark) = match leg {
         Leg::Request => (link.request_loss_permille, marks::REQUEST_LOST),
         Leg::Response => (link.response_loss_permille, marks::RESPONSE_LOST),
     };
-    let lost = environment.chance(permille);
-    rt::sleep_ms(environment.draw_ms(link.latency)).await;
-    if lost {
+    let is_lost = environment.chance(permille);
+    let latency_ms = latency_ms(environment, link);
+    if is_lost {
+        environment.harm(lost, cause);
+    } else if latency_ms >= SLOW_MS {
+        environment.harm(slow, cause);
+    }
+    rt::sleep_ms(latency_ms).await;
+    if is_lost {
         environment.mark(mark);
     }
-    !lost
+    !is_lost
 }
 
-/// Calls an object over the network between isolates and objects. `accept` takes its answer when that leaves the
-/// object. The request and the answer arrive even if the caller is gone by then.
+/// A message that is on its way for as long as this may cost its request its answer, in ms.
+const SLOW_MS: u64 = 1_000;
+
+/// How long a message is on its way, in ms.
+pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
+    let latency_ms = environment.draw_ms(link.latency);
+    if !environment.chance(link.slow_permille) {
+        return latency_ms;
+    }
+    environment.mark(marks::MESSAGE_SLOW);
+    latency_ms + environment.draw_ms(link.slow)
+}
+
+/// Calls an object over the network between isolates and objects, for a client's request or not. `accept` takes its
+/// answer when that leaves the object. The request and the answer arrive even if the caller is gone by then.
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,
     object: &str,
     request: ObjectRequest,
+    cause: Option<u64>,
     accept: impl FnOnce(Opened) -> T + 'static,
 ) -> Result<T, CallError> {
     let (sender, answer) = reply();
@@ -46,17 +95,25 @@ pub(crate) async fn call<T: 'static>(
         let environment = environment.clone();
         let object = object.to_owned();
         async move {
-            let link = environment.faults().network.object_link;
-            if !travel(&environment, link, Leg::Request).await {
-                environment.note(format_args!("network: request to {object} lost"));
+            if !travel(&environment, Way::Object, Leg::Request, cause).await {
                 return;
             }
-            let Some(answer) = callee.call(&object, request).await.map(accept) else { return };
-            let link = environment.faults().network.object_link;
-            if travel(&environment, link, Leg::Response).await {
-                sender.send(answer);
+            let faults = environment.faults();
+            let answered = if environment.chance(faults.objects.overloaded_permille) {
+                environment.mark(marks::OBJECT_OVERLOADED);
+                environment.harm(Harm::Overloaded, cause);
+                Some(Opened::Overloaded)
             } else {
-                environment.note(format_args!("network: response of {object} lost"));
+                callee.call(&object, request, cause).await
+            };
+            let Some(answer) = answered.map(accept) else { return environment.harm(Harm::ObjectReset, cause) };
+            if environment.chance(faults.network.call_stuck_permille) {
+                environment.mark(marks::CALL_STUCK);
+                environment.harm(Harm::CallStuck, cause);
+                return sender.vanish();
+            }
+            if travel(&environment, Way::Object, Leg::Response, cause).await {
+                sender.send(answer);
             }
         }
     };

@@ -12,6 +12,8 @@ pub struct ObjectFaults {
     pub crash_awaiting_permille: u32,
     /// Of 1,000 answers that the output gate holds back, those during whose wait the object crashes.
     pub crash_held_permille: u32,
+    /// Of 1,000 calls, those that the platform refuses because the object has too much to do.
+    pub overloaded_permille: u32,
     /// The time from the first event to the constructor.
     pub cold_start: Delay,
     /// How long an object is idle before it hibernates.
@@ -41,6 +43,7 @@ impl Default for ObjectFaults {
             crash_permille: 0,
             crash_awaiting_permille: 0,
             crash_held_permille: 0,
+            overloaded_permille: 0,
             cold_start: Delay::NONE,
             // Cloudflare's documentation of the lifecycle of a Durable Object: 10 s, and 70 to 140 s.
             hibernate_after_ms: 10_000,

@@ -12,6 +12,8 @@ use crate::kernel::rt::{self, Node};
 use crate::world::activity::Busy;
 use crate::world::alarm::service::{self as alarm, Alarmed};
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::Opened;
@@ -69,6 +71,8 @@ pub(crate) struct Instance<P: Parent> {
     /// The events that wait for the constructor; `None` once it has run.
     waiting: RefCell<Option<Vec<ReplySender<()>>>>,
     standing: Cell<Standing>,
+    /// The clients' requests for which calls are under way.
+    causes: RefCell<Vec<u64>>,
     /// When the latest batch is due to be confirmed, in ms since the Unix epoch.
     flushed_ms: Cell<u64>,
 }
@@ -85,6 +89,7 @@ impl<P: Parent> Instance<P> {
             actor: OnceCell::new(),
             waiting: RefCell::new(Some(Vec::new())),
             standing: Cell::new(Standing::Owner),
+            causes: RefCell::default(),
             flushed_ms: Cell::default(),
         });
         let starting = instance.clone();
@@ -107,22 +112,26 @@ impl<P: Parent> Instance<P> {
     }
 
     /// Runs the object's `call` on a request. A socket is accepted in the turn that asks for it.
-    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
         let (sender, answer) = reply();
         let busy = self.state.activity().begin_event();
+        if self.standing.get() == Standing::Superseded {
+            self.environment.harm(Harm::ObjectSuperseded, cause);
+        }
+        self.causes.borrow_mut().extend(cause);
         let instance = self.clone();
         self.node.spawn(async move {
             let actor = instance.actor().await;
             let event = async {
                 match actor.call(request).await {
                     ObjectAnswer::Response(response) => (Opened::Answer(response), None),
-                    ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade),
+                    ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, cause),
                 }
             };
             let (opened, greeting) = Turns::new(&instance, event).await;
             match opened {
-                Opened::Answer(response) => instance.answer(busy, sender, response),
-                opened => instance.put_out(busy, move || sender.send(opened)),
+                Opened::Answer(response) => instance.answer(busy, sender, response, cause),
+                opened => instance.put_out(busy, cause, move || sender.send(opened)),
             }
             if let Some((socket, greeting)) = greeting {
                 socket.send(greeting);
@@ -131,15 +140,18 @@ impl<P: Parent> Instance<P> {
         answer
     }
 
-    fn accept(&self, upgrade: Upgrade) -> (Opened, Option<(ObjectSocket, Bytes)>) {
+    fn accept(&self, upgrade: Upgrade, cause: Option<u64>) -> (Opened, Option<(ObjectSocket, Bytes)>) {
         let Upgrade { tag, attachment, greeting, otherwise } = upgrade;
-        match self.state.accept(&tag, attachment) {
+        match self.state.accept(&tag, attachment, cause) {
             Ok(socket) => {
-                self.environment.note(format_args!("{}: accepts socket {}", self.label, socket.number()));
+                let number = socket.number();
+                self.environment.note(Lane::Instance(&self.label), What::SocketAccepted { number }, cause);
+                self.note_stale(cause);
                 (Opened::Socket(socket.number(), socket.mailbox()), Some((socket, greeting)))
             }
             Err(error) => {
-                self.environment.note(format_args!("{}: a socket is refused: {error}", self.label));
+                let why = &error.to_string();
+                self.environment.note(Lane::Instance(&self.label), What::SocketRefused { why }, cause);
                 (Opened::Answer(otherwise), None)
             }
         }
@@ -189,6 +201,9 @@ impl<P: Parent> Instance<P> {
     /// Another instance owns the storage from here on.
     pub(crate) fn supersede(&self, reads_fail: bool) {
         self.standing.set(Standing::Superseded);
+        for cause in self.causes.borrow().iter() {
+            self.environment.harm(Harm::ObjectSuperseded, Some(*cause));
+        }
         self.state.storage().supersede(reads_fail);
         self.state.part_with_sockets();
         self.state.activity().stop_recording();
@@ -199,7 +214,7 @@ impl<P: Parent> Instance<P> {
         if self.standing.replace(Standing::Ended) == Standing::Superseded {
             self.state.sockets_held().reset(&self.environment);
         }
-        self.environment.note(format_args!("{}: ends, {why}", self.label));
+        self.environment.note(Lane::Instance(&self.label), What::Ended { why }, None);
         self.node.kill();
         self.state.gate().discard();
         // Drops the events that wait for the constructor.
@@ -218,7 +233,7 @@ impl<P: Parent> Instance<P> {
         if self.has_ended() {
             return;
         }
-        self.environment.note(format_args!("{}: started", self.label));
+        self.environment.note(Lane::Instance(&self.label), What::Started, None);
         for event in self.waiting.take().unwrap_or_default() {
             event.send(());
         }
@@ -276,19 +291,23 @@ impl<P: Parent> Instance<P> {
         }
     }
 
-    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response) {
+    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response, cause: Option<u64>) {
         let instance = Rc::downgrade(self);
-        self.put_out(busy, move || {
+        self.put_out(busy, cause, move || {
             if let Some(instance) = instance.upgrade() {
-                instance.note_answer(&response);
+                instance.note_answer(&response, cause);
                 sender.send(Opened::Answer(response));
             }
         });
     }
 
-    fn put_out(self: &Rc<Self>, busy: Busy, output: impl FnOnce() + 'static) {
+    fn put_out(self: &Rc<Self>, busy: Busy, cause: Option<u64>, output: impl FnOnce() + 'static) {
+        let instance = Rc::downgrade(self);
         let output = move || {
             drop(busy);
+            if let Some(instance) = instance.upgrade() {
+                instance.causes.borrow_mut().retain(|other| Some(*other) != cause);
+            }
             output();
         };
         if self.environment.is_mutated(HostMutant::AnswerBeforeGate) {
@@ -299,12 +318,21 @@ impl<P: Parent> Instance<P> {
         }
     }
 
-    fn note_answer(&self, response: &Response) {
+    fn note_answer(&self, response: &Response, cause: Option<u64>) {
         let superseded = self.standing.get() == Standing::Superseded;
-        let by = if superseded { " (superseded)" } else { "" };
-        self.environment.note(format_args!("{}{by}: answers {}", self.label, response.status));
+        let what = What::Answers { status: response.status, superseded };
+        self.environment.note(Lane::Instance(&self.label), what, cause);
         if superseded {
             self.environment.mark(marks::SUPERSEDED_INSTANCE_ANSWERED);
+            self.note_stale(cause);
+        }
+    }
+
+    /// What a superseded instance tells may be stale, if its reads do not fail. If they do, whoever answers without a
+    /// read is wrong.
+    fn note_stale(&self, cause: Option<u64>) {
+        if self.standing.get() == Standing::Superseded && !self.state.storage().is_lost() {
+            self.environment.harm(Harm::Stale, cause);
         }
     }
 

@@ -50,8 +50,8 @@ impl<A: ObjectClass> Namespace<A> {
 }
 
 impl<A: ObjectClass> Callee for Namespace<A> {
-    fn call(&self, object: &str, request: ObjectRequest) -> Reply<Opened> {
-        self.object(object).call(request)
+    fn call(&self, object: &str, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
+        self.object(object).call(request, cause)
     }
 
     fn end_socket(&self, object: &str, number: u64) {

@@ -10,6 +10,7 @@ use crate::kernel::rt;
 use crate::world::activity::{Spell, Spells};
 use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
 use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
@@ -20,17 +21,6 @@ use crate::world::objects::turn::TakesTurns;
 use crate::world::services::Services;
 use crate::world::sockets::object_sockets::Sockets;
 use crate::world::storage::journal::Journal;
-
-/// The platform's identity of the object of a name: 64 hexadecimal digits.
-pub(crate) fn object_id(name: &str) -> String {
-    let digits = (1..=4_u64).map(|salt| {
-        // FNV-1a, from four starting points.
-        let start = 0xcbf2_9ce4_8422_2325 ^ salt.wrapping_mul(0x9e37_79b9_7f4a_7c15);
-        let hash = name.bytes().fold(start, |hash, byte| (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3));
-        format!("{hash:016x}")
-    });
-    digits.collect()
-}
 
 /// An object: what of it outlives its instances, and the instances that run.
 pub(crate) struct Object<A: ObjectClass> {
@@ -97,10 +87,10 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// A request arrives.
-    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
         let instance = self.stale_route().unwrap_or_else(|| self.instance());
-        self.environment.note(format_args!("{}: request {:.60}", instance.label(), request.message));
-        instance.call(request)
+        self.environment.note(Lane::Instance(instance.label()), What::Called { message: &request.message }, cause);
+        instance.call(request, cause)
     }
 
     /// The edge's end of a socket has gone. The platform tells the object, which wakes for it and has nothing to do.
@@ -108,7 +98,7 @@ impl<A: ObjectClass> Object<A> {
         if self.sockets.end(number) {
             self.environment.mark(marks::SOCKET_CLOSED_BY_EDGE);
             let instance = self.instance();
-            self.environment.note(format_args!("{}: socket {number} closed", instance.label()));
+            self.environment.note(Lane::Instance(instance.label()), What::SocketClosed { number }, None);
             instance.wake();
         } else if let Some(instance) = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)) {
             instance.wake();
@@ -142,7 +132,7 @@ impl<A: ObjectClass> Object<A> {
     pub(crate) fn supersede(self: &Rc<Self>) {
         let Some(instance) = self.running.take() else { return };
         let faults = self.environment.faults();
-        self.environment.note(format_args!("{}: superseded", instance.label()));
+        self.environment.note(Lane::Instance(instance.label()), What::Superseded, None);
         instance.supersede(faults.objects.superseded_reads_fail);
         self.superseded.borrow_mut().push(instance.clone());
         self.rest.set(Rest::New);
@@ -175,7 +165,7 @@ impl<A: ObjectClass> Object<A> {
         let unconfirmed = self.journal.unconfirmed();
         let kept = self.environment.random.between(0, unconfirmed);
         if unconfirmed > 0 {
-            self.environment.note(format_args!("{}: keeps {kept} of {unconfirmed} writes", self.name));
+            self.environment.note(Lane::Object(&self.name), What::Kept { kept, unconfirmed }, None);
         }
         let crashed = self.rest.get() == Rest::Crashed;
         if crashed && kept > 0 {
@@ -202,7 +192,7 @@ impl<A: ObjectClass> Object<A> {
         }
         self.starts.set(self.starts.get() + 1);
         let state = ObjectState::new(
-            object_id(&self.name),
+            self.name.clone(),
             self.environment.clone(),
             &self.services,
             self.journal.clone(),
@@ -248,7 +238,7 @@ impl<A: ObjectClass> Alarmed for Object<A> {
             self.environment.mark(marks::ALARM_STARTED_OBJECT);
         }
         let instance = self.instance();
-        self.environment.note(format_args!("{}: alarm", instance.label()));
+        self.environment.note(Lane::Instance(instance.label()), What::Alarm, None);
         instance.alarm(version)
     }
 }

@@ -44,7 +44,7 @@ struct Inner {
 
 impl ObjectState {
     pub(crate) fn new(
-        id: String,
+        name: Rc<str>,
         environment: Rc<Environment>,
         services: &Services,
         journal: Rc<Journal>,
@@ -52,7 +52,7 @@ impl ObjectState {
         callee: Weak<dyn Callee>,
         spells: Spells,
     ) -> Self {
-        let outlet = Outlet::new(id, environment, journal, spells);
+        let outlet = Outlet::new(name, environment, journal, spells);
         Self(Rc::new(Inner {
             bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
             sockets: RefCell::new(sockets),
@@ -63,9 +63,9 @@ impl ObjectState {
         }))
     }
 
-    /// Accepts a socket.
-    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<ObjectSocket, AcceptError> {
-        let connection = self.sockets_held().accept(tag, attachment)?;
+    /// Accepts a socket, on which a client's request waits or not.
+    pub(crate) fn accept(&self, tag: &str, attachment: Bytes, cause: Option<u64>) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(tag, attachment, cause)?;
         if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
             connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
@@ -218,9 +218,10 @@ impl ObjectNamespace {
         passed.await.ok_or(CallError::Reset)?;
         let accept = |opened| match opened {
             Opened::Answer(response) => Ok(response),
+            Opened::Overloaded => Err(CallError::Overloaded),
             Opened::Socket(..) => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
         };
-        travel::call(&self.outlet.environment, callee, object, request, accept).await?
+        travel::call(&self.outlet.environment, callee, object, request, None, accept).await?
     }
 }
 

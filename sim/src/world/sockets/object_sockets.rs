@@ -11,7 +11,9 @@ use bytes::Bytes;
 use crate::kernel::rt;
 use crate::world::activity::Busy;
 use crate::world::environment::Environment;
+use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::network::travel::latency_ms;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// The most sockets of an object (Cloudflare, Durable Objects limits).
@@ -49,6 +51,8 @@ pub(crate) struct HeldSocket {
     number: u64,
     tag: String,
     attachment: Bytes,
+    /// The client's request that waits on it.
+    cause: Option<u64>,
     mailbox: Rc<Mailbox>,
     /// When the last message so far arrives at the edge, in ms since the Unix epoch: messages of a socket do not
     /// overtake one another.
@@ -72,7 +76,12 @@ impl Sockets {
         Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
     }
 
-    pub(crate) fn accept(&self, tag: &str, attachment: Bytes) -> Result<Rc<HeldSocket>, AcceptError> {
+    pub(crate) fn accept(
+        &self,
+        tag: &str,
+        attachment: Bytes,
+        cause: Option<u64>,
+    ) -> Result<Rc<HeldSocket>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
         }
@@ -88,6 +97,7 @@ impl Sockets {
             number,
             tag: tag.to_owned(),
             attachment,
+            cause,
             mailbox: Rc::default(),
             arrives_ms: Cell::default(),
             open: Cell::new(true),
@@ -126,6 +136,7 @@ impl Sockets {
             if connection.mailbox.is_abandoned() {
                 continue;
             }
+            environment.harm(Harm::SocketLost, connection.cause);
             if environment.chance(environment.faults().sockets.half_dead_permille) {
                 environment.mark(marks::SOCKET_HALF_DEAD);
                 connection.mailbox.fall_silent();
@@ -161,7 +172,7 @@ impl Sockets {
             }
         };
         let now_ms = environment.now_ms();
-        let latency_ms = environment.draw_ms(environment.faults().network.object_link.latency);
+        let latency_ms = latency_ms(environment, environment.faults().network.object_link);
         connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
         if connection.arrives_ms.get() == now_ms {
             connection.mailbox.arrive(arrived);
@@ -218,14 +229,14 @@ mod tests {
             ("t", ATTACHMENT_LIMIT + 1, Err(AcceptError::AttachmentTooLarge)),
         ];
         for (tag, attached, expected) in cases {
-            assert_eq!(sockets.accept(tag, Bytes::from(vec![0; *attached])).map(drop), *expected);
+            assert_eq!(sockets.accept(tag, Bytes::from(vec![0; *attached]), None).map(drop), *expected);
         }
         while sockets.count() < SOCKET_LIMIT {
-            sockets.accept("", Bytes::new()).unwrap();
+            sockets.accept("", Bytes::new(), None).unwrap();
         }
-        assert_eq!(sockets.accept("", Bytes::new()).map(drop), Err(AcceptError::TooManySockets));
+        assert_eq!(sockets.accept("", Bytes::new(), None).map(drop), Err(AcceptError::TooManySockets));
         sockets.end(7);
-        assert!(sockets.accept("", Bytes::new()).is_ok());
+        assert!(sockets.accept("", Bytes::new(), None).is_ok());
     }
 
     #[test]
@@ -235,7 +246,7 @@ mod tests {
         rt::block_on(1, async move {
             let environment = Environment::new(faults, Seeds::of(1), None);
             let sockets = Sockets::default();
-            let connection = sockets.accept("live", Bytes::new()).unwrap();
+            let connection = sockets.accept("live", Bytes::new(), None).unwrap();
             let mailbox = connection.mailbox();
             for byte in 0..20_u8 {
                 sockets.send(&environment, &connection, Some(Bytes::copy_from_slice(&[byte])));
@@ -257,7 +268,7 @@ mod tests {
     fn sockets_are_found_by_their_tag_in_the_order_of_acceptance() {
         let sockets = Sockets::default();
         for tag in ["a", "b", "a"] {
-            sockets.accept(tag, Bytes::from_static(tag.as_bytes())).unwrap();
+            sockets.accept(tag, Bytes::from_static(tag.as_bytes()), None).unwrap();
         }
         let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
         assert_eq!((numbers(Some("a")), numbers(Some("c")), numbers(None)), (vec![0, 2], vec![], vec![0, 1, 2]));
@@ -272,7 +283,8 @@ mod tests {
         let environment = Environment::new(Faults::default(), Seeds::of(1), None);
         let sockets = Sockets::default();
         let apart = sockets.apart();
-        let (own, other) = (sockets.accept("a", Bytes::new()).unwrap(), apart.accept("a", Bytes::new()).unwrap());
+        let (own, other) =
+            (sockets.accept("a", Bytes::new(), None).unwrap(), apart.accept("a", Bytes::new(), None).unwrap());
         assert_ne!(own.number(), other.number());
         sockets.reset(&environment);
         assert_eq!((own.mailbox().try_next(), other.mailbox().try_next()), (Some(Arrived::End), None));

@@ -51,6 +51,11 @@ impl ObjectSql {
         }
     }
 
+    /// Whether every access fails because the storage is another instance's.
+    pub(crate) fn is_lost(&self) -> bool {
+        self.lost_at.get().is_some()
+    }
+
     /// Whether an access has failed because the storage is another instance's.
     pub(crate) fn has_failed(&self) -> bool {
         self.failed.get()

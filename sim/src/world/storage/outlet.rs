@@ -5,12 +5,15 @@ use std::rc::Rc;
 
 use crate::world::activity::{Activity, Spells};
 use crate::world::environment::Environment;
+use crate::world::object_id::object_id;
 use crate::world::storage::gate::Gate;
 use crate::world::storage::journal::Journal;
 use crate::world::storage::object_sql::ObjectSql;
 
 /// What everything that leaves an instance passes: answers, messages, and calls of objects and of services.
 pub(crate) struct Outlet {
+    /// The object's name.
+    pub(crate) name: Rc<str>,
     /// The object's identity.
     pub(crate) id: String,
     pub(crate) environment: Rc<Environment>,
@@ -20,9 +23,10 @@ pub(crate) struct Outlet {
 }
 
 impl Outlet {
-    pub(crate) fn new(id: String, environment: Rc<Environment>, journal: Rc<Journal>, spells: Spells) -> Rc<Self> {
+    pub(crate) fn new(name: Rc<str>, environment: Rc<Environment>, journal: Rc<Journal>, spells: Spells) -> Rc<Self> {
         Rc::new(Self {
-            id,
+            id: object_id(&name),
+            name,
             environment,
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(journal),

@@ -5,7 +5,7 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Content, Defect, From, Mode, Op};
-use crate::world::LostInstance;
+use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -28,36 +28,56 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
+/// Harms after which no answer comes, or comes too late.
+const SILENCING: &[Harm] = &[
+    Harm::ClientMessageLost,
+    Harm::ClientMessageSlow,
+    Harm::ClientLeft,
+    Harm::IsolateRestarted,
+    Harm::Vanished,
+    Harm::CallSlow,
+    Harm::CallStuck,
+    Harm::ReplyBroken,
+    Harm::ObjectSuperseded,
+];
+
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
-    let calm = op.invoked.ms >= case.history.conditions.faulty_until_ms;
-    calm.then(|| "nothing goes wrong any more, and there was no answer".to_owned())
+    let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
+    let waits_for_r2 = reads && case.is_harmed_meanwhile(op, &[Harm::GetFailed, Harm::GetDamaged]);
+    let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
+    (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
 
+/// Harms after which the object cannot be reached.
+const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketLost];
+
+/// A failure has the code of a harm that was done to the request, or to its object meanwhile.
 fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
-    let conditions = &case.history.conditions;
-    if answer.guarded && answer.code.as_deref() == Some("instance_lost") && lost_its_instance(case, op) {
-        return None;
-    }
-    // An answer to HEAD has no body that could hold the code.
-    let is_loss = match answer.code.as_deref() {
-        Some("cold_storage_unavailable") => matches!(op.call, Call::Read { .. } | Call::Live { .. }),
-        Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
-        None => op.call == Call::Head && answer.status == 503,
+    let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
+    let excused = match answer.code.as_deref() {
+        Some("instance_lost") => lost_its_instance(case, op),
+        Some("object_unavailable") => case.is_harmed(op, UNREACHABLE),
+        Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
+        Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
+        Some("cold_storage_unavailable") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetFailed]),
+        Some("segment_damaged") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetDamaged]),
+        // An answer to HEAD has no body that could hold the code.
+        None if op.call == Call::Head => match answer.status {
+            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded]),
+            _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
+        },
+        _ => false,
     };
-    let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
-    (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+    (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
 }
 
 /// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not served
 /// anew once it has called, or it has lost more than a request endures.
 fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
-    let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
-    let lost = || case.instances_lost(op.invoked.ms..=ended_ms);
-    let end = format!("/{}", case.history.streams[case.stream].path);
-    let is_own = |lost: &LostInstance| lost.url.split('?').next().is_some_and(|url| url.ends_with(&end));
+    let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]);
     match op.call {
-        Call::Live { .. } => lost().next().is_some(),
-        _ => lost().any(is_own) || lost().count() > LOSSES_ENDURED as usize,
+        Call::Live { .. } => taken > 0 || case.is_harmed(op, &[Harm::LostInstance]),
+        _ => taken > LOSSES_ENDURED as usize || case.is_harmed(op, &[Harm::LostInstance]),
     }
 }
 
@@ -256,7 +276,7 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, duplicate, exists, lost_instance, page, refused, written,
+        Fixture, absent, acked, coded, created, duplicate, exists, page, refused, written,
     };
     use crate::judge::history::Lifetime;
 
@@ -270,58 +290,75 @@ mod tests {
         run
     }
 
+    /// The last request of a run, with these harms done to it.
+    fn harm(run: &mut Fixture, harms: &[Harm]) {
+        let request = run.history.ops.last().expect("a request").request;
+        harms.iter().for_each(|harm| run.history.harms.to_request(request, *harm));
+    }
+
     #[test]
-    fn losses_and_failures_are_excused_while_faults_are_on() {
-        for (answer, faulty, expected) in [
-            (None, true, 0),
-            (None, false, 1),
-            (coded(503, "object_unavailable"), true, 0),
-            (coded(503, "object_unavailable"), false, 1),
-            (coded(500, "internal_error"), true, 1),
+    fn an_answer_is_missing_or_a_failure_only_where_a_fault_explains_it() {
+        let missing = || None;
+        for (answer, harms, expected) in [
+            (missing(), &[][..], 1),
+            (missing(), &[Harm::ClientMessageLost], 0),
+            (missing(), &[Harm::CallStuck], 0),
+            (missing(), &[Harm::CallLost], 1),
+            (coded(503, "object_unavailable"), &[], 1),
+            (coded(503, "object_unavailable"), &[Harm::ObjectReset], 0),
+            (coded(503, "object_unavailable"), &[Harm::ClientMessageLost], 1),
+            (coded(503, "object_overloaded"), &[Harm::Overloaded], 0),
+            (coded(503, "object_overloaded"), &[Harm::ObjectReset], 1),
+            (coded(500, "internal_error"), &[Harm::ObjectReset], 1),
         ] {
             let mut run = run();
-            run.history.conditions.faulty_until_ms = if faulty { u64::MAX } else { 0 };
             run.append(1, answer);
+            harm(&mut run, harms);
             check(&run, expected);
         }
     }
 
     #[test]
-    fn a_lost_instance_fails_only_requests_that_were_under_way() {
-        let other = |at_ms| LostInstance { at_ms, url: "https://tailrace.test/v1/stream/b".to_owned() };
-        let many = |count: u32| (0..count).map(|_| other(7)).collect::<Vec<_>>();
-        for (lost, is_guarded, expected) in [
-            (vec![], true, 1),
-            (vec![lost_instance(5)], true, 0),
-            (vec![lost_instance(10)], true, 0),
-            (vec![lost_instance(10)], false, 1),
-            (vec![lost_instance(11)], true, 1),
-            (vec![lost_instance(4)], true, 1),
-            (many(LOSSES_ENDURED), true, 1),
-            (many(LOSSES_ENDURED + 1), true, 0),
+    fn a_failure_of_storage_needs_one_of_the_streams_object_meanwhile() {
+        for (harm, at_ms, code, reads, expected) in [
+            (Harm::StatementFailed, 7, "storage_failed", false, 0),
+            (Harm::StatementFailed, 4, "storage_failed", false, 1),
+            (Harm::StatementFailed, 11, "storage_failed", false, 1),
+            (Harm::GetFailed, 7, "storage_failed", false, 1),
+            (Harm::GetFailed, 7, "cold_storage_unavailable", true, 0),
+            (Harm::GetFailed, 7, "cold_storage_unavailable", false, 1),
+            (Harm::GetDamaged, 7, "cold_storage_unavailable", true, 1),
+            (Harm::GetDamaged, 7, "segment_damaged", true, 0),
+            (Harm::GetDamaged, 7, "segment_damaged", false, 1),
         ] {
             let mut run = run();
-            run.history.conditions.faulty_until_ms = u64::MAX;
-            run.history.instances_lost = lost;
-            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
-            let op = run.history.ops.last_mut().expect("the append");
-            op.invoked.ms = 5;
-            op.ended.as_mut().expect("it is answered").ms = 10;
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn cold_storage_fails_reads_alone() {
-        for (reads, expected) in [(true, 0), (false, 1)] {
-            let mut run = run();
-            run.history.conditions.faulty_until_ms = u64::MAX;
-            let answer = coded(503, "cold_storage_unavailable");
+            let answer = coded(500, code);
             if reads {
                 run.walk(&[], answer);
             } else {
                 run.append(1, answer);
             }
+            let op = run.history.ops.last_mut().expect("a request");
+            op.invoked.ms = 5;
+            op.ended.as_mut().expect("it is answered").ms = 10;
+            run.history.harms.to_stream(0, at_ms, harm);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_lost_instance_fails_the_request_that_lost_it_and_one_that_has_lost_too_many() {
+        let taken = |count: u32| vec![Harm::InstanceTaken; count as usize];
+        for (harms, is_guarded, expected) in [
+            (vec![], true, 1),
+            (vec![Harm::LostInstance], true, 0),
+            (vec![Harm::LostInstance], false, 1),
+            (taken(LOSSES_ENDURED), true, 1),
+            (taken(LOSSES_ENDURED + 1), true, 0),
+        ] {
+            let mut run = run();
+            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
+            harm(&mut run, &harms);
             check(&run, expected);
         }
     }
@@ -363,7 +400,7 @@ mod tests {
         }
         let mut run = run();
         run.close(None);
-        run.history.conditions.faulty_until_ms = u64::MAX;
+        harm(&mut run, &[Harm::ClientMessageLost]);
         run.append(1, coded(409, "stream_closed").map(|answer| ClientAnswer { closed: true, ..answer }));
         check(&run, 0);
     }
@@ -372,8 +409,8 @@ mod tests {
     fn a_gap_needs_a_missing_predecessor() {
         for (first, expected) in [(written(0, 1), 1), (None, 0), (coded(409, "stream_closed"), 1)] {
             let mut run = run();
-            run.history.conditions.faulty_until_ms = u64::MAX;
             run.produce(0, 0, first);
+            harm(&mut run, &[Harm::ClientMessageLost]);
             run.produce(0, 1, coded(409, "sequence_gap"));
             check(&run, expected);
         }

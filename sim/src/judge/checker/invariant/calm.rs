@@ -4,6 +4,7 @@
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, End, Listening, Mode, Op};
+use crate::world::Harm;
 
 /// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
 /// connection came to its end, at most.
@@ -40,17 +41,16 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
 }
 
 fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
-    // The connections of an instance end when it is lost, as if they were finished. The news travels for less than a
-    // window.
-    let lost = |end_ms: u64| case.instances_lost(end_ms.saturating_sub(WINDOW_MS).max(op.invoked.ms)..=end_ms).count();
-    let is_finished = listening.end.is_some_and(|(moment, end)| end == End::Finished && lost(moment.ms) == 0);
+    // The connections of an instance end when it is lost, as if they were finished.
+    let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
+    let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished) && !lost;
     is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, created, delivery, empty, lost_instance};
+    use crate::judge::checker::fixture::{Fixture, created, delivery, empty};
     use crate::judge::history::Lifetime;
 
     /// A reader whose long-polls are answered empty, so far apart.
@@ -92,13 +92,12 @@ mod tests {
                 run.hang_up(op, end);
             }
             run.check(Invariant::Calm, super::check, expected);
-            let ends = run.history.listenings.values().filter_map(|listening| listening.end);
-            let ends_ms: Vec<u64> = ends.map(|(moment, _)| moment.ms).collect();
-            run.history.instances_lost = ends_ms.iter().map(|at_ms| lost_instance(*at_ms)).collect();
+            let requests: Vec<u64> = run.history.ops.iter().map(|op| op.request).collect();
+            let mut untouched = run.clone();
+            requests.iter().for_each(|request| untouched.history.harms.to_request(*request, Harm::CallLost));
+            untouched.check(Invariant::Calm, super::check, expected);
+            requests.iter().for_each(|request| run.history.harms.to_request(*request, Harm::InstanceTaken));
             run.check(Invariant::Calm, super::check, 0);
-            let last_ms = ends_ms.iter().max().expect("an end");
-            run.history.instances_lost = vec![lost_instance(last_ms + 1)];
-            run.check(Invariant::Calm, super::check, expected);
         }
     }
 }

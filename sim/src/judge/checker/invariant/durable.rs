@@ -105,6 +105,7 @@ fn walks(case: &Case<'_>) -> Vec<Vec<usize>> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, page, tail};
+    use crate::world::Harm;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Durable, super::check, expected);
@@ -154,10 +155,12 @@ mod tests {
     #[test]
     fn a_superseded_instance_may_show_an_earlier_tail_where_its_reads_do_not_fail() {
         let mut run = Fixture::json();
-        run.history.conditions.weak_until_ms = u64::MAX;
         run.create(Lifetime::Endless, created(0));
         run.append(2, acked(0, 2));
         run.head(tail(0, 1));
+        check(&run, 1);
+        let request = run.history.ops.last().expect("HEAD").request;
+        run.history.harms.to_request(request, Harm::Stale);
         check(&run, 0);
     }
 

@@ -2,9 +2,9 @@
 //! touched.
 
 use super::durable::unexplained;
-use crate::judge::checker::case::{Case, FLIGHT_MS};
+use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, Lifetime};
+use crate::judge::history::{Call, FLIGHT_MS, Lifetime};
 
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.

@@ -4,9 +4,9 @@
 //! known, and what is left to check is that nobody who asked later stood earlier. A lost answer orders nothing: it may
 //! have happened at any later time, or never.
 
-use crate::judge::checker::case::{Case, FLIGHT_MS, Sight};
+use crate::judge::checker::case::{Case, Sight};
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, Moment};
+use crate::judge::history::{Call, FLIGHT_MS, Moment};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = inversions(case);

@@ -1,0 +1,80 @@
+//! What faults have done to the requests and to the streams of a run: the only excuses there are.
+
+use std::collections::BTreeMap;
+use std::ops::RangeInclusive;
+
+use crate::world::{self, Harm};
+
+/// What faults have done in a run.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harms {
+    of_requests: BTreeMap<u64, Vec<Harm>>,
+    /// Of each stream, in the order of time, each with its virtual ms.
+    of_streams: BTreeMap<usize, Vec<(u64, Harm)>>,
+}
+
+impl Harms {
+    /// Those that the world has written down; `stream` finds the stream of an object by its name.
+    pub fn of(done: world::Harms, stream: impl Fn(&str) -> Option<usize>) -> Self {
+        let mut harms = Self { of_requests: done.to_requests, ..Self::default() };
+        for (at_ms, object, harm) in done.to_objects {
+            if let Some(stream) = stream(&object) {
+                harms.to_stream(stream, at_ms, harm);
+            }
+        }
+        harms
+    }
+
+    /// A harm was done to the request of that number.
+    pub fn to_request(&mut self, number: u64, harm: Harm) {
+        self.of_requests.entry(number).or_default().push(harm);
+    }
+
+    /// A harm was done to a stream's object at that virtual ms, which is not before those of the earlier ones.
+    pub fn to_stream(&mut self, stream: usize, at_ms: u64, harm: Harm) {
+        self.of_streams.entry(stream).or_default().push((at_ms, harm));
+    }
+
+    /// How many harms of these kinds were done to the request of that number.
+    pub fn count(&self, number: u64, kinds: &[Harm]) -> usize {
+        self.of_requests.get(&number).map_or(0, |harms| harms.iter().filter(|harm| kinds.contains(harm)).count())
+    }
+
+    /// Whether a harm of these kinds was done to the request of that number.
+    pub fn has(&self, number: u64, kinds: &[Harm]) -> bool {
+        !self.of_requests.is_empty() && self.count(number, kinds) > 0
+    }
+
+    /// Whether a harm of these kinds was done to a stream within these virtual ms.
+    pub fn has_stream(&self, stream: usize, kinds: &[Harm], within_ms: RangeInclusive<u64>) -> bool {
+        let Some(harms) = self.of_streams.get(&stream) else { return false };
+        let first = harms.partition_point(|(at_ms, _)| at_ms < within_ms.start());
+        harms[first..].iter().take_while(|(at_ms, _)| at_ms <= within_ms.end()).any(|(_, harm)| kinds.contains(harm))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_harm_excuses_the_request_that_it_was_done_to_and_a_stream_within_its_time() {
+        let object = |at_ms, name: &str| (at_ms, name.into(), Harm::GetFailed);
+        let done = world::Harms {
+            to_requests: BTreeMap::from([(7, vec![Harm::Stale, Harm::Stale]), (8, vec![Harm::CallLost])]),
+            to_objects: vec![object(10, "a"), object(15, "elsewhere"), object(20, "a")],
+        };
+        let harms = Harms::of(done, |name| (name == "a").then_some(0));
+        assert_eq!(harms.count(7, &[Harm::Stale, Harm::CallLost]), 2);
+        assert!(harms.has(8, &[Harm::CallLost]) && !harms.has(8, &[Harm::Stale]) && !harms.has(9, &[Harm::Stale]));
+        for (stream, kind, within_ms, expected) in [
+            (0, Harm::GetFailed, 10..=10, true),
+            (0, Harm::GetFailed, 11..=19, false),
+            (0, Harm::GetFailed, 0..=30, true),
+            (0, Harm::PutFailed, 0..=30, false),
+            (1, Harm::GetFailed, 0..=30, false),
+        ] {
+            assert_eq!(harms.has_stream(stream, &[kind], within_ms), expected);
+        }
+    }
+}

@@ -1,0 +1,75 @@
+//! Proof of what faults have done: which request, or which object, each of them has touched. Only what is written down
+//! here excuses an answer that is not right, and only in the way that the harm explains.
+
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+/// What a fault does to a request, or to an object and so to all who ask it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Harm {
+    /// A message between its client and the edge was lost.
+    ClientMessageLost,
+    /// A message between its client and the edge took long.
+    ClientMessageSlow,
+    /// Its client gave it up.
+    ClientLeft,
+    /// The connection of its answer broke, or died.
+    AnswerCut,
+    /// The isolate that served it restarted.
+    IsolateRestarted,
+    /// The platform ended it without telling it.
+    Vanished,
+    /// Its own task lost the instance that served it.
+    LostInstance,
+    /// Another task lost the instance that served it.
+    InstanceTaken,
+    /// Its call of an object, or the reply, was lost on its way.
+    CallLost,
+    /// Its call of an object, or the reply, took long.
+    CallSlow,
+    /// Its call of an object never comes to an end.
+    CallStuck,
+    /// The object was reset while it worked on its call.
+    ObjectReset,
+    /// Another instance took over from the one that worked on its call, or that its call had reached.
+    ObjectSuperseded,
+    /// A socket on which it waited was cut, or fell silent.
+    SocketLost,
+    /// The object had too much to do.
+    Overloaded,
+    /// The object's reply broke off after its head.
+    ReplyBroken,
+    /// It was answered by an instance whose reads may be stale.
+    Stale,
+    /// A statement of the object failed.
+    StatementFailed,
+    /// A read of R2 by the object failed.
+    GetFailed,
+    /// R2 gave the object damaged bytes.
+    GetDamaged,
+    /// A put of the object in R2 failed, or took long.
+    PutFailed,
+}
+
+/// All that faults have done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Harms {
+    /// To each client's request, by its number, in the order of time.
+    pub to_requests: BTreeMap<u64, Vec<Harm>>,
+    /// To objects, by their names, each at a time in ms since the Unix epoch, in the order of time.
+    pub to_objects: Vec<(u64, Rc<str>, Harm)>,
+}
+
+impl Harms {
+    /// One more is done to a request.
+    pub(crate) fn to_request(&mut self, number: u64, harm: Harm) {
+        self.to_requests.entry(number).or_default().push(harm);
+    }
+
+    /// One request has the answer of another one, and with it what was done to that one so far.
+    pub(crate) fn share(&mut self, from: u64, to: u64) {
+        if let Some(harms) = self.to_requests.get(&from).cloned() {
+            self.to_requests.entry(to).or_default().extend(harms);
+        }
+    }
+}
