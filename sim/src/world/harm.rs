@@ -33,8 +33,10 @@ pub enum Harm {
     ObjectReset,
     /// Another instance took over from the one that worked on its call, or that its call had reached.
     ObjectSuperseded,
-    /// A socket on which it waited was cut, or fell silent.
-    SocketLost,
+    /// A socket on which it waited was cut.
+    SocketCut,
+    /// A socket on which it waited fell silent.
+    SocketSilent,
     /// The object had too much to do.
     Overloaded,
     /// The object's reply broke off after its head.

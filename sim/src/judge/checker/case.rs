@@ -13,6 +13,9 @@ pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 /// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
 const LIVE_TRAVEL_MS: u64 = 2_000;
 
+/// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
+const SLOW_STRAGGLER_MS: u64 = 130_000;
+
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;
 
@@ -273,12 +276,16 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
         let last_ms = brought.entry(arrival.op).or_default();
         *last_ms = arrival.at.ms.max(*last_ms);
     }
+    let straggler_ms = |op: &Op| {
+        let is_slow = history.harms.has(op.request, &[Harm::ClientMessageSlow, Harm::CallSlow]);
+        conditions.straggler_ms + if is_slow { SLOW_STRAGGLER_MS } else { 0 }
+    };
     let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {
         _ if op.invoked.ms >= conditions.settled_from_ms => {
             brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + LIVE_TRAVEL_MS)
         }
         Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
-        None => op.ended.map_or(NEVER_MS, |ended| ended.ms + conditions.straggler_ms),
+        None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),
     };
     let touches = history.of_stream(stream).filter(|(_, op)| op.call != Call::Head);
     touches
@@ -286,7 +293,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
             let last_ms = match (&op.call, op.definite(), op.ended) {
                 (Call::Live { .. }, ..) => live_ms(index, op),
                 (_, Some(_), Some(ended)) => ended.ms,
-                _ => op.invoked.ms + conditions.straggler_ms,
+                _ => op.invoked.ms + straggler_ms(op),
             };
             Touch { op: index, invoked: op.invoked, last_ms }
         })

@@ -133,9 +133,7 @@ impl Dice {
         faults.alarm.retry_limit = if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 };
         faults.alarm.cut_off_fails = alarm_cut_off_fails;
         faults.bucket = self.bucket();
-        if false {
-            self.rarer_faults(&mut faults);
-        }
+        self.rarer_faults(&mut faults);
         faults
     }
 

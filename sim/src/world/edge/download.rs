@@ -17,7 +17,7 @@ use crate::world::edge::socket::EdgeEnd;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
-use crate::world::network::travel::latency_ms;
+use crate::world::network::travel::{SLOW_MS, latency_ms};
 
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -129,6 +129,9 @@ impl Pipe {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
         let latency_ms = latency_ms(environment, environment.faults().network.client_link);
+        if latency_ms >= SLOW_MS {
+            environment.harm(Harm::ClientMessageSlow, Some(self.number));
+        }
         self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
         if self.arrives_ms.get() == now_ms {
             return self.arrive(piece);

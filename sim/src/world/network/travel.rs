@@ -57,7 +57,8 @@ pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause:
     let latency_ms = latency_ms(environment, link);
     if is_lost {
         environment.harm(lost, cause);
-    } else if latency_ms >= SLOW_MS {
+    }
+    if latency_ms >= SLOW_MS {
         environment.harm(slow, cause);
     }
     rt::sleep_ms(latency_ms).await;
@@ -68,7 +69,7 @@ pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause:
 }
 
 /// A message that is on its way for as long as this may cost its request its answer, in ms.
-const SLOW_MS: u64 = 1_000;
+pub(crate) const SLOW_MS: u64 = 1_000;
 
 /// How long a message is on its way, in ms.
 pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {

@@ -13,7 +13,7 @@ use crate::world::activity::Busy;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
-use crate::world::network::travel::latency_ms;
+use crate::world::network::travel::{SLOW_MS, latency_ms};
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
 /// The most sockets of an object (Cloudflare, Durable Objects limits).
@@ -136,12 +136,13 @@ impl Sockets {
             if connection.mailbox.is_abandoned() {
                 continue;
             }
-            environment.harm(Harm::SocketLost, connection.cause);
             if environment.chance(environment.faults().sockets.half_dead_permille) {
                 environment.mark(marks::SOCKET_HALF_DEAD);
+                environment.harm(Harm::SocketSilent, connection.cause);
                 connection.mailbox.fall_silent();
             } else {
                 environment.mark(marks::SOCKET_CUT);
+                environment.harm(Harm::SocketCut, connection.cause);
                 connection.mailbox.arrive(Arrived::End);
             }
         }
@@ -173,6 +174,9 @@ impl Sockets {
         };
         let now_ms = environment.now_ms();
         let latency_ms = latency_ms(environment, environment.faults().network.object_link);
+        if latency_ms >= SLOW_MS {
+            environment.harm(Harm::CallSlow, connection.cause);
+        }
         connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
         if connection.arrives_ms.get() == now_ms {
             connection.mailbox.arrive(arrived);

@@ -39,6 +39,7 @@ const SILENCING: &[Harm] = &[
     Harm::CallStuck,
     Harm::ReplyBroken,
     Harm::ObjectSuperseded,
+    Harm::SocketSilent,
 ];
 
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
@@ -49,14 +50,19 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 }
 
 /// Harms after which the object cannot be reached.
-const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketLost];
+const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
 /// A failure has the code of a harm that was done to the request, or to its object meanwhile.
 fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
     let excused = match answer.code.as_deref() {
         Some("instance_lost") => lost_its_instance(case, op),
-        Some("object_unavailable") => case.is_harmed(op, UNREACHABLE),
+        Some("object_unavailable") => {
+            // A live read waits for its greeting for a while only.
+            let is_slow =
+                matches!(op.call, Call::Live { .. }) && case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]);
+            is_slow || case.is_harmed(op, UNREACHABLE)
+        }
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetFailed]),
