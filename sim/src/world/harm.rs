@@ -43,6 +43,8 @@ pub enum Harm {
     ReplyBroken,
     /// It was answered by an instance whose reads may be stale.
     Stale,
+    /// The platform gave the object's alarm up.
+    AlarmAbandoned,
     /// A statement of the object failed.
     StatementFailed,
     /// A read of R2 by the object failed.

@@ -13,6 +13,9 @@ pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 /// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
 const LIVE_TRAVEL_MS: u64 = 2_000;
 
+/// Harms after which a request may come long after its client has given it up.
+const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
+
 /// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
 const SLOW_STRAGGLER_MS: u64 = 130_000;
 
@@ -176,7 +179,10 @@ impl<'a> Case<'a> {
         let until = op.ended.unwrap_or(op.settled());
         let batch = self.op(seen).batch();
         let between = |index: usize, other: &Op| {
-            let is_seen = index == seen || (batch.is_some() && other.batch() == batch);
+            // A retry of what was seen is the same creation, unless its message took so long that it may have come after
+            // the stream's end.
+            let is_retry = batch.is_some() && other.batch() == batch && !self.is_harmed(other, SLOW);
+            let is_seen = index == seen || is_retry;
             !is_seen && other.invoked != op.invoked && other.settled() > after && other.invoked < until
         };
         let creations = self
@@ -277,7 +283,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
         *last_ms = arrival.at.ms.max(*last_ms);
     }
     let straggler_ms = |op: &Op| {
-        let is_slow = history.harms.has(op.request, &[Harm::ClientMessageSlow, Harm::CallSlow]);
+        let is_slow = history.harms.has(op.request, SLOW);
         conditions.straggler_ms + if is_slow { SLOW_STRAGGLER_MS } else { 0 }
     };
     let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {

@@ -156,7 +156,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     {
         let mut history = context.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
-        history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario);
+        history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario, history.batches.len());
         history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
     }
     hold(&context, scenario, Stage::Calm).await;
@@ -179,9 +179,10 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     for stream in 0..scenario.streams.len() {
         Session::new(context.clone(), 0).cold_summary(stream).await;
     }
-    rt::sleep_ms(catch_up_ms(scenario)).await;
+    let batches = context.history.borrow().batches.len();
+    rt::sleep_ms(catch_up_ms(scenario, batches)).await;
     hold(&context, scenario, Stage::CaughtUp).await;
-    rt::sleep_ms(quiet_ms(scenario) + longest_life_ms(scenario)).await;
+    rt::sleep_ms(quiet_ms(scenario, batches) + longest_life_ms(scenario)).await;
     for stream in 0..scenario.streams.len() {
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
@@ -223,14 +224,17 @@ fn is_reliable(scenario: &Scenario) -> bool {
     !disturbed && *faults == delays
 }
 
-/// How long it takes at most until every sealed segment is in R2, in ms.
-fn catch_up_ms(scenario: &Scenario) -> u64 {
-    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms
+/// How long it takes at most until every sealed segment is in R2, in ms. They go one after another, and a batch begins
+/// at most one of them.
+fn catch_up_ms(scenario: &Scenario, batches: usize) -> u64 {
+    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms + batches as u64 * scenario.faults.bucket.put.max_ms
 }
 
-/// How long it takes at most until nothing is left to do for objects, in ms.
-fn quiet_ms(scenario: &Scenario) -> u64 {
-    QUIET_MS + SWEEPS * (scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms)
+/// How long it takes at most until nothing is left to do for objects, in ms: a sweep may look at one key at a time.
+fn quiet_ms(scenario: &Scenario, batches: usize) -> u64 {
+    let of_a_key_ms = scenario.faults.bucket.list.max_ms + scenario.faults.bucket.delete.max_ms;
+    let sweep_ms = scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms + batches as u64 * of_a_key_ms;
+    QUIET_MS + SWEEPS * sweep_ms
 }
 
 async fn wait_until(context: &ClientContext, at_ms: u64) {

@@ -9,6 +9,7 @@ use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::storage::journal::Journal;
 
@@ -100,6 +101,7 @@ async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
         }
         if failures > environment.faults().alarm.retry_limit {
             environment.mark(marks::ALARM_ABANDONED);
+            environment.harm_object(Harm::AlarmAbandoned, &object.name().into());
             if is_armed(&object, version) {
                 object.journal().lose_alarm();
             }
