@@ -1,5 +1,6 @@
-//! The clock of a world.
+//! The clock of a world, and those of its machines.
 
+use crate::kernel::random::Random;
 use crate::kernel::rt;
 
 /// 2026-01-01T00:00:00Z in ms since the Unix epoch: when every seed begins.
@@ -8,6 +9,30 @@ pub const EPOCH_MS: u64 = 1_767_225_600_000;
 /// Converts virtual ns since the seed began to virtual ms since the Unix epoch.
 pub(crate) fn ms_of(ns: u64) -> u64 {
     EPOCH_MS + ns / 1_000_000
+}
+
+/// How the clock of a machine differs from the world's.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct MachineClock {
+    off_ms: i64,
+}
+
+impl MachineClock {
+    /// The clock of one of the machines whose clocks differ by at most that much, either way, in ms.
+    pub(crate) fn draw(random: &Random, off_ms: u64) -> Self {
+        let drawn_ms = random.between(0, 2 * off_ms);
+        Self { off_ms: drawn_ms.cast_signed() - off_ms.cast_signed() }
+    }
+
+    /// What it shows, in ms since the Unix epoch.
+    pub(crate) fn now_ms(self) -> u64 {
+        now_ms().saturating_add_signed(self.off_ms)
+    }
+
+    /// Whether it shows an earlier time than another one at the same moment.
+    pub(crate) fn is_behind(self, other: Self) -> bool {
+        self.off_ms < other.off_ms
+    }
 }
 
 /// The time now, in virtual ms since the Unix epoch.

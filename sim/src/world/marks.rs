@@ -7,6 +7,10 @@ tailrace_core::marks! {
     CRASH_LOST_UNCONFIRMED_WRITE = "crash_lost_unconfirmed_write", required;
     /// A crash kept a write whose durability the object never learned of.
     CRASH_KEPT_UNCONFIRMED_WRITE = "crash_kept_unconfirmed_write", required;
+    /// An object started again on a machine whose clock is behind the one before.
+    CLOCK_STEPPED_BACK = "clock_stepped_back", required;
+    /// A statement failed.
+    STATEMENT_FAILED = "statement_failed", required;
     /// An answer of a superseded instance left it.
     SUPERSEDED_INSTANCE_ANSWERED = "superseded_instance_answered", required;
     /// A superseded instance was reset because its storage access failed.

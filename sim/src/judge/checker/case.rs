@@ -201,10 +201,11 @@ impl<'a> Case<'a> {
         let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
         let touch_ms =
             touches.filter(|(_, other)| self.history.is_strong(other)).map(|(_, other)| other.invoked.ms).max();
+        let latest_ms = until.ms + self.history.conditions.clocks_apart_ms;
         self.lifetimes(until).any(|lifetime| match lifetime {
             Lifetime::Endless => false,
-            Lifetime::Until(at_ms) => until.ms >= at_ms,
-            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| until.ms >= touch_ms + seconds * 1_000),
+            Lifetime::Until(at_ms) => latest_ms >= at_ms,
+            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| latest_ms >= touch_ms + seconds * 1_000),
         })
     }
 
@@ -220,7 +221,7 @@ impl<'a> Case<'a> {
                 Lifetime::Until(at_ms) => at_ms,
                 Lifetime::Ttl(seconds) => last_touch_ms + seconds * 1_000 + slack_ms(seconds) + COMMIT_AHEAD_MS,
             };
-            latest = latest.max(Some(end_ms));
+            latest = latest.max(Some(end_ms + self.history.conditions.clocks_apart_ms));
         }
         latest
     }

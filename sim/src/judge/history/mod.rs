@@ -328,6 +328,8 @@ pub struct Conditions {
     /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
     /// come to their time-outs.
     pub settled_from_ms: u64,
+    /// By how much the clocks of two instances of an object differ at most, in ms.
+    pub clocks_apart_ms: u64,
     /// How much too late an alarm goes off at most, in ms.
     pub alarm_late_ms: u64,
     /// The longest that one event of an object takes where nothing waits, in ms.

@@ -149,6 +149,9 @@ impl Dice {
         }
         faults.objects.overloaded_permille = self.permille_if(200, 2, 150);
         faults.bucket.damaged_permille = self.permille_if(200, 5, 300);
+        faults.storage.statement_fails_permille = self.permille_if(200, 1, 40);
+        faults.objects.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
+        faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
     }
 
     /// A third of R2 is on its best day.

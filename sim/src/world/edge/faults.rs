@@ -8,6 +8,9 @@ pub struct EdgeFaults {
     /// Of 1,000 requests, those whose edge isolate restarts while it serves them. All its other requests fail with
     /// them.
     pub isolate_restart_permille: u32,
+    /// By how much the clock of an isolate differs from the world's at most, either way, in ms: when it starts again it
+    /// may be on another machine.
+    pub clock_off_ms: u64,
     /// Of 1,000 polls of tasks, those that lose the isolate's instance of core, before the poll or after it: all tasks
     /// are lost, and requests without an answer are served anew.
     pub instance_lost_permille: u32,

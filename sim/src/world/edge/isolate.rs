@@ -1,6 +1,6 @@
 //! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
 use tailrace_core::protocol::header;
@@ -8,6 +8,7 @@ use tailrace_core::runtime::{self, Past};
 
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
+use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::request::{Request, RequestBody};
 use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
@@ -39,7 +40,8 @@ impl<P: Program> EdgeIsolate<P> {
         config: P::EdgeConfig,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
-        let shared = Shared { callee, flights, instance, streaming: RefCell::default() };
+        let clock = Cell::new(machine_clock(&environment));
+        let shared = Shared { callee, flights, instance, clock, streaming: RefCell::default() };
         Rc::new(Self { index, environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
@@ -113,7 +115,13 @@ impl<P: Program> EdgeIsolate<P> {
         }
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
+        self.shared.clock.set(machine_clock(&self.environment));
     }
+}
+
+/// The clock of the machine on which an isolate starts.
+fn machine_clock(environment: &Environment) -> MachineClock {
+    MachineClock::draw(&environment.random, environment.faults().edge.clock_off_ms)
 }
 
 /// The request as core sees it, each time that it is served. If the client has its body as a whole, it declares the

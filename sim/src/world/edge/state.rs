@@ -15,6 +15,7 @@ use tailrace_core::runtime::{
 
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
+use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
 use crate::world::edge::flights::{Flights, Seat};
@@ -47,6 +48,7 @@ pub(crate) struct Shared {
     pub(crate) callee: Rc<dyn Callee>,
     pub(crate) flights: Rc<Flights>,
     pub(crate) instance: Rc<Instance>,
+    pub(crate) clock: Cell<MachineClock>,
     /// The breakers of streamed answers that are under way.
     pub(crate) streaming: RefCell<Vec<Breaker>>,
 }
@@ -167,7 +169,7 @@ fn foreign() -> CallError {
 
 impl Isolate for EdgeState {
     fn now_ms(&self) -> u64 {
-        self.environment().now_ms()
+        self.0.shared.clock.get().now_ms()
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {

@@ -14,6 +14,9 @@ pub struct ObjectFaults {
     pub crash_held_permille: u32,
     /// Of 1,000 calls, those that the platform refuses because the object has too much to do.
     pub overloaded_permille: u32,
+    /// By how much the clock of an instance differs from the world's at most, either way, in ms: when an object starts
+    /// again it may be on another machine.
+    pub clock_off_ms: u64,
     /// The time from the first event to the constructor.
     pub cold_start: Delay,
     /// How long an object is idle before it hibernates.
@@ -44,6 +47,7 @@ impl Default for ObjectFaults {
             crash_awaiting_permille: 0,
             crash_held_permille: 0,
             overloaded_permille: 0,
+            clock_off_ms: 0,
             cold_start: Delay::NONE,
             // Cloudflare's documentation of the lifecycle of a Durable Object: 10 s, and 70 to 140 s.
             hibernate_after_ms: 10_000,

@@ -9,6 +9,7 @@ use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::activity::{Spell, Spells};
 use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
+use crate::world::clock::MachineClock;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::host_mutant::HostMutant;
@@ -37,6 +38,8 @@ pub(crate) struct Object<A: ObjectClass> {
     superseded: RefCell<Vec<Rc<Instance<Self>>>>,
     starts: Cell<u64>,
     rest: Cell<Rest>,
+    /// The clock of the machine on which it runs, or has run last.
+    clock: Cell<MachineClock>,
 }
 
 impl<A: ObjectClass> Object<A> {
@@ -61,6 +64,7 @@ impl<A: ObjectClass> Object<A> {
             superseded: RefCell::default(),
             starts: Cell::default(),
             rest: Cell::new(Rest::New),
+            clock: Cell::default(),
         })
     }
 
@@ -191,6 +195,7 @@ impl<A: ObjectClass> Object<A> {
             Rest::Crashed => self.environment.mark(marks::CRASHED_AND_RESTARTED),
         }
         self.starts.set(self.starts.get() + 1);
+        self.change_machine();
         let state = ObjectState::new(
             self.name.clone(),
             self.environment.clone(),
@@ -199,6 +204,7 @@ impl<A: ObjectClass> Object<A> {
             self.sockets.clone(),
             self.callee.clone(),
             self.spells.clone(),
+            self.clock.get(),
         );
         if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
             state.wake_with_sockets();
@@ -206,6 +212,19 @@ impl<A: ObjectClass> Object<A> {
         let instance = Instance::start(self, self.starts.get(), state, self.settings.clone());
         self.running.replace(Some(instance.clone()));
         instance
+    }
+
+    /// As long as clocks differ, an object that starts again is on another machine every other time.
+    fn change_machine(&self) {
+        let environment = &self.environment;
+        let off_ms = environment.faults().objects.clock_off_ms;
+        if off_ms == 0 || environment.chance(500) {
+            return;
+        }
+        let clock = MachineClock::draw(&environment.random, off_ms);
+        if clock.is_behind(self.clock.replace(clock)) {
+            environment.mark(marks::CLOCK_STEPPED_BACK);
+        }
     }
 
     /// The superseded instance that a request reaches because its sender has not heard of the successor.

@@ -14,6 +14,7 @@ use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::activity::{Activity, Spells};
 use crate::world::bucket::ObjectBucket;
+use crate::world::clock::MachineClock;
 use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
@@ -38,6 +39,7 @@ struct Inner {
     sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
     alarms_set: Cell<u64>,
+    clock: MachineClock,
     /// Whether the object was woken from hibernation with open sockets, and has sent nothing on them since.
     woken: Cell<bool>,
 }
@@ -51,6 +53,7 @@ impl ObjectState {
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
         spells: Spells,
+        clock: MachineClock,
     ) -> Self {
         let outlet = Outlet::new(name, environment, journal, spells);
         Self(Rc::new(Inner {
@@ -58,6 +61,7 @@ impl ObjectState {
             sockets: RefCell::new(sockets),
             namespace: ObjectNamespace { outlet: outlet.clone(), callee },
             alarms_set: Cell::default(),
+            clock,
             woken: Cell::default(),
             outlet,
         }))
@@ -125,7 +129,7 @@ impl ObjectState {
 
 impl Isolate for ObjectState {
     fn now_ms(&self) -> u64 {
-        self.0.outlet.environment.now_ms()
+        self.0.clock.now_ms()
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {

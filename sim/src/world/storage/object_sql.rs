@@ -6,10 +6,19 @@ use std::rc::Rc;
 
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 
+use crate::world::environment::Environment;
+use crate::world::harm::Harm;
+use crate::world::marks;
 use crate::world::storage::journal::Journal;
+
+/// A statement that fails after some of its rows does so after at most this many.
+const MOST_ROWS: u64 = 3;
 
 /// The storage as one instance sees it.
 pub struct ObjectSql {
+    environment: Rc<Environment>,
+    /// The object's name.
+    name: Rc<str>,
     journal: RefCell<Rc<Journal>>,
     rows_at_start: u64,
     /// `Some` once every access fails because the instance was superseded: the batch that its outputs waited for then.
@@ -18,8 +27,10 @@ pub struct ObjectSql {
 }
 
 impl ObjectSql {
-    pub(crate) fn new(journal: Rc<Journal>) -> Self {
+    pub(crate) fn new(environment: Rc<Environment>, name: Rc<str>, journal: Rc<Journal>) -> Self {
         Self {
+            environment,
+            name,
             rows_at_start: journal.database().rows_written(),
             journal: RefCell::new(journal),
             lost_at: Cell::default(),
@@ -61,6 +72,20 @@ impl ObjectSql {
         self.failed.get()
     }
 
+    /// Draws whether a statement fails, and after how many of its rows. One that writes fails before it has written
+    /// anything.
+    fn draw_failure(&self, writes: bool) -> Option<u64> {
+        let environment = &self.environment;
+        let fails = environment.chance(environment.faults().storage.statement_fails_permille);
+        fails.then(|| if writes { 0 } else { environment.random.between(0, MOST_ROWS) })
+    }
+
+    fn fail(&self, sql: &str) -> SqlError {
+        self.environment.mark(marks::STATEMENT_FAILED);
+        self.environment.harm_object(Harm::StatementFailed, &self.name);
+        SqlError::new(format!("disk I/O error: {sql}"))
+    }
+
     /// Fails once the storage is another instance's.
     pub(crate) fn access(&self) -> Result<(), SqlError> {
         if self.lost_at.get().is_some() {
@@ -79,10 +104,21 @@ impl SqlStorage for ObjectSql {
     ) -> Result<(), SqlError> {
         self.access()?;
         let journal = self.journal();
-        if journal.database().is_write(statement.sql)? {
-            journal.write();
+        let writes = journal.database().is_write(statement.sql)?;
+        let Some(mut rows_left) = self.draw_failure(writes) else {
+            if writes {
+                journal.write();
+            }
+            return journal.database().exec(statement, row);
+        };
+        if rows_left == 0 {
+            return Err(self.fail(statement.sql));
         }
-        journal.database().exec(statement, row)
+        journal.database().exec(statement, &mut |found| {
+            let flow = row(found)?;
+            rows_left -= 1;
+            if rows_left == 0 && flow.is_continue() { Err(self.fail(statement.sql)) } else { Ok(flow) }
+        })
     }
 
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {

@@ -26,11 +26,11 @@ impl Outlet {
     pub(crate) fn new(name: Rc<str>, environment: Rc<Environment>, journal: Rc<Journal>, spells: Spells) -> Rc<Self> {
         Rc::new(Self {
             id: object_id(&name),
+            gate: Gate::new(journal.confirmed()),
+            sql: ObjectSql::new(environment.clone(), name.clone(), journal),
+            activity: Activity::new(spells),
             name,
             environment,
-            gate: Gate::new(journal.confirmed()),
-            sql: ObjectSql::new(journal),
-            activity: Activity::new(spells),
         })
     }
 

@@ -186,10 +186,11 @@ fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
         let deletes = other.call == Call::Delete && matches!(other.status(), None | Some(204));
         deletes && other.settled() > append.invoked && other.invoked.ms <= until_ms
     });
+    let latest_ms = until_ms + case.history.conditions.clocks_apart_ms;
     let expired = case.lifetimes(append.settled()).any(|lifetime| match lifetime {
         Lifetime::Endless => false,
-        Lifetime::Until(at_ms) => at_ms <= until_ms,
-        Lifetime::Ttl(seconds) => append.invoked.ms + seconds * 1_000 <= until_ms,
+        Lifetime::Until(at_ms) => at_ms <= latest_ms,
+        Lifetime::Ttl(seconds) => append.invoked.ms + seconds * 1_000 <= latest_ms,
     });
     deleted || expired || is_created_since(case, append, until_ms)
 }
