@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{self, Duty, EarlyAlarms, Entry};
 use super::audience::{Audience, News};
 use super::cold::ColdCache;
 use super::failure::Failure;
@@ -34,6 +34,8 @@ pub struct StreamObject<S: ActorState> {
     pub(super) cold: ColdCache,
     /// Whether a request of this instance has checked that the platform has not given up the alarm.
     has_checked_alarm: Cell<bool>,
+    /// Alarms of this instance that came too early.
+    early_alarms: EarlyAlarms,
     /// The readers that wait for new data.
     pub(super) audience: Audience,
 }
@@ -71,6 +73,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
             has_checked_alarm: Cell::default(),
+            early_alarms: EarlyAlarms::default(),
             audience,
         }
     }
@@ -317,10 +320,14 @@ impl<S: ActorState> StreamObject<S> {
     /// Performs duties that are due, one step after another, for at most [`ALARM_MS`]. The next alarm does the rest.
     async fn do_what_is_due(&self) -> Result<(), Failure> {
         let started_ms = self.state.now_ms();
+        let mut has_worked = false;
         loop {
             let now_ms = self.state.now_ms();
             let due = agenda::earliest_due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
-            let Some(entry) = due else { return Ok(agenda::set_alarm_to_earliest(&self.state)?) };
+            let Some(entry) = due else {
+                return Ok(agenda::set_alarm_to_earliest(&self.state, has_worked, &self.early_alarms)?);
+            };
+            has_worked = true;
             match entry.duty {
                 Duty::Expire => self.with_slot(|slot| Ok(self.expire(slot, now_ms)?))?,
                 Duty::Rotate => self.rotate(entry).await?,

@@ -17,6 +17,8 @@ crate::marks! {
     TOUCHED_AFTER_ITS_ALARM_WAS_SET = "touched_after_its_alarm_was_set", required;
     /// An object's alarm handler ran.
     ALARM_HANDLED = "alarm_handled", optional;
+    /// An alarm came too early twice for the same duty, and was set for later.
+    ALARM_OF_A_CLOCK_AHEAD = "alarm_of_a_clock_ahead", required;
     /// Storage of an earlier version was migrated to this one.
     SCHEMA_MIGRATED = "schema_migrated", optional;
     /// An object found an alarm that the platform had given up, and set it again.

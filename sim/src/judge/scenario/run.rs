@@ -112,7 +112,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         clocks_apart_ms: 2 * faults.objects.clock_off_ms,
-        alarm_late_ms: faults.alarm.late.max_ms,
+        alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
             + faults.storage.flush.max_ms
