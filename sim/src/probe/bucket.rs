@@ -110,6 +110,24 @@ fn calls_fail_before_the_store_never_sometimes_or_always() {
 }
 
 #[test]
+fn bytes_are_damaged_never_sometimes_or_always_and_what_is_stored_stays() {
+    for permille in PERMILLES {
+        run(1, faults(BucketFaults { damaged_permille: permille, ..BucketFaults::default() }), async |world, _| {
+            answer(&world, "a", "put key").await;
+            let mut damaged = 0;
+            for _ in 0..100 {
+                let response = ask(&world, "a", "get key").await.expect("an answer");
+                damaged += usize::from(response.body != "key");
+            }
+            check_share(permille, damaged);
+            assert_eq!(world.harms().to_objects.len(), damaged, "each has its proof");
+            world.calm();
+            assert_eq!(answer(&world, "a", "get key").await, "key");
+        });
+    }
+}
+
+#[test]
 fn puts_are_stored_though_they_fail_never_sometimes_or_always() {
     for permille in PERMILLES {
         let bucket = BucketFaults { error_after_permille: permille, ..BucketFaults::default() };

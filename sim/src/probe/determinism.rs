@@ -11,10 +11,23 @@ use crate::world::{BucketFaults, EPOCH_MS, Faults, Link, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
-    let link = Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30 };
+    let link = Link {
+        latency: Delay::new(0, 30),
+        request_loss_permille: 30,
+        response_loss_permille: 30,
+        slow_permille: 20,
+        slow: Delay::new(1_000, 60_000),
+    };
     Faults::default().with(|faults| {
         faults.network.client_link = link;
         faults.network.object_link = link;
+        faults.network.call_stuck_permille = 20;
+        faults.network.client_leaves_permille = 30;
+        faults.network.client_leaves = Delay::new(0, 50);
+        faults.objects.overloaded_permille = 20;
+        faults.objects.clock_off_ms = 5_000;
+        faults.edge.clock_off_ms = 5_000;
+        faults.storage.statement_fails_permille = 10;
         faults.edge.isolate_restart_permille = 20;
         faults.edge.instance_lost_permille = 20;
         faults.edge.request_vanished_permille = 20;
@@ -45,6 +58,7 @@ fn all_faults() -> Faults {
             late_permille: 100,
             late: Delay::new(0, 60_000),
             short_page_permille: 200,
+            damaged_permille: 200,
         };
     })
 }

@@ -117,3 +117,28 @@ fn an_idle_object_is_evicted_on_demand_and_a_busy_one_is_not() {
         assert_eq!(world.marks().count(marks::EVICTED_AND_RESTARTED), 1);
     });
 }
+
+#[test]
+fn clocks_differ_and_step_back_at_restarts_as_far_as_their_knobs_say() {
+    for off_ms in [0, 1_000] {
+        let faults = Faults::default().with(|faults| {
+            faults.objects.clock_off_ms = off_ms;
+            faults.edge.clock_off_ms = off_ms;
+        });
+        run(1, faults, async |world, _| {
+            let mut offs = std::collections::BTreeSet::new();
+            for _ in 0..100 {
+                for command in ["now", "edge-now"] {
+                    let told: i64 = answer(&world, "a", command).await.parse().unwrap();
+                    offs.insert(told - world.now_ms() as i64);
+                }
+                world.crash("a");
+                (0..3).for_each(|isolate| world.restart_isolate(isolate));
+            }
+            let (most, least) = (offs.last().copied().unwrap(), offs.first().copied().unwrap());
+            assert!(least >= -(off_ms as i64) && most <= off_ms as i64, "{offs:?}");
+            assert_eq!(off_ms > 0, most > 500 && least < -500, "{offs:?}");
+            assert_eq!(off_ms > 0, world.marks().count(marks::CLOCK_STEPPED_BACK) > 0);
+        });
+    }
+}

@@ -11,12 +11,14 @@
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
+//! | `harms` | what faults leave behind as proof |
 //! | `determinism` | the same seed does the same |
 
 mod alarms;
 mod bucket;
 mod determinism;
 mod durability;
+mod harms;
 mod lifecycle;
 mod network;
 mod requests;
@@ -123,6 +125,7 @@ impl Probe {
                 notes.finished.set(notes.finished.get() + 1);
                 Response::new(200)
             }
+            "edge-now" => Response::new(200).with_body(env.now_ms().to_string()),
             "share" => match env.share(rest) {
                 Sharing::Started(flight) => {
                     env.sleep_ms(20).await;
@@ -212,6 +215,7 @@ impl ProbeObject {
         match command.split_once(' ').unwrap_or((command, "")) {
             ("count", _) => self.rows().map(|rows| rows.to_string()),
             ("requests", _) => Ok(self.requests.get().to_string()),
+            ("now", _) => Ok(self.state.now_ms().to_string()),
             ("append", text) => {
                 self.append(text)?;
                 self.rows().map(|rows| rows.to_string())

@@ -15,6 +15,10 @@ use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
 
+/// Events after which a run is given up: far above what any world needs. A bug sends it round in circles, without time
+/// that passes or with hardly any.
+const MOST_EVENTS: u64 = 5_000_000;
+
 /// What everything in a world shares.
 pub(crate) struct Environment {
     faults: Cell<Faults>,
@@ -26,6 +30,7 @@ pub(crate) struct Environment {
     /// What happened.
     pub(crate) trace: Trace,
     harms: RefCell<Harms>,
+    events: Cell<u64>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -40,6 +45,7 @@ impl Environment {
             marks: RefCell::default(),
             trace: Trace::default(),
             harms: RefCell::default(),
+            events: Cell::default(),
             mutant,
             node: Node::new(),
         }
@@ -98,6 +104,8 @@ impl Environment {
 
     /// Something happens, for a client's request or not.
     pub(crate) fn note(&self, lane: Lane<'_>, what: What<'_>, cause: Option<u64>) {
+        self.events.set(self.events.get() + 1);
+        assert!(self.events.get() < MOST_EVENTS, "the world goes round in circles: {}", Event { lane, what, cause });
         self.trace.add(&Event { lane, what, cause });
     }
 
