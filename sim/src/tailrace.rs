@@ -36,6 +36,16 @@ impl ObjectClass for StreamObject<ObjectState> {
     fn may_write_at_start(storage: &ObjectSql) -> bool {
         schema::outdated(storage).is_ok_and(|version| version.is_some())
     }
+
+    fn answer_when_lost() -> Response {
+        edge::answer_when_lost(&WorldConfig::of(Settings::default()).edge)
+    }
+
+    /// The version is its first character.
+    fn of_another_release(message: &str) -> String {
+        let (_, rest) = message.split_at_checked(1).unwrap_or_default();
+        format!("0{rest}")
+    }
 }
 
 /// A world in which Tailrace runs.

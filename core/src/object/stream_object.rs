@@ -121,11 +121,12 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     }
 }
 
-/// The response to a message that this version does not know.
+/// The response to a message of another version: while a release is deployed, its edges may reach objects of the one
+/// before, and the other way round.
 fn unknown_message() -> Response {
-    tracing::error!("a message that this version does not know");
-    Response::refusal(&Refusal::new(ErrorCode::Internal, "edge and object do not understand each other"))
-        .with_common(None)
+    tracing::warn!("a message of another version");
+    let message = "another release is being deployed; nothing was applied";
+    Response::refusal(&Refusal::new(ErrorCode::DeployUnderWay, message)).with_common(None)
 }
 
 impl<S: ActorState> StreamObject<S> {

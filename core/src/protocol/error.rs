@@ -103,6 +103,8 @@ error_codes! {
     ObjectUnavailable = 503, "object_unavailable";
     /// The stream's object has more to do than it can hold; nothing was applied.
     ObjectOverloaded = 503, "object_overloaded";
+    /// Edge and object are of different releases, while one is being deployed. Nothing was applied.
+    DeployUnderWay = 503, "deploy_under_way";
     /// The segment's object in R2 could not be read; nothing is lost.
     ColdStorageUnavailable = 503, "cold_storage_unavailable";
     /// The hot log is as large as it may be; it shrinks once R2 takes segments again. Nothing was applied.

@@ -208,6 +208,14 @@ impl ObjectClass for ProbeObject {
     fn may_write_at_start(_storage: &ObjectSql) -> bool {
         false
     }
+
+    fn answer_when_lost() -> Response {
+        Response::new(500).with_body("lost")
+    }
+
+    fn of_another_release(message: &str) -> String {
+        format!("other {message}")
+    }
 }
 
 impl ProbeObject {

@@ -14,6 +14,7 @@ use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
+use crate::world::tenants::Tenants;
 
 /// Events after which a run is given up: far above what any world needs. A bug sends it round in circles, without time
 /// that passes or with hardly any.
@@ -31,6 +32,12 @@ pub(crate) struct Environment {
     pub(crate) trace: Trace,
     harms: RefCell<Harms>,
     events: Cell<u64>,
+    /// Objects that share an instance of core with an isolate.
+    pub(crate) tenants: Tenants,
+    /// The release of the program that starts now, counted from 0.
+    pub(crate) release: Cell<u32>,
+    /// How many isolates there are.
+    pub(crate) isolates: Cell<usize>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -46,6 +53,9 @@ impl Environment {
             trace: Trace::default(),
             harms: RefCell::default(),
             events: Cell::default(),
+            tenants: Tenants::default(),
+            release: Cell::default(),
+            isolates: Cell::new(1),
             mutant,
             node: Node::new(),
         }

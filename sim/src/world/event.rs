@@ -98,6 +98,10 @@ whats! {
     Answers { status: u16, superseded: bool } = "answers {status}, superseded: {superseded}";
     /// An instance has run its constructor.
     Started = "started";
+    /// An instance loses its memory with the instance of core.
+    LostCore = "loses core";
+    /// A deploy begins.
+    Deploys { release: u32 } = "release {release} is deployed";
     /// An instance ends.
     Ended { why: &'a str } = "ends, {why}";
     /// Another instance takes over.

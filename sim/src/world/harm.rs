@@ -41,6 +41,8 @@ pub enum Harm {
     Overloaded,
     /// The object's reply broke off after its head.
     ReplyBroken,
+    /// It called an object of another release than its isolate.
+    OtherRelease,
     /// It was answered by an instance whose reads may be stale.
     Stale,
     /// The platform gave the object's alarm up.

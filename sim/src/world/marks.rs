@@ -7,6 +7,12 @@ tailrace_core::marks! {
     CRASH_LOST_UNCONFIRMED_WRITE = "crash_lost_unconfirmed_write", required;
     /// A crash kept a write whose durability the object never learned of.
     CRASH_KEPT_UNCONFIRMED_WRITE = "crash_kept_unconfirmed_write", required;
+    /// An object lost its memory with the instance of core that it shared with requests at the edge.
+    OBJECT_LOST_ITS_CORE = "object_lost_its_core", required;
+    /// A deploy replaced the program while it ran.
+    DEPLOYED = "deployed", required;
+    /// An isolate called an object of another release.
+    OTHER_RELEASE_CALLED = "other_release_called", required;
     /// An object started again on a machine whose clock is behind the one before.
     CLOCK_STEPPED_BACK = "clock_stepped_back", required;
     /// A statement failed.

@@ -17,6 +17,7 @@
 //! | `object_id` | the platform's identities of objects |
 //! | `objects` | objects by name, and their instances |
 //! | `activity` | when an instance is idle, and the time that it is billed for |
+//! | `tenants` | objects that share an instance of core with an isolate |
 //! | `sockets` | hibernatable sockets, as an object holds them |
 //! | `storage` | which of an object's writes are durable, and what waits for them |
 //! | `sql` | a real SQLite with the platform's limits, and its bill |
@@ -43,6 +44,7 @@ mod services;
 mod sockets;
 mod sql;
 mod storage;
+mod tenants;
 
 pub use activity::Spell;
 pub use alarm::AlarmFaults;

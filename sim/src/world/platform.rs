@@ -136,6 +136,7 @@ impl<P: Program> WorldOf<P> {
         let environment = Rc::new(Environment::new(faults, seeds, host_mutant));
         let services = Rc::new(Services::new(&environment));
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
+        environment.isolates.set(isolates.max(1));
         let isolates = (0..isolates.max(1))
             .map(|index| EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone()))
             .collect();
@@ -249,6 +250,30 @@ impl<P: Program> WorldOf<P> {
     pub fn supersede(&self, object: &str) {
         if let Some(object) = self.0.namespace.find(object) {
             object.supersede();
+        }
+    }
+
+    /// Deploys another release: within so many ms every isolate and every object starts again with it, each at a moment
+    /// of its own.
+    pub fn deploy(&self, within_ms: u64) {
+        let environment = &self.0.environment;
+        let release = environment.release.get() + 1;
+        environment.release.set(release);
+        environment.mark(marks::DEPLOYED);
+        environment.note(Lane::World, What::Deploys { release }, None);
+        for isolate in &self.0.isolates {
+            let (isolate, after_ms) = (isolate.clone(), environment.random.between(0, within_ms));
+            environment.node.spawn(async move {
+                rt::sleep_ms(after_ms).await;
+                isolate.restart();
+            });
+        }
+        for object in self.0.namespace.all() {
+            let after_ms = environment.random.between(0, within_ms);
+            environment.node.spawn(async move {
+                rt::sleep_ms(after_ms).await;
+                object.deploy();
+            });
         }
     }
 

@@ -110,6 +110,8 @@ actions! {
         RestartIsolate = "restart-isolate" { isolate: usize as Plain };
         /// For so long, so many of 1,000 requests and responses on every link are lost.
         Lose = "lose" { for_ms: u64 as Plain, permille: u32 as Plain };
+        /// Another release is deployed, which takes so long.
+        Deploy = "deploy" { for_ms: u64 as Plain };
         /// R2 is down for so long.
         Outage = "outage" { for_ms: u64 as Plain };
     }

@@ -331,13 +331,14 @@ impl Draft {
 
     fn disturbance(&mut self) -> Disturbance {
         let stream = self.stream();
-        match self.dice.between(0, 11) {
+        match self.dice.between(0, 12) {
             0..4 => Disturbance::Crash { stream },
             4..6 => Disturbance::Evict { stream },
             6..8 if self.supersedes => Disturbance::Supersede { stream },
             6..8 => Disturbance::Crash { stream },
             8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
-            9..11 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
+            12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
+            9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {
                 let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
                 Disturbance::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
@@ -399,6 +400,17 @@ mod tests {
             " restart-isolate ",
             " lose ",
             " outage ",
+            " deploy ",
+            "fault client_link.slow_permille",
+            "fault object_link.slow_permille",
+            "fault call_stuck_permille",
+            "fault client_leaves_permille",
+            "fault overloaded_permille",
+            "fault bucket.damaged_permille",
+            "fault statement_fails_permille",
+            "fault object_clock_off_ms",
+            "fault edge_clock_off_ms",
+            "fault shares_isolate_permille",
             "bad-element",
             "empty-array",
             "wrong-type",

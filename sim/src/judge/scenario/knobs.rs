@@ -96,6 +96,7 @@ knobs! {
         "alarm_retry_limit": alarm.retry_limit as u32;
         "alarm_cut_off_fails": alarm.cut_off_fails as bool;
         "statement_fails_permille": storage.statement_fails_permille as u32;
+        "shares_isolate_permille": objects.shares_isolate_permille as u32;
         "object_clock_off_ms": objects.clock_off_ms as u64;
         "edge_clock_off_ms": edge.clock_off_ms as u64;
         "bucket.get.min_ms": bucket.get.min_ms as u64;

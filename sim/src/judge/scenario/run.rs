@@ -273,6 +273,7 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
                     world.set_network(faults.network.client_link, faults.network.object_link);
                 }
             }
+            Disturbance::Deploy { for_ms } => world.deploy(for_ms.min(scenario.calm_ms - at_ms - 1)),
             Disturbance::Outage { for_ms } => world.services().bucket.go_down(for_ms),
         }
     }

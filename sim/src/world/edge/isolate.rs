@@ -25,7 +25,6 @@ const RESTART_WITHIN_MS: u64 = 50;
 
 /// One edge isolate.
 pub(crate) struct EdgeIsolate<P: Program> {
-    index: usize,
     environment: Rc<Environment>,
     config: P::EdgeConfig,
     shared: Rc<Shared>,
@@ -41,8 +40,9 @@ impl<P: Program> EdgeIsolate<P> {
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
         let clock = Cell::new(machine_clock(&environment));
-        let shared = Shared { callee, flights, instance, clock, streaming: RefCell::default() };
-        Rc::new(Self { index, environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
+        let release = Cell::new(environment.release.get());
+        let shared = Shared { callee, flights, instance, clock, index, release, streaming: RefCell::default() };
+        Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
     /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
@@ -106,7 +106,7 @@ impl<P: Program> EdgeIsolate<P> {
 
     /// Restarts it: the requests that it serves fail, its sockets are closed, and its memory is gone.
     pub(crate) fn restart(&self) {
-        self.environment.note(Lane::Isolate(self.index), What::Restarted, None);
+        self.environment.note(Lane::Isolate(self.shared.index), What::Restarted, None);
         self.shared.instance.harm(Harm::IsolateRestarted);
         for breaker in self.shared.streaming.take() {
             if breaker.cut() {
@@ -116,6 +116,7 @@ impl<P: Program> EdgeIsolate<P> {
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
         self.shared.clock.set(machine_clock(&self.environment));
+        self.shared.release.set(self.environment.release.get());
     }
 }
 

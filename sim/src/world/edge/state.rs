@@ -49,6 +49,10 @@ pub(crate) struct Shared {
     pub(crate) flights: Rc<Flights>,
     pub(crate) instance: Rc<Instance>,
     pub(crate) clock: Cell<MachineClock>,
+    /// The isolate's index.
+    pub(crate) index: usize,
+    /// The release that runs.
+    pub(crate) release: Cell<u32>,
     /// The breakers of streamed answers that are under way.
     pub(crate) streaming: RefCell<Vec<Breaker>>,
 }
@@ -120,6 +124,7 @@ impl EdgeState {
         self.0.context.harm(Harm::LostInstance);
         self.0.shared.flights.clear();
         self.0.shared.instance.lose();
+        environment.tenants.lose_core(self.0.shared.index);
         self.serve(when_lost(), None);
         Poll::Ready(())
     }
@@ -224,9 +229,9 @@ impl EdgeEnv for EdgeState {
         }
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
         let object = object.to_owned();
-        let cause = Some(self.0.context.number());
+        let (release, cause) = (self.0.shared.release.get(), Some(self.0.context.number()));
         let call = async move {
-            travel::call(&environment, callee, &object, ObjectRequest { message, body }, cause, accept).await?
+            travel::call(&environment, callee, &object, ObjectRequest { message, body }, release, cause, accept).await?
         };
         self.0.has_called.set(true);
         self.0.calling.replace(Some(call.boxed_local()));

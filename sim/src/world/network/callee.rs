@@ -10,9 +10,9 @@ use crate::world::sockets::mailbox::Mailbox;
 
 /// Takes requests to objects.
 pub(crate) trait Callee {
-    /// Hands a request to an object, for a client's request or not; the reply is dropped if the object goes away before
-    /// it answers.
-    fn call(&self, object: &str, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened>;
+    /// Hands a request of a sender of some release to an object, for a client's request or not; the reply is dropped if
+    /// the object goes away before it answers.
+    fn call(&self, object: &str, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened>;
 
     /// The edge's end of a socket has gone.
     fn end_socket(&self, object: &str, number: u64);

@@ -81,13 +81,14 @@ pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
     latency_ms + environment.draw_ms(link.slow)
 }
 
-/// Calls an object over the network between isolates and objects, for a client's request or not. `accept` takes its
+/// Calls an object over the network between isolates and objects, from one of some release, for a client's request or not. `accept` takes its
 /// answer when that leaves the object. The request and the answer arrive even if the caller is gone by then.
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,
     object: &str,
     request: ObjectRequest,
+    release: u32,
     cause: Option<u64>,
     accept: impl FnOnce(Opened) -> T + 'static,
 ) -> Result<T, CallError> {
@@ -105,7 +106,7 @@ pub(crate) async fn call<T: 'static>(
                 environment.harm(Harm::Overloaded, cause);
                 Some(Opened::Overloaded)
             } else {
-                callee.call(&object, request, cause).await
+                callee.call(&object, request, release, cause).await
             };
             let Some(answer) = answered.map(accept) else { return environment.harm(Harm::ObjectReset, cause) };
             if environment.chance(faults.network.call_stuck_permille) {

@@ -1,5 +1,6 @@
 //! What a class of objects brings to a world.
 
+use tailrace_core::protocol::Response;
 use tailrace_core::runtime::Actor;
 
 use crate::world::objects::state::ObjectState;
@@ -10,4 +11,10 @@ pub trait ObjectClass: Actor<ObjectState> {
     /// Whether the constructor may write to this storage. One that writes at every start would be billed each time that
     /// its object is evicted and started again.
     fn may_write_at_start(storage: &ObjectSql) -> bool;
+
+    /// What those are told whose calls are under way when the instance of core is lost.
+    fn answer_when_lost() -> Response;
+
+    /// A message as an object reads it that is of another release than its sender.
+    fn of_another_release(message: &str) -> String;
 }

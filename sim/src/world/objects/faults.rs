@@ -14,6 +14,9 @@ pub struct ObjectFaults {
     pub crash_held_permille: u32,
     /// Of 1,000 calls, those that the platform refuses because the object has too much to do.
     pub overloaded_permille: u32,
+    /// Of 1,000 starts, those in an isolate that serves requests too: objects and requests then share an instance of
+    /// core, and lose it together.
+    pub shares_isolate_permille: u32,
     /// By how much the clock of an instance differs from the world's at most, either way, in ms: when an object starts
     /// again it may be on another machine.
     pub clock_off_ms: u64,
@@ -47,6 +50,7 @@ impl Default for ObjectFaults {
             crash_awaiting_permille: 0,
             crash_held_permille: 0,
             overloaded_permille: 0,
+            shares_isolate_permille: 0,
             clock_off_ms: 0,
             cold_start: Delay::NONE,
             // Cloudflare's documentation of the lifecycle of a Durable Object: 10 s, and 70 to 140 s.

@@ -1,6 +1,7 @@
 //! An instance: one life of an object in memory, from the constructor until it crashes, sleeps or is superseded.
 
-use std::cell::{Cell, OnceCell, RefCell};
+use std::cell::{Cell, RefCell};
+use std::future::Future;
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
@@ -20,6 +21,8 @@ use crate::world::network::callee::Opened;
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, TakesTurns, Turns};
+use crate::world::objects::under_way::UnderWay;
+use crate::world::tenants::Tenant;
 
 /// Whether an instance owns the object's storage.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -67,7 +70,15 @@ pub(crate) struct Instance<P: Parent> {
     object: Weak<P>,
     state: ObjectState,
     node: Node,
-    actor: OnceCell<P::Class>,
+    /// Runs the events that core works on.
+    events: RefCell<Node>,
+    under_way: UnderWay,
+    settings: Settings<P::Class>,
+    actor: RefCell<Option<Rc<P::Class>>>,
+    /// Whether core was lost, and nothing has happened since.
+    lost_core: Cell<bool>,
+    /// The release that runs.
+    release: u32,
     /// The events that wait for the constructor; `None` once it has run.
     waiting: RefCell<Option<Vec<ReplySender<()>>>>,
     standing: Cell<Standing>,
@@ -86,17 +97,28 @@ impl<P: Parent> Instance<P> {
             object: Rc::downgrade(object),
             state,
             node: Node::new(),
-            actor: OnceCell::new(),
+            events: RefCell::new(Node::new()),
+            under_way: UnderWay::default(),
+            settings,
+            actor: RefCell::default(),
+            lost_core: Cell::default(),
+            release: object.environment().release.get(),
             waiting: RefCell::new(Some(Vec::new())),
             standing: Cell::new(Standing::Owner),
             causes: RefCell::default(),
             flushed_ms: Cell::default(),
         });
+        let environment = &instance.environment;
+        if environment.chance(environment.faults().objects.shares_isolate_permille) {
+            let tenant: Rc<dyn Tenant> = instance.clone();
+            let isolate = environment.random.between(0, environment.isolates.get() as u64 - 1) as usize;
+            environment.tenants.move_in(isolate, Rc::downgrade(&tenant));
+        }
         let starting = instance.clone();
         let busy = instance.state.activity().begin();
         instance.node.spawn(async move {
             rt::sleep_ms(starting.environment.draw_ms(starting.environment.faults().objects.cold_start)).await;
-            starting.construct(settings);
+            starting.construct();
             drop(busy);
             starting.rest_when_idle().await;
         });
@@ -107,20 +129,43 @@ impl<P: Parent> Instance<P> {
         &self.label
     }
 
+    /// Whether no later release has been deployed since it started.
+    pub(crate) fn is_of_present_release(&self) -> bool {
+        self.release == self.environment.release.get()
+    }
+
     pub(crate) fn is_idle(&self) -> bool {
         self.state.activity().idle_ms().is_some()
     }
 
     /// Runs the object's `call` on a request. A socket is accepted in the turn that asks for it.
-    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, mut request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
         let (sender, answer) = reply();
+        if release != self.release {
+            self.environment.mark(marks::OTHER_RELEASE_CALLED);
+            self.environment.harm(Harm::OtherRelease, cause);
+            request.message = P::Class::of_another_release(&request.message);
+        }
+        if !self.begin_event() {
+            return answer;
+        }
         let busy = self.state.activity().begin_event();
         if self.standing.get() == Standing::Superseded {
             self.environment.harm(Harm::ObjectSuperseded, cause);
         }
         self.causes.borrow_mut().extend(cause);
+        let sender = Rc::new(Cell::new(Some(sender)));
+        let event = self.under_way.begin({
+            let (instance, sender) = (Rc::downgrade(self), sender.clone());
+            move || {
+                let Some((instance, sender)) = instance.upgrade().zip(sender.take()) else { return };
+                instance.environment.harm(Harm::LostInstance, cause);
+                instance.causes.borrow_mut().retain(|other| Some(*other) != cause);
+                sender.send(Opened::Answer(P::Class::answer_when_lost()));
+            }
+        });
         let instance = self.clone();
-        self.node.spawn(async move {
+        self.spawn_event(event, async move {
             let actor = instance.actor().await;
             let event = async {
                 match actor.call(request).await {
@@ -129,6 +174,7 @@ impl<P: Parent> Instance<P> {
                 }
             };
             let (opened, greeting) = Turns::new(&instance, event).await;
+            let Some(sender) = sender.take() else { return };
             match opened {
                 Opened::Answer(response) => instance.answer(busy, sender, response, cause),
                 opened => instance.put_out(busy, cause, move || sender.send(opened)),
@@ -159,6 +205,9 @@ impl<P: Parent> Instance<P> {
 
     /// An event for which the object only has to be awake.
     pub(crate) fn wake(self: &Rc<Self>) {
+        if !self.begin_event() {
+            return;
+        }
         let busy = self.state.activity().begin_event();
         let instance = self.clone();
         self.node.spawn(async move {
@@ -176,11 +225,23 @@ impl<P: Parent> Instance<P> {
     /// version is removed.
     pub(crate) fn alarm(self: &Rc<Self>, version: u64) -> Reply<Result<(), AlarmFailure>> {
         let (sender, answer) = reply();
+        if !self.begin_event() {
+            return answer;
+        }
         let busy = self.state.activity().begin_event();
+        let sender = Rc::new(Cell::new(Some(sender)));
+        let event = self.under_way.begin({
+            let sender = sender.clone();
+            move || {
+                let Some(sender) = sender.take() else { return };
+                sender.send(Err(AlarmFailure { message: "the instance of core was lost".to_owned() }));
+            }
+        });
         let instance = self.clone();
-        self.node.spawn(async move {
+        self.spawn_event(event, async move {
             let actor = instance.actor().await;
             let outcome = Turns::new(&instance, actor.alarm()).await;
+            let Some(sender) = sender.take() else { return };
             if instance.standing.get() != Standing::Owner {
                 // The alarm goes off again, at the successor.
                 return;
@@ -216,19 +277,21 @@ impl<P: Parent> Instance<P> {
         }
         self.environment.note(Lane::Instance(&self.label), What::Ended { why }, None);
         self.node.kill();
+        self.events.borrow().kill();
+        self.under_way.forget();
         self.state.gate().discard();
         // Drops the events that wait for the constructor.
         self.waiting.take();
     }
 
-    fn construct(self: &Rc<Self>, settings: Settings<P::Class>) {
+    fn construct(self: &Rc<Self>) {
         self.turn(false, || {
             let may_write = P::Class::may_write_at_start(self.state.storage());
             let before = self.state.storage().journal().position();
-            let actor = P::Class::new(self.state.clone(), settings);
+            let actor = P::Class::new(self.state.clone(), self.settings.clone());
             let after = self.state.storage().journal().position();
             assert!(may_write || before == after, "{}: a constructor wrote what it must not", self.label);
-            _ = self.actor.set(actor);
+            self.actor.replace(Some(Rc::new(actor)));
         });
         if self.has_ended() {
             return;
@@ -240,7 +303,7 @@ impl<P: Parent> Instance<P> {
     }
 
     /// The object, once it is constructed.
-    async fn actor(&self) -> &P::Class {
+    async fn actor(&self) -> Rc<P::Class> {
         let constructed = self.waiting.borrow_mut().as_mut().map(|waiting| {
             let (sender, constructed) = reply();
             waiting.push(sender);
@@ -249,11 +312,31 @@ impl<P: Parent> Instance<P> {
         if let Some(constructed) = constructed {
             constructed.await;
         }
-        match self.actor.get() {
+        let actor = self.actor.borrow().clone();
+        match actor {
             Some(actor) => actor,
             // The instance ended before it was constructed, and this task ends with it.
             None => std::future::pending().await,
         }
+    }
+
+    /// Something happens to the object. If core was lost, the object starts again in the next one, and its sockets are
+    /// closed before. Returns whether the instance is still there.
+    fn begin_event(self: &Rc<Self>) -> bool {
+        if self.lost_core.replace(false) {
+            self.state.sockets_held().reset(&self.environment);
+            self.construct();
+        }
+        !self.has_ended()
+    }
+
+    /// Runs an event on which core works; `number` is that of [`UnderWay::begin`].
+    fn spawn_event(self: &Rc<Self>, number: u64, event: impl Future<Output = ()> + 'static) {
+        let instance = self.clone();
+        self.events.borrow().spawn(async move {
+            event.await;
+            instance.under_way.finish(number);
+        });
     }
 
     /// Ends a turn: what it wrote is confirmed after the time that a flush takes.
@@ -388,6 +471,22 @@ impl<P: Parent> Instance<P> {
                 object.rest(self, rest);
             }
             return;
+        }
+    }
+}
+
+impl<P: Parent> Tenant for Instance<P> {
+    /// The object's memory is lost, and what it has stored is kept, be it durable yet or not.
+    fn lose_core(self: Rc<Self>) {
+        if self.has_ended() || self.actor.take().is_none() {
+            return;
+        }
+        self.environment.mark(marks::OBJECT_LOST_ITS_CORE);
+        self.environment.note(Lane::Instance(&self.label), What::LostCore, None);
+        self.events.replace(Node::new()).kill();
+        self.lost_core.set(true);
+        if self.under_way.lose() {
+            self.state.sockets_held().reset(&self.environment);
         }
     }
 }

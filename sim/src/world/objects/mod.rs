@@ -17,6 +17,7 @@ pub(super) mod namespace;
 pub(super) mod object;
 pub(super) mod state;
 mod turn;
+mod under_way;
 
 pub use class::ObjectClass;
 pub use faults::ObjectFaults;

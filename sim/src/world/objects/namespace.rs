@@ -50,8 +50,8 @@ impl<A: ObjectClass> Namespace<A> {
 }
 
 impl<A: ObjectClass> Callee for Namespace<A> {
-    fn call(&self, object: &str, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
-        self.object(object).call(request, cause)
+    fn call(&self, object: &str, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
+        self.object(object).call(request, release, cause)
     }
 
     fn end_socket(&self, object: &str, number: u64) {

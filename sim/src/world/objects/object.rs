@@ -91,10 +91,10 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// A request arrives.
-    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, cause: Option<u64>) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
         let instance = self.stale_route().unwrap_or_else(|| self.instance());
         self.environment.note(Lane::Instance(instance.label()), What::Called { message: &request.message }, cause);
-        instance.call(request, cause)
+        instance.call(request, release, cause)
     }
 
     /// The edge's end of a socket has gone. The platform tells the object, which wakes for it and has nothing to do.
@@ -119,6 +119,16 @@ impl<A: ObjectClass> Object<A> {
     pub(crate) fn crash(self: &Rc<Self>) {
         let running = self.running.borrow().clone();
         match running {
+            Some(instance) => self.crash_instance(&instance),
+            None => self.sockets.reset(&self.environment),
+        }
+    }
+
+    /// A deploy reaches the object: an instance of an earlier release is reset, and sockets are cut in any case.
+    pub(crate) fn deploy(self: &Rc<Self>) {
+        let running = self.running.borrow().clone();
+        match running {
+            Some(instance) if instance.is_of_present_release() => {}
             Some(instance) => self.crash_instance(&instance),
             None => self.sockets.reset(&self.environment),
         }

@@ -220,12 +220,13 @@ impl ObjectNamespace {
         let (sender, passed) = reply();
         self.outlet.put_out(move || sender.send(()));
         passed.await.ok_or(CallError::Reset)?;
+        let release = self.outlet.environment.release.get();
         let accept = |opened| match opened {
             Opened::Answer(response) => Ok(response),
             Opened::Overloaded => Err(CallError::Overloaded),
             Opened::Socket(..) => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
         };
-        travel::call(&self.outlet.environment, callee, object, request, None, accept).await?
+        travel::call(&self.outlet.environment, callee, object, request, release, None, accept).await?
     }
 }
 

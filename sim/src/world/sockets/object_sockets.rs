@@ -153,11 +153,6 @@ impl Sockets {
         self.connections.take();
     }
 
-    /// Forgets the sockets that the object has closed.
-    fn forget_closed(&self) {
-        self.connections.borrow_mut().retain(|_, connection| connection.open.get());
-    }
-
     /// Sends a message to the edge, after those sent before; `None` closes the socket. Nothing is sent on a closed
     /// socket.
     pub(crate) fn send(&self, environment: &Environment, connection: &HeldSocket, message: Option<Bytes>) {
@@ -168,7 +163,7 @@ impl Sockets {
             Some(message) => Arrived::Message(message),
             None => {
                 connection.close();
-                self.forget_closed();
+                self.connections.borrow_mut().remove(&connection.number);
                 Arrived::End
             }
         };

@@ -63,13 +63,14 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
                 matches!(op.call, Call::Live { .. }) && case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]);
             is_slow || case.is_harmed(op, UNREACHABLE)
         }
+        Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetFailed]),
         Some("segment_damaged") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetDamaged]),
         // An answer to HEAD has no body that could hold the code.
         None if op.call == Call::Head => match answer.status {
-            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded]),
+            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
             _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         },
         _ => false,
