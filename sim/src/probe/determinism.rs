@@ -26,6 +26,7 @@ fn all_faults() -> Faults {
         faults.network.client_leaves = Delay::new(0, 50);
         faults.objects.overloaded_permille = 20;
         faults.objects.clock_off_ms = 5_000;
+        faults.objects.shares_isolate_permille = 500;
         faults.edge.clock_off_ms = 5_000;
         faults.storage.statement_fails_permille = 10;
         faults.edge.isolate_restart_permille = 20;
@@ -89,8 +90,9 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
             let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
             let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));
             join_all(asked).await;
-            match round % 3 {
+            match round % 4 {
                 0 => world.supersede("a"),
+                3 => world.deploy(50),
                 1 => {
                     world.crash("b");
                     world.services().bucket.go_down(2_000);

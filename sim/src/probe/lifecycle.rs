@@ -2,7 +2,7 @@
 
 use futures_util::future::{join, join_all};
 
-use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run};
+use super::{PERMILLES, answer, ask, check_share, elapsed_ms, heard, is_answered, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::marks;
@@ -141,4 +141,78 @@ fn clocks_differ_and_step_back_at_restarts_as_far_as_their_knobs_say() {
             assert_eq!(off_ms > 0, world.marks().count(marks::CLOCK_STEPPED_BACK) > 0);
         });
     }
+}
+
+#[test]
+fn a_deploy_restarts_every_isolate_and_object_once_and_meanwhile_releases_are_mixed() {
+    run(1, Faults::default(), async |world, _| {
+        for object in ["a", "b"] {
+            assert_eq!(answer(&world, object, "requests").await, "1");
+        }
+        world.deploy(10_000);
+        let mut others = 0;
+        for _ in 0..1_000 {
+            rt::sleep_ms(9).await;
+            others += usize::from(ask(&world, "a", "count").await.is_ok_and(|response| response.status == 500));
+        }
+        assert_eq!(world.marks().count(marks::OTHER_RELEASE_CALLED), others as u64);
+        assert!((50..1_000).contains(&others), "{others} of 1000 calls");
+        rt::sleep_ms(3_000).await;
+        assert_eq!((world.starts("a"), world.starts("b")), (2, 1), "b sleeps until somebody asks");
+        for object in ["a", "b"] {
+            assert!(is_answered(&ask(&world, object, "count").await), "all run the new release");
+        }
+        assert_eq!((world.starts("a"), world.starts("b")), (2, 2));
+    });
+}
+
+#[test]
+fn objects_lose_their_memory_with_an_isolate_whose_core_they_share_never_sometimes_or_always() {
+    for permille in PERMILLES {
+        let mut lost = 0;
+        for seed in 0..100 {
+            let faults = Faults::default().with(|faults| faults.objects.shares_isolate_permille = permille);
+            lost += run(seed, faults, async |world, _| {
+                answer(&world, "a", "append x").await;
+                let isolate_loses_core = world.faults().with(|faults| faults.edge.instance_lost_permille = 1000);
+                world.set_faults(isolate_loses_core);
+                while world.marks().count(marks::OBJECT_LOST_ITS_CORE) == 0 && elapsed_ms() < 60 {
+                    _ = ask(&world, "b", "edge-now").await;
+                    rt::sleep_ms(1).await;
+                }
+                world.calm();
+                assert_eq!(answer(&world, "a", "count").await, "1", "what is stored is kept");
+                let is_new = answer(&world, "a", "requests").await == "2";
+                assert_eq!(is_new, world.marks().count(marks::OBJECT_LOST_ITS_CORE) > 0);
+                assert_eq!(world.starts("a"), 1, "it is the same instance of the object");
+                usize::from(is_new)
+            });
+        }
+        check_share(permille, lost);
+    }
+}
+
+#[test]
+fn calls_and_alarms_under_way_are_answered_when_core_is_lost_and_sockets_close_before_the_next_event() {
+    let faults = Faults::default().with(|faults| {
+        faults.objects.shares_isolate_permille = 1000;
+        faults.bucket.get = Delay::new(500, 500);
+    });
+    run(1, faults, async |world, notes| {
+        answer(&world, "a", "connect here").await;
+        let waits = ask(&world, "a", "get key");
+        let loses = async {
+            rt::sleep_ms(100).await;
+            world.set_faults(world.faults().with(|faults| faults.edge.instance_lost_permille = 1000));
+            while world.marks().count(marks::OBJECT_LOST_ITS_CORE) == 0 {
+                _ = ask(&world, "b", "edge-now").await;
+            }
+            world.calm();
+        };
+        let (outcome, ()) = join(waits, loses).await;
+        assert!(elapsed_ms() < 500, "at once");
+        assert_eq!(outcome.map(|response| response.status), Ok(500));
+        assert_eq!(world.sockets("a"), 0);
+        assert_eq!(heard(&notes.sockets.borrow()[0].clone()).await.last().map(String::as_str), Some("closed"));
+    });
 }

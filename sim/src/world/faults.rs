@@ -64,6 +64,7 @@ mod tests {
             faults.network.object_link.latency = Delay::new(3, 4);
             faults.objects.cold_start = Delay::new(5, 6);
             faults.storage.flush = Delay::new(7, 8);
+            faults.bucket.put = Delay::new(9, 10);
         });
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
@@ -72,7 +73,9 @@ mod tests {
             faults.objects.crash_permille = 3;
             faults.sockets.half_dead_permille = 4;
             faults.alarm.early_permille = 5;
-            faults.bucket.put = Delay::new(9, 10);
+            faults.bucket.damaged_permille = 6;
+            faults.storage.statement_fails_permille = 7;
+            faults.network.object_link.slow_permille = 8;
         });
         assert_eq!(faulty.delays(), slow);
         assert_eq!(slow.delays(), slow);

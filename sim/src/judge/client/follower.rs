@@ -197,9 +197,12 @@ impl Follower {
             Some(Piece::End) => (End::Finished, None),
             Some(Piece::Cut) => (End::Cut, None),
             Some(Piece::Bytes(_)) => (End::Abandoned, Some("something follows the close")),
-            None => (End::Abandoned, Some("the connection goes on after the close")),
+            None => {
+                self.context.history.borrow_mut().listening(op).lingers = true;
+                (End::Abandoned, None)
+            }
         };
-        if let Some(defect) = defect.filter(|_| self.context.is_calm()) {
+        if let Some(defect) = defect {
             let mut history = self.context.history.borrow_mut();
             let now = history.moment(self.context.world.now_ms());
             history.listening(op).defects.push((now, defect.to_owned()));

@@ -88,6 +88,8 @@ pub struct Listening {
     pub comments: u64,
     /// What no client should have to read, each with when it came.
     pub defects: Vec<(Moment, String)>,
+    /// Whether it did not end soon after its client was told of the stream's close.
+    pub lingers: bool,
     /// When it ended and how.
     pub end: Option<(Moment, End)>,
 }

@@ -210,7 +210,8 @@ impl<P: Parent> Instance<P> {
         }
         let busy = self.state.activity().begin_event();
         let instance = self.clone();
-        self.node.spawn(async move {
+        let event = self.under_way.begin(|| ());
+        self.spawn_event(event, async move {
             instance.actor().await;
             drop(busy);
         });

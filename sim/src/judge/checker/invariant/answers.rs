@@ -172,6 +172,10 @@ fn wrong_events(case: &Case<'_>, index: usize, answer: &ClientAnswer) -> Option<
     if let Some((_, defect)) = listening.defects.first() {
         return Some(format!("a reader of events is sent {defect}"));
     }
+    let op = case.op(index);
+    if listening.lingers && !case.is_harmed(op, &[Harm::ClientMessageSlow, Harm::AnswerCut]) {
+        return Some("the connection of a reader of events goes on after the close".to_owned());
+    }
     let without = listening.deliveries.iter().any(|delivery| delivery.cursor.is_none() && !delivery.closed);
     let follows = listening.deliveries.iter().rev().skip(1).any(|delivery| delivery.closed);
     match (without, follows) {
