@@ -165,7 +165,7 @@ impl<'a> Case<'a> {
     /// Whether the stream may have been deleted between two moments.
     pub(super) fn deletion_between(&self, after: Moment, until: Moment) -> bool {
         self.iter().any(|(_, op)| {
-            op.call == Call::Delete
+            matches!(op.call, Call::Delete)
                 && matches!(op.status(), None | Some(204))
                 && op.settled() > after
                 && op.invoked < until
@@ -294,7 +294,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
         Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
         None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),
     };
-    let touches = history.of_stream(stream).filter(|(_, op)| op.call != Call::Head);
+    let touches = history.of_stream(stream).filter(|(_, op)| !matches!(op.call, Call::Head));
     touches
         .map(|(index, op)| {
             let last_ms = match (&op.call, op.definite(), op.ended) {

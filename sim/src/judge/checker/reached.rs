@@ -61,7 +61,7 @@ pub fn reached(history: &History) -> Vec<Mark> {
             ),
             (
                 DELETION_REACHED_WAITING,
-                ended_while_waiting(&case, Parting::Gone, &|op| op.call == Call::Delete && op.succeeded()),
+                ended_while_waiting(&case, Parting::Gone, &|op| matches!(op.call, Call::Delete) && op.succeeded()),
             ),
             (EXPIRY_REACHED_WAITING, expired_while_waiting(&case)),
             (
@@ -125,7 +125,7 @@ fn ended_while_waiting(case: &Case<'_>, parting: Parting, ends: &dyn Fn(&Op) -> 
 
 fn expired_while_waiting(case: &Case<'_>) -> bool {
     let gone = |reader: usize| case.history.readers[reader].parted.filter(|(_, why)| *why == Parting::Gone);
-    let deleted = case.iter().any(|(_, op)| op.call == Call::Delete);
+    let deleted = case.iter().any(|(_, op)| matches!(op.call, Call::Delete));
     !deleted
         && waits(case)
             .any(|(reader, _, to_ms)| gone(reader).is_some_and(|(at, _)| (to_ms..to_ms + WAITING_MS).contains(&at.ms)))

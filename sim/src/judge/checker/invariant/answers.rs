@@ -69,7 +69,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some("cold_storage_unavailable") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetFailed]),
         Some("segment_damaged") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetDamaged]),
         // An answer to HEAD has no body that could hold the code.
-        None if op.call == Call::Head => match answer.status {
+        None if matches!(op.call, Call::Head) => match answer.status {
             503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
             _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         },
@@ -149,7 +149,9 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         // What it began to wait for was removed meanwhile, and another stream is in its place.
         (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
         (Call::Live { .. }, 404) => code == "stream_not_found",
-        (Call::Read { .. } | Call::Head | Call::Delete, 404) => code == "stream_not_found" || op.call == Call::Head,
+        (Call::Read { .. } | Call::Head | Call::Delete, 404) => {
+            code == "stream_not_found" || matches!(op.call, Call::Head)
+        }
         // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
         (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
         (Call::Head, 200) => answer.body.is_empty(),

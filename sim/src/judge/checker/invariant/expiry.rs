@@ -62,7 +62,7 @@ fn left_behind(case: &Case<'_>) -> Vec<Violation> {
                     && matches!(other.status(), None | Some(201))
                     && other.settled() > op.invoked
             };
-            op.call == Call::Delete && op.status() == Some(204) && !case.iter().any(created_since)
+            matches!(op.call, Call::Delete) && op.status() == Some(204) && !case.iter().any(created_since)
         });
         if expired || deleted {
             let message = format!("the stream has ended, and {} rows of it are still stored", leftover.rows);

@@ -65,7 +65,9 @@ fn resurrections(case: &Case<'_>) -> Vec<Violation> {
         let until = op.ended.unwrap_or(op.settled());
         let deletion = case
             .iter()
-            .filter(|(_, other)| other.call == Call::Delete && other.status() == Some(204) && other.precedes(op))
+            .filter(|(_, other)| {
+                matches!(other.call, Call::Delete) && other.status() == Some(204) && other.precedes(op)
+            })
             .max_by_key(|(_, other)| other.settled());
         let Some((deletion, deleted)) = deletion else { continue };
         if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + FLIGHT_MS {

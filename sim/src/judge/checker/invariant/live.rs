@@ -183,7 +183,7 @@ fn is_created_since(case: &Case<'_>, op: &Op, until_ms: u64) -> bool {
 /// Whether the stream that an append went to may have been removed before some virtual ms.
 fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
     let deleted = case.iter().any(|(_, other)| {
-        let deletes = other.call == Call::Delete && matches!(other.status(), None | Some(204));
+        let deletes = matches!(other.call, Call::Delete) && matches!(other.status(), None | Some(204));
         deletes && other.settled() > append.invoked && other.invoked.ms <= until_ms
     });
     let latest_ms = until_ms + case.history.conditions.clocks_apart_ms;
