@@ -64,6 +64,20 @@ mutants! {
     DeletionForgottenAtCrash = "deletion-forgotten-at-crash";
     /// A request that is served anew after its instance was lost calls its object again.
     CalledAgainWhenServedAnew = "called-again-when-served-anew";
+    /// After a statement has failed, memory is kept, which may be ahead of what is stored.
+    MemoryKeptAfterFailedStatement = "memory-kept-after-failed-statement";
+    /// What an append writes is not one transaction: a statement that fails leaves those before it.
+    AppendInParts = "append-in-parts";
+    /// HEAD answers from memory, without reading what is stored.
+    HeadFromMemory = "head-from-memory";
+    /// A stream is denied from memory, without reading whether another instance has created it or kept it alive.
+    AbsenceFromMemory = "absence-from-memory";
+    /// A read from `now` answers from memory, without reading what is stored.
+    NowFromMemory = "now-from-memory";
+    /// The checksums of segments are not compared.
+    ChecksumIgnored = "checksum-ignored";
+    /// An alarm that comes too early is set again for the same time, however often.
+    EarlyAlarmSetForTheSameTime = "early-alarm-set-for-the-same-time";
 }
 
 #[cfg(feature = "mutants")]

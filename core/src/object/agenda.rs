@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 
+use crate::mutant::mutated;
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
 use crate::stream::{Stream, has_known_bug};
@@ -254,7 +255,7 @@ pub(super) fn set_alarm_to_earliest<S: ActorState>(
         early.end();
         return state.set_alarm(due_ms);
     }
-    let at_ms = early.next_ms(due_ms, due_ms - now_ms);
+    let at_ms = if mutated!(EarlyAlarmSetForTheSameTime) { due_ms } else { early.next_ms(due_ms, due_ms - now_ms) };
     if at_ms > due_ms {
         state.sometimes(marks::ALARM_OF_A_CLOCK_AHEAD);
     }

@@ -9,6 +9,7 @@ use super::audience::{Audience, News};
 use super::cold::ColdCache;
 use super::failure::Failure;
 use super::{Settings, answer, debug, sweep_duty};
+use crate::mutant::mutated;
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
@@ -138,7 +139,7 @@ impl<S: ActorState> StreamObject<S> {
             None => load(&self.state)?,
         };
         let result = body(&mut slot);
-        if !matches!(result, Err(Failure::Storage(_))) {
+        if !matches!(result, Err(Failure::Storage(_))) || mutated!(MemoryKeptAfterFailedStatement) {
             *guard = Some(slot);
         }
         result
@@ -269,7 +270,9 @@ impl<S: ActorState> StreamObject<S> {
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
-        stream.tail = stream.strong_tail(self.state.sql())?;
+        if !mutated!(HeadFromMemory) {
+            stream.tail = stream.strong_tail(self.state.sql())?;
+        }
         Ok(answer::head(stream))
     }
 
@@ -307,7 +310,7 @@ impl<S: ActorState> StreamObject<S> {
             Slot::Vacant { .. } => true,
             Slot::Occupied(stream) => stream.is_expired(now_ms),
         };
-        if is_over {
+        if is_over && !mutated!(AbsenceFromMemory) {
             *slot = Slot::load(self.state.sql())?;
         }
         if let Slot::Occupied(stream) = &*slot

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::log::{AppendPlan, Content, Marks};
 use super::producer::{self, Verdict};
 use super::{Stream, StreamLimits};
+use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
 use crate::protocol::message::Append;
 use crate::protocol::{ErrorCode, Offset, ProducerStamp, Refusal};
@@ -161,13 +162,16 @@ impl Stream {
         match &append.producer {
             // One statement is atomic by itself. A transaction around it would cost a call to the host.
             None if plan.is_one_statement() && !seals => plan.write(sql)?,
-            stamp => sql.transaction(|| {
-                plan.write(sql)?;
-                if let Some(stamp) = stamp {
-                    producer::record(sql, stamp, next)?;
-                }
-                if seals { sealed() } else { Ok(()) }
-            })?,
+            stamp => {
+                let write = || {
+                    plan.write(sql)?;
+                    if let Some(stamp) = stamp {
+                        producer::record(sql, stamp, next)?;
+                    }
+                    if seals { sealed() } else { Ok(()) }
+                };
+                if mutated!(AppendInParts) { write()? } else { sql.transaction(write)? }
+            }
         }
         let opens_table = plan.opens_table();
         plan.apply(self);

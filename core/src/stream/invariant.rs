@@ -17,6 +17,8 @@ pub(crate) fn has_known_bug() -> bool {
             | RowsDroppedBeforeRecord
             | BoundaryAtEndOfPut
             | RecreatedStreamReusesObjects
+            | MemoryKeptAfterFailedStatement
+            | AppendInParts
     )
 }
 

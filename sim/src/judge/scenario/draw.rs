@@ -184,8 +184,31 @@ impl Draft {
             let after_ms = self.dice.between(0, width_ms + 60);
             let disturbance = self.disturbance();
             self.push_disturbance(after_ms, disturbance);
+            if let Disturbance::Supersede { stream } = disturbance
+                && self.dice.chance(700)
+            {
+                self.ask_both(stream, after_ms);
+            }
         }
         self.now_ms += width_ms;
+    }
+
+    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before.
+    fn ask_both(&mut self, stream: usize, superseded_ms: u64) {
+        let after_ms = superseded_ms + self.dice.between(1, 400);
+        let (client, load) = (self.client(), self.load());
+        self.push(after_ms, client, Action::Append { stream, load, closes: false, mistake: None });
+        for _ in 0..self.dice.between(1, 5) {
+            let asked_ms = after_ms + self.dice.between(20, 2_000);
+            let action = match self.dice.between(0, 3) {
+                0 => Action::Head { stream },
+                1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
+                2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
+                _ => Action::Create { stream, lifetime: self.streams[stream].lifetime, closes: false, load: None },
+            };
+            let client = self.client();
+            self.push(asked_ms, client, action);
+        }
     }
 
     /// Short or long; over the times after which objects hibernate (10 s) and are evicted (70 to 140 s), and around
