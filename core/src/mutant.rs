@@ -68,12 +68,6 @@ mutants! {
     MemoryKeptAfterFailedStatement = "memory-kept-after-failed-statement";
     /// What an append writes is not one transaction: a statement that fails leaves those before it.
     AppendInParts = "append-in-parts";
-    /// HEAD answers from memory, without reading what is stored.
-    HeadFromMemory = "head-from-memory";
-    /// A stream is denied from memory, without reading whether another instance has created it or kept it alive.
-    AbsenceFromMemory = "absence-from-memory";
-    /// A read from `now` answers from memory, without reading what is stored.
-    NowFromMemory = "now-from-memory";
     /// The checksums of segments are not compared.
     ChecksumIgnored = "checksum-ignored";
     /// An alarm that comes too early is set again for the same time, however often.

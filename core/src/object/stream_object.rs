@@ -270,9 +270,7 @@ impl<S: ActorState> StreamObject<S> {
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
-        if !mutated!(HeadFromMemory) {
-            stream.tail = stream.strong_tail(self.state.sql())?;
-        }
+        stream.tail = stream.strong_tail(self.state.sql())?;
         Ok(answer::head(stream))
     }
 
@@ -310,7 +308,7 @@ impl<S: ActorState> StreamObject<S> {
             Slot::Vacant { .. } => true,
             Slot::Occupied(stream) => stream.is_expired(now_ms),
         };
-        if is_over && !mutated!(AbsenceFromMemory) {
+        if is_over {
             *slot = Slot::load(self.state.sql())?;
         }
         if let Slot::Occupied(stream) = &*slot

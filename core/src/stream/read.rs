@@ -9,7 +9,6 @@ use super::page::{MalformedMessages, Messages, Page, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use super::{Stream, StreamLimits};
-use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql, row_key};
@@ -74,7 +73,7 @@ impl Stream {
         };
         if from == ReadFrom::Now {
             // The page is empty, but the tail has to come from a statement in this turn.
-            let tail = if mutated!(NowFromMemory) { self.tail.clone() } else { self.strong_tail(sql)? };
+            let tail = self.strong_tail(sql)?;
             return Ok(ReadOutcome::Page(self.empty_page(tail.offset)));
         }
         match self.segment(sql, limits, start, start)? {

@@ -55,12 +55,9 @@ register! {
     Core::SweepRemovesLiveObject: Cold;
     Core::DeletionForgottenAtCrash: Cold;
     Core::CalledAgainWhenServedAnew: Exact, Once;
-    Core::MemoryKeptAfterFailedStatement: Durable, Exact, Linear, Stable;
-    Core::AppendInParts: Durable, Exact, Once, Stable;
-    Core::HeadFromMemory: Durable, Linear;
-    Core::AbsenceFromMemory: Durable, Expiry;
-    Core::NowFromMemory: Durable, Linear;
-    Core::ChecksumIgnored: Exact, Answers;
+    Core::MemoryKeptAfterFailedStatement: Answers, Cold, Durable, Expiry, Stable;
+    Core::AppendInParts: Answers, Exact, Once;
+    Core::ChecksumIgnored: Exact;
     Core::EarlyAlarmSetForTheSameTime: Answers;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;

@@ -100,7 +100,10 @@ impl Dice {
             ..Link::default()
         };
         let (client_link, object_link) = (link(250), link(100));
-        let superseded = self.delay_if(350, 30_000);
+        let superseded = match self.chance(500) {
+            true => Delay::new(0, self.scale(1_000, 30_000)),
+            false => Delay::NONE,
+        };
         let alarm_cut_off_fails = self.chance(250);
         let mut faults = Faults::default();
         faults.network.client_link = client_link;
@@ -116,7 +119,7 @@ impl Dice {
         faults.objects.superseded = superseded;
         faults.objects.superseded_reads_fail = self.chance(500);
         faults.objects.stale_route_permille =
-            if superseded == Delay::NONE { 0 } else { self.permille_if(800, 100, 900) };
+            if superseded == Delay::NONE { 0 } else { self.permille_if(900, 200, 900) };
         faults.sockets.half_dead_permille = self.permille_if(250, 20, 700);
         faults.edge.answer_cut_permille = self.permille_if(250, 2, 150);
         faults.edge.answer_lost_permille = self.permille_if(200, 2, 80);

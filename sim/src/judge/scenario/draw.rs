@@ -185,7 +185,7 @@ impl Draft {
             let disturbance = self.disturbance();
             self.push_disturbance(after_ms, disturbance);
             if let Disturbance::Supersede { stream } = disturbance
-                && self.dice.chance(700)
+                && self.dice.chance(900)
             {
                 self.ask_both(stream, after_ms);
             }
@@ -193,20 +193,21 @@ impl Draft {
         self.now_ms += width_ms;
     }
 
-    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before.
+    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before. All ask
+    /// the same, because the first who needs the storage of that one may end it.
     fn ask_both(&mut self, stream: usize, superseded_ms: u64) {
-        let after_ms = superseded_ms + self.dice.between(1, 400);
+        let after_ms = superseded_ms + self.dice.between(1, 60);
         let (client, load) = (self.client(), self.load());
         self.push(after_ms, client, Action::Append { stream, load, closes: false, mistake: None });
-        for _ in 0..self.dice.between(1, 5) {
-            let asked_ms = after_ms + self.dice.between(20, 2_000);
-            let action = match self.dice.between(0, 3) {
-                0 => Action::Head { stream },
-                1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
-                2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
-                _ => Action::Create { stream, lifetime: self.streams[stream].lifetime, closes: false, load: None },
-            };
-            let client = self.client();
+        let lifetime = self.streams[stream].lifetime;
+        let action = match self.dice.between(0, 3) {
+            0 => Action::Head { stream },
+            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
+            2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
+            _ => Action::Create { stream, lifetime, closes: false, load: None },
+        };
+        for _ in 0..self.dice.between(2, 5) {
+            let (client, asked_ms) = (self.client(), after_ms + self.dice.between(20, 700));
             self.push(asked_ms, client, action);
         }
     }
@@ -354,11 +355,11 @@ impl Draft {
 
     fn disturbance(&mut self) -> Disturbance {
         let stream = self.stream();
-        match self.dice.between(0, 12) {
+        match self.dice.between(0, 14) {
             0..4 => Disturbance::Crash { stream },
             4..6 => Disturbance::Evict { stream },
-            6..8 if self.supersedes => Disturbance::Supersede { stream },
-            6..8 => Disturbance::Crash { stream },
+            6..8 | 13..=14 if self.supersedes => Disturbance::Supersede { stream },
+            6..8 | 13..=14 => Disturbance::Crash { stream },
             8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
             12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
             9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
