@@ -1,8 +1,10 @@
 //! What live readers were sent, placed in the log of the stream.
 
+use std::collections::BTreeMap;
+
 use super::LogPosition;
 use super::derivation::{Derivation, excerpt};
-use super::event_text::{base64, mapped, splits_code_point};
+use super::event_text::{base64, mapped, mapped_after_cr, open_bytes};
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
 use crate::judge::history::{Arrival, Content, From, Payload};
 
@@ -11,6 +13,59 @@ enum Shown {
     Units(Vec<u32>),
     /// The event of a text: its bytes are not known from it.
     Text(String),
+}
+
+/// An event of a text, or a control event without one that moves its reader.
+pub(super) struct TextEvent {
+    op: usize,
+    reader: usize,
+    /// Whether its reader had asked for the start of the stream.
+    is_first: bool,
+    from: LogPosition,
+    to: LogPosition,
+    text: String,
+    /// Whether the stream is closed where it ends.
+    closed: bool,
+}
+
+/// Events of one reader that follow each other, over all its connections, and the bytes of the log under them.
+struct Passage<'a> {
+    events: Vec<&'a TextEvent>,
+    /// Of each event, where its bytes end.
+    ends: Vec<usize>,
+    bytes: Vec<u8>,
+    /// What stands in the log before the first event: whether that is a CR; `None` if it is not known.
+    after_cr: Option<bool>,
+}
+
+impl<'a> Passage<'a> {
+    /// Whether the events up to this one, all together, hold the text of the bytes under them.
+    fn fits(&self, events: usize) -> bool {
+        let text: String = self.events[..events].iter().map(|event| event.text.as_str()).collect();
+        let bytes = &self.bytes[..events.checked_sub(1).map_or(0, |last| self.ends[last])];
+        match self.after_cr {
+            Some(true) => text == mapped_after_cr(bytes),
+            Some(false) => text == mapped(bytes),
+            None => text == mapped(bytes) || text == mapped_after_cr(bytes),
+        }
+    }
+
+    /// What is wrong with the text of the whole: the first event that differs, and every one that ends inside of a code
+    /// point whose rest may still come.
+    fn contradictions(&self) -> Vec<Contradiction> {
+        let splits = |(event, end): (&&'a TextEvent, &usize)| {
+            let is_split = open_bytes(&self.bytes[..*end]) > 0 && !event.closed;
+            is_split.then_some(Contradiction::SplitsCodePoint { op: event.op, at: event.to })
+        };
+        let mut found: Vec<Contradiction> = self.events.iter().zip(&self.ends).filter_map(splits).collect();
+        if !self.fits(self.events.len()) {
+            let differs = (1..=self.events.len()).find(|events| !self.fits(*events)).unwrap_or(1);
+            let event = self.events[differs - 1];
+            let text = excerpt(event.text.as_bytes());
+            found.push(Contradiction::Text { op: event.op, at: event.from, text });
+        }
+        found
+    }
 }
 
 impl Derivation<'_> {
@@ -27,7 +82,7 @@ impl Derivation<'_> {
             },
             From::Start | From::Now => None,
         };
-        let Some(shown) = self.shown(arrival, to) else { return };
+        let Some(shown) = self.shown(arrival, to, from) else { return };
         let found = match &shown {
             Shown::Units(units) => Some(units.len() as u64),
             Shown::Text(_) => None,
@@ -64,16 +119,29 @@ impl Derivation<'_> {
         }
         match shown {
             Shown::Units(units) => self.log.claim(start, units.into_iter(), Source::Page(op)),
-            Shown::Text(text) => self.texts.push((op, start, to, text)),
+            Shown::Text(text) => self.texts.push(TextEvent {
+                op,
+                reader: arrival.reader,
+                is_first: arrival.from == From::Start,
+                from: from.unwrap_or(start),
+                to,
+                text,
+                closed: arrival.closed,
+            }),
         }
         let (shown, up_to_date) = (arrival.at, arrival.up_to_date);
         let from = if arrival.from == From::Now { Some(start) } else { from };
-        self.log.pages.push(Page { op, shown, live: true, from, to, units: expected, up_to_date });
+        let is_text = found.is_none();
+        self.log.pages.push(Page { op, shown, live: true, is_text, from, to, units: expected, up_to_date });
     }
 
-    fn shown(&mut self, arrival: &Arrival<'_>, to: LogPosition) -> Option<Shown> {
+    fn shown(&mut self, arrival: &Arrival<'_>, to: LogPosition, from: Option<LogPosition>) -> Option<Shown> {
         let op = arrival.op;
         let units = match (arrival.payload, self.content) {
+            // The LF of a CRLF whose CR the reader has had is no text.
+            (Payload::Empty, Content::Text) if from.is_some_and(|from| from != to) => {
+                return Some(Shown::Text(String::new()));
+            }
             (Payload::Empty, _) => Vec::new(),
             (Payload::Body(body), _) => self.parse(op, body)?,
             (Payload::Text(text), Content::Json) => {
@@ -91,28 +159,38 @@ impl Derivation<'_> {
         Some(Shown::Units(units))
     }
 
-    /// Holds the events of a text against the log, where that is known.
+    /// Holds the events of a text against the log, as far as that is known: the whole text that a reader was sent, over
+    /// all its connections.
     pub(super) fn compare_texts(&mut self) {
-        for (op, start, end, text) in std::mem::take(&mut self.texts) {
-            let Some(bytes) = self.known(start, end) else { continue };
-            if mapped(&bytes) != text {
-                self.object(Contradiction::Text { op, at: start, text: excerpt(text.as_bytes()) });
+        let texts = std::mem::take(&mut self.texts);
+        let mut of_readers: BTreeMap<usize, Vec<&TextEvent>> = BTreeMap::new();
+        for event in &texts {
+            of_readers.entry(event.reader).or_default().push(event);
+        }
+        for events in of_readers.values() {
+            let mut passage: Option<Passage<'_>> = None;
+            for event in events {
+                let follows = passage.as_ref().and_then(|passage| passage.events.last()).map(|last| last.to);
+                let known = self.log.bytes(event.from, event.to);
+                if follows != Some(event.from) || known.is_none() {
+                    self.compare(passage.take());
+                }
+                let Some(known) = known else { continue };
+                let passage = passage.get_or_insert_with(|| Passage {
+                    events: Vec::new(),
+                    ends: Vec::new(),
+                    bytes: Vec::new(),
+                    after_cr: if event.is_first { Some(false) } else { self.log.follows_cr(event.from) },
+                });
+                passage.bytes.extend(known);
+                passage.events.push(event);
+                passage.ends.push(passage.bytes.len());
             }
-            let inside = self.log.placed.iter().find(|placed| placed.start < end && end < placed.end).copied();
-            let split = inside.and_then(|placed| {
-                let bytes = self.known(placed.start, placed.end)?;
-                Some(splits_code_point(&bytes, (end.index - placed.start.index) as usize))
-            });
-            if split == Some(true) {
-                self.object(Contradiction::SplitsCodePoint { op, at: end });
-            }
+            self.compare(passage);
         }
     }
 
-    /// The bytes between two positions, if all of them are known.
-    fn known(&self, start: LogPosition, end: LogPosition) -> Option<Vec<u8>> {
-        let cells = self.log.segments.get(&start.segment)?;
-        let between = cells.get(start.index as usize..end.index as usize)?;
-        between.iter().map(|cell| cell.map(|(unit, _)| unit as u8)).collect()
+    fn compare(&mut self, passage: Option<Passage<'_>>) {
+        passage.iter().flat_map(Passage::contradictions).for_each(|contradiction| self.object(contradiction));
     }
 }

@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::LogPosition;
+use super::delivered::TextEvent;
 use super::event_text::mapped;
 use super::log::{ABSURD_UNITS, Contradiction, Log, Page, Placed, Source};
 use crate::judge::client::message::parse_frame;
@@ -72,8 +73,8 @@ pub(super) struct Derivation<'a> {
     pub(super) units: Units<'a>,
     /// Where acknowledged batches begin.
     acknowledged: Vec<LogPosition>,
-    /// Events of a text, each with where it begins and ends: they are compared once the log is known.
-    pub(super) texts: Vec<(usize, LogPosition, LogPosition, String)>,
+    /// Events of a text: they are compared once the log is known.
+    pub(super) texts: Vec<TextEvent>,
     pub(super) log: Log,
 }
 
@@ -179,7 +180,7 @@ impl Derivation<'_> {
         }
         let from = if now { Some(to) } else { from };
         let shown = asked.ended.unwrap_or(asked.settled());
-        self.log.pages.push(Page { op, shown, live: false, from, to, units: found, up_to_date });
+        self.log.pages.push(Page { op, shown, live: false, is_text: false, from, to, units: found, up_to_date });
     }
 
     /// The units of a body. What nobody sent is objected to and gets a number of its own.
