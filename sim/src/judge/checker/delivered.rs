@@ -33,6 +33,8 @@ struct Passage<'a> {
     events: Vec<&'a TextEvent>,
     /// Of each event, where its bytes end.
     ends: Vec<usize>,
+    /// Of each event, the byte after it, if both were appended together: then it was there when the event was sent.
+    followed_by: Vec<Option<u8>>,
     bytes: Vec<u8>,
     /// What stands in the log before the first event: whether that is a CR; `None` if it is not known.
     after_cr: Option<bool>,
@@ -53,11 +55,13 @@ impl<'a> Passage<'a> {
     /// What is wrong with the text of the whole: the first event that differs, and every one that ends inside of a code
     /// point whose rest may still come.
     fn contradictions(&self) -> Vec<Contradiction> {
-        let splits = |(event, end): (&&'a TextEvent, &usize)| {
-            let is_split = open_bytes(&self.bytes[..*end]) > 0 && !event.closed;
+        let splits = |(index, event): (usize, &&'a TextEvent)| {
+            let bytes = &self.bytes[..self.ends[index]];
+            let open = &bytes[bytes.len() - open_bytes(bytes)..];
+            let is_split = !open.is_empty() && !event.closed && may_go_on(open, self.followed_by[index]);
             is_split.then_some(Contradiction::SplitsCodePoint { op: event.op, at: event.to })
         };
-        let mut found: Vec<Contradiction> = self.events.iter().zip(&self.ends).filter_map(splits).collect();
+        let mut found: Vec<Contradiction> = self.events.iter().enumerate().filter_map(splits).collect();
         if !self.fits(self.events.len()) {
             let differs = (1..=self.events.len()).find(|events| !self.fits(*events)).unwrap_or(1);
             let event = self.events[differs - 1];
@@ -66,6 +70,13 @@ impl<'a> Passage<'a> {
         }
         found
     }
+}
+
+/// Whether the beginning of a code point may become one with what follows it, if that is known.
+fn may_go_on(open: &[u8], followed_by: Option<u8>) -> bool {
+    let Some(next) = followed_by else { return true };
+    let more = [open, &[next]].concat();
+    std::str::from_utf8(&more).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 impl Derivation<'_> {
@@ -179,15 +190,24 @@ impl Derivation<'_> {
                 let passage = passage.get_or_insert_with(|| Passage {
                     events: Vec::new(),
                     ends: Vec::new(),
+                    followed_by: Vec::new(),
                     bytes: Vec::new(),
                     after_cr: if event.is_first { Some(false) } else { self.log.follows_cr(event.from) },
                 });
                 passage.bytes.extend(known);
                 passage.events.push(event);
                 passage.ends.push(passage.bytes.len());
+                passage.followed_by.push(self.appended_with(event.to));
             }
             self.compare(passage);
         }
+    }
+
+    /// The byte at a position, if it is known and was appended together with the one before it.
+    fn appended_with(&self, at: LogPosition) -> Option<u8> {
+        let together = self.log.placed.iter().any(|placed| placed.start < at && at < placed.end);
+        let after = LogPosition { index: at.index + 1, ..at };
+        if together { self.log.bytes(at, after)?.first().copied() } else { None }
     }
 
     fn compare(&mut self, passage: Option<Passage<'_>>) {
