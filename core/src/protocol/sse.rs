@@ -91,31 +91,6 @@ fn write_lines(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// How many bytes at the end of a text are an incomplete code point: 0 if the text ends with a complete one, or with
-/// bytes that cannot begin one.
-pub fn open_bytes(text: &[u8]) -> usize {
-    (1..=text.len().min(3))
-        .find_map(|length| {
-            let end = text.get(text.len() - length..)?;
-            if is_continuation(*end.first()?) {
-                return None;
-            }
-            let is_open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
-            Some(if is_open { length } else { 0 })
-        })
-        .unwrap_or(0)
-}
-
-/// How many bytes at the start of a text continue a code point that begins before it: at most three.
-pub fn continuation_bytes(text: &[u8]) -> usize {
-    text.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
-}
-
-/// Whether a byte continues a code point.
-fn is_continuation(byte: u8) -> bool {
-    byte & 0xc0 == 0x80
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -181,31 +156,6 @@ mod tests {
         assert_eq!(parsed(&String::from_utf8_lossy(KEEP_ALIVE)), []);
     }
 
-    #[test]
-    fn what_a_code_point_has_of_its_beginning_is_counted() {
-        for (text, open) in [
-            (&b""[..], 0),
-            (b"a", 0),
-            ("aé€😀".as_bytes(), 0),
-            (b"a\xc3", 1),
-            (b"\xe2", 1),
-            (b"\xe2\x82", 2),
-            (b"a\xf0", 1),
-            (b"\xf0\x9f\x98", 3),
-            // Cannot begin a code point: a continuation alone, an overlong form, a surrogate, beyond the last code
-            // point.
-            (b"\x80", 0),
-            (b"\xc0", 0),
-            (b"\xe0\x80", 0),
-            (b"\xed\xa0", 0),
-            (b"\xf4\x90", 0),
-            (b"\xf5", 0),
-            (b"\xff", 0),
-        ] {
-            assert_eq!(open_bytes(text), open, "{text:?}");
-        }
-    }
-
     /// Payloads with lines that look like fields of an event.
     fn payloads() -> impl Strategy<Value = String> {
         let parts = prop::sample::select(vec![
@@ -247,13 +197,6 @@ mod tests {
         fn binary_payloads_arrive_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
             let events = parsed(&written(Encoding::Base64, &bytes));
             prop_assert_eq!(STANDARD.decode(&events[0].1), Ok(bytes));
-        }
-
-        #[test]
-        fn a_cut_text_without_what_is_open_is_whole(text in "\\PC{1,12}", cut: prop::sample::Index) {
-            let at = cut.index(text.len());
-            let boundary = (0..=at).rev().find(|index| text.is_char_boundary(*index)).expect("its start is one");
-            prop_assert_eq!(open_bytes(&text.as_bytes()[..at]), at - boundary);
         }
 
         #[test]
