@@ -2,7 +2,7 @@
 
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
-use super::route::{Forward, Routed, route};
+use super::route::{Forward, Routed, resumes, route};
 use super::{long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
@@ -22,7 +22,14 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
         env.watch_client();
     }
     match route(config, method, &url, &headers) {
+        Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
+            answer(env, body, sse::come_again(env, config.allow_origin())).await;
+        }
         Routed::Answer(response) => answer(env, body, response).await,
+        Routed::Live(live) if live.resumes && (past.has_called || past.losses > LOSSES_ENDURED) => {
+            env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
+            answer(env, body, sse::come_again(env, config.allow_origin())).await;
+        }
         // What the request asks for may be what loses the instances.
         _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(config, method)).await,
         // So may the call of a live read. A client that asks again misses nothing.
@@ -48,6 +55,11 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
             Err(UploadBroken) => env.answer(broken_off(config, method)),
         },
     }
+}
+
+/// Whether a response says that something failed, and may be mended. That something is not offered is no failure.
+fn is_failure(response: &Response) -> bool {
+    response.status >= 500 && response.status != 501
 }
 
 /// Calls the object, with the body if the operation takes one. A call that an earlier task has made is not made again:

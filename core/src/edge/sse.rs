@@ -15,7 +15,7 @@ use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
+use crate::runtime::{Download, EdgeEnv, Isolate, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
 /// Messages that are events are passed on without their header.
 const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
@@ -34,6 +34,8 @@ struct Reader<'a, E: EdgeEnv> {
     at: Offset,
     /// Whether the last control event has told the client that it is at the tail.
     told_up_to_date: bool,
+    /// What the connection begins with, until it has been written.
+    preface: Vec<u8>,
     pauses: Pauses,
 }
 
@@ -51,7 +53,8 @@ enum Next {
 /// request.
 pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
-    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random(env));
+    let random = random(env);
+    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random);
     let mut reader = Reader {
         env,
         config: config.live,
@@ -60,9 +63,14 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         clock: None,
         at: Offset::start_of(0),
         told_up_to_date: false,
+        preface: sse::retry(random >> 32),
         pauses: Pauses::default(),
     };
     match reader.ask.ask(env).await {
+        Err(error) if live.resumes => {
+            tracing::error!(%error, "an object did not answer");
+            env.answer(come_again(env, config.allow_origin()));
+        }
         Err(error) => env.answer(unreachable(config, Method::Get, &error)),
         Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
@@ -72,12 +80,19 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         }
         Ok(Asked::Reply(reply)) => {
             let page = reply.head();
+            if live.resumes && page.status >= 500 {
+                return env.answer(come_again(env, config.allow_origin()));
+            }
             if page.status != 200 {
                 return env.pass_on(reply);
+            }
+            if live.resumes && is_end(&page, live.read.from) {
+                return env.answer(no_more(live, &page));
             }
             let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
             let head = same.into_iter().fold(head(live), |head, name| head.with_some(name, page.headers.get(name)));
             let body = env.open(head);
+            body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
             reader.go_on(next, &body).await;
         }
@@ -85,10 +100,37 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
 }
 
 fn head(live: &LiveRead) -> Response {
+    head_of_events(live.allow_origin.as_deref())
+}
+
+fn head_of_events(allow_origin: Option<&str>) -> Response {
     Response::new(200)
-        .with(header::CACHE_CONTROL, CacheControl::NoCache.to_string())
+        .with(header::CACHE_CONTROL, CacheControl::Events.to_string())
         .with(header::CONTENT_TYPE, "text/event-stream")
-        .with_common(live.allow_origin.as_deref())
+        // Proxies of the family of nginx gather bytes before they pass them on, unless they are told not to.
+        .with(header::X_ACCEL_BUFFERING, "no")
+        .with_common(allow_origin)
+}
+
+/// The answer to a browser's `EventSource` in place of a failure, which would end it for good: no events, so that it
+/// comes back from where it is.
+pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
+    env.sometimes(marks::LIVE_FAILURE_HIDDEN);
+    head_of_events(allow_origin).with_body(sse::retry(random(env) >> 32))
+}
+
+/// Whether a page says that the stream is closed and has nothing after this position.
+fn is_end(page: &Response, from: ReadFrom) -> bool {
+    let next = page.headers.get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse).map(ReadFrom::At);
+    next == Some(from) && header::is_true(page.headers.get(header::STREAM_CLOSED))
+}
+
+/// The answer to a browser's `EventSource` that has everything of a closed stream: it does not come back.
+fn no_more(live: &LiveRead, page: &Response) -> Response {
+    let same = [header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::STREAM_CLOSED];
+    let response = Response::new(204).with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
+    let response = same.into_iter().fold(response, |head, name| head.with_some(name, page.headers.get(name)));
+    response.with_common(live.allow_origin.as_deref())
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {
@@ -264,7 +306,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
         self.ask.read.cursor = Some(cursor);
         self.told_up_to_date = up_to_date;
-        let mut text = Vec::new();
+        let mut text = std::mem::take(&mut self.preface);
         let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
         sse::write_events(&mut text, Encoding::Text, &[], &control);
         text
@@ -311,12 +353,13 @@ mod tests {
             [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
             &[
                 START,
+                "write retry:200",
                 "write abc",
                 "ask 0000000000000000_0000000000000003 cursor 1000003",
                 "write de",
                 "ask 0000000000000000_0000000000000005 cursor 1000005",
-                r#"write f{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
-                r#"write g{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
+                r#"write f id 6|{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
+                r#"write g id 7|{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
         );
@@ -327,8 +370,8 @@ mod tests {
         let notes = notes(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
         let expected = [
             "ask now",
-            r#"write {"streamNextOffset":"5","streamCursor":"1000000","upToDate":true}"#,
-            r#"write f{"streamNextOffset":"6","upToDate":true,"streamClosed":true}"#,
+            r#"write retry:200|{"streamNextOffset":"5","streamCursor":"1000000","upToDate":true} id 5"#,
+            r#"write f id 6|{"streamNextOffset":"6","upToDate":true,"streamClosed":true}"#,
             "close",
         ];
         assert_eq!(notes, expected);
@@ -342,8 +385,8 @@ mod tests {
             [Says::Socket(cut), Says::Fails, Says::Reply(Response::new(503)), Says::Socket(again)],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "sleep 50",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
@@ -351,8 +394,8 @@ mod tests {
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "sleep 200",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
-                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true}"#,
-                r#"write c{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
+                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true} id 2"#,
+                r#"write c id 3|{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
         );
@@ -365,8 +408,8 @@ mod tests {
             [Says::Socket(stalled), page(4, "cd", true), Says::Reply(Response::new(404))],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "write cd",
@@ -382,7 +425,7 @@ mod tests {
             [Says::Socket(told), Says::Reply(Response::new(410))],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
                 "close",
                 START_AGAIN,
             ],
@@ -394,7 +437,7 @@ mod tests {
     #[test]
     fn a_stream_that_is_gone_ends_the_connection_and_is_not_asked_again() {
         let gone = vec![greeting(0), message(LiveMessage::Gone.encode())];
-        let told = r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#;
+        let told = r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#;
         check([Says::Socket(gone)], &[START, told, "close"]);
         check([Says::Socket(vec![greeting(0), Happens::ClientLeaves(event(1, "a", false))])], &[START, told, "close"]);
     }
@@ -404,7 +447,17 @@ mod tests {
         let unknown = vec![greeting(0), message(Bytes::from_static(&[9; 40]))];
         check(
             [page(0, "", true), page(0, "", true), Says::Socket(unknown), Says::Reply(Response::new(404))],
-            &[START, "sleep 50", START_AGAIN, "sleep 100", START_AGAIN, "close", "sleep 200", START_AGAIN],
+            &[
+                START,
+                "write retry:200",
+                "sleep 50",
+                START_AGAIN,
+                "sleep 100",
+                START_AGAIN,
+                "close",
+                "sleep 200",
+                START_AGAIN,
+            ],
         );
     }
 
@@ -415,11 +468,11 @@ mod tests {
             [Says::Socket(vec![greeting(0)])],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
                 "write :",
                 "write :",
                 "write :",
-                r#"write {"streamNextOffset":"0","streamCursor":"1040000","upToDate":true}"#,
+                r#"write {"streamNextOffset":"0","streamCursor":"1040000","upToDate":true} id 0"#,
                 "close",
             ],
         );
@@ -432,7 +485,7 @@ mod tests {
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert!((10..=30).contains(&asks), "{notes:?}");
         assert_eq!(slept, 54_000);
-        let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"}"#;
+        let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"} id 0"#;
         assert_eq!(notes.last().map(String::as_str), Some(last));
     }
 
@@ -452,6 +505,68 @@ mod tests {
         }
     }
 
+    /// What a browser's `EventSource` that goes on from position 5 is answered, and what is written after that.
+    fn resumed(reply: Says) -> (Response, Vec<String>) {
+        let env = Scripted::new([reply]);
+        let live = LiveRead { resumes: true, ..live(ReadFrom::At(at(5)), Live::Sse, None) };
+        Scripted::run(listen(&env, &config(), &live));
+        let notes = env.notes().into_iter().filter(|note| note.starts_with("write")).collect();
+        (env.answered().expect("an answer"), notes)
+    }
+
+    #[test]
+    fn a_browser_that_comes_back_is_told_to_come_again_in_place_of_a_failure() {
+        let no_greeting = || Says::Socket(vec![message(event(1, "no greeting", false))]);
+        for reply in [
+            Says::Reply(Response::new(500)),
+            Says::Reply(Response::new(503)),
+            Says::Fails,
+            Says::Socket(vec![Happens::Cut]),
+            no_greeting(),
+        ] {
+            let (answer, written) = resumed(reply);
+            assert_eq!((answer.status, answer.body, written), (200, Bytes::from_static(b"retry:200\n\n"), Vec::new()));
+            assert_eq!(answer.headers.get(header::CONTENT_TYPE), Some("text/event-stream"));
+            assert_eq!(answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
+        }
+        for status in [400, 404, 410] {
+            assert_eq!(resumed(Says::Reply(Response::new(status))).0.status, status);
+        }
+    }
+
+    #[test]
+    fn a_browser_that_has_all_of_a_closed_stream_is_told_not_to_come_again() {
+        let page = |next: u64, closed: bool| {
+            let response = Response::new(200)
+                .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
+                .with(header::STREAM_UP_TO_DATE, header::TRUE)
+                .with_some(header::STREAM_CLOSED, closed.then_some(header::TRUE));
+            Says::Reply(response.with_body("x"))
+        };
+        let (answer, written) = resumed(page(5, true));
+        assert_eq!((answer.status, written), (204, Vec::new()));
+        assert_eq!(answer.headers.get(header::STREAM_CLOSED), Some(header::TRUE));
+        assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some("no-store"));
+        for reply in [page(6, true), page(5, false)] {
+            let (answer, written) = resumed(reply);
+            assert_eq!(answer.status, 200);
+            assert_eq!(written.get(..2), Some(&["write retry:200".to_owned(), "write x".to_owned()][..]));
+        }
+        // Who has come by itself is told of the end.
+        let env = Scripted::new([page(5, true)]);
+        Scripted::run(listen(&env, &config(), &live(ReadFrom::At(at(5)), Live::Sse, None)));
+        assert_eq!(env.answered().map(|answer| answer.status), Some(200));
+    }
+
+    #[test]
+    fn nobody_on_the_way_is_to_keep_events_or_hold_them_back() {
+        let env = Scripted::new([Says::Socket(vec![greeting(0)])]);
+        Scripted::run(listen(&env, &config(), &live(ReadFrom::Now, Live::Sse, None)));
+        let head = env.answered().expect("a head");
+        assert_eq!(head.headers.get(header::CACHE_CONTROL), Some("no-cache, no-transform"));
+        assert_eq!(head.headers.get(header::X_ACCEL_BUFFERING), Some("no"));
+    }
+
     #[test]
     fn a_page_that_breaks_off_is_asked_for_again_from_where_it_began() {
         let torn = Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
@@ -459,6 +574,7 @@ mod tests {
             [page(2, "ab", false), torn, page(3, "c", false), Says::Reply(Response::new(404))],
             &[
                 START,
+                "write retry:200",
                 "write ab",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "sleep 50",

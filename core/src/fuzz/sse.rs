@@ -39,29 +39,29 @@ pub fn run(bytes: &[u8]) {
     let mut events = parse(text.unwrap_or_default()).into_iter();
     for payload in [first, second] {
         if !payload.is_empty() {
-            let (kind, data) = events.next().unwrap_or_default();
-            assert_eq!(kind, "data");
+            let (kind, data, id) = events.next().unwrap_or_default();
+            assert_eq!((kind.as_str(), Offset::parse(&id)), ("data", Some(next)));
             match encoding {
                 Encoding::Text => assert_eq!(data, arriving(payload)),
                 Encoding::Base64 => assert_eq!(decode(&data).as_deref(), Some(payload)),
             }
         }
-        let (kind, data) = events.next().unwrap_or_default();
-        assert_eq!(kind, "control");
+        let (kind, data, id) = events.next().unwrap_or_default();
+        assert_eq!((kind.as_str(), Offset::parse(&id)), ("control", Some(next)));
         check_control(&data, &control);
     }
     assert_eq!(events.next(), None);
     cut(input.payloads, first.len());
 }
 
-/// The events of a stream, each its type and its data (HTML standard, 9.2.6).
-fn parse(stream: &str) -> Vec<(String, String)> {
+/// The events of a stream, each its type, its data, and the id that a reader has by then (HTML standard, 9.2.6).
+fn parse(stream: &str) -> Vec<(String, String, String)> {
     let mut events = Vec::new();
-    let (mut kind, mut data) = (String::new(), String::new());
+    let (mut kind, mut data, mut id) = (String::new(), String::new(), String::new());
     for line in stream.replace("\r\n", "\n").replace('\r', "\n").split_terminator('\n') {
         if line.is_empty() {
             if let Some(data) = data.strip_suffix('\n') {
-                events.push((kind.clone(), data.to_owned()));
+                events.push((kind.clone(), data.to_owned(), id.clone()));
             }
             kind.clear();
             data.clear();
@@ -72,6 +72,7 @@ fn parse(stream: &str) -> Vec<(String, String)> {
         match field {
             "" => {}
             "event" => value.clone_into(&mut kind),
+            "id" => value.clone_into(&mut id),
             "data" => data.extend([value, "\n"]),
             other => assert_eq!(other, "data", "a field that clients do not expect"),
         }

@@ -3,6 +3,10 @@
 //! A line of data has no space after its colon, unless the line itself begins with one: parsers remove the first space.
 //! CR and CRLF end a line like LF, so that no payload can forge an event, and arrive as LF. Bytes that are not UTF-8
 //! become U+FFFD. Content types that are not text are sent as base64.
+//!
+//! A browser's `EventSource` comes back by itself after a cut and says which `id` it has seen last: the offset after
+//! the last event that arrived whole. A data event has one behind its data, so that a cut before its control event loses
+//! nothing. A control event has one where no data event is before it.
 
 use std::io::Write;
 
@@ -10,6 +14,10 @@ use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 
 use super::Offset;
+
+/// The shortest and the longest time after which a browser comes back once its connection has ended, in ms. Our choice:
+/// soon enough that nobody waits, and spread, so that readers which were cut off together do not come back together.
+const RETRY_MS: (u64, u64) = (200, 1_000);
 
 /// The comment that shows whether a client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -36,6 +44,12 @@ pub struct Control {
     pub closed: bool,
 }
 
+/// How a connection begins: with the time after which a browser comes back once it has ended.
+pub fn retry(random: u64) -> Vec<u8> {
+    let (shortest_ms, longest_ms) = RETRY_MS;
+    format!("retry:{}\n\n", shortest_ms + random % (longest_ms - shortest_ms + 1)).into_bytes()
+}
+
 /// Writes the data event of a payload, unless that is empty, and then the control event.
 pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
     if !payload.is_empty() {
@@ -51,9 +65,20 @@ pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], contr
                 out.push(b'\n');
             }
         }
-        out.push(b'\n');
+        write_id(out, control.next);
     }
     write_control(out, control);
+    match payload {
+        [] => write_id(out, control.next),
+        _ => out.push(b'\n'),
+    }
+}
+
+/// Ends an event with its id.
+fn write_id(out: &mut Vec<u8>, next: Offset) {
+    out.extend_from_slice(b"id:");
+    out.extend_from_slice(next.to_string().as_bytes());
+    out.extend_from_slice(b"\n\n");
 }
 
 fn write_control(out: &mut Vec<u8>, control: &Control) {
@@ -70,7 +95,7 @@ fn write_control(out: &mut Vec<u8>, control: &Control) {
     if *closed {
         out.extend_from_slice(b",\"streamClosed\":true");
     }
-    out.extend_from_slice(b"}\n\n");
+    out.extend_from_slice(b"}\n");
 }
 
 fn write_lines(out: &mut Vec<u8>, text: &str) {
@@ -97,28 +122,34 @@ mod tests {
     use base64::Engine;
     use proptest::prelude::*;
 
-    /// The events of a text as the HTML standard parses it, each a type and its data.
-    fn parsed(text: &str) -> Vec<(String, String)> {
+    /// The events of a text as the HTML standard parses it, each a type and its data, and the id that a reader has once
+    /// it is there.
+    fn parsed_with_ids(text: &str) -> Vec<(String, String, String)> {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut events = Vec::new();
-        let (mut kind, mut data) = (String::new(), None::<String>);
+        let (mut kind, mut data, mut id) = (String::new(), None::<String>, String::new());
         for line in text.split('\n') {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 _ if line.is_empty() => {
                     if let Some(data) = data.take() {
-                        events.push((std::mem::take(&mut kind), data));
+                        events.push((std::mem::take(&mut kind), data, id.clone()));
                     }
                 }
                 "event" => kind = value.to_owned(),
+                "id" => id = value.to_owned(),
                 "data" => {
                     data = Some(data.map_or_else(|| value.to_owned(), |data| format!("{data}\n{value}")));
                 }
-                _ => assert_eq!(field, "", "no other field is written"),
+                _ => assert!(["", "retry"].contains(&field), "no other field is written"),
             }
         }
         events
+    }
+
+    fn parsed(text: &str) -> Vec<(String, String)> {
+        parsed_with_ids(text).into_iter().map(|(kind, data, _)| (kind, data)).collect()
     }
 
     fn control(closed: bool) -> Control {
@@ -134,26 +165,39 @@ mod tests {
 
     #[test]
     fn events_are_written_as_clients_expect_them() {
+        const ID: &str = "id:0000000000000001_0000000000000002\n";
         const CONTROL: &str = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
-                               \"streamCursor\":\"7\",\"upToDate\":true}\n\n";
+                               \"streamCursor\":\"7\",\"upToDate\":true}\n";
         for (encoding, payload, data) in [
             (Encoding::Text, "", ""),
-            (Encoding::Text, "a", "event: data\ndata:a\n\n"),
-            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n\n"),
-            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n\n"),
+            (Encoding::Text, "a", "event: data\ndata:a\n"),
+            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n"),
+            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n"),
             (Encoding::Base64, "", ""),
-            (Encoding::Base64, "f", "event: data\ndata:Zg==\n\n"),
-            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n\n"),
-            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n\n"),
+            (Encoding::Base64, "f", "event: data\ndata:Zg==\n"),
+            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n"),
+            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n"),
         ] {
-            assert_eq!(written(encoding, payload.as_bytes()), format!("{data}{CONTROL}"), "{payload:?}");
+            let expected = match data {
+                "" => format!("{CONTROL}{ID}\n"),
+                data => format!("{data}{ID}\n{CONTROL}\n"),
+            };
+            assert_eq!(written(encoding, payload.as_bytes()), expected, "{payload:?}");
         }
         let mut out = Vec::new();
         write_events(&mut out, Encoding::Text, b"", &control(true));
         let expected = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
-                        \"upToDate\":true,\"streamClosed\":true}\n\n";
+                        \"upToDate\":true,\"streamClosed\":true}\nid:0000000000000001_0000000000000002\n\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         assert_eq!(parsed(&String::from_utf8_lossy(KEEP_ALIVE)), []);
+    }
+
+    #[test]
+    fn a_browser_comes_back_within_a_second_and_not_all_at_once() {
+        for (random, expected) in [(0, "retry:200\n\n"), (800, "retry:1000\n\n"), (801, "retry:200\n\n")] {
+            assert_eq!(retry(random), expected.as_bytes());
+        }
+        assert_eq!(parsed("retry:200\n\n"), []);
     }
 
     /// Payloads with lines that look like fields of an event.
@@ -167,6 +211,7 @@ mod tests {
             "data:",
             "data: ",
             "event: control",
+            "id:7",
             "\u{feff}",
             "é",
             "😀",
@@ -184,6 +229,16 @@ mod tests {
             let expected = text.replace("\r\n", "\n").replace('\r', "\n");
             prop_assert_eq!(&events[0], &("data".to_owned(), expected));
             prop_assert_eq!(&events[1].0, "control");
+        }
+
+        #[test]
+        fn each_event_that_arrives_leaves_the_reader_with_the_offset_after_it(text in payloads(), is_empty: bool) {
+            let payload = if is_empty { "" } else { text.as_str() };
+            let events = parsed_with_ids(&written(Encoding::Text, payload.as_bytes()));
+            prop_assert_eq!(events.len(), if is_empty { 1 } else { 2 });
+            for (_, _, id) in events {
+                prop_assert_eq!(Offset::parse(&id), Some(Offset { read_seq: 1, position: 2 }));
+            }
         }
 
         #[test]
