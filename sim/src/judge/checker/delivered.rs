@@ -6,7 +6,7 @@ use super::LogPosition;
 use super::derivation::{Derivation, excerpt};
 use super::event_text::{base64, mapped, mapped_after_cr, open_bytes};
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
-use crate::judge::history::{Arrival, Content, From, Payload};
+use crate::judge::history::{Arrival, Content, From, Op, Payload};
 
 /// What an arrival holds.
 enum Shown {
@@ -137,7 +137,7 @@ impl Derivation<'_> {
                 from: from.unwrap_or(start),
                 to,
                 text,
-                closed: arrival.closed,
+                closed: arrival.closed || arrival.is_cut_short && self.is_closed_at(to),
             }),
         }
         let (shown, up_to_date) = (arrival.at, arrival.up_to_date);
@@ -201,6 +201,15 @@ impl Derivation<'_> {
             }
             self.compare(passage);
         }
+    }
+
+    /// Whether anybody was told that the stream is closed at a position.
+    fn is_closed_at(&self, at: LogPosition) -> bool {
+        let told = |(_, op): (usize, &Op)| {
+            let answer = op.definite().filter(|answer| answer.closed)?;
+            answer.next_offset.as_deref().and_then(LogPosition::parse)
+        };
+        self.history.of_stream(self.stream).filter_map(told).any(|closed| closed == at)
     }
 
     /// The byte at a position, if it is known and was appended together with the one before it.

@@ -69,7 +69,7 @@ impl<'a> Units<'a> {
 pub(super) struct Derivation<'a> {
     pub(super) history: &'a History,
     pub(super) content: Content,
-    stream: usize,
+    pub(super) stream: usize,
     pub(super) units: Units<'a>,
     /// Where acknowledged batches begin.
     acknowledged: Vec<LogPosition>,
