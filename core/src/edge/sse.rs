@@ -116,7 +116,7 @@ fn head_of_events(allow_origin: Option<&str>) -> Response {
 /// comes back from where it is.
 pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
     env.sometimes(marks::LIVE_FAILURE_HIDDEN);
-    head_of_events(allow_origin).with_body(sse::retry(random(env) >> 32))
+    head_of_events(allow_origin).with_body(sse::retry_after_failure(random(env) >> 32))
 }
 
 /// Whether a page says that the stream is closed and has nothing after this position.
@@ -525,7 +525,7 @@ mod tests {
             no_greeting(),
         ] {
             let (answer, written) = resumed(reply);
-            assert_eq!((answer.status, answer.body, written), (200, Bytes::from_static(b"retry:200\n\n"), Vec::new()));
+            assert_eq!((answer.status, answer.body, written), (200, Bytes::from_static(b"retry:600\n\n"), Vec::new()));
             assert_eq!(answer.headers.get(header::CONTENT_TYPE), Some("text/event-stream"));
             assert_eq!(answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
         }

@@ -9,6 +9,7 @@
 //! nothing. A control event has one where no data event is before it.
 
 use std::io::Write;
+use std::ops::RangeInclusive;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
@@ -17,7 +18,10 @@ use super::Offset;
 
 /// The shortest and the longest time after which a browser comes back once its connection has ended, in ms. Our choice:
 /// soon enough that nobody waits, and spread, so that readers which were cut off together do not come back together.
-const RETRY_MS: (u64, u64) = (200, 1_000);
+const RETRY_MS: RangeInclusive<u64> = 200..=1_000;
+
+/// The same where something has failed. Our choice: late enough that a service which fails is not asked often.
+const RETRY_AFTER_FAILURE_MS: RangeInclusive<u64> = 600..=1_000;
 
 /// The comment that shows whether a client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -46,7 +50,16 @@ pub struct Control {
 
 /// How a connection begins: with the time after which a browser comes back once it has ended.
 pub fn retry(random: u64) -> Vec<u8> {
-    let (shortest_ms, longest_ms) = RETRY_MS;
+    retry_within(RETRY_MS, random)
+}
+
+/// All of a connection that is there because something has failed.
+pub fn retry_after_failure(random: u64) -> Vec<u8> {
+    retry_within(RETRY_AFTER_FAILURE_MS, random)
+}
+
+fn retry_within(bounds_ms: RangeInclusive<u64>, random: u64) -> Vec<u8> {
+    let (shortest_ms, longest_ms) = bounds_ms.into_inner();
     format!("retry:{}\n\n", shortest_ms + random % (longest_ms - shortest_ms + 1)).into_bytes()
 }
 
@@ -196,6 +209,9 @@ mod tests {
     fn a_browser_comes_back_within_a_second_and_not_all_at_once() {
         for (random, expected) in [(0, "retry:200\n\n"), (800, "retry:1000\n\n"), (801, "retry:200\n\n")] {
             assert_eq!(retry(random), expected.as_bytes());
+        }
+        for (random, expected) in [(0, "retry:600\n\n"), (400, "retry:1000\n\n"), (401, "retry:600\n\n")] {
+            assert_eq!(retry_after_failure(random), expected.as_bytes());
         }
         assert_eq!(parsed("retry:200\n\n"), []);
     }
