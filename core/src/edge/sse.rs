@@ -89,8 +89,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
             if live.resumes && is_end(&page, live.read.from) {
                 return env.answer(no_more(live, &page));
             }
-            let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
-            let head = same.into_iter().fold(head(live), |head, name| head.with_some(name, page.headers.get(name)));
+            let head = with_same(head(live), &page, &[header::STREAM_SSE_DATA_ENCODING]);
             let body = env.open(head);
             body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
@@ -127,10 +126,16 @@ fn is_end(page: &Response, from: ReadFrom) -> bool {
 
 /// The answer to a browser's `EventSource` that has everything of a closed stream: it does not come back.
 fn no_more(live: &LiveRead, page: &Response) -> Response {
-    let same = [header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::STREAM_CLOSED];
     let response = Response::new(204).with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
-    let response = same.into_iter().fold(response, |head, name| head.with_some(name, page.headers.get(name)));
-    response.with_common(live.allow_origin.as_deref())
+    let same = [header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::STREAM_CLOSED];
+    with_same(response, page, &same).with_common(live.allow_origin.as_deref())
+}
+
+/// A response with these fields of an object's reply, and its debug fields.
+fn with_same(response: Response, reply: &Response, names: &[&'static str]) -> Response {
+    let debug = [header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
+    let same = names.iter().copied().chain(debug);
+    same.fold(response, |response, name| response.with_some(name, reply.headers.get(name)))
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {
