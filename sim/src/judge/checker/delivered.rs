@@ -3,9 +3,10 @@
 use std::collections::BTreeMap;
 
 use super::LogPosition;
-use super::derivation::{Derivation, excerpt};
-use super::event_text::{base64, mapped, mapped_after_cr, open_bytes};
+use super::derivation::Derivation;
+use super::event_text::base64;
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
+use super::passage::{Passage, TextEvent};
 use crate::judge::history::{Arrival, Content, From, Op, Payload};
 
 /// What an arrival holds.
@@ -13,70 +14,6 @@ enum Shown {
     Units(Vec<u32>),
     /// The event of a text: its bytes are not known from it.
     Text(String),
-}
-
-/// An event of a text, or a control event without one that moves its reader.
-pub(super) struct TextEvent {
-    op: usize,
-    reader: usize,
-    /// Whether its reader had asked for the start of the stream.
-    is_first: bool,
-    from: LogPosition,
-    to: LogPosition,
-    text: String,
-    /// Whether the stream is closed where it ends.
-    closed: bool,
-}
-
-/// Events of one reader that follow each other, over all its connections, and the bytes of the log under them.
-struct Passage<'a> {
-    events: Vec<&'a TextEvent>,
-    /// Of each event, where its bytes end.
-    ends: Vec<usize>,
-    /// Of each event, the byte after it, if both were appended together: then it was there when the event was sent.
-    followed_by: Vec<Option<u8>>,
-    bytes: Vec<u8>,
-    /// What stands in the log before the first event: whether that is a CR; `None` if it is not known.
-    after_cr: Option<bool>,
-}
-
-impl<'a> Passage<'a> {
-    /// Whether the events up to this one, all together, hold the text of the bytes under them.
-    fn fits(&self, events: usize) -> bool {
-        let text: String = self.events[..events].iter().map(|event| event.text.as_str()).collect();
-        let bytes = &self.bytes[..events.checked_sub(1).map_or(0, |last| self.ends[last])];
-        match self.after_cr {
-            Some(true) => text == mapped_after_cr(bytes),
-            Some(false) => text == mapped(bytes),
-            None => text == mapped(bytes) || text == mapped_after_cr(bytes),
-        }
-    }
-
-    /// What is wrong with the text of the whole: the first event that differs, and every one that ends inside of a code
-    /// point whose rest may still come.
-    fn contradictions(&self) -> Vec<Contradiction> {
-        let splits = |(index, event): (usize, &&'a TextEvent)| {
-            let bytes = &self.bytes[..self.ends[index]];
-            let open = &bytes[bytes.len() - open_bytes(bytes)..];
-            let is_split = !open.is_empty() && !event.closed && may_go_on(open, self.followed_by[index]);
-            is_split.then_some(Contradiction::SplitsCodePoint { op: event.op, at: event.to })
-        };
-        let mut found: Vec<Contradiction> = self.events.iter().enumerate().filter_map(splits).collect();
-        if !self.fits(self.events.len()) {
-            let differs = (1..=self.events.len()).find(|events| !self.fits(*events)).unwrap_or(1);
-            let event = self.events[differs - 1];
-            let text = excerpt(event.text.as_bytes());
-            found.push(Contradiction::Text { op: event.op, at: event.from, text });
-        }
-        found
-    }
-}
-
-/// Whether the beginning of a code point may become one with what follows it, if that is known.
-fn may_go_on(open: &[u8], followed_by: Option<u8>) -> bool {
-    let Some(next) = followed_by else { return true };
-    let more = [open, &[next]].concat();
-    std::str::from_utf8(&more).map_or_else(|error| error.error_len().is_none(), |_| true)
 }
 
 impl Derivation<'_> {
@@ -181,23 +118,16 @@ impl Derivation<'_> {
         for events in of_readers.values() {
             let mut passage: Option<Passage<'_>> = None;
             for event in events {
-                let follows = passage.as_ref().and_then(|passage| passage.events.last()).map(|last| last.to);
+                let follows = passage.as_ref().and_then(Passage::end);
                 let known = self.log.bytes(event.from, event.to);
                 if follows != Some(event.from) || known.is_none() {
                     self.compare(passage.take());
                 }
                 let Some(known) = known else { continue };
-                let passage = passage.get_or_insert_with(|| Passage {
-                    events: Vec::new(),
-                    ends: Vec::new(),
-                    followed_by: Vec::new(),
-                    bytes: Vec::new(),
-                    after_cr: if event.is_first { Some(false) } else { self.log.follows_cr(event.from) },
+                let passage = passage.get_or_insert_with(|| {
+                    Passage::new(if event.is_first { Some(false) } else { self.log.follows_cr(event.from) })
                 });
-                passage.bytes.extend(known);
-                passage.events.push(event);
-                passage.ends.push(passage.bytes.len());
-                passage.followed_by.push(self.appended_with(event.to));
+                passage.push(event, known, self.appended_with(event.to));
             }
             self.compare(passage);
         }

@@ -5,9 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::LogPosition;
-use super::delivered::TextEvent;
-use super::event_text::mapped;
+use super::event_text::{excerpt, mapped};
 use super::log::{ABSURD_UNITS, Contradiction, Log, Page, Placed, Source};
+use super::passage::TextEvent;
 use crate::judge::client::message::parse_frame;
 use crate::judge::history::{Call, Content, From, History};
 
@@ -298,8 +298,4 @@ impl Derivation<'_> {
         let known = cells.iter().skip(from.index as usize).map_while(|cell| cell.map(|(unit, _)| unit as u8));
         known.collect()
     }
-}
-
-pub(super) fn excerpt(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned()
 }
