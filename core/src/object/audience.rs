@@ -142,6 +142,10 @@ impl Audience {
         ReaderKind::ALL.iter().any(|kind| self.of(*kind).get())
     }
 
+    fn may_have_readers_of_events(&self) -> bool {
+        self.events.get() || self.events_ahead.get() || self.events_inside.get()
+    }
+
     fn of(&self, kind: ReaderKind) -> &Cell<bool> {
         match kind {
             ReaderKind::Events => &self.events,
@@ -153,7 +157,7 @@ impl Audience {
 
     /// How the text ends to which is going to be appended; empty where no reader of events waits for it.
     pub(super) fn text_end_before_news(&self, sql: &impl SqlStorage, stream: &Stream) -> Result<TextEnd, SqlError> {
-        match stream.content_type.is_bytes_of_text() && (self.events.get() || self.events_ahead.get()) {
+        match stream.content_type.is_bytes_of_text() && self.may_have_readers_of_events() {
             true => self.text_end_at_tail(sql, stream),
             false => Ok(TextEnd::default()),
         }
@@ -224,6 +228,8 @@ impl Audience {
         if news.content.is_empty() && !closed {
             return;
         }
+        // Nobody waits inside of a code point where none is incomplete: at each write, those who did are sent away.
+        self.events_inside.set(self.events_inside.get() && !news.text_end.open().is_empty());
         if news.content.len() > self.push_limit {
             state.sometimes(marks::LIVE_PULL_PUSHED);
             self.broadcast_all(state, &stream.incarnation, &LiveMessage::Pull.encode());
@@ -267,7 +273,7 @@ impl Audience {
     /// held back before with it, and not what is now the beginning of a code point.
     fn event_news(&self, stream: &Stream, news: &News<'_>, payload: &Bytes, closed: bool) -> Option<EventNews> {
         let next = stream.tail.offset;
-        if !stream.content_type.is_bytes_of_text() || !(self.events.get() || self.events_ahead.get()) {
+        if !stream.content_type.is_bytes_of_text() || !self.may_have_readers_of_events() {
             return Some(EventNews { payload: payload.clone(), next });
         }
         self.remember_text_end(stream, news.text_end.then(payload));
