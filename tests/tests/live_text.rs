@@ -196,6 +196,28 @@ fn who_begins_inside_of_a_code_point_gets_what_is_left_of_it_and_nobody_else_doe
 }
 
 #[test]
+fn where_a_reader_waits_is_spelled_as_the_end_of_a_segment() {
+    rt::block_on(1, async {
+        // Each append is a segment of its own.
+        let world = world(1, 1 << 20);
+        create(&world).await;
+        post(&world, "ab", false).await;
+        post(&world, &b"\xe2\x82"[..], false).await;
+        for from in [offset(1, 0), offset(0, 2), "-1".to_owned()] {
+            for ms in [SETTLED_MS, ASLEEP_MS] {
+                let heard = listen(&world, &from);
+                rt::sleep_ms(ms).await;
+                assert_eq!((&heard.borrow().next, heard.borrow().is_up_to_date), (&offset(0, 2), true), "from {from}");
+            }
+        }
+        post(&world, &b"\xf0"[..], false).await;
+        let late = listen(&world, "-1");
+        rt::sleep_ms(SETTLED_MS).await;
+        assert_eq!((late.borrow().text.as_str(), &late.borrow().next), ("ab\u{fffd}", &offset(1, 2)));
+    });
+}
+
+#[test]
 fn what_was_held_back_comes_with_content_that_is_too_large_to_push() {
     rt::block_on(1, async {
         let world = world(1_000, 1 << 20);

@@ -14,6 +14,8 @@ use crate::runtime::{ActorState, ObjectAnswer, marks};
 use crate::stream::{Page, Stream, TextBefore};
 
 /// The result of one turn of a live read.
+// A live read has one at a time, and takes it apart at once.
+#[allow(clippy::large_enum_variant)]
 enum Turn {
     Answered(ObjectAnswer),
     /// All that was read is the beginning of a code point; what follows it in the log is in the next segment.

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::LogPosition;
 use super::derivation::Derivation;
-use super::event_text::base64;
+use super::event_text::{base64, open_bytes};
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
 use super::passage::{Passage, TextEvent};
 use crate::judge::history::{Arrival, Content, From, Op, Payload};
@@ -127,7 +127,8 @@ impl Derivation<'_> {
                 let passage = passage.get_or_insert_with(|| {
                     Passage::new(if event.is_first { Some(false) } else { self.log.follows_cr(event.from) })
                 });
-                passage.push(event, known, self.appended_with(event.to));
+                let followed_by = if open_bytes(&known) > 0 { self.appended_with(event.to) } else { None };
+                passage.push(event, known, followed_by);
             }
             self.compare(passage);
         }
