@@ -4,6 +4,8 @@ use tailrace_core::protocol::Offset;
 
 /// One step.
 #[derive(Clone, Debug)]
+// A script has some hundred steps, and nearly all are requests.
+#[allow(clippy::large_enum_variant)]
 pub enum Step {
     /// A request.
     Ask(Ask),
