@@ -210,10 +210,14 @@ fn where_a_reader_waits_is_spelled_as_the_end_of_a_segment() {
                 assert_eq!((&heard.borrow().next, heard.borrow().is_up_to_date), (&offset(0, 2), true), "from {from}");
             }
         }
+        let waiting = listen(&world, "-1");
+        rt::sleep_ms(SETTLED_MS).await;
         post(&world, &b"\xf0"[..], false).await;
         let late = listen(&world, "-1");
         rt::sleep_ms(SETTLED_MS).await;
-        assert_eq!((late.borrow().text.as_str(), &late.borrow().next), ("ab\u{fffd}", &offset(1, 2)));
+        for heard in [waiting, late] {
+            assert_eq!((heard.borrow().text.as_str(), &heard.borrow().next), ("ab\u{fffd}", &offset(1, 2)));
+        }
     });
 }
 

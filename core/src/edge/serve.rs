@@ -123,6 +123,7 @@ fn broken_off(config: &EdgeConfig, method: Method) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Access;
     use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
     use crate::protocol::limits::LONG_POLL_MS;
@@ -220,6 +221,38 @@ mod tests {
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!((answered.status, code, notes.as_slice()), expected, "{method:?} {path} {past:?}");
         env.now_ms() - START_MS
+    }
+
+    #[test]
+    fn a_browser_that_comes_back_meets_no_failure_that_may_pass() {
+        const ID: &str = "0000000000000000_0000000000000005";
+        let misconfigured = || EdgeConfig { access: Access::Misconfigured("x".to_owned()), ..config() };
+        let lost = |losses, has_called| Past { losses, has_called, age_ms: 0 };
+        let events = "/v1/stream/a?offset=now&live=sse";
+        for (config, past, target, id, expected) in [
+            (config(), lost(1, true), events, ID, 200),
+            (config(), lost(LOSSES_ENDURED + 1, false), events, ID, 200),
+            (misconfigured(), Past::default(), events, ID, 200),
+            // Whoever is no browser that comes back is told.
+            (config(), lost(1, true), events, "7", 500),
+            (misconfigured(), Past::default(), events, "7", 500),
+            (misconfigured(), Past::default(), "/v1/stream/a?offset=now&live=long-poll", ID, 500),
+            (misconfigured(), Past::default(), "/v1/stream/a", ID, 500),
+            // What is not offered will not be a moment later.
+            (config(), Past::default(), "/v1/stream/__ds/x?offset=now&live=sse", ID, 501),
+            (config(), Past::default(), "/v1/elsewhere?offset=now&live=sse", ID, 404),
+        ] {
+            let env = Scripted::new([]);
+            let mut headers = Headers::default();
+            headers.push(header::LAST_EVENT_ID, id);
+            let url = format!("http://localhost{target}");
+            let request = Request { method: Method::Get, url, headers, body: None, past };
+            Scripted::run(serve(&env, &config, request)).expect("it waits for nothing but the script");
+            let answered = env.answered().expect("an answer");
+            assert_eq!(answered.status, expected, "{target} {id} {past:?}");
+            assert_eq!(answered.body.starts_with(b"retry:"), expected == 200, "{target} {id} {past:?}");
+            assert_eq!(env.notes(), Vec::<String>::new());
+        }
     }
 
     #[test]
