@@ -3,7 +3,7 @@
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
 use super::route::{Forward, Routed, resumes, route};
-use super::{long_poll, sse};
+use super::{event_source, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
@@ -23,12 +23,12 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
     }
     match route(config, method, &url, &headers) {
         Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
-            answer(env, body, sse::come_again(env, config.allow_origin())).await;
+            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
         }
         Routed::Answer(response) => answer(env, body, response).await,
         Routed::Live(live) if live.resumes && (past.has_called || past.losses > LOSSES_ENDURED) => {
             env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
-            answer(env, body, sse::come_again(env, config.allow_origin())).await;
+            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
         }
         // What the request asks for may be what loses the instances.
         _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(config, method)).await,
