@@ -62,6 +62,10 @@ mutants! {
     SweepRemovesLiveObject = "sweep-removes-live-object";
     /// The duty to remove a stream's objects is deleted before they are removed.
     DeletionForgottenAtCrash = "deletion-forgotten-at-crash";
+    /// What a text ends with is sent at once, though it may be half a code point.
+    HalfACodePointSent = "half-a-code-point-sent";
+    /// A CRLF on two sides of a page or an append is sent as two line ends.
+    LineEndSentTwice = "line-end-sent-twice";
     /// A request that is served anew after its instance was lost calls its object again.
     CalledAgainWhenServedAnew = "called-again-when-served-anew";
     /// After a statement has failed, memory is kept, which may be ahead of what is stored.

@@ -1,12 +1,14 @@
-//! This version serves streams that version 1 stored and moves them to R2; a crash during the migration loses nothing.
+//! This version serves streams that earlier versions stored, and moves those of version 1 to R2; a crash during the
+//! migration loses nothing.
 
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Method;
 use tailrace_core::protocol::Offset;
+use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
-use tailrace_sim::world::Faults;
+use tailrace_sim::world::{Faults, Piece};
 use tailrace_tests::stream_client::StreamClient;
 
 const OBJECT: &str = "_default/old";
@@ -132,4 +134,67 @@ fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
             assert_eq!(world.stored(OBJECT).rows_written, rows, "a start without a migration writes nothing");
         });
     }
+}
+
+/// Takes the table of segments back to what version 2 made of it.
+const SEGMENTS_OF_VERSION_2: [&str; 7] = [
+    "CREATE TABLE kept (read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, \
+     closed_by, total)",
+    "INSERT INTO kept SELECT read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, \
+     closed_by, total FROM segments",
+    "DROP TABLE segments",
+    "CREATE TABLE segments (read_seq INTEGER PRIMARY KEY, attempt TEXT NOT NULL, end INTEGER NOT NULL, \
+     bytes INTEGER NOT NULL, index_at INTEGER NOT NULL, index_bytes INTEGER NOT NULL, commit_ms INTEGER NOT NULL, \
+     flags INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, total INTEGER NOT NULL)",
+    "INSERT INTO segments SELECT * FROM kept",
+    "DROP TABLE kept",
+    "UPDATE stream SET version = 2",
+];
+
+/// What an event stream from an offset holds until it is at the tail: the lines of its data events.
+async fn events(world: &World, from: &str) -> Vec<String> {
+    let opened = CLIENT.open(world, &format!("?offset={from}&live=sse")).await;
+    assert_eq!(opened.response.status, 200);
+    let body = opened.body.expect("events");
+    let mut text = String::new();
+    while !text.contains("upToDate") {
+        let Piece::Bytes(bytes) = body.next().await else { panic!("the connection has ended after {text:?}") };
+        text.push_str(std::str::from_utf8(&bytes).expect("events are UTF-8"));
+    }
+    let data = text.lines().filter_map(|line| line.strip_prefix("data:"));
+    data.filter(|line| !line.contains("streamNextOffset")).map(str::to_owned).collect()
+}
+
+#[test]
+fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
+    const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
+    rt::block_on(1, async {
+        let limits = StreamLimits { segment_messages: 1, ..StreamLimits::default() };
+        let settings = Settings { limits, ..Settings::default() };
+        let world = World::new(WorldConfig::of(settings));
+        assert_eq!(CLIENT.ask(&world, Method::Put, "", &TEXT, "").await.status, 201);
+        for append in ["a\r", "\nb"] {
+            assert_eq!(CLIENT.ask(&world, Method::Post, "", &TEXT, append).await.status, 204);
+        }
+        rt::sleep_ms(10_000).await;
+        assert_eq!(head(&world).await.0, "segments=2");
+        let at_lf = offset(0, 2);
+        assert_eq!(events(&world, "-1").await, ["a", "", "b"]);
+        let before = world.services().bucket.operations().class_b;
+        assert_eq!(events(&world, &at_lf).await, ["b"]);
+        let known = world.services().bucket.operations().class_b - before;
+        // As version 2 has left it.
+        world.crash(OBJECT);
+        world.prepare(OBJECT, &SEGMENTS_OF_VERSION_2);
+        let before = world.services().bucket.operations().class_b;
+        assert_eq!(events(&world, &at_lf).await, ["b"]);
+        assert!(world.services().bucket.operations().class_b - before > known, "the byte before is fetched");
+        // What is recorded from now on tells it.
+        for append in ["c\r", "\nd"] {
+            assert_eq!(CLIENT.ask(&world, Method::Post, "", &TEXT, append).await.status, 204);
+        }
+        rt::sleep_ms(10_000).await;
+        assert_eq!(head(&world).await.0, "segments=4");
+        assert_eq!(events(&world, &offset(2, 2)).await, ["d"]);
+    });
 }

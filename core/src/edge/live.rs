@@ -28,6 +28,8 @@ pub struct LiveRead {
     pub mode: Live,
     /// What is read.
     pub read: Read,
+    /// Whether a browser's `EventSource` goes on by itself where its last connection ended (`Last-Event-ID`).
+    pub resumes: bool,
 }
 
 /// What the object answered.

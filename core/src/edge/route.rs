@@ -8,8 +8,8 @@ use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, R
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::query::Query;
 use crate::protocol::{
-    CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, ProducerStamp, ReadFrom, Refusal,
-    Response, cursor, header,
+    CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom,
+    Refusal, Response, cursor, header,
 };
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
@@ -17,6 +17,7 @@ pub const PICKED_HEADERS: &[&str] = &[
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
+    header::LAST_EVENT_ID,
     header::PRODUCER_EPOCH,
     header::PRODUCER_ID,
     header::PRODUCER_SEQ,
@@ -122,7 +123,10 @@ impl StreamRequest<'_> {
         let allow_origin = allow_origin.map(str::to_owned);
         let operation = match operation {
             Operation::Read(read) => match read.live {
-                Some(mode) => return Ok(Routed::Live(LiveRead { object, allow_origin, debug, mode, read })),
+                Some(mode) => {
+                    let resumes = mode == Live::Sse && self.last_event_id().is_some();
+                    return Ok(Routed::Live(LiveRead { object, allow_origin, debug, mode, read, resumes }));
+                }
                 None => Operation::Read(read),
             },
             other => other,
@@ -147,6 +151,10 @@ impl StreamRequest<'_> {
 
     fn content_type(&self) -> Result<Option<ContentType>, Refusal> {
         self.headers.get(header::CONTENT_TYPE).map(ContentType::parse).transpose()
+    }
+
+    fn last_event_id(&self) -> Option<Offset> {
+        last_event_id(self.headers)
     }
 
     fn create(&self, object: ObjectName) -> Result<(ObjectName, Operation), Refusal> {
@@ -194,17 +202,22 @@ impl StreamRequest<'_> {
 
     fn read(&self) -> Result<Read, Refusal> {
         let query = Query::parse(self.query);
-        let offset = query.single("offset")?;
-        let from = ReadFrom::parse(offset)?;
         let live = match query.single("live")? {
             None => None,
-            Some(text) => {
-                let live = Live::parse(text)
-                    .ok_or_else(|| Refusal::new(ErrorCode::InvalidLive, "live is neither long-poll nor sse"))?;
-                if offset.is_none() {
+            Some(text) => Some(
+                Live::parse(text)
+                    .ok_or_else(|| Refusal::new(ErrorCode::InvalidLive, "live is neither long-poll nor sse"))?,
+            ),
+        };
+        let from = match self.last_event_id().filter(|_| live == Some(Live::Sse)) {
+            // A browser that comes back asks for the URL with which it began.
+            Some(last) => ReadFrom::At(last),
+            None => {
+                let offset = query.single("offset")?;
+                if live.is_some() && offset.is_none() {
                     return Err(Refusal::new(ErrorCode::InvalidLive, "a live read needs an offset"));
                 }
-                Some(live)
+                ReadFrom::parse(offset)?
             }
         };
         let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
@@ -217,6 +230,20 @@ impl StreamRequest<'_> {
             cursor: cursor.filter(|_| live.is_some()),
         })
     }
+}
+
+/// Whether a request comes from a browser's `EventSource` that goes on by itself where its last connection ended. An
+/// answer with a failure would end that for good.
+pub(super) fn resumes(method: Method, url: &str, headers: &Headers) -> bool {
+    let (_, _, query) = split(url);
+    let is_sse = || Query::parse(query).single("live").is_ok_and(|live| live.and_then(Live::parse) == Some(Live::Sse));
+    method == Method::Get && last_event_id(headers).is_some() && is_sse()
+}
+
+/// The offset after the last event that the client has had. What is none of our ids is ignored, as any server does with
+/// ids that are not its own: the client's `offset` then says where it begins.
+fn last_event_id(headers: &Headers) -> Option<Offset> {
+    Offset::parse(headers.get(header::LAST_EVENT_ID)?)
 }
 
 /// Origin, path and query of an absolute URL; a fragment never reaches a server.
@@ -312,6 +339,41 @@ mod tests {
         let long_poll = read(Some(Live::LongPoll), Some("\"x\""), Some(7));
         check(Method::Get, &format!("{target}&live=long-poll"), tags, long_poll);
         check(Method::Get, &format!("{target}&live=sse"), tags, read(Some(Live::Sse), None, Some(7)));
+    }
+
+    #[test]
+    fn a_browser_goes_on_after_its_last_event_whatever_the_offset_says() {
+        const ID: &str = "0000000000000003_0000000000000007";
+        let offset = Offset { read_seq: 3, position: 7 };
+        let read = |from, live, cursor| Ok(Operation::Read(Read { from, if_none_match: None, live, cursor }));
+        let sse = Some(Live::Sse);
+        let resumed = read(ReadFrom::At(offset), sse, None);
+        for offset in ["offset=-1", "offset=now", "offset=nonsense", "offset=-1&offset=-1", ""] {
+            let target = format!("/v1/stream/a?live=sse&{offset}");
+            check(Method::Get, &target, &[(header::LAST_EVENT_ID, ID)], resumed.clone());
+        }
+        // What we never wrote is no place to go on.
+        for id in ["", "7", "-1", "now", "3_7", "0000000000000003_0000000000000007, x"] {
+            let fields = &[(header::LAST_EVENT_ID, id)];
+            check(Method::Get, "/v1/stream/a?live=sse&offset=now", fields, read(ReadFrom::Now, sse, None));
+            check(Method::Get, "/v1/stream/a?live=sse", fields, Err(400));
+        }
+        // Only events have ids.
+        let fields = &[(header::LAST_EVENT_ID, ID)];
+        check(Method::Get, "/v1/stream/a", fields, read(ReadFrom::Start, None, None));
+        let long_poll = read(ReadFrom::Now, Some(Live::LongPoll), None);
+        check(Method::Get, "/v1/stream/a?live=long-poll&offset=now", fields, long_poll);
+        for (target, id, expected) in [
+            ("?live=sse&offset=-1", ID, true),
+            ("?live=sse&offset=-1", "7", false),
+            ("?live=long-poll&offset=-1", ID, false),
+        ] {
+            let fields = &[(header::LAST_EVENT_ID, id)];
+            match routed(&config(), Method::Get, &format!("/v1/stream/a{target}"), fields) {
+                Routed::Live(live) => assert_eq!(live.resumes, expected, "{target} {id}"),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 
     #[test]

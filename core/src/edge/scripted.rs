@@ -341,10 +341,11 @@ impl Download for ScriptedDownload {
     }
 }
 
-/// Events in short: payloads and the content of control events; offsets, all of the first segment, as their positions.
+/// Events in short, with a bar between any two: payloads, the content of control events, and ids; offsets, all of the first segment, as their positions.
 fn short(events: &[u8]) -> String {
     let text = String::from_utf8_lossy(events).replace("event: data\ndata:", "").replace("event: control\ndata:", "");
-    text.replace(&format!("{}_", "0".repeat(16)), "").replace("000000000000000", "").replace("\n\n", "")
+    let text = text.replace(&format!("{}_", "0".repeat(16)), "").replace("000000000000000", "");
+    text.replace("\nid:", " id ").replace("\n\n", "|").trim_end_matches('|').to_owned()
 }
 
 /// The offset of a position in the first segment.
@@ -355,7 +356,8 @@ pub(super) fn at(position: u64) -> Offset {
 /// A live read of the stream `o`.
 pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead {
     let read = Read { from, if_none_match: None, live: Some(mode), cursor };
-    LiveRead { object: "o".to_owned(), allow_origin: Some("*".to_owned()), debug: false, mode, read }
+    let allow_origin = Some("*".to_owned());
+    LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false }
 }
 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.

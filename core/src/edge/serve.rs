@@ -2,8 +2,8 @@
 
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
-use super::route::{Forward, Routed, route};
-use super::{long_poll, sse};
+use super::route::{Forward, Routed, resumes, route};
+use super::{event_source, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
@@ -22,7 +22,14 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
         env.watch_client();
     }
     match route(config, method, &url, &headers) {
+        Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
+            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
+        }
         Routed::Answer(response) => answer(env, body, response).await,
+        Routed::Live(live) if live.resumes && (past.has_called || past.losses > LOSSES_ENDURED) => {
+            env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
+            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
+        }
         // What the request asks for may be what loses the instances.
         _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(config, method)).await,
         // So may the call of a live read. A client that asks again misses nothing.
@@ -48,6 +55,11 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
             Err(UploadBroken) => env.answer(broken_off(config, method)),
         },
     }
+}
+
+/// Whether a response says that something failed, and may be mended. That something is not offered is no failure.
+fn is_failure(response: &Response) -> bool {
+    response.status >= 500 && response.status != 501
 }
 
 /// Calls the object, with the body if the operation takes one. A call that an earlier task has made is not made again:
@@ -111,6 +123,7 @@ fn broken_off(config: &EdgeConfig, method: Method) -> Response {
 
 #[cfg(test)]
 mod tests {
+    use super::super::config::Access;
     use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
     use crate::protocol::limits::LONG_POLL_MS;
@@ -208,6 +221,38 @@ mod tests {
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!((answered.status, code, notes.as_slice()), expected, "{method:?} {path} {past:?}");
         env.now_ms() - START_MS
+    }
+
+    #[test]
+    fn a_browser_that_comes_back_meets_no_failure_that_may_pass() {
+        const ID: &str = "0000000000000000_0000000000000005";
+        let misconfigured = || EdgeConfig { access: Access::Misconfigured("x".to_owned()), ..config() };
+        let lost = |losses, has_called| Past { losses, has_called, age_ms: 0 };
+        let events = "/v1/stream/a?offset=now&live=sse";
+        for (config, past, target, id, expected) in [
+            (config(), lost(1, true), events, ID, 200),
+            (config(), lost(LOSSES_ENDURED + 1, false), events, ID, 200),
+            (misconfigured(), Past::default(), events, ID, 200),
+            // Whoever is no browser that comes back is told.
+            (config(), lost(1, true), events, "7", 500),
+            (misconfigured(), Past::default(), events, "7", 500),
+            (misconfigured(), Past::default(), "/v1/stream/a?offset=now&live=long-poll", ID, 500),
+            (misconfigured(), Past::default(), "/v1/stream/a", ID, 500),
+            // What is not offered will not be a moment later.
+            (config(), Past::default(), "/v1/stream/__ds/x?offset=now&live=sse", ID, 501),
+            (config(), Past::default(), "/v1/elsewhere?offset=now&live=sse", ID, 404),
+        ] {
+            let env = Scripted::new([]);
+            let mut headers = Headers::default();
+            headers.push(header::LAST_EVENT_ID, id);
+            let url = format!("http://localhost{target}");
+            let request = Request { method: Method::Get, url, headers, body: None, past };
+            Scripted::run(serve(&env, &config, request)).expect("it waits for nothing but the script");
+            let answered = env.answered().expect("an answer");
+            assert_eq!(answered.status, expected, "{target} {id} {past:?}");
+            assert_eq!(answered.body.starts_with(b"retry:"), expected == 200, "{target} {id} {past:?}");
+            assert_eq!(env.notes(), Vec::<String>::new());
+        }
     }
 
     #[test]

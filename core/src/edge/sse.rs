@@ -9,12 +9,13 @@
 use bytes::Bytes;
 
 use super::config::{EdgeConfig, LiveConfig};
+use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
 use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing, random};
 use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
-use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
+use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
 /// Messages that are events are passed on without their header.
@@ -34,6 +35,8 @@ struct Reader<'a, E: EdgeEnv> {
     at: Offset,
     /// Whether the last control event has told the client that it is at the tail.
     told_up_to_date: bool,
+    /// What the connection begins with, until it has been written.
+    preface: Vec<u8>,
     pauses: Pauses,
 }
 
@@ -51,7 +54,8 @@ enum Next {
 /// request.
 pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
-    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random(env));
+    let random = random(env);
+    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random);
     let mut reader = Reader {
         env,
         config: config.live,
@@ -60,9 +64,14 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         clock: None,
         at: Offset::start_of(0),
         told_up_to_date: false,
+        preface: sse::retry(random >> 32),
         pauses: Pauses::default(),
     };
     match reader.ask.ask(env).await {
+        Err(error) if live.resumes => {
+            tracing::error!(%error, "an object did not answer");
+            env.answer(come_again(env, config.allow_origin()));
+        }
         Err(error) => env.answer(unreachable(config, Method::Get, &error)),
         Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
@@ -72,12 +81,18 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         }
         Ok(Asked::Reply(reply)) => {
             let page = reply.head();
+            if live.resumes && page.status >= 500 {
+                return env.answer(come_again(env, config.allow_origin()));
+            }
             if page.status != 200 {
                 return env.pass_on(reply);
             }
-            let same = [header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
-            let head = same.into_iter().fold(head(live), |head, name| head.with_some(name, page.headers.get(name)));
+            if live.resumes && is_end(&page, live.read.from) {
+                return env.answer(no_more(live, &page));
+            }
+            let head = with_same(head(live), &page, &[header::STREAM_SSE_DATA_ENCODING]);
             let body = env.open(head);
+            body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
             reader.go_on(next, &body).await;
         }
@@ -85,10 +100,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
 }
 
 fn head(live: &LiveRead) -> Response {
-    Response::new(200)
-        .with(header::CACHE_CONTROL, CacheControl::NoCache.to_string())
-        .with(header::CONTENT_TYPE, "text/event-stream")
-        .with_common(live.allow_origin.as_deref())
+    head_of_events(live.allow_origin.as_deref())
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {
@@ -264,7 +276,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
         self.ask.read.cursor = Some(cursor);
         self.told_up_to_date = up_to_date;
-        let mut text = Vec::new();
+        let mut text = std::mem::take(&mut self.preface);
         let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
         sse::write_events(&mut text, Encoding::Text, &[], &control);
         text
@@ -311,12 +323,13 @@ mod tests {
             [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
             &[
                 START,
+                "write retry:200",
                 "write abc",
                 "ask 0000000000000000_0000000000000003 cursor 1000003",
                 "write de",
                 "ask 0000000000000000_0000000000000005 cursor 1000005",
-                r#"write f{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
-                r#"write g{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
+                r#"write f id 6|{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
+                r#"write g id 7|{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
         );
@@ -327,8 +340,8 @@ mod tests {
         let notes = notes(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
         let expected = [
             "ask now",
-            r#"write {"streamNextOffset":"5","streamCursor":"1000000","upToDate":true}"#,
-            r#"write f{"streamNextOffset":"6","upToDate":true,"streamClosed":true}"#,
+            r#"write retry:200|{"streamNextOffset":"5","streamCursor":"1000000","upToDate":true} id 5"#,
+            r#"write f id 6|{"streamNextOffset":"6","upToDate":true,"streamClosed":true}"#,
             "close",
         ];
         assert_eq!(notes, expected);
@@ -342,8 +355,8 @@ mod tests {
             [Says::Socket(cut), Says::Fails, Says::Reply(Response::new(503)), Says::Socket(again)],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "sleep 50",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
@@ -351,8 +364,8 @@ mod tests {
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "sleep 200",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
-                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true}"#,
-                r#"write c{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
+                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true} id 2"#,
+                r#"write c id 3|{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
         );
@@ -365,8 +378,8 @@ mod tests {
             [Says::Socket(stalled), page(4, "cd", true), Says::Reply(Response::new(404))],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-                r#"write ab{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "write cd",
@@ -382,7 +395,7 @@ mod tests {
             [Says::Socket(told), Says::Reply(Response::new(410))],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
                 "close",
                 START_AGAIN,
             ],
@@ -394,7 +407,7 @@ mod tests {
     #[test]
     fn a_stream_that_is_gone_ends_the_connection_and_is_not_asked_again() {
         let gone = vec![greeting(0), message(LiveMessage::Gone.encode())];
-        let told = r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#;
+        let told = r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#;
         check([Says::Socket(gone)], &[START, told, "close"]);
         check([Says::Socket(vec![greeting(0), Happens::ClientLeaves(event(1, "a", false))])], &[START, told, "close"]);
     }
@@ -404,7 +417,17 @@ mod tests {
         let unknown = vec![greeting(0), message(Bytes::from_static(&[9; 40]))];
         check(
             [page(0, "", true), page(0, "", true), Says::Socket(unknown), Says::Reply(Response::new(404))],
-            &[START, "sleep 50", START_AGAIN, "sleep 100", START_AGAIN, "close", "sleep 200", START_AGAIN],
+            &[
+                START,
+                "write retry:200",
+                "sleep 50",
+                START_AGAIN,
+                "sleep 100",
+                START_AGAIN,
+                "close",
+                "sleep 200",
+                START_AGAIN,
+            ],
         );
     }
 
@@ -415,11 +438,11 @@ mod tests {
             [Says::Socket(vec![greeting(0)])],
             &[
                 START,
-                r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
                 "write :",
                 "write :",
                 "write :",
-                r#"write {"streamNextOffset":"0","streamCursor":"1040000","upToDate":true}"#,
+                r#"write {"streamNextOffset":"0","streamCursor":"1040000","upToDate":true} id 0"#,
                 "close",
             ],
         );
@@ -432,7 +455,7 @@ mod tests {
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert!((10..=30).contains(&asks), "{notes:?}");
         assert_eq!(slept, 54_000);
-        let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"}"#;
+        let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"} id 0"#;
         assert_eq!(notes.last().map(String::as_str), Some(last));
     }
 
@@ -453,12 +476,22 @@ mod tests {
     }
 
     #[test]
+    fn nobody_on_the_way_is_to_keep_events_or_hold_them_back() {
+        let env = Scripted::new([Says::Socket(vec![greeting(0)])]);
+        Scripted::run(listen(&env, &config(), &live(ReadFrom::Now, Live::Sse, None)));
+        let head = env.answered().expect("a head");
+        assert_eq!(head.headers.get(header::CACHE_CONTROL), Some("no-cache, no-transform"));
+        assert_eq!(head.headers.get(header::X_ACCEL_BUFFERING), Some("no"));
+    }
+
+    #[test]
     fn a_page_that_breaks_off_is_asked_for_again_from_where_it_began() {
         let torn = Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
         check(
             [page(2, "ab", false), torn, page(3, "c", false), Says::Reply(Response::new(404))],
             &[
                 START,
+                "write retry:200",
                 "write ab",
                 "ask 0000000000000000_0000000000000002 cursor 1000002",
                 "sleep 50",

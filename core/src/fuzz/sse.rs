@@ -4,7 +4,8 @@
 use arbitrary::{Arbitrary, Unstructured};
 
 use crate::protocol::Offset;
-use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, continuation_bytes, open_bytes, write_events};
+use crate::protocol::sse::{Control, Encoding, KEEP_ALIVE, write_events};
+use crate::protocol::text_end::open_bytes;
 
 /// How many numbers one half of an offset's text can hold: it has sixteen digits.
 const HALVES: u64 = 10_000_000_000_000_000;
@@ -38,29 +39,29 @@ pub fn run(bytes: &[u8]) {
     let mut events = parse(text.unwrap_or_default()).into_iter();
     for payload in [first, second] {
         if !payload.is_empty() {
-            let (kind, data) = events.next().unwrap_or_default();
-            assert_eq!(kind, "data");
+            let (kind, data, id) = events.next().unwrap_or_default();
+            assert_eq!((kind.as_str(), Offset::parse(&id)), ("data", Some(next)));
             match encoding {
                 Encoding::Text => assert_eq!(data, arriving(payload)),
                 Encoding::Base64 => assert_eq!(decode(&data).as_deref(), Some(payload)),
             }
         }
-        let (kind, data) = events.next().unwrap_or_default();
-        assert_eq!(kind, "control");
+        let (kind, data, id) = events.next().unwrap_or_default();
+        assert_eq!((kind.as_str(), Offset::parse(&id)), ("control", Some(next)));
         check_control(&data, &control);
     }
     assert_eq!(events.next(), None);
     cut(input.payloads, first.len());
 }
 
-/// The events of a stream, each its type and its data (HTML standard, 9.2.6).
-fn parse(stream: &str) -> Vec<(String, String)> {
+/// The events of a stream, each its type, its data, and the id that a reader has by then (HTML standard, 9.2.6).
+fn parse(stream: &str) -> Vec<(String, String, String)> {
     let mut events = Vec::new();
-    let (mut kind, mut data) = (String::new(), String::new());
+    let (mut kind, mut data, mut id) = (String::new(), String::new(), String::new());
     for line in stream.replace("\r\n", "\n").replace('\r', "\n").split_terminator('\n') {
         if line.is_empty() {
             if let Some(data) = data.strip_suffix('\n') {
-                events.push((kind.clone(), data.to_owned()));
+                events.push((kind.clone(), data.to_owned(), id.clone()));
             }
             kind.clear();
             data.clear();
@@ -71,6 +72,7 @@ fn parse(stream: &str) -> Vec<(String, String)> {
         match field {
             "" => {}
             "event" => value.clone_into(&mut kind),
+            "id" => value.clone_into(&mut id),
             "data" => data.extend([value, "\n"]),
             other => assert_eq!(other, "data", "a field that clients do not expect"),
         }
@@ -120,16 +122,13 @@ fn check_control(data: &str, control: &Control) {
     assert_eq!(json, Some(expected.into()));
 }
 
-/// Checks the two halves of a text that is cut anywhere: `open_bytes` counts the bytes of the code point that was cut
-/// before the cut, and `continuation_bytes` those after it.
+/// Checks the two halves of a text that is cut anywhere: cut again before the code point that is then incomplete, both
+/// halves together decode to what the whole does.
 fn cut(text: &[u8], at: usize) {
-    let (before, after) = text.split_at(at);
-    let (open, rest) = (open_bytes(before), continuation_bytes(after));
-    assert!(open <= 3 && rest <= 3);
-    if let Ok(text) = std::str::from_utf8(text) {
-        let begun = (0..=at).rev().find(|index| text.is_char_boundary(*index));
-        assert_eq!(begun, Some(at - open), "{after:?} follows {before:?}");
-        let ended = (at..=text.len()).find(|index| text.is_char_boundary(*index));
-        assert_eq!(ended, Some(at + rest), "{after:?} follows {before:?}");
-    }
+    let (before, _) = text.split_at(at);
+    let open = open_bytes(before);
+    assert!(open <= 3);
+    let (before, after) = text.split_at(at - open);
+    let halves = String::from_utf8_lossy(before).into_owned() + &String::from_utf8_lossy(after);
+    assert_eq!(halves, String::from_utf8_lossy(text), "{after:?} follows {before:?}");
 }

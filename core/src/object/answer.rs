@@ -116,7 +116,7 @@ pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Respon
     let has_data = page.next != page.start;
     let mut text = Vec::with_capacity(page.body.len() + page.body.len() / 3 + 192);
     sse::write_events(&mut text, encoding, if has_data { &page.body } else { &[] }, &control);
-    base(200, CacheControl::NoCache)
+    base(200, CacheControl::Events)
         .with(header::CONTENT_TYPE, "text/event-stream")
         .with_some(header::STREAM_SSE_DATA_ENCODING, (encoding == Encoding::Base64).then_some("base64"))
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())

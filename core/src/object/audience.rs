@@ -1,11 +1,12 @@
 //! Readers that wait for new data on hibernatable sockets, which outlive the object's memory.
 //!
 //! Before each write every waiting reader is at the tail, so all readers of one kind get the same bytes: these are
-//! encoded once for each kind and sent in one call. The tag of a socket names the kind and the incarnation, so that a
+//! encoded once for each kind and sent in one call. What begins a code point at the tail of a text counts as not yet
+//! there: its readers are sent it with its rest. The tag of a socket names the kind and the incarnation, so that a
 //! stream that is created again never sends to readers of its predecessor. Memory holds only whether there may be
 //! readers of a kind, so that writes to an object without readers cost nothing extra.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 
 use bytes::{Buf, BufMut, Bytes};
 
@@ -14,8 +15,10 @@ use crate::mutant::mutated;
 use crate::protocol::limits::PUSH_LIMIT;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::Live;
-use crate::protocol::{Incarnation, Offset, Waits, cursor};
+use crate::protocol::text_end::open_bytes;
+use crate::protocol::{Incarnation, Offset, TextEnd, Waits, cursor};
 use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade, marks};
+use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{Page, Stream};
 
 /// What a reader waits for, and so which bytes it is sent.
@@ -26,17 +29,21 @@ enum ReaderKind {
     /// Events for a reader whose cursor is ahead of the clock. Its next cursors have to be above that one, so each such
     /// reader gets bytes of its own.
     EventsAhead,
+    /// Events, for a reader that waits inside of a code point whose rest may still come, so that what comes is another
+    /// text for it than for the others. That is so until the next write only: it is then told to read from the log.
+    EventsInside,
     /// The answer to a long-poll.
     Answer,
 }
 
 impl ReaderKind {
-    const ALL: [Self; 3] = [Self::Events, Self::EventsAhead, Self::Answer];
+    const ALL: [Self; 4] = [Self::Events, Self::EventsAhead, Self::EventsInside, Self::Answer];
 
     fn tag(self, incarnation: &Incarnation) -> String {
         let letter = match self {
             Self::Events => 's',
             Self::EventsAhead => 'a',
+            Self::EventsInside => 'i',
             Self::Answer => 'p',
         };
         format!("{letter}{}", incarnation.as_str())
@@ -64,11 +71,29 @@ impl Attachment {
     }
 }
 
+/// Where a reader waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Place {
+    /// Where it goes on: the tail, or before the beginning of a code point that is held back there.
+    pub(super) next: Offset,
+    /// Whether that is inside of a code point whose rest may still come: its reader had begun to read there.
+    pub(super) is_inside_code_point: bool,
+}
+
+impl Place {
+    /// The tail of a stream that ends with nothing that is held back.
+    pub(super) fn tail(stream: &Stream) -> Self {
+        Self { next: stream.tail.offset, is_inside_code_point: false }
+    }
+}
+
 /// What a write tells the waiting readers.
 #[derive(Debug)]
 pub(super) struct News<'a> {
-    /// The offset at which they wait: the tail before the write.
+    /// The tail before the write.
     pub(super) start: Offset,
+    /// How the text ended there; nothing where nobody needs to know.
+    pub(super) text_end: TextEnd,
     /// What was appended, as the log stores it; empty if the stream was only closed.
     pub(super) content: &'a Bytes,
     /// The time of the write in ms since the Unix epoch.
@@ -82,8 +107,18 @@ pub(super) struct Audience {
     push_limit: usize,
     events: Cell<bool>,
     events_ahead: Cell<bool>,
+    events_inside: Cell<bool>,
     answers: Cell<bool>,
     next_sweep_ms: Cell<u64>,
+    /// How the text before this offset ends. It counts as long as that is the tail, and is read from storage then.
+    text_end: RefCell<Option<(Offset, TextEnd)>>,
+}
+
+/// What a write is for readers of events.
+struct EventNews {
+    payload: Bytes,
+    /// Where they go on.
+    next: Offset,
 }
 
 impl Audience {
@@ -95,8 +130,10 @@ impl Audience {
             push_limit: PUSH_LIMIT.min(page_bytes),
             events: Cell::new(any),
             events_ahead: Cell::new(any),
+            events_inside: Cell::new(any),
             answers: Cell::new(any),
             next_sweep_ms: Cell::new(0),
+            text_end: RefCell::default(),
         }
     }
 
@@ -105,12 +142,43 @@ impl Audience {
         ReaderKind::ALL.iter().any(|kind| self.of(*kind).get())
     }
 
+    fn may_have_readers_of_events(&self) -> bool {
+        self.events.get() || self.events_ahead.get() || self.events_inside.get()
+    }
+
     fn of(&self, kind: ReaderKind) -> &Cell<bool> {
         match kind {
             ReaderKind::Events => &self.events,
             ReaderKind::EventsAhead => &self.events_ahead,
+            ReaderKind::EventsInside => &self.events_inside,
             ReaderKind::Answer => &self.answers,
         }
+    }
+
+    /// How the text ends to which is going to be appended; empty where no reader of events waits for it.
+    pub(super) fn text_end_before_news(&self, sql: &impl SqlStorage, stream: &Stream) -> Result<TextEnd, SqlError> {
+        match stream.content_type.is_bytes_of_text() && self.may_have_readers_of_events() {
+            true => self.text_end_at_tail(sql, stream),
+            false => Ok(TextEnd::default()),
+        }
+    }
+
+    /// How the text ends at the tail: as memory has it, or as storage tells.
+    pub(super) fn text_end_at_tail(&self, sql: &impl SqlStorage, stream: &Stream) -> Result<TextEnd, SqlError> {
+        if let Some((at, end)) = &*self.text_end.borrow()
+            && *at == stream.tail.offset
+        {
+            return Ok(end.clone());
+        }
+        // What an earlier version has not noted counts as nothing.
+        let end = stream.text_end(sql, stream.tail.offset)?.known().unwrap_or_default();
+        self.remember_text_end(stream, end.clone());
+        Ok(end)
+    }
+
+    /// Remembers how the text ends at the tail.
+    pub(super) fn remember_text_end(&self, stream: &Stream, end: TextEnd) {
+        self.text_end.replace(Some((stream.tail.offset, end)));
     }
 
     /// Lets a reader at the tail of an open stream wait. From this turn on it is told of every write.
@@ -121,6 +189,7 @@ impl Audience {
         now_ms: u64,
         live: Live,
         cursor: Option<u64>,
+        place: Place,
     ) -> Upgrade {
         self.sweep(state, now_ms);
         let tail = &stream.tail;
@@ -128,12 +197,16 @@ impl Audience {
         let is_ahead = cursor.is_some_and(|cursor| cursor >= now_ms.max(tail.commit_ms + 1));
         let kind = match live {
             Live::LongPoll => ReaderKind::Answer,
+            Live::Sse if place.is_inside_code_point => {
+                state.sometimes(marks::LIVE_READER_INSIDE_CODE_POINT);
+                ReaderKind::EventsInside
+            }
             Live::Sse if is_ahead => ReaderKind::EventsAhead,
             Live::Sse => ReaderKind::Events,
         };
         self.of(kind).set(true);
         let greeting = LiveMessage::Joined {
-            position: ReaderPosition { next: tail.offset, commit_ms: tail.commit_ms },
+            position: ReaderPosition { next: place.next, commit_ms: tail.commit_ms },
             now_ms,
             encoding: stream.content_type.sse_encoding(),
         };
@@ -155,36 +228,29 @@ impl Audience {
         if news.content.is_empty() && !closed {
             return;
         }
+        // Nobody waits inside of a code point where none is incomplete: at each write, those who did are sent away.
+        self.events_inside.set(self.events_inside.get() && !news.text_end.open().is_empty());
         if news.content.len() > self.push_limit {
             state.sometimes(marks::LIVE_PULL_PUSHED);
             self.broadcast_all(state, &stream.incarnation, &LiveMessage::Pull.encode());
             return;
         }
-        let payload = match stream.content_type.is_json() && !news.content.is_empty() {
+        let payload: Bytes = match stream.content_type.is_json() && !news.content.is_empty() {
             true => [b"[", news.content.as_ref(), b"]"].concat().into(),
             false => news.content.clone(),
         };
         let position = ReaderPosition { next: stream.tail.offset, commit_ms: stream.tail.commit_ms };
-        let encoding = stream.content_type.sse_encoding();
         let after = if closed { After::Close } else { After::Stay };
         if closed {
             state.sometimes(marks::LIVE_CLOSE_PUSHED);
         }
-        if self.events.get() {
-            let event = LiveMessage::event(position, position.commit_ms, closed, encoding, &payload);
-            self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
+        match self.event_news(stream, news, &payload, closed) {
+            Some(events) => self.tell_events(state, stream, &events, after),
+            None => state.sometimes(marks::HALF_A_CODE_POINT_HELD_BACK),
         }
-        if self.events_ahead.get() {
-            let sockets = state.sockets(Some(&ReaderKind::EventsAhead.tag(&stream.incarnation)));
-            self.events_ahead.set(!sockets.is_empty() && !closed);
-            for socket in sockets {
-                let client = Attachment::decode(socket.attachment()).map(|attachment| attachment.cursor);
-                let cursor = cursor::after_data(position.commit_ms, client);
-                socket.send(LiveMessage::event(position, cursor, closed, encoding, &payload));
-                if closed {
-                    socket.close();
-                }
-            }
+        if self.events_inside.get() {
+            let message = LiveMessage::Pull.encode();
+            self.broadcast(state, ReaderKind::EventsInside, &stream.incarnation, message, After::Close);
         }
         if self.answers.get() {
             let page = Page {
@@ -201,6 +267,55 @@ impl Audience {
             self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
         }
         self.sweep(state, news.now_ms);
+    }
+
+    /// What readers of events are sent of a write; nothing if all of it is held back. Of a text they are sent what was
+    /// held back before with it, and not what is now the beginning of a code point.
+    fn event_news(&self, stream: &Stream, news: &News<'_>, payload: &Bytes, closed: bool) -> Option<EventNews> {
+        let next = stream.tail.offset;
+        if !stream.content_type.is_bytes_of_text() || !self.may_have_readers_of_events() {
+            return Some(EventNews { payload: payload.clone(), next });
+        }
+        self.remember_text_end(stream, news.text_end.then(payload));
+        let before = if mutated!(HalfACodePointSent) { &[] } else { news.text_end.open() };
+        let text: Bytes = match before {
+            [] => payload.clone(),
+            before => [before, payload.as_ref()].concat().into(),
+        };
+        let open = if closed || mutated!(HalfACodePointSent) { 0 } else { open_bytes(&text) };
+        if open > 0 && open == text.len() {
+            return None;
+        }
+        let next = match open {
+            0 => next,
+            // What was held back before begins no code point after all, and all of this may begin one.
+            _ if open == payload.len() => news.start,
+            _ => Offset { position: next.position.saturating_sub(open as u64), ..next },
+        };
+        let follows_cr = news.text_end.is_cr() && text.first() == Some(&b'\n') && !mutated!(LineEndSentTwice);
+        Some(EventNews { payload: text.slice(usize::from(follows_cr)..text.len() - open), next })
+    }
+
+    fn tell_events(&self, state: &impl ActorState, stream: &Stream, events: &EventNews, after: After) {
+        let EventNews { payload, next } = events;
+        let position = ReaderPosition { next: *next, commit_ms: stream.tail.commit_ms };
+        let (encoding, closed) = (stream.content_type.sse_encoding(), after == After::Close);
+        if self.events.get() {
+            let event = LiveMessage::event(position, position.commit_ms, closed, encoding, payload);
+            self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
+        }
+        if self.events_ahead.get() {
+            let sockets = state.sockets(Some(&ReaderKind::EventsAhead.tag(&stream.incarnation)));
+            self.events_ahead.set(!sockets.is_empty() && !closed);
+            for socket in sockets {
+                let client = Attachment::decode(socket.attachment()).map(|attachment| attachment.cursor);
+                let cursor = cursor::after_data(position.commit_ms, client);
+                socket.send(LiveMessage::event(position, cursor, closed, encoding, payload));
+                if closed {
+                    socket.close();
+                }
+            }
+        }
     }
 
     /// Tells all waiting readers that the stream is gone, and ends their waits.

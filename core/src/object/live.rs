@@ -3,132 +3,138 @@
 use bytes::Bytes;
 
 use super::answer;
+use super::audience::Place;
 use super::failure::Failure;
 use super::stream_object::StreamObject;
+use crate::mutant::mutated;
 use crate::protocol::message::{Live, Read};
-use crate::protocol::sse::{self, Encoding};
-use crate::protocol::{Offset, ReadFrom};
+use crate::protocol::text_end::open_bytes;
+use crate::protocol::{Offset, ReadFrom, TextEnd};
 use crate::runtime::{ActorState, ObjectAnswer, marks};
-use crate::stream::{Page, Stream};
+use crate::stream::{Page, Stream, TextBefore};
 
 /// The result of one turn of a live read.
+// A live read has one at a time, and takes it apart at once.
+#[allow(clippy::large_enum_variant)]
 enum Turn {
     Answered(ObjectAnswer),
-    /// The page holds only the beginning of a code point; the rest of that is in the next segment.
-    Split(SplitCodePoint),
+    /// All that was read is the beginning of a code point; what follows it in the log is in the next segment.
+    LookOn(HeldBack),
+    /// The page from `start` on begins with a LF, and only R2 tells whether the byte at `before` is a CR.
+    LookBack {
+        start: Offset,
+        before: Offset,
+    },
 }
 
-/// The beginning of a code point whose rest is in another segment.
-struct SplitCodePoint {
+/// The beginning of a code point, which is not sent before what follows it is known.
+struct HeldBack {
     /// The offset of its first byte.
     start: Offset,
-    /// The offset of its rest.
+    /// The offset of what follows.
     next: Offset,
-    /// Commit time of the append in which its beginning is, in ms.
-    commit_ms: u64,
     bytes: Vec<u8>,
+}
+
+/// What earlier turns of a live read have found out.
+#[derive(Default)]
+struct Found {
+    held: Option<HeldBack>,
+    /// Whether the byte before this offset is a CR.
+    follows_cr: Option<(Offset, bool)>,
 }
 
 impl<S: ActorState> StreamObject<S> {
     /// Answers a live read. A reader at the tail of an open stream is added to the waiting ones in the same turn that
     /// read the tail, so that it misses no write.
     pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<ObjectAnswer, Failure> {
-        let mut split: Option<SplitCodePoint> = None;
+        let mut found = Found::default();
         loop {
-            let from = split.as_ref().map_or(read.from, |split| ReadFrom::At(split.next));
+            let from = found.held.as_ref().map_or(read.from, |held| ReadFrom::At(held.next));
             let turn = self
                 .with_page(from, |stream, page, now_ms| {
                     self.touch_after_read(stream, &page, now_ms)?;
-                    let page = match &split {
-                        Some(split) => split.completed(page),
-                        None => page,
-                    };
-                    let is_incomplete = split.as_ref().is_some_and(|split| split.next == page.next);
-                    Ok(self.live_turn(stream, page, now_ms, read, live, is_incomplete))
+                    match live == Live::Sse && stream.content_type.is_bytes_of_text() {
+                        true => self.text_turn(stream, page, now_ms, read, &found),
+                        false => Ok(Turn::Answered(self.live_turn(stream, page, now_ms, read, live))),
+                    }
                 })
                 .await?;
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
-                Turn::Split(more) => split = Some(more),
+                Turn::LookOn(held) => found.held = Some(held),
+                Turn::LookBack { start, before } => {
+                    self.state.sometimes(marks::TEXT_LOOKED_BACK_IN_R2);
+                    let first_byte = |_: &mut Stream, page: Page, _| Ok(page.body.first().copied());
+                    let byte = self.with_page(ReadFrom::At(before), first_byte).await?;
+                    found.follows_cr = Some((start, byte == Some(b'\r')));
+                }
             }
         }
     }
 
-    /// Answers a page, or lets the reader wait. `is_incomplete` says that the page ends in a code point which what
-    /// follows in the log does not complete: it is then sent as it is.
-    fn live_turn(
-        &self,
-        stream: &Stream,
-        page: Page,
-        now_ms: u64,
-        read: &Read,
-        live: Live,
-        is_incomplete: bool,
-    ) -> Turn {
+    /// Answers a page, or lets the reader wait.
+    fn live_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, live: Live) -> ObjectAnswer {
         if page.next == page.start && !page.closed {
-            self.state.sometimes(marks::LIVE_READER_JOINED);
-            let upgrade = self.audience.join(&self.state, stream, now_ms, live, read.cursor);
-            return Turn::Answered(ObjectAnswer::Upgrade(upgrade));
+            return self.wait(stream, now_ms, live, read, Place::tail(stream));
         }
-        let page = match live {
-            Live::Sse if !is_incomplete => match self.without_open_code_point(stream, page) {
-                Ok(page) => page,
-                Err(split) => return Turn::Split(split),
-            },
-            _ => page,
-        };
-        Turn::Answered(ObjectAnswer::Response(match live {
+        ObjectAnswer::Response(match live {
             Live::LongPoll => answer::long_poll_page(stream, page, read, now_ms),
             Live::Sse => answer::events(stream, page, read.cursor),
-        }))
+        })
     }
 
-    /// Removes an incomplete code point from the end of a page if the log holds its rest. Each event is decoded as text
-    /// by itself, so half a code point would be lost.
-    fn without_open_code_point(&self, stream: &Stream, mut page: Page) -> Result<Page, SplitCodePoint> {
-        if page.up_to_date || stream.content_type.sse_encoding() != Encoding::Text {
-            return Ok(page);
+    /// Answers a page of a text as an event, or lets the reader wait. The texts of all events together are the text of
+    /// all their bytes. So no event ends inside of a code point whose rest may still come, and a LF is not sent again as
+    /// a line end after the CR before it.
+    fn text_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, found: &Found) -> Result<Turn, Failure> {
+        let sql = self.state.sql();
+        let waits = |place| Ok(Turn::Answered(self.wait(stream, now_ms, Live::Sse, read, place)));
+        if page.next == page.start && !page.closed {
+            let end = self.audience.text_end_at_tail(sql, stream)?;
+            return waits(Place { next: stream.tail.offset, is_inside_code_point: !end.open().is_empty() });
         }
-        let open = sse::open_bytes(&page.body);
-        let kept = page.body.len() - open;
-        if open == 0 {
-            return Ok(page);
-        }
-        if kept == 0 {
+        let (start, body): (Offset, Bytes) = match &found.held {
+            Some(held) => (held.start, [held.bytes.as_slice(), &page.body].concat().into()),
+            None => (page.start, page.body.clone()),
+        };
+        let open = if page.closed || mutated!(HalfACodePointSent) { 0 } else { open_bytes(&body) };
+        if open > 0 && open == body.len() {
+            if page.up_to_date {
+                self.audience.remember_text_end(stream, TextEnd::of(&body));
+                return waits(Place { next: stream.first_spelling(sql, start)?, is_inside_code_point: false });
+            }
             self.state.sometimes(marks::EVENT_JOINED_A_CODE_POINT);
-            let Page { start, next, commit_ms, .. } = page;
-            return Err(SplitCodePoint { start, next, commit_ms, bytes: page.body.to_vec() });
+            return Ok(Turn::LookOn(HeldBack { start, next: page.next, bytes: body.to_vec() }));
         }
-        self.state.sometimes(marks::EVENT_LEFT_A_CODE_POINT);
-        page.body.truncate(kept);
-        page.next.position = page.next.position.saturating_sub(open as u64);
-        Ok(page)
+        let begins_with_lf = found.held.is_none() && body.first() == Some(&b'\n');
+        let follows_cr = match found.follows_cr {
+            _ if !begins_with_lf || mutated!(LineEndSentTwice) => false,
+            Some((at, follows_cr)) if at == start => follows_cr,
+            _ => match stream.text_end(sql, start)? {
+                TextBefore::Known(end) => end.is_cr(),
+                TextBefore::InR2(before) => return Ok(Turn::LookBack { start, before }),
+            },
+        };
+        if open > 0 {
+            self.state.sometimes(marks::EVENT_LEFT_A_CODE_POINT);
+        }
+        if follows_cr {
+            self.state.sometimes(marks::EVENT_LEFT_A_LINE_FEED);
+        }
+        let next = match &found.held {
+            _ if open == 0 => page.next,
+            // All of this page is held back, and what was held back before it begins no code point after all.
+            Some(held) if open == page.body.len() => held.next,
+            _ => Offset { position: page.next.position.saturating_sub(open as u64), ..page.next },
+        };
+        let body = body.slice(usize::from(follows_cr)..body.len() - open);
+        let page = Page { start, next, body, ..page };
+        Ok(Turn::Answered(ObjectAnswer::Response(answer::events(stream, page, read.cursor))))
     }
-}
 
-impl SplitCodePoint {
-    /// The code point completed by the page that follows it; incomplete if that page does not begin with its rest.
-    fn completed(&self, page: Page) -> Page {
-        let rest = sse::continuation_bytes(&page.body);
-        if rest == 0 {
-            return Page {
-                start: self.start,
-                next: self.next,
-                body: Bytes::from(self.bytes.clone()),
-                up_to_date: false,
-                closed: false,
-                inside_append: false,
-                commit_ms: self.commit_ms,
-            };
-        }
-        let left = page.body.len() - rest;
-        Page {
-            start: self.start,
-            next: Offset { position: page.next.position.saturating_sub(left as u64), ..page.next },
-            body: [self.bytes.as_slice(), &page.body.slice(..rest)].concat().into(),
-            up_to_date: page.up_to_date && left == 0,
-            closed: page.closed && left == 0,
-            ..page
-        }
+    fn wait(&self, stream: &Stream, now_ms: u64, live: Live, read: &Read, place: Place) -> ObjectAnswer {
+        self.state.sometimes(marks::LIVE_READER_JOINED);
+        ObjectAnswer::Upgrade(self.audience.join(&self.state, stream, now_ms, live, read.cursor, place))
     }
 }

@@ -29,7 +29,7 @@ impl<S: ActorState> StreamObject<S> {
         from: ReadFrom,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        let mut fetched: Option<(ColdRead, Result<PageContent, ColdError>)> = None;
+        let mut fetched: Option<(Box<ColdRead>, Result<PageContent, ColdError>)> = None;
         for _ in 0..STARTS {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
@@ -49,7 +49,7 @@ impl<S: ActorState> StreamObject<S> {
                             if stale.is_some() {
                                 self.state.sometimes(marks::COLD_PAGE_OF_ANOTHER_STREAM_DROPPED);
                             }
-                            return Ok(Turn::Fetch(Box::new(read), stream.kind()));
+                            return Ok(Turn::Fetch(read, stream.kind()));
                         }
                     },
                 };
@@ -59,7 +59,7 @@ impl<S: ActorState> StreamObject<S> {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Fetch(read, kind) => {
                     let content = self.cold.page(&self.state, &self.settings, &read, kind).await;
-                    fetched = Some((*read, content));
+                    fetched = Some((read, content));
                 }
             }
         }

@@ -231,11 +231,12 @@ impl<S: ActorState> StreamObject<S> {
             return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
         };
         let start = stream.tail.offset;
+        let text_end = self.audience.text_end_before_news(self.state.sql(), stream)?;
         let sealed = || self.schedule_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
             debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
-            self.audience.tell(&self.state, stream, &News { start, content, now_ms });
+            self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
         }
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes(marks::APPEND_DEDUPLICATED),

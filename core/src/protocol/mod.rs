@@ -18,6 +18,7 @@
 //! | `producer` | idempotent producers |
 //! | `segment` | the object that a sealed segment becomes in R2 |
 //! | `sse` | Server-Sent Events: data and control events as text |
+//! | `text_end` | how a text ends, as far as that decides what becomes of the bytes after it |
 //! | `waits` | how long live reads wait |
 
 pub mod cursor;
@@ -36,6 +37,7 @@ pub mod path;
 pub mod producer;
 pub mod segment;
 pub mod sse;
+pub mod text_end;
 pub mod waits;
 
 pub use error::{ErrorCode, Refusal};
@@ -46,4 +48,5 @@ pub use incarnation::Incarnation;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};
+pub use text_end::TextEnd;
 pub use waits::Waits;

@@ -3,13 +3,25 @@
 //! A line of data has no space after its colon, unless the line itself begins with one: parsers remove the first space.
 //! CR and CRLF end a line like LF, so that no payload can forge an event, and arrive as LF. Bytes that are not UTF-8
 //! become U+FFFD. Content types that are not text are sent as base64.
+//!
+//! A browser's `EventSource` comes back by itself after a cut and says which `id` it has seen last: the offset after
+//! the last event that arrived whole. A data event has one behind its data, so that a cut before its control event loses
+//! nothing. A control event has one where no data event is before it.
 
 use std::io::Write;
+use std::ops::RangeInclusive;
 
 use base64::engine::general_purpose::STANDARD;
 use base64::write::EncoderWriter;
 
 use super::Offset;
+
+/// The shortest and the longest time after which a browser comes back once its connection has ended, in ms. Our choice:
+/// soon enough that nobody waits, and spread, so that readers which were cut off together do not come back together.
+const RETRY_MS: RangeInclusive<u64> = 200..=1_000;
+
+/// The same where something has failed. Our choice: late enough that a service which fails is not asked often.
+const RETRY_AFTER_FAILURE_MS: RangeInclusive<u64> = 600..=1_000;
 
 /// The comment that shows whether a client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
@@ -36,6 +48,21 @@ pub struct Control {
     pub closed: bool,
 }
 
+/// How a connection begins: with the time after which a browser comes back once it has ended.
+pub fn retry(random: u64) -> Vec<u8> {
+    retry_within(RETRY_MS, random)
+}
+
+/// All of a connection that is there because something has failed.
+pub fn retry_after_failure(random: u64) -> Vec<u8> {
+    retry_within(RETRY_AFTER_FAILURE_MS, random)
+}
+
+fn retry_within(bounds_ms: RangeInclusive<u64>, random: u64) -> Vec<u8> {
+    let (shortest_ms, longest_ms) = bounds_ms.into_inner();
+    format!("retry:{}\n\n", shortest_ms + random % (longest_ms - shortest_ms + 1)).into_bytes()
+}
+
 /// Writes the data event of a payload, unless that is empty, and then the control event.
 pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
     if !payload.is_empty() {
@@ -51,9 +78,20 @@ pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], contr
                 out.push(b'\n');
             }
         }
-        out.push(b'\n');
+        write_id(out, control.next);
     }
     write_control(out, control);
+    match payload {
+        [] => write_id(out, control.next),
+        _ => out.push(b'\n'),
+    }
+}
+
+/// Ends an event with its id.
+fn write_id(out: &mut Vec<u8>, next: Offset) {
+    out.extend_from_slice(b"id:");
+    out.extend_from_slice(next.to_string().as_bytes());
+    out.extend_from_slice(b"\n\n");
 }
 
 fn write_control(out: &mut Vec<u8>, control: &Control) {
@@ -70,7 +108,7 @@ fn write_control(out: &mut Vec<u8>, control: &Control) {
     if *closed {
         out.extend_from_slice(b",\"streamClosed\":true");
     }
-    out.extend_from_slice(b"}\n\n");
+    out.extend_from_slice(b"}\n");
 }
 
 fn write_lines(out: &mut Vec<u8>, text: &str) {
@@ -91,59 +129,40 @@ fn write_lines(out: &mut Vec<u8>, text: &str) {
     }
 }
 
-/// How many bytes at the end of a text are an incomplete code point: 0 if the text ends with a complete one, or with
-/// bytes that cannot begin one.
-pub fn open_bytes(text: &[u8]) -> usize {
-    (1..=text.len().min(3))
-        .find_map(|length| {
-            let end = text.get(text.len() - length..)?;
-            if is_continuation(*end.first()?) {
-                return None;
-            }
-            let is_open = std::str::from_utf8(end).is_err_and(|error| error.error_len().is_none());
-            Some(if is_open { length } else { 0 })
-        })
-        .unwrap_or(0)
-}
-
-/// How many bytes at the start of a text continue a code point that begins before it: at most three.
-pub fn continuation_bytes(text: &[u8]) -> usize {
-    text.iter().take(3).take_while(|byte| is_continuation(**byte)).count()
-}
-
-/// Whether a byte continues a code point.
-fn is_continuation(byte: u8) -> bool {
-    byte & 0xc0 == 0x80
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use base64::Engine;
     use proptest::prelude::*;
 
-    /// The events of a text as the HTML standard parses it, each a type and its data.
-    fn parsed(text: &str) -> Vec<(String, String)> {
+    /// The events of a text as the HTML standard parses it, each a type and its data, and the id that a reader has once
+    /// it is there.
+    fn parsed_with_ids(text: &str) -> Vec<(String, String, String)> {
         let text = text.replace("\r\n", "\n").replace('\r', "\n");
         let mut events = Vec::new();
-        let (mut kind, mut data) = (String::new(), None::<String>);
+        let (mut kind, mut data, mut id) = (String::new(), None::<String>, String::new());
         for line in text.split('\n') {
             let (field, value) = line.split_once(':').unwrap_or((line, ""));
             let value = value.strip_prefix(' ').unwrap_or(value);
             match field {
                 _ if line.is_empty() => {
                     if let Some(data) = data.take() {
-                        events.push((std::mem::take(&mut kind), data));
+                        events.push((std::mem::take(&mut kind), data, id.clone()));
                     }
                 }
                 "event" => kind = value.to_owned(),
+                "id" => id = value.to_owned(),
                 "data" => {
                     data = Some(data.map_or_else(|| value.to_owned(), |data| format!("{data}\n{value}")));
                 }
-                _ => assert_eq!(field, "", "no other field is written"),
+                _ => assert!(["", "retry"].contains(&field), "no other field is written"),
             }
         }
         events
+    }
+
+    fn parsed(text: &str) -> Vec<(String, String)> {
+        parsed_with_ids(text).into_iter().map(|(kind, data, _)| (kind, data)).collect()
     }
 
     fn control(closed: bool) -> Control {
@@ -159,51 +178,42 @@ mod tests {
 
     #[test]
     fn events_are_written_as_clients_expect_them() {
+        const ID: &str = "id:0000000000000001_0000000000000002\n";
         const CONTROL: &str = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
-                               \"streamCursor\":\"7\",\"upToDate\":true}\n\n";
+                               \"streamCursor\":\"7\",\"upToDate\":true}\n";
         for (encoding, payload, data) in [
             (Encoding::Text, "", ""),
-            (Encoding::Text, "a", "event: data\ndata:a\n\n"),
-            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n\n"),
-            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n\n"),
+            (Encoding::Text, "a", "event: data\ndata:a\n"),
+            (Encoding::Text, " a\n  b\n", "event: data\ndata:  a\ndata:   b\ndata:\n"),
+            (Encoding::Text, "a\r\nb\rc\n\rd", "event: data\ndata:a\ndata:b\ndata:c\ndata:\ndata:d\n"),
             (Encoding::Base64, "", ""),
-            (Encoding::Base64, "f", "event: data\ndata:Zg==\n\n"),
-            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n\n"),
-            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n\n"),
+            (Encoding::Base64, "f", "event: data\ndata:Zg==\n"),
+            (Encoding::Base64, "fo", "event: data\ndata:Zm8=\n"),
+            (Encoding::Base64, "foobar", "event: data\ndata:Zm9vYmFy\n"),
         ] {
-            assert_eq!(written(encoding, payload.as_bytes()), format!("{data}{CONTROL}"), "{payload:?}");
+            let expected = match data {
+                "" => format!("{CONTROL}{ID}\n"),
+                data => format!("{data}{ID}\n{CONTROL}\n"),
+            };
+            assert_eq!(written(encoding, payload.as_bytes()), expected, "{payload:?}");
         }
         let mut out = Vec::new();
         write_events(&mut out, Encoding::Text, b"", &control(true));
         let expected = "event: control\ndata:{\"streamNextOffset\":\"0000000000000001_0000000000000002\",\
-                        \"upToDate\":true,\"streamClosed\":true}\n\n";
+                        \"upToDate\":true,\"streamClosed\":true}\nid:0000000000000001_0000000000000002\n\n";
         assert_eq!(String::from_utf8_lossy(&out), expected);
         assert_eq!(parsed(&String::from_utf8_lossy(KEEP_ALIVE)), []);
     }
 
     #[test]
-    fn what_a_code_point_has_of_its_beginning_is_counted() {
-        for (text, open) in [
-            (&b""[..], 0),
-            (b"a", 0),
-            ("aé€😀".as_bytes(), 0),
-            (b"a\xc3", 1),
-            (b"\xe2", 1),
-            (b"\xe2\x82", 2),
-            (b"a\xf0", 1),
-            (b"\xf0\x9f\x98", 3),
-            // Cannot begin a code point: a continuation alone, an overlong form, a surrogate, beyond the last code
-            // point.
-            (b"\x80", 0),
-            (b"\xc0", 0),
-            (b"\xe0\x80", 0),
-            (b"\xed\xa0", 0),
-            (b"\xf4\x90", 0),
-            (b"\xf5", 0),
-            (b"\xff", 0),
-        ] {
-            assert_eq!(open_bytes(text), open, "{text:?}");
+    fn a_browser_comes_back_within_a_second_and_not_all_at_once() {
+        for (random, expected) in [(0, "retry:200\n\n"), (800, "retry:1000\n\n"), (801, "retry:200\n\n")] {
+            assert_eq!(retry(random), expected.as_bytes());
         }
+        for (random, expected) in [(0, "retry:600\n\n"), (400, "retry:1000\n\n"), (401, "retry:600\n\n")] {
+            assert_eq!(retry_after_failure(random), expected.as_bytes());
+        }
+        assert_eq!(parsed("retry:200\n\n"), []);
     }
 
     /// Payloads with lines that look like fields of an event.
@@ -217,6 +227,7 @@ mod tests {
             "data:",
             "data: ",
             "event: control",
+            "id:7",
             "\u{feff}",
             "é",
             "😀",
@@ -237,6 +248,16 @@ mod tests {
         }
 
         #[test]
+        fn each_event_that_arrives_leaves_the_reader_with_the_offset_after_it(text in payloads(), is_empty: bool) {
+            let payload = if is_empty { "" } else { text.as_str() };
+            let events = parsed_with_ids(&written(Encoding::Text, payload.as_bytes()));
+            prop_assert_eq!(events.len(), if is_empty { 1 } else { 2 });
+            for (_, _, id) in events {
+                prop_assert_eq!(Offset::parse(&id), Some(Offset { read_seq: 1, position: 2 }));
+            }
+        }
+
+        #[test]
         fn invalid_bytes_arrive_as_replacement_characters(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
             let events = parsed(&written(Encoding::Text, &bytes));
             let expected = String::from_utf8_lossy(&bytes).replace("\r\n", "\n").replace('\r', "\n");
@@ -247,13 +268,6 @@ mod tests {
         fn binary_payloads_arrive_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
             let events = parsed(&written(Encoding::Base64, &bytes));
             prop_assert_eq!(STANDARD.decode(&events[0].1), Ok(bytes));
-        }
-
-        #[test]
-        fn a_cut_text_without_what_is_open_is_whole(text in "\\PC{1,12}", cut: prop::sample::Index) {
-            let at = cut.index(text.len());
-            let boundary = (0..=at).rev().find(|index| text.is_char_boundary(*index)).expect("its start is one");
-            prop_assert_eq!(open_bytes(&text.as_bytes()[..at]), at - boundary);
         }
 
         #[test]

@@ -59,6 +59,14 @@ crate::marks! {
     EVENT_LEFT_A_CODE_POINT = "event_left_a_code_point", required;
     /// An event waited for the rest of its only code point.
     EVENT_JOINED_A_CODE_POINT = "event_joined_a_code_point", required;
+    /// An event left out a LF whose CR its reader had had before.
+    EVENT_LEFT_A_LINE_FEED = "event_left_a_line_feed", required;
+    /// Only R2 could tell whether a LF follows a CR.
+    TEXT_LOOKED_BACK_IN_R2 = "text_looked_back_in_r2", required;
+    /// What was appended is half a code point, and waiting readers were told nothing of it.
+    HALF_A_CODE_POINT_HELD_BACK = "half_a_code_point_held_back", optional;
+    /// A live reader began to wait inside of a code point that is not complete.
+    LIVE_READER_INSIDE_CODE_POINT = "live_reader_inside_code_point", required;
     /// A live reader had read all there was, and began to wait.
     LIVE_READER_JOINED = "live_reader_joined", optional;
     /// What was appended was too large for sockets: waiting readers were told to read it.
@@ -79,6 +87,8 @@ crate::marks! {
     LIVE_SOCKET_LOST = "live_socket_lost", required;
     /// Nothing came for a long-poll until its time-out.
     LIVE_TIMED_OUT = "live_timed_out", required;
+    /// A browser that goes on by itself was told to come again, in place of a failure.
+    LIVE_FAILURE_HIDDEN = "live_failure_hidden", required;
     /// A connection of events wrote a comment after a silence.
     LIVE_KEEP_ALIVE = "live_keep_alive", required;
     /// A connection of events noticed that its client was gone.

@@ -8,7 +8,7 @@ use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
 use crate::mutant::mutated;
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 2;
+pub const VERSION: u64 = 3;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
@@ -39,6 +39,7 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
 /// | `end` | the end position of the segment (exclusive) |
 /// | `bytes`, `index_at`, `index_bytes` | lengths of object and index, and where the index is |
 /// | `commit_ms`, `flags`, `stream_seq`, `closed_by`, `total` | those of the segment's last row |
+/// | `text_end` | how the text ends there: its last bytes, as far as they decide what becomes of those that follow; NULL where it is not known, or no text |
 const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
     read_seq INTEGER PRIMARY KEY,
     attempt TEXT NOT NULL,
@@ -50,7 +51,8 @@ const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
     flags INTEGER NOT NULL,
     stream_seq TEXT,
     closed_by TEXT,
-    total INTEGER NOT NULL
+    total INTEGER NOT NULL,
+    text_end BLOB
 )";
 
 /// The last append of each producer, and its end offset (exclusive).
@@ -161,6 +163,7 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
     for version in from..VERSION {
         match version {
             1 => to_2(sql)?,
+            2 => to_3(sql)?,
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
@@ -181,4 +184,12 @@ fn to_2<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     let total = "UPDATE log SET total = (SELECT coalesce(sum(length(body)), 0) FROM log) \
                  WHERE key = (SELECT max(key) FROM log)";
     sql.run(total, &[])
+}
+
+/// Version 2 did not note how the text of a segment in R2 ends. For those that are there it is not known.
+fn to_3<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    match has_table(sql, "segments")? {
+        true => sql.run("ALTER TABLE segments ADD COLUMN text_end BLOB", &[]),
+        false => Ok(()),
+    }
 }

@@ -104,9 +104,14 @@ impl SqlRow<'_> {
 
     /// Bytes; NULL is empty.
     pub fn blob(&self, index: usize) -> Result<Bytes, SqlError> {
+        Ok(self.optional_blob(index)?.unwrap_or_default())
+    }
+
+    /// Bytes, or NULL.
+    pub fn optional_blob(&self, index: usize) -> Result<Option<Bytes>, SqlError> {
         match self.column(index)? {
-            SqlValue::Null => Ok(Bytes::new()),
-            SqlValue::Blob(bytes) => Ok(bytes.clone()),
+            SqlValue::Null => Ok(None),
+            SqlValue::Blob(bytes) => Ok(Some(bytes.clone())),
             _ => Err(self.mismatch(index, "a blob")),
         }
     }

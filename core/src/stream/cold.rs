@@ -110,7 +110,11 @@ impl Stream {
         };
         let tail = end.ok_or_else(missing)?;
         let read_seq = if mutated!(BoundaryAtEndOfPut) { tail.offset.read_seq } else { read_seq };
-        let record = Record { read_seq, attempt: attempt.to_owned(), place, tail };
+        let text_end = match self.content_type.is_bytes_of_text() {
+            true => self.text_end(sql, tail.offset)?.known(),
+            false => None,
+        };
+        let record = Record { read_seq, attempt: attempt.to_owned(), place, tail, text_end };
         debug_assert!(self.record_fits(sql, &record), "a record tells what the rows hold: {record:?}");
         crate::storage::schema::create_segments_table(sql)?;
         record.insert(sql)?;

@@ -15,6 +15,7 @@
 //! | `read` | a page of the log: from rows, or which segment in R2 holds it |
 //! | `page` | cutting a page |
 //! | `cold` | encoding segments for R2, recording them, and reading their frames |
+//! | `text_end` | how the text before an offset ends |
 //! | `lifetime` | when a stream expires, and its removal |
 //! | `invariant` | what must hold between memory and storage; asserted in builds with debug assertions |
 
@@ -32,6 +33,7 @@ mod read;
 mod record;
 mod slot;
 mod tail;
+mod text_end;
 
 pub use append::AppendOutcome;
 pub use cold::{SealedSegment, index_of, page_of_frames};
@@ -44,3 +46,4 @@ pub use read::{ColdRead, ReadOutcome};
 pub use record::Record;
 pub use slot::{Slot, Stream};
 pub use tail::Tail;
+pub use text_end::TextBefore;

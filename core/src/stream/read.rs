@@ -19,7 +19,7 @@ pub enum ReadOutcome {
     /// A page; empty at the tail.
     Page(Page),
     /// The page is in R2.
-    Cold(ColdRead),
+    Cold(Box<ColdRead>),
     /// Refused.
     Refused(Refusal),
 }
@@ -101,7 +101,7 @@ impl Stream {
             if at.position < record.end() {
                 let incarnation = self.incarnation.clone();
                 let cold = ColdRead { incarnation, start, position: at.position, record };
-                return Ok(SegmentRead::Outcome(ReadOutcome::Cold(cold)));
+                return Ok(SegmentRead::Outcome(ReadOutcome::Cold(Box::new(cold))));
             }
             record.end()
         } else {

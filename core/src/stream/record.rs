@@ -1,8 +1,8 @@
 //! The record of a segment that is in R2: its row in the table of segments.
 
 use super::tail::{CLOSED, SEALED, Tail};
-use crate::protocol::Offset;
 use crate::protocol::segment::Place;
+use crate::protocol::{Offset, TextEnd};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage};
 
 /// A segment in R2.
@@ -16,6 +16,9 @@ pub struct Record {
     pub place: Place,
     /// The end of the segment, and what else its last row in the log held.
     pub tail: Tail,
+    /// How the text of the stream ends there. `None` in a stream that is no text, and where an earlier version did not
+    /// note it.
+    pub text_end: Option<TextEnd>,
 }
 
 /// The columns that [`Record::from_row`] reads.
@@ -23,7 +26,7 @@ macro_rules! record_sql {
     ($rest:literal) => {
         concat!(
             "SELECT read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, closed_by, ",
-            "total FROM segments ",
+            "total, text_end FROM segments ",
             $rest
         )
     };
@@ -48,6 +51,7 @@ impl Record {
                 closed_by: row.optional_text(9)?.map(str::to_owned),
                 total: row.count(10)?,
             },
+            text_end: row.optional_blob(11)?.map(|bytes| TextEnd::of(&bytes)),
         })
     }
 
@@ -69,8 +73,8 @@ impl Record {
     /// Writes the row.
     pub(super) fn insert<S: SqlStorage>(&self, sql: &S) -> Result<(), SqlError> {
         const INSERT: &str = "INSERT INTO segments (read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, \
-                              flags, stream_seq, closed_by, total) \
-                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)";
+                              flags, stream_seq, closed_by, total, text_end) \
+                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
         let Tail { offset, closed, commit_ms, stream_seq, closed_by, total, .. } = &self.tail;
         let params = [
             SqlParam::count(self.read_seq)?,
@@ -84,6 +88,7 @@ impl Record {
             SqlParam::text_or_null(stream_seq.as_deref()),
             SqlParam::text_or_null(closed_by.as_deref()),
             SqlParam::count(*total)?,
+            self.text_end.as_ref().map_or(SqlParam::Null, |end| SqlParam::Blob(end.as_bytes())),
         ];
         sql.run(INSERT, &params)
     }

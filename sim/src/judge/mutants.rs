@@ -54,6 +54,8 @@ register! {
     Core::OffsetReencodedAtRotation: Stable;
     Core::SweepRemovesLiveObject: Cold;
     Core::DeletionForgottenAtCrash: Cold;
+    Core::HalfACodePointSent: Exact;
+    Core::LineEndSentTwice: Exact;
     Core::CalledAgainWhenServedAnew: Exact, Once;
     Core::MemoryKeptAfterFailedStatement: Answers, Cold, Durable, Expiry, Stable;
     Core::AppendInParts: Answers, Exact, Once;

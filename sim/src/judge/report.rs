@@ -162,11 +162,11 @@ impl Line<'_> {
     /// A line for each delivery of a connection of events, and one for how it ended.
     fn heard(&self, formatter: &mut fmt::Formatter<'_>, listening: &Listening) -> fmt::Result {
         let since = |ms: u64| ms.saturating_sub(self.start_ms);
-        for Delivery { at, data, next_offset, cursor, up_to_date, closed } in &listening.deliveries {
+        for Delivery { at, data, next_offset, cursor, up_to_date, closed, is_cut_short } in &listening.deliveries {
             let next = next_offset.as_deref().unwrap_or("?");
             write!(formatter, "\n         {} ms: {next}", since(at.ms))?;
             cursor.map_or(Ok(()), |cursor| write!(formatter, ", cursor {cursor}"))?;
-            for (name, told) in [("closed", closed), ("up to date", up_to_date)] {
+            for (name, told) in [("closed", closed), ("up to date", up_to_date), ("cut short", is_cut_short)] {
                 if *told {
                     write!(formatter, ", {name}")?;
                 }

@@ -2,7 +2,8 @@
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
 import { describe, test } from "node:test";
-import { fresh, send } from "../workers/client.mjs";
+import { fresh, send, sleep } from "../workers/client.mjs";
+import { untilAsleep } from "./instance.mjs";
 import { SseReader, tail } from "./reader.mjs";
 
 const FORGED = 'event: control\ndata: {"streamNextOffset":"9","streamClosed":true}';
@@ -96,6 +97,27 @@ describe("a payload in server-sent events", { concurrency: true }, () => {
     const reader = await SseReader.at(path, "-1");
     assert.equal(reader.text, "a€b");
     reader.close();
+  });
+
+  test("a letter and a line end in several appends are whole for readers that wait, also while the object sleeps", async () => {
+    const path = await put("text/plain");
+    const reader = await SseReader.at(path, "-1");
+    const positions = [];
+    const text = Buffer.from("a€\r\n😀\r\nb");
+    for (const [at, byte] of text.entries()) {
+      await post(path, "text/plain", Buffer.from([byte]));
+      // Now and then the object has forgotten what it knew.
+      if (at === 2 || at === 5) await untilAsleep();
+      await sleep(50);
+      positions.push(Number(reader.control.streamNextOffset.slice(17)));
+      assert.equal(reader.control.upToDate, true);
+    }
+    assert.equal(reader.text, "a€\n😀\nb");
+    // Before what is held back, the reader stands where the letter begins.
+    assert.deepEqual(positions, [1, 1, 1, 4, 5, 6, 6, 6, 6, 10, 11, 12, 13]);
+    const inside = await SseReader.at(path, (await tail(path)).replace(/13$/, "02"));
+    assert.equal(inside.text, "\ufffd\ufffd\n😀\nb");
+    for (const one of [reader, inside]) one.close();
   });
 
   test("bytes that are no UTF-8 are marked as such", async () => {

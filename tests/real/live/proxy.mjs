@@ -2,11 +2,17 @@
 import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
+const GET = Buffer.from("GET ");
+
 export class Proxy {
   /** How many connections have been cut so far. */
   cut = 0;
+  /** How many requests to read it has carried. */
+  reads = 0;
   /** Where the proxy listens, as `http://host:port`. */
   url;
+  /** Where the next cut is to be, and whom to tell of it. */
+  #next = null;
   #server;
   #pairs = new Set();
 
@@ -19,6 +25,14 @@ export class Proxy {
     await once(proxy.#server, "listening");
     proxy.url = `http://127.0.0.1:${proxy.#server.address().port}`;
     return proxy;
+  }
+
+  /**
+   * Cuts a connection in the middle of what it carries to its client. For the next bytes, and those after them, `choose`
+   * says how many still arrive, or null if these are not to be cut. Resolves once the cut is made.
+   */
+  cutWithin(choose) {
+    return new Promise((made) => (this.#next = { choose, made }));
   }
 
   /** How many connections are open. */
@@ -39,12 +53,35 @@ export class Proxy {
     this.cutAll();
   }
 
+  #carry(client, server, bytes) {
+    const length = this.#next?.choose(bytes) ?? null;
+    if (length === null) {
+      if (!client.write(bytes)) server.pause();
+      return;
+    }
+    const { made } = this.#next;
+    this.#next = null;
+    this.cut += 1;
+    server.removeAllListeners("data");
+    // What arrives before the cut does arrive.
+    client.end(bytes.subarray(0, length), () => {
+      server.resetAndDestroy();
+      made();
+    });
+  }
+
   #join(client, server) {
     const pair = [client, server];
     this.#pairs.add(pair);
+    client.on("data", (bytes) => {
+      if (bytes.subarray(0, 4).equals(GET)) this.reads += 1;
+    });
+    client.pipe(server);
+    server.on("data", (bytes) => this.#carry(client, server, bytes));
+    server.on("end", () => client.end());
+    client.on("drain", () => server.resume());
     for (const [from, to] of [pair, pair.toReversed()]) {
       from.setNoDelay(true);
-      from.pipe(to);
       // A connection that breaks on one side is broken on the other side too.
       from.on("error", () => to.destroy());
       from.on("close", () => {

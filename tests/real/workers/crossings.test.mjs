@@ -36,7 +36,7 @@ const KINDS = [
   ["a page", 3, 5, async (path) => () => send("GET", `${path}?offset=-1`)],
   ["a HEAD", 3, 5, async (path) => () => send("HEAD", path)],
   ["a long-poll that finds something", 4, 10, async (path) => () => send("GET", `${path}?offset=-1&live=long-poll`)],
-  ["events of a closed stream out of R2", 11, 37, async (path) => {
+  ["events of a closed stream out of R2", 11, 38, async (path) => {
     await append(path, "b", { "stream-closed": "true" });
     // Waits until the alarm has moved the segment to R2, which crosses the border too.
     await sleep(1_000);

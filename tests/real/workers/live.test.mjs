@@ -16,15 +16,25 @@ const read = (path, position, live, headers = {}) =>
 const listen = (path, position, headers) => read(path, position, "sse", headers);
 const poll = (path, position, headers) => read(path, position, "long-poll", headers);
 
-/** Asserts that a connection with events has ended without an error, and its events, without cursors. */
+const offset = (position) => `${digits(0)}_${digits(position)}`;
+const UP_TO_DATE = '"upToDate":true';
+const CLOSED = `${UP_TO_DATE},"streamClosed":true`;
+
+/** Asserts that a connection with events has ended without an error, and its events, without what is up to chance. */
 function events(answer, expected) {
   assert.equal(answer.status, 200);
   assert.equal(answer.headers["content-type"], "text/event-stream");
-  assert.equal(answer.body.toString().replaceAll(/"streamCursor":"\d+",/g, ""), expected);
+  const text = answer.body.toString().replaceAll(/"streamCursor":"\d+",/g, "");
+  assert.match(text, /^retry:\d+\n\n/);
+  assert.equal(text.slice(text.indexOf("\n\n") + 2), expected);
 }
 
-const control = (position, more = '"upToDate":true') =>
-  `event: control\ndata:{"streamNextOffset":"${digits(0)}_${digits(position)}",${more}}\n\n`;
+const fields = (position, more) => `event: control\ndata:{"streamNextOffset":"${offset(position)}",${more}}\n`;
+/** A control event without data. */
+const control = (position, more = UP_TO_DATE) => `${fields(position, more)}id:${offset(position)}\n\n`;
+/** A data event, and its control event. */
+const data = (text, position, more = UP_TO_DATE) =>
+  `event: data\ndata:${text}\nid:${offset(position)}\n\n${fields(position, more)}\n`;
 
 for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
   test(`${name}: readers that wait, of any stream, are let go and miss nothing when they come back`, async () => {
@@ -42,8 +52,7 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
     const polled = await within(AT_ONCE_MS, again[0]);
     assert.deepEqual([polled.status, polled.body.toString()], [200, "a"]);
     await append(path, "b", { "stream-closed": "true" });
-    const closed = control(2, '"upToDate":true,"streamClosed":true');
-    events(await within(AT_ONCE_MS, again[1]), `${control(0)}event: data\ndata:a\n\n${control(1)}event: data\ndata:b\n\n${closed}`);
+    events(await within(AT_ONCE_MS, again[1]), `${control(0)}${data("a", 1)}${data("b", 2, CLOSED)}`);
   });
 
   test(`${name}: a poll that shares the flight which ends so begins another`, async () => {
@@ -63,6 +72,19 @@ for (const name of ["panic-object", "lost-instance", "panic-edge"]) {
   });
 }
 
+test("a browser that comes back and meets a failure of the object is told to come again, and then goes on", async () => {
+  const path = await create();
+  await append(path, "a");
+  const resumes = { "last-event-id": offset(1) };
+  events(await within(AT_ONCE_MS, listen(path, 0, { ...resumes, ...fault("panic-object") })), "");
+  const waiting = listen(path, 0, resumes);
+  await sleep(SETTLED_MS);
+  await append(path, "b", { "stream-closed": "true" });
+  events(await within(AT_ONCE_MS, waiting), `${control(1)}${data("b", 2, CLOSED)}`);
+  const last = await listen(path, 0, { "last-event-id": offset(2) });
+  assert.deepEqual([last.status, last.headers["stream-closed"], last.body.length], [204, "true", 0]);
+});
+
 for (const [name, code] of [...FAULTS, ["panic-later", "instance_lost"]]) {
   test(`${name}: a live read that meets it is a 500, and the next one waits as ever`, async () => {
     const path = await create();
@@ -72,8 +94,7 @@ for (const [name, code] of [...FAULTS, ["panic-later", "instance_lost"]]) {
     const waiting = [listen(path, 1), poll(path, 1)];
     await sleep(SETTLED_MS);
     await append(path, "b", { "stream-closed": "true" });
-    const closed = control(2, '"upToDate":true,"streamClosed":true');
-    events(await within(AT_ONCE_MS, waiting[0]), `${control(1)}event: data\ndata:b\n\n${closed}`);
+    events(await within(AT_ONCE_MS, waiting[0]), `${control(1)}${data("b", 2, CLOSED)}`);
     const polled = await within(AT_ONCE_MS, waiting[1]);
     assert.deepEqual([polled.status, polled.body.toString(), polled.headers["stream-closed"]], [200, "b", "true"]);
   });

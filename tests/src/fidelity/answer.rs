@@ -50,7 +50,7 @@ impl Answer {
         }
         kept.sort();
         let has_events = kept.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
-        let body = if has_events { without_cursors(&body) } else { body };
+        let body = if has_events { without_chance(&body) } else { body };
         Self { status, headers: kept, body, rows, objects }
     }
 
@@ -69,18 +69,21 @@ impl Answer {
     }
 }
 
-/// Events with a fixed word in place of each cursor.
-fn without_cursors(events: &[u8]) -> Vec<u8> {
-    const FIELD: &str = "\"streamCursor\":\"";
-    let text = String::from_utf8_lossy(events);
-    let mut parts = text.split(FIELD);
-    let mut out = parts.next().unwrap_or_default().to_owned();
-    for part in parts {
-        let after = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
-        assert!(after.len() < part.len(), "a cursor is a number: {part:.40}");
-        out.extend([FIELD, "CURSOR", after]);
+/// Events with a fixed word in place of each cursor, which is a time, and of the time after which to come back, which is
+/// random.
+fn without_chance(events: &[u8]) -> Vec<u8> {
+    let mut text = String::from_utf8_lossy(events).into_owned();
+    for (field, word) in [("\"streamCursor\":\"", "CURSOR"), ("retry:", "RETRY")] {
+        let mut parts = text.split(field);
+        let mut out = parts.next().unwrap_or_default().to_owned();
+        for part in parts {
+            let after = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
+            assert!(after.len() < part.len(), "{field} is followed by a number: {part:.40}");
+            out.extend([field, word, after]);
+        }
+        text = out;
     }
-    out.into_bytes()
+    text.into_bytes()
 }
 
 impl std::fmt::Debug for Answer {
@@ -104,6 +107,11 @@ pub fn check_expectation(ask: &Ask, answer: &Answer) -> Option<String> {
     let mut told = ask.cold.iter().flat_map(|told| told.split("; "));
     if told.any(|number| !objects.split("; ").any(|found| found == number)) {
         return described(format!("objects: {objects:?} instead of {:?}", ask.cold));
+    }
+    let text = String::from_utf8_lossy(&answer.body);
+    let mut lines = text.lines();
+    if let Some(missing) = ask.body_lines.iter().find(|line| !lines.any(|found| found == **line)) {
+        return described(format!("no line {missing:?}, or not there\n{answer:?}"));
     }
     match &ask.body {
         Some(body) if answer.body != body.as_bytes() => described(format!("not {body:?}\n{answer:?}")),

@@ -4,6 +4,8 @@ use tailrace_core::protocol::Offset;
 
 /// One step.
 #[derive(Clone, Debug)]
+// A script has some hundred steps, and nearly all are requests.
+#[allow(clippy::large_enum_variant)]
 pub enum Step {
     /// A request.
     Ask(Ask),
@@ -24,6 +26,8 @@ pub struct Ask {
     pub rows: Option<u64>,
     /// The body of the answer, if the script says.
     pub body: Option<String>,
+    /// Lines that the body of the answer has, in this order.
+    pub body_lines: Vec<String>,
     /// What the header `tailrace-cold` must say, if the script says.
     pub cold: Option<String>,
     /// The method.
@@ -89,6 +93,11 @@ pub(super) fn parse(text: &str) -> Vec<Step> {
                 Some(Step::Ask(ask)) => ask.body = Some(body.to_owned()),
                 _ => panic!("line {}: a body without a request", index + 1),
             }
+        } else if let Some(body_line) = line.strip_prefix("  + ") {
+            match steps.last_mut() {
+                Some(Step::Ask(ask)) => ask.body_lines.push(body_line.to_owned()),
+                _ => panic!("line {}: a body without a request", index + 1),
+            }
         } else if let Some(cold) = line.strip_prefix("  ~ ") {
             match steps.last_mut() {
                 Some(Step::Ask(ask)) => ask.cold = Some(cold.to_owned()),
@@ -134,7 +143,8 @@ fn ask(line: usize, text: &str) -> Ask {
     let body = rest.trim_start_matches(' ').strip_prefix("= ").unwrap_or_default();
     let status = status.parse().unwrap_or_else(|_| panic!("line {line}: no status"));
     let (method, target) = (method.to_owned(), target.to_owned());
-    Ask { line, within_ms: 0, status, rows, body: None, cold: None, method, target, headers, payload: payload(body) }
+    let (body, body_lines, payload) = (None, Vec::new(), payload(body));
+    Ask { line, within_ms: 0, status, rows, body, body_lines, cold: None, method, target, headers, payload }
 }
 
 /// Joins a parameter of a media type (`; charset=x`) to the field before it.
@@ -158,6 +168,9 @@ fn payload(text: &str) -> Payload {
     } else if let Some(digits) = text.strip_prefix("@json:") {
         let inner = (0..count(digits) - 2).map(|index| b'a' + (index % 23) as u8);
         [b'"'].into_iter().chain(inner).chain([b'"']).collect()
+    } else if let Some(digits) = text.strip_prefix("@hex:") {
+        let byte = |pair: &[u8]| u8::from_str_radix(std::str::from_utf8(pair).expect("ASCII"), 16).expect("two digits");
+        digits.as_bytes().chunks(2).map(byte).collect()
     } else {
         text.as_bytes().to_vec()
     };

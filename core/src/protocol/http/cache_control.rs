@@ -17,8 +17,10 @@ const LONG_POLL_MAX_AGE_S: u64 = 20;
 pub enum CacheControl {
     /// Never stored: HEAD, `offset=now`, writes, errors, a long-poll that timed out.
     NoStore,
-    /// Stored, but revalidated each time: a page that ends at the tail, events.
+    /// Stored, but revalidated each time: a page that ends at the tail.
     NoCache,
+    /// Events: nobody on the way may keep them, or pack them anew and hold them back for it.
+    Events,
     /// Data that a long-poll answers, at the tail or not. If the stream expires, no copy may outlive it.
     LongPoll {
         /// Milliseconds until the stream expires, if it does.
@@ -36,6 +38,7 @@ impl fmt::Display for CacheControl {
         match *self {
             Self::NoStore => formatter.write_str("no-store"),
             Self::NoCache => formatter.write_str("no-cache"),
+            Self::Events => formatter.write_str("no-cache, no-transform"),
             Self::LongPoll { remaining_ms } => {
                 let remaining_s = remaining_ms.map_or(LONG_POLL_MAX_AGE_S, |remaining_ms| remaining_ms / 1_000);
                 write!(formatter, "public, max-age={}", remaining_s.min(LONG_POLL_MAX_AGE_S))
@@ -72,6 +75,7 @@ mod tests {
         }
         assert_eq!(CacheControl::NoStore.to_string(), "no-store");
         assert_eq!(CacheControl::NoCache.to_string(), "no-cache");
+        assert_eq!(CacheControl::Events.to_string(), "no-cache, no-transform");
     }
 
     #[test]

@@ -49,6 +49,12 @@ impl ContentType {
         let is_text = essence(&self.0).split('/').next().is_some_and(|kind| kind.eq_ignore_ascii_case("text"));
         if is_text || self.is_json() { Encoding::Text } else { Encoding::Base64 }
     }
+
+    /// Whether the stream's bytes arrive as text: a line end or a code point may then lie on two sides of a cut. JSON
+    /// messages are never cut.
+    pub fn is_bytes_of_text(&self) -> bool {
+        !self.is_json() && self.sse_encoding() == Encoding::Text
+    }
 }
 
 impl PartialEq for ContentType {

@@ -6,10 +6,12 @@ use super::{CacheControl, Response, header};
 /// The methods of a stream.
 pub const STREAM_METHODS: &str = "GET, HEAD, PUT, POST, DELETE, OPTIONS";
 
-/// The request headers that scripts of other origins may send.
-const ALLOWED_HEADERS: &str = "Authorization, Cache-Control, Content-Type, If-None-Match, Producer-Epoch, Producer-Id, \
-                               Producer-Seq, Stream-Closed, Stream-Expires-At, Stream-Fork-Offset, \
-                               Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, Stream-TTL, Tailrace-Debug";
+/// The request headers that scripts of other origins may send: all of the protocol's, and those by which a script's
+/// library traces its requests (W3C, "Trace Context" and "Baggage").
+const ALLOWED_HEADERS: &str = "Authorization, Baggage, Cache-Control, Content-Type, If-None-Match, Last-Event-ID, \
+                               Producer-Epoch, Producer-Id, Producer-Seq, Stream-Closed, Stream-Expires-At, \
+                               Stream-Fork-Offset, Stream-Fork-Sub-Offset, Stream-Forked-From, Stream-Seq, \
+                               Stream-TTL, Tailrace-Debug, Traceparent, Tracestate";
 
 /// The response headers that scripts of other origins may read: all of the protocol's.
 const EXPOSED_HEADERS: &str = "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, \
@@ -41,6 +43,36 @@ impl Response {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn scripts_of_other_origins_may_send_every_header_that_means_something() {
+        let preflight = preflight();
+        let allowed = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap_or_default();
+        for name in [
+            "authorization",
+            "baggage",
+            "traceparent",
+            "tracestate",
+            header::CONTENT_TYPE,
+            header::IF_NONE_MATCH,
+            header::LAST_EVENT_ID,
+            header::PRODUCER_EPOCH,
+            header::PRODUCER_ID,
+            header::PRODUCER_SEQ,
+            header::STREAM_CLOSED,
+            header::STREAM_EXPIRES_AT,
+            header::STREAM_FORK_OFFSET,
+            header::STREAM_FORK_SUB_OFFSET,
+            header::STREAM_FORKED_FROM,
+            header::STREAM_SEQ,
+            header::STREAM_TTL,
+            header::TAILRACE_DEBUG,
+        ] {
+            assert!(allowed.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name)), "{name}");
+        }
+        let methods = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_METHODS);
+        assert_eq!(methods, Some("GET, HEAD, PUT, POST, DELETE, OPTIONS"));
+    }
 
     #[test]
     fn scripts_of_other_origins_may_read_every_header_that_tells_about_a_stream() {

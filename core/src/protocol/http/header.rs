@@ -20,6 +20,7 @@ header_names! {
     CROSS_ORIGIN_RESOURCE_POLICY = "cross-origin-resource-policy";
     ETAG = "etag";
     IF_NONE_MATCH = "if-none-match";
+    LAST_EVENT_ID = "last-event-id";
     LOCATION = "location";
     PRODUCER_EPOCH = "producer-epoch";
     PRODUCER_EXPECTED_SEQ = "producer-expected-seq";
@@ -41,6 +42,7 @@ header_names! {
     TAILRACE_DEBUG = "tailrace-debug";
     TAILRACE_INSTANCE = "tailrace-instance";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
+    X_ACCEL_BUFFERING = "x-accel-buffering";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";
 }
 

@@ -1,10 +1,13 @@
 //! What live readers were sent, placed in the log of the stream.
 
+use std::collections::BTreeMap;
+
 use super::LogPosition;
-use super::derivation::{Derivation, excerpt};
-use super::event_text::{base64, mapped, splits_code_point};
+use super::derivation::Derivation;
+use super::event_text::{base64, open_bytes};
 use super::log::{ABSURD_UNITS, Contradiction, Page, Source};
-use crate::judge::history::{Arrival, Content, From, Payload};
+use super::passage::{Passage, TextEvent};
+use crate::judge::history::{Arrival, Content, From, Op, Payload};
 
 /// What an arrival holds.
 enum Shown {
@@ -27,7 +30,7 @@ impl Derivation<'_> {
             },
             From::Start | From::Now => None,
         };
-        let Some(shown) = self.shown(arrival, to) else { return };
+        let Some(shown) = self.shown(arrival, to, from) else { return };
         let found = match &shown {
             Shown::Units(units) => Some(units.len() as u64),
             Shown::Text(_) => None,
@@ -64,16 +67,29 @@ impl Derivation<'_> {
         }
         match shown {
             Shown::Units(units) => self.log.claim(start, units.into_iter(), Source::Page(op)),
-            Shown::Text(text) => self.texts.push((op, start, to, text)),
+            Shown::Text(text) => self.texts.push(TextEvent {
+                op,
+                reader: arrival.reader,
+                is_first: arrival.from == From::Start,
+                from: from.unwrap_or(start),
+                to,
+                text,
+                closed: arrival.closed || arrival.is_cut_short && self.is_closed_at(to),
+            }),
         }
         let (shown, up_to_date) = (arrival.at, arrival.up_to_date);
         let from = if arrival.from == From::Now { Some(start) } else { from };
-        self.log.pages.push(Page { op, shown, live: true, from, to, units: expected, up_to_date });
+        let is_text = found.is_none();
+        self.log.pages.push(Page { op, shown, live: true, is_text, from, to, units: expected, up_to_date });
     }
 
-    fn shown(&mut self, arrival: &Arrival<'_>, to: LogPosition) -> Option<Shown> {
+    fn shown(&mut self, arrival: &Arrival<'_>, to: LogPosition, from: Option<LogPosition>) -> Option<Shown> {
         let op = arrival.op;
         let units = match (arrival.payload, self.content) {
+            // The LF of a CRLF whose CR the reader has had is no text.
+            (Payload::Empty, Content::Text) if from.is_some_and(|from| from != to) => {
+                return Some(Shown::Text(String::new()));
+            }
             (Payload::Empty, _) => Vec::new(),
             (Payload::Body(body), _) => self.parse(op, body)?,
             (Payload::Text(text), Content::Json) => {
@@ -91,28 +107,50 @@ impl Derivation<'_> {
         Some(Shown::Units(units))
     }
 
-    /// Holds the events of a text against the log, where that is known.
+    /// Holds the events of a text against the log, as far as that is known: the whole text that a reader was sent, over
+    /// all its connections.
     pub(super) fn compare_texts(&mut self) {
-        for (op, start, end, text) in std::mem::take(&mut self.texts) {
-            let Some(bytes) = self.known(start, end) else { continue };
-            if mapped(&bytes) != text {
-                self.object(Contradiction::Text { op, at: start, text: excerpt(text.as_bytes()) });
+        let texts = std::mem::take(&mut self.texts);
+        let mut of_readers: BTreeMap<usize, Vec<&TextEvent>> = BTreeMap::new();
+        for event in &texts {
+            of_readers.entry(event.reader).or_default().push(event);
+        }
+        for events in of_readers.values() {
+            let mut passage: Option<Passage<'_>> = None;
+            for event in events {
+                let follows = passage.as_ref().and_then(Passage::end);
+                let known = self.log.bytes(event.from, event.to);
+                if follows != Some(event.from) || known.is_none() {
+                    self.compare(passage.take());
+                }
+                let Some(known) = known else { continue };
+                let passage = passage.get_or_insert_with(|| {
+                    Passage::new(if event.is_first { Some(false) } else { self.log.follows_cr(event.from) })
+                });
+                let followed_by = if open_bytes(&known) > 0 { self.appended_with(event.to) } else { None };
+                passage.push(event, known, followed_by);
             }
-            let inside = self.log.placed.iter().find(|placed| placed.start < end && end < placed.end).copied();
-            let split = inside.and_then(|placed| {
-                let bytes = self.known(placed.start, placed.end)?;
-                Some(splits_code_point(&bytes, (end.index - placed.start.index) as usize))
-            });
-            if split == Some(true) {
-                self.object(Contradiction::SplitsCodePoint { op, at: end });
-            }
+            self.compare(passage);
         }
     }
 
-    /// The bytes between two positions, if all of them are known.
-    fn known(&self, start: LogPosition, end: LogPosition) -> Option<Vec<u8>> {
-        let cells = self.log.segments.get(&start.segment)?;
-        let between = cells.get(start.index as usize..end.index as usize)?;
-        between.iter().map(|cell| cell.map(|(unit, _)| unit as u8)).collect()
+    /// Whether anybody was told that the stream is closed at a position.
+    fn is_closed_at(&self, at: LogPosition) -> bool {
+        let told = |(_, op): (usize, &Op)| {
+            let answer = op.definite().filter(|answer| answer.closed)?;
+            answer.next_offset.as_deref().and_then(LogPosition::parse)
+        };
+        self.history.of_stream(self.stream).filter_map(told).any(|closed| closed == at)
+    }
+
+    /// The byte at a position, if it is known and was appended together with the one before it.
+    fn appended_with(&self, at: LogPosition) -> Option<u8> {
+        let together = self.log.placed.iter().any(|placed| placed.start < at && at < placed.end);
+        let after = LogPosition { index: at.index + 1, ..at };
+        if together { self.log.bytes(at, after)?.first().copied() } else { None }
+    }
+
+    fn compare(&mut self, passage: Option<Passage<'_>>) {
+        passage.iter().flat_map(Passage::contradictions).for_each(|contradiction| self.object(contradiction));
     }
 }

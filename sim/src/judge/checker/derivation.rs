@@ -5,8 +5,9 @@ use std::collections::{BTreeSet, HashMap};
 use bytes::Bytes;
 
 use super::LogPosition;
-use super::event_text::mapped;
+use super::event_text::{excerpt, mapped};
 use super::log::{ABSURD_UNITS, Contradiction, Log, Page, Placed, Source};
+use super::passage::TextEvent;
 use crate::judge::client::message::parse_frame;
 use crate::judge::history::{Call, Content, From, History};
 
@@ -68,12 +69,12 @@ impl<'a> Units<'a> {
 pub(super) struct Derivation<'a> {
     pub(super) history: &'a History,
     pub(super) content: Content,
-    stream: usize,
+    pub(super) stream: usize,
     pub(super) units: Units<'a>,
     /// Where acknowledged batches begin.
     acknowledged: Vec<LogPosition>,
-    /// Events of a text, each with where it begins and ends: they are compared once the log is known.
-    pub(super) texts: Vec<(usize, LogPosition, LogPosition, String)>,
+    /// Events of a text: they are compared once the log is known.
+    pub(super) texts: Vec<TextEvent>,
     pub(super) log: Log,
 }
 
@@ -179,7 +180,7 @@ impl Derivation<'_> {
         }
         let from = if now { Some(to) } else { from };
         let shown = asked.ended.unwrap_or(asked.settled());
-        self.log.pages.push(Page { op, shown, live: false, from, to, units: found, up_to_date });
+        self.log.pages.push(Page { op, shown, live: false, is_text: false, from, to, units: found, up_to_date });
     }
 
     /// The units of a body. What nobody sent is objected to and gets a number of its own.
@@ -297,8 +298,4 @@ impl Derivation<'_> {
         let known = cells.iter().skip(from.index as usize).map_while(|cell| cell.map(|(unit, _)| unit as u8));
         known.collect()
     }
-}
-
-pub(super) fn excerpt(bytes: &[u8]) -> String {
-    String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned()
 }

@@ -5,6 +5,11 @@ pub(super) fn mapped(bytes: &[u8]) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n")
 }
 
+/// The beginning of a text, for people.
+pub(super) fn excerpt(bytes: &[u8]) -> String {
+    String::from_utf8_lossy(&bytes[..bytes.len().min(60)]).into_owned()
+}
+
 /// The bytes of base64 text (RFC 4648, section 4) that may be broken into lines.
 pub(super) fn base64(text: &str) -> Option<Vec<u8>> {
     let digits: Vec<u8> = text.bytes().filter(|byte| !matches!(byte, b'\n' | b'\r')).collect();
@@ -43,19 +48,19 @@ fn sextet(digit: u8) -> Option<u32> {
     Some(u32::from(value))
 }
 
-/// Whether a code point of these bytes lies on both sides of `at`.
-pub(super) fn splits_code_point(bytes: &[u8], at: usize) -> bool {
-    let before = bytes.get(..at).unwrap_or_default();
-    let lead = before.iter().rposition(|byte| byte & 0xc0 != 0x80);
-    let Some(lead) = lead.filter(|lead| before.len() - lead < 4) else { return false };
-    let length = match bytes[lead] {
-        0xc2..=0xdf => 2,
-        0xe0..=0xef => 3,
-        0xf0..=0xf4 => 4,
-        _ => return false,
+/// How many bytes at the end are the beginning of a code point whose rest may still come.
+pub(super) fn open_bytes(bytes: &[u8]) -> usize {
+    let begins = |at: usize| match std::str::from_utf8(&bytes[at..]) {
+        // The first byte that does not fit is this one, and nothing is wrong with it but that the bytes end.
+        Err(error) => error.valid_up_to() == 0 && error.error_len().is_none(),
+        Ok(_) => false,
     };
-    let whole = bytes.get(lead..lead + length).and_then(|bytes| std::str::from_utf8(bytes).ok());
-    whole.is_some() && lead + length > at
+    (bytes.len().saturating_sub(3)..bytes.len()).find(|at| begins(*at)).map_or(0, |at| bytes.len() - at)
+}
+
+/// Text of the log that follows a CR, as data of events: the LF of a CRLF is no line end of its own.
+pub(super) fn mapped_after_cr(bytes: &[u8]) -> String {
+    mapped(bytes.strip_prefix(b"\n").unwrap_or(bytes))
 }
 
 #[cfg(test)]
@@ -96,11 +101,28 @@ mod tests {
     }
 
     #[test]
-    fn a_code_point_is_split_between_its_bytes_alone() {
+    fn what_may_still_become_a_code_point_is_open() {
         let text = "a€b😀".as_bytes();
-        let split: Vec<usize> = (0..=text.len()).filter(|at| splits_code_point(text, *at)).collect();
-        assert_eq!(split, [2, 3, 6, 7, 8]);
-        assert!(!splits_code_point(b"\xe2\x82", 1), "its rest is not there");
-        assert!(!splits_code_point(b"\x80\x80\x80\x80\x80", 4));
+        let open: Vec<usize> = (0..=text.len()).map(|at| open_bytes(&text[..at])).collect();
+        assert_eq!(open, [0, 0, 1, 2, 0, 0, 1, 2, 3, 0]);
+        for (bytes, open) in [
+            (&b"\x80\x80\x80"[..], 0),
+            (b"\xe2\x82A", 0),
+            (b"\xf0\xf0", 1),
+            (b"\xe2\x82\xf0\x9f", 2),
+            (b"\xff", 0),
+            (b"\xe0\x80", 0),
+            (b"\xed\xa0", 0),
+            (b"\xf4\x90", 0),
+        ] {
+            assert_eq!(open_bytes(bytes), open, "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_line_feed_after_a_carriage_return_ends_no_line() {
+        for (bytes, text) in [(&b"\nb"[..], "b"), (b"\n\nb", "\nb"), (b"b\n", "b\n"), (b"\n", "")] {
+            assert_eq!(mapped_after_cr(bytes), text);
+        }
     }
 }

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::LogPosition;
+use super::event_text::open_bytes;
 use crate::judge::history::Moment;
 
 /// The most units that a segment can hold. An offset beyond that is an error of the service, and no table of that size is
@@ -30,6 +31,8 @@ pub struct Page {
     pub shown: Moment,
     /// Whether it was a live read.
     pub live: bool,
+    /// Whether it was an event of a text.
+    pub is_text: bool,
     /// Where the read asked to begin: `None` for the start of the stream.
     pub from: Option<LogPosition>,
     /// Its next offset: the position after its last unit.
@@ -106,7 +109,7 @@ pub enum Contradiction {
         /// The beginning of the event.
         text: String,
     },
-    /// An event ends inside a code point although the log holds the rest of it.
+    /// An event ends inside a code point whose rest may still come, or is in the log.
     SplitsCodePoint {
         /// The live read.
         op: usize,
@@ -174,6 +177,37 @@ impl Log {
         from.segment == to.segment && between.is_some_and(|cells| cells.iter().all(Option::is_some))
     }
 
+    /// The bytes between two positions of a stream without messages, if all of them are known. Of a segment that the
+    /// first one is in and the second is not, the last byte that is known counts as the last there is.
+    pub(super) fn bytes(&self, from: LogPosition, to: LogPosition) -> Option<Vec<u8>> {
+        let mut bytes = Vec::new();
+        for segment in from.segment..=to.segment {
+            let cells = self.segments.get(&segment).map_or(&[][..], Vec::as_slice);
+            let begin = if segment == from.segment { from.index as usize } else { 0 };
+            let end = if segment == to.segment { to.index as usize } else { cells.len() };
+            for cell in cells.get(begin..end)? {
+                bytes.push(cell.map(|(unit, _)| unit as u8)?);
+            }
+        }
+        Some(bytes)
+    }
+
+    /// Whether the byte before a position is a CR, if that byte is known.
+    pub(super) fn follows_cr(&self, at: LogPosition) -> Option<bool> {
+        if at.index == 0 && self.starts.contains(&at.segment) {
+            return Some(false);
+        }
+        let before = at.index.checked_sub(1)?;
+        self.segments.get(&at.segment)?.get(before as usize)?.map(|(unit, _)| unit == u32::from(b'\r'))
+    }
+
+    /// Whether between two positions is nothing but the beginning of a code point, which readers of events are not sent
+    /// before the rest of it is there.
+    pub(super) fn is_held_back(&self, from: LogPosition, to: LogPosition) -> bool {
+        let held = if from < to { self.bytes(from, to) } else { None };
+        held.is_some_and(|bytes| !bytes.is_empty() && open_bytes(&bytes) == bytes.len())
+    }
+
     /// Whether any unit of a segment is known.
     pub fn is_used(&self, segment: u64) -> bool {
         self.segments.get(&segment).is_some_and(|cells| cells.iter().any(Option::is_some))
@@ -211,6 +245,11 @@ impl Log {
             };
             let between = self.segments.range(start.segment..page.to.segment).find_map(|(segment, cells)| {
                 let from = if *segment == start.segment { start.index as usize } else { 0 };
+                let end = LogPosition { segment: *segment, index: cells.len() as u64 };
+                if page.is_text && *segment == start.segment && self.is_held_back(start, end) {
+                    // What was held back at the end of a segment comes with what follows it.
+                    return None;
+                }
                 let index = cells.iter().enumerate().skip(from).find(|(_, cell)| cell.is_some())?.0;
                 Some(LogPosition { segment: *segment, index: index as u64 })
             });

@@ -6,7 +6,8 @@
 //! | `log_position` | offsets as clients may read them |
 //! | `log` | the log of a stream as the answers describe it, and contradictions between them |
 //! | `derivation` | that log, derived from answer after answer |
-//! | `delivered`, `event_text` | what live readers were sent, and what of the log its text must be |
+//! | `delivered` | what live readers were sent, placed in the log |
+//! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
 //! | `invariant` | one file for each invariant, and their table |
 //! | `violation` | an invariant that does not hold |
@@ -22,6 +23,7 @@ mod fixture;
 mod invariant;
 mod log;
 mod log_position;
+mod passage;
 pub mod reached;
 mod violation;
 

@@ -9,7 +9,11 @@ pub(crate) enum Sent {
         kind: String,
         /// Its data lines, joined by LF.
         data: String,
+        /// The id that the stream gives it, if it does.
+        id: Option<String>,
     },
+    /// After how many ms a browser is to come back once the connection has ended.
+    Retry(u64),
     /// A comment: a sign of life, and nothing else.
     Comment,
 }
@@ -24,6 +28,8 @@ pub(crate) struct EventReader {
     begun: bool,
     kind: String,
     data: Option<String>,
+    id: Option<String>,
+    retry_ms: Option<u64>,
 }
 
 impl EventReader {
@@ -45,9 +51,14 @@ impl EventReader {
         sent
     }
 
+    /// After how many ms a browser comes back, if the connection has said so.
+    pub(crate) fn retry_ms(&self) -> Option<u64> {
+        self.retry_ms
+    }
+
     /// Whether an event has begun that is not complete.
     pub(crate) fn is_inside_event(&self) -> bool {
-        !self.line.is_empty() || !self.kind.is_empty() || self.data.is_some()
+        !self.line.is_empty() || !self.kind.is_empty() || self.data.is_some() || self.id.is_some()
     }
 
     fn end_line(&mut self, line: &[u8]) -> Option<Sent> {
@@ -55,9 +66,9 @@ impl EventReader {
         let text = if self.begun { &text } else { text.strip_prefix('\u{feff}').unwrap_or(&text) };
         self.begun = true;
         if text.is_empty() {
-            let kind = std::mem::take(&mut self.kind);
+            let (kind, id) = (std::mem::take(&mut self.kind), self.id.take());
             let data = self.data.take()?;
-            return Some(Sent::Event { kind: if kind.is_empty() { "message".to_owned() } else { kind }, data });
+            return Some(Sent::Event { kind: if kind.is_empty() { "message".to_owned() } else { kind }, data, id });
         }
         let (field, value) = match text.split_once(':') {
             Some(("", _)) => return Some(Sent::Comment),
@@ -73,7 +84,13 @@ impl EventReader {
                 }
                 None => self.data = Some(value.to_owned()),
             },
-            // `id`, `retry` and unknown fields tell our clients nothing.
+            "id" if !value.contains('\0') => self.id = Some(value.to_owned()),
+            "retry" => {
+                let retry_ms = value.parse().ok()?;
+                self.retry_ms = Some(retry_ms);
+                return Some(Sent::Retry(retry_ms));
+            }
+            // Unknown fields tell nothing.
             _ => {}
         }
         None
@@ -85,7 +102,11 @@ mod tests {
     use super::*;
 
     fn event(kind: &str, data: &str) -> Sent {
-        Sent::Event { kind: kind.to_owned(), data: data.to_owned() }
+        Sent::Event { kind: kind.to_owned(), data: data.to_owned(), id: None }
+    }
+
+    fn event_with_id(kind: &str, data: &str, id: &str) -> Sent {
+        Sent::Event { kind: kind.to_owned(), data: data.to_owned(), id: Some(id.to_owned()) }
     }
 
     fn check(text: &str, expected: &[Sent]) {
@@ -106,7 +127,9 @@ mod tests {
         check("event: control\n\n", &[]);
         check("event: control\n\ndata: a\n\n", &[event("message", "a")]);
         check(": alive\n\ndata:a\n\n", &[Sent::Comment, event("message", "a")]);
-        check("id: 1\nretry: 5\nunknown\ndata:a:b\n\n", &[event("message", "a:b")]);
+        check("id: 1\nretry: 5\nunknown\ndata:a:b\n\n", &[Sent::Retry(5), event_with_id("message", "a:b", "1")]);
+        check("retry:5\n\nretry:x\n\n", &[Sent::Retry(5)]);
+        check("data:a\nid\n\ndata:b\n\n", &[event_with_id("message", "a", ""), event("message", "b")]);
         check("\u{feff}data:a\n\n", &[event("message", "a")]);
         check("data:\u{feff}a\n\n", &[event("message", "\u{feff}a")]);
     }

@@ -26,6 +26,7 @@ impl Session {
                 cursor,
                 reader_control: reader_control.clone(),
                 place: place.clone(),
+                browser: None,
             };
             self.context.run_beside(&reader_control, follower.follow());
         }

@@ -48,6 +48,44 @@ pub(super) struct Follower {
     pub(super) cursor: Option<u64>,
     pub(super) reader_control: Rc<ReaderControl>,
     pub(super) place: Place,
+    /// What a browser's `EventSource` knows; `None` for a client that minds the offsets itself.
+    pub(super) browser: Option<Browser>,
+}
+
+/// A browser's `EventSource`: a page that gives it a URL and listens, and does nothing else. It comes back by itself,
+/// with the same URL and the id of the last event that has arrived whole.
+pub(super) struct Browser {
+    /// Where the page has it begin.
+    begins: From,
+    last_id: Option<String>,
+    retry_ms: u64,
+    /// How often its network still breaks in the middle of what arrives.
+    cuts_left: u32,
+    /// Whether something has arrived since the last such break.
+    has_progressed: bool,
+}
+
+/// How long an `EventSource` waits before it comes back unless it is told, in ms.
+const BROWSER_RETRY_MS: u64 = 3_000;
+
+/// How often a browser's network breaks by itself, at most.
+const BROWSER_CUTS: u32 = 4;
+
+impl Browser {
+    fn new(begins: From) -> Self {
+        Self { begins, last_id: None, retry_ms: BROWSER_RETRY_MS, cuts_left: BROWSER_CUTS, has_progressed: true }
+    }
+
+    /// After how many bytes of a piece the network breaks, if it does. Any byte may be the last one: inside an event, or
+    /// between a data event and its control event. `number` tells pieces apart, and nothing else is random here.
+    fn cut(&mut self, number: u64, bytes: usize) -> Option<usize> {
+        let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
+        let breaks = self.cuts_left > 0 && self.has_progressed && mixed.is_multiple_of(5);
+        if breaks {
+            (self.cuts_left, self.has_progressed) = (self.cuts_left - 1, false);
+        }
+        breaks.then(|| (mixed / 5) as usize % (bytes + 1))
+    }
 }
 
 /// What came of one request.
@@ -70,6 +108,10 @@ impl Follower {
             let now_ms = self.context.world.now_ms();
             self.context.history.borrow_mut().join(self.client, self.stream, self.mode, now_ms)
         };
+        if self.mode == Mode::Sse && reader % 2 == 1 {
+            self.browser = Some(Browser::new(self.from.clone()));
+            self.cursor = None;
+        }
         let parting = reader_control.unless_left(self.read_on(reader)).await.unwrap_or(Parting::Left);
         let now_ms = self.context.world.now_ms();
         self.context.history.borrow_mut().part(reader, parting, now_ms);
@@ -85,6 +127,10 @@ impl Follower {
                 Mode::Sse => self.listen(reader).await,
             };
             let is_quick = self.context.world.now_ms() < asked_ms + 1_000;
+            if let Some(browser) = self.browser.as_ref().filter(|_| !matches!(outcome, Outcome::Over(_))) {
+                rt::sleep_ms(browser.retry_ms).await;
+                continue;
+            }
             match outcome {
                 Outcome::Over(parting) => return parting,
                 Outcome::Progress => (failures, fruitless) = (0, 0),
@@ -106,7 +152,11 @@ impl Follower {
     }
 
     fn ask(&self) -> Ask {
-        let offset = match &self.from {
+        let (from, last_id) = match &self.browser {
+            Some(browser) => (&browser.begins, browser.last_id.clone()),
+            None => (&self.from, None),
+        };
+        let offset = match from {
             From::Start => "-1",
             From::Now => "now",
             From::At(offset) => offset,
@@ -115,7 +165,11 @@ impl Follower {
             Mode::LongPoll => "long-poll",
             Mode::Sse => "sse",
         };
-        Ask::new(Method::Get, &Scenario::path(self.stream)).with_live(self.cursor, live, offset)
+        let ask = Ask::new(Method::Get, &Scenario::path(self.stream)).with_live(self.cursor, live, offset);
+        match last_id {
+            Some(last_id) => ask.with("last-event-id", last_id),
+            None => ask,
+        }
     }
 
     fn call(&self, reader: usize) -> Call {
@@ -153,16 +207,36 @@ impl Follower {
         if let Some(over) = refusal(status) {
             return Outcome::Over(over);
         }
+        match &self.browser {
+            // By this an `EventSource` knows that there is nothing more.
+            Some(_) if status == 204 => return Outcome::Over(Parting::Closed),
+            // A failure ends it for good, unless it had begun: then its page begins anew.
+            Some(browser) if status != 200 && browser.last_id.is_some() => return Outcome::Over(Parting::Refused),
+            _ => {}
+        }
         match opened.body {
             Some(body) if status == 200 => self.hear(reader, op, body).await,
+            None if status == 200 => self.come_again(op, &opened.response.body),
             _ => Outcome::Failed,
         }
+    }
+
+    /// Takes an answer that is complete at once: it stands for a failure.
+    fn come_again(&mut self, op: usize, body: &[u8]) -> Outcome {
+        let (now_ms, mut events) = (self.context.world.now_ms(), EventReader::default());
+        read_piece(&mut self.context.history.borrow_mut(), op, &mut events, body, false, now_ms);
+        if let (Some(browser), Some(retry_ms)) = (&mut self.browser, events.retry_ms()) {
+            browser.retry_ms = retry_ms;
+            self.context.history.borrow_mut().name_hidden_failure(op);
+        }
+        self.context.end_listening(op, End::Finished);
+        Outcome::Nothing
     }
 
     async fn hear(&mut self, reader: usize, op: usize, body: AnswerBody) -> Outcome {
         let context = self.context.clone();
         let mut events = EventReader::default();
-        let mut progress = false;
+        let (mut progress, mut pieces) = (false, 0);
         let end = loop {
             self.stall(reader).await;
             let bytes = match rt::within_ms(SILENCE_MS, body.next()).await {
@@ -171,19 +245,35 @@ impl Follower {
                 Some(Piece::Cut) => break End::Cut,
                 Some(Piece::Bytes(bytes)) => bytes,
             };
-            let deliveries =
-                read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, context.world.now_ms());
+            pieces += 1;
+            let number = (op as u64) << 16 | pieces;
+            // The first piece tells a connection from a failure that is hidden.
+            let browser = self.browser.as_mut().filter(|_| pieces > 1);
+            let cut = browser.and_then(|browser| browser.cut(number, bytes.len()));
+            let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some());
+            let now_ms = context.world.now_ms();
+            let deliveries = read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, is_cut, now_ms);
+            if let Some(browser) = &mut self.browser {
+                browser.retry_ms = events.retry_ms().unwrap_or(browser.retry_ms);
+            }
             for Control { next_offset, cursor, closed, brings } in deliveries {
                 progress |= brings;
                 self.move_on(next_offset, cursor);
                 if closed {
                     let end = self.take_leave(op, &body).await;
                     context.end_listening(op, end);
-                    return Outcome::Over(Parting::Closed);
+                    // A browser does not know yet: it comes back, and is told so.
+                    return if self.browser.is_some() { Outcome::Progress } else { Outcome::Over(Parting::Closed) };
                 }
+            }
+            if is_cut {
+                break End::Cut;
             }
         };
         context.end_listening(op, end);
+        if self.browser.is_some() && pieces <= 1 && end != End::Abandoned {
+            context.history.borrow_mut().name_hidden_failure(op);
+        }
         match end {
             _ if progress => Outcome::Progress,
             End::Finished => Outcome::Nothing,
@@ -213,7 +303,10 @@ impl Follower {
     fn move_on(&mut self, next_offset: Option<String>, cursor: Option<u64>) {
         if let Some(next) = next_offset {
             self.from = From::At(next.clone());
-            self.cursor = cursor.or(self.cursor);
+            match &mut self.browser {
+                Some(browser) => (browser.last_id, browser.has_progressed) = (Some(next.clone()), true),
+                None => self.cursor = cursor.or(self.cursor),
+            }
             self.place.replace(Some((next, self.cursor)));
         }
     }

@@ -38,9 +38,43 @@ pub(crate) fn messages(
             format!(r#"{{"id": "{stream}.{batch}.{index}", "by":"{by}"{space}, "pad":"{pad}"}}"#).into_bytes()
         }
         Content::Bytes => frame(index, &pad),
-        Content::Text => frame(index, &nasty(batch * 7 + index * 3, pad_bytes)),
+        Content::Text => {
+            // The last half counts as padding, and stands where there is room for it.
+            let (begin, end) = (half_before(batch, index), half_after(batch, index, count));
+            let end = if pad_bytes >= end.len() { end } else { &[] };
+            let text = [nasty(batch * 7 + index * 3, pad_bytes - end.len()).as_slice(), end].concat();
+            [begin, frame(index, &text).as_slice()].concat()
+        }
     };
     (0..count).map(message).map(Bytes::from).collect()
+}
+
+/// What two neighbours may have between them, in two halves: a line end, or a code point. Each append of a text ends with
+/// a first half, and begins with the second half for the batch before it. Whether that one stands before it in the log
+/// is up to chance: where another does, the bytes are invalid.
+const HALVES: [(&[u8], &[u8]); 7] = [
+    (b"", b""),
+    (b"\xf0\x9f", b"\x98\x80"),
+    (b"\r", b"\n"),
+    (b"\xe2\x82", b"\xac"),
+    (b"\xf0", b"\x9f\x98\x80"),
+    (b"\xc3", b"\xa9"),
+    (b"\xf0\x9f\x98", b"\x80"),
+];
+
+/// The half with which a message begins: in the first one of a batch, the rest of what the batch before ends with.
+fn half_before(batch: usize, index: usize) -> &'static [u8] {
+    match (batch.checked_sub(1), index.checked_sub(1)) {
+        (_, Some(before)) => HALVES[(batch + before + 1) % HALVES.len()].1,
+        (Some(before), None) => HALVES[before % HALVES.len()].1,
+        (None, None) => &[],
+    }
+}
+
+/// The half with which a message ends.
+fn half_after(batch: usize, index: usize, count: usize) -> &'static [u8] {
+    let kind = if index + 1 == count { batch } else { batch + index + 1 };
+    HALVES[kind % HALVES.len()].0
 }
 
 /// White space inside a JSON message: a line end in it looks like one of an event.
@@ -68,10 +102,11 @@ pub(crate) fn body(content: Content, messages: &[Bytes]) -> Bytes {
 }
 
 /// A frame at the front of `bytes`: whose it is and how long it is. `None` if it is none, or not all of its header is
-/// there.
+/// there. Before its header a text may have the second half of something.
 pub(crate) fn parse_frame(bytes: &[u8]) -> Option<(MessageId, usize)> {
     let end = bytes.iter().take(80).position(|byte| *byte == b'>')?;
-    let header = std::str::from_utf8(bytes.get(..end)?).ok()?.strip_prefix('<')?;
+    let begin = bytes.iter().take(3).take_while(|byte| **byte == b'\n' || **byte & 0xc0 == 0x80).count();
+    let header = std::str::from_utf8(bytes.get(begin..end)?).ok()?.strip_prefix('<')?;
     let (id, length) = header.split_once(':')?;
     let mut numbers = id.split('.').map(str::parse::<usize>);
     let (stream, batch, index) = (numbers.next()?.ok()?, numbers.next()?.ok()?, numbers.next()?.ok()?);
@@ -86,10 +121,10 @@ mod tests {
     #[test]
     fn a_frame_names_its_append_and_its_length() {
         let stamp = Stamp { producer: "p1".into(), epoch: 2, seq: 3 };
-        for content in [Content::Bytes, Content::Text] {
-            for (index, message) in messages(content, 4, 5, Some(&stamp), 3, 70).iter().enumerate() {
+        for (content, batch) in [(Content::Bytes, 5)].into_iter().chain((0..9).map(|batch| (Content::Text, batch))) {
+            for (index, message) in messages(content, 4, batch, Some(&stamp), 3, 70).iter().enumerate() {
                 let followed = [message.as_ref(), b"<rest"].concat();
-                let expected = (MessageId { stream: 4, batch: 5, index }, message.len());
+                let expected = (MessageId { stream: 4, batch, index }, message.len());
                 assert_eq!(parse_frame(&followed), Some(expected));
             }
         }
@@ -104,6 +139,11 @@ mod tests {
             (0..40).flat_map(|batch| messages(Content::Text, 0, batch, None, 1, 30).concat()).collect();
         for piece in [&b"\r\n"[..], b"\n\n", b"\r\r", "é".as_bytes(), "€".as_bytes(), "😀".as_bytes()] {
             assert!(texts.windows(piece.len()).any(|window| window == piece), "{piece:?}");
+        }
+        for (first, second) in HALVES {
+            let batch = |number| messages(Content::Text, 0, number, None, 2, 30).concat();
+            let cut = |number| batch(number).ends_with(first) && batch(number + 1).starts_with(second);
+            assert!((0..40).any(cut), "{first:?} {second:?}");
         }
         assert!(std::str::from_utf8(&texts).is_err());
     }

@@ -66,6 +66,8 @@ pub struct Delivery {
     pub up_to_date: bool,
     /// `streamClosed`.
     pub closed: bool,
+    /// There was a data event, and the connection broke before its control event: its id stands for that.
+    pub is_cut_short: bool,
 }
 
 /// How a connection came to its end.
@@ -128,6 +130,8 @@ pub struct Arrival<'a> {
     pub up_to_date: bool,
     /// Whether the stream is closed there.
     pub closed: bool,
+    /// Whether the control event was cut off, which alone tells whether this is the tail, and the stream closed.
+    pub is_cut_short: bool,
 }
 
 impl History {
@@ -149,6 +153,15 @@ impl History {
     /// What an SSE connection carried.
     pub fn listening(&mut self, op: usize) -> &mut Listening {
         self.listenings.entry(op).or_default()
+    }
+
+    /// Names what an answer with nothing but the time after which to come back stands for: a failure, which would end a
+    /// browser's `EventSource` for good.
+    pub fn name_hidden_failure(&mut self, op: usize) {
+        let is_empty = self.listening(op).deliveries.is_empty();
+        if let Some(answer) = self.ops.get_mut(op).and_then(|op| op.answer.as_mut()).filter(|_| is_empty) {
+            (answer.status, answer.code) = (503, Some("object_unavailable".to_owned()));
+        }
     }
 
     /// What the live readers of one stream were sent: by request, and in order within each.
@@ -174,6 +187,7 @@ impl History {
             cursor: answer.cursor,
             up_to_date: answer.up_to_date,
             closed: answer.closed,
+            is_cut_short: false,
         })
     }
 
@@ -195,6 +209,7 @@ impl History {
                 cursor: delivery.cursor,
                 up_to_date: delivery.up_to_date,
                 closed: delivery.closed,
+                is_cut_short: delivery.is_cut_short,
             }
         };
         deliveries.iter().map(arrive).collect()

@@ -4,7 +4,7 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, Content, Defect, From, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
 use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -145,6 +145,8 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
             answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)
         }
         (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
+        // Who resumes by itself at the end of a closed stream is told not to come back.
+        (Call::Live { mode: Mode::Sse, from: From::At(_), .. }, 204) => answer.closed && answer.up_to_date,
         (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
         // What it began to wait for was removed meanwhile, and another stream is in its place.
         (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
@@ -178,7 +180,8 @@ fn wrong_events(case: &Case<'_>, index: usize, answer: &ClientAnswer) -> Option<
     if listening.lingers && !case.is_harmed(op, &[Harm::ClientMessageSlow, Harm::AnswerCut]) {
         return Some("the connection of a reader of events goes on after the close".to_owned());
     }
-    let without = listening.deliveries.iter().any(|delivery| delivery.cursor.is_none() && !delivery.closed);
+    let is_without = |delivery: &Delivery| delivery.cursor.is_none() && !delivery.closed && !delivery.is_cut_short;
+    let without = listening.deliveries.iter().any(is_without);
     let follows = listening.deliveries.iter().rev().skip(1).any(|delivery| delivery.closed);
     match (without, follows) {
         (true, _) => Some("a control event has no cursor".to_owned()),

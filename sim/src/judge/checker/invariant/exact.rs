@@ -26,10 +26,10 @@ fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
         Contradiction::Skips { op, over } => (vec![*op], format!("a page passes over what is at {over}")),
         Contradiction::Motion { op } => (vec![*op], "an answer's offset does not fit what it holds".to_owned()),
         Contradiction::Text { op, at, text } => {
-            (vec![*op], format!("the event at {at} is not what the log holds there: {text:?}"))
+            (vec![*op], format!("with the event at {at} the text is not what the log holds: {text:?}"))
         }
         Contradiction::SplitsCodePoint { op, at } => {
-            (vec![*op], format!("an event ends at {at}, inside a code point whose rest is in the log"))
+            (vec![*op], format!("an event ends at {at}, inside a code point whose rest may still come"))
         }
         Contradiction::Unparsable { op } => (vec![*op], "a page of a JSON stream is no array".to_owned()),
     };

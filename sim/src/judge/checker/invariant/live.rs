@@ -2,7 +2,7 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
+use crate::judge::history::{Arrival, Call, Content, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
 use crate::world::Harm;
 
 /// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
@@ -96,6 +96,7 @@ impl<'a> View<'a> {
                 until_ms.saturating_sub(WITHIN_MS) > begin_ms
                     && self.attends(begin_ms)
                     && self.case.log.same_incarnation(position.segment, end.segment)
+                    && !self.is_held_back(*position, *end)
                     && !may_be_gone(self.case, op, begin_ms + WITHIN_MS)
             });
             if let Some((op, _)) = owed {
@@ -104,6 +105,12 @@ impl<'a> View<'a> {
             }
         }
         None
+    }
+
+    /// Whether a reader of events is not sent this yet, because it is half a code point: then it stands at the tail.
+    fn is_held_back(&self, from: LogPosition, to: LogPosition) -> bool {
+        let is_text = self.case.history.streams[self.case.stream].content == Content::Text;
+        is_text && self.reader.mode == Mode::Sse && self.case.log.is_held_back(from, to)
     }
 
     /// Whether a request that was open when this became owed was open for too long, and brought nothing.

@@ -1,0 +1,108 @@
+//! What a browser's `EventSource` is answered that comes back by itself.
+//!
+//! It takes an error status for the end, and 204 for the wish that it does not come back. Whatever else happens to its
+//! connection, it comes back.
+
+use super::live::{LiveRead, random};
+use crate::protocol::{CacheControl, Offset, ReadFrom, Response, header, sse};
+use crate::runtime::{Isolate, marks};
+
+/// The head of a connection with events.
+pub(super) fn head_of_events(allow_origin: Option<&str>) -> Response {
+    Response::new(200)
+        .with(header::CACHE_CONTROL, CacheControl::Events.to_string())
+        .with(header::CONTENT_TYPE, "text/event-stream")
+        // Proxies of the family of nginx gather bytes before they pass them on, unless they are told not to.
+        .with(header::X_ACCEL_BUFFERING, "no")
+        .with_common(allow_origin)
+}
+
+/// The answer to a browser's `EventSource` in place of a failure, which would end it for good: no events, so that it
+/// comes back from where it is.
+pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
+    env.sometimes(marks::LIVE_FAILURE_HIDDEN);
+    head_of_events(allow_origin).with_body(sse::retry_after_failure(random(env) >> 32))
+}
+
+/// Whether a page says that the stream is closed and has nothing after this position.
+pub(super) fn is_end(page: &Response, from: ReadFrom) -> bool {
+    let next = page.headers.get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse).map(ReadFrom::At);
+    next == Some(from) && header::is_true(page.headers.get(header::STREAM_CLOSED))
+}
+
+/// The answer to a browser's `EventSource` that has everything of a closed stream: it does not come back.
+pub(super) fn no_more(live: &LiveRead, page: &Response) -> Response {
+    let response = Response::new(204).with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
+    let same = [header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::STREAM_CLOSED];
+    with_same(response, page, &same).with_common(live.allow_origin.as_deref())
+}
+
+/// A response with these fields of an object's reply, and its debug fields.
+pub(super) fn with_same(response: Response, reply: &Response, names: &[&'static str]) -> Response {
+    let debug = [header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
+    let same = names.iter().copied().chain(debug);
+    same.fold(response, |response, name| response.with_some(name, reply.headers.get(name)))
+}
+
+#[cfg(test)]
+mod tests {
+    use bytes::Bytes;
+
+    use super::super::scripted::{Happens, Says, Scripted, at, config, event, live};
+    use super::super::sse::listen;
+    use super::*;
+    use crate::protocol::message::Live;
+
+    /// What a browser's `EventSource` that goes on from position 5 is answered, and what is written after that.
+    fn resumed(reply: Says) -> (Response, Vec<String>) {
+        let env = Scripted::new([reply]);
+        let live = LiveRead { resumes: true, ..live(ReadFrom::At(at(5)), Live::Sse, None) };
+        Scripted::run(listen(&env, &config(), &live));
+        let notes = env.notes().into_iter().filter(|note| note.starts_with("write")).collect();
+        (env.answered().expect("an answer"), notes)
+    }
+
+    #[test]
+    fn a_browser_that_comes_back_is_told_to_come_again_in_place_of_a_failure() {
+        let no_greeting = || Says::Socket(vec![Happens::Message(event(1, "no greeting", false))]);
+        for reply in [
+            Says::Reply(Response::new(500)),
+            Says::Reply(Response::new(503)),
+            Says::Fails,
+            Says::Socket(vec![Happens::Cut]),
+            no_greeting(),
+        ] {
+            let (answer, written) = resumed(reply);
+            assert_eq!((answer.status, answer.body, written), (200, Bytes::from_static(b"retry:600\n\n"), Vec::new()));
+            assert_eq!(answer.headers.get(header::CONTENT_TYPE), Some("text/event-stream"));
+            assert_eq!(answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
+        }
+        for status in [400, 404, 410] {
+            assert_eq!(resumed(Says::Reply(Response::new(status))).0.status, status);
+        }
+    }
+
+    #[test]
+    fn a_browser_that_has_all_of_a_closed_stream_is_told_not_to_come_again() {
+        let page = |next: u64, closed: bool| {
+            let response = Response::new(200)
+                .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
+                .with(header::STREAM_UP_TO_DATE, header::TRUE)
+                .with_some(header::STREAM_CLOSED, closed.then_some(header::TRUE));
+            Says::Reply(response.with_body("x"))
+        };
+        let (answer, written) = resumed(page(5, true));
+        assert_eq!((answer.status, written), (204, Vec::new()));
+        assert_eq!(answer.headers.get(header::STREAM_CLOSED), Some(header::TRUE));
+        assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some("no-store"));
+        for reply in [page(6, true), page(5, false)] {
+            let (answer, written) = resumed(reply);
+            assert_eq!(answer.status, 200);
+            assert_eq!(written.get(..2), Some(&["write retry:200".to_owned(), "write x".to_owned()][..]));
+        }
+        // Who has come by itself is told of the end.
+        let env = Scripted::new([page(5, true)]);
+        Scripted::run(listen(&env, &config(), &live(ReadFrom::At(at(5)), Live::Sse, None)));
+        assert_eq!(env.answered().map(|answer| answer.status), Some(200));
+    }
+}
