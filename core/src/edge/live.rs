@@ -64,7 +64,7 @@ impl LiveRead {
     fn message(&self) -> String {
         let operation = Operation::Read(self.read.clone());
         let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
-        Message { allow_origin, debug, body_too_large: false, operation }.encode()
+        Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
     }
 
     /// The key of its flight, which identical requests have in common. `None` for a read from `now`, which no other is

@@ -3,7 +3,8 @@
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
 use crate::protocol::cors::{self, STREAM_METHODS};
-use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, TOKEN_LIMIT};
+use crate::protocol::field_value::is_token;
+use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::query::Query;
@@ -14,6 +15,7 @@ use crate::protocol::{
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
+    header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
@@ -127,7 +129,8 @@ impl StreamRequest<'_> {
             },
             other => other,
         };
-        let message = Message { allow_origin, debug, body_too_large: false, operation };
+        let body_encoded = takes_body && self.has_encoded_body();
+        let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit }))
     }
 
@@ -143,6 +146,12 @@ impl StreamRequest<'_> {
     /// Debug headers tell about instances, so only the no-auth mode takes them.
     fn is_debugged(&self) -> bool {
         self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
+    }
+
+    /// Whether the body is said to be encoded. A reader would get it as it is, and not be told of it.
+    fn has_encoded_body(&self) -> bool {
+        let mut codings = self.headers.get(header::CONTENT_ENCODING).unwrap_or_default().split(',');
+        codings.any(|coding| !is_identity(coding.trim_matches([' ', '\t'])))
     }
 
     fn content_type(&self) -> Result<Option<ContentType>, Refusal> {
@@ -173,8 +182,9 @@ impl StreamRequest<'_> {
         let get = |name| self.headers.get(name);
         let close = header::is_true(get(header::STREAM_CLOSED));
         let stream_seq = get(header::STREAM_SEQ);
-        if stream_seq.is_some_and(|seq| !(1..=TOKEN_LIMIT).contains(&seq.len())) {
-            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, "Stream-Seq is empty or longer than 256 bytes"));
+        if stream_seq.is_some_and(|seq| !is_token(seq)) {
+            let message = "Stream-Seq is not 1 to 256 bytes of visible ASCII and blanks";
+            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, message));
         }
         Ok(Append {
             // A request that only closes may carry any content type, whatever a library set.
@@ -219,6 +229,11 @@ impl StreamRequest<'_> {
     }
 }
 
+/// Whether a content coding changes nothing. An empty element of a list is none.
+fn is_identity(coding: &str) -> bool {
+    coding.is_empty() || coding.eq_ignore_ascii_case("identity")
+}
+
 /// Origin, path and query of an absolute URL; a fragment never reaches a server.
 fn split(url: &str) -> (&str, &str, &str) {
     let after_scheme = url.find("://").map_or(0, |index| index + 3);
@@ -245,6 +260,7 @@ mod tests {
     use super::super::LiveConfig;
     use super::*;
     use crate::protocol::ProjectMode;
+    use crate::protocol::limits::TOKEN_LIMIT;
 
     fn config() -> EdgeConfig {
         EdgeConfig {
@@ -342,6 +358,8 @@ mod tests {
         for fields in [
             &[(header::STREAM_SEQ, "")][..],
             &[(header::STREAM_SEQ, long.as_str())],
+            &[(header::STREAM_SEQ, "\u{fffd}")],
+            &[(header::STREAM_SEQ, "é")],
             &[(header::CONTENT_TYPE, "nonsense")],
             &[(header::PRODUCER_ID, "p")],
         ] {

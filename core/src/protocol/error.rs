@@ -53,7 +53,7 @@ error_codes! {
     InvalidProducer = 400, "invalid_producer";
     /// A new epoch does not start at sequence 0.
     EpochMustStartAtZero = 400, "epoch_must_start_at_zero";
-    /// `Stream-Seq` is empty or too long.
+    /// `Stream-Seq` is empty, too long, or no visible ASCII.
     InvalidStreamSeq = 400, "invalid_stream_seq";
     /// The headers that ask for a fork are malformed.
     InvalidFork = 400, "invalid_fork";
@@ -85,6 +85,8 @@ error_codes! {
     OffsetGone = 410, "offset_gone";
     /// The body is larger than the limit.
     BodyTooLarge = 413, "body_too_large";
+    /// `Content-Encoding` is something else than `identity`: content is stored as it was sent.
+    UnsupportedContentEncoding = 415, "unsupported_content_encoding";
     /// A fault of the service; operators find the cause in their logs.
     Internal = 500, "internal_error";
     /// The instance that worked on the request was lost; whether the request was applied is unknown.

@@ -39,6 +39,9 @@ pub const PROJECT_LIMIT: usize = 64;
 /// Longest `Producer-Id`, `Stream-Seq` and content type, in bytes. Our choice: they are stored with rows.
 pub const TOKEN_LIMIT: usize = 256;
 
+/// Longest `Stream-Expires-At`, in bytes. Our choice: it is stored and told again, and an instant needs 35 at most.
+pub const EXPIRES_AT_LIMIT: usize = 64;
+
 /// Longest `If-None-Match` that is looked at, in bytes. Our choice; a longer one matches nothing.
 pub const IF_NONE_MATCH_LIMIT: usize = 4_096;
 

@@ -3,7 +3,7 @@
 use std::io::{Cursor, Read as _};
 use std::time::{Duration, Instant};
 
-use ureq::http::Request;
+use ureq::http::{HeaderValue, Request};
 use ureq::{Agent, SendBody};
 
 use super::{Answer, Ask, PAUSE_MS, Step, Variables, check_expectation};
@@ -42,7 +42,8 @@ fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> A
     let url = format!("{origin}{}", variables.fill(&ask.target));
     let mut request = Request::builder().method(ask.method.as_str()).uri(&url).header("tailrace-debug", "1");
     for (name, value) in &ask.headers {
-        request = request.header(name, variables.fill(value));
+        let value = HeaderValue::from_bytes(&variables.value(value)).expect("a header value");
+        request = request.header(name, value);
     }
     let chunks = Cursor::new(ask.payload.bytes.clone());
     let body = match (ask.payload.bytes.is_empty(), ask.payload.chunked) {

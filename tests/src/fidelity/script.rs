@@ -30,7 +30,7 @@ pub struct Ask {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Header fields.
+    /// Header fields; in a value, `\xHH` is the byte HH.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub payload: Payload,
@@ -72,6 +72,19 @@ impl Variables {
             rest = after;
         }
         out + rest
+    }
+
+    /// The bytes of a header value.
+    pub fn value(&self, text: &str) -> Vec<u8> {
+        let text = self.fill(text);
+        let mut parts = text.split("\\x");
+        let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+        for part in parts {
+            let (digits, rest) = part.split_at(2);
+            bytes.push(u8::from_str_radix(digits, 16).expect("two hexadecimal digits"));
+            bytes.extend_from_slice(rest.as_bytes());
+        }
+        bytes
     }
 }
 
@@ -206,5 +219,6 @@ mod tests {
         assert_eq!(ask.payload.bytes, b" two");
         let variables = Variables { etag: "\"x\"".to_owned() };
         assert_eq!(variables.fill("{1.2} {etag}"), "0000000000000001_0000000000000002 \"x\"");
+        assert_eq!(variables.value("j\\xFCrgen\\x41\u{e9}"), b"j\xfcrgenA\xc3\xa9");
     }
 }

@@ -54,7 +54,9 @@ fn request(ask: &Ask, variables: &Variables) -> Request {
     for (name, value) in &ask.headers {
         // A host hands over only the fields that core picks.
         if PICKED_HEADERS.contains(&name.as_str()) {
-            headers.push(name.clone(), variables.fill(value));
+            // A simulated client writes a header value byte by byte.
+            let value: String = variables.value(value).into_iter().map(char::from).collect();
+            headers.push(name.clone(), value);
         }
     }
     headers.push("tailrace-debug", "1");

@@ -15,6 +15,7 @@ header_names! {
     ACCESS_CONTROL_MAX_AGE = "access-control-max-age";
     ALLOW = "allow";
     CACHE_CONTROL = "cache-control";
+    CONTENT_ENCODING = "content-encoding";
     CONTENT_LENGTH = "content-length";
     CONTENT_TYPE = "content-type";
     CROSS_ORIGIN_RESOURCE_POLICY = "cross-origin-resource-policy";

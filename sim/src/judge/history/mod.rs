@@ -100,6 +100,10 @@ pub enum Defect {
     WrongType,
     /// A body beyond the limit.
     TooLarge,
+    /// A producer id with a byte that is no ASCII.
+    NotAscii,
+    /// A content encoding.
+    Compressed,
     /// A producer sequence number far ahead.
     Gap,
 }

@@ -266,8 +266,15 @@ impl Draft {
                 Action::Sequenced { stream, load: self.load(), passed }
             }
             Verb::Mistaken => {
-                let mistakes = [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge];
-                let mistake = mistakes[self.dice.between(0, 3) as usize];
+                let mistakes = [
+                    Mistake::BadElement,
+                    Mistake::EmptyArray,
+                    Mistake::WrongType,
+                    Mistake::TooLarge,
+                    Mistake::NotAscii,
+                    Mistake::Compressed,
+                ];
+                let mistake = mistakes[self.dice.between(0, mistakes.len() as u64 - 1) as usize];
                 let closes = self.dice.chance(200);
                 Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
             }
@@ -403,6 +410,8 @@ mod tests {
             "empty-array",
             "wrong-type",
             "too-large",
+            "not-ascii",
+            "compressed",
             "stream json",
             "stream bytes",
             "stream text",

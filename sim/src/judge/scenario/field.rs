@@ -20,6 +20,10 @@ pub enum Mistake {
     WrongType,
     /// A body beyond the limit.
     TooLarge,
+    /// A producer id with a byte that is no ASCII, and differs from client to client.
+    NotAscii,
+    /// A body that says to be compressed.
+    Compressed,
 }
 
 /// Where a walk of a reader starts.

@@ -141,6 +141,8 @@ words! {
         Mistake::EmptyArray = "empty-array",
         Mistake::WrongType = "wrong-type",
         Mistake::TooLarge = "too-large",
+        Mistake::NotAscii = "not-ascii",
+        Mistake::Compressed = "compressed",
     }
 }
 

@@ -99,7 +99,7 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Create { .. }, 409) => code == "configuration_conflict" && has_other_configuration(case, op),
         (Call::Append { defect: None, .. }, 200 | 204) => return wrong_success(case, op, answer),
         (Call::Append { defect: Some(Defect::Gap), .. }, 400) => code == "epoch_must_start_at_zero",
-        (Call::Append { defect: Some(defect), .. }, 400 | 413) => code == refusal_of(*defect),
+        (Call::Append { defect: Some(defect), .. }, 400 | 413 | 415) => code == refusal_of(*defect),
         (Call::Append { .. }, 404) => code == "stream_not_found",
         (Call::Append { .. }, 403) => code == "stale_epoch" && is_stale(case, op, answer),
         (Call::Append { defect, .. }, 409) => match code {
@@ -180,6 +180,8 @@ fn refusal_of(defect: Defect) -> &'static str {
         Defect::EmptyArray => "empty_array",
         Defect::TooLarge => "body_too_large",
         Defect::WrongType => "content_type_mismatch",
+        Defect::NotAscii => "invalid_producer",
+        Defect::Compressed => "unsupported_content_encoding",
         Defect::Gap => "sequence_gap",
     }
 }
