@@ -71,6 +71,10 @@ impl Entry {
 /// handler has failed too often (Cloudflare, Alarms: 6 retries). Setting an alarm that is only late costs one row.
 const OVERDUE_MS: u64 = 60_000;
 
+/// The earliest time at which an alarm can be set, in ms since the Unix epoch. The platform rejects any earlier one,
+/// and an instant at which a stream ends may be as early as it likes.
+const EARLIEST_ALARM_MS: u64 = 1;
+
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
 /// Inserts or replaces the entry of a duty. Sets the alarm only if the duty becomes the earliest one, because setting
@@ -95,7 +99,7 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
     ];
     sql.run(UPSERT, &params)?;
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
-        state.set_alarm(*due_ms)?;
+        set_alarm(state, *due_ms)?;
     }
     debug_assert!(
         !matches!(find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry)),
@@ -106,6 +110,11 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
         "no duty comes before the alarm"
     );
     Ok(())
+}
+
+/// Sets the alarm to a time at which a duty is due.
+fn set_alarm<S: ActorState>(state: &S, due_ms: u64) -> Result<(), SqlError> {
+    state.set_alarm(due_ms.max(EARLIEST_ALARM_MS))
 }
 
 /// Whether an alarm at this time is early enough for every duty. For assertions; a statement that fails proves nothing.
@@ -210,7 +219,7 @@ pub(super) fn set_alarm_to_earliest<S: ActorState>(state: &S) -> Result<(), SqlE
         return Ok(());
     }
     match earliest(sql)? {
-        Some(due_ms) => state.set_alarm(due_ms),
+        Some(due_ms) => set_alarm(state, due_ms),
         None => Ok(()),
     }
 }

@@ -438,6 +438,7 @@ mod tests {
             "fault flush.max_ms",
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
+            "fault alarm_reject_permille",
             "fault hibernation_missed_permille",
             "fault socket_half_dead_permille",
             "fault answer_cut_permille",

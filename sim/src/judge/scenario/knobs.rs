@@ -84,6 +84,7 @@ knobs! {
         "alarm_duplicate_permille": alarm.duplicate_permille as u32;
         "alarm_retry_limit": alarm.retry_limit as u32;
         "alarm_cut_off_fails": alarm.cut_off_fails as bool;
+        "alarm_reject_permille": alarm.reject_permille as u32;
         "bucket.get.min_ms": bucket.get.min_ms as u64;
         "bucket.get.max_ms": bucket.get.max_ms as u64;
         "bucket.put.min_ms": bucket.put.min_ms as u64;

@@ -40,7 +40,8 @@ use crate::world::Faults;
 pub struct StreamPlan {
     /// What it is made of.
     pub content: Content,
-    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run.
+    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run, but 0 is the Unix
+    /// epoch.
     pub lifetime: Lifetime,
 }
 

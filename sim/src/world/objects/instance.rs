@@ -373,6 +373,12 @@ impl<P: Parent> TakesTurns for Instance<P> {
         let fate = Fate::draw(&self.environment, awaits);
         if fate != Fate::CrashesBefore {
             run();
+            if self.state.take_alarm_rejection() {
+                self.environment.mark(marks::ALARM_REJECTED);
+                self.environment.note(format_args!("{}: its alarm is rejected", self.label));
+                self.state.storage().journal().undo_turn();
+                return self.crash();
+            }
             self.flush();
         }
         if fate != Fate::Survives {
