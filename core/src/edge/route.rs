@@ -3,10 +3,11 @@
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
 use crate::protocol::cors::{self, STREAM_METHODS};
-use crate::protocol::field_value::is_token;
+use crate::protocol::field_value::{is_token, is_visible};
 use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
+use crate::protocol::percent::{self, encode_path};
 use crate::protocol::query::Query;
 use crate::protocol::{
     CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, ProducerStamp, ReadFrom, Refusal,
@@ -143,6 +144,14 @@ impl StreamRequest<'_> {
         }
     }
 
+    /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold that,
+    /// the URL is relative.
+    fn location(&self) -> String {
+        let origin = if is_visible(self.origin) { self.origin } else { "" };
+        // A path that names a stream can be decoded.
+        format!("{origin}{}", encode_path(&percent::decode(self.path).unwrap_or_default()))
+    }
+
     /// Debug headers tell about instances, so only the no-auth mode takes them.
     fn is_debugged(&self) -> bool {
         self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
@@ -173,7 +182,7 @@ impl StreamRequest<'_> {
             })?;
             return Ok((self.object(source)?, Operation::Fork(Fork { offset: fork.offset, content_type })));
         }
-        let location = format!("{}{}", self.origin, self.path);
+        let location = self.location();
         let closed = header::is_true(get(header::STREAM_CLOSED));
         Ok((object, Operation::Create(Create { location, content_type, expiry, closed })))
     }
@@ -412,5 +421,30 @@ mod tests {
         let Routed::Forward(forward) = created else { panic!("{created:?}") };
         let Operation::Create(create) = forward.message.operation else { panic!("{forward:?}") };
         assert_eq!(create.location, "http://localhost:8787/v1/stream/a/b");
+    }
+
+    #[test]
+    fn a_location_is_ascii_and_names_the_same_stream() {
+        for (host, path, expected) in [
+            ("http://h", "ä/b+c d", "http://h/v1/stream/%C3%A4/b+c%20d"),
+            ("http://h", "%61%2fb%2B%25", "http://h/v1/stream/a/b+%25"),
+            ("http://h\u{fffd}", "a", "/v1/stream/a"),
+        ] {
+            let url = format!("{host}/v1/stream/{path}");
+            let Routed::Forward(created) = route(&config(), Method::Put, &url, &Headers::default()) else {
+                panic!("{url}")
+            };
+            let Operation::Create(create) = created.message.operation else { panic!("{url}") };
+            assert_eq!(create.location, expected);
+            match route(
+                &config(),
+                Method::Head,
+                &format!("http://h{}", expected.trim_start_matches("http://h")),
+                &Headers::default(),
+            ) {
+                Routed::Forward(found) => assert_eq!(found.object, created.object),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

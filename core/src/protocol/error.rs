@@ -29,7 +29,7 @@ macro_rules! error_codes {
 }
 
 error_codes! {
-    /// The path is no stream path.
+    /// The path is no stream path: too long, no UTF-8, or with segments or characters that no path may have.
     InvalidPath = 400, "invalid_path";
     /// The project id is malformed or reserved.
     InvalidProject = 400, "invalid_project";

@@ -3,7 +3,7 @@
 //! Its text has a first line with version and operation, and a line for each field that is present: a letter and the
 //! value, in which `%`, CR and LF are percent-encoded. The body of the request is sent separately.
 
-use super::query::decode;
+use super::percent::decode_lossily;
 use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
 /// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an
@@ -268,7 +268,7 @@ struct Fields<'a>(Vec<(char, &'a str)>);
 impl Fields<'_> {
     fn get(&self, key: char) -> Option<String> {
         let (_, line) = self.0.iter().find(|(name, _)| *name == key)?;
-        line.get(key.len_utf8()..).map(|value| decode(value, false))
+        line.get(key.len_utf8()..).map(decode_lossily)
     }
 
     fn has(&self, key: char) -> bool {

@@ -106,7 +106,9 @@ impl EdgeEnv for RequestEnv {
             Along::Waiting => along::WAITING,
         };
         let target = [object, &message].concat();
-        called(operation(|io| io.call(&target, object.len() as u32, along)).await)
+        // JavaScript counts text in UTF-16.
+        let name_length = object.encode_utf16().count() as u32;
+        called(operation(|io| io.call(&target, name_length, along)).await)
     }
 
     async fn earlier_call(&self) -> CallOutcome<Self> {

@@ -1,6 +1,7 @@
 //! The text of the script, as steps.
 
 use tailrace_core::protocol::Offset;
+use tailrace_core::protocol::limits::PATH_LIMIT;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -53,7 +54,7 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Puts offsets and the last entity tag in place of `{S.P}` and `{etag}`.
+    /// Puts offsets, the last entity tag, and a path of 512 bytes in place of `{S.P}`, `{etag}` and `{longest}`.
     pub fn fill(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -62,6 +63,7 @@ impl Variables {
             let (name, after) = after.split_once('}').expect("a variable ends");
             match name.split_once('.') {
                 None if name == "etag" => out.push_str(&self.etag),
+                None if name == "longest" => out.push_str(&"%C3%A4".repeat(PATH_LIMIT / 2)),
                 Some((segment, position)) => {
                     let number = |text: &str| text.parse().expect("a number");
                     let offset = Offset { read_seq: number(segment), position: number(position) };

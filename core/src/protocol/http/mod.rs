@@ -3,6 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `method` | request methods |
+//! | `percent` | percent-encoding |
 //! | `query` | percent-encoded query strings |
 //! | `header` | header names, and the two truth values |
 //! | `fields` | header fields in order, and as text |
@@ -21,6 +22,7 @@ pub mod field_value;
 mod fields;
 pub mod header;
 mod method;
+pub mod percent;
 pub mod query;
 mod response;
 

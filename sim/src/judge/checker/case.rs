@@ -106,7 +106,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
-        let stream = self.history.streams[self.stream].path.clone();
+        let stream = self.history.streams[self.stream].name.clone();
         Violation { invariant, stream, ops: ops.to_vec(), message }
     }
 

@@ -5,6 +5,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tailrace_core::protocol::{Headers, Method, Response};
 
 use crate::judge::history::{ClientAnswer, Content, Lifetime, Stamp};
+use crate::judge::scenario::Spelling;
 use crate::kernel::rt;
 use crate::world::{Broken, Request, RequestBody};
 
@@ -17,8 +18,9 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// A request to the stream of a path. Requests of different methods spell it in different ways.
     pub(super) fn new(method: Method, path: &str) -> Self {
-        let url = format!("https://tailrace.test/v1/stream/{path}");
+        let url = format!("https://tailrace.test/v1/stream/{}", Spelling::of(method).spell(path));
         Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 

@@ -49,7 +49,9 @@ pub enum Lifetime {
 /// A stream of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its path after `/v1/stream/`.
+    /// How scenarios and reports call it.
+    pub name: String,
+    /// Its path after `/v1/stream/`, decoded.
     pub path: String,
     /// What it is made of; every creation at its path asks for the same.
     pub content: Content,

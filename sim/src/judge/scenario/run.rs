@@ -103,7 +103,11 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
 
 async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = scenario.streams.iter().enumerate();
-    let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
+    let streams = streams.map(|(index, plan)| StreamInfo {
+        name: Scenario::name(index),
+        path: Scenario::path(index),
+        content: plan.content,
+    });
     let faults = &scenario.faults;
     let conditions = Conditions {
         weak_until_ms: weak_until_ms(scenario),

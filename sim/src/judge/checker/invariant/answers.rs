@@ -5,6 +5,7 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Content, Defect, From, Mode, Op};
+use crate::judge::scenario::Spelling;
 use crate::world::LostInstance;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -53,8 +54,11 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
 fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
     let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
     let lost = || case.instances_lost(op.invoked.ms..=ended_ms);
-    let end = format!("/{}", case.history.streams[case.stream].path);
-    let is_own = |lost: &LostInstance| lost.url.split('?').next().is_some_and(|url| url.ends_with(&end));
+    let path = &case.history.streams[case.stream].path;
+    let ends = Spelling::ALL.map(|spelling| format!("/v1/stream/{}", spelling.spell(path)));
+    let is_own = |lost: &LostInstance| {
+        lost.url.split('?').next().is_some_and(|url| ends.iter().any(|end| url.ends_with(end.as_str())))
+    };
     match op.call {
         Call::Live { .. } => lost().next().is_some(),
         _ => lost().any(is_own) || lost().count() > LOSSES_ENDURED as usize,
