@@ -3,7 +3,7 @@
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
 use crate::protocol::cors::{self, STREAM_METHODS};
-use crate::protocol::field_value::{is_token, is_visible};
+use crate::protocol::field_value::is_token;
 use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
@@ -59,8 +59,14 @@ pub struct Forward {
 
 const STREAM_ROUTE: &str = "/v1/stream/";
 
-/// Decides where a request goes. `url` is absolute.
-pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) -> Routed {
+/// Decides where a request goes. `url` is absolute. The clock, in ms since the Unix epoch, is asked only if it matters.
+pub fn route(
+    config: &EdgeConfig,
+    method: Method,
+    url: &str,
+    headers: &Headers,
+    now_ms: impl FnOnce() -> u64,
+) -> Routed {
     let allow_origin = config.allow_origin();
     let answer = |response: Response| {
         let response = response.with_common(allow_origin);
@@ -95,7 +101,7 @@ pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) 
         return answer(method_not_allowed(STREAM_METHODS));
     }
     let request = StreamRequest { config, method, origin, path, query, headers };
-    match request.routed(stream_path, allow_origin) {
+    match request.routed(stream_path, allow_origin, now_ms) {
         Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
     }
@@ -111,12 +117,17 @@ struct StreamRequest<'a> {
 }
 
 impl StreamRequest<'_> {
-    fn routed(&self, stream_path: &str, allow_origin: Option<&str>) -> Result<Routed, Refusal> {
+    fn routed(
+        &self,
+        stream_path: &str,
+        allow_origin: Option<&str>,
+        now_ms: impl FnOnce() -> u64,
+    ) -> Result<Routed, Refusal> {
         let object = self.object(stream_path)?;
         let (object, operation) = match self.method {
             Method::Put => self.create(object)?,
             Method::Post => (object, Operation::Append(self.append()?)),
-            Method::Get => (object, Operation::Read(self.read()?)),
+            Method::Get => (object, Operation::Read(self.read(now_ms)?)),
             Method::Head => (object, Operation::Head),
             _ => (object, Operation::Delete),
         };
@@ -147,7 +158,8 @@ impl StreamRequest<'_> {
     /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold that,
     /// the URL is relative.
     fn location(&self) -> String {
-        let origin = if is_visible(self.origin) { self.origin } else { "" };
+        let is_plain = self.origin.bytes().all(|byte| byte.is_ascii_graphic());
+        let origin = if is_plain { self.origin } else { "" };
         // A path that names a stream can be decoded.
         format!("{origin}{}", encode_path(&percent::decode(self.path).unwrap_or_default()))
     }
@@ -211,7 +223,7 @@ impl StreamRequest<'_> {
         })
     }
 
-    fn read(&self) -> Result<Read, Refusal> {
+    fn read(&self, now_ms: impl FnOnce() -> u64) -> Result<Read, Refusal> {
         let query = Query::parse(self.query);
         let offset = query.single("offset")?;
         let from = ReadFrom::parse(offset)?;
@@ -226,7 +238,7 @@ impl StreamRequest<'_> {
                 Some(live)
             }
         };
-        let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
+        let cursor = query.single("cursor")?.map(|text| cursor::parse(text, now_ms())).transpose()?;
         // Events have no entity tag. A list of tags beyond the limit is ignored, so that messages stay short.
         let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
         Ok(Read {
@@ -285,7 +297,7 @@ mod tests {
         for (name, value) in fields {
             headers.push(*name, *value);
         }
-        route(config, method, &format!("http://localhost:8787{target}"), &headers)
+        route(config, method, &format!("http://localhost:8787{target}"), &headers, || 0)
     }
 
     fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
@@ -429,9 +441,10 @@ mod tests {
             ("http://h", "ä/b+c d", "http://h/v1/stream/%C3%A4/b+c%20d"),
             ("http://h", "%61%2fb%2B%25", "http://h/v1/stream/a/b+%25"),
             ("http://h\u{fffd}", "a", "/v1/stream/a"),
+            ("http://h i", "a", "/v1/stream/a"),
         ] {
             let url = format!("{host}/v1/stream/{path}");
-            let Routed::Forward(created) = route(&config(), Method::Put, &url, &Headers::default()) else {
+            let Routed::Forward(created) = route(&config(), Method::Put, &url, &Headers::default(), || 0) else {
                 panic!("{url}")
             };
             let Operation::Create(create) = created.message.operation else { panic!("{url}") };
@@ -441,6 +454,7 @@ mod tests {
                 Method::Head,
                 &format!("http://h{}", expected.trim_start_matches("http://h")),
                 &Headers::default(),
+                || 0,
             ) {
                 Routed::Forward(found) => assert_eq!(found.object, created.object),
                 other => panic!("{other:?}"),

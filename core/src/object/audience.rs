@@ -23,21 +23,23 @@ use crate::stream::{Page, Stream};
 enum ReaderKind {
     /// Events, with the cursor that most readers get.
     Events,
-    /// Events for a reader whose cursor is ahead of the clock. Its next cursors have to be above that one, so each such
-    /// reader gets bytes of its own.
+    /// Events for readers whose cursors are ahead of the clock. All of them get the largest of these plus one.
     EventsAhead,
     /// The answer to a long-poll.
     Answer,
+    /// The answer to a long-poll whose cursor is ahead of the clock.
+    AnswerAhead,
 }
 
 impl ReaderKind {
-    const ALL: [Self; 3] = [Self::Events, Self::EventsAhead, Self::Answer];
+    const ALL: [Self; 4] = [Self::Events, Self::EventsAhead, Self::Answer, Self::AnswerAhead];
 
     fn tag(self, incarnation: &Incarnation) -> String {
         let letter = match self {
             Self::Events => 's',
             Self::EventsAhead => 'a',
             Self::Answer => 'p',
+            Self::AnswerAhead => 'b',
         };
         format!("{letter}{}", incarnation.as_str())
     }
@@ -47,7 +49,7 @@ impl ReaderKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Attachment {
     joined_ms: u64,
-    /// The client's cursor; the cursors of its events have to be above it.
+    /// The client's cursor, above which its next ones have to be.
     cursor: u64,
 }
 
@@ -83,6 +85,9 @@ pub(super) struct Audience {
     events: Cell<bool>,
     events_ahead: Cell<bool>,
     answers: Cell<bool>,
+    answers_ahead: Cell<bool>,
+    /// The largest cursor of readers ahead of the clock; `None` if it is not known since the start.
+    largest_ahead: Cell<Option<u64>>,
     next_sweep_ms: Cell<u64>,
 }
 
@@ -96,6 +101,8 @@ impl Audience {
             events: Cell::new(any),
             events_ahead: Cell::new(any),
             answers: Cell::new(any),
+            answers_ahead: Cell::new(any),
+            largest_ahead: Cell::default(),
             next_sweep_ms: Cell::new(0),
         }
     }
@@ -110,7 +117,22 @@ impl Audience {
             ReaderKind::Events => &self.events,
             ReaderKind::EventsAhead => &self.events_ahead,
             ReaderKind::Answer => &self.answers,
+            ReaderKind::AnswerAhead => &self.answers_ahead,
         }
+    }
+
+    /// The largest cursor of readers ahead of the clock. After a start it is read from what is attached to those that
+    /// wait, by the first who needs it.
+    fn largest_ahead(&self, state: &impl ActorState, incarnation: &Incarnation) -> u64 {
+        if let Some(known) = self.largest_ahead.get() {
+            return known;
+        }
+        let kinds = [ReaderKind::EventsAhead, ReaderKind::AnswerAhead].into_iter().filter(|kind| self.of(*kind).get());
+        let sockets = kinds.flat_map(|kind| state.sockets(Some(&kind.tag(incarnation))));
+        let cursors = sockets.filter_map(|socket| Attachment::decode(socket.attachment()));
+        let largest = cursors.map(|attachment| attachment.cursor).max().unwrap_or(0);
+        self.largest_ahead.set(Some(largest));
+        largest
     }
 
     /// Lets a reader at the tail of an open stream wait. From this turn on it is told of every write.
@@ -126,14 +148,25 @@ impl Audience {
         let tail = &stream.tail;
         // The commit time of the next append is at least the present time, and later than that of the last append.
         let is_ahead = cursor.is_some_and(|cursor| cursor >= now_ms.max(tail.commit_ms + 1));
-        let kind = match live {
-            Live::LongPoll => ReaderKind::Answer,
-            Live::Sse if is_ahead => ReaderKind::EventsAhead,
-            Live::Sse => ReaderKind::Events,
+        let kind = match (live, is_ahead) {
+            (Live::LongPoll, false) => ReaderKind::Answer,
+            (Live::LongPoll, true) => ReaderKind::AnswerAhead,
+            (Live::Sse, false) => ReaderKind::Events,
+            (Live::Sse, true) => ReaderKind::EventsAhead,
         };
+        let mut commit_ms = tail.commit_ms;
+        if let Some(cursor) = cursor.filter(|_| is_ahead) {
+            let largest = self.largest_ahead(state, &stream.incarnation);
+            if largest > cursor {
+                state.sometimes(marks::CURSORS_AHEAD_JOINED);
+            }
+            self.largest_ahead.set(Some(largest.max(cursor)));
+            // Nobody is told less, whether something comes or not.
+            commit_ms = cursor::after_data(commit_ms, Some(largest.max(cursor)));
+        }
         self.of(kind).set(true);
         let greeting = LiveMessage::Joined {
-            position: ReaderPosition { next: tail.offset, commit_ms: tail.commit_ms },
+            position: ReaderPosition { next: tail.offset, commit_ms },
             now_ms,
             encoding: stream.content_type.sse_encoding(),
         };
@@ -175,18 +208,11 @@ impl Audience {
             self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
         }
         if self.events_ahead.get() {
-            let sockets = state.sockets(Some(&ReaderKind::EventsAhead.tag(&stream.incarnation)));
-            self.events_ahead.set(!sockets.is_empty() && !closed);
-            for socket in sockets {
-                let client = Attachment::decode(socket.attachment()).map(|attachment| attachment.cursor);
-                let cursor = cursor::after_data(position.commit_ms, client);
-                socket.send(LiveMessage::event(position, cursor, closed, encoding, &payload));
-                if closed {
-                    socket.close();
-                }
-            }
+            let ahead = self.ahead(state, stream, position);
+            let event = LiveMessage::event(ahead, ahead.commit_ms, closed, encoding, &payload);
+            self.broadcast(state, ReaderKind::EventsAhead, &stream.incarnation, event, after);
         }
-        if self.answers.get() {
+        if self.answers.get() || self.answers_ahead.get() {
             let page = Page {
                 start: news.start,
                 next: position.next,
@@ -197,10 +223,23 @@ impl Audience {
                 commit_ms: position.commit_ms,
             };
             let answer = answer::long_poll(stream, page, None, news.now_ms);
-            let message = LiveMessage::Answer { position, answer }.encode();
-            self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
+            if self.answers_ahead.get() {
+                let position = self.ahead(state, stream, position);
+                let message = LiveMessage::Answer { position, answer: answer.clone() }.encode();
+                self.broadcast(state, ReaderKind::AnswerAhead, &stream.incarnation, message, After::Close);
+            }
+            if self.answers.get() {
+                let message = LiveMessage::Answer { position, answer }.encode();
+                self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
+            }
         }
         self.sweep(state, news.now_ms);
+    }
+
+    /// The position for readers ahead of the clock: instead of the commit time it has the cursor that they are told.
+    fn ahead(&self, state: &impl ActorState, stream: &Stream, position: ReaderPosition) -> ReaderPosition {
+        let largest = self.largest_ahead(state, &stream.incarnation);
+        ReaderPosition { commit_ms: cursor::after_data(position.commit_ms, Some(largest)), ..position }
     }
 
     /// Tells all waiting readers that the stream is gone, and ends their waits.

@@ -28,6 +28,22 @@ macro_rules! error_codes {
     };
 }
 
+/// After how many seconds clients may try again, unless the code says otherwise. Our choice: an object is back within a
+/// moment, and what a full stream waits for takes longer.
+const RETRY_AFTER_UNAVAILABLE_S: u64 = 1;
+const RETRY_AFTER_FULL_S: u64 = 60;
+
+impl ErrorCode {
+    /// After how many seconds the client may try again; every 503 and 507 says so.
+    pub fn retry_after_s(self) -> Option<u64> {
+        match self.status() {
+            503 => Some(RETRY_AFTER_UNAVAILABLE_S),
+            507 => Some(RETRY_AFTER_FULL_S),
+            _ => None,
+        }
+    }
+}
+
 error_codes! {
     /// The path is no stream path: too long, no UTF-8, or with segments or characters that no path may have.
     InvalidPath = 400, "invalid_path";
@@ -37,7 +53,7 @@ error_codes! {
     InvalidQuery = 400, "invalid_query";
     /// The offset is malformed, or beyond the tail.
     InvalidOffset = 400, "invalid_offset";
-    /// The cursor is no decimal below 2^53.
+    /// The cursor is no decimal, or more than a day ahead of the clock.
     InvalidCursor = 400, "invalid_cursor";
     /// `live` is neither `long-poll` nor `sse`, or lacks an offset.
     InvalidLive = 400, "invalid_live";
@@ -59,6 +75,8 @@ error_codes! {
     InvalidFork = 400, "invalid_fork";
     /// An append without a body that does not close.
     EmptyBody = 400, "empty_body";
+    /// The body broke off, or its chunks are malformed; nothing was applied.
+    InvalidBody = 400, "invalid_body";
     /// A JSON append of an empty array.
     EmptyArray = 400, "empty_array";
     /// The body is not JSON, not UTF-8, or nested too deep.
@@ -145,6 +163,16 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), ErrorCode::ALL.len());
         assert!(ErrorCode::ALL.iter().all(|code| (400..600).contains(&code.status())));
+    }
+
+    #[test]
+    fn every_503_and_507_says_when_to_try_again_and_nothing_else_does() {
+        for code in ErrorCode::ALL {
+            let told = crate::protocol::Response::refusal(&Refusal::new(*code, "")).headers;
+            let seconds =
+                told.get(crate::protocol::header::RETRY_AFTER).map(|text| text.parse::<u64>().expect("seconds"));
+            assert_eq!(seconds.is_some_and(|seconds| seconds > 0), [503, 507].contains(&code.status()), "{code:?}");
+        }
     }
 
     #[test]

@@ -52,6 +52,10 @@ pub const JSON_DEPTH_LIMIT: usize = 128;
 /// (protocol, section 5.2.1).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
 
+/// How far ahead of the edge's clock a cursor may be, in ms. Our choice: more than clocks ever differ, and readers that
+/// are ahead meet those of the clock within a day.
+pub const CURSOR_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
+
 /// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
 pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;
 

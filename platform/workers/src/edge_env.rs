@@ -250,8 +250,10 @@ impl runtime::Download for Download {
     /// Does what the provided method does, but in JavaScript (`js/pipe.mjs`): payloads do not cross into wasm.
     async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
         let Patience { buffer_bytes, wait_ms } = patience;
-        let started =
-            operation(|io| io.pipe(rule.prefix, rule.header_length as u32, buffer_bytes as f64, wait_ms as f64));
+        let PipeRule { prefix, header_length, silence_ms } = rule;
+        let started = operation(|io| {
+            io.pipe(prefix, header_length as u32, buffer_bytes as f64, wait_ms as f64, silence_ms as f64)
+        });
         let end = match started.await {
             Some(outcome::MESSAGE) => PipeEnd::Message(message_bytes()),
             Some(outcome::TIMED_OUT) => PipeEnd::TimedOut,

@@ -126,6 +126,7 @@ extern "C" {
         header_length: u32,
         buffer_bytes: f64,
         wait_ms: f64,
+        silence_ms: f64,
     ) -> Result<(), JsValue>;
 
     /// The header of the last message that the pipe has passed on; empty if it passed on none.

@@ -43,14 +43,17 @@ impl Answer {
                     variables.etag = value;
                 }
                 // A cursor is a time.
-                "stream-cursor" => kept.push((name, "CURSOR".to_owned())),
+                "stream-cursor" => {
+                    kept.push((name, "CURSOR".to_owned()));
+                    variables.cursor = value;
+                }
                 name if IGNORED.contains(&name) => {}
                 _ => kept.push((name, value.replace(origin, "ORIGIN"))),
             }
         }
         kept.sort();
         let has_events = kept.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
-        let body = if has_events { without_cursors(&body) } else { body };
+        let body = if has_events { without_cursors(&body, &mut variables.cursor) } else { body };
         Self { status, headers: kept, body, rows, objects }
     }
 
@@ -69,8 +72,8 @@ impl Answer {
     }
 }
 
-/// Events with a fixed word in place of each cursor.
-fn without_cursors(events: &[u8]) -> Vec<u8> {
+/// Events with a fixed word in place of each cursor; remembers the last one.
+fn without_cursors(events: &[u8], last: &mut String) -> Vec<u8> {
     const FIELD: &str = "\"streamCursor\":\"";
     let text = String::from_utf8_lossy(events);
     let mut parts = text.split(FIELD);
@@ -78,6 +81,7 @@ fn without_cursors(events: &[u8]) -> Vec<u8> {
     for part in parts {
         let after = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
         assert!(after.len() < part.len(), "a cursor is a number: {part:.40}");
+        *last = part[..part.len() - after.len()].to_owned();
         out.extend([FIELD, "CURSOR", after]);
     }
     out.into_bytes()

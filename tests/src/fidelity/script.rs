@@ -51,10 +51,15 @@ pub struct Payload {
 pub struct Variables {
     /// The last entity tag.
     pub etag: String,
+    /// The last cursor.
+    pub cursor: String,
+    /// The time of the next request, in ms since the Unix epoch.
+    pub now_ms: u64,
 }
 
 impl Variables {
-    /// Puts offsets, the last entity tag, and a path of 512 bytes in place of `{S.P}`, `{etag}` and `{longest}`.
+    /// Puts offsets, the last entity tag and cursor, a time so many ms ahead, and a path of 512 bytes in place of `{S.P}`,
+    /// `{etag}`, `{cursor}`, `{+MS}` and `{longest}`.
     pub fn fill(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -63,6 +68,11 @@ impl Variables {
             let (name, after) = after.split_once('}').expect("a variable ends");
             match name.split_once('.') {
                 None if name == "etag" => out.push_str(&self.etag),
+                None if name == "cursor" => out.push_str(&self.cursor),
+                None if name.starts_with('+') => {
+                    let ahead_ms: u64 = name.parse().expect("a number");
+                    out.push_str(&(self.now_ms + ahead_ms).to_string());
+                }
                 None if name == "longest" => out.push_str(&"%C3%A4".repeat(PATH_LIMIT / 2)),
                 Some((segment, position)) => {
                     let number = |text: &str| text.parse().expect("a number");
@@ -219,8 +229,9 @@ mod tests {
             ]
         );
         assert_eq!(ask.payload.bytes, b" two");
-        let variables = Variables { etag: "\"x\"".to_owned() };
+        let variables = Variables { etag: "\"x\"".to_owned(), cursor: "7".to_owned(), now_ms: 90 };
         assert_eq!(variables.fill("{1.2} {etag}"), "0000000000000001_0000000000000002 \"x\"");
+        assert_eq!(variables.fill("{cursor} {+10}"), "7 100");
         assert_eq!(variables.value("j\\xFCrgen\\x41\u{e9}"), b"j\xfcrgenA\xc3\xa9");
     }
 }

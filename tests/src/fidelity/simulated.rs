@@ -43,6 +43,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
 }
 
 async fn asked(world: &World, ask: &Ask, variables: &mut Variables) -> Answer {
+    variables.now_ms = world.now_ms();
     let request = request(ask, variables);
     let response = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
     let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();

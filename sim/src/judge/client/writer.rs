@@ -28,6 +28,7 @@ impl Session {
             (Mistake::TooLarge, _) => Defect::TooLarge,
             (Mistake::NotAscii, _) => Defect::NotAscii,
             (Mistake::Compressed, _) => Defect::Compressed,
+            (Mistake::Malformed, _) => Defect::Malformed,
             (Mistake::BadElement, Content::Json) => Defect::BadElement,
             (Mistake::EmptyArray, Content::Json) => Defect::EmptyArray,
             _ => Defect::WrongType,
@@ -55,6 +56,7 @@ impl Session {
                 .with("producer-id", format!("j{}rgen", char::from(0xf0 + (self.client % 16) as u8)))
                 .with("producer-epoch", "0")
                 .with("producer-seq", "0"),
+            (Defect::Malformed, Some(batch)) => self.post(stream, batch, closes).broken_half_way(),
             (Defect::Compressed, Some(batch)) => self.post(stream, batch, closes).with("content-encoding", "gzip"),
             _ => Ask::new(Method::Post, &Scenario::path(stream))
                 .with("content-type", content_type(content))

@@ -106,6 +106,8 @@ pub enum Defect {
     NotAscii,
     /// A content encoding.
     Compressed,
+    /// Chunks that are malformed half-way.
+    Malformed,
     /// A producer sequence number far ahead.
     Gap,
 }

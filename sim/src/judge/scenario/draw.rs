@@ -3,13 +3,15 @@
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
+use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Live readers of a run, at most: what many of them cost is shown by a test of its own.
 const MOST_READERS: u64 = 16;
@@ -273,6 +275,7 @@ impl Draft {
                     Mistake::TooLarge,
                     Mistake::NotAscii,
                     Mistake::Compressed,
+                    Mistake::Malformed,
                 ];
                 let mistake = mistakes[self.dice.between(0, mistakes.len() as u64 - 1) as usize];
                 let closes = self.dice.chance(200);
@@ -324,7 +327,12 @@ impl Draft {
         self.readers_left -= readers;
         match readers {
             0 => Action::Leave { stream },
-            _ => Action::Join { stream, mode, origin, readers: readers as usize },
+            _ => {
+                // A day is the most that is accepted.
+                let ahead =
+                    if self.dice.chance(150) { Some(self.dice.among(&[1, 400, 30_000, DAY_MS, DAY_MS])) } else { None };
+                Action::Join { stream, mode, origin, readers: readers as usize, ahead: ahead.map(Ahead) }
+            }
         }
     }
 
@@ -412,6 +420,7 @@ mod tests {
             "too-large",
             "not-ascii",
             "compressed",
+            "malformed",
             "stream json",
             "stream bytes",
             "stream text",
@@ -421,6 +430,7 @@ mod tests {
             " stall ",
             " leave ",
             "client-buffer",
+            "ahead:",
             "endless",
             "ttl:",
             "until:",

@@ -24,7 +24,13 @@ pub enum Mistake {
     NotAscii,
     /// A body that says to be compressed.
     Compressed,
+    /// A body whose chunks are malformed half-way.
+    Malformed,
 }
+
+/// By how much the first cursor of live readers is ahead of the clock, in ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead(pub u64);
 
 /// Where a walk of a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -29,7 +29,7 @@ mod word;
 
 pub use action::{Action, Disturbance};
 pub use event::{Event, Happening};
-pub use field::{Load, Mistake, Origin};
+pub use field::{Ahead, Load, Mistake, Origin};
 pub(crate) use path::Spelling;
 pub use run::{Played, play};
 pub use text::ParseError;

@@ -45,7 +45,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some(code) => ["object_unavailable", "object_overloaded", "storage_failed"].contains(&code),
         None => op.call == Call::Head && answer.status == 503,
     };
-    let excused = is_loss && op.invoked.ms < conditions.faulty_until_ms;
+    let excused = is_loss && answer.guarded && op.invoked.ms < conditions.faulty_until_ms;
     (!excused).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
 }
 
@@ -186,6 +186,7 @@ fn refusal_of(defect: Defect) -> &'static str {
         Defect::WrongType => "content_type_mismatch",
         Defect::NotAscii => "invalid_producer",
         Defect::Compressed => "unsupported_content_encoding",
+        Defect::Malformed => "invalid_body",
         Defect::Gap => "sequence_gap",
     }
 }
