@@ -14,6 +14,7 @@ pub(super) fn head_of_events(allow_origin: Option<&str>) -> Response {
         .with(header::CONTENT_TYPE, "text/event-stream")
         // Proxies of the family of nginx gather bytes before they pass them on, unless they are told not to.
         .with(header::X_ACCEL_BUFFERING, "no")
+        .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX)
         .with_common(allow_origin)
 }
 

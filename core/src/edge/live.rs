@@ -1,11 +1,11 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
-use crate::protocol::ReadFrom;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent};
+use crate::protocol::{ReadFrom, cursor};
+use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent, marks};
 
 /// Bounds of the pause before an object that has failed is asked again, in ms. Our choice: after a reset, readers are
 /// back within a few of the first pauses, and an object that goes on failing is asked seldom.
@@ -66,7 +66,18 @@ impl LiveRead {
     fn message(&self) -> String {
         let operation = Operation::Read(self.read.clone());
         let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
-        Message { allow_origin, debug, body_too_large: false, operation }.encode()
+        Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
+    }
+
+    /// Waits until the cursor after the client's is one that this edge accepts: it may be told, and come back at once. That
+    /// takes a ms at most, and nothing unless the client's is the last one that is accepted.
+    pub(super) async fn hold(&self, env: &impl Isolate) {
+        let Some(cursor) = self.read.cursor else { return };
+        let early_ms = cursor::early_ms(cursor.saturating_add(1), env.now_ms());
+        if early_ms > 0 {
+            env.sometimes(marks::CURSOR_HELD);
+            env.sleep_ms(early_ms).await;
+        }
     }
 
     /// The key of its flight, which identical requests have in common. `None` for a read from `now`, which no other is

@@ -3,7 +3,7 @@
 
 use super::config::EdgeConfig;
 use super::failure::unreachable;
-use super::live::{Asked, Clock, LiveRead, Pauses, is_passing};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing};
 use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
@@ -140,7 +140,10 @@ impl<E: EdgeEnv> Poll<'_, E> {
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),
                         },
-                        SocketEvent::TimedOut => return Ok(Landing::Own(self.in_vain(at, joined.clock))),
+                        SocketEvent::TimedOut => {
+                            drop(socket);
+                            return Ok(self.waited_in_vain(at, joined).await);
+                        }
                         SocketEvent::Closed => {
                             self.env.sometimes(marks::LIVE_SOCKET_LOST);
                             CallError::Reset
@@ -167,10 +170,31 @@ impl<E: EdgeEnv> Poll<'_, E> {
         answer.with_some(header::STREAM_CURSOR, cursor).with_common(self.ask.allow_origin.as_deref())
     }
 
+    /// The answer if nothing came. For a reader ahead of the clock the object is asked once more: it knows what readers
+    /// have come meanwhile that are further ahead. The reader joins them at their cursor, and not after it: else two that
+    /// come in turn would overtake each other for ever.
+    async fn waited_in_vain(&self, at: Offset, joined: Joined) -> Landing<E> {
+        let is_ahead = self.ask.read.cursor.is_some_and(|cursor| cursor > joined.clock.now_ms(self.env));
+        if !is_ahead {
+            return Landing::Own(self.in_vain(at, joined));
+        }
+        match self.ask.ask(self.env).await {
+            Ok(Asked::Joined(_, again)) => {
+                let commit_ms = joined.position.commit_ms.max(again.position.commit_ms.saturating_sub(1));
+                let position = ReaderPosition { commit_ms, ..joined.position };
+                Landing::Own(self.in_vain(at, Joined { position, ..joined }))
+            }
+            Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Landing::Reply(reply),
+            Ok(Asked::Reply(_)) | Err(_) => Landing::Own(self.in_vain(at, joined)),
+        }
+    }
+
     /// The client's answer if nothing came: 204.
-    fn in_vain(&self, at: Offset, clock: Clock) -> Response {
+    fn in_vain(&self, at: Offset, joined: Joined) -> Response {
         self.env.sometimes(marks::LIVE_TIMED_OUT);
-        let cursor = cursor::after_silence(clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
+        let silent = cursor::after_silence(joined.clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
+        // A reader ahead of the clock is told what others are told that are further ahead.
+        let cursor = silent.max(joined.position.commit_ms);
         Response::new(204)
             .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
             .with(header::STREAM_NEXT_OFFSET, at.to_string())
@@ -185,6 +209,7 @@ mod tests {
     use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, greeting, live};
     use super::*;
     use crate::protocol::message::Live;
+    use crate::protocol::sse::Encoding;
     use crate::runtime::Isolate as _;
 
     fn told(position: u64, closed: bool) -> Happens {
@@ -257,6 +282,43 @@ mod tests {
             [header::STREAM_CURSOR, header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::CACHE_CONTROL];
         let expected = ["1020000", "0000000000000000_0000000000000002", "true", "no-store"];
         assert_eq!(fields(&landing, &names), expected.map(|value| Some(value.to_owned())));
+    }
+
+    #[test]
+    fn a_poll_ahead_of_the_clock_is_told_what_others_are_told_that_are_further_ahead() {
+        let own = START_MS + 500_000;
+        let waits = |least: u64| {
+            let position = ReaderPosition { next: at(2), commit_ms: least };
+            let joined = LiveMessage::Joined { position, now_ms: START_MS, encoding: Encoding::Text };
+            Says::Socket(vec![Happens::Message(joined.encode())])
+        };
+        // What it was told when it joined, and what it is told when it has waited.
+        for (then, now, expected) in
+            [(own + 1, own + 1, own + 1), (own + 9, own + 9, own + 9), (own + 1, own + 9, own + 8), (0, 0, own + 1)]
+        {
+            let (landing, notes) = flown(ReadFrom::At(at(2)), Some(own), [waits(then), waits(now)]);
+            let ask = format!("ask {} cursor {own}", at(2));
+            assert_eq!(notes, [&ask, "close", &ask, "close"]);
+            assert_eq!(
+                (landing.status, landing.headers.get(header::STREAM_CURSOR)),
+                (204, Some(expected.to_string().as_str()))
+            );
+        }
+    }
+
+    #[test]
+    fn a_poll_ahead_of_the_clock_that_waited_in_vain_takes_what_came_then_and_no_failure() {
+        let own = START_MS + 500_000;
+        let waits = || Says::Socket(vec![greeting(2)]);
+        for (then, status) in [
+            (Says::Reply(Response::new(200)), 200),
+            (Says::Reply(Response::new(410)), 410),
+            (Says::Reply(Response::new(503)), 204),
+            (Says::Fails, 204),
+        ] {
+            let (landing, _) = flown(ReadFrom::At(at(2)), Some(own), [waits(), then]);
+            assert_eq!(landing.status, status);
+        }
     }
 
     #[test]

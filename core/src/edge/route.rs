@@ -3,9 +3,11 @@
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
 use crate::protocol::cors::{self, STREAM_METHODS};
-use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, TOKEN_LIMIT};
+use crate::protocol::field_value::is_token;
+use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
+use crate::protocol::percent::{self, encode_path};
 use crate::protocol::query::Query;
 use crate::protocol::{
     CacheControl, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom,
@@ -14,6 +16,7 @@ use crate::protocol::{
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
+    header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
@@ -57,8 +60,14 @@ pub struct Forward {
 
 const STREAM_ROUTE: &str = "/v1/stream/";
 
-/// Decides where a request goes. `url` is absolute.
-pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) -> Routed {
+/// Decides where a request goes. `url` is absolute. The clock, in ms since the Unix epoch, is asked only if it matters.
+pub fn route(
+    config: &EdgeConfig,
+    method: Method,
+    url: &str,
+    headers: &Headers,
+    now_ms: impl FnOnce() -> u64,
+) -> Routed {
     let allow_origin = config.allow_origin();
     let answer = |response: Response| {
         let response = response.with_common(allow_origin);
@@ -93,7 +102,7 @@ pub fn route(config: &EdgeConfig, method: Method, url: &str, headers: &Headers) 
         return answer(method_not_allowed(STREAM_METHODS));
     }
     let request = StreamRequest { config, method, origin, path, query, headers };
-    match request.routed(stream_path, allow_origin) {
+    match request.routed(stream_path, allow_origin, now_ms) {
         Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
     }
@@ -109,12 +118,17 @@ struct StreamRequest<'a> {
 }
 
 impl StreamRequest<'_> {
-    fn routed(&self, stream_path: &str, allow_origin: Option<&str>) -> Result<Routed, Refusal> {
+    fn routed(
+        &self,
+        stream_path: &str,
+        allow_origin: Option<&str>,
+        now_ms: impl FnOnce() -> u64,
+    ) -> Result<Routed, Refusal> {
         let object = self.object(stream_path)?;
         let (object, operation) = match self.method {
             Method::Put => self.create(object)?,
             Method::Post => (object, Operation::Append(self.append()?)),
-            Method::Get => (object, Operation::Read(self.read()?)),
+            Method::Get => (object, Operation::Read(self.read(now_ms)?)),
             Method::Head => (object, Operation::Head),
             _ => (object, Operation::Delete),
         };
@@ -131,7 +145,8 @@ impl StreamRequest<'_> {
             },
             other => other,
         };
-        let message = Message { allow_origin, debug, body_too_large: false, operation };
+        let body_encoded = takes_body && self.has_encoded_body();
+        let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit }))
     }
 
@@ -144,9 +159,24 @@ impl StreamRequest<'_> {
         }
     }
 
+    /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold that,
+    /// the URL is relative.
+    fn location(&self) -> String {
+        let is_plain = self.origin.bytes().all(|byte| byte.is_ascii_graphic());
+        let origin = if is_plain { self.origin } else { "" };
+        // A path that names a stream can be decoded.
+        format!("{origin}{}", encode_path(&percent::decode(self.path).unwrap_or_default()))
+    }
+
     /// Debug headers tell about instances, so only the no-auth mode takes them.
     fn is_debugged(&self) -> bool {
         self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
+    }
+
+    /// Whether the body is said to be encoded. A reader would get it as it is, and not be told of it.
+    fn has_encoded_body(&self) -> bool {
+        let mut codings = self.headers.get(header::CONTENT_ENCODING).unwrap_or_default().split(',');
+        codings.any(|coding| !is_identity(coding.trim_matches([' ', '\t'])))
     }
 
     fn content_type(&self) -> Result<Option<ContentType>, Refusal> {
@@ -172,7 +202,7 @@ impl StreamRequest<'_> {
             })?;
             return Ok((self.object(source)?, Operation::Fork(Fork { offset: fork.offset, content_type })));
         }
-        let location = format!("{}{}", self.origin, self.path);
+        let location = self.location();
         let closed = header::is_true(get(header::STREAM_CLOSED));
         Ok((object, Operation::Create(Create { location, content_type, expiry, closed })))
     }
@@ -181,8 +211,9 @@ impl StreamRequest<'_> {
         let get = |name| self.headers.get(name);
         let close = header::is_true(get(header::STREAM_CLOSED));
         let stream_seq = get(header::STREAM_SEQ);
-        if stream_seq.is_some_and(|seq| !(1..=TOKEN_LIMIT).contains(&seq.len())) {
-            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, "Stream-Seq is empty or longer than 256 bytes"));
+        if stream_seq.is_some_and(|seq| !is_token(seq)) {
+            let message = "Stream-Seq is not 1 to 256 bytes of visible ASCII and blanks";
+            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, message));
         }
         Ok(Append {
             // A request that only closes may carry any content type, whatever a library set.
@@ -200,7 +231,7 @@ impl StreamRequest<'_> {
         })
     }
 
-    fn read(&self) -> Result<Read, Refusal> {
+    fn read(&self, now_ms: impl FnOnce() -> u64) -> Result<Read, Refusal> {
         let query = Query::parse(self.query);
         let live = match query.single("live")? {
             None => None,
@@ -220,7 +251,7 @@ impl StreamRequest<'_> {
                 ReadFrom::parse(offset)?
             }
         };
-        let cursor = query.single("cursor")?.map(cursor::parse).transpose()?;
+        let cursor = query.single("cursor")?.map(|text| cursor::parse(text, now_ms())).transpose()?;
         // Events have no entity tag. A list of tags beyond the limit is ignored, so that messages stay short.
         let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
         Ok(Read {
@@ -244,6 +275,11 @@ pub(super) fn resumes(method: Method, url: &str, headers: &Headers) -> bool {
 /// ids that are not its own: the client's `offset` then says where it begins.
 fn last_event_id(headers: &Headers) -> Option<Offset> {
     Offset::parse(headers.get(header::LAST_EVENT_ID)?)
+}
+
+/// Whether a content coding changes nothing. An empty element of a list is none.
+fn is_identity(coding: &str) -> bool {
+    coding.is_empty() || coding.eq_ignore_ascii_case("identity")
 }
 
 /// Origin, path and query of an absolute URL; a fragment never reaches a server.
@@ -272,6 +308,7 @@ mod tests {
     use super::super::LiveConfig;
     use super::*;
     use crate::protocol::ProjectMode;
+    use crate::protocol::limits::TOKEN_LIMIT;
 
     fn config() -> EdgeConfig {
         EdgeConfig {
@@ -287,7 +324,7 @@ mod tests {
         for (name, value) in fields {
             headers.push(*name, *value);
         }
-        route(config, method, &format!("http://localhost:8787{target}"), &headers)
+        route(config, method, &format!("http://localhost:8787{target}"), &headers, || 0)
     }
 
     fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
@@ -404,6 +441,8 @@ mod tests {
         for fields in [
             &[(header::STREAM_SEQ, "")][..],
             &[(header::STREAM_SEQ, long.as_str())],
+            &[(header::STREAM_SEQ, "\u{fffd}")],
+            &[(header::STREAM_SEQ, "é")],
             &[(header::CONTENT_TYPE, "nonsense")],
             &[(header::PRODUCER_ID, "p")],
         ] {
@@ -456,5 +495,32 @@ mod tests {
         let Routed::Forward(forward) = created else { panic!("{created:?}") };
         let Operation::Create(create) = forward.message.operation else { panic!("{forward:?}") };
         assert_eq!(create.location, "http://localhost:8787/v1/stream/a/b");
+    }
+
+    #[test]
+    fn a_location_is_ascii_and_names_the_same_stream() {
+        for (host, path, expected) in [
+            ("http://h", "ä/b+c d", "http://h/v1/stream/%C3%A4/b+c%20d"),
+            ("http://h", "%61%2fb%2B%25", "http://h/v1/stream/a/b+%25"),
+            ("http://h\u{fffd}", "a", "/v1/stream/a"),
+            ("http://h i", "a", "/v1/stream/a"),
+        ] {
+            let url = format!("{host}/v1/stream/{path}");
+            let Routed::Forward(created) = route(&config(), Method::Put, &url, &Headers::default(), || 0) else {
+                panic!("{url}")
+            };
+            let Operation::Create(create) = created.message.operation else { panic!("{url}") };
+            assert_eq!(create.location, expected);
+            match route(
+                &config(),
+                Method::Head,
+                &format!("http://h{}", expected.trim_start_matches("http://h")),
+                &Headers::default(),
+                || 0,
+            ) {
+                Routed::Forward(found) => assert_eq!(found.object, created.object),
+                other => panic!("{other:?}"),
+            }
+        }
     }
 }

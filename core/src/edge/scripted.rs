@@ -35,6 +35,8 @@ pub(super) enum Says {
 pub(super) enum Happens {
     Message(Bytes),
     Cut,
+    /// Nothing, for so many ms.
+    Quiet(u64),
     /// A message, after which more bytes wait for the client than may.
     ClientStalls(Bytes),
     /// A message; when the edge passes it on, it learns that the client has gone.
@@ -292,7 +294,17 @@ impl JoinedFlight<Response> for OthersFlight {
 
 impl EdgeSocket for ScriptedSocket {
     async fn next(&self, wait_ms: u64) -> SocketEvent {
-        let next = self.happens.borrow_mut().pop_front();
+        let mut wait_ms = wait_ms;
+        let next = loop {
+            let next = self.happens.borrow_mut().pop_front();
+            let Some(Happens::Quiet(ms)) = next else { break next };
+            self.stage.pass(ms.min(wait_ms));
+            if ms > wait_ms {
+                self.happens.borrow_mut().push_front(Happens::Quiet(ms - wait_ms));
+                return SocketEvent::TimedOut;
+            }
+            wait_ms -= ms;
+        };
         match next {
             Some(Happens::Message(bytes)) => SocketEvent::Message(bytes),
             Some(Happens::ClientStalls(bytes)) => {
@@ -304,7 +316,7 @@ impl EdgeSocket for ScriptedSocket {
                 SocketEvent::Message(bytes)
             }
             Some(Happens::Cut) => SocketEvent::Closed,
-            None => {
+            Some(Happens::Quiet(_)) | None => {
                 self.stage.pass(wait_ms);
                 SocketEvent::TimedOut
             }

@@ -21,7 +21,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
     if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
         env.watch_client();
     }
-    match route(config, method, &url, &headers) {
+    match route(config, method, &url, &headers, || env.now_ms()) {
         Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
             answer(env, body, event_source::come_again(env, config.allow_origin())).await;
         }
@@ -39,6 +39,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
         }
         Routed::Live(live) => {
             drain(body).await;
+            live.hold(env).await;
             match live.mode {
                 Live::Sse => sse::listen(env, config, &live).await,
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,
@@ -51,7 +52,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
                 env.answer(unreachable(config, method, &error));
             }
             Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
-            // The connection is gone, so that the answer seldom reaches anybody.
+            // If the connection is gone, the answer reaches nobody. A client whose chunks are malformed gets it.
             Err(UploadBroken) => env.answer(broken_off(config, method)),
         },
     }
@@ -117,7 +118,8 @@ async fn drain(body: Option<impl Upload>) {
 }
 
 fn broken_off(config: &EdgeConfig, method: Method) -> Response {
-    let refusal = Refusal::new(ErrorCode::Internal, "the body of the request broke off; nothing was applied");
+    let message = "the body of the request is malformed or broke off; nothing was applied";
+    let refusal = Refusal::new(ErrorCode::InvalidBody, message);
     refused(config, method, &refusal)
 }
 
@@ -126,7 +128,7 @@ mod tests {
     use super::super::config::Access;
     use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
-    use crate::protocol::limits::LONG_POLL_MS;
+    use crate::protocol::limits::{CURSOR_AHEAD_MS, LONG_POLL_MS};
     use crate::runtime::Isolate as _;
 
     /// Serves a request with a body of so many bytes, its length declared or not, which may break off; expects this
@@ -181,8 +183,8 @@ mod tests {
 
     #[test]
     fn a_body_that_breaks_off_reaches_no_object() {
-        check(PUT, (3, true, true), created(), (500, &["read all"]));
-        check(PUT, (3, false, true), created(), (500, &["watch", "read 4"]));
+        check(PUT, (3, true, true), created(), (400, &["read all"]));
+        check(PUT, (3, false, true), created(), (400, &["watch", "read 4"]));
     }
 
     #[test]
@@ -194,6 +196,19 @@ mod tests {
             Says::Socket(vec![]),
             (500, &["read all", "call _default/a with 0 bytes", "close"]),
         );
+    }
+
+    #[test]
+    fn the_last_cursor_that_is_accepted_waits_until_the_next_one_is() {
+        let last = START_MS + CURSOR_AHEAD_MS;
+        let path = |cursor: u64| format!("/v1/stream/a?offset=now&live=long-poll&cursor={cursor}");
+        let ask = |cursor: u64| format!("ask now cursor {cursor}");
+        let found = || Says::Reply(Response::new(200));
+        check((Method::Get, &path(last - 1)), (0, true, false), found(), (200, &["drain", &ask(last - 1)]));
+        check((Method::Get, &path(last)), (0, true, false), found(), (200, &["drain", "sleep 1", &ask(last)]));
+        check((Method::Get, &path(last + 1)), (0, true, false), found(), (400, &["drain"]));
+        let plain = format!("/v1/stream/a?offset=now&cursor={}", last + 1);
+        check((Method::Get, &plain), (0, true, false), found(), (400, &["drain"]));
     }
 
     /// Serves a request, with a body of so many bytes or none, anew; expects this status, code and notes. Returns how

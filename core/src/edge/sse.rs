@@ -18,9 +18,6 @@ use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
-/// Messages that are events are passed on without their header.
-const RULE: PipeRule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH };
-
 /// One client of a stream, and its position.
 struct Reader<'a, E: EdgeEnv> {
     env: &'a E,
@@ -33,6 +30,8 @@ struct Reader<'a, E: EdgeEnv> {
     clock: Option<Clock>,
     /// The client's position: the end offset (exclusive) of what it has been sent.
     at: Offset,
+    /// What cursors the client has been told.
+    told: cursor::Told,
     /// Whether the last control event has told the client that it is at the tail.
     told_up_to_date: bool,
     /// What the connection begins with, until it has been written.
@@ -63,6 +62,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         ends_ms,
         clock: None,
         at: Offset::start_of(0),
+        told: cursor::Told::of_client(live.read.cursor),
         told_up_to_date: false,
         preface: sse::retry(random >> 32),
         pauses: Pauses::default(),
@@ -151,8 +151,13 @@ impl<E: EdgeEnv> Reader<'_, E> {
     fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
         self.at = next;
         self.ask.read.from = ReadFrom::At(next);
-        self.ask.read.cursor = cursor.or(self.ask.read.cursor);
+        self.tell(cursor);
         self.told_up_to_date = up_to_date;
+    }
+
+    fn tell(&mut self, cursor: Option<u64>) {
+        cursor.into_iter().for_each(|cursor| self.told.raise(cursor));
+        self.ask.read.cursor = self.told.as_client();
     }
 
     /// Passes on a page of the log.
@@ -197,6 +202,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         self.clock = Some(joined.clock);
         self.at = joined.position.next;
         self.ask.read.from = ReadFrom::At(self.at);
+        self.tell(Some(joined.position.commit_ms));
         if !self.told_up_to_date {
             let control = self.control(true);
             if !self.write(control, body).await {
@@ -205,8 +211,10 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
         let joined_ms = self.env.now_ms();
         loop {
-            let wait_ms = self.config.keep_alive_ms.min(self.left_ms());
-            let piped = body.pipe(self.env, &socket, RULE, self.patience(wait_ms)).await;
+            // Messages that are events are passed on without their header.
+            let silence_ms = self.config.keep_alive_ms;
+            let rule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH, silence_ms };
+            let piped = body.pipe(self.env, &socket, rule, self.patience(self.left_ms())).await;
             if let Some(position) = piped.last.as_deref().and_then(ReaderPosition::decode) {
                 let cursor = cursor::after_data(position.commit_ms, self.ask.read.cursor);
                 self.move_to(position.next, Some(cursor), true);
@@ -274,7 +282,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
     fn control(&mut self, up_to_date: bool) -> Vec<u8> {
         let now_ms = self.clock.map_or(0, |clock| clock.now_ms(self.env));
         let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
-        self.ask.read.cursor = Some(cursor);
+        self.tell(Some(cursor));
         self.told_up_to_date = up_to_date;
         let mut text = std::mem::take(&mut self.preface);
         let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
@@ -314,6 +322,33 @@ mod tests {
         assert_eq!(notes(ReadFrom::At(at(0)), replies), expected);
     }
 
+    #[test]
+    fn a_reader_ahead_of_the_clock_is_told_one_cursor_more_than_its_own_however_many_events_come() {
+        let own = START_MS + 500_000;
+        let ahead = |position: u64, cursor: u64| {
+            let at = ReaderPosition { next: at(position), commit_ms: cursor };
+            message(LiveMessage::event(at, cursor, false, Encoding::Text, b"x"))
+        };
+        // Another reader is further ahead: what it is told after the third event is told to this one, too.
+        let pushed = vec![greeting(2), ahead(3, own + 1), ahead(4, own + 1), ahead(5, own + 9), Happens::Cut];
+        let env = Scripted::new([
+            page(1, "a", false),
+            page(2, "b", true),
+            Says::Socket(pushed),
+            Says::Socket(vec![greeting(5)]),
+        ]);
+        let read = live(ReadFrom::At(at(0)), Live::Sse, Some(own));
+        Scripted::run(listen(&env, &config(), &read)).expect("it waits for nothing but the script");
+        let notes = env.notes();
+        let asks: Vec<&str> =
+            notes.iter().filter_map(|note| note.split_once(" cursor ").map(|(_, cursor)| cursor)).collect();
+        assert_eq!(asks, [own, own, own, own + 8].map(|cursor| cursor.to_string()));
+        let told: Vec<&str> =
+            notes.iter().filter_map(|note| note.split_once("streamCursor\":\"")?.1.split('"').next()).collect();
+        let expected = [own + 1, own + 1, own + 9, own + 9, own + 9].map(|cursor| cursor.to_string());
+        assert_eq!(told, expected, "{notes:?}");
+    }
+
     const START: &str = "ask 0000000000000000_0000000000000000";
 
     #[test]
@@ -325,9 +360,9 @@ mod tests {
                 START,
                 "write retry:200",
                 "write abc",
-                "ask 0000000000000000_0000000000000003 cursor 1000003",
+                "ask 0000000000000000_0000000000000003 cursor 1000002",
                 "write de",
-                "ask 0000000000000000_0000000000000005 cursor 1000005",
+                "ask 0000000000000000_0000000000000005 cursor 1000004",
                 r#"write f id 6|{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
                 r#"write g id 7|{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
                 "close",
@@ -359,12 +394,12 @@ mod tests {
                 r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
                 "sleep 50",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "sleep 100",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "sleep 200",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
-                r#"write {"streamNextOffset":"2","streamCursor":"1000003","upToDate":true} id 2"#,
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
+                r#"write {"streamNextOffset":"2","streamCursor":"1000002","upToDate":true} id 2"#,
                 r#"write c id 3|{"streamNextOffset":"3","upToDate":true,"streamClosed":true}"#,
                 "close",
             ],
@@ -381,9 +416,9 @@ mod tests {
                 r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
                 r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
                 "close",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "write cd",
-                "ask 0000000000000000_0000000000000004 cursor 1000004",
+                "ask 0000000000000000_0000000000000004 cursor 1000003",
             ],
         );
     }
@@ -402,7 +437,7 @@ mod tests {
         );
     }
 
-    const START_AGAIN: &str = "ask 0000000000000000_0000000000000000 cursor 1000000";
+    const START_AGAIN: &str = "ask 0000000000000000_0000000000000000 cursor 999999";
 
     #[test]
     fn a_stream_that_is_gone_ends_the_connection_and_is_not_asked_again() {
@@ -446,6 +481,25 @@ mod tests {
                 "close",
             ],
         );
+    }
+
+    #[test]
+    fn a_comment_comes_only_after_so_long_a_silence() {
+        let quiet = |ms| Happens::Quiet(ms);
+        let said = |position| message(event(position, "x", false));
+        // The connection lasts for 54 s.
+        let happens = vec![greeting(0), quiet(14_999), said(1), quiet(14_999), said(2), quiet(15_001), said(3)];
+        let expected = [
+            START,
+            r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
+            r#"write x{"streamNextOffset":"1","streamCursor":"1000001","upToDate":true}"#,
+            r#"write x{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+            "write :",
+            r#"write x{"streamNextOffset":"3","streamCursor":"1000003","upToDate":true}"#,
+            r#"write {"streamNextOffset":"3","streamCursor":"1040000","upToDate":true}"#,
+            "close",
+        ];
+        check([Says::Socket(happens)], &expected);
     }
 
     #[test]
@@ -493,11 +547,11 @@ mod tests {
                 START,
                 "write retry:200",
                 "write ab",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "sleep 50",
-                "ask 0000000000000000_0000000000000002 cursor 1000002",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "write c",
-                "ask 0000000000000000_0000000000000003 cursor 1000003",
+                "ask 0000000000000000_0000000000000003 cursor 1000002",
             ],
         );
     }

@@ -74,6 +74,10 @@ impl Entry {
 /// handler has failed too often (Cloudflare, Alarms: 6 retries). Setting an alarm that is only late costs one row.
 const OVERDUE_MS: u64 = 60_000;
 
+/// The earliest time at which an alarm can be set, in ms since the Unix epoch. The platform rejects any earlier one,
+/// and an instant at which a stream ends may be as early as it likes.
+const EARLIEST_ALARM_MS: u64 = 1;
+
 const EARLIEST: &str = "SELECT due_ms FROM agenda ORDER BY due_ms LIMIT 1";
 
 /// Inserts or replaces the entry of a duty. Sets the alarm only if the duty becomes the earliest one, because setting
@@ -98,7 +102,7 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
     ];
     sql.run(UPSERT, &params)?;
     if before.is_none_or(|before_ms| *due_ms < before_ms) {
-        state.set_alarm(*due_ms)?;
+        set_alarm(state, *due_ms)?;
     }
     debug_assert!(
         !matches!(find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry)),
@@ -109,6 +113,11 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
         "no duty comes before the alarm"
     );
     Ok(())
+}
+
+/// Sets the alarm to a time at which a duty is due.
+fn set_alarm<S: ActorState>(state: &S, due_ms: u64) -> Result<(), SqlError> {
+    state.set_alarm(due_ms.max(EARLIEST_ALARM_MS))
 }
 
 /// Whether an alarm at this time is early enough for every duty. For assertions; a statement that fails proves nothing.
@@ -253,13 +262,13 @@ pub(super) fn set_alarm_to_earliest<S: ActorState>(
     let Some(due_ms) = earliest(sql)? else { return Ok(()) };
     if had_something_to_do || due_ms <= now_ms {
         early.end();
-        return state.set_alarm(due_ms);
+        return set_alarm(state, due_ms);
     }
     let at_ms = if mutated!(EarlyAlarmSetForTheSameTime) { due_ms } else { early.next_ms(due_ms, due_ms - now_ms) };
     if at_ms > due_ms {
         state.sometimes(marks::ALARM_OF_A_CLOCK_AHEAD);
     }
-    state.set_alarm(at_ms)
+    set_alarm(state, at_ms)
 }
 
 fn earliest<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {

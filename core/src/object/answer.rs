@@ -82,7 +82,8 @@ fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_contro
         .with(header::ETAG, etag.to_string())
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
         .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
-        .with_some(header::STREAM_CLOSED, closed(page.closed));
+        .with_some(header::STREAM_CLOSED, closed(page.closed))
+        .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX);
     match unchanged {
         true => response,
         false => response.with(header::CONTENT_TYPE, stream.content_type.as_str()).with_body(page.body),
@@ -133,6 +134,7 @@ pub(super) fn now(stream: &Stream, page: Page) -> Response {
         .with(header::STREAM_UP_TO_DATE, header::TRUE)
         .with_some(header::STREAM_CLOSED, closed(page.closed))
         .with(header::CONTENT_TYPE, stream.content_type.as_str())
+        .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX)
         .with_body(page.body)
 }
 

@@ -26,18 +26,19 @@ use crate::stream::{Page, Stream};
 enum ReaderKind {
     /// Events, with the cursor that most readers get.
     Events,
-    /// Events for a reader whose cursor is ahead of the clock. Its next cursors have to be above that one, so each such
-    /// reader gets bytes of its own.
+    /// Events for readers whose cursors are ahead of the clock. All of them get the largest of these plus one.
     EventsAhead,
     /// Events, for a reader that waits inside of a code point whose rest may still come, so that what comes is another
     /// text for it than for the others. That is so until the next write only: it is then told to read from the log.
     EventsInside,
     /// The answer to a long-poll.
     Answer,
+    /// The answer to a long-poll whose cursor is ahead of the clock.
+    AnswerAhead,
 }
 
 impl ReaderKind {
-    const ALL: [Self; 4] = [Self::Events, Self::EventsAhead, Self::EventsInside, Self::Answer];
+    const ALL: [Self; 5] = [Self::Events, Self::EventsAhead, Self::EventsInside, Self::Answer, Self::AnswerAhead];
 
     fn tag(self, incarnation: &Incarnation) -> String {
         let letter = match self {
@@ -45,6 +46,7 @@ impl ReaderKind {
             Self::EventsAhead => 'a',
             Self::EventsInside => 'i',
             Self::Answer => 'p',
+            Self::AnswerAhead => 'b',
         };
         format!("{letter}{}", incarnation.as_str())
     }
@@ -54,7 +56,7 @@ impl ReaderKind {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Attachment {
     joined_ms: u64,
-    /// The client's cursor; the cursors of its events have to be above it.
+    /// The client's cursor, above which its next ones have to be.
     cursor: u64,
 }
 
@@ -109,6 +111,9 @@ pub(super) struct Audience {
     events_ahead: Cell<bool>,
     events_inside: Cell<bool>,
     answers: Cell<bool>,
+    answers_ahead: Cell<bool>,
+    /// The largest cursor of readers ahead of the clock; `None` if it is not known since the start.
+    largest_ahead: Cell<Option<u64>>,
     next_sweep_ms: Cell<u64>,
     /// How the text before this offset ends. It counts as long as that is the tail, and is read from storage then.
     text_end: RefCell<Option<(Offset, TextEnd)>>,
@@ -132,6 +137,8 @@ impl Audience {
             events_ahead: Cell::new(any),
             events_inside: Cell::new(any),
             answers: Cell::new(any),
+            answers_ahead: Cell::new(any),
+            largest_ahead: Cell::default(),
             next_sweep_ms: Cell::new(0),
             text_end: RefCell::default(),
         }
@@ -152,6 +159,7 @@ impl Audience {
             ReaderKind::EventsAhead => &self.events_ahead,
             ReaderKind::EventsInside => &self.events_inside,
             ReaderKind::Answer => &self.answers,
+            ReaderKind::AnswerAhead => &self.answers_ahead,
         }
     }
 
@@ -181,6 +189,20 @@ impl Audience {
         self.text_end.replace(Some((stream.tail.offset, end)));
     }
 
+    /// The largest cursor of readers ahead of the clock. After a start it is read from what is attached to those that
+    /// wait, by the first who needs it.
+    fn largest_ahead(&self, state: &impl ActorState, incarnation: &Incarnation) -> u64 {
+        if let Some(known) = self.largest_ahead.get() {
+            return known;
+        }
+        let kinds = [ReaderKind::EventsAhead, ReaderKind::AnswerAhead].into_iter().filter(|kind| self.of(*kind).get());
+        let sockets = kinds.flat_map(|kind| state.sockets(Some(&kind.tag(incarnation))));
+        let cursors = sockets.filter_map(|socket| Attachment::decode(socket.attachment()));
+        let largest = cursors.map(|attachment| attachment.cursor).max().unwrap_or(0);
+        self.largest_ahead.set(Some(largest));
+        largest
+    }
+
     /// Lets a reader at the tail of an open stream wait. From this turn on it is told of every write.
     pub(super) fn join(
         &self,
@@ -195,18 +217,29 @@ impl Audience {
         let tail = &stream.tail;
         // The commit time of the next append is at least the present time, and later than that of the last append.
         let is_ahead = cursor.is_some_and(|cursor| cursor >= now_ms.max(tail.commit_ms + 1));
-        let kind = match live {
-            Live::LongPoll => ReaderKind::Answer,
-            Live::Sse if place.is_inside_code_point => {
+        let kind = match (live, is_ahead) {
+            (Live::LongPoll, false) => ReaderKind::Answer,
+            (Live::LongPoll, true) => ReaderKind::AnswerAhead,
+            (Live::Sse, _) if place.is_inside_code_point => {
                 state.sometimes(marks::LIVE_READER_INSIDE_CODE_POINT);
                 ReaderKind::EventsInside
             }
-            Live::Sse if is_ahead => ReaderKind::EventsAhead,
-            Live::Sse => ReaderKind::Events,
+            (Live::Sse, false) => ReaderKind::Events,
+            (Live::Sse, true) => ReaderKind::EventsAhead,
         };
+        let mut commit_ms = tail.commit_ms;
+        if let Some(cursor) = cursor.filter(|_| is_ahead) {
+            let largest = self.largest_ahead(state, &stream.incarnation);
+            if largest > cursor {
+                state.sometimes(marks::CURSORS_AHEAD_JOINED);
+            }
+            self.largest_ahead.set(Some(largest.max(cursor)));
+            // Nobody is told less, whether something comes or not.
+            commit_ms = cursor::after_data(commit_ms, Some(largest.max(cursor)));
+        }
         self.of(kind).set(true);
         let greeting = LiveMessage::Joined {
-            position: ReaderPosition { next: place.next, commit_ms: tail.commit_ms },
+            position: ReaderPosition { next: place.next, commit_ms },
             now_ms,
             encoding: stream.content_type.sse_encoding(),
         };
@@ -252,7 +285,7 @@ impl Audience {
             let message = LiveMessage::Pull.encode();
             self.broadcast(state, ReaderKind::EventsInside, &stream.incarnation, message, After::Close);
         }
-        if self.answers.get() {
+        if self.answers.get() || self.answers_ahead.get() {
             let page = Page {
                 start: news.start,
                 next: position.next,
@@ -263,8 +296,15 @@ impl Audience {
                 commit_ms: position.commit_ms,
             };
             let answer = answer::long_poll(stream, page, None, news.now_ms);
-            let message = LiveMessage::Answer { position, answer }.encode();
-            self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
+            if self.answers_ahead.get() {
+                let position = self.ahead(state, stream, position);
+                let message = LiveMessage::Answer { position, answer: answer.clone() }.encode();
+                self.broadcast(state, ReaderKind::AnswerAhead, &stream.incarnation, message, After::Close);
+            }
+            if self.answers.get() {
+                let message = LiveMessage::Answer { position, answer }.encode();
+                self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
+            }
         }
         self.sweep(state, news.now_ms);
     }
@@ -305,17 +345,16 @@ impl Audience {
             self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
         }
         if self.events_ahead.get() {
-            let sockets = state.sockets(Some(&ReaderKind::EventsAhead.tag(&stream.incarnation)));
-            self.events_ahead.set(!sockets.is_empty() && !closed);
-            for socket in sockets {
-                let client = Attachment::decode(socket.attachment()).map(|attachment| attachment.cursor);
-                let cursor = cursor::after_data(position.commit_ms, client);
-                socket.send(LiveMessage::event(position, cursor, closed, encoding, payload));
-                if closed {
-                    socket.close();
-                }
-            }
+            let ahead = self.ahead(state, stream, position);
+            let event = LiveMessage::event(ahead, ahead.commit_ms, closed, encoding, payload);
+            self.broadcast(state, ReaderKind::EventsAhead, &stream.incarnation, event, after);
         }
+    }
+
+    /// The position for readers ahead of the clock: instead of the commit time it has the cursor that they are told.
+    fn ahead(&self, state: &impl ActorState, stream: &Stream, position: ReaderPosition) -> ReaderPosition {
+        let largest = self.largest_ahead(state, &stream.incarnation);
+        ReaderPosition { commit_ms: cursor::after_data(position.commit_ms, Some(largest)), ..position }
     }
 
     /// Tells all waiting readers that the stream is gone, and ends their waits.

@@ -91,7 +91,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             // If the request needs the storage, it fails by itself and tells its client.
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
-        let body = (!message.body_too_large).then_some(&request.body);
+        let body = self.body(&message, &request.body);
         let response = match self.answer(&message.operation, body).await {
             Ok(ObjectAnswer::Response(response)) => response,
             Ok(ObjectAnswer::Upgrade(upgrade)) => {
@@ -145,7 +145,20 @@ impl<S: ActorState> StreamObject<S> {
         result
     }
 
-    async fn answer(&self, operation: &Operation, body: Option<&Bytes>) -> Result<ObjectAnswer, Failure> {
+    /// The body of a request, or why it cannot be kept.
+    fn body<'a>(&self, message: &Message, body: &'a Bytes) -> Result<&'a Bytes, Refusal> {
+        let limit = self.settings.limits.body_bytes;
+        if message.body_too_large || body.len() > limit {
+            return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")));
+        }
+        if message.body_encoded && !body.is_empty() {
+            let message = "Content-Encoding is not identity; content is stored as it was sent";
+            return Err(Refusal::new(ErrorCode::UnsupportedContentEncoding, message));
+        }
+        Ok(body)
+    }
+
+    async fn answer(&self, operation: &Operation, body: Result<&Bytes, Refusal>) -> Result<ObjectAnswer, Failure> {
         if let Operation::Read(read) = operation {
             return match read.live {
                 Some(live) => self.live_read(read, live).await,
@@ -163,10 +176,15 @@ impl<S: ActorState> StreamObject<S> {
         response.map(ObjectAnswer::Response)
     }
 
-    fn create(&self, slot: &mut Slot, now_ms: u64, create: &Create, body: Option<&Bytes>) -> Result<Response, Failure> {
+    fn create(
+        &self,
+        slot: &mut Slot,
+        now_ms: u64,
+        create: &Create,
+        body: Result<&Bytes, Refusal>,
+    ) -> Result<Response, Failure> {
         let sql = self.state.sql();
         let incarnation = self.state.fresh_id();
-        let body = body.filter(|bytes| bytes.len() <= self.settings.limits.body_bytes);
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.
@@ -216,10 +234,14 @@ impl<S: ActorState> StreamObject<S> {
         Err(Refusal::new(ErrorCode::NotImplemented, "forks are not offered").into())
     }
 
-    fn append(&self, slot: &mut Slot, now_ms: u64, append: &Append, body: Option<&Bytes>) -> Result<Response, Failure> {
-        let limit = self.settings.limits.body_bytes;
-        let bytes = body.filter(|bytes| bytes.len() <= limit);
-        let is_empty = bytes.is_some_and(Bytes::is_empty);
+    fn append(
+        &self,
+        slot: &mut Slot,
+        now_ms: u64,
+        append: &Append,
+        body: Result<&Bytes, Refusal>,
+    ) -> Result<Response, Failure> {
+        let is_empty = body.as_ref().is_ok_and(|bytes| bytes.is_empty());
         if is_empty && !append.close {
             return Err(Refusal::new(ErrorCode::EmptyBody, "an append needs a body, or Stream-Closed: true").into());
         }
@@ -227,9 +249,7 @@ impl<S: ActorState> StreamObject<S> {
             return Err(Refusal::new(ErrorCode::InvalidContentType, "an append needs a Content-Type").into());
         }
         let stream = self.living(slot, now_ms)?;
-        let Some(bytes) = bytes else {
-            return Err(Refusal::new(ErrorCode::BodyTooLarge, format!("a body holds at most {limit} bytes")).into());
-        };
+        let bytes = body?;
         let start = stream.tail.offset;
         let text_end = self.audience.text_end_before_news(self.state.sql(), stream)?;
         let sealed = || self.schedule_rotation(now_ms);

@@ -7,15 +7,30 @@
 //! above any cursor with which the reader can have come, and all readers whose waits end in one interval get the same
 //! one, whenever they joined.
 //!
+//! A client may send any cursor up to [`CURSOR_AHEAD_MS`] ahead of the edge's clock. Readers that are ahead of the clock
+//! are told the largest of their cursors plus one, and what a reader is told is accepted when it asks with that at once:
+//! who comes with the last cursor that is accepted waits until the next one is, too.
+//!
 //! The protocol suggests random jitter instead, which would give each reader a URL of its own.
 
-use super::limits::MAX_INTEGER;
+use super::limits::{CURSOR_AHEAD_MS, MAX_INTEGER};
 use super::{ErrorCode, Refusal};
 use crate::mutant::mutated;
 
-/// Checks the value of `cursor`: a decimal of at most 2^53 - 1, of digits alone.
-pub fn parse(text: &str) -> Result<u64, Refusal> {
-    parse_integer(text).ok_or_else(|| Refusal::new(ErrorCode::InvalidCursor, "cursor is no decimal integer below 2^53"))
+/// Checks the value of `cursor` at an edge whose clock says `now_ms`: a decimal, of digits alone, that is not too far
+/// ahead of the clock.
+pub fn parse(text: &str, now_ms: u64) -> Result<u64, Refusal> {
+    let refuse = |message| Refusal::new(ErrorCode::InvalidCursor, message);
+    let cursor = parse_integer(text).ok_or_else(|| refuse("cursor is no decimal integer below 2^53"))?;
+    match early_ms(cursor, now_ms) {
+        0 => Ok(cursor),
+        _ => Err(refuse("cursor is more than a day ahead of the clock")),
+    }
+}
+
+/// In how many ms a cursor will be accepted; 0 if it is accepted now.
+pub fn early_ms(cursor: u64, now_ms: u64) -> u64 {
+    cursor.saturating_sub(now_ms.saturating_add(CURSOR_AHEAD_MS))
 }
 
 /// A decimal integer of the protocol: one to sixteen digits and nothing else, at most 2^53 - 1.
@@ -49,6 +64,31 @@ fn above(own: u64, client: Option<u64>) -> u64 {
     client.map_or(own, |client| own.max(client.saturating_add(1)))
 }
 
+/// The cursors of one connection with events. Each is above the client's own, and none is below one told before. They
+/// need not grow with each event: many events of one millisecond would take them far ahead of the clock.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    /// The least cursor that may be told next.
+    least: Option<u64>,
+}
+
+impl Told {
+    /// For a client that has come with this cursor.
+    pub fn of_client(client: Option<u64>) -> Self {
+        Self { least: client.map(|client| client.saturating_add(1)) }
+    }
+
+    /// The greatest cursor of which the one to tell next is above, as a client's own: what the object is asked with.
+    pub fn as_client(self) -> Option<u64> {
+        self.least?.checked_sub(1)
+    }
+
+    /// Takes a cursor that the client is told, or that it must not be told less than.
+    pub fn raise(&mut self, cursor: u64) {
+        self.least = self.least.max(Some(cursor));
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,8 +111,38 @@ mod tests {
             ("abc", None),
             ("\u{0661}", None),
         ] {
-            assert_eq!(parse(text).ok(), value, "{text:?}");
+            assert_eq!(parse(text, MAX_INTEGER).ok(), value, "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_cursor_is_accepted_up_to_a_day_ahead_of_the_clock() {
+        let last = COMMIT_MS + CURSOR_AHEAD_MS;
+        for (cursor, early) in [(0, 0), (COMMIT_MS, 0), (last, 0), (last + 1, 1), (last + 7, 7)] {
+            assert_eq!(early_ms(cursor, COMMIT_MS), early, "{cursor}");
+            let expected = if early == 0 { Ok(cursor) } else { Err(ErrorCode::InvalidCursor) };
+            assert_eq!(parse(&cursor.to_string(), COMMIT_MS).map_err(|refusal| refusal.code), expected, "{cursor}");
+            // Once that time has passed, it is accepted.
+            assert_eq!(early_ms(cursor, COMMIT_MS + early), 0, "{cursor}");
+        }
+        assert_eq!(early_ms(u64::MAX, 0), u64::MAX - CURSOR_AHEAD_MS);
+        assert_eq!(early_ms(u64::MAX, u64::MAX), 0);
+    }
+
+    #[test]
+    fn the_cursors_of_a_connection_are_above_the_clients_and_never_fall() {
+        let mut told = Told::of_client(Some(9));
+        assert_eq!(told.as_client(), Some(9));
+        for (cursor, expected) in [(10, 9), (10, 9), (12, 11), (11, 11)] {
+            told.raise(cursor);
+            assert_eq!(told.as_client(), Some(expected), "{cursor}");
+            // The same cursor may be told again, and none below.
+            assert_eq!(after_data(cursor, told.as_client()), expected + 1);
+        }
+        let mut none = Told::default();
+        assert_eq!(none.as_client(), None);
+        none.raise(0);
+        assert_eq!((none.as_client(), after_data(0, none.as_client())), (None, 0));
     }
 
     /// A reader at the tail of a stream to which nothing is appended.

@@ -28,8 +28,24 @@ macro_rules! error_codes {
     };
 }
 
+/// After how many seconds clients may try again, unless the code says otherwise. Our choice: an object is back within a
+/// moment, and what a full stream waits for takes longer.
+const RETRY_AFTER_UNAVAILABLE_S: u64 = 1;
+const RETRY_AFTER_FULL_S: u64 = 60;
+
+impl ErrorCode {
+    /// After how many seconds the client may try again; every 503 and 507 says so.
+    pub fn retry_after_s(self) -> Option<u64> {
+        match self.status() {
+            503 => Some(RETRY_AFTER_UNAVAILABLE_S),
+            507 => Some(RETRY_AFTER_FULL_S),
+            _ => None,
+        }
+    }
+}
+
 error_codes! {
-    /// The path is no stream path.
+    /// The path is no stream path: too long, no UTF-8, or with segments or characters that no path may have.
     InvalidPath = 400, "invalid_path";
     /// The project id is malformed or reserved.
     InvalidProject = 400, "invalid_project";
@@ -37,7 +53,7 @@ error_codes! {
     InvalidQuery = 400, "invalid_query";
     /// The offset is malformed, or beyond the tail.
     InvalidOffset = 400, "invalid_offset";
-    /// The cursor is no decimal below 2^53.
+    /// The cursor is no decimal, or more than a day ahead of the clock.
     InvalidCursor = 400, "invalid_cursor";
     /// `live` is neither `long-poll` nor `sse`, or lacks an offset.
     InvalidLive = 400, "invalid_live";
@@ -53,12 +69,14 @@ error_codes! {
     InvalidProducer = 400, "invalid_producer";
     /// A new epoch does not start at sequence 0.
     EpochMustStartAtZero = 400, "epoch_must_start_at_zero";
-    /// `Stream-Seq` is empty or too long.
+    /// `Stream-Seq` is empty, too long, or no visible ASCII.
     InvalidStreamSeq = 400, "invalid_stream_seq";
     /// The headers that ask for a fork are malformed.
     InvalidFork = 400, "invalid_fork";
     /// An append without a body that does not close.
     EmptyBody = 400, "empty_body";
+    /// The body broke off, or its chunks are malformed; nothing was applied.
+    InvalidBody = 400, "invalid_body";
     /// A JSON append of an empty array.
     EmptyArray = 400, "empty_array";
     /// The body is not JSON, not UTF-8, or nested too deep.
@@ -85,6 +103,8 @@ error_codes! {
     OffsetGone = 410, "offset_gone";
     /// The body is larger than the limit.
     BodyTooLarge = 413, "body_too_large";
+    /// `Content-Encoding` is something else than `identity`: content is stored as it was sent.
+    UnsupportedContentEncoding = 415, "unsupported_content_encoding";
     /// A fault of the service; operators find the cause in their logs.
     Internal = 500, "internal_error";
     /// The instance that worked on the request was lost; whether the request was applied is unknown.
@@ -145,6 +165,16 @@ mod tests {
         names.dedup();
         assert_eq!(names.len(), ErrorCode::ALL.len());
         assert!(ErrorCode::ALL.iter().all(|code| (400..600).contains(&code.status())));
+    }
+
+    #[test]
+    fn every_503_and_507_says_when_to_try_again_and_nothing_else_does() {
+        for code in ErrorCode::ALL {
+            let told = crate::protocol::Response::refusal(&Refusal::new(*code, "")).headers;
+            let seconds =
+                told.get(crate::protocol::header::RETRY_AFTER).map(|text| text.parse::<u64>().expect("seconds"));
+            assert_eq!(seconds.is_some_and(|seconds| seconds > 0), [503, 507].contains(&code.status()), "{code:?}");
+        }
     }
 
     #[test]

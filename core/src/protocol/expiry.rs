@@ -3,7 +3,8 @@
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use super::limits::TTL_LIMIT_S;
+use super::field_value::is_visible;
+use super::limits::{EXPIRES_AT_LIMIT, TTL_LIMIT_S};
 use super::{ErrorCode, Refusal};
 
 /// When a stream expires, as its creator has configured it.
@@ -34,8 +35,21 @@ impl Expiry {
                 Err(Refusal::new(ErrorCode::ConflictingExpiry, "Stream-TTL and Stream-Expires-At exclude each other"))
             }
             (Some(ttl), None) => parse_ttl(ttl).map(|seconds| Self::Ttl { seconds }),
-            (None, Some(text)) => parse_instant(text).map(|at_ms| Self::At { at_ms, text: text.to_owned() }),
+            (None, Some(text)) => {
+                // The fraction of a second may have as many digits as one likes, and HEAD tells all of them again.
+                let is_short = text.len() <= EXPIRES_AT_LIMIT && is_visible(text);
+                Self::from_stored(text).filter(|_| is_short).ok_or_else(|| {
+                    let message = "Stream-Expires-At is no RFC 3339 instant of at most 64 bytes";
+                    Refusal::new(ErrorCode::InvalidExpiresAt, message)
+                })
+            }
         }
+    }
+
+    /// An instant from a text that was stored; `None` if it is none. Earlier versions also took texts that are too long
+    /// for [`Self::parse`], and their streams stay.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        parse_instant(text).map(|at_ms| Self::At { at_ms, text: text.to_owned() })
     }
 }
 
@@ -64,11 +78,10 @@ fn parse_ttl(text: &str) -> Result<u64, Refusal> {
     }
 }
 
-fn parse_instant(text: &str) -> Result<u64, Refusal> {
-    let instant = OffsetDateTime::parse(text, &Rfc3339)
-        .map_err(|_| Refusal::new(ErrorCode::InvalidExpiresAt, "Stream-Expires-At is no RFC 3339 instant"))?;
+fn parse_instant(text: &str) -> Option<u64> {
+    let instant = OffsetDateTime::parse(text, &Rfc3339).ok()?;
     let nanoseconds = u128::try_from(instant.unix_timestamp_nanos()).unwrap_or(0);
-    Ok(u64::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u64::MAX))
+    Some(u64::try_from(nanoseconds.div_ceil(1_000_000)).unwrap_or(u64::MAX))
 }
 
 /// By how much, in ms, the persisted deadline of a sliding TTL may be later than the exact one.
@@ -118,6 +131,19 @@ mod tests {
         assert_ne!(utc, Expiry::parse(None, None).ok());
         for text in ["", "2026-01-01", "tomorrow", "2026-13-01T00:00:00Z", "1767225600"] {
             assert_eq!(parse(text), None, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn an_instant_is_short_and_one_that_was_stored_may_be_long() {
+        let fraction = |digits: usize| format!("2099-01-01T00:00:00.{}Z", "1".repeat(digits));
+        let longest = fraction(EXPIRES_AT_LIMIT - 21);
+        assert_eq!(longest.len(), EXPIRES_AT_LIMIT);
+        assert!(Expiry::parse(None, Some(&longest)).is_ok());
+        for text in [fraction(EXPIRES_AT_LIMIT - 20), fraction(20_000)] {
+            let refused = Expiry::parse(None, Some(&text)).map_err(|refusal| refusal.code);
+            assert_eq!(refused, Err(ErrorCode::InvalidExpiresAt));
+            assert_eq!(Expiry::from_stored(&text), Expiry::parse(None, Some("2099-01-01T00:00:00.112Z")).ok());
         }
     }
 

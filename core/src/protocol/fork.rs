@@ -1,6 +1,7 @@
 //! The headers that ask for a fork.
 
 use super::cursor::parse_integer;
+use super::field_value::is_visible;
 use super::{ErrorCode, Offset, Refusal};
 
 /// A creation that asks for a fork of another stream.
@@ -28,6 +29,9 @@ impl ForkRequest {
                 _ => refuse("a fork offset needs Stream-Forked-From"),
             };
         };
+        if !is_visible(source) {
+            return refuse("Stream-Forked-From holds something else than visible ASCII; a path is percent-encoded");
+        }
         let sub_offset = match sub_offset.map(parse_integer) {
             None => 0,
             Some(Some(sub_offset)) => sub_offset,
@@ -63,6 +67,8 @@ mod tests {
             (Some("/v1/stream/a"), Some(offset), Some("-1"), false),
             (None, Some(offset), None, false),
             (None, None, Some("0"), false),
+            (Some("/v1/stream/\u{fffd}"), None, None, false),
+            (Some("/v1/stream/é"), None, None, false),
         ] {
             assert_eq!(ForkRequest::parse(source, at, sub).is_ok(), valid, "{source:?} {at:?} {sub:?}");
         }

@@ -39,6 +39,9 @@ pub const PROJECT_LIMIT: usize = 64;
 /// Longest `Producer-Id`, `Stream-Seq` and content type, in bytes. Our choice: they are stored with rows.
 pub const TOKEN_LIMIT: usize = 256;
 
+/// Longest `Stream-Expires-At`, in bytes. Our choice: it is stored and told again, and an instant needs 35 at most.
+pub const EXPIRES_AT_LIMIT: usize = 64;
+
 /// Longest `If-None-Match` that is looked at, in bytes. Our choice; a longer one matches nothing.
 pub const IF_NONE_MATCH_LIMIT: usize = 4_096;
 
@@ -48,6 +51,10 @@ pub const JSON_DEPTH_LIMIT: usize = 128;
 /// Largest integer of the protocol (`Producer-Epoch`, `Producer-Seq`, cursors): 2^53 - 1, exact in JavaScript
 /// (protocol, section 5.2.1).
 pub const MAX_INTEGER: u64 = (1 << 53) - 1;
+
+/// How far ahead of the edge's clock a cursor may be, in ms. Our choice: more than clocks ever differ, and readers that
+/// are ahead meet those of the clock within a day.
+pub const CURSOR_AHEAD_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Longest `Stream-TTL`, in seconds: a hundred years. Our choice: deadlines in ms stay far below 2^53.
 pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;

@@ -10,7 +10,7 @@
 //! | 2 | flags |
 //! | 3..11 | where the reader goes on: segment |
 //! | 11..19 | and position |
-//! | 19..27 | commit time of the last message there, in ms |
+//! | 19..27 | commit time of the last message there, in ms; the least cursor for a reader that is ahead of the clock |
 //!
 //! Integers are big-endian.
 
@@ -50,7 +50,8 @@ pub const EVENT_PREFIX: &[u8] = &[VERSION, EVENT, 0];
 pub struct ReaderPosition {
     /// Where it goes on.
     pub next: Offset,
-    /// Commit time of the last message before that, in ms; 0 where there is none.
+    /// Commit time of the last message before that, in ms; 0 where there is none. For a reader whose cursor is ahead of
+    /// the clock, the least cursor that it is told.
     pub commit_ms: u64,
 }
 

@@ -43,7 +43,9 @@ pub mod waits;
 pub use error::{ErrorCode, Refusal};
 pub use expiry::Expiry;
 pub use fork::ForkRequest;
-pub use http::{CacheControl, ContentType, ETag, Headers, Method, Response, cors, etag, header, query};
+pub use http::{
+    CacheControl, ContentType, ETag, Headers, Method, Response, cors, etag, field_value, header, percent, query,
+};
 pub use incarnation::Incarnation;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};

@@ -1,7 +1,7 @@
 //! Projects and stream paths.
 
 use super::limits::{PATH_LIMIT, PROJECT_LIMIT};
-use super::query::decode;
+use super::percent;
 use super::{ErrorCode, Refusal};
 
 /// The project of single-project mode.
@@ -28,7 +28,7 @@ pub enum StreamTarget {
     Reserved,
 }
 
-/// The name of a stream's object: `{project}/{path}`.
+/// The name of a stream's object: `{project}/{path}`, the path decoded.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct ObjectName(String);
 
@@ -40,9 +40,12 @@ impl ObjectName {
 }
 
 impl StreamTarget {
-    /// From the path after the stream route, percent-encoded and without a leading slash.
+    /// From the path after the stream route, percent-encoded and without a leading slash. A plus is a plus.
     pub fn parse(mode: ProjectMode, encoded: &str) -> Result<Self, Refusal> {
-        let decoded = decode(encoded, false);
+        let Some(decoded) = percent::decode(encoded) else {
+            let message = "the path is no percent-encoded UTF-8";
+            return Err(Refusal::new(ErrorCode::InvalidPath, message));
+        };
         let (project, path) = match mode {
             ProjectMode::Single => (DEFAULT_PROJECT, decoded.as_str()),
             ProjectMode::Multi => {
@@ -58,8 +61,8 @@ impl StreamTarget {
         if path.split('/').next() == Some(RESERVED) {
             return Ok(Self::Reserved);
         }
-        if path.is_empty() || path.len() > PATH_LIMIT || !path.bytes().all(is_path_byte) {
-            let message = "a stream path is 1 to 512 of A-Z a-z 0-9 _ . : ~ / -";
+        if path.is_empty() || path.len() > PATH_LIMIT || path.contains(is_forbidden) {
+            let message = "a stream path is 1 to 512 bytes, without control characters and backslashes";
             return Err(Refusal::new(ErrorCode::InvalidPath, message));
         }
         if path.split('/').any(|segment| matches!(segment, "" | "." | "..")) {
@@ -69,8 +72,9 @@ impl StreamTarget {
     }
 }
 
-fn is_path_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"_.:~/-".contains(&byte)
+/// Controls would break lines of logs and of messages, and parsers of URLs take a backslash for a slash.
+fn is_forbidden(letter: char) -> bool {
+    letter.is_control() || letter == '\\'
 }
 
 #[cfg(test)]
@@ -96,12 +100,37 @@ mod tests {
         single("__ds/subscriptions/x", Ok(None));
         single("%5F_ds/subscriptions/x", Ok(None));
         single("a/__ds", Ok(Some("_default/a/__ds")));
-        for path in ["", "/", "a/", "/a", "a//b", "a/./b", "..", "a/%2e%2e/b", "a b", "a%20b", "ä", "a%00", "a%"] {
+        for path in ["", "/", "a/", "/a", "a//b", "a/./b", "..", "a/%2e%2e/b", "%2E", "a/..", "a%2F", "%2Fa", "a/%2Fb"]
+        {
             single(path, Err(ErrorCode::InvalidPath));
         }
-        let longest = "a".repeat(PATH_LIMIT);
-        single(&longest, Ok(Some(&format!("_default/{longest}"))));
-        single(&"a".repeat(PATH_LIMIT + 1), Err(ErrorCode::InvalidPath));
+        let longest = "ä".repeat(PATH_LIMIT / 2);
+        let encoded = "%C3%A4".repeat(PATH_LIMIT / 2);
+        for path in [&longest, &encoded] {
+            single(path, Ok(Some(&format!("_default/{longest}"))));
+            single(&format!("{path}a"), Err(ErrorCode::InvalidPath));
+        }
+    }
+
+    #[test]
+    fn a_path_is_any_utf_8_but_controls_and_backslashes_and_its_spellings_are_one() {
+        let single = |path: &str, expected: Result<Option<&str>, ErrorCode>| check(ProjectMode::Single, path, expected);
+        for spelling in ["ä b/+@,=%", "%C3%A4%20b/+@,=%25", "%c3%a4 b%2f%2B%40%2c%3d%25"] {
+            let expected =
+                if spelling.ends_with("=%") { Err(ErrorCode::InvalidPath) } else { Ok(Some("_default/ä b/+@,=%")) };
+            single(spelling, expected);
+        }
+        single("...", Ok(Some("_default/...")));
+        single("\u{fffd}\u{202e}日本🌊", Ok(Some("_default/\u{fffd}\u{202e}日本🌊")));
+        let controls = (0..0x20).chain(0x7f..0xa0).filter_map(char::from_u32).chain(['\\']);
+        for forbidden in controls {
+            let path = format!("a{forbidden}b");
+            single(&path, Err(ErrorCode::InvalidPath));
+            single(&percent::encode_path(&path), Err(ErrorCode::InvalidPath));
+        }
+        for path in ["%FF", "a%C3", "%ED%A0%80", "a%", "a%4", "a%zz"] {
+            single(path, Err(ErrorCode::InvalidPath));
+        }
     }
 
     #[test]

@@ -1,17 +1,17 @@
 //! Idempotent producers.
 
 use super::cursor::parse_integer;
-use super::limits::TOKEN_LIMIT;
+use super::field_value::is_token;
 use super::{ErrorCode, Refusal};
 
-/// The id of a producer, which stays the same when the producer restarts: 1 to [`TOKEN_LIMIT`] bytes.
+/// The id of a producer, which stays the same when the producer restarts: a token of [`is_token`].
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ProducerId(String);
 
 impl ProducerId {
-    /// Checks the length; `None` if it is out of range.
+    /// Checks the text; `None` if it is no token.
     pub fn parse(text: &str) -> Option<Self> {
-        (1..=TOKEN_LIMIT).contains(&text.len()).then(|| Self(text.to_owned()))
+        is_token(text).then(|| Self(text.to_owned()))
     }
 
     /// The text.
@@ -41,7 +41,7 @@ impl ProducerStamp {
             _ => return refuse("Producer-Id, Producer-Epoch and Producer-Seq belong together"),
         };
         let Some(id) = ProducerId::parse(id) else {
-            return refuse("Producer-Id is empty or longer than 256 bytes");
+            return refuse("Producer-Id is not 1 to 256 bytes of visible ASCII and blanks");
         };
         match (parse_integer(epoch), parse_integer(seq)) {
             (Some(epoch), Some(seq)) => Ok(Some(Self { id, epoch, seq })),
@@ -52,6 +52,7 @@ impl ProducerStamp {
 
 #[cfg(test)]
 mod tests {
+    use super::super::limits::TOKEN_LIMIT;
     use super::*;
 
     #[test]
@@ -67,6 +68,8 @@ mod tests {
             (None, Some("1"), Some("2")),
             (Some(""), Some("1"), Some("2")),
             (Some(long.as_str()), Some("1"), Some("2")),
+            (Some("j\u{fffd}rgen"), Some("1"), Some("2")),
+            (Some("p"), Some("\u{b2}"), Some("2")),
             (Some("p"), Some("-1"), Some("2")),
             (Some("p"), Some("1.5"), Some("2")),
             (Some("p"), Some("1"), Some("x")),

@@ -24,7 +24,8 @@ pub trait ActorState: Isolate + SocketState {
 
     /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. It is one of the turn's writes:
     /// durable with them or not at all, and billed as a row. Fails if the storage fails; inside a transaction the
-    /// caller returns the failure, which undoes the transaction.
+    /// caller returns the failure, which undoes the transaction. A time of 0 is rejected. If the platform rejects a
+    /// setting after the turn, the host resets the object, and nothing of the turn is durable.
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError>;
 
     /// Rows written by this instance so far, as the platform bills them; 0 on hosts that do not count.

@@ -42,7 +42,7 @@ pub enum PipeEnd {
     Closed,
     /// A message was passed on, and now more bytes wait for the client than may.
     Overflow,
-    /// The time is up.
+    /// The time is up, or nothing has come for as long as the rule says.
     TimedOut,
     /// The client is gone.
     Gone,
@@ -57,13 +57,15 @@ pub struct Piped {
     pub end: PipeEnd,
 }
 
-/// Which messages a pipe passes on, and which part of them.
+/// Which messages a pipe passes on, which part of them, and how long it waits for the next one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PipeRule {
     /// The first bytes of every message that is passed on.
     pub prefix: &'static [u8],
     /// Length of the header in bytes, which is not passed on; the prefix is a part of it.
     pub header_length: usize,
+    /// For how long nothing may come before the pipe ends, in ms.
+    pub silence_ms: u64,
 }
 
 /// A handle of the body of an answer that the edge writes piece by piece. Dropping it ends the body.
@@ -106,15 +108,18 @@ pub trait Download: 'static {
     /// the same by itself, without asking core about each message, and without handing it the bytes.
     async fn pipe(&self, isolate: &impl Isolate, socket: &Self::Socket, rule: PipeRule, patience: Patience) -> Piped {
         let until_ms = isolate.now_ms().saturating_add(patience.wait_ms);
+        let mut heard_ms = isolate.now_ms();
         let mut last = None;
         loop {
-            let end = match socket.next(until_ms.saturating_sub(isolate.now_ms())).await {
+            let ends_ms = until_ms.min(heard_ms.saturating_add(rule.silence_ms));
+            let end = match socket.next(ends_ms.saturating_sub(isolate.now_ms())).await {
                 SocketEvent::Message(mut message) if message.starts_with(rule.prefix) => {
                     let header = message.split_to(rule.header_length.min(message.len()));
                     match self.push(message) {
                         Pushed::Gone => PipeEnd::Gone,
                         Pushed::Waiting(bytes) => {
                             last = Some(header);
+                            heard_ms = isolate.now_ms();
                             if bytes <= patience.buffer_bytes {
                                 continue;
                             }

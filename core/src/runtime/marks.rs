@@ -99,6 +99,10 @@ crate::marks! {
     EARLIER_CALL_TAKEN = "earlier_call_taken", required;
     /// A live read had called its object when its instance was lost, and was answered with a failure.
     LIVE_READ_LOST_ITS_INSTANCE = "live_read_lost_its_instance", required;
+    /// A live read came with the last cursor that is accepted, and waited until the next one is.
+    CURSOR_HELD = "cursor_held", required;
+    /// A reader ahead of the clock was told the cursor of another one that is further ahead.
+    CURSORS_AHEAD_JOINED = "cursors_ahead_joined", required;
     /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.

@@ -11,7 +11,7 @@ pub enum Extent {
     Beyond,
 }
 
-/// A client's body broke off, because its connection is gone.
+/// A client's body broke off: its connection is gone, or what it sends is no HTTP. The platform does not say which.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct UploadBroken;
 

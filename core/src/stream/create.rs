@@ -20,8 +20,8 @@ pub struct CreateCommand<'a> {
     pub incarnation: Incarnation,
     /// The request.
     pub create: &'a Create,
-    /// The first content; `None` if it is larger than the body limit.
-    pub body: Option<&'a Bytes>,
+    /// The first content, or why it cannot be kept.
+    pub body: Result<&'a Bytes, Refusal>,
 }
 
 /// The outcome of a creation.
@@ -58,9 +58,9 @@ impl Slot {
             return Ok(CreateOutcome::Exists);
         }
         let content = match body {
-            None => Err(Refusal::new(ErrorCode::BodyTooLarge, "the body is larger than the limit")),
-            Some(body) if content_type.is_json() && !body.is_empty() => JsonMessages::split(body).map(Content::Json),
-            Some(body) => Ok(Content::Bytes(body.clone())),
+            Err(refusal) => Err(refusal),
+            Ok(body) if content_type.is_json() && !body.is_empty() => JsonMessages::split(body).map(Content::Json),
+            Ok(body) => Ok(Content::Bytes(body.clone())),
         };
         let content = match content {
             Ok(content) => content,

@@ -91,14 +91,15 @@ fn read_stream(row: SqlRow<'_>) -> Result<(u64, Option<Identity>), SqlError> {
     let Some(incarnation) = row.optional_text(2)? else {
         return Ok((first_read_seq, None));
     };
-    let unreadable = |refusal: Refusal| SqlError::new(format!("the stream row: {}", refusal.message));
+    let unreadable = || SqlError::new("the stream row holds no content type or no instant");
     let expiry = match (row.optional_count(4)?, row.optional_text(5)?) {
         (Some(seconds), _) => Expiry::Ttl { seconds },
-        (None, text) => Expiry::parse(None, text).map_err(unreadable)?,
+        (None, Some(text)) => Expiry::from_stored(text).ok_or_else(unreadable)?,
+        (None, None) => Expiry::Never,
     };
     let identity = Identity {
         incarnation: Incarnation::from_stored(incarnation),
-        content_type: ContentType::parse(row.text(3)?).map_err(unreadable)?,
+        content_type: ContentType::from_stored(row.text(3)?).ok_or_else(unreadable)?,
         expiry,
         deadline_ms: row.optional_count(6)?,
     };

@@ -55,7 +55,7 @@ fn read(content_type: &str, appends: &[String], page_bytes: usize, position: u64
     let create =
         Create { location: String::new(), content_type: content_type.clone(), expiry: Expiry::Never, closed: false };
     let incarnation = Incarnation::from_random([1; 16]);
-    let command = CreateCommand { now_ms: 1, incarnation, create: &create, body: Some(&Bytes::new()) };
+    let command = CreateCommand { now_ms: 1, incarnation, create: &create, body: Ok(&Bytes::new()) };
     assert_eq!(slot.create(&sql, &limits, command), Ok(CreateOutcome::Created));
     let stream = slot.living(2).unwrap();
     let append = Append { content_type, producer: None, stream_seq: None, close: false };

@@ -140,7 +140,8 @@ fn object() -> (StreamObject<Host>, Host) {
 }
 
 fn ask(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> Response {
-    let message = Message { allow_origin: None, debug: false, body_too_large: false, operation }.encode();
+    let message =
+        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
     match object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),

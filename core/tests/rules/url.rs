@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tailrace_core::protocol::{Incarnation, Offset, ReadFrom, Refusal};
+use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
     AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
@@ -62,7 +62,8 @@ impl Url {
         self.lives += 1;
         let (create, body) = put.message();
         let incarnation = Incarnation::from_random([self.lives; 16]);
-        let command = CreateCommand { now_ms: self.now_ms, incarnation, create: &create, body: body.as_ref() };
+        let body = body.as_ref().ok_or_else(|| Refusal::new(ErrorCode::BodyTooLarge, "too large"));
+        let command = CreateCommand { now_ms: self.now_ms, incarnation, create: &create, body };
         let outcome = self.slot.create(&self.sql, &self.limits, command).expect("storage works");
         self.compare();
         match outcome {

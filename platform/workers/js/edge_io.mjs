@@ -238,8 +238,8 @@ export class EdgeIo {
     }
   }
 
-  pipe(prefix, headerLength, bufferBytes, waitMs) {
-    const piped = pipe(this.#socket, this.#download, prefix.slice(), headerLength, bufferBytes, waitMs);
+  pipe(prefix, headerLength, bufferBytes, waitMs, silenceMs) {
+    const piped = pipe(this.#socket, this.#download, prefix.slice(), headerLength, bufferBytes, waitMs, silenceMs);
     this.#start(piped.then(([outcome, message, header]) => {
       this.bytes = message ?? NONE;
       this.header = header ?? NONE;

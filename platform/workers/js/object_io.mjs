@@ -139,8 +139,12 @@ export class ObjectIo {
   }
 
   setAlarm(atMs) {
-    // Nobody has to wait for the promise: like every write, this one holds back later answers until it is durable.
-    this.#storage.setAlarm(atMs).catch((error) => console.error("an alarm was not set:", error));
+    // Nobody has to wait for the promise: like every write, this one holds back later answers until it is durable. If it
+    // is rejected, what was written with it must not stay without its alarm: the reset undoes what is not durable yet.
+    this.#storage.setAlarm(atMs).catch((error) => {
+      console.error("an alarm was not set:", error);
+      this.#ctx.abort("an alarm was not set");
+    });
     this.#rowsWritten += 1;
   }
 

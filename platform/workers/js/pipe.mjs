@@ -9,8 +9,11 @@ const GONE = 23;
 const CLOSED = 24;
 
 /** A promise of how the pipe ended, the message that was not passed on, and the header of the last one that was. */
-export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs) {
+export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs, silenceMs) {
   return new Promise((resolve) => {
+    const endsMs = Date.now() + waitMs;
+    let heardMs = Date.now();
+    let timer;
     let header;
     const end = (outcome, message) => {
       clearTimeout(timer);
@@ -18,7 +21,12 @@ export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs) {
       body.listener = null;
       resolve([outcome, message, header]);
     };
-    const timer = setTimeout(end, waitMs, TIMED_OUT);
+    // One timer, which looks again when it goes off: setting it anew for each message would cost more.
+    const watch = () => {
+      const leftMs = Math.min(endsMs, heardMs + silenceMs) - Date.now();
+      if (leftMs <= 0) end(TIMED_OUT);
+      else timer = setTimeout(watch, leftMs);
+    };
     body.listener = () => {
       if (body.gone) end(GONE);
     };
@@ -28,12 +36,14 @@ export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs) {
         const waiting = body.push(bytes.subarray(headerLength));
         if (body.gone) return end(GONE);
         header = bytes.subarray(0, headerLength);
+        heardMs = Date.now();
         if (waiting > bufferBytes) return end(OVERFLOW);
       }
       if (socket.closed) end(CLOSED);
     };
-    if (body.gone) end(GONE);
-    else socket.listener();
+    if (body.gone) return end(GONE);
+    timer = setTimeout(watch, Math.min(waitMs, silenceMs));
+    socket.listener();
   });
 }
 

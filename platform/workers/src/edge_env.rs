@@ -106,7 +106,9 @@ impl EdgeEnv for RequestEnv {
             Along::Waiting => along::WAITING,
         };
         let target = [object, &message].concat();
-        called(operation(|io| io.call(&target, object.len() as u32, along)).await)
+        // JavaScript counts text in UTF-16.
+        let name_length = object.encode_utf16().count() as u32;
+        called(operation(|io| io.call(&target, name_length, along)).await)
     }
 
     async fn earlier_call(&self) -> CallOutcome<Self> {
@@ -248,8 +250,10 @@ impl runtime::Download for Download {
     /// Does what the provided method does, but in JavaScript (`js/pipe.mjs`): payloads do not cross into wasm.
     async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
         let Patience { buffer_bytes, wait_ms } = patience;
-        let started =
-            operation(|io| io.pipe(rule.prefix, rule.header_length as u32, buffer_bytes as f64, wait_ms as f64));
+        let PipeRule { prefix, header_length, silence_ms } = rule;
+        let started = operation(|io| {
+            io.pipe(prefix, header_length as u32, buffer_bytes as f64, wait_ms as f64, silence_ms as f64)
+        });
         let end = match started.await {
             Some(outcome::MESSAGE) => PipeEnd::Message(message_bytes()),
             Some(outcome::TIMED_OUT) => PipeEnd::TimedOut,

@@ -13,6 +13,7 @@
 //! | `wait` | object | waits half a second before core sees the request |
 //! | `panic-later` | object | waits, then panics |
 //! | `panic-alarm` | object | the next alarm panics |
+//! | `reject-alarm` | object | the runtime rejects the next setting of the alarm |
 
 use std::cell::Cell;
 use std::hint::black_box;
@@ -34,6 +35,7 @@ const WAIT_MS: u64 = 500;
 thread_local! {
     static STATEMENT_THROWS: Cell<bool> = const { Cell::new(false) };
     static ALARM_PANICS: Cell<bool> = const { Cell::new(false) };
+    static ALARM_REJECTED: Cell<bool> = const { Cell::new(false) };
     static SOCKET_REFUSED: Cell<bool> = const { Cell::new(false) };
 }
 
@@ -71,6 +73,7 @@ pub(crate) async fn in_object(fault: Option<String>, state: impl ActorState) {
         Some("lost-instance") => overflow(),
         Some("throw-in-binding") => STATEMENT_THROWS.set(true),
         Some("panic-alarm") => ALARM_PANICS.set(true),
+        Some("reject-alarm") => ALARM_REJECTED.set(true),
         Some("no-socket") => SOCKET_REFUSED.set(true),
         Some("wait") => state.sleep_ms(WAIT_MS).await,
         Some("panic-later") => {
@@ -86,6 +89,11 @@ pub(crate) fn in_alarm() {
     if ALARM_PANICS.take() {
         panic!("a fault on request, in the alarm");
     }
+}
+
+/// The time of an alarm, or one that the runtime rejects.
+pub(crate) fn alarm_ms(at_ms: u64) -> u64 {
+    if ALARM_REJECTED.take() { 0 } else { at_ms }
 }
 
 /// The statement's text, or one that throws.

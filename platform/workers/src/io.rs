@@ -48,7 +48,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to call an object. `target` is its name, of `name_length` ASCII characters, followed by the message;
+    /// Starts to call an object. `target` is its name, of `name_length` UTF-16 code units, followed by the message;
     /// `along` is one of the numbers of `edge_env::along`.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
@@ -126,6 +126,7 @@ extern "C" {
         header_length: u32,
         buffer_bytes: f64,
         wait_ms: f64,
+        silence_ms: f64,
     ) -> Result<(), JsValue>;
 
     /// The header of the last message that the pipe has passed on; empty if it passed on none.

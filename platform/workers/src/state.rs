@@ -88,6 +88,8 @@ impl ActorState for ObjectState {
     }
 
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
+        #[cfg(feature = "faults")]
+        let at_ms = crate::fault::alarm_ms(at_ms);
         self.0.io.set_alarm(at_ms as f64).map_err(|exception| SqlError::new(format!("alarm: {}", words(&exception))))
     }
 

@@ -87,7 +87,7 @@ impl fmt::Display for Told<'_> {
         let start_ms = self.history.ops.first().map_or(0, |op| op.invoked.ms);
         for (index, op) in self.history.ops.iter().enumerate() {
             let info = self.history.streams.get(op.stream);
-            if info.is_some_and(|info| info.path == self.violation.stream) {
+            if info.is_some_and(|info| info.name == self.violation.stream) {
                 let here = if self.violation.ops.contains(&index) { ">" } else { " " };
                 writeln!(formatter, "{here} {index:>3} {}", Line { history: self.history, index, op, start_ms })?;
             }
@@ -117,7 +117,7 @@ impl fmt::Display for Line<'_> {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         let op = self.op;
         let since = |ms: u64| ms.saturating_sub(self.start_ms);
-        let path = self.history.streams.get(op.stream).map_or("?", |info| info.path.as_str());
+        let path = self.history.streams.get(op.stream).map_or("?", |info| info.name.as_str());
         let ended = op.ended.map_or_else(|| "...".to_owned(), |ended| since(ended.ms).to_string());
         write!(formatter, "{}..{ended} ms c{} {} {path}", since(op.invoked.ms), op.client, asked(&op.call))?;
         if let Some(batch) = op.batch().and_then(|number| self.history.batches.get(number).map(|batch| (number, batch)))

@@ -112,7 +112,7 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
     /// Forgets the last streams that no event names.
     fn drop_streams(&mut self) {
         let text_names = |scenario: &Scenario, stream: usize| {
-            let name = format!(" {}", Scenario::path(stream));
+            let name = format!(" {}", Scenario::name(stream));
             scenario.events.iter().any(|event| {
                 let text = event.to_string();
                 text.split(&name).skip(1).any(|rest| rest.is_empty() || rest.starts_with(' '))

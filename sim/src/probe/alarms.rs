@@ -46,6 +46,35 @@ fn an_alarm_replaces_the_one_before_it_and_a_past_one_goes_off_at_once() {
 }
 
 #[test]
+fn a_setting_that_the_service_rejects_resets_the_object_and_undoes_its_turn() {
+    for permille in PERMILLES {
+        let faults = Faults::default().with(|faults| faults.alarm.reject_permille = permille);
+        run(1, faults, async |world, _| {
+            let mut rejected = 0;
+            for count in 1..=100 {
+                let at_ms = EPOCH_MS + 1_000_000 + count;
+                let before = world.stored("a").alarm_ms;
+                let outcome = ask(&world, "a", &format!("alarm {at_ms}")).await;
+                rejected += usize::from(!is_answered(&outcome));
+                let expected = if is_answered(&outcome) { Some(at_ms) } else { before };
+                assert_eq!(world.stored("a").alarm_ms, expected);
+            }
+            check_share(permille, rejected);
+            assert_eq!(world.marks().count(marks::ALARM_REJECTED), rejected as u64);
+        });
+    }
+    // The epoch itself is never accepted.
+    run(1, Faults::default(), async |world, notes| {
+        assert!(!is_answered(&ask(&world, "a", "alarm 0").await));
+        rt::sleep_ms(60_000).await;
+        assert_eq!((world.stored("a").alarm_ms, rang(&notes).len()), (None, 0));
+        assert!(is_answered(&ask(&world, "a", "alarm 1").await));
+        rt::sleep_ms(60_000).await;
+        assert_eq!(rang(&notes).len(), 1);
+    });
+}
+
+#[test]
 fn an_alarm_set_by_the_handler_goes_off_as_well() {
     run(1, Faults::default(), async |world, notes| {
         notes.next_alarm_ms.set(Some(EPOCH_MS + 8_000));

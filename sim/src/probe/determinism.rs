@@ -49,6 +49,7 @@ fn all_faults() -> Faults {
         faults.alarm.early_permille = 200;
         faults.alarm.early = Delay::new(0, 2_000);
         faults.alarm.duplicate_permille = 200;
+        faults.alarm.reject_permille = 200;
         faults.bucket = BucketFaults {
             get: Delay::new(0, 50),
             put: Delay::new(0, 4_000),

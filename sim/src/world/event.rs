@@ -110,6 +110,8 @@ whats! {
     Kept { kept: u64, unconfirmed: u64 } = "keeps {kept} of {unconfirmed} writes";
     /// An object's alarm goes off.
     Alarm = "alarm";
+    /// The alarm service rejects a setting.
+    AlarmRejected = "its alarm is rejected";
     /// The handler of an alarm has failed.
     AlarmFailed { message: &'a str } = "alarm failed: {message}";
     /// The handler of an alarm was cut off.

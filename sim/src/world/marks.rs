@@ -37,6 +37,8 @@ tailrace_core::marks! {
     ALARM_DUPLICATED = "alarm_duplicated", required;
     /// An alarm went off too early.
     ALARM_EARLY = "alarm_early", required;
+    /// The alarm service rejected a setting, and the object was reset.
+    ALARM_REJECTED = "alarm_rejected", required;
     /// An alarm was given up after the platform's last attempt.
     ALARM_ABANDONED = "alarm_abandoned", required;
     /// An edge isolate restarted while it served a request.

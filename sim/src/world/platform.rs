@@ -216,7 +216,7 @@ impl<P: Program> WorldOf<P> {
         }
         // Any isolate may get a request. On the platform, concurrent requests nearly always reach different ones.
         let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
-        let (served, end) = self.0.isolates[index].serve(number, request);
+        let (served, end) = self.0.isolates[index].serve(number, request.received());
         let served = if matches!(*client.borrow(), Whereabouts::Gone) {
             end.leave();
             served

@@ -1,13 +1,17 @@
 // How long a reader waits if the deployment configures nothing: a long-poll 20 s, an SSE connection about a minute.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { append, create } from "../workers/client.mjs";
+import { append, create, sleep } from "../workers/client.mjs";
 import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const LONG_POLL_MS = 20_000;
 /** SSE connections end within this span, so that readers do not come back together. */
 const SSE_MS = [45_000, 75_000];
 const READERS = 8;
+/** A comment comes after so long a silence: `KEEP_ALIVE_MS` of core. */
+const KEEP_ALIVE_MS = 15_000;
+/** A pause between two appends that is much shorter. Several of them are longer than one silence. */
+const BUSY_MS = 3_000;
 
 const timed = async (promise) => {
   const start = performance.now();
@@ -55,5 +59,19 @@ describe("a reader that waits in vain", { concurrency: true }, () => {
     const next = await SseReader.at(path, offset);
     assert.equal(next.text, "after");
     next.close();
+  });
+
+  test("is sent no comment by SSE as long as something comes, and one after 15 s without", async () => {
+    const path = await create();
+    const reader = await SseReader.at(path, "-1");
+    for (let count = 0; count < 8; count += 1) {
+      await sleep(BUSY_MS);
+      await append(path, "x");
+    }
+    await reader.until(() => reader.text === "x".repeat(8), "what was written");
+    assert.equal(reader.comments, 0);
+    const [, tookMs] = await timed(reader.until(() => reader.comments > 0, "a comment", 2 * KEEP_ALIVE_MS));
+    assert.ok(tookMs > KEEP_ALIVE_MS - 1_000 && tookMs < KEEP_ALIVE_MS + 2_500, `${tookMs.toFixed()} ms`);
+    reader.close();
   });
 });

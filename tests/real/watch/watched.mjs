@@ -11,7 +11,8 @@ export { StreamObject } from "./entry.mjs";
 
 export default {
   fetch(request, env, ctx) {
-    if (new URL(request.url).pathname !== "/watch") return entry.fetch(request, env, ctx);
+    // Not every URL of a request can be parsed.
+    if (!/^http:\/\/[^/]*\/watch$/.test(request.url)) return entry.fetch(request, env, ctx);
     const { exports, imports } = crossings;
     return Response.json({
       exports: Object.fromEntries(exports),

@@ -1,5 +1,7 @@
 // Bodies at the limit of their size, and far beyond it.
 import assert from "node:assert/strict";
+import { once } from "node:events";
+import { connect } from "node:net";
 import test from "node:test";
 import { append, connection, create, fresh, holds, send } from "./client.mjs";
 
@@ -68,6 +70,51 @@ for (const [shape, shaped] of SHAPES) {
     agent.destroy();
   });
 }
+
+/** What the server answers to these bytes on a connection of their own. */
+async function answerTo(bytes) {
+  const { port, hostname } = new URL(process.env.TAILRACE_WORKERD_URL);
+  const socket = connect(Number(port), hostname);
+  socket.setTimeout(10_000, () => socket.destroy(new Error("no answer")));
+  let answer = "";
+  socket.on("data", (piece) => (answer += piece.toString("latin1")));
+  socket.write(bytes);
+  await once(socket, "close");
+  return answer;
+}
+
+const CHUNKED = "transfer-encoding: chunked\r\nconnection: close\r\n\r\n";
+
+for (const [what, body] of [
+  ["has no length", "zz\r\nhello\r\n0\r\n\r\n"],
+  ["is followed by one without a length", "5\r\nhello\r\nxx\r\nhello\r\n0\r\n\r\n"],
+  ["is longer than it says", "5\r\nhello world\r\n0\r\n\r\n"],
+]) {
+  test(`a body of which a chunk ${what} is refused, and nothing of it is kept`, async () => {
+    const path = await create();
+    const head = `HTTP/1.1\r\nhost: test\r\ncontent-type: text/plain\r\n${CHUNKED}`;
+    for (const [method, target] of [["POST", path], ["PUT", fresh()]]) {
+      const answer = await answerTo(`${method} ${target} ${head}${body}`);
+      assert.match(answer, /^HTTP\/1.1 400 /);
+      assert.match(answer, /"code":"invalid_body"/);
+    }
+    await append(path, "a");
+    await holds(path, "a");
+  });
+}
+
+test("a host that no header field can hold makes a location without a host", async () => {
+  const ends = ["/a b", "/ä", "/\u{1f30a}%"];
+  for (const host of ["ü.test", "a\u0001b", "a b"]) {
+    for (const end of ends) {
+      const path = `${fresh()}${encodeURIComponent(end).replaceAll("%2F", "/")}`;
+      const answer = await answerTo(`PUT ${path} HTTP/1.1\r\nhost: ${host}\r\nconnection: close\r\n\r\n`);
+      assert.match(answer, /^HTTP\/1.1 201 /);
+      assert.equal(/^location: (.*)\r$/im.exec(answer)?.[1], path);
+      assert.equal((await send("HEAD", path)).status, 200);
+    }
+  }
+});
 
 test("one JSON message of 5 MiB is accepted and read back exactly", async () => {
   const message = JSON.stringify({ text: "ä€𝄞x".repeat((5 << 20) / 10), list: [1.50, -0, null] });

@@ -135,6 +135,20 @@ test("an alarm that panics is tried again, and the object serves meanwhile", asy
   await holds(path, "b");
 });
 
+test("an alarm that the runtime rejects resets the object, and nothing of its turn stays", async () => {
+  const path = fresh();
+  const put = (headers) => send("PUT", path, { headers: { "content-type": "text/plain", ...headers }, body: "a" });
+  for (let round = 0; round < 3; round += 1) {
+    const answer = await within(AT_ONCE_MS, put({ "stream-ttl": "3600", ...fault("reject-alarm") }));
+    assert.equal(answer.status, 503);
+    assert.equal(JSON.parse(answer.body).error.code, "object_unavailable");
+    assert.equal((await within(AT_ONCE_MS, send("HEAD", path))).status, 404);
+  }
+  assert.equal((await put({ "stream-ttl": "3600" })).status, 201);
+  await append(path, "b");
+  await holds(path, "ab");
+});
+
 test("a fault that nobody knows is a panic like any other", async () => {
   const path = await create();
   failed(await append(path, "lost", fault("no-such-fault")), "instance_lost");

@@ -43,14 +43,17 @@ impl Answer {
                     variables.etag = value;
                 }
                 // A cursor is a time.
-                "stream-cursor" => kept.push((name, "CURSOR".to_owned())),
+                "stream-cursor" => {
+                    kept.push((name, "CURSOR".to_owned()));
+                    variables.cursor = value;
+                }
                 name if IGNORED.contains(&name) => {}
                 _ => kept.push((name, value.replace(origin, "ORIGIN"))),
             }
         }
         kept.sort();
         let has_events = kept.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
-        let body = if has_events { without_chance(&body) } else { body };
+        let body = if has_events { without_chance(&body, &mut variables.cursor) } else { body };
         Self { status, headers: kept, body, rows, objects }
     }
 
@@ -70,15 +73,19 @@ impl Answer {
 }
 
 /// Events with a fixed word in place of each cursor, which is a time, and of the time after which to come back, which is
-/// random.
-fn without_chance(events: &[u8]) -> Vec<u8> {
+/// random; remembers the last cursor.
+fn without_chance(events: &[u8], last: &mut String) -> Vec<u8> {
+    const CURSOR: &str = "\"streamCursor\":\"";
     let mut text = String::from_utf8_lossy(events).into_owned();
-    for (field, word) in [("\"streamCursor\":\"", "CURSOR"), ("retry:", "RETRY")] {
+    for (field, word) in [(CURSOR, "CURSOR"), ("retry:", "RETRY")] {
         let mut parts = text.split(field);
         let mut out = parts.next().unwrap_or_default().to_owned();
         for part in parts {
             let after = part.trim_start_matches(|letter: char| letter.is_ascii_digit());
             assert!(after.len() < part.len(), "{field} is followed by a number: {part:.40}");
+            if field == CURSOR {
+                *last = part[..part.len() - after.len()].to_owned();
+            }
             out.extend([field, word, after]);
         }
         text = out;

@@ -1,9 +1,9 @@
 //! Asking a running Worker.
 
 use std::io::{Cursor, Read as _};
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
-use ureq::http::Request;
+use ureq::http::{HeaderValue, Request};
 use ureq::{Agent, SendBody};
 
 use super::{Answer, Ask, PAUSE_MS, Step, Variables, check_expectation};
@@ -39,10 +39,13 @@ pub fn run_real(origin: &str, steps: &[Step]) -> Vec<Answer> {
 }
 
 fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> Answer {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after the epoch");
+    variables.now_ms = now.as_millis() as u64;
     let url = format!("{origin}{}", variables.fill(&ask.target));
     let mut request = Request::builder().method(ask.method.as_str()).uri(&url).header("tailrace-debug", "1");
     for (name, value) in &ask.headers {
-        request = request.header(name, variables.fill(value));
+        let value = HeaderValue::from_bytes(&variables.value(value)).expect("a header value");
+        request = request.header(name, value);
     }
     let chunks = Cursor::new(ask.payload.bytes.clone());
     let body = match (ask.payload.bytes.is_empty(), ask.payload.chunked) {

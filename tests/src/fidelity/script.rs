@@ -1,6 +1,7 @@
 //! The text of the script, as steps.
 
 use tailrace_core::protocol::Offset;
+use tailrace_core::protocol::limits::PATH_LIMIT;
 
 /// One step.
 #[derive(Clone, Debug)]
@@ -34,7 +35,7 @@ pub struct Ask {
     pub method: String,
     /// Path and query.
     pub target: String,
-    /// Header fields.
+    /// Header fields; in a value, `\xHH` is the byte HH.
     pub headers: Vec<(String, String)>,
     /// The body.
     pub payload: Payload,
@@ -54,10 +55,15 @@ pub struct Payload {
 pub struct Variables {
     /// The last entity tag.
     pub etag: String,
+    /// The last cursor.
+    pub cursor: String,
+    /// The time of the next request, in ms since the Unix epoch.
+    pub now_ms: u64,
 }
 
 impl Variables {
-    /// Puts offsets and the last entity tag in place of `{S.P}` and `{etag}`.
+    /// Puts offsets, the last entity tag and cursor, a time so many ms ahead, and a path of 512 bytes in place of `{S.P}`,
+    /// `{etag}`, `{cursor}`, `{+MS}` and `{longest}`.
     pub fn fill(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;
@@ -66,6 +72,12 @@ impl Variables {
             let (name, after) = after.split_once('}').expect("a variable ends");
             match name.split_once('.') {
                 None if name == "etag" => out.push_str(&self.etag),
+                None if name == "cursor" => out.push_str(&self.cursor),
+                None if name.starts_with('+') => {
+                    let ahead_ms: u64 = name.parse().expect("a number");
+                    out.push_str(&(self.now_ms + ahead_ms).to_string());
+                }
+                None if name == "longest" => out.push_str(&"%C3%A4".repeat(PATH_LIMIT / 2)),
                 Some((segment, position)) => {
                     let number = |text: &str| text.parse().expect("a number");
                     let offset = Offset { read_seq: number(segment), position: number(position) };
@@ -76,6 +88,19 @@ impl Variables {
             rest = after;
         }
         out + rest
+    }
+
+    /// The bytes of a header value.
+    pub fn value(&self, text: &str) -> Vec<u8> {
+        let text = self.fill(text);
+        let mut parts = text.split("\\x");
+        let mut bytes = parts.next().unwrap_or_default().as_bytes().to_vec();
+        for part in parts {
+            let (digits, rest) = part.split_at(2);
+            bytes.push(u8::from_str_radix(digits, 16).expect("two hexadecimal digits"));
+            bytes.extend_from_slice(rest.as_bytes());
+        }
+        bytes
     }
 }
 
@@ -217,7 +242,9 @@ mod tests {
             ]
         );
         assert_eq!(ask.payload.bytes, b" two");
-        let variables = Variables { etag: "\"x\"".to_owned() };
+        let variables = Variables { etag: "\"x\"".to_owned(), cursor: "7".to_owned(), now_ms: 90 };
         assert_eq!(variables.fill("{1.2} {etag}"), "0000000000000001_0000000000000002 \"x\"");
+        assert_eq!(variables.fill("{cursor} {+10}"), "7 100");
+        assert_eq!(variables.value("j\\xFCrgen\\x41\u{e9}"), b"j\xfcrgenA\xc3\xa9");
     }
 }

@@ -43,6 +43,7 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
 }
 
 async fn asked(world: &World, ask: &Ask, variables: &mut Variables) -> Answer {
+    variables.now_ms = world.now_ms();
     let request = request(ask, variables);
     let response = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
     let headers: Vec<_> = response.headers.iter().map(|(name, value)| (name.to_owned(), value.to_owned())).collect();
@@ -54,7 +55,9 @@ fn request(ask: &Ask, variables: &Variables) -> Request {
     for (name, value) in &ask.headers {
         // A host hands over only the fields that core picks.
         if PICKED_HEADERS.contains(&name.as_str()) {
-            headers.push(name.clone(), variables.fill(value));
+            // A simulated client writes a header value byte by byte.
+            let value: String = variables.value(value).into_iter().map(char::from).collect();
+            headers.push(name.clone(), value);
         }
     }
     headers.push("tailrace-debug", "1");

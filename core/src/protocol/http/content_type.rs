@@ -1,5 +1,6 @@
 //! Media types.
 
+use super::field_value::is_visible;
 use crate::protocol::limits::TOKEN_LIMIT;
 use crate::protocol::sse::Encoding;
 use crate::protocol::{ErrorCode, Refusal};
@@ -18,20 +19,25 @@ impl Default for ContentType {
 }
 
 impl ContentType {
-    /// `type/subtype`, each a token of HTTP, with whatever parameters; at most [`TOKEN_LIMIT`] bytes.
+    /// `type/subtype`, each a token of HTTP, with whatever parameters of visible ASCII and blanks; at most
+    /// [`TOKEN_LIMIT`] bytes.
     pub fn parse(text: &str) -> Result<Self, Refusal> {
         let refuse = |message| Err(Refusal::new(ErrorCode::InvalidContentType, message));
         let text = text.trim_matches([' ', '\t']);
         if text.len() > TOKEN_LIMIT {
             return refuse("Content-Type is longer than 256 bytes");
         }
-        if text.bytes().any(|byte| byte < b' ' && byte != b'\t' || byte == 0x7f) {
-            return refuse("Content-Type holds a control character");
+        if !is_visible(text) {
+            return refuse("Content-Type holds something else than visible ASCII and blanks");
         }
-        match essence(text).split_once('/') {
-            Some((kind, subtype)) if is_token(kind) && is_token(subtype) => Ok(Self(text.to_owned())),
-            _ => refuse("Content-Type is not type/subtype"),
-        }
+        Self::from_stored(text).map_or_else(|| refuse("Content-Type is not type/subtype"), Ok)
+    }
+
+    /// From a text that was stored; `None` if it is not `type/subtype`. Earlier versions also took parameters that
+    /// [`Self::parse`] refuses, and their streams stay.
+    pub fn from_stored(text: &str) -> Option<Self> {
+        let (kind, subtype) = essence(text).split_once('/')?;
+        (is_token(kind) && is_token(subtype)).then(|| Self(text.to_owned()))
     }
 
     /// The text as it was given.
@@ -124,5 +130,10 @@ mod tests {
         for text in ["", "text", "text/", "/plain", "text/plain/x", "te xt/plain", "text/plain\n", ";", "é/x", &long] {
             assert!(ContentType::parse(text).is_err(), "{text:?}");
         }
+        for text in ["text/plain; x=\u{fffd}", "text/plain; x=é", "text/plain; x=\u{7f}", "text/plain; x=\n"] {
+            assert!(ContentType::parse(text).is_err(), "{text:?}");
+            assert!(ContentType::from_stored(text).is_some(), "{text:?}");
+        }
+        assert!(ContentType::from_stored("text").is_none());
     }
 }

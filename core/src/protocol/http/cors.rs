@@ -15,8 +15,8 @@ const ALLOWED_HEADERS: &str = "Authorization, Baggage, Cache-Control, Content-Ty
 
 /// The response headers that scripts of other origins may read: all of the protocol's.
 const EXPOSED_HEADERS: &str = "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, \
-                               Producer-Seq, Stream-Closed, Stream-Cursor, Stream-Expires-At, Stream-Next-Offset, \
-                               Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date";
+                               Producer-Seq, Retry-After, Stream-Closed, Stream-Cursor, Stream-Expires-At, \
+                               Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date";
 
 /// Seconds for which a browser may remember a preflight. Our choice; browsers cap it themselves.
 const PREFLIGHT_MAX_AGE_S: &str = "86400";
@@ -83,6 +83,7 @@ mod tests {
             header::PRODUCER_EXPECTED_SEQ,
             header::PRODUCER_RECEIVED_SEQ,
             header::PRODUCER_SEQ,
+            header::RETRY_AFTER,
             header::STREAM_CLOSED,
             header::STREAM_CURSOR,
             header::STREAM_EXPIRES_AT,

@@ -15,7 +15,9 @@ header_names! {
     ACCESS_CONTROL_MAX_AGE = "access-control-max-age";
     ALLOW = "allow";
     CACHE_CONTROL = "cache-control";
+    CONTENT_ENCODING = "content-encoding";
     CONTENT_LENGTH = "content-length";
+    CONTENT_SECURITY_POLICY = "content-security-policy";
     CONTENT_TYPE = "content-type";
     CROSS_ORIGIN_RESOURCE_POLICY = "cross-origin-resource-policy";
     ETAG = "etag";
@@ -27,6 +29,7 @@ header_names! {
     PRODUCER_ID = "producer-id";
     PRODUCER_RECEIVED_SEQ = "producer-received-seq";
     PRODUCER_SEQ = "producer-seq";
+    RETRY_AFTER = "retry-after";
     STREAM_CLOSED = "stream-closed";
     STREAM_CURSOR = "stream-cursor";
     STREAM_EXPIRES_AT = "stream-expires-at";
@@ -45,6 +48,10 @@ header_names! {
     X_ACCEL_BUFFERING = "x-accel-buffering";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";
 }
+
+/// The content security policy of answers with content of streams: if a browser shows it as a page, that page has an
+/// origin of its own and runs no scripts.
+pub const SANDBOX: &str = "sandbox";
 
 /// The value of a header that is present or absent.
 pub const TRUE: &str = "true";

@@ -3,9 +3,11 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `method` | request methods |
+//! | `percent` | percent-encoding |
 //! | `query` | percent-encoded query strings |
 //! | `header` | header names, and the two truth values |
 //! | `fields` | header fields in order, and as text |
+//! | `field_value` | values that are stored, compared or told again: ASCII alone |
 //! | `response` | responses |
 //! | `cache_control` | what caches may do with a response |
 //! | `content_type` | media types, compared without parameters |
@@ -16,9 +18,11 @@ pub mod cache_control;
 pub mod content_type;
 pub mod cors;
 pub mod etag;
+pub mod field_value;
 mod fields;
 pub mod header;
 mod method;
+pub mod percent;
 pub mod query;
 mod response;
 

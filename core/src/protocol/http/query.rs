@@ -1,5 +1,6 @@
 //! Query strings, as the URL standard's form encoding reads them.
 
+use super::percent::decode_lossily;
 use crate::protocol::{ErrorCode, Refusal};
 
 /// The parameters of a URL in order, decoded.
@@ -14,7 +15,7 @@ impl Query {
             pairs
                 .map(|pair| {
                     let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-                    (decode(name, true), decode(value, true))
+                    (decode(name), decode(value))
                 })
                 .collect(),
         )
@@ -30,34 +31,9 @@ impl Query {
     }
 }
 
-/// Percent-decodes; what is no `%` with two hexadecimal digits stays, and what is not UTF-8 then becomes U+FFFD, which
-/// no parameter or path accepts.
-pub(crate) fn decode(text: &str, plus_is_space: bool) -> String {
-    if !text.contains(['%', '+']) {
-        return text.to_owned();
-    }
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((&byte, after)) = rest.split_first() {
-        rest = after;
-        match (byte, after) {
-            (b'%', [high, low, after @ ..]) if high.is_ascii_hexdigit() && low.is_ascii_hexdigit() => {
-                bytes.push(nibble(*high) << 4 | nibble(*low));
-                rest = after;
-            }
-            (b'+', _) if plus_is_space => bytes.push(b' '),
-            _ => bytes.push(byte),
-        }
-    }
-    String::from_utf8_lossy(&bytes).into_owned()
-}
-
-fn nibble(digit: u8) -> u8 {
-    match digit {
-        b'0'..=b'9' => digit - b'0',
-        b'a'..=b'f' => digit - b'a' + 10,
-        _ => digit.wrapping_sub(b'A').wrapping_add(10),
-    }
+/// Decodes a part of a query, in which a plus is a blank. What is no UTF-8 becomes U+FFFD, which no parameter accepts.
+fn decode(text: &str) -> String {
+    if text.contains('+') { decode_lossily(&text.replace('+', " ")) } else { decode_lossily(text) }
 }
 
 #[cfg(test)]
@@ -85,7 +61,7 @@ mod tests {
         #[test]
         fn what_is_percent_encoded_comes_back(text in any::<String>()) {
             let encoded: String = text.bytes().map(|byte| format!("%{byte:02X}")).collect();
-            prop_assert_eq!(decode(&encoded, true), text);
+            prop_assert_eq!(decode(&encoded), text);
         }
 
         #[test]

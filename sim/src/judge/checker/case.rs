@@ -2,6 +2,8 @@
 
 use std::collections::HashMap;
 
+use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
+
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 use crate::world::Harm;
@@ -83,6 +85,15 @@ impl<'a> Case<'a> {
         Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
     }
 
+    /// Whether the request was refused because its cursor was told, or allowed, by the clock of another isolate than the
+    /// one that refuses it.
+    pub(super) fn is_refused_by_another_clock(&self, op: &Op) -> bool {
+        let Call::Live { cursor: Some(cursor), .. } = op.call else { return false };
+        let is_refused = op.answer.as_ref().is_some_and(|answer| answer.code.as_deref() == Some("invalid_cursor"));
+        let apart_ms = self.history.conditions.edges_apart_ms;
+        is_refused && apart_ms > 0 && cursor + apart_ms >= op.invoked.ms + CURSOR_AHEAD_MS
+    }
+
     /// Whether a fault has harmed the request in one of these ways.
     pub(super) fn is_harmed(&self, op: &Op, harms: &[Harm]) -> bool {
         self.history.harms.has(op.request, harms)
@@ -113,7 +124,7 @@ impl<'a> Case<'a> {
     }
 
     pub(super) fn violation(&self, invariant: Invariant, ops: &[usize], message: String) -> Violation {
-        let stream = self.history.streams[self.stream].path.clone();
+        let stream = self.history.streams[self.stream].name.clone();
         Violation { invariant, stream, ops: ops.to_vec(), message }
     }
 

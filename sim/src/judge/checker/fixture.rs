@@ -139,7 +139,7 @@ impl Fixture {
     }
 
     fn of(content: Content) -> Self {
-        let streams = vec![StreamInfo { path: "a".to_owned(), content }];
+        let streams = vec![StreamInfo { name: "a".to_owned(), path: "a".to_owned(), content }];
         Self {
             history: History::new(streams, Conditions::default()),
             now_ms: 1_000_000,

@@ -1,5 +1,7 @@
 //! What a history reached that only its public side shows.
 
+use std::collections::BTreeSet;
+
 use tailrace_core::runtime::Mark;
 
 use super::case::Case;
@@ -34,6 +36,8 @@ tailrace_core::marks! {
     SENT_AFTER_LONG_SILENCE = "sent_after_long_silence", required;
     /// Several readers waited at one position for so long that their cursors had to agree.
     CURSORS_CONVERGED = "cursors_converged", required;
+    /// A reader came with a cursor ahead of the clock, was told another one, and came with that.
+    CURSOR_AHEAD_ECHOED = "cursor_ahead_echoed", required;
 }
 
 /// A silence longer than every time-out, in ms: a minute of events and its tenth, and a hibernation.
@@ -75,12 +79,22 @@ pub fn reached(history: &History) -> Vec<Mark> {
             (STALLED_AND_CAUGHT_UP, stalled_and_caught_up(&case)),
             (SENT_AFTER_LONG_SILENCE, sent_after_long_silence(&case)),
             (CURSORS_CONVERGED, cursors_converged(&case)),
+            (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(&case)),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
     marks.sort_unstable();
     marks.dedup();
     marks
+}
+
+fn cursor_ahead_echoed(case: &Case<'_>) -> bool {
+    let told: BTreeSet<(usize, u64)> =
+        case.arrivals().filter_map(|arrival| Some((arrival.reader, arrival.cursor?))).collect();
+    case.iter().any(|(_, op)| match op.call {
+        Call::Live { cursor: Some(cursor), reader, .. } => cursor > op.invoked.ms && told.contains(&(reader, cursor)),
+        _ => false,
+    })
 }
 
 fn is_retried(case: &Case<'_>, op: &Op) -> bool {

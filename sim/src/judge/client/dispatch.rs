@@ -20,7 +20,7 @@ impl Session {
             Action::Restart => self.producing.clear(),
             Action::Read { stream, origin, pages } => self.walk(stream, origin, pages).await,
             Action::Head { stream } => self.head(stream).await,
-            Action::Join { stream, mode, origin, readers } => self.join(stream, mode, origin, readers),
+            Action::Join { stream, mode, origin, readers, ahead } => self.join(stream, mode, origin, readers, ahead),
             Action::Stall { stream, for_ms } => self.stall(stream, for_ms),
             Action::Leave { stream } => self.leave(stream),
         }

@@ -5,18 +5,21 @@ use std::rc::Rc;
 use super::follower::Follower;
 use super::session::Session;
 use crate::judge::history::{From, Mode};
-use crate::judge::scenario::Origin;
+use crate::judge::scenario::{Ahead, Origin};
 
 impl Session {
     /// Starts live readers beside what the client does else.
-    pub(super) fn join(&mut self, stream: usize, mode: Mode, origin: Origin, readers: usize) {
+    pub(super) fn join(&mut self, stream: usize, mode: Mode, origin: Origin, readers: usize, ahead: Option<Ahead>) {
         let (from, cursor) = self.live_origin(stream, origin);
         let following = self.following.entry(stream).or_default();
         if following.reader_control.has_left() {
             following.reader_control = Rc::default();
         }
         let (reader_control, place) = (following.reader_control.clone(), following.place.clone());
-        for _ in 0..readers.max(1) {
+        let now_ms = self.context.world.now_ms();
+        for number in 0..readers.max(1) as u64 {
+            // Each has a cursor of its own.
+            let cursor = ahead.map_or(cursor, |Ahead(ms)| Some((now_ms + ms).saturating_sub(number)));
             let follower = Follower {
                 context: self.context.clone(),
                 client: self.client,

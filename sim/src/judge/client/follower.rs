@@ -5,6 +5,7 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
+use tailrace_core::protocol::limits::KEEP_ALIVE_MS;
 
 use super::context::ClientContext;
 use super::control::{Control, read_piece};
@@ -28,6 +29,10 @@ const GRACE_MS: u64 = 8_000;
 /// A reader of events that hears nothing at all for this long gives its connection up, in ms: it should have ended, with
 /// keep-alives before.
 const SILENCE_MS: u64 = 40_000;
+
+/// How long nothing was written before a comment, at least, as its reader sees it, in ms: what came before it may have
+/// been longer on its way.
+const QUIET_MS: u64 = KEEP_ALIVE_MS - 1_000;
 
 /// How long a reader that was told of the close waits for the connection's end, in ms.
 const FAREWELL_MS: u64 = 2_000;
@@ -237,8 +242,11 @@ impl Follower {
         let context = self.context.clone();
         let mut events = EventReader::default();
         let (mut progress, mut pieces) = (false, 0);
+        // When the last bytes came, if that was while the reader waited for them.
+        let mut heard_ms = None;
         let end = loop {
             self.stall(reader).await;
+            let waits_ms = context.world.now_ms();
             let bytes = match rt::within_ms(SILENCE_MS, body.next()).await {
                 None => break End::Abandoned,
                 Some(Piece::End) => break End::Finished,
@@ -252,6 +260,10 @@ impl Follower {
             let cut = browser.and_then(|browser| browser.cut(number, bytes.len()));
             let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some());
             let now_ms = context.world.now_ms();
+            let earlier_ms = std::mem::replace(&mut heard_ms, Some(now_ms).filter(|now_ms| *now_ms > waits_ms));
+            if bytes.starts_with(b":") && earlier_ms.zip(heard_ms).is_some_and(|(from, to)| to - from < QUIET_MS) {
+                context.history.borrow_mut().listening(op).comments_hastily = true;
+            }
             let deliveries = read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, is_cut, now_ms);
             if let Some(browser) = &mut self.browser {
                 browser.retry_ms = events.retry_ms().unwrap_or(browser.retry_ms);
@@ -271,7 +283,7 @@ impl Follower {
             }
         };
         context.end_listening(op, end);
-        if self.browser.is_some() && pieces <= 1 && end != End::Abandoned {
+        if self.browser.is_some() && pieces <= 1 && end == End::Finished {
             context.history.borrow_mut().name_hidden_failure(op);
         }
         match end {

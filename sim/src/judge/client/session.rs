@@ -39,10 +39,10 @@ impl Session {
         self.context.next_walk()
     }
 
-    /// A lifetime as a creation asks for it: an instant counts from the start of the run.
+    /// A lifetime as a creation asks for it: an instant counts from the start of the run, but 0 is the Unix epoch.
     pub(super) fn lifetime(&self, lifetime: Lifetime) -> Lifetime {
         match lifetime {
-            Lifetime::Until(ms) => Lifetime::Until(self.context.start_ms + ms),
+            Lifetime::Until(ms @ 1..) => Lifetime::Until(self.context.start_ms + ms),
             _ => lifetime,
         }
     }

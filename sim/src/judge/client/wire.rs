@@ -5,6 +5,7 @@ use futures_util::{Stream, StreamExt, stream};
 use tailrace_core::protocol::{Headers, Method, Response};
 
 use crate::judge::history::{ClientAnswer, Content, Lifetime, Stamp};
+use crate::judge::scenario::Spelling;
 use crate::kernel::rt;
 use crate::world::{Broken, Request, RequestBody};
 
@@ -17,8 +18,9 @@ pub(super) struct Ask {
 }
 
 impl Ask {
+    /// A request to the stream of a path. Requests of different methods spell it in different ways.
     pub(super) fn new(method: Method, path: &str) -> Self {
-        let url = format!("https://tailrace.test/v1/stream/{path}");
+        let url = format!("https://tailrace.test/v1/stream/{}", Spelling::of(method).spell(path));
         Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 
@@ -71,6 +73,17 @@ impl Ask {
         self
     }
 
+    /// The second half of the body is malformed.
+    pub(super) fn broken_half_way(mut self) -> Self {
+        let whole = match std::mem::replace(&mut self.request.body, RequestBody::Empty) {
+            RequestBody::Chunks(chunks) => chunks,
+            RequestBody::Bytes(bytes) => in_pieces(&bytes).boxed_local(),
+            RequestBody::Empty => stream::empty().boxed_local(),
+        };
+        self.request.body = RequestBody::Chunks(whole.take(1).chain(stream::iter([Err(Broken)])).boxed_local());
+        self
+    }
+
     pub(super) fn build(self) -> Request {
         self.request
     }
@@ -100,7 +113,12 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
     let text = |name| response.headers.get(name).map(str::to_owned);
     let number = |name| response.headers.get(name).and_then(|text| text.parse().ok());
     let is_true = |name| response.headers.get(name) == Some("true");
-    let every = ["cache-control", "x-content-type-options", "cross-origin-resource-policy"];
+    let is_content = matches!(response.status, 200 | 304)
+        && ["etag", "stream-up-to-date", "stream-cursor"].into_iter().any(|name| response.headers.get(name).is_some())
+        || response.headers.get("content-type") == Some("text/event-stream");
+    let mut needed = vec!["cache-control", "x-content-type-options", "cross-origin-resource-policy"];
+    needed.extend(is_content.then_some("content-security-policy"));
+    needed.extend(matches!(response.status, 503 | 507).then_some("retry-after"));
     ClientAnswer {
         status: response.status,
         next_offset: text("stream-next-offset"),
@@ -114,7 +132,7 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         producer_seq: number("producer-seq"),
         expected_seq: number("producer-expected-seq"),
         code: if response.status >= 400 { code(&response.body) } else { None },
-        guarded: every.into_iter().all(|name| response.headers.get(name).is_some()),
+        guarded: needed.into_iter().all(|name| response.headers.get(name).is_some()),
         body: response.body.clone(),
     }
 }

@@ -4,6 +4,9 @@ use bytes::Bytes;
 
 use super::{Call, From, History, Moment, Op};
 
+/// The code under which a failure is written down that was hidden from a browser, which is not told which one it was.
+pub const HIDDEN_FAILURE: &str = "hidden";
+
 /// How a live read waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
@@ -90,6 +93,8 @@ pub struct Listening {
     pub comments: u64,
     /// What no client should have to read, each with when it came.
     pub defects: Vec<(Moment, String)>,
+    /// Whether a comment came soon after something else.
+    pub comments_hastily: bool,
     /// Whether it did not end soon after its client was told of the stream's close.
     pub lingers: bool,
     /// When it ended and how.
@@ -160,7 +165,7 @@ impl History {
     pub fn name_hidden_failure(&mut self, op: usize) {
         let is_empty = self.listening(op).deliveries.is_empty();
         if let Some(answer) = self.ops.get_mut(op).and_then(|op| op.answer.as_mut()).filter(|_| is_empty) {
-            (answer.status, answer.code) = (503, Some("object_unavailable".to_owned()));
+            (answer.status, answer.code) = (503, Some(HIDDEN_FAILURE.to_owned()));
         }
     }
 

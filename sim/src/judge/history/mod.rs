@@ -14,7 +14,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 pub use harms::Harms;
-pub use live::{Arrival, Delivery, End, Listening, Mode, Parting, Payload, Reader};
+pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
 
 use crate::world::{Harm, Spell};
 
@@ -52,7 +52,9 @@ pub enum Lifetime {
 /// A stream of the run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StreamInfo {
-    /// Its path after `/v1/stream/`.
+    /// How scenarios and reports call it.
+    pub name: String,
+    /// Its path after `/v1/stream/`, decoded.
     pub path: String,
     /// What it is made of; every creation at its path asks for the same.
     pub content: Content,
@@ -103,6 +105,12 @@ pub enum Defect {
     WrongType,
     /// A body beyond the limit.
     TooLarge,
+    /// A producer id with a byte that is no ASCII.
+    NotAscii,
+    /// A content encoding.
+    Compressed,
+    /// Chunks that are malformed half-way.
+    Malformed,
     /// A producer sequence number far ahead.
     Gap,
 }
@@ -328,6 +336,8 @@ pub struct Conditions {
     /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
     /// come to their time-outs.
     pub settled_from_ms: u64,
+    /// By how much the clocks of two isolates differ at most, in ms.
+    pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, in ms.
     pub clocks_apart_ms: u64,
     /// How much too late an alarm goes off at most, in ms.

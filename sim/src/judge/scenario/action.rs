@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::field::{Load, Mistake, Origin};
+use super::field::{Ahead, Load, Mistake, Origin};
 use super::word::{Close, Optional, Passed, Plain, Spelling, Stream, Words};
 use crate::judge::history::{Lifetime, Mode};
 
@@ -86,9 +86,11 @@ actions! {
         /// HEAD.
         Head = "head" { stream: usize as Stream };
         /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until
-        /// they leave or are told that nothing more comes.
+        /// they leave or are told that nothing more comes. They may begin with cursors ahead of the clock, each with one
+        /// of its own.
         Join = "join" {
-            stream: usize as Stream, mode: Mode as Plain, origin: Origin as Plain, readers: usize as Plain
+            stream: usize as Stream, mode: Mode as Plain, origin: Origin as Plain, readers: usize as Plain,
+            ahead: Option<Ahead> as Optional
         };
         /// The client's live readers of the stream neither ask nor read for so long.
         Stall = "stall" { stream: usize as Stream, for_ms: u64 as Plain };

@@ -136,6 +136,7 @@ impl Dice {
         faults.alarm.retry_limit = if alarm_cut_off_fails { self.among(&[0, 0, 1, 6]) as u32 } else { 6 };
         faults.alarm.cut_off_fails = alarm_cut_off_fails;
         faults.bucket = self.bucket();
+        faults.alarm.reject_permille = self.permille_if(200, 5, 200);
         self.rarer_faults(&mut faults);
         faults
     }
@@ -194,7 +195,8 @@ impl Dice {
             45..62 => Lifetime::Ttl(self.between(0, 8)),
             62..74 => Lifetime::Ttl(self.between(15, 70)),
             74..88 => Lifetime::Ttl(self.between(150, 500)),
-            _ => Lifetime::Until(self.scale(500, 300_000)),
+            88..98 => Lifetime::Until(self.scale(500, 300_000)),
+            _ => Lifetime::Until(0),
         }
     }
 }

@@ -3,13 +3,15 @@
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
+use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
+
+const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
 /// Live readers of a run, at most: what many of them cost is shown by a test of its own.
 const MOST_READERS: u64 = 16;
@@ -290,8 +292,16 @@ impl Draft {
                 Action::Sequenced { stream, load: self.load(), passed }
             }
             Verb::Mistaken => {
-                let mistakes = [Mistake::BadElement, Mistake::EmptyArray, Mistake::WrongType, Mistake::TooLarge];
-                let mistake = mistakes[self.dice.between(0, 3) as usize];
+                let mistakes = [
+                    Mistake::BadElement,
+                    Mistake::EmptyArray,
+                    Mistake::WrongType,
+                    Mistake::TooLarge,
+                    Mistake::NotAscii,
+                    Mistake::Compressed,
+                    Mistake::Malformed,
+                ];
+                let mistake = mistakes[self.dice.between(0, mistakes.len() as u64 - 1) as usize];
                 let closes = self.dice.chance(200);
                 Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
             }
@@ -341,7 +351,12 @@ impl Draft {
         self.readers_left -= readers;
         match readers {
             0 => Action::Leave { stream },
-            _ => Action::Join { stream, mode, origin, readers: readers as usize },
+            _ => {
+                // A day is the most that is accepted.
+                let ahead =
+                    if self.dice.chance(150) { Some(self.dice.among(&[1, 400, 30_000, DAY_MS, DAY_MS])) } else { None };
+                Action::Join { stream, mode, origin, readers: readers as usize, ahead: ahead.map(Ahead) }
+            }
         }
     }
 
@@ -439,6 +454,9 @@ mod tests {
             "empty-array",
             "wrong-type",
             "too-large",
+            "not-ascii",
+            "compressed",
+            "malformed",
             "stream json",
             "stream bytes",
             "stream text",
@@ -448,6 +466,7 @@ mod tests {
             " stall ",
             " leave ",
             "client-buffer",
+            "ahead:",
             "endless",
             "ttl:",
             "until:",
@@ -465,6 +484,7 @@ mod tests {
             "fault flush.max_ms",
             "fault superseded_reads_fail",
             "fault alarm_early_permille",
+            "fault alarm_reject_permille",
             "fault hibernation_missed_permille",
             "fault socket_half_dead_permille",
             "fault answer_cut_permille",

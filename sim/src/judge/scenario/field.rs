@@ -20,7 +20,17 @@ pub enum Mistake {
     WrongType,
     /// A body beyond the limit.
     TooLarge,
+    /// A producer id with a byte that is no ASCII, and differs from client to client.
+    NotAscii,
+    /// A body that says to be compressed.
+    Compressed,
+    /// A body whose chunks are malformed half-way.
+    Malformed,
 }
+
+/// By how much the first cursor of live readers is ahead of the clock, in ms.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead(pub u64);
 
 /// Where a walk of a reader starts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -95,6 +95,7 @@ knobs! {
         "alarm_duplicate_permille": alarm.duplicate_permille as u32;
         "alarm_retry_limit": alarm.retry_limit as u32;
         "alarm_cut_off_fails": alarm.cut_off_fails as bool;
+        "alarm_reject_permille": alarm.reject_permille as u32;
         "statement_fails_permille": storage.statement_fails_permille as u32;
         "shares_isolate_permille": objects.shares_isolate_permille as u32;
         "object_clock_off_ms": objects.clock_off_ms as u64;

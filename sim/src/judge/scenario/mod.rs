@@ -10,6 +10,7 @@
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
+//! | `path` | the paths of streams, and how clients spell them |
 //! | `knobs` | faults and limits as named numbers |
 //! | `text` | a scenario as text, and back |
 //! | `run` | plays a scenario and keeps its history |
@@ -20,6 +21,7 @@ mod draw;
 mod event;
 mod field;
 pub mod knobs;
+mod path;
 mod run;
 mod text;
 mod verb;
@@ -27,7 +29,8 @@ mod word;
 
 pub use action::{Action, Disturbance};
 pub use event::{Event, Happening};
-pub use field::{Load, Mistake, Origin};
+pub use field::{Ahead, Load, Mistake, Origin};
+pub(crate) use path::Spelling;
 pub use run::{Played, play};
 pub use text::ParseError;
 
@@ -40,7 +43,8 @@ use crate::world::Faults;
 pub struct StreamPlan {
     /// What it is made of.
     pub content: Content,
-    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run.
+    /// The end that creations ask for; [`Lifetime::Until`] counts from the start of the run, but 0 is the Unix
+    /// epoch.
     pub lifetime: Lifetime,
 }
 
@@ -68,8 +72,13 @@ pub struct Scenario {
 }
 
 impl Scenario {
-    /// The path of a stream after `/v1/stream/`.
+    /// How a stream is called in scenarios and reports.
+    pub fn name(stream: usize) -> String {
+        path::name(stream)
+    }
+
+    /// The path of a stream after `/v1/stream/`, decoded.
     pub fn path(stream: usize) -> String {
-        format!("s{stream}")
+        path::path(stream)
     }
 }

@@ -105,12 +105,17 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
 
 async fn play_in(scenario: &Scenario, world: &World) -> History {
     let streams = scenario.streams.iter().enumerate();
-    let streams = streams.map(|(index, plan)| StreamInfo { path: Scenario::path(index), content: plan.content });
+    let streams = streams.map(|(index, plan)| StreamInfo {
+        name: Scenario::name(index),
+        path: Scenario::path(index),
+        content: plan.content,
+    });
     let faults = &scenario.faults;
     let conditions = Conditions {
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
+        edges_apart_ms: 2 * faults.edge.clock_off_ms,
         clocks_apart_ms: 2 * faults.objects.clock_off_ms,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::field::{Load, Mistake, Origin};
+use super::field::{Ahead, Load, Mistake, Origin};
 use crate::judge::history::{Lifetime, Mode};
 
 /// The words of a line that were not read yet.
@@ -141,6 +141,9 @@ words! {
         Mistake::EmptyArray = "empty-array",
         Mistake::WrongType = "wrong-type",
         Mistake::TooLarge = "too-large",
+        Mistake::NotAscii = "not-ascii",
+        Mistake::Compressed = "compressed",
+        Mistake::Malformed = "malformed",
     }
 }
 
@@ -190,6 +193,17 @@ impl Word for Lifetime {
             Some(("until", ms)) => ms.parse().ok().map(Self::Until),
             Some(_) => None,
         }
+    }
+}
+
+/// `ahead:1000`.
+impl Word for Ahead {
+    fn spell(&self) -> String {
+        format!("ahead:{}", self.0)
+    }
+
+    fn parse(word: &str) -> Option<Self> {
+        word.strip_prefix("ahead:")?.parse().ok().map(Self)
     }
 }
 

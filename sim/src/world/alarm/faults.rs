@@ -17,6 +17,9 @@ pub struct AlarmFaults {
     pub retry_limit: u32,
     /// Whether a handler that was cut off has failed. If not, its alarm is always tried again.
     pub cut_off_fails: bool,
+    /// Of 1,000 settings, those that the service rejects; it always rejects a time at or before the Unix epoch. The
+    /// object learns of it after its turn, and its host resets it.
+    pub reject_permille: u32,
 }
 
 impl AlarmFaults {
@@ -35,6 +38,7 @@ impl Default for AlarmFaults {
             // Cloudflare's documentation of alarms.
             retry_limit: 6,
             cut_off_fails: false,
+            reject_permille: 0,
         }
     }
 }

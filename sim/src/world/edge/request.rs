@@ -45,8 +45,54 @@ pub struct Request {
     pub method: Method,
     /// Absolute URL, percent-encoded.
     pub url: String,
-    /// Header fields, their names in lower case, without `content-length`, which the client's library adds.
+    /// Header fields, their names in lower case, without `content-length`, which the client's library adds. A value is
+    /// a string of bytes, as scripts of browsers write it: each character is one byte, U+00FF at most.
     pub headers: Headers,
     /// The body.
     pub body: RequestBody,
+}
+
+impl Request {
+    /// The request as the platform hands it to the program: the bytes of each header value are decoded as UTF-8, with
+    /// U+FFFD for those that are none, and without the blanks around it. So two values may become one.
+    pub(crate) fn received(self) -> Self {
+        let mut headers = Headers::default();
+        for (name, value) in self.headers.iter() {
+            headers.push(name.to_owned(), decoded(value.trim_matches([' ', '\t'])));
+        }
+        Self { headers, ..self }
+    }
+}
+
+fn decoded(value: &str) -> String {
+    if value.is_ascii() {
+        return value.to_owned();
+    }
+    let byte = |letter| u8::try_from(u32::from(letter)).expect("a character of a header value is one byte");
+    let bytes: Vec<u8> = value.chars().map(byte).collect();
+    String::from_utf8_lossy(&bytes).into_owned()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_bytes_of_header_values_are_decoded_as_utf_8_so_that_two_values_may_become_one() {
+        let received = |value: &str| {
+            let mut headers = Headers::default();
+            headers.push("producer-id", value);
+            let request = Request { method: Method::Post, url: String::new(), headers, body: RequestBody::Empty };
+            request.received().headers.get("producer-id").map(str::to_owned)
+        };
+        for (sent, expected) in [
+            ("a b", "a b"),
+            (" \t a\t", "a"),
+            ("j\u{fc}rgen", "j\u{fffd}rgen"),
+            ("j\u{f6}rgen", "j\u{fffd}rgen"),
+            ("j\u{c3}\u{bc}rgen", "j\u{fc}rgen"),
+        ] {
+            assert_eq!(received(sent).as_deref(), Some(expected), "{sent:?}");
+        }
+    }
 }

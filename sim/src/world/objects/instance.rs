@@ -501,6 +501,12 @@ impl<P: Parent> TakesTurns for Instance<P> {
         let fate = Fate::draw(&self.environment, awaits);
         if fate != Fate::CrashesBefore {
             run();
+            if self.state.take_alarm_rejection() {
+                self.environment.mark(marks::ALARM_REJECTED);
+                self.environment.note(Lane::Instance(&self.label), What::AlarmRejected, None);
+                self.state.storage().journal().undo_turn();
+                return self.crash();
+            }
             self.flush();
         }
         if fate != Fate::Survives {

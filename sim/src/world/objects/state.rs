@@ -40,6 +40,8 @@ struct Inner {
     namespace: ObjectNamespace,
     alarms_set: Cell<u64>,
     clock: MachineClock,
+    /// Whether the alarm service has rejected a setting of the turn.
+    alarm_rejected: Cell<bool>,
     /// Whether the object was woken from hibernation with open sockets, and has sent nothing on them since.
     woken: Cell<bool>,
 }
@@ -62,6 +64,7 @@ impl ObjectState {
             namespace: ObjectNamespace { outlet: outlet.clone(), callee },
             alarms_set: Cell::default(),
             clock,
+            alarm_rejected: Cell::default(),
             woken: Cell::default(),
             outlet,
         }))
@@ -116,6 +119,11 @@ impl ObjectState {
         }
     }
 
+    /// Whether the alarm service has rejected a setting of the turn that ends now.
+    pub(crate) fn take_alarm_rejection(&self) -> bool {
+        self.0.alarm_rejected.take()
+    }
+
     /// Records that the object was woken from hibernation with open sockets.
     pub(crate) fn wake_with_sockets(&self) {
         self.0.woken.set(true);
@@ -165,6 +173,10 @@ impl ActorState for ObjectState {
         self.0.alarms_set.set(self.0.alarms_set.get() + 1);
         self.0.outlet.sql.access()?;
         self.0.outlet.sql.journal().set_alarm(Some(at_ms));
+        let environment = &self.0.outlet.environment;
+        if at_ms == 0 || environment.chance(environment.faults().alarm.reject_permille) {
+            self.0.alarm_rejected.set(true);
+        }
         Ok(())
     }
 

@@ -138,6 +138,17 @@ impl Journal {
         Some(state.written)
     }
 
+    /// Ends a turn, and undoes what it wrote.
+    pub(crate) fn undo_turn(&self) {
+        if self.end_turn().is_some() {
+            let mut state = self.state.borrow_mut();
+            state.batches.pop_back();
+            state.written -= 1;
+            state.alarm = state.batches.back().map_or(state.durable_alarm, |batch| batch.alarm);
+            self.database.undo_batch();
+        }
+    }
+
     /// The batch that has to be confirmed before what is put out now may leave: the turn's own if it has written, else
     /// the one before.
     pub(crate) fn position(&self) -> u64 {

@@ -4,7 +4,7 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, HIDDEN_FAILURE, Mode, Op};
 use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -52,16 +52,23 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 /// Harms after which the object cannot be reached.
 const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
+/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
+fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
+    let is_slow = matches!(op.call, Call::Live { .. }) && case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]);
+    is_slow || case.is_harmed(op, UNREACHABLE)
+}
+
 /// A failure has the code of a harm that was done to the request, or to its object meanwhile.
 fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
     let excused = match answer.code.as_deref() {
         Some("instance_lost") => lost_its_instance(case, op),
-        Some("object_unavailable") => {
-            // A live read waits for its greeting for a while only.
-            let is_slow =
-                matches!(op.call, Call::Live { .. }) && case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]);
-            is_slow || case.is_harmed(op, UNREACHABLE)
+        Some("object_unavailable") => is_unreachable(case, op),
+        Some(HIDDEN_FAILURE) => {
+            is_unreachable(case, op)
+                || lost_its_instance(case, op)
+                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
+                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetFailed, Harm::GetDamaged])
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
@@ -120,13 +127,14 @@ fn full(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
 fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -> Option<String> {
     let code = answer.code.as_deref().unwrap_or_default();
     let reasonable = match (&op.call, answer.status) {
+        (Call::Live { .. }, 400) if case.is_refused_by_another_clock(op) => true,
         // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
         (Call::Create { closes, .. }, 201) => answer.closed == *closes,
         (Call::Create { closes, .. }, 200) => answer.closed == *closes,
         (Call::Create { .. }, 409) => code == "configuration_conflict" && has_other_configuration(case, op),
         (Call::Append { defect: None, .. }, 200 | 204) => return wrong_success(case, op, answer),
         (Call::Append { defect: Some(Defect::Gap), .. }, 400) => code == "epoch_must_start_at_zero",
-        (Call::Append { defect: Some(defect), .. }, 400 | 413) => code == refusal_of(*defect),
+        (Call::Append { defect: Some(defect), .. }, 400 | 413 | 415) => code == refusal_of(*defect),
         (Call::Append { .. }, 404) => code == "stream_not_found",
         (Call::Append { .. }, 403) => code == "stale_epoch" && is_stale(case, op, answer),
         (Call::Append { defect, .. }, 409) => match code {
@@ -177,6 +185,9 @@ fn wrong_events(case: &Case<'_>, index: usize, answer: &ClientAnswer) -> Option<
         return Some(format!("a reader of events is sent {defect}"));
     }
     let op = case.op(index);
+    if listening.comments_hastily && !case.is_harmed(op, &[Harm::ClientMessageSlow]) {
+        return Some("a reader of events is sent a comment soon after something else".to_owned());
+    }
     if listening.lingers && !case.is_harmed(op, &[Harm::ClientMessageSlow, Harm::AnswerCut]) {
         return Some("the connection of a reader of events goes on after the close".to_owned());
     }
@@ -216,6 +227,9 @@ fn refusal_of(defect: Defect) -> &'static str {
         Defect::EmptyArray => "empty_array",
         Defect::TooLarge => "body_too_large",
         Defect::WrongType => "content_type_mismatch",
+        Defect::NotAscii => "invalid_producer",
+        Defect::Compressed => "unsupported_content_encoding",
+        Defect::Malformed => "invalid_body",
         Defect::Gap => "sequence_gap",
     }
 }

@@ -15,6 +15,7 @@ const PER_INTERVAL: usize = 2;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = not_greater(case);
+    violations.extend(refused(case));
     violations.extend(empty_twice(case));
     violations.extend(divergent(case));
     violations
@@ -36,6 +37,20 @@ fn not_greater(case: &Case<'_>) -> Vec<Violation> {
         .map(|arrival| {
             let message = format!("cursor {:?} is not above the client's", arrival.cursor);
             case.violation(Invariant::Cursors, &[arrival.op], message)
+        })
+        .collect()
+}
+
+/// No client asks with a cursor that is too far ahead of the clock, unless it was told that one.
+fn refused(case: &Case<'_>) -> Vec<Violation> {
+    let refused = case
+        .iter()
+        .filter(|(_, op)| op.answer.as_ref().is_some_and(|answer| answer.code.as_deref() == Some("invalid_cursor")))
+        .filter(|(_, op)| !case.is_refused_by_another_clock(op));
+    refused
+        .map(|(index, op)| {
+            let message = format!("a cursor is refused that may be sent, or was told: {:?}", op.call);
+            case.violation(Invariant::Cursors, &[index], message)
         })
         .collect()
 }
@@ -104,12 +119,15 @@ fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
     })
 }
 
-/// By position, what readers were told after [`POLLS`] empty answers there, in a settled world.
+/// By position, what readers were told after [`POLLS`] empty answers there, in a settled world. Readers whose cursors are
+/// ahead of the clock agree among each other, until it has caught up with them.
 fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     let mut polls: BTreeMap<usize, (String, usize)> = BTreeMap::new();
     let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for arrival in case.arrivals() {
-        let Some(position) = arrival.next_offset.map(str::to_owned) else { continue };
+        let Some(offset) = arrival.next_offset else { continue };
+        let is_ahead = arrival.cursor.is_some_and(|cursor| cursor > arrival.at.ms);
+        let position = if is_ahead { format!("{offset}, ahead of the clock,") } else { offset.to_owned() };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
         if !is_empty(case, arrival) || !calm {
             polls.remove(&arrival.reader);
@@ -131,7 +149,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, created, empty};
+    use crate::judge::checker::fixture::{Fixture, coded, created, empty};
     use crate::judge::history::Lifetime;
 
     fn run() -> Fixture {
@@ -172,6 +190,29 @@ mod tests {
     fn readers_that_count_for_themselves_are_found() {
         check(&readers(2, 6, |index, poll| 1_000 * index as u64 + poll + 1), 1);
         check(&readers(4, 4, |index, poll| 1_000 * index as u64 + poll + 1), 1);
+    }
+
+    #[test]
+    fn readers_ahead_of_the_clock_have_to_agree_with_each_other_alone() {
+        let day_ms = run().now_ms() + 86_400_000;
+        let ahead = |own: [u64; 4]| {
+            readers(
+                4,
+                6,
+                move |index, poll| if own[index] == 0 { 1_000 + 20 * poll } else { day_ms + own[index] + poll },
+            )
+        };
+        check(&ahead([9, 9, 0, 0]), 0);
+        check(&ahead([9, 100, 0, 0]), 1);
+    }
+
+    #[test]
+    fn a_cursor_that_may_be_sent_is_not_refused() {
+        let mut run = run();
+        let reader = run.join(Mode::LongPoll);
+        run.poll(reader, empty(0, 0, 5));
+        run.poll(reader, coded(400, "invalid_cursor"));
+        check(&run, 1);
     }
 
     #[test]

@@ -170,6 +170,11 @@ impl<'a> View<'a> {
     /// Nothing that a reader asks is wrong, and nothing sends it round in circles.
     fn is_refused(&self) -> Option<Violation> {
         let (parted, parting) = self.reader.parted?;
+        let last =
+            self.case.iter().filter(|(_, op)| matches!(op.call, Call::Live { reader, .. } if reader == self.number));
+        if last.last().is_some_and(|(_, op)| self.case.is_refused_by_another_clock(op)) {
+            return None;
+        }
         let refused = parting == Parting::Refused && parted.ms >= self.settled_ms();
         refused.then(|| self.violation(&[], "is refused"))
     }

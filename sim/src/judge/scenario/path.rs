@@ -1,0 +1,72 @@
+//! The paths of streams, and how clients spell them in URLs.
+
+use tailrace_core::protocol::Method;
+
+/// What follows the name of a stream in its path, by its index: what paths may hold, and URLs hold percent-encoded.
+const ENDS: [&str; 3] = ["", "/ü +%2f@,=;'&\"<>?#", "/日本/~.🌊.../ä{|}^`[]"];
+
+/// How a client spells a path.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Spelling {
+    /// All that need not be percent-encoded stands as it is.
+    Short,
+    /// What is neither a letter, a digit nor a slash is percent-encoded, with small digits.
+    Small,
+    /// Every byte but slashes is percent-encoded.
+    Long,
+}
+
+impl Spelling {
+    /// How clients spell the paths of requests of this method.
+    pub(crate) fn of(method: Method) -> Self {
+        match method {
+            Method::Get => Self::Small,
+            Method::Post | Method::Delete => Self::Long,
+            _ => Self::Short,
+        }
+    }
+
+    /// The path as a URL has it.
+    pub(crate) fn spell(self, path: &str) -> String {
+        let mut spelled = String::new();
+        for byte in path.bytes() {
+            let is_kept = byte == b'/'
+                || match self {
+                    Self::Short => byte.is_ascii_alphanumeric() || b"-._~!$&'()*+,;=:@".contains(&byte),
+                    Self::Small => byte.is_ascii_alphanumeric(),
+                    Self::Long => false,
+                };
+            match self {
+                _ if is_kept => spelled.push(byte.into()),
+                Self::Small => spelled.push_str(&format!("%{byte:02x}")),
+                Self::Short | Self::Long => spelled.push_str(&format!("%{byte:02X}")),
+            }
+        }
+        spelled
+    }
+}
+
+/// How a stream is called in scenarios and reports.
+pub(crate) fn name(stream: usize) -> String {
+    format!("s{stream}")
+}
+
+/// The path of a stream after `/v1/stream/`, decoded.
+pub(crate) fn path(stream: usize) -> String {
+    format!("s{stream}{}", ENDS[stream % ENDS.len()])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_several_spellings() {
+        let spelled = |path: &str| Spelling::ALL.map(|spelling| spelling.spell(path));
+        assert_eq!(spelled("s0"), ["s0", "s0", "%73%30"]);
+        assert_eq!(spelled("a/ü+ %"), ["a/%C3%BC+%20%25", "a/%c3%bc%2b%20%25", "%61/%C3%BC%2B%20%25"]);
+        let paths: Vec<String> = (0..6).map(path).collect();
+        assert!(paths.iter().all(|path| path.len() < 100 && !path.contains('\\')));
+        assert!(paths.is_sorted(), "{paths:?}");
+    }
+}
