@@ -491,12 +491,12 @@ mod tests {
         let happens = vec![greeting(0), quiet(14_999), said(1), quiet(14_999), said(2), quiet(15_001), said(3)];
         let expected = [
             START,
-            r#"write {"streamNextOffset":"0","streamCursor":"1000000","upToDate":true}"#,
-            r#"write x{"streamNextOffset":"1","streamCursor":"1000001","upToDate":true}"#,
-            r#"write x{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+            r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+            r#"write x id 1|{"streamNextOffset":"1","streamCursor":"1000001","upToDate":true}"#,
+            r#"write x id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
             "write :",
-            r#"write x{"streamNextOffset":"3","streamCursor":"1000003","upToDate":true}"#,
-            r#"write {"streamNextOffset":"3","streamCursor":"1040000","upToDate":true}"#,
+            r#"write x id 3|{"streamNextOffset":"3","streamCursor":"1000003","upToDate":true}"#,
+            r#"write {"streamNextOffset":"3","streamCursor":"1040000","upToDate":true} id 3"#,
             "close",
         ];
         check([Says::Socket(happens)], &expected);

@@ -62,7 +62,8 @@ mod tests {
 
     #[test]
     fn a_path_has_several_spellings() {
-        let spelled = |path: &str| Spelling::ALL.map(|spelling| spelling.spell(path));
+        let spelled =
+            |path: &str| [Spelling::Short, Spelling::Small, Spelling::Long].map(|spelling| spelling.spell(path));
         assert_eq!(spelled("s0"), ["s0", "s0", "%73%30"]);
         assert_eq!(spelled("a/ü+ %"), ["a/%C3%BC+%20%25", "a/%c3%bc%2b%20%25", "%61/%C3%BC%2B%20%25"]);
         let paths: Vec<String> = (0..6).map(path).collect();
