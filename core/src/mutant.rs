@@ -64,6 +64,8 @@ mutants! {
     DeletionForgottenAtCrash = "deletion-forgotten-at-crash";
     /// A request that is served anew after its instance was lost calls its object again.
     CalledAgainWhenServedAnew = "called-again-when-served-anew";
+    /// Calls of R2 have no time limit.
+    R2CallsUnlimited = "r2-calls-unlimited";
 }
 
 #[cfg(feature = "mutants")]

@@ -46,6 +46,6 @@ impl StreamClient {
     /// Sends a GET, and returns the answer, or its head and a body that is written piece by piece.
     pub async fn open(&self, world: &World, query: &str) -> Opened {
         let request = self.request(Method::Get, query, &[], "");
-        world.open(request, self.patience_ms).await.expect("an answer")
+        world.open(world.number(), request, self.patience_ms).await.expect("an answer")
     }
 }

@@ -21,7 +21,7 @@ fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and
         let created = STREAM.ask(&world, Method::Put, "", &[("stream-ttl", "2")], "").await;
         assert_eq!(created.status, 201);
         let sse = STREAM.request(Method::Get, "?live=sse&offset=-1", &[], "");
-        let opened = world.open(sse, 1_000).await.expect("an answer");
+        let opened = world.open(world.number(), sse, 1_000).await.expect("an answer");
         let body = opened.body.expect("events");
         let node = Node::new();
         let poll = world.clone();

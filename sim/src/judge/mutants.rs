@@ -55,6 +55,7 @@ register! {
     Core::SweepRemovesLiveObject: Cold;
     Core::DeletionForgottenAtCrash: Cold;
     Core::CalledAgainWhenServedAnew: Exact, Once;
+    Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

@@ -11,7 +11,8 @@ use crate::world::{BucketFaults, EPOCH_MS, Faults, Link, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
-    let link = Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30 };
+    let link =
+        Link { latency: Delay::new(0, 30), request_loss_permille: 30, response_loss_permille: 30, ..Link::default() };
     Faults::default().with(|faults| {
         faults.network.client_link = link;
         faults.network.object_link = link;
@@ -45,6 +46,8 @@ fn all_faults() -> Faults {
             late_permille: 100,
             late: Delay::new(0, 60_000),
             short_page_permille: 200,
+            damaged_permille: 30,
+            stuck_permille: 30,
         };
     })
 }
