@@ -76,6 +76,8 @@ mutants! {
     ChecksumIgnored = "checksum-ignored";
     /// An alarm that comes too early is set again for the same time, however often.
     EarlyAlarmSetForTheSameTime = "early-alarm-set-for-the-same-time";
+    /// Calls of R2 have no time limit.
+    R2CallsUnlimited = "r2-calls-unlimited";
 }
 
 #[cfg(feature = "mutants")]

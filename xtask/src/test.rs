@@ -53,7 +53,7 @@ const STEPS: &[Step] = &[
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
     Step {
         name: "robustness",
-        about: "bodies at their limit; panics and lost instances on the real runtime",
+        about: "bodies at their limit; panics, lost instances and a silent bucket on the real runtime",
         run: robustness,
     },
     Step { name: "restart", about: "what was acknowledged outlives kills of the runtime", run: restart },

@@ -14,9 +14,16 @@ use crate::runtime::{
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
 
-/// How much longer than its own wait a reader waits for a flight that it has joined, in ms. Our choice: the flight
+/// How much longer than a wait lasts a reader waits for a flight that it has joined, in ms. Our choice: the flight
 /// began before the reader came, so its own wait ends first, and this leaves time for its last call of the object.
 const FLIGHT_GRACE_MS: u64 = 3_000;
+
+/// How old the answer of a flight may be, in ms, for a reader that has joined it: as long as a flight lasts from which
+/// nothing was late. One whose call of the object takes longer may bring what was true when it began; one that is lost
+/// brings nothing.
+fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
+    config.live.waits.long_poll_ms + FLIGHT_GRACE_MS
+}
 
 /// The answer of a flight: an object's reply, or an answer of the edge's own.
 enum Landing<E: EdgeEnv> {
@@ -27,7 +34,8 @@ enum Landing<E: EdgeEnv> {
 /// Answers a long-poll, if possible by the flight of an identical one.
 ///
 /// Its time runs from its arrival, which is `age_ms` ago, whether it flies or has joined a flight: if a flight is lost,
-/// those who have joined it wait at most [`FLIGHT_GRACE_MS`] longer.
+/// those who have joined it wait at most [`FLIGHT_GRACE_MS`] longer. A flight that is too old is neither joined nor
+/// waited for any longer: the reader shares another one for the rest of its time.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
     let ends_ms = env.now_ms() + config.live.waits.long_poll_ms.saturating_sub(age_ms);
@@ -36,17 +44,22 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
     };
     let mut is_second = false;
     loop {
-        let flight = match env.share(&key) {
+        let (flight, room_ms) = match env.share(&key) {
             Sharing::Started(flight) => {
                 let kept = kept(env, config, fly(env, config, live, ends_ms).await).await;
                 flight.land(&kept);
                 return env.answer_kept(kept);
             }
-            Sharing::Joined(flight) => flight,
+            Sharing::Joined { flight, age_ms } if age_ms >= oldest_flight_ms(config) => {
+                env.sometimes(marks::LIVE_FLIGHT_TOO_OLD);
+                flight.give_up();
+                continue;
+            }
+            Sharing::Joined { flight, age_ms } => (flight, oldest_flight_ms(config) - age_ms),
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
         let left_ms = ends_ms.saturating_sub(env.now_ms());
-        match flight.landing(left_ms + FLIGHT_GRACE_MS).await {
+        match flight.landing(room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
             // The flight began before this request came. What it was refused for may have changed since: the stream may
             // have been created. So the first refusal is not taken; a second flight began after this request came.
             Some(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
@@ -57,8 +70,10 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             None => {
                 env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
-                // The time is up: this asks the object once, and answers what is there by now.
-                return answer(env, fly(env, config, live, ends_ms).await);
+                if env.now_ms() >= ends_ms {
+                    // The time is up: this asks the object once, and answers what is there by now.
+                    return answer(env, fly(env, config, live, ends_ms).await);
+                }
             }
         }
     }
@@ -357,9 +372,16 @@ mod tests {
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.
     fn check_shared(replies: Vec<Says>, flights: Vec<Option<u16>>, status: u16, expected: &[&str]) {
-        let env = Scripted::new(replies).with_flights(flights.into_iter().map(|status| status.map(Response::new)));
+        check_aged(replies, flights.into_iter().map(|brought| (0, brought)).collect(), status, expected);
+    }
+
+    /// The same for flights of these ages in ms. Returns how long the long-poll took, in ms.
+    fn check_aged(replies: Vec<Says>, flights: Vec<(u64, Option<u16>)>, status: u16, expected: &[&str]) -> u64 {
+        let flights = flights.into_iter().map(|(age_ms, status)| (age_ms, status.map(Response::new)));
+        let env = Scripted::new(replies).with_flights(flights);
         Scripted::run(wait(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None), 0));
         assert_eq!((env.answered().map(|response| response.status), env.notes()), (Some(status), owned(expected)));
+        env.now_ms() - START_MS
     }
 
     fn owned(texts: &[&str]) -> Vec<String> {
@@ -385,6 +407,23 @@ mod tests {
         check_shared(vec![at_the_tail], vec![None], 204, &["give up", "ask -1", "close"]);
         // First a refusal, then a flight that is lost.
         check_shared(vec![Says::Fails], vec![Some(404), None], 503, &["give up", "ask -1"]);
+    }
+
+    #[test]
+    fn a_flight_is_neither_joined_nor_waited_for_once_it_is_older_than_a_wait_and_its_grace() {
+        let found = || Says::Reply(Response::new(204));
+        assert_eq!(check_aged(vec![], vec![(22_999, Some(200))], 200, &[]), 0);
+        assert_eq!(check_aged(vec![found()], vec![(23_000, Some(200))], 204, &["give up", "ask -1", "land 204"]), 0);
+        // It is lost, and the reader's own time is not up: the rest of it is another flight's.
+        let lost = vec![(15_000, None)];
+        assert_eq!(check_aged(vec![found()], lost.clone(), 204, &["give up", "ask -1", "land 204"]), 8_000);
+        let then = |age_ms, brought| [lost.clone(), vec![(age_ms, brought)]].concat();
+        assert_eq!(check_aged(vec![], then(2_000, Some(200)), 200, &["give up"]), 8_000);
+        // The second is lost, too: its own time and the grace are up before the flight is too old.
+        let asks_itself = ["give up", "give up", "ask -1"];
+        assert_eq!(check_aged(vec![found()], then(2_000, None), 204, &asks_itself), 23_000);
+        let at_the_tail = Says::Socket(vec![greeting(2)]);
+        assert_eq!(check_aged(vec![at_the_tail], lost, 204, &["give up", "ask -1", "close", "land 204"]), 20_000);
     }
 
     #[test]

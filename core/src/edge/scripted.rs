@@ -51,8 +51,9 @@ struct Stage {
     now_ms: Cell<u64>,
     says: RefCell<VecDeque<Says>>,
     notes: RefCell<Vec<String>>,
-    /// The answers of other requests' flights, which `share` joins in turn; `None` is a flight that never lands.
-    flights: RefCell<VecDeque<Option<Response>>>,
+    /// The flights of other requests, which `share` joins in turn: how old each is, in ms, and its answer; `None` is a
+    /// flight that never lands.
+    flights: RefCell<VecDeque<(u64, Option<Response>)>>,
     /// The first answer.
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
@@ -102,7 +103,7 @@ impl Scripted {
         }))
     }
 
-    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = Option<Response>>) -> Self {
+    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = (u64, Option<Response>)>) -> Self {
         self.0.flights.borrow_mut().extend(flights);
         self
     }
@@ -208,7 +209,9 @@ impl EdgeEnv for Scripted {
 
     fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
         match self.0.flights.borrow_mut().pop_front() {
-            Some(brought) => Sharing::Joined(OthersFlight(self.0.clone(), RefCell::new(brought))),
+            Some((age_ms, brought)) => {
+                Sharing::Joined { flight: OthersFlight(self.0.clone(), RefCell::new(brought)), age_ms }
+            }
             None => Sharing::Started(ScriptedFlight(self.0.clone())),
         }
     }

@@ -1,10 +1,11 @@
 //! The agenda: the durable list of what an object has to do later. The object's one alarm is set to its earliest entry.
 
-use std::cell::Cell;
+use std::ops::ControlFlow;
 
+use super::early_alarms::EarlyAlarms;
 use crate::mutant::mutated;
 use crate::runtime::{ActorState, marks};
-use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, schema};
+use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, Statement, schema};
 use crate::stream::{Stream, has_known_bug};
 
 /// A kind of work that an object does later.
@@ -12,7 +13,7 @@ use crate::stream::{Stream, has_known_bug};
 pub(super) enum Duty {
     /// Remove the stream once it has expired.
     Expire,
-    /// Move sealed segments to R2. The payload is the number of consecutive failures; empty for none.
+    /// Move sealed segments to R2.
     Rotate,
     /// Delete objects of the stream that no row names. The payload is a `sweep_duty::Pass`.
     Sweep,
@@ -21,6 +22,8 @@ pub(super) enum Duty {
 }
 
 impl Duty {
+    const ALL: [Self; 4] = [Self::Expire, Self::Rotate, Self::Sweep, Self::Remove];
+
     fn kind(self) -> i64 {
         match self {
             Self::Expire => 1,
@@ -31,13 +34,7 @@ impl Duty {
     }
 
     fn from_kind(kind: u64) -> Option<Self> {
-        match kind {
-            1 => Some(Self::Expire),
-            2 => Some(Self::Rotate),
-            3 => Some(Self::Sweep),
-            4 => Some(Self::Remove),
-            _ => None,
-        }
+        Self::ALL.into_iter().find(|duty| u64::try_from(duty.kind()) == Ok(kind))
     }
 }
 
@@ -49,26 +46,53 @@ pub(super) struct Entry {
     pub(super) subject: String,
     /// When the duty is due, in ms since the Unix epoch.
     pub(super) due_ms: u64,
-    /// What the duty has to remember; its format is the duty's own.
+    /// How often in a row the duty has failed.
+    pub(super) failures: u32,
+    /// What the duty has to remember, in one line; its format is the duty's own.
     pub(super) payload: String,
 }
 
 impl Entry {
     /// A duty that concerns the stream itself.
     pub(super) fn new(duty: Duty, due_ms: u64) -> Self {
-        Self { duty, subject: String::new(), due_ms, payload: String::new() }
+        Self { duty, subject: String::new(), due_ms, failures: 0, payload: String::new() }
     }
 
-    fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
-        let unknown = || SqlError::new("the agenda holds a duty that this version does not know");
-        Ok(Self {
-            duty: Duty::from_kind(row.count(0)?).ok_or_else(unknown)?,
+    /// `None` for a duty that this version does not know.
+    fn from_row(row: SqlRow<'_>) -> Result<Option<Self>, SqlError> {
+        let Some(duty) = Duty::from_kind(row.count(0)?) else { return Ok(None) };
+        let stored = row.optional_text(3)?.unwrap_or_default();
+        let (payload, failures) = stored.split_once('\n').unwrap_or((stored, ""));
+        Ok(Some(Self {
+            duty,
             subject: row.text(1)?.to_owned(),
             due_ms: row.count(2)?,
-            payload: row.optional_text(3)?.unwrap_or_default().to_owned(),
-        })
+            failures: failures.parse().unwrap_or(0),
+            payload: payload.to_owned(),
+        }))
+    }
+
+    /// What the column `payload` holds: the duty's own line and, after a failure, a second one with their number.
+    fn stored_payload(&self) -> String {
+        match self.failures {
+            0 => self.payload.clone(),
+            failures => format!("{}\n{failures}", self.payload),
+        }
+    }
+
+    /// Whether both are entries of the same duty about the same subject.
+    pub(super) fn is_same_duty(&self, other: &Self) -> bool {
+        (self.duty, &self.subject) == (other.duty, &other.subject)
     }
 }
+
+/// The most entries that [`due`] brings. The alarm's handler works on four at a time (`alarm::REMOVALS_AT_ONCE`), so
+/// one that it does not work on yet is among them, if there is any.
+const DUE_LIMIT: usize = 8;
+
+/// How much later an entry is looked at again whose duty this version does not know, in ms. Our choice: a later version
+/// wrote it, which will be back at some time, and each look costs a row.
+pub(super) const UNKNOWN_DUTY_MS: u64 = 3_600_000;
 
 /// How late an alarm may be, in ms, before its object considers it lost. The platform stops calling an alarm whose
 /// handler has failed too often (Cloudflare, Alarms: 6 retries). Setting an alarm that is only late costs one row.
@@ -93,7 +117,9 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
     let sql = state.sql();
     schema::create_agenda_table(sql)?;
     let before = earliest(sql)?;
-    let Entry { duty, subject, due_ms, payload } = entry;
+    let Entry { duty, subject, due_ms, .. } = entry;
+    let payload = entry.stored_payload();
+    debug_assert!(!entry.payload.contains('\n'), "what a duty remembers is one line");
     let params = [
         SqlParam::Integer(duty.kind()),
         SqlParam::Text(subject),
@@ -148,14 +174,16 @@ pub(super) fn insert_if_absent<S: ActorState>(state: &S, entry: &Entry) -> Resul
     Ok(false)
 }
 
+/// Whether the earliest entry has been due for so long that the platform may have given the alarm up.
+fn is_overdue<S: SqlStorage>(sql: &S, now_ms: u64) -> Result<bool, SqlError> {
+    Ok(earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms))
+}
+
 /// Sets the alarm again if the platform has given it up. Called once after each start of the object, by its first
 /// request.
 pub(super) fn restore_lost_alarm<S: ActorState>(state: &S) -> Result<(), SqlError> {
     let (sql, now_ms) = (state.sql(), state.now_ms());
-    if !schema::has_table(sql, "agenda")? {
-        return Ok(());
-    }
-    if earliest(sql)?.is_some_and(|due_ms| due_ms + OVERDUE_MS <= now_ms) {
+    if schema::has_table(sql, "agenda")? && is_overdue(sql, now_ms)? {
         state.sometimes(marks::OVERDUE_ALARM_SET_AGAIN);
         state.set_alarm(now_ms)?;
     }
@@ -169,7 +197,7 @@ pub(super) fn find<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Resul
     if !schema::has_table(sql, "agenda")? {
         return Ok(None);
     }
-    sql.first(SELECT, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)], Entry::from_row)
+    Ok(sql.first(SELECT, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)], Entry::from_row)?.flatten())
 }
 
 /// Deletes the entry of a duty. The alarm stays set; if nothing else is due, its handler does nothing.
@@ -183,14 +211,19 @@ pub(super) fn delete<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Res
 }
 
 /// Deletes all duties that concern the stream itself. For its removal.
-pub(super) fn delete_all_of_stream<S: ActorState>(state: &S) -> Result<(), SqlError> {
+///
+/// If the alarm was given up, this takes away what it was overdue for, by which a later start would notice that. So it
+/// sets the alarm to what is left.
+pub(super) fn delete_all_of_stream<S: ActorState>(state: &S, now_ms: u64) -> Result<(), SqlError> {
     const DELETE: &str = "DELETE FROM agenda WHERE kind IN (?1, ?2, ?3) AND subject = ''";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
         return Ok(());
     }
+    let was_overdue = is_overdue(sql, now_ms)?;
     let kinds = [Duty::Expire, Duty::Rotate, Duty::Sweep].map(|duty| SqlParam::Integer(duty.kind()));
-    sql.run(DELETE, &kinds)
+    sql.run(DELETE, &kinds)?;
+    if was_overdue { set_alarm_to_earliest(state) } else { Ok(()) }
 }
 
 /// The number of duties that delete objects from R2.
@@ -204,63 +237,60 @@ pub(super) fn count_sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
     Ok(sql.first(SELECT, &params, |row| row.count(0))?.unwrap_or_default())
 }
 
-/// The earliest duty that is due.
-pub(super) fn earliest_due<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<Entry>, SqlError> {
-    const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE due_ms <= ?1 \
-                          ORDER BY due_ms, kind, subject LIMIT 1";
+/// Entries that are due, at most [`DUE_LIMIT`], without those of removed streams unless `with_removals`. The expiry comes
+/// first, since readers wait for it, and the others in the order of their time.
+///
+/// An entry whose duty this version does not know is left for the version that wrote it. It is due again
+/// [`UNKNOWN_DUTY_MS`] later: the alarm, which is set to the earliest entry, would else go off for it all the time.
+pub(super) fn due<S: ActorState>(state: &S, now_ms: u64, with_removals: bool) -> Result<Vec<Entry>, SqlError> {
+    const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE due_ms <= ?1 AND kind <> ?2 \
+                          ORDER BY kind <> ?3, due_ms, kind, subject LIMIT ?4";
+    const POSTPONE: &str = "UPDATE agenda SET due_ms = ?1 WHERE due_ms <= ?2 AND kind NOT IN (?3, ?4, ?5, ?6)";
     let sql = state.sql();
     if !schema::has_table(sql, "agenda")? {
-        return Ok(None);
+        return Ok(Vec::new());
     }
-    sql.first(SELECT, &[SqlParam::count(now_ms)?], Entry::from_row)
-}
-
-/// Alarms of one instance that came too early, one after another.
-#[derive(Default)]
-pub(super) struct EarlyAlarms {
-    /// When the duty is due for which they came, in ms since the Unix epoch.
-    due_ms: Cell<u64>,
-    count: Cell<u32>,
-}
-
-/// How much later than its duty an alarm is set that has come too early twice, at least and at most, in ms. It doubles
-/// with each further one.
-const LATER_MS: (u64, u64) = (100, 60_000);
-
-impl EarlyAlarms {
-    /// An alarm came, and something was due.
-    fn end(&self) {
-        self.count.set(0);
-    }
-
-    /// An alarm came so much too early for that duty. For when to set the next one.
-    ///
-    /// The first time that is when the duty is due. If it comes too early again, it goes by a clock that is ahead of
-    /// the object's: set to the same time, it would come at once, and again, without end.
-    fn next_ms(&self, due_ms: u64, early_ms: u64) -> u64 {
-        let count = if self.due_ms.replace(due_ms) == due_ms { self.count.get() } else { 0 };
-        self.count.set(count.saturating_add(1));
-        let (least_ms, most_ms) = LATER_MS;
-        let later_ms = match count {
-            0 => 0,
-            _ => early_ms.max(least_ms).saturating_mul(1 << (count - 1).min(16)).min(most_ms.max(early_ms)),
-        };
-        due_ms.saturating_add(later_ms)
+    let left_out = if with_removals { SqlParam::Integer(0) } else { SqlParam::Integer(Duty::Remove.kind()) };
+    let (first, limit) = (SqlParam::Integer(Duty::Expire.kind()), SqlParam::count(DUE_LIMIT as u64)?);
+    let params = [SqlParam::count(now_ms)?, left_out, first, limit];
+    loop {
+        let (mut known, mut unknown) = (Vec::with_capacity(DUE_LIMIT), 0);
+        sql.exec(Statement { sql: SELECT, params: &params, byte_budget: usize::MAX }, &mut |row| {
+            match Entry::from_row(row)? {
+                Some(entry) => known.push(entry),
+                None => unknown += 1,
+            }
+            Ok(ControlFlow::Continue(()))
+        })?;
+        if unknown == 0 {
+            return Ok(known);
+        }
+        tracing::warn!(unknown, "the agenda holds duties that this version does not know");
+        let [expire, rotate, sweep, remove] = Duty::ALL.map(|duty| SqlParam::Integer(duty.kind()));
+        let later = SqlParam::count(now_ms + UNKNOWN_DUTY_MS)?;
+        sql.run(POSTPONE, &[later, SqlParam::count(now_ms)?, expire, rotate, sweep, remove])?;
     }
 }
 
-/// Sets the alarm to the earliest duty, if there is any. For the end of an alarm handler that had something to do or not.
-pub(super) fn set_alarm_to_earliest<S: ActorState>(
-    state: &S,
-    had_something_to_do: bool,
-    early: &EarlyAlarms,
-) -> Result<(), SqlError> {
+/// When the first entry is due that is not due yet.
+pub(super) fn next_due_ms<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<u64>, SqlError> {
+    const SELECT: &str = "SELECT due_ms FROM agenda WHERE due_ms > ?1 ORDER BY due_ms LIMIT 1";
+    state.sql().first(SELECT, &[SqlParam::count(now_ms)?], |row| row.count(0))
+}
+
+/// Sets the alarm to the earliest duty, if there is any.
+fn set_alarm_to_earliest<S: ActorState>(state: &S) -> Result<(), SqlError> {
+    earliest(state.sql())?.map_or(Ok(()), |due_ms| set_alarm(state, due_ms))
+}
+
+/// Sets the next alarm at the end of the handler, which had something to do or not.
+pub(super) fn set_next_alarm<S: ActorState>(state: &S, has_worked: bool, early: &EarlyAlarms) -> Result<(), SqlError> {
     let (sql, now_ms) = (state.sql(), state.now_ms());
     if !schema::has_table(sql, "agenda")? {
         return Ok(());
     }
     let Some(due_ms) = earliest(sql)? else { return Ok(()) };
-    if had_something_to_do || due_ms <= now_ms {
+    if has_worked || due_ms <= now_ms {
         early.end();
         return set_alarm(state, due_ms);
     }
@@ -273,24 +303,4 @@ pub(super) fn set_alarm_to_earliest<S: ActorState>(
 
 fn earliest<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
     sql.first(EARLIEST, &[], |row| row.count(0))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn an_alarm_that_comes_too_early_again_and_again_is_set_later_and_later() {
-        let early = EarlyAlarms::default();
-        let set: Vec<u64> = (0..5).map(|_| early.next_ms(1_000_000, 300) - 1_000_000).collect();
-        assert_eq!(set, [0, 300, 600, 1_200, 2_400]);
-        assert_eq!(early.next_ms(2_000_000, 5), 2_000_000, "it is another duty");
-        assert_eq!(early.next_ms(2_000_000, 5), 2_000_100);
-        early.end();
-        assert_eq!(early.next_ms(2_000_000, 5), 2_000_000);
-        for _ in 0..100 {
-            assert!(early.next_ms(2_000_000, 5) <= 2_060_000);
-        }
-        assert_eq!(early.next_ms(2_000_000, 90_000), 2_090_000);
-    }
 }

@@ -86,7 +86,7 @@ impl<S: ActorState> Fetcher<S> {
         let mut wait_ms = self.settings.read_retry_ms;
         let mut attempts = 1;
         loop {
-            match self.state.bucket().get(&self.key, range.clone()).await {
+            match self.state.bucket().get(&self.key, range.clone(), self.settings.read_limit_ms()).await {
                 Ok(Some(bytes)) => return Ok(bytes),
                 Ok(None) => return Err(ColdError::Missing),
                 Err(error) if attempts >= self.settings.read_attempts => {

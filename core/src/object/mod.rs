@@ -8,6 +8,9 @@
 //! | `audience` | the readers that wait for new data |
 //! | `answer` | the response to each outcome |
 //! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
+//! | `alarm` | the alarm's handler: does what is due, nothing of it held up by anything else |
+//! | `handler` | whether a handler of the alarm runs, and how it learns that the agenda has changed |
+//! | `early_alarms` | alarms that come too early, one after another |
 //! | `rotation` | moving sealed segments to R2 |
 //! | `page` | reading a page: from storage at once, or after a fetch from R2 |
 //! | `cold` | pages from R2, and the indexes of the segments read last |
@@ -18,11 +21,14 @@
 //! | `debug` | what debug headers tell |
 
 mod agenda;
+mod alarm;
 mod answer;
 mod audience;
 mod cold;
 mod debug;
+mod early_alarms;
 mod failure;
+mod handler;
 mod key;
 mod live;
 mod page;

@@ -1,6 +1,6 @@
 //! Moving sealed segments to R2.
 //!
-//! An object runs one alarm at a time, so an instance makes one attempt at a time. But an instance that was superseded
+//! An instance makes one attempt at a time (`alarm`). But an instance that was superseded
 //! may still be making one, and a put that nobody awaits any more may be applied minutes later. So each attempt has a
 //! key of its own, and an object in R2 is part of the stream only if a row names it.
 
@@ -34,18 +34,20 @@ struct Attempt {
 impl<S: ActorState> StreamObject<S> {
     /// Schedules the rotation. Called in the transaction that seals a segment.
     pub(super) fn schedule_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
+        self.handler.look_again();
         agenda::insert_if_absent(&self.state, &Entry::new(Duty::Rotate, now_ms)).map(drop)
     }
 
     /// Moves one sealed segment to R2; if there is none, deletes the duty.
-    pub(super) async fn rotate(&self, entry: Entry) -> Result<(), Failure> {
+    pub(super) async fn rotate(&self, entry: &Entry) -> Result<(), Failure> {
         let Some(mut attempt) = self.with_slot(|slot| self.begin_rotation(slot))? else { return Ok(()) };
         let object = std::mem::take(&mut attempt.object);
-        let stored = self.state.bucket().put(&attempt.key, object, PutCondition::Absent).await;
+        let limit_ms = self.settings.cold.change_limit_ms();
+        let stored = self.state.bucket().put(&attempt.key, object, PutCondition::Absent, limit_ms).await;
         // During the put the stream may have been appended to, closed, removed and created again. The content of a
         // sealed segment never changes. If another instance has taken over, nothing that is written here becomes
         // durable.
-        self.with_slot(|slot| self.end_rotation(slot, &entry, &attempt, &stored))
+        self.with_slot(|slot| self.end_rotation(slot, entry, &attempt, &stored))
     }
 
     fn begin_rotation(&self, slot: &Slot) -> Result<Option<Attempt>, Failure> {
@@ -63,6 +65,10 @@ impl<S: ActorState> StreamObject<S> {
         };
         // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.
         let is_only_attempt = sweep_duty::schedule_sweep(&self.state, settings, now_ms, read_seq)?;
+        if is_only_attempt {
+            // The sweep may fall due during the put.
+            self.handler.look_again_after_this_turn();
+        }
         let name = key::attempt(&self.state.fresh_id());
         let key = Prefix::new(self.state.id(), incarnation.as_str()).key(read_seq, &name);
         let incarnation = incarnation.clone();
@@ -99,7 +105,7 @@ impl<S: ActorState> StreamObject<S> {
         if !matches!(stored, Ok(PutOutcome::Stored)) {
             tracing::warn!(key = attempt.key, ?stored, "a segment was not stored");
             self.state.sometimes(marks::ROTATION_FAILED);
-            return Ok(self.retry_rotation(entry, now_ms)?);
+            return Ok(self.back_off(entry)?);
         }
         let dropped = sql.transaction(|| {
             let dropped = stream.record(sql, attempt.read_seq, attempt.place, &attempt.name)?;
@@ -108,7 +114,7 @@ impl<S: ActorState> StreamObject<S> {
             }
             if stream.first_sealed().is_none() {
                 agenda::delete(&self.state, Duty::Rotate, "")?;
-            } else if !entry.payload.is_empty() {
+            } else if entry.failures > 0 {
                 // The count of consecutive failures starts again at zero.
                 agenda::upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
             }
@@ -121,26 +127,9 @@ impl<S: ActorState> StreamObject<S> {
         } else {
             self.state.sometimes(marks::LOG_TABLE_SHARED);
         }
-        if !entry.payload.is_empty() {
+        if entry.failures > 0 {
             self.state.sometimes(marks::ROTATION_SUCCEEDED_AFTER_FAILURES);
         }
         Ok(())
-    }
-
-    /// Schedules another attempt. The wait doubles with each failure, and a random part of up to a quarter keeps the
-    /// streams of a deployment from trying at the same moment.
-    fn retry_rotation(&self, entry: &Entry, now_ms: u64) -> Result<(), SqlError> {
-        let settings = &self.settings.cold;
-        let failures = entry.payload.parse::<u32>().unwrap_or(0);
-        let factor = 1_u64.checked_shl(failures).unwrap_or(u64::MAX);
-        let wait_ms = settings.retry_min_ms.saturating_mul(factor).min(settings.retry_max_ms);
-        let mut random = [0; 2];
-        self.state.fill_random(&mut random);
-        let jitter_ms = wait_ms * u64::from(u16::from_le_bytes(random)) / (4 << 16);
-        let again = Entry {
-            payload: failures.saturating_add(1).to_string(),
-            ..Entry::new(Duty::Rotate, now_ms + wait_ms + jitter_ms)
-        };
-        agenda::upsert(&self.state, &again)
     }
 }

@@ -1,6 +1,8 @@
 //! What a deployment sets.
 
+use crate::mutant::mutated;
 use crate::protocol::Waits;
+use crate::protocol::limits::{R2_CHANGE_MS, R2_LIMIT_MS, R2_READ_MS};
 use crate::runtime::BATCH_LIMIT;
 use crate::stream::StreamLimits;
 
@@ -15,10 +17,13 @@ pub struct Settings {
     pub cold: ColdSettings,
 }
 
+/// Longer than anything lasts, in ms. For a known bug.
+const FOR_EVER_MS: u64 = 1 << 40;
+
 /// How segments move to R2 and are read there. Every default is our choice.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ColdSettings {
-    /// The wait after the first failure of a rotation, in ms; each further failure in a row doubles it.
+    /// The wait after the first failure of a duty, in ms; each further failure in a row doubles it.
     pub retry_min_ms: u64,
     /// The longest wait between two attempts, in ms.
     pub retry_max_ms: u64,
@@ -32,6 +37,10 @@ pub struct ColdSettings {
     pub read_retry_ms: u64,
     /// Bytes of indexes that an object keeps in memory.
     pub index_bytes: usize,
+    /// How long a get or a listing may take, in ms.
+    pub read_limit_ms: u64,
+    /// How long a put or a deletion may take, in ms. What is still under way then may be applied later.
+    pub change_limit_ms: u64,
 }
 
 impl Default for ColdSettings {
@@ -44,6 +53,8 @@ impl Default for ColdSettings {
             read_attempts: 3,
             read_retry_ms: 100,
             index_bytes: 1 << 20,
+            read_limit_ms: R2_READ_MS,
+            change_limit_ms: R2_CHANGE_MS,
         }
     }
 }
@@ -57,7 +68,25 @@ impl ColdSettings {
         if self.orphan_age_ms == 0 || self.read_attempts == 0 || !(1..=BATCH_LIMIT).contains(&self.sweep_page) {
             return Some("the orphan age or the count of read attempts is zero, or a sweep's step beyond 1,000");
         }
+        if [self.read_limit_ms, self.change_limit_ms].iter().any(|limit_ms| !(1..=R2_LIMIT_MS).contains(limit_ms)) {
+            return Some("a time limit of R2 is zero, or longer than 5 minutes");
+        }
         None
+    }
+
+    /// How long a get or a listing may take, in ms.
+    pub(super) fn read_limit_ms(&self) -> u64 {
+        if mutated!(R2CallsUnlimited) { FOR_EVER_MS } else { self.read_limit_ms }
+    }
+
+    /// How long a put or a deletion may take, in ms.
+    pub(super) fn change_limit_ms(&self) -> u64 {
+        if mutated!(R2CallsUnlimited) { FOR_EVER_MS } else { self.change_limit_ms }
+    }
+
+    /// How long a step of a duty lasts at most, in ms: it lists and then deletes, or puts.
+    pub(super) fn longest_step_ms(&self) -> u64 {
+        self.read_limit_ms + self.change_limit_ms
     }
 }
 
@@ -70,6 +99,7 @@ impl Settings {
     /// | `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
     /// | `TAILRACE_HOT_BYTES` | bytes that may wait for R2 |
     /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
+    /// | `TAILRACE_R2_READ_LIMIT_MS`, `TAILRACE_R2_CHANGE_LIMIT_MS` | how long a call of R2 may take |
     /// | `TAILRACE_ORPHAN_AGE_MS` | age at which an object without a row is an orphan |
     /// | those of [`Waits`] | how long live reads wait |
     ///
@@ -88,6 +118,8 @@ impl Settings {
         number("TAILRACE_HOT_BYTES", &mut limits.hot_bytes)?;
         number("TAILRACE_ROTATION_RETRY_MIN_MS", &mut cold.retry_min_ms)?;
         number("TAILRACE_ROTATION_RETRY_MAX_MS", &mut cold.retry_max_ms)?;
+        number("TAILRACE_R2_READ_LIMIT_MS", &mut cold.read_limit_ms)?;
+        number("TAILRACE_R2_CHANGE_LIMIT_MS", &mut cold.change_limit_ms)?;
         number("TAILRACE_ORPHAN_AGE_MS", &mut cold.orphan_age_ms)?;
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
         match limits.problem().or(cold.problem()) {
@@ -112,6 +144,7 @@ mod tests {
             [limits.page_bytes as u64, limits.segment_messages, limits.segment_bytes, limits.hot_bytes]
                 .into_iter()
                 .chain([cold.retry_min_ms, cold.retry_max_ms, cold.orphan_age_ms])
+                .chain([cold.read_limit_ms, cold.change_limit_ms])
                 .filter(|number| number.to_string() == value)
                 .count()
         };
@@ -123,6 +156,8 @@ mod tests {
             ("TAILRACE_ROTATION_RETRY_MIN_MS", "20"),
             ("TAILRACE_ROTATION_RETRY_MAX_MS", "2000"),
             ("TAILRACE_ORPHAN_AGE_MS", "77"),
+            ("TAILRACE_R2_READ_LIMIT_MS", "500"),
+            ("TAILRACE_R2_CHANGE_LIMIT_MS", "299999"),
         ] {
             assert_eq!(number(name, value), 1, "{name}");
         }
@@ -134,6 +169,10 @@ mod tests {
             ("TAILRACE_ROTATION_RETRY_MIN_MS", "0"),
             ("TAILRACE_ROTATION_RETRY_MAX_MS", "1"),
             ("TAILRACE_ORPHAN_AGE_MS", "0"),
+            ("TAILRACE_R2_READ_LIMIT_MS", "0"),
+            ("TAILRACE_R2_CHANGE_LIMIT_MS", "300001"),
+            ("TAILRACE_LONG_POLL_MS", "25001"),
+            ("TAILRACE_LONG_POLL_MS", "3000.5"),
         ] {
             assert!(from(name, value).is_err(), "{name}={value}");
         }

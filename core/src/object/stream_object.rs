@@ -4,21 +4,19 @@ use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
-use super::agenda::{self, Duty, EarlyAlarms, Entry};
+use super::agenda::{self, Duty, Entry};
 use super::audience::{Audience, News};
 use super::cold::ColdCache;
+use super::early_alarms::EarlyAlarms;
 use super::failure::Failure;
+use super::handler::Handler;
 use super::{Settings, answer, debug, sweep_duty};
 use crate::mutant::mutated;
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
-use crate::protocol::{ErrorCode, Expiry, Incarnation, ReadFrom, Refusal, Response, header};
+use crate::protocol::{ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
-
-/// For how long an alarm handler begins further steps, in ms. Our choice: far below the 15 minutes that the platform
-/// gives a handler (Cloudflare, Alarms), so that the last step has time to end.
-const ALARM_MS: u64 = 60_000;
 
 /// The object of one stream.
 ///
@@ -36,7 +34,9 @@ pub struct StreamObject<S: ActorState> {
     /// Whether a request of this instance has checked that the platform has not given up the alarm.
     has_checked_alarm: Cell<bool>,
     /// Alarms of this instance that came too early.
-    early_alarms: EarlyAlarms,
+    pub(super) early_alarms: EarlyAlarms,
+    /// The alarm's handler, while it runs.
+    pub(super) handler: Handler,
     /// The readers that wait for new data.
     pub(super) audience: Audience,
 }
@@ -75,6 +75,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             cold: ColdCache::default(),
             has_checked_alarm: Cell::default(),
             early_alarms: EarlyAlarms::default(),
+            handler: Handler::default(),
             audience,
         }
     }
@@ -118,7 +119,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
         self.state.sometimes(marks::ALARM_HANDLED);
-        self.do_what_is_due().await.map_err(Failure::into_alarm_failure)
+        self.do_what_is_due().await.map_err(|error| Failure::from(error).into_alarm_failure())
     }
 }
 
@@ -195,6 +196,7 @@ impl<S: ActorState> StreamObject<S> {
             }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
+                self.handler.look_again();
                 match stream.ends_ms() {
                     Some(ends_ms) => agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
                     None => agenda::delete(&self.state, Duty::Expire, "")?,
@@ -302,7 +304,7 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Removes the stream, and tells the readers that wait for it.
-    fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+    pub(super) fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
         self.remove_rows(slot, now_ms)?;
         if let Some(incarnation) = incarnation {
@@ -314,6 +316,7 @@ impl<S: ActorState> StreamObject<S> {
     /// Removes the rows, and in the same transaction schedules the deletion of the objects in R2.
     fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let sql = self.state.sql();
+        self.handler.look_again();
         sql.transaction(|| {
             if let Slot::Occupied(stream) = &*slot {
                 sweep_duty::schedule_removal(&self.state, stream, now_ms)?;
@@ -338,42 +341,5 @@ impl<S: ActorState> StreamObject<S> {
             self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
         }
         Ok(slot.living(now_ms)?)
-    }
-
-    /// Performs duties that are due, one step after another, for at most [`ALARM_MS`]. The next alarm does the rest.
-    async fn do_what_is_due(&self) -> Result<(), Failure> {
-        let started_ms = self.state.now_ms();
-        let mut has_worked = false;
-        loop {
-            let now_ms = self.state.now_ms();
-            let due = agenda::earliest_due(&self.state, now_ms)?.filter(|_| now_ms < started_ms + ALARM_MS);
-            let Some(entry) = due else {
-                return Ok(agenda::set_alarm_to_earliest(&self.state, has_worked, &self.early_alarms)?);
-            };
-            has_worked = true;
-            match entry.duty {
-                Duty::Expire => self.with_slot(|slot| Ok(self.expire(slot, now_ms)?))?,
-                Duty::Rotate => self.rotate(entry).await?,
-                Duty::Sweep => self.sweep(entry).await?,
-                Duty::Remove => self.remove_objects(entry).await?,
-            }
-        }
-    }
-
-    fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
-        match slot {
-            Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
-                match (&stream.expiry, stream.ends_ms()) {
-                    (Expiry::Ttl { .. }, Some(ends_ms)) => {
-                        self.state.sometimes(marks::TOUCHED_AFTER_ITS_ALARM_WAS_SET);
-                        agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))
-                    }
-                    // The entry belongs to an earlier stream at this URL.
-                    _ => agenda::delete(&self.state, Duty::Expire, ""),
-                }
-            }
-            Slot::Occupied(_) => self.remove(slot, now_ms),
-            Slot::Vacant { .. } => agenda::delete(&self.state, Duty::Expire, ""),
-        }
     }
 }

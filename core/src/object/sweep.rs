@@ -20,11 +20,13 @@ use crate::stream::{Slot, Stream};
 impl<S: ActorState> StreamObject<S> {
     /// Performs one step of a pass over the objects of the stream: deletes those that no row names and that are old
     /// enough.
-    pub(super) async fn sweep(&self, entry: Entry) -> Result<(), Failure> {
+    pub(super) async fn sweep(&self, entry: &Entry) -> Result<(), Failure> {
         let mut pass = Pass::parse(&entry.payload);
         let Some(prefix) = self.with_slot(|slot| self.prefix_of_living_stream(slot))? else { return Ok(()) };
-        let (after, limit) = (pass.after(&prefix), self.settings.cold.sweep_page);
-        let listing = self.state.bucket().list(prefix.as_str(), Some(&after), limit).await;
+        let cold = &self.settings.cold;
+        let after = pass.after(&prefix);
+        let listing =
+            self.state.bucket().list(prefix.as_str(), Some(&after), cold.sweep_page, cold.read_limit_ms()).await;
         // During the listing the stream may have been removed, and segments recorded: so the listing is compared with
         // the table as it is now. Objects that are too young may still be recorded.
         let orphans = self.with_slot(|slot| match (self.stream_of_prefix(slot, &prefix), &listing) {
@@ -35,11 +37,16 @@ impl<S: ActorState> StreamObject<S> {
         // During the deletion the same may have happened. But no row will ever name an object that was old enough.
         self.with_slot(|slot| {
             let is_done = self.record_deletion_result(&deleted)?;
+            if agenda::find(&self.state, Duty::Sweep, "")?.as_ref() != Some(entry) {
+                // The rotation whose attempts this sweep was for has recorded the only one, or has entered the next
+                // sweep.
+                return Ok(());
+            }
             match (self.stream_of_prefix(slot, &prefix), listing) {
                 // The removal of the stream has scheduled the deletion of its objects.
                 (None, _) => Ok(()),
                 (Some(stream), Ok(listing)) if is_done => Ok(self.end_step(stream, &prefix, pass, &listing)?),
-                (Some(_), _) => Ok(agenda::upsert(&self.state, &Entry { due_ms: self.retry_at_ms(), ..entry })?),
+                (Some(_), _) => Ok(self.back_off(entry)?),
             }
         })
     }
@@ -124,28 +131,24 @@ impl<S: ActorState> StreamObject<S> {
     /// When the next step of a listing that goes on is due. After a page without objects the same request is repeated,
     /// so not at once, because each listing is billed.
     fn next_step_at_ms(&self, listing: &Listing) -> u64 {
-        if listing.objects.is_empty() { self.retry_at_ms() } else { self.state.now_ms() }
-    }
-
-    /// When to try again after a failure of R2.
-    fn retry_at_ms(&self) -> u64 {
-        self.state.now_ms() + self.settings.cold.retry_max_ms
+        let wait_ms = if listing.objects.is_empty() { self.settings.cold.retry_max_ms } else { 0 };
+        self.state.now_ms() + wait_ms
     }
 
     /// Performs one step of the deletion of all objects of a removed stream.
-    pub(super) async fn remove_objects(&self, entry: Entry) -> Result<(), Failure> {
+    pub(super) async fn remove_objects(&self, entry: &Entry) -> Result<(), Failure> {
         if mutated!(DeletionForgottenAtCrash) {
             agenda::delete(&self.state, Duty::Remove, &entry.subject)?;
         }
         let prefix = Prefix::new(self.state.id(), &entry.subject);
-        let limit = self.settings.cold.sweep_page;
-        let listing = self.state.bucket().list(prefix.as_str(), None, limit).await;
+        let cold = &self.settings.cold;
+        let listing = self.state.bucket().list(prefix.as_str(), None, cold.sweep_page, cold.read_limit_ms()).await;
         // A removed incarnation never comes back, so no row can name any of these objects.
         let keys: Vec<_> =
             listing.iter().flat_map(|listing| &listing.objects).map(|object| object.key.clone()).collect();
         self.with_slot(|_| Ok(self.record_pending_deletions(keys.len())?))?;
         let deleted = self.delete_objects(&keys).await;
-        self.with_slot(|_| Ok(self.end_removal(&entry, &listing, &deleted)?))
+        self.with_slot(|_| Ok(self.end_removal(entry, &listing, &deleted)?))
     }
 
     fn end_removal(
@@ -157,10 +160,10 @@ impl<S: ActorState> StreamObject<S> {
         let now_ms = self.state.now_ms();
         let again = |due_ms, payload: &str| {
             let payload = payload.to_owned();
-            agenda::upsert(&self.state, &Entry { due_ms, payload, ..entry.clone() })
+            agenda::upsert(&self.state, &Entry { due_ms, payload, failures: 0, ..entry.clone() })
         };
         self.record_deletion_result(deleted)?;
-        let (Ok(listing), Ok(removed)) = (listing, deleted) else { return again(self.retry_at_ms(), &entry.payload) };
+        let (Ok(listing), Ok(removed)) = (listing, deleted) else { return self.back_off(entry) };
         if listing.more {
             return again(self.next_step_at_ms(listing), &entry.payload);
         }
@@ -182,7 +185,7 @@ impl<S: ActorState> StreamObject<S> {
 
     async fn delete_objects(&self, keys: &[String]) -> Result<usize, StoreError> {
         if !keys.is_empty() {
-            self.state.bucket().delete(keys).await?;
+            self.state.bucket().delete(keys, self.settings.cold.change_limit_ms()).await?;
         }
         Ok(keys.len())
     }

@@ -84,7 +84,7 @@ pub(super) fn schedule_orphan_check<S: ActorState>(
 /// Schedules the deletion of a stream's objects, if there may be any. Called in the transaction that removes its rows.
 pub(super) fn schedule_removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<(), SqlError> {
     let attempts = agenda::find(state, Duty::Sweep, "")?.is_some();
-    agenda::delete_all_of_stream(state)?;
+    agenda::delete_all_of_stream(state, now_ms)?;
     if stream.layout.first_hot == stream.first_read_seq && !attempts {
         return Ok(());
     }

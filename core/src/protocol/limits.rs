@@ -30,6 +30,18 @@ pub const SEGMENT_BYTES: u64 = 4 << 20;
 /// stay until their table is dropped, always fit too.
 pub const HOT_BYTES: u64 = 1 << 30;
 
+/// How long a get or a listing of R2 may take, in ms. Our choice: a hundred times what they take. A reader waits for up
+/// to three gets in a row.
+pub const R2_READ_MS: u64 = 10_000;
+
+/// How long a put or a deletion of R2 may take, in ms. Our choice: nobody waits for either, and a put of a segment is
+/// long on a slow day.
+pub const R2_CHANGE_MS: u64 = 60_000;
+
+/// The longest time that a deployment may give a call of R2, in ms. Our choice: the last steps of an alarm's handler,
+/// of two calls each, still end within the 15 minutes that the platform gives it (Cloudflare, Alarms).
+pub const R2_LIMIT_MS: u64 = 5 * 60 * 1_000;
+
 /// Longest stream path after percent-decoding, in bytes. Our choice; object names may hold it with its project.
 pub const PATH_LIMIT: usize = 512;
 
@@ -70,6 +82,10 @@ pub const PUSH_LIMIT: usize = 128 << 10;
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
 pub const LONG_POLL_MS: u64 = 20_000;
 
+/// The longest long-poll that a deployment may set, in ms. Our choice: the request that flies for others goes on for
+/// 30 s after its client has gone (Cloudflare, `waitUntil`), and its last call of the object needs time.
+pub const LONG_POLL_LIMIT_MS: u64 = 25_000;
+
 /// About how long a connection with events lasts, in ms, unless the deployment says otherwise (protocol, section 5.8).
 pub const SSE_MS: u64 = 60_000;
 
@@ -77,5 +93,5 @@ pub const SSE_MS: u64 = 60_000;
 /// has vanished.
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 
-/// Longest wait that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.
+/// The longest connection with events that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.
 pub const WAIT_LIMIT_MS: u64 = 15 * 60 * 1_000;

@@ -1,6 +1,6 @@
 //! How long live reads wait.
 
-use super::limits::{LONG_POLL_MS, SSE_MS, WAIT_LIMIT_MS};
+use super::limits::{LONG_POLL_LIMIT_MS, LONG_POLL_MS, SSE_MS, WAIT_LIMIT_MS};
 
 /// How much longer than planned a wait may last, in ms, before its edge is considered gone. Our choice: an edge that
 /// still exists ends a wait in time.
@@ -24,16 +24,17 @@ impl Default for Waits {
 impl Waits {
     /// From the deployment's variables: `TAILRACE_LONG_POLL_MS`, `TAILRACE_SSE_MS`.
     ///
-    /// Fails with a sentence for the operator where a value is no decimal between 1 and [`WAIT_LIMIT_MS`].
+    /// Fails with a sentence for the operator where a value is no decimal between 1 and its limit: of a long-poll
+    /// [`LONG_POLL_LIMIT_MS`], of a connection with events [`WAIT_LIMIT_MS`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
-        let number = |name: &str, default: u64| match variable(name).map(str::parse) {
+        let number = |name: &str, default: u64, most_ms: u64| match variable(name).map(str::parse) {
             None => Ok(default),
-            Some(Ok(ms)) if (1..=WAIT_LIMIT_MS).contains(&ms) => Ok(ms),
-            Some(_) => Err(format!("{name} is no decimal between 1 and {WAIT_LIMIT_MS}")),
+            Some(Ok(ms)) if (1..=most_ms).contains(&ms) => Ok(ms),
+            Some(_) => Err(format!("{name} is no decimal between 1 and {most_ms}")),
         };
         Ok(Self {
-            long_poll_ms: number("TAILRACE_LONG_POLL_MS", LONG_POLL_MS)?,
-            sse_ms: number("TAILRACE_SSE_MS", SSE_MS)?,
+            long_poll_ms: number("TAILRACE_LONG_POLL_MS", LONG_POLL_MS, LONG_POLL_LIMIT_MS)?,
+            sse_ms: number("TAILRACE_SSE_MS", SSE_MS, WAIT_LIMIT_MS)?,
         })
     }
 
@@ -64,15 +65,19 @@ mod tests {
 
     #[test]
     fn variables_are_decimals_within_their_limit() {
-        let from = |text: &'static str| {
-            Waits::from_vars(|name| (name == "TAILRACE_LONG_POLL_MS").then_some(text)).map(|waits| waits.long_poll_ms)
+        let from = |name: &'static str, text: &'static str| {
+            Waits::from_vars(|variable| (variable == name).then_some(text))
+                .map(|waits| (waits.long_poll_ms, waits.sse_ms))
         };
-        assert_eq!(from("3000"), Ok(3_000));
-        assert_eq!(from("900000"), Ok(900_000));
-        for text in ["", "0", "-1", "3s", "900001", "99999999999999999999"] {
-            assert!(from(text).is_err(), "{text:?}");
+        assert_eq!(from("TAILRACE_LONG_POLL_MS", "3000"), Ok((3_000, SSE_MS)));
+        for (name, most, beyond) in
+            [("TAILRACE_LONG_POLL_MS", "25000", "25001"), ("TAILRACE_SSE_MS", "900000", "900001")]
+        {
+            assert!(from(name, most).is_ok(), "{name}");
+            for text in ["", "0", "-1", "3s", "3e3", "3000.5", "true", "null", beyond, "99999999999999999999"] {
+                assert!(from(name, text).is_err(), "{name} {text:?}");
+            }
         }
-        assert!(Waits::from_vars(|name| (name == "TAILRACE_SSE_MS").then_some("no")).is_err());
     }
 
     proptest! {

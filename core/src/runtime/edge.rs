@@ -71,7 +71,8 @@ pub trait EdgeEnv: Isolate {
     /// would have done. For requests of which [`Past::has_called`] is true, once.
     async fn earlier_call(&self) -> CallOutcome<Self>;
 
-    /// Joins the flight of that key in this isolate, or starts one if there is none.
+    /// Joins the flight of that key in this isolate, or starts one if there is none. Who joins is told how old the
+    /// flight is, and may give it up instead of waiting for it.
     ///
     /// A flight is the work of one request for an answer that identical requests share: see [`StartedFlight`]. If the
     /// host ends the request that flies it, the flight is lost, and nobody is told: those who have joined it wait in
@@ -136,5 +137,10 @@ pub enum Sharing<S, J> {
     /// It has started the flight: it does the work and lands the flight.
     Started(S),
     /// It has joined the flight of another request, and waits until that lands.
-    Joined(J),
+    Joined {
+        /// The flight.
+        flight: J,
+        /// How long ago the flight was started, in ms.
+        age_ms: u64,
+    },
 }

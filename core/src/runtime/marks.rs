@@ -23,6 +23,10 @@ crate::marks! {
     SCHEMA_MIGRATED = "schema_migrated", optional;
     /// An object found an alarm that the platform had given up, and set it again.
     OVERDUE_ALARM_SET_AGAIN = "overdue_alarm_set_again", required;
+    /// A duty was begun while another one was under way.
+    DUTY_BEGUN_BESIDE_ANOTHER = "duty_begun_beside_another", required;
+    /// A duty failed by itself, and not by R2: it backed off, and the others went on.
+    DUTY_FAILED = "duty_failed", optional;
     /// A segment went to R2, and its row says so.
     SEGMENT_ROTATED = "segment_rotated", required;
     /// The put of a segment failed, or its outcome is unknown.
@@ -107,6 +111,8 @@ crate::marks! {
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.
     LIVE_FLIGHT_GIVEN_UP = "live_flight_given_up", required;
+    /// A long-poll did not join the flight of an identical one, because that had begun too long ago.
+    LIVE_FLIGHT_TOO_OLD = "live_flight_too_old", required;
     /// A page broke off on its way to a connection of events, which asked for it again.
     LIVE_PAGE_BROKE_OFF = "live_page_broke_off", required;
     /// The flight that a long-poll had joined landed with a failure or a refusal, and the long-poll asked once more.

@@ -75,17 +75,27 @@ impl std::error::Error for StoreError {}
 /// Like everything that leaves an object, puts and deletions wait until what the object wrote before is durable. So an
 /// instance that has lost its storage stores and deletes nothing more, but a call that has left before that may be
 /// applied minutes later.
+///
+/// Each call ends within `limit_ms`, whatever becomes of it in the store: one that the store does not answer by then
+/// fails, with an unknown outcome. Core tells the limit, and the host keeps the time.
 pub trait ObjectStore {
     /// Stores an object under a key of at most [`KEY_LIMIT`] bytes.
-    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError>;
+    async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        condition: PutCondition,
+        limit_ms: u64,
+    ) -> Result<PutOutcome, StoreError>;
 
     /// The bytes of an object in the range, as far as the object has them; `None` if there is no object.
-    async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError>;
+    async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError>;
 
     /// Deletes at most [`BATCH_LIMIT`] keys; a key without an object is no error. If it fails, some may be deleted.
-    async fn delete(&self, keys: &[String]) -> Result<(), StoreError>;
+    async fn delete(&self, keys: &[String], limit_ms: u64) -> Result<(), StoreError>;
 
     /// Lists objects whose keys begin with `prefix` and come after `after`: at most `limit`, and at most
     /// [`BATCH_LIMIT`].
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError>;
+    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize, limit_ms: u64)
+    -> Result<Listing, StoreError>;
 }

@@ -13,15 +13,18 @@
 //! | `positions` | reads from every kind of position, hot and from R2 |
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
+//! | `duties` | what the alarm does: no duty holds up another |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //!
-//! All cases act on a `url`, send what `request` defines, and are run by `step`.
+//! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
 
 mod append;
 mod close;
 mod create;
+mod duties;
 mod expiry;
+mod host;
 mod page_rows;
 mod pages;
 mod positions;

@@ -175,7 +175,7 @@ export class EdgeIo {
     const flight = flights.get(key);
     this.#flight = flight ?? new Flight(key);
     this.#flies = flight === undefined;
-    return this.#flies;
+    return this.#flies ? -1 : flight.ageMs();
   }
 
   land() {

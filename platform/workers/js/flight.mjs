@@ -1,7 +1,8 @@
 // Flights. A flight is the work of one request for an answer that identical requests of this isolate share: the first
 // one starts it and does the work, the others join it and wait. It lands when it hands its answer to those who have
 // joined. The answer is plain data, so it may cross from one request to another. Rust gives the key; who comes to one
-// under way joins it.
+// under way joins it, and is told how old it is: the request that flies it may have ended without telling us, so Rust
+// gives up one that is too old.
 
 import { WeakValues } from "./weak_values.mjs";
 
@@ -14,12 +15,18 @@ export class Flight {
   /** Fulfils that promise. */
   land;
   #key;
+  #beganMs = Date.now();
 
   /** Starts a flight: from here on identical requests join it. */
   constructor(key) {
     this.#key = key;
     this.landed = new Promise((resolve) => (this.land = resolve));
     flights.set(key, this);
+  }
+
+  /** How long ago it was started, in ms. */
+  ageMs() {
+    return Math.max(0, Date.now() - this.#beganMs);
   }
 
   /** From here on nobody joins the flight; the next identical request starts another one. */

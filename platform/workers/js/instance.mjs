@@ -24,11 +24,15 @@ addEventListener("unhandledrejection", (event) => judge(event.reason));
 
 configure();
 
-/** Hands the deployment's variables to Rust, as `configure` there reads them, and whether a bucket is bound. */
+/**
+ * Hands the deployment's variables to Rust, as `configure` there reads them, and whether a bucket is bound. A variable
+ * that is no string, as a number without quotes, is handed over as its JSON text: Rust judges that like any other.
+ */
 function configure() {
   let variables = "";
   for (const [name, value] of Object.entries(env)) {
-    if (name.startsWith("TAILRACE_") && typeof value === "string") variables += `${name}\0${value}\0`;
+    if (!name.startsWith("TAILRACE_")) continue;
+    variables += `${name}\0${typeof value === "string" ? value : JSON.stringify(value)}\0`;
   }
   rust.configure(variables, env.SEGMENTS !== undefined);
   rust.answerWhenLost({ answer: (status, fields, body) => (whenLost = plain(status, fields, body)) });

@@ -156,26 +156,41 @@ export class ObjectIo {
     return this.#ctx.id.toString();
   }
 
-  async put(key, body, absent) {
+  put(key, body, absent, limitMs) {
     // `body` is a view of the wasm instance's memory, which may change as soon as this waits.
     const bytes = new Uint8Array(body);
+    return within(limitMs, this.#put(key, bytes, absent));
+  }
+
+  async #put(key, bytes, absent) {
     await this.#storage.sync();
     const options = absent ? { onlyIf: new Headers({ "if-none-match": "*" }) } : {};
     return (await this.#bucket.put(key, bytes, options)) !== null;
   }
 
-  async get(key, start, length) {
+  get(key, start, length, limitMs) {
+    return within(limitMs, this.#get(key, start, length));
+  }
+
+  async #get(key, start, length) {
     const object = await this.#bucket.get(key, { range: { offset: start, length } });
     return object === null ? null : new Uint8Array(await object.arrayBuffer());
   }
 
-  async delete(keys) {
-    const list = keys.split("\n").slice(0, -1);
-    await this.#storage.sync();
-    await this.#bucket.delete(list);
+  delete(keys, limitMs) {
+    return within(limitMs, this.#delete(keys.split("\n").slice(0, -1)));
   }
 
-  async list(prefix, after, limit) {
+  async #delete(keys) {
+    await this.#storage.sync();
+    await this.#bucket.delete(keys);
+  }
+
+  list(prefix, after, limit, limitMs) {
+    return within(limitMs, this.#list(prefix, after, limit));
+  }
+
+  async #list(prefix, after, limit) {
     const options = after === "" ? { prefix, limit } : { prefix, limit, startAfter: after };
     const { objects, truncated } = await this.#bucket.list(options);
     let text = truncated ? "1\n" : "0\n";
@@ -215,6 +230,14 @@ export class ObjectIo {
     this.#rows = rows;
     return room;
   }
+}
+
+/** A promise of what a call brings; it fails once `limitMs` have passed. The call itself goes on. */
+function within(limitMs, call) {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error(`no answer within ${limitMs} ms`)), limitMs);
+    call.then(resolve, reject).finally(() => clearTimeout(timer));
+  });
 }
 
 /** Closes a statement that has rows left: as long as it is open, its table cannot be dropped. */

@@ -22,31 +22,44 @@ impl Bucket {
     }
 }
 
-/// Waits for a call. If the promise fails, nobody knows whether a change was applied.
+/// Waits for a call; JavaScript has it fail when its time is up. If the promise fails, nobody knows whether a change was applied.
 async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, StoreError> {
     let promise = call.map_err(|exception| StoreError::NotApplied(words(&exception)))?;
     JsFuture::from(promise).await.map_err(|exception| StoreError::Unknown(words(&exception)))
 }
 
 impl ObjectStore for Bucket {
-    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
-        let stored = settled(self.io.put(key, &body, condition == PutCondition::Absent)).await?;
+    async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        condition: PutCondition,
+        limit_ms: u64,
+    ) -> Result<PutOutcome, StoreError> {
+        let stored = settled(self.io.put(key, &body, condition == PutCondition::Absent, limit_ms as f64)).await?;
         Ok(if stored.is_truthy() { PutOutcome::Stored } else { PutOutcome::Refused })
     }
 
-    async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+    async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
         let length = range.end.saturating_sub(range.start);
-        let found = settled(self.io.get(key, range.start as f64, length as f64)).await?;
+        let found = settled(self.io.get(key, range.start as f64, length as f64, limit_ms as f64)).await?;
         Ok(found.dyn_ref::<Uint8Array>().map(|bytes| Bytes::from(bytes.to_vec())))
     }
 
-    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+    async fn delete(&self, keys: &[String], limit_ms: u64) -> Result<(), StoreError> {
         let lines: String = keys.iter().flat_map(|key| [key.as_str(), "\n"]).collect();
-        settled(self.io.delete(&lines)).await.map(drop)
+        settled(self.io.delete(&lines, limit_ms as f64)).await.map(drop)
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
-        let text = settled(self.io.list(prefix, after.unwrap_or_default(), limit.min(BATCH_LIMIT) as u32)).await?;
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        limit_ms: u64,
+    ) -> Result<Listing, StoreError> {
+        let (after, limit) = (after.unwrap_or_default(), limit.min(BATCH_LIMIT) as u32);
+        let text = settled(self.io.list(prefix, after, limit, limit_ms as f64)).await?;
         let listing = text.as_string().as_deref().and_then(read);
         listing.ok_or_else(|| StoreError::NotApplied("the listing is malformed".to_owned()))
     }

@@ -79,6 +79,22 @@ mod tests {
     }
 
     #[test]
+    fn a_number_without_quotes_is_taken_and_what_is_none_closes_the_edge() {
+        for (value, long_poll_ms) in [("3000", Some(3_000)), ("25000", Some(25_000))] {
+            let deployment =
+                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), true);
+            assert_eq!(deployment.edge.access, Access::NoAuth);
+            assert_eq!(Some(deployment.settings.waits.long_poll_ms), long_poll_ms);
+        }
+        // What JavaScript makes of values that are no strings: their JSON text.
+        for value in ["25001", "3000.5", "1e+21", "true", "null", "{}", "[3000]"] {
+            let deployment =
+                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), true);
+            assert!(matches!(deployment.edge.access, Access::Misconfigured(_)), "{value}");
+        }
+    }
+
+    #[test]
     fn nothing_set_lets_nobody_in() {
         assert_eq!(Deployment::from_vars("", true).edge.access, Access::NotConfigured);
     }

@@ -117,7 +117,7 @@ impl EdgeEnv for RequestEnv {
 
     fn share(&self, key: &str) -> Sharing<Flight, Flight> {
         match ask(|io| io.share(key)) {
-            Some(false) => Sharing::Joined(Flight),
+            Some(age_ms @ 0.0..) => Sharing::Joined { flight: Flight, age_ms: age_ms as u64 },
             _ => Sharing::Started(Flight),
         }
     }

@@ -77,9 +77,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = keptStatus)]
     pub(crate) fn kept_status(this: &EdgeIo) -> Result<u16, JsValue>;
 
-    /// Joins the flight of that key, or starts one. Returns whether this request has started it.
+    /// Joins the flight of that key, or starts one. Returns how old the joined flight is, in ms, or -1 if this request
+    /// has started one.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn share(this: &EdgeIo, key: &str) -> Result<bool, JsValue>;
+    pub(crate) fn share(this: &EdgeIo, key: &str) -> Result<f64, JsValue>;
 
     /// Lands the flight that this request has started: those who have joined it get the kept answer.
     #[wasm_bindgen(method, catch)]
@@ -232,27 +233,38 @@ extern "C" {
     pub(crate) fn id(this: &ObjectIo) -> Result<String, JsValue>;
 
     /// Stores an object once what was written before is durable; with `absent` only if the key has no object. Returns a
-    /// promise of whether it was stored.
+    /// promise of whether it was stored. Like that of each call of the bucket, the promise fails after `limit_ms`.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn put(this: &ObjectIo, key: &str, body: &[u8], absent: bool) -> Result<Promise, JsValue>;
+    pub(crate) fn put(this: &ObjectIo, key: &str, body: &[u8], absent: bool, limit_ms: f64)
+    -> Result<Promise, JsValue>;
 
     /// Reads a range of an object. Returns a promise of a `Uint8Array`, or of null if there is no object.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn get(this: &ObjectIo, key: &str, start: f64, length: f64) -> Result<Promise, JsValue>;
+    pub(crate) fn get(this: &ObjectIo, key: &str, start: f64, length: f64, limit_ms: f64) -> Result<Promise, JsValue>;
 
     /// Deletes objects once what was written before is durable. Each of `keys` is followed by a line feed.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn delete(this: &ObjectIo, keys: &str) -> Result<Promise, JsValue>;
+    pub(crate) fn delete(this: &ObjectIo, keys: &str, limit_ms: f64) -> Result<Promise, JsValue>;
 
     /// Lists objects whose keys come after `after`, or from the first one if it is empty. Returns a promise of a text:
     /// `1` if more objects follow, else `0`; then key, length and upload time (ms since the Unix epoch) of each object;
     /// every item is followed by a line feed.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn list(this: &ObjectIo, prefix: &str, after: &str, limit: u32) -> Result<Promise, JsValue>;
+    pub(crate) fn list(
+        this: &ObjectIo,
+        prefix: &str,
+        after: &str,
+        limit: u32,
+        limit_ms: f64,
+    ) -> Result<Promise, JsValue>;
 
-    /// A timer of the runtime.
+    /// A timer of the runtime. Returns what it is cancelled by.
     #[wasm_bindgen(catch, js_name = setTimeout)]
     pub(crate) fn set_timeout(callback: &js_sys::Function, delay_ms: f64) -> Result<JsValue, JsValue>;
+
+    /// Cancels a timer. One that has gone off is no error.
+    #[wasm_bindgen(catch, js_name = clearTimeout)]
+    pub(crate) fn clear_timeout(timer: &JsValue) -> Result<(), JsValue>;
 
     /// An error of ours in the runtime's log.
     #[wasm_bindgen(js_namespace = console, js_name = error)]

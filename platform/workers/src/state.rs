@@ -6,11 +6,11 @@ use bytes::Bytes;
 use js_sys::Promise;
 use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
 use tailrace_core::storage::SqlError;
-use wasm_bindgen::JsCast;
+use wasm_bindgen::{JsCast, JsValue};
 use wasm_bindgen_futures::JsFuture;
 
 use crate::bucket::Bucket;
-use crate::io::{ObjectIo, WebSocket, get_random_values, set_timeout, words};
+use crate::io::{ObjectIo, WebSocket, clear_timeout, get_random_values, set_timeout, words};
 use crate::sql::Storage;
 
 /// The most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
@@ -51,13 +51,24 @@ impl Isolate for ObjectState {
     }
 
     async fn sleep_ms(&self, ms: u64) {
-        let promise = Promise::new(&mut |resolve, _| {
-            if let Err(exception) = set_timeout(&resolve, ms as f64) {
-                panic!("no timer: {}", words(&exception));
-            }
+        let mut timer = Timer(JsValue::UNDEFINED);
+        let promise = Promise::new(&mut |resolve, _| match set_timeout(&resolve, ms as f64) {
+            Ok(handle) => timer.0 = handle,
+            Err(exception) => panic!("no timer: {}", words(&exception)),
         });
         // A timer has no way to fail.
         let _ = JsFuture::from(promise).await;
+    }
+}
+
+/// A timer that is cancelled when nobody waits for it any more. One that is left would keep the object in memory.
+struct Timer(JsValue);
+
+impl Drop for Timer {
+    fn drop(&mut self) {
+        if let Err(exception) = clear_timeout(&self.0) {
+            tracing::warn!(message = words(&exception), "a timer was not cancelled");
+        }
     }
 }
 

@@ -61,6 +61,7 @@ register! {
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
     Core::EarlyAlarmSetForTheSameTime: Answers;
+    Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

@@ -291,3 +291,26 @@ fn a_superseded_instance_stores_nothing_after_a_write_and_may_be_putting_beside_
         assert!(!keys(&world).contains(&"never".to_owned()), "its write is never confirmed, so its put never leaves");
     });
 }
+
+#[test]
+fn calls_never_come_to_an_end_never_sometimes_or_always_and_each_fails_when_its_time_is_up() {
+    for permille in PERMILLES {
+        for command in ["put", "get", "delete", "list"] {
+            run(1, faults(BucketFaults { stuck_permille: permille, ..BucketFaults::default() }), async |world, _| {
+                let mut stuck = 0;
+                for number in 0..100 {
+                    let before_ms = elapsed_ms();
+                    let failed = answer(&world, "a", &format!("{command} {number}")).await == "unknown";
+                    assert_eq!(elapsed_ms() - before_ms, if failed { 20_000 } else { 0 }, "{command}");
+                    stuck += usize::from(failed);
+                }
+                check_share(permille, stuck);
+                assert_eq!(world.marks().count(marks::BUCKET_CALL_STUCK), stuck as u64);
+                if command == "put" {
+                    let applied = keys(&world).len() - (100 - stuck);
+                    assert!(stuck == 0 || (1..stuck).contains(&applied), "{applied} of {stuck} are stored");
+                }
+            });
+        }
+    }
+}

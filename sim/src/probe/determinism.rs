@@ -61,6 +61,7 @@ fn all_faults() -> Faults {
             late: Delay::new(0, 60_000),
             short_page_permille: 200,
             damaged_permille: 200,
+            stuck_permille: 30,
         };
     })
 }

@@ -47,6 +47,8 @@ use crate::world::{
 
 /// How long a client waits, in ms: longer than any answer takes that arrives at all.
 const PATIENCE_MS: u64 = 30_000;
+/// How long the probe's calls of R2 may take, in ms.
+const LIMIT_MS: u64 = 20_000;
 /// The tag of the sockets that the probe accepts.
 const TAG: &str = "live";
 
@@ -134,7 +136,7 @@ impl Probe {
                     env.answer_kept(kept);
                     return true;
                 }
-                Sharing::Joined(flight) => match flight.landing(PATIENCE_MS / 2).await {
+                Sharing::Joined { flight, .. } => match flight.landing(PATIENCE_MS / 2).await {
                     Some(kept) => {
                         env.answer_kept(kept);
                         return true;
@@ -270,17 +272,17 @@ impl ProbeObject {
             }
             ("put", key) => self.put(key, PutCondition::Always).await,
             ("put-new", key) => self.put(key, PutCondition::Absent).await,
-            ("get", key) => match self.state.bucket().get(key, 0..3).await {
+            ("get", key) => match self.state.bucket().get(key, 0..3, LIMIT_MS).await {
                 Ok(Some(bytes)) => Ok(String::from_utf8_lossy(&bytes).into_owned()),
                 Ok(None) => Ok("none".into()),
                 Err(error) => Ok(told(&error)),
             },
             ("delete", keys) => {
                 let keys: Vec<String> = keys.split(' ').map(str::to_owned).collect();
-                let deleted = self.state.bucket().delete(&keys).await;
+                let deleted = self.state.bucket().delete(&keys, LIMIT_MS).await;
                 Ok(deleted.map_or_else(|error| told(&error), |()| "deleted".into()))
             }
-            ("list", prefix) => match self.state.bucket().list(prefix, None, 3).await {
+            ("list", prefix) => match self.state.bucket().list(prefix, None, 3, LIMIT_MS).await {
                 Ok(listing) => {
                     let keys: Vec<&str> = listing.objects.iter().map(|object| object.key.as_str()).collect();
                     Ok(format!("{}{}", keys.join(" "), if listing.more { " and more" } else { "" }))
@@ -299,7 +301,7 @@ impl ProbeObject {
     /// Puts an object whose body is its key.
     async fn put(&self, key: &str, condition: PutCondition) -> Result<String, SqlError> {
         let body = Bytes::copy_from_slice(key.as_bytes());
-        Ok(match self.state.bucket().put(key, body, condition).await {
+        Ok(match self.state.bucket().put(key, body, condition, LIMIT_MS).await {
             Ok(PutOutcome::Stored) => "stored".into(),
             Ok(PutOutcome::Refused) => "refused".into(),
             Err(error) => told(&error),

@@ -51,6 +51,8 @@ pub enum Harm {
     StatementFailed,
     /// A read of R2 by the object failed.
     GetFailed,
+    /// A call of R2 by the object never comes to an end.
+    BucketStuck,
     /// R2 gave the object damaged bytes.
     GetDamaged,
     /// A put of the object in R2 failed, or took long.

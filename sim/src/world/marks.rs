@@ -83,6 +83,8 @@ tailrace_core::marks! {
     LISTING_CAME_SHORT = "listing_came_short", required;
     /// A call of R2 failed because of an outage.
     BUCKET_WAS_DOWN = "bucket_was_down", required;
+    /// A call of R2 never came to an end.
+    BUCKET_CALL_STUCK = "bucket_call_stuck", required;
     /// R2 gave other bytes than it had stored.
     BYTES_DAMAGED = "bytes_damaged", required;
     /// The output gate held a message on a socket back.

@@ -24,13 +24,15 @@ pub(crate) struct Bucket {
     store: Arc<Store>,
 }
 
-/// Where the next put is held until it is released.
+/// Which call is held next, and where, until it is released.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Hold {
-    /// Before it is stored. It is stored when it is released, whether or not anybody still waits for it.
+    /// A put before it is stored. It is stored when it is released, whether or not anybody still waits for it.
     BeforeStored,
-    /// After it was stored and before it is answered.
+    /// A put after it was stored and before it is answered.
     BeforeAnswered,
+    /// A get before it is answered.
+    Get,
 }
 
 /// Counts of calls since the service began.
@@ -55,7 +57,7 @@ struct State {
     objects: BTreeMap<String, Object>,
     counts: Counts,
     hold: Option<Hold>,
-    /// The key of the put that is held.
+    /// The key of the put or get that is held.
     held: Option<String>,
     ended: bool,
 }
@@ -111,19 +113,19 @@ impl Bucket {
         self.store.lock().objects.keys().cloned().collect()
     }
 
-    /// Has the next put held at this point.
+    /// Has the next call of that kind held at this point.
     pub(crate) fn hold(&self, hold: Hold) {
         self.store.lock().hold = Some(hold);
     }
 
-    /// Waits until a put is held. Returns its key, or `None` if the time limit passes.
+    /// Waits until a call is held. Returns its key, or `None` if the time limit passes.
     pub(crate) fn wait_until_held(&self, limit: Duration) -> Option<String> {
         let waiting = self.store.changed.wait_timeout_while(self.store.lock(), limit, |state| state.held.is_none());
         let (state, _) = waiting.unwrap_or_else(PoisonError::into_inner);
         state.held.clone()
     }
 
-    /// Lets the held put go on, and holds no more.
+    /// Lets the held call go on, and holds no more.
     pub(crate) fn release(&self) {
         let mut state = self.store.lock();
         (state.hold, state.held) = (None, None);
@@ -236,6 +238,11 @@ fn get(store: &Store, request: &Value) -> Result<Answer> {
     let mut state = store.lock();
     state.counts.gets += 1;
     let key = key(request)?;
+    let is_held = state.hold == Some(Hold::Get);
+    if is_held {
+        state.hold = None;
+    }
+    state = held(store, state, key, is_held);
     let Some(object) = state.objects.get(key) else { return Ok(no_such_key()) };
     let size = object.value.len();
     let start = number(&request["range"]["offset"]).unwrap_or(0);
@@ -264,7 +271,7 @@ fn put(store: &Store, request: &Value, value: &[u8]) -> Result<Answer> {
     };
     let mut state = store.lock();
     state.counts.puts += 1;
-    let hold = state.hold.take();
+    let hold = state.hold.take_if(|hold| *hold != Hold::Get);
     state = held(store, state, key, hold == Some(Hold::BeforeStored));
     let answer = match only_absent && state.objects.contains_key(key) {
         true => Answer::refusal(412, 10031, "At least one of the pre-conditions you specified did not hold."),
@@ -281,7 +288,7 @@ fn put(store: &Store, request: &Value, value: &[u8]) -> Result<Answer> {
     Ok(answer)
 }
 
-/// If a put is to be held at this point, holds it until it is released.
+/// If a call is to be held at this point, holds it until it is released.
 fn held<'a>(store: &'a Store, mut state: MutexGuard<'a, State>, key: &str, here: bool) -> MutexGuard<'a, State> {
     if here {
         state.held = Some(key.to_owned());

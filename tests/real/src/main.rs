@@ -10,6 +10,7 @@
 //! | `live` | the suites of `live/`, with the servers and the browser that they need |
 //! | `fidelity` | the script that the simulator and the real runtime must answer alike |
 //! | `robustness` | the suites of `workers/`: bodies at their limit, panics, lost instances |
+//! | `silence` | a bucket that answers some calls never, and variables that are no text |
 //! | `restart` | a stream while the runtime is killed again and again |
 //! | `bench` | what a request costs |
 
@@ -21,6 +22,7 @@ mod fidelity;
 mod live;
 mod restart;
 mod robustness;
+mod silence;
 mod workerd;
 
 use std::process::ExitCode;
@@ -51,7 +53,7 @@ enum Verb {
     Live,
     /// Compare the answers of the simulator and of the real runtime
     Fidelity,
-    /// Bodies at their limit; panics and lost instances
+    /// Bodies at their limit; panics and lost instances; a bucket that is silent
     Robustness,
     /// Kill the runtime, and see that what was acknowledged outlives it
     Restart,
@@ -94,7 +96,11 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Conformance(args) => conformance::run(&project, cli.toolchain, &args),
         Verb::Live => live::run(&project, &build(Variant::Plain)?),
         Verb::Fidelity => fidelity::run(&project, &build(Variant::Plain)?),
-        Verb::Robustness => robustness::run(&project, &build(Variant::Faults)?),
+        Verb::Robustness => {
+            let built = build(Variant::Faults)?;
+            silence::run(&project, &built)?;
+            robustness::run(&project, &built)
+        }
         Verb::Restart => restart::run(&project, &build(Variant::Plain)?),
         Verb::Bench(args) => bench::run(&project, cli.toolchain, &args),
     }

@@ -38,6 +38,8 @@ pub(crate) struct Options<'a> {
     pub(crate) class: &'a str,
     /// Text bindings: names and values.
     pub(crate) bindings: &'a [(&'a str, &'a str)],
+    /// Bindings of JSON: names and texts of their values.
+    pub(crate) json: &'a [(&'a str, &'a str)],
     /// The folder in which the objects' data is kept; `None` if it is deleted with the server.
     pub(crate) state: Option<PathBuf>,
 }
@@ -50,7 +52,7 @@ impl<'a> Options<'a> {
 
     /// Options for other modules, with their class of objects.
     pub(crate) fn of_modules(name: &'a str, modules: &'a Path, class: &'a str) -> Self {
-        Self { name, modules, entry: ENTRY, beside: None, class, bindings: &[], state: None }
+        Self { name, modules, entry: ENTRY, beside: None, class, bindings: &[], json: &[], state: None }
     }
 }
 
@@ -221,12 +223,13 @@ fn config(project: &Project, modules: &[String], state: &Path, options: &Options
         format!("(name = {name:?}, {kind} = embed {name:?})")
     });
     let texts = options.bindings.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})"));
+    let json = options.json.iter().map(|(name, value)| format!("(name = {name:?}, json = {value:?})"));
     let class = options.class;
     let bindings = [
         format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
         "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
     ];
-    let bindings = bindings.into_iter().chain(texts);
+    let bindings = bindings.into_iter().chain(texts).chain(json);
     let bucket = bucket.address();
     let state = fs::canonicalize(state).with_context(|| format!("no folder {}", state.display()))?;
     Ok(format!(

@@ -105,6 +105,15 @@ impl<'a> Case<'a> {
         self.history.harms.has_stream(self.stream, harms, op.invoked.ms..=ended_ms)
     }
 
+    /// Whether a read of R2 by the stream's object failed while the request was under way, or never came to an end: a
+    /// reader that comes as long as the object waits shares that.
+    pub(super) fn is_r2_failing(&self, op: &Op) -> bool {
+        let since_ms = op.invoked.ms.saturating_sub(self.history.conditions.read_limit_ms);
+        let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
+        self.is_harmed_meanwhile(op, &[Harm::GetFailed])
+            || self.history.harms.has_stream(self.stream, &[Harm::BucketStuck], since_ms..=ended_ms)
+    }
+
     pub(super) fn op(&self, index: usize) -> &'a Op {
         &self.history.ops[index]
     }

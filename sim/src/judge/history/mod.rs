@@ -344,6 +344,8 @@ pub struct Conditions {
     pub alarm_late_ms: u64,
     /// The longest that one event of an object takes where nothing waits, in ms.
     pub event_ms: u64,
+    /// How long an object waits for R2 to answer a read, in ms.
+    pub read_limit_ms: u64,
     /// The long-poll time-out in ms.
     pub long_poll_ms: u64,
     /// Bytes of a stream that may wait for R2.

@@ -63,7 +63,7 @@ impl Dice {
 
     /// How segments move to R2, where these faults are: a put is on its way for less than the age of an orphan.
     pub(super) fn cold(&self, faults: &Faults) -> ColdSettings {
-        let BucketFaults { put, late, .. } = faults.bucket;
+        let BucketFaults { get, put, delete, list, late, .. } = faults.bucket;
         let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms;
         let retry_min_ms = self.scale(20, 2_000);
         ColdSettings {
@@ -75,6 +75,9 @@ impl Dice {
             read_attempts: self.between(1, 4) as u32,
             read_retry_ms: self.between(1, 100),
             index_bytes: self.among(&[0, 200, 1 << 20]) as usize,
+            // Long enough for every call that comes to an end.
+            read_limit_ms: get.max_ms.max(list.max_ms) + self.scale(500, 10_000),
+            change_limit_ms: faults.storage.flush.max_ms + put.max_ms.max(delete.max_ms) + self.scale(1_000, 60_000),
         }
     }
 
@@ -157,6 +160,7 @@ impl Dice {
         faults.objects.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
         faults.objects.shares_isolate_permille = self.permille_if(400, 300, 1_000);
         faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
+        faults.bucket.stuck_permille = self.permille_if(200, 5, 200);
     }
 
     /// A third of R2 is on its best day.
@@ -177,6 +181,7 @@ impl Dice {
             late: if late_permille > 0 { self.delay_if(1_000, 400_000) } else { Delay::NONE },
             short_page_permille: self.permille_if(300, 50, 700),
             damaged_permille: 0,
+            stuck_permille: 0,
         }
     }
 

@@ -494,6 +494,7 @@ mod tests {
             "fault bucket.error_after_permille",
             "fault bucket.late_permille",
             "fault bucket.short_page_permille",
+            "fault bucket.stuck_permille",
             "limit hot_bytes",
             "cold orphan_age_ms",
             "cold sweep_page",

@@ -115,6 +115,7 @@ knobs! {
         "bucket.late.max_ms": bucket.late.max_ms as u64;
         "bucket.short_page_permille": bucket.short_page_permille as u32;
         "bucket.damaged_permille": bucket.damaged_permille as u32;
+        "bucket.stuck_permille": bucket.stuck_permille as u32;
     }
 }
 
@@ -140,6 +141,8 @@ knobs! {
         "read_attempts": read_attempts as u32;
         "read_retry_ms": read_retry_ms as u64;
         "index_bytes": index_bytes as usize;
+        "read_limit_ms": read_limit_ms as u64;
+        "change_limit_ms": change_limit_ms as u64;
     }
 }
 

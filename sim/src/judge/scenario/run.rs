@@ -122,6 +122,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
             + faults.objects.cold_start.max_ms
             + faults.storage.flush.max_ms
             + retries_ms(&scenario.cold),
+        read_limit_ms: scenario.cold.read_limit_ms,
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
@@ -233,14 +234,22 @@ fn is_reliable(scenario: &Scenario) -> bool {
 /// How long it takes at most until every sealed segment is in R2, in ms. They go one after another, and a batch begins
 /// at most one of them.
 fn catch_up_ms(scenario: &Scenario, batches: usize) -> u64 {
-    CATCH_UP_MS + 2 * scenario.cold.retry_max_ms + batches as u64 * scenario.faults.bucket.put.max_ms
+    CATCH_UP_MS
+        + 2 * scenario.cold.retry_max_ms
+        + batches as u64 * scenario.faults.bucket.put.max_ms
+        + stuck_ms(scenario)
+}
+
+/// How long a call of R2 that never comes to an end holds its duty up, in ms. It may have begun just before the calm.
+fn stuck_ms(scenario: &Scenario) -> u64 {
+    if scenario.faults.bucket.stuck_permille > 0 { scenario.cold.change_limit_ms } else { 0 }
 }
 
 /// How long it takes at most until nothing is left to do for objects, in ms: a sweep may look at one key at a time.
 fn quiet_ms(scenario: &Scenario, batches: usize) -> u64 {
     let of_a_key_ms = scenario.faults.bucket.list.max_ms + scenario.faults.bucket.delete.max_ms;
     let sweep_ms = scenario.cold.orphan_age_ms + scenario.cold.retry_max_ms + batches as u64 * of_a_key_ms;
-    QUIET_MS + SWEEPS * sweep_ms
+    QUIET_MS + SWEEPS * sweep_ms + stuck_ms(scenario)
 }
 
 async fn wait_until(context: &ClientContext, at_ms: u64) {

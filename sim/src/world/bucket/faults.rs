@@ -25,6 +25,8 @@ pub struct BucketFaults {
     pub short_page_permille: u32,
     /// Of 1,000 gets, those that bring other bytes than are stored: one of their bits differs.
     pub damaged_permille: u32,
+    /// Of 1,000 calls, those that never come to an end. A put or a deletion may be applied all the same.
+    pub stuck_permille: u32,
 }
 
 impl BucketFaults {

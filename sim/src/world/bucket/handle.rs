@@ -1,14 +1,17 @@
 //! The bucket as one instance of an object reaches it. Like everything that leaves an object, puts and deletions wait
 //! at the output gate. Once they have left, they are carried out whatever becomes of the instance.
 
+use std::future::Future;
 use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
+use futures_util::FutureExt;
 use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 
 use super::service::{Bucket, Put};
 use crate::kernel::reply::reply;
+use crate::kernel::rt;
 use crate::world::storage::outlet::Outlet;
 
 /// The bucket as one instance reaches it.
@@ -20,6 +23,18 @@ pub struct ObjectBucket {
 impl ObjectBucket {
     pub(crate) fn new(bucket: Rc<Bucket>, outlet: Rc<Outlet>) -> Self {
         Self { bucket, outlet }
+    }
+
+    /// The outcome of a call if it comes within its time.
+    async fn within<T>(
+        &self,
+        limit_ms: u64,
+        call: impl Future<Output = Option<Result<T, StoreError>>>,
+    ) -> Result<T, StoreError> {
+        if let Some(outcome) = rt::within_ms(limit_ms, call).await {
+            return outcome.unwrap_or_else(lost);
+        }
+        Err(StoreError::Unknown(format!("no answer within {limit_ms} ms")))
     }
 }
 
@@ -36,7 +51,13 @@ fn lost<T>() -> Result<T, StoreError> {
 }
 
 impl ObjectStore for ObjectBucket {
-    async fn put(&self, key: &str, body: Bytes, condition: PutCondition) -> Result<PutOutcome, StoreError> {
+    async fn put(
+        &self,
+        key: &str,
+        body: Bytes,
+        condition: PutCondition,
+        limit_ms: u64,
+    ) -> Result<PutOutcome, StoreError> {
         check_key(key)?;
         let _calling = self.outlet.activity.call();
         let (sender, stored) = reply();
@@ -44,29 +65,35 @@ impl ObjectStore for ObjectBucket {
         let by = (self.outlet.name.clone(), Rc::downgrade(&self.outlet));
         let put = Put { key: key.to_owned(), body, condition, by };
         self.outlet.put_out(move || node.spawn(bucket.put(put, sender)));
-        stored.await.unwrap_or_else(lost)
+        self.within(limit_ms, stored).await
     }
 
-    async fn get(&self, key: &str, range: Range<u64>) -> Result<Option<Bytes>, StoreError> {
+    async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
         let _calling = self.outlet.activity.call();
-        self.bucket.get(key, range, &self.outlet.name).await
+        self.within(limit_ms, self.bucket.get(key, range, &self.outlet.name).map(Some)).await
     }
 
-    async fn delete(&self, keys: &[String]) -> Result<(), StoreError> {
+    async fn delete(&self, keys: &[String], limit_ms: u64) -> Result<(), StoreError> {
         if keys.len() > BATCH_LIMIT {
             return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
         }
         let _calling = self.outlet.activity.call();
         let (sender, deleted) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
-        let keys = keys.to_vec();
-        self.outlet.put_out(move || node.spawn(bucket.delete(keys, sender)));
-        deleted.await.unwrap_or_else(lost)
+        let (keys, object) = (keys.to_vec(), self.outlet.name.clone());
+        self.outlet.put_out(move || node.spawn(bucket.delete(keys, object, sender)));
+        self.within(limit_ms, deleted).await
     }
 
-    async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Result<Listing, StoreError> {
+    async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        limit_ms: u64,
+    ) -> Result<Listing, StoreError> {
         let _calling = self.outlet.activity.call();
-        self.bucket.list(prefix, after, limit).await
+        self.within(limit_ms, self.bucket.list(prefix, after, limit, &self.outlet.name).map(Some)).await
     }
 }

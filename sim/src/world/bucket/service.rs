@@ -50,6 +50,10 @@ enum Course {
     FailedThoughApplied,
     /// Its caller is told that it failed, and it is applied this many ms later.
     FailedAndLate(u64),
+    /// Its caller is never told anything; it is applied or not.
+    Stuck {
+        applied: bool,
+    },
 }
 
 fn unknown<T>() -> Result<T, StoreError> {
@@ -93,10 +97,23 @@ impl Bucket {
         environment.chance(environment.faults().bucket.error_before_permille)
     }
 
-    fn course(&self) -> Course {
+    /// Draws whether a call of the object never comes to an end.
+    fn sticks(&self, object: &Rc<str>) -> bool {
+        let environment = &self.environment;
+        let sticks = environment.chance(environment.faults().bucket.stuck_permille);
+        if sticks {
+            environment.mark(marks::BUCKET_CALL_STUCK);
+            environment.harm_object(Harm::BucketStuck, object);
+        }
+        sticks
+    }
+
+    fn course(&self, object: &Rc<str>) -> Course {
         let environment = &self.environment;
         let faults = environment.faults().bucket;
-        if self.stops() {
+        if self.sticks(object) {
+            Course::Stuck { applied: environment.random.between(0, 1) == 0 }
+        } else if self.stops() {
             Course::Failed
         } else if environment.chance(faults.late_permille) {
             Course::FailedAndLate(environment.draw_ms(faults.late))
@@ -112,12 +129,19 @@ impl Bucket {
         let Put { key, body, condition, by } = put;
         self.note_under_way(&by);
         let journey = Journey::begin(environment, environment.faults().bucket.put).await;
-        let course = self.course();
+        let course = self.course(&by.0);
         let apply = |how: &str| {
             environment.note(Lane::Bucket, What::Put { key: &key, bytes: body.len(), how }, None);
             self.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
         };
         let result = match course {
+            Course::Stuck { applied } => {
+                if applied {
+                    apply("and its caller is never told");
+                }
+                self.forget_under_way(&by);
+                return sender.vanish();
+            }
             Course::Failed | Course::FailedAndLate(_) => unknown(),
             Course::Applied => Ok(apply("as asked")),
             Course::FailedThoughApplied => {
@@ -142,10 +166,10 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn delete(self: Rc<Self>, keys: Vec<String>, sender: ReplySender<DeleteResult>) {
+    pub(super) async fn delete(self: Rc<Self>, keys: Vec<String>, object: Rc<str>, sender: ReplySender<DeleteResult>) {
         let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.delete).await;
-        let course = self.course();
+        let course = self.course(&object);
         let apply = |keys: &[String]| {
             for key in keys {
                 environment.note(Lane::Bucket, What::Deleted { key }, None);
@@ -153,6 +177,12 @@ impl Bucket {
             }
         };
         let result = match course {
+            Course::Stuck { applied } => {
+                if applied {
+                    apply(&keys);
+                }
+                return sender.vanish();
+            }
             Course::Failed | Course::FailedAndLate(_) => unknown(),
             Course::Applied => {
                 apply(&keys);
@@ -177,6 +207,9 @@ impl Bucket {
     pub(super) async fn get(&self, key: &str, range: Range<u64>, object: &Rc<str>) -> GetResult {
         let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.get).await;
+        if self.sticks(object) {
+            std::future::pending::<()>().await;
+        }
         let result = if self.stops() {
             unknown()
         } else {
@@ -204,10 +237,13 @@ impl Bucket {
         damaged.into()
     }
 
-    pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> ListResult {
+    pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize, object: &Rc<str>) -> ListResult {
         let environment = &self.environment;
         let faults = environment.faults().bucket;
         let journey = Journey::begin(environment, faults.list).await;
+        if self.sticks(object) {
+            std::future::pending::<()>().await;
+        }
         let result = if self.stops() {
             unknown()
         } else {

@@ -2,11 +2,12 @@
 //! request starts the flight and does the work; the others join it and wait. The flight lands when its answer is handed
 //! to those who have joined.
 //!
-//! The map of flights belongs to the isolate and holds them weakly: a flight is gone once no request takes part in it.
+//! The map of flights belongs to the isolate and holds them weakly: a flight is gone once no request takes part in it,
+//! or later: where requests end without a word, what they leave is garbage, which the platform collects when it likes.
 //! Its answer is a kept answer, which is plain data and may cross from one request to another.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{JoinedFlight, Sharing, StartedFlight};
@@ -20,13 +21,24 @@ use crate::world::marks;
 /// Entries of flights that are gone are removed once an isolate's map has this many entries.
 const PRUNE_AT: usize = 64;
 
-/// A flight under way: where to send its answer, for each request that waits for it, with the request's number.
-#[derive(Default)]
-struct Flight(RefCell<Vec<(u64, ReplySender<KeptAnswer>)>>);
+/// A flight under way.
+struct Flight {
+    /// When it was started, in ms since the Unix epoch.
+    began_ms: u64,
+    /// Where to send its answer, for each request that waits for it, with the request's number.
+    passengers: RefCell<Vec<(u64, ReplySender<KeptAnswer>)>>,
+}
+
+/// The most flights that nobody takes part in and that are not collected yet.
+const UNCOLLECTED: usize = 16;
 
 /// The flights of one isolate, by key.
 #[derive(Default)]
-pub(crate) struct Flights(RefCell<BTreeMap<String, Weak<Flight>>>);
+pub(crate) struct Flights {
+    by_key: RefCell<BTreeMap<String, Weak<Flight>>>,
+    /// Flights that are there whether or not anybody takes part in them, the oldest first.
+    uncollected: RefCell<VecDeque<Rc<Flight>>>,
+}
 
 /// One request's part in a flight, whether it has started the flight or has joined it. It keeps the flight alive.
 pub struct Seat {
@@ -39,32 +51,43 @@ pub struct Seat {
 impl Flights {
     /// Joins the flight of that key, or starts one.
     pub(crate) fn share(self: &Rc<Self>, context: Rc<Context>, key: &str) -> Sharing<Seat, Seat> {
-        let under_way = self.0.borrow().get(key).and_then(Weak::upgrade);
-        let is_joined = under_way.is_some();
-        let flight = under_way.unwrap_or_default();
+        let now_ms = context.environment().now_ms();
+        let under_way = self.by_key.borrow().get(key).and_then(Weak::upgrade);
+        let age_ms = under_way.as_ref().map(|flight| now_ms - flight.began_ms);
+        let flight = under_way.unwrap_or_else(|| Rc::new(Flight { began_ms: now_ms, passengers: RefCell::default() }));
         let seat = Seat { context, flights: self.clone(), key: key.to_owned(), flight };
-        if is_joined {
-            return Sharing::Joined(seat);
+        if let Some(age_ms) = age_ms {
+            return Sharing::Joined { flight: seat, age_ms };
         }
-        let mut flights = self.0.borrow_mut();
+        let mut flights = self.by_key.borrow_mut();
         if flights.len() >= PRUNE_AT && flights.len().is_power_of_two() {
             flights.retain(|_, flight| flight.strong_count() > 0);
         }
         flights.insert(key.to_owned(), Rc::downgrade(&seat.flight));
         drop(flights);
+        let environment = seat.context.environment();
+        if environment.faults().edge.request_vanished_permille > 0 && environment.random.between(0, 1) == 0 {
+            let mut uncollected = self.uncollected.borrow_mut();
+            uncollected.push_back(seat.flight.clone());
+            if uncollected.len() > UNCOLLECTED {
+                uncollected.pop_front();
+            }
+        }
         Sharing::Started(seat)
     }
 
     /// Forgets all flights: their isolate has restarted.
     pub(crate) fn clear(&self) {
-        self.0.take();
+        self.by_key.take();
+        self.uncollected.take();
     }
 }
 
 impl Seat {
     /// From here on nobody joins the flight; the next identical request starts another one.
     fn forget(&self) {
-        let mut flights = self.flights.0.borrow_mut();
+        self.flights.uncollected.borrow_mut().retain(|flight| !Rc::ptr_eq(flight, &self.flight));
+        let mut flights = self.flights.by_key.borrow_mut();
         if flights.get(&self.key).is_some_and(|flight| flight.as_ptr() == Rc::as_ptr(&self.flight)) {
             flights.remove(&self.key);
         }
@@ -72,7 +95,7 @@ impl Seat {
 
     fn board(&self) -> Reply<KeptAnswer> {
         let (sender, landing) = reply();
-        self.flight.0.borrow_mut().push((self.context.number(), sender));
+        self.flight.passengers.borrow_mut().push((self.context.number(), sender));
         landing
     }
 }
@@ -89,7 +112,7 @@ impl StartedFlight<KeptAnswer> for Seat {
             return;
         }
         self.forget();
-        for (number, passenger) in self.flight.0.take() {
+        for (number, passenger) in self.flight.passengers.take() {
             environment.share_harms(self.context.number(), number);
             passenger.send(brought.clone());
         }
@@ -153,7 +176,7 @@ mod tests {
                     seat.land(&kept);
                     (Some(kept.status()), false)
                 }
-                Sharing::Joined(seat) => (seat.landing(50).await.map(|kept| kept.status()), true),
+                Sharing::Joined { flight: seat, .. } => (seat.landing(50).await.map(|kept| kept.status()), true),
             }
         }
     }
@@ -174,11 +197,13 @@ mod tests {
             let isolate = Isolate::new(Faults::default());
             let context = || Context::new(isolate.environment.clone(), 1);
             let Sharing::Started(lost) = isolate.flights.share(context(), "a") else { panic!("it is the first") };
-            let Sharing::Joined(joined) = isolate.flights.share(context(), "a") else { panic!("it is not") };
+            let Sharing::Joined { flight: joined, age_ms: 0 } = isolate.flights.share(context(), "a") else {
+                panic!("it is not")
+            };
             drop(lost);
             assert!(joined.landing(100).await.is_none());
             assert_eq!(rt::now_ns() / 1_000_000, 100);
-            assert!(matches!(isolate.flights.share(context(), "a"), Sharing::Joined(_)));
+            assert!(matches!(isolate.flights.share(context(), "a"), Sharing::Joined { age_ms: 100, .. }));
             joined.give_up();
             assert_eq!(isolate.share("a").await, (Some(201), false));
         });
@@ -190,6 +215,27 @@ mod tests {
             let isolate = Isolate::new(Faults::default());
             drop(isolate.flights.share(Context::new(isolate.environment.clone(), 1), "a"));
             assert_eq!(isolate.share("a").await, (Some(201), false));
+        });
+    }
+
+    #[test]
+    fn where_requests_vanish_a_flight_that_nobody_takes_part_in_may_be_there_for_a_while() {
+        rt::block_on(1, async {
+            let faults = Faults::default().with(|faults| faults.edge.request_vanished_permille = 1);
+            let (isolate, mut joined) = (Isolate::new(faults), 0);
+            for number in 0..100 {
+                let key = number.to_string();
+                drop(isolate.flights.share(Context::new(isolate.environment.clone(), 1), &key));
+                rt::sleep_ms(7).await;
+                if let Sharing::Joined { flight, age_ms } =
+                    isolate.flights.share(Context::new(isolate.environment.clone(), 2), &key)
+                {
+                    assert_eq!(age_ms, 7);
+                    flight.give_up();
+                    joined += 1;
+                }
+            }
+            assert!((20..=80).contains(&joined), "{joined} of 100");
         });
     }
 

@@ -44,7 +44,7 @@ const SILENCING: &[Harm] = &[
 
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let waits_for_r2 = reads && case.is_harmed_meanwhile(op, &[Harm::GetFailed, Harm::GetDamaged]);
+    let waits_for_r2 = reads && (case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]));
     let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
@@ -52,10 +52,11 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 /// Harms after which the object cannot be reached.
 const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
-/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
+/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only. One
+/// that waits asks again as long as the object cannot read from R2.
 fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = matches!(op.call, Call::Live { .. }) && case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]);
-    is_slow || case.is_harmed(op, UNREACHABLE)
+    let is_slow = case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]) || case.is_r2_failing(op);
+    matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
 }
 
 /// A failure has the code of a harm that was done to the request, or to its object meanwhile.
@@ -67,13 +68,14 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some(HIDDEN_FAILURE) => {
             is_unreachable(case, op)
                 || lost_its_instance(case, op)
+                || case.is_r2_failing(op)
                 || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
-                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetFailed, Harm::GetDamaged])
+                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        Some("cold_storage_unavailable") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetFailed]),
+        Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
         Some("segment_damaged") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetDamaged]),
         // An answer to HEAD has no body that could hold the code.
         None if matches!(op.call, Call::Head) => match answer.status {
@@ -357,11 +359,18 @@ mod tests {
             (Harm::GetFailed, 7, "storage_failed", false, 1),
             (Harm::GetFailed, 7, "cold_storage_unavailable", true, 0),
             (Harm::GetFailed, 7, "cold_storage_unavailable", false, 1),
+            // The object waits for 3 ms.
+            (Harm::BucketStuck, 1, "cold_storage_unavailable", true, 1),
+            (Harm::BucketStuck, 2, "cold_storage_unavailable", true, 0),
+            (Harm::BucketStuck, 2, "cold_storage_unavailable", false, 1),
+            (Harm::BucketStuck, 11, "cold_storage_unavailable", true, 1),
+            (Harm::BucketStuck, 7, "segment_damaged", true, 1),
             (Harm::GetDamaged, 7, "cold_storage_unavailable", true, 1),
             (Harm::GetDamaged, 7, "segment_damaged", true, 0),
             (Harm::GetDamaged, 7, "segment_damaged", false, 1),
         ] {
             let mut run = run();
+            run.history.conditions.read_limit_ms = 3;
             let answer = coded(500, code);
             if reads {
                 run.walk(&[], answer);
