@@ -114,6 +114,11 @@ impl<'a> Case<'a> {
             || self.history.harms.has_stream(self.stream, &[Harm::BucketStuck], since_ms..=ended_ms)
     }
 
+    /// Whether the platform has given an alarm of the stream's object up before this virtual ms.
+    pub(super) fn was_alarm_abandoned(&self, before_ms: u64) -> bool {
+        self.history.harms.has_stream(self.stream, &[Harm::AlarmAbandoned], 0..=before_ms)
+    }
+
     pub(super) fn op(&self, index: usize) -> &'a Op {
         &self.history.ops[index]
     }

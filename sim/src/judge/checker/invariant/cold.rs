@@ -7,11 +7,13 @@ use crate::judge::history::{Holding, Stage};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let of_stream = case.history.holdings.iter().filter(|holding| holding.stream == case.stream);
-    let complaints = of_stream.flat_map(|holding| complaints(holding).into_iter().map(|text| (holding.at.ms, text)));
+    let told = |holding: &Holding| complaints(holding, case.was_alarm_abandoned(holding.at.ms));
+    let complaints = of_stream.flat_map(|holding| told(holding).into_iter().map(|text| (holding.at.ms, text)));
     complaints.map(|(at_ms, text)| case.violation(Invariant::Cold, &[], format!("at {at_ms} ms {text}"))).collect()
 }
 
-fn complaints(holding: &Holding) -> Vec<String> {
+/// What is wrong. Where the platform gave the object's alarm up, what is left to do waits until somebody asks.
+fn complaints(holding: &Holding, was_alarm_abandoned: bool) -> Vec<String> {
     let mut complaints = Vec::new();
     if let Some(key) = holding.missing.first() {
         complaints.push(format!("{} objects that rows name are not there: {key}", holding.missing.len()));
@@ -19,7 +21,7 @@ fn complaints(holding: &Holding) -> Vec<String> {
     if holding.stage >= Stage::CaughtUp && holding.waiting > 0 {
         complaints.push(format!("{} sealed segments are not in R2", holding.waiting));
     }
-    if holding.stage < Stage::Settled {
+    if holding.stage < Stage::Settled || was_alarm_abandoned {
         return complaints;
     }
     if let Some(key) = holding.unnamed.first() {

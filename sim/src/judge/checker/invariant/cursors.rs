@@ -126,7 +126,9 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for arrival in case.arrivals() {
         let Some(offset) = arrival.next_offset else { continue };
-        let is_ahead = arrival.cursor.is_some_and(|cursor| cursor > arrival.at.ms);
+        // By any object's clock.
+        let latest_ms = arrival.at.ms + case.history.conditions.clocks_apart_ms;
+        let is_ahead = arrival.cursor.is_some_and(|cursor| cursor > latest_ms);
         let position = if is_ahead { format!("{offset}, ahead of the clock,") } else { offset.to_owned() };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
         if !is_empty(case, arrival) || !calm {

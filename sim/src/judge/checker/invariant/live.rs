@@ -3,7 +3,6 @@
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, Content, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
-use crate::world::Harm;
 
 /// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
 /// scenarios draw, far below every time-out, so that no time-out heals what was forgotten.
@@ -160,9 +159,7 @@ impl<'a> View<'a> {
         let late_ms = self.case.history.conditions.alarm_late_ms;
         let end_ms = self.case.latest_end_ms(None, until)?.saturating_add(late_ms);
         // Where the alarm was given up, nobody wakes the object until it is asked again: when the connection ends.
-        let harms = &self.case.history.harms;
-        let is_abandoned = harms.has_stream(self.case.stream, &[Harm::AlarmAbandoned], 0..=end_ms)
-            && request.until_ms <= asked.ms + CONNECTION_MS;
+        let is_abandoned = self.case.was_alarm_abandoned(end_ms) && request.until_ms <= asked.ms + CONNECTION_MS;
         let hung = asked.ms + TRAVEL_MS < end_ms && !is_abandoned && self.hung(request, end_ms);
         hung.then(|| self.violation(&[request.index], "waits on although its stream has expired"))
     }

@@ -55,7 +55,7 @@ fn broken_promises(case: &Case<'_>) -> Vec<Violation> {
                 emitted.next().map(|_| format!("{asked} was emitted, and is refused as malformed or beyond the tail"))
             }
             Some(410) if case.history.is_strong(op) => emitted
-                .find(|emitter| !case.removable(*emitter, op))
+                .find(|emitter| case.history.is_strong(case.op(*emitter)) && !case.removable(*emitter, op))
                 .map(|_| format!("{asked} is gone, and nobody can have removed its stream")),
             _ => None,
         };
