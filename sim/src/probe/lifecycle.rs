@@ -213,6 +213,7 @@ fn calls_and_alarms_under_way_are_answered_when_core_is_lost_and_sockets_close_b
         assert!(elapsed_ms() < 500, "at once");
         assert_eq!(outcome.map(|response| response.status), Ok(500));
         assert_eq!(world.sockets("a"), 0);
-        assert_eq!(heard(&notes.sockets.borrow()[0].clone()).await.last().map(String::as_str), Some("closed"));
+        let socket = notes.sockets.borrow()[0].clone();
+        assert_eq!(heard(&socket).await.last().map(String::as_str), Some("closed"));
     });
 }

@@ -93,7 +93,7 @@ impl Environment {
     pub(crate) fn harm(&self, harm: Harm, cause: Option<u64>) {
         let Some(request) = cause else { return };
         self.note(Lane::World, What::Harmed { harm }, cause);
-        self.harms.borrow_mut().to_request(request, harm);
+        self.harms.borrow_mut().add(request, harm);
     }
 
     /// A fault has touched an object.

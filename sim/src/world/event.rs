@@ -6,7 +6,7 @@ use std::ops::Range;
 use tailrace_core::protocol::Method;
 
 use crate::world::harm::Harm;
-use crate::world::platform::Lost;
+use crate::world::lost::Lost;
 
 /// Something that happens: where, what, and for which client's request.
 #[derive(Hash)]

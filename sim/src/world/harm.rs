@@ -70,7 +70,7 @@ pub struct Harms {
 
 impl Harms {
     /// One more is done to a request.
-    pub(crate) fn to_request(&mut self, number: u64, harm: Harm) {
+    pub(crate) fn add(&mut self, number: u64, harm: Harm) {
         self.to_requests.entry(number).or_default().push(harm);
     }
 

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `platform` | the world that clients talk to, and everything that happens to it |
 //! | `program` | what runs in a world: an edge and an object class |
+//! | `lost` | why a client has no answer |
 //! | `faults` | what goes wrong, as numbers: a line for each part of the platform |
 //! | `services` | the services that all objects share |
 //! | `host_mutant` | known bugs of a host |
@@ -34,6 +35,7 @@ mod event;
 mod faults;
 mod harm;
 mod host_mutant;
+mod lost;
 pub mod marks;
 mod network;
 mod object_id;
@@ -60,10 +62,11 @@ pub use edge::upload::Upload;
 pub use faults::Faults;
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
+pub use lost::Lost;
 pub use network::{Link, NetworkFaults};
 pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};
 pub use objects::{ObjectClass, ObjectFaults};
-pub use platform::{Lost, Opened, StoredSummary, WorldConfigOf, WorldOf};
+pub use platform::{Opened, StoredSummary, WorldConfigOf, WorldOf};
 pub use program::Program;
 pub use services::Services;
 pub use sockets::SocketFaults;

@@ -23,6 +23,7 @@ use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
+use crate::world::lost::Lost;
 use crate::world::marks;
 use crate::world::network::Link;
 use crate::world::network::travel::{Leg, Way, travel};
@@ -45,15 +46,6 @@ pub struct WorldConfigOf<P: Program> {
     pub host_mutant: Option<HostMutant>,
     /// Where all randomness comes from.
     pub seeds: Seeds,
-}
-
-/// Why a client has no answer. Its request may have been carried out, may still be, or may never be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Lost {
-    /// Nothing came within its time limit.
-    TimedOut,
-    /// Its connection was reset.
-    Reset,
 }
 
 /// An answer that has begun.

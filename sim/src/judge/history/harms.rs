@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
-use crate::world::{self, Harm};
+use crate::world::{Harm, Harms as HarmsDone};
 
 /// What faults have done in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -15,23 +15,23 @@ pub struct Harms {
 
 impl Harms {
     /// Those that the world has written down; `stream` finds the stream of an object by its name.
-    pub fn of(done: world::Harms, stream: impl Fn(&str) -> Option<usize>) -> Self {
+    pub fn of(done: HarmsDone, stream: impl Fn(&str) -> Option<usize>) -> Self {
         let mut harms = Self { of_requests: done.to_requests, ..Self::default() };
         for (at_ms, object, harm) in done.to_objects {
             if let Some(stream) = stream(&object) {
-                harms.to_stream(stream, at_ms, harm);
+                harms.harm_stream(stream, at_ms, harm);
             }
         }
         harms
     }
 
     /// A harm was done to the request of that number.
-    pub fn to_request(&mut self, number: u64, harm: Harm) {
+    pub fn harm_request(&mut self, number: u64, harm: Harm) {
         self.of_requests.entry(number).or_default().push(harm);
     }
 
     /// A harm was done to a stream's object at that virtual ms, which is not before those of the earlier ones.
-    pub fn to_stream(&mut self, stream: usize, at_ms: u64, harm: Harm) {
+    pub fn harm_stream(&mut self, stream: usize, at_ms: u64, harm: Harm) {
         self.of_streams.entry(stream).or_default().push((at_ms, harm));
     }
 
@@ -60,7 +60,7 @@ mod tests {
     #[test]
     fn a_harm_excuses_the_request_that_it_was_done_to_and_a_stream_within_its_time() {
         let object = |at_ms, name: &str| (at_ms, name.into(), Harm::GetFailed);
-        let done = world::Harms {
+        let done = HarmsDone {
             to_requests: BTreeMap::from([(7, vec![Harm::Stale, Harm::Stale]), (8, vec![Harm::CallLost])]),
             to_objects: vec![object(10, "a"), object(15, "elsewhere"), object(20, "a")],
         };

@@ -22,6 +22,7 @@ use crate::world::objects::turn::TakesTurns;
 use crate::world::services::Services;
 use crate::world::sockets::object_sockets::Sockets;
 use crate::world::storage::journal::Journal;
+use crate::world::storage::outlet::Outlet;
 
 /// An object: what of it outlives its instances, and the instances that run.
 pub(crate) struct Object<A: ObjectClass> {
@@ -206,16 +207,10 @@ impl<A: ObjectClass> Object<A> {
         }
         self.starts.set(self.starts.get() + 1);
         self.change_machine();
-        let state = ObjectState::new(
-            self.name.clone(),
-            self.environment.clone(),
-            &self.services,
-            self.journal.clone(),
-            self.sockets.clone(),
-            self.callee.clone(),
-            self.spells.clone(),
-            self.clock.get(),
-        );
+        let outlet =
+            Outlet::new(self.name.clone(), self.environment.clone(), self.journal.clone(), self.spells.clone());
+        let (sockets, callee) = (self.sockets.clone(), self.callee.clone());
+        let state = ObjectState::new(outlet, &self.services, sockets, callee, self.clock.get());
         if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
             state.wake_with_sockets();
         }

@@ -12,10 +12,9 @@ use tailrace_core::storage::SqlError;
 
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
-use crate::world::activity::{Activity, Spells};
+use crate::world::activity::Activity;
 use crate::world::bucket::ObjectBucket;
 use crate::world::clock::MachineClock;
-use crate::world::environment::Environment;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
@@ -24,7 +23,6 @@ use crate::world::services::Services;
 use crate::world::sockets::mailbox::Mailbox;
 use crate::world::sockets::object_sockets::{AcceptError, HeldSocket, Sockets};
 use crate::world::storage::gate::Gate;
-use crate::world::storage::journal::Journal;
 use crate::world::storage::object_sql::ObjectSql;
 use crate::world::storage::outlet::Outlet;
 
@@ -48,16 +46,12 @@ struct Inner {
 
 impl ObjectState {
     pub(crate) fn new(
-        name: Rc<str>,
-        environment: Rc<Environment>,
+        outlet: Rc<Outlet>,
         services: &Services,
-        journal: Rc<Journal>,
         sockets: Rc<Sockets>,
         callee: Weak<dyn Callee>,
-        spells: Spells,
         clock: MachineClock,
     ) -> Self {
-        let outlet = Outlet::new(name, environment, journal, spells);
         Self(Rc::new(Inner {
             bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
             sockets: RefCell::new(sockets),

@@ -325,7 +325,7 @@ mod tests {
     /// The last request of a run, with these harms done to it.
     fn harm(run: &mut Fixture, harms: &[Harm]) {
         let request = run.history.ops.last().expect("a request").request;
-        harms.iter().for_each(|harm| run.history.harms.to_request(request, *harm));
+        harms.iter().for_each(|harm| run.history.harms.harm_request(request, *harm));
     }
 
     #[test]
@@ -380,7 +380,7 @@ mod tests {
             let op = run.history.ops.last_mut().expect("a request");
             op.invoked.ms = 5;
             op.ended.as_mut().expect("it is answered").ms = 10;
-            run.history.harms.to_stream(0, at_ms, harm);
+            run.history.harms.harm_stream(0, at_ms, harm);
             check(&run, expected);
         }
     }

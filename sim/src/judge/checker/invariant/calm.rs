@@ -94,9 +94,9 @@ mod tests {
             run.check(Invariant::Calm, super::check, expected);
             let requests: Vec<u64> = run.history.ops.iter().map(|op| op.request).collect();
             let mut untouched = run.clone();
-            requests.iter().for_each(|request| untouched.history.harms.to_request(*request, Harm::CallLost));
+            requests.iter().for_each(|request| untouched.history.harms.harm_request(*request, Harm::CallLost));
             untouched.check(Invariant::Calm, super::check, expected);
-            requests.iter().for_each(|request| run.history.harms.to_request(*request, Harm::InstanceTaken));
+            requests.iter().for_each(|request| run.history.harms.harm_request(*request, Harm::InstanceTaken));
             run.check(Invariant::Calm, super::check, 0);
         }
     }

@@ -160,7 +160,7 @@ mod tests {
         run.head(tail(0, 1));
         check(&run, 1);
         let request = run.history.ops.last().expect("HEAD").request;
-        run.history.harms.to_request(request, Harm::Stale);
+        run.history.harms.harm_request(request, Harm::Stale);
         check(&run, 0);
     }
 
