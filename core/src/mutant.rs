@@ -74,8 +74,6 @@ mutants! {
     AppendInParts = "append-in-parts";
     /// The checksums of segments are not compared.
     ChecksumIgnored = "checksum-ignored";
-    /// An alarm that comes too early is set again for the same time, however often.
-    EarlyAlarmSetForTheSameTime = "early-alarm-set-for-the-same-time";
     /// Calls of R2 have no time limit.
     R2CallsUnlimited = "r2-calls-unlimited";
 }

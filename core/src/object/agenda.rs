@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use super::early_alarms::EarlyAlarms;
-use crate::mutant::mutated;
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, Statement, schema};
 use crate::stream::{Stream, has_known_bug};
@@ -294,7 +293,7 @@ pub(super) fn set_next_alarm<S: ActorState>(state: &S, has_worked: bool, early: 
         early.end();
         return set_alarm(state, due_ms);
     }
-    let at_ms = if mutated!(EarlyAlarmSetForTheSameTime) { due_ms } else { early.next_ms(due_ms, due_ms - now_ms) };
+    let at_ms = early.next_ms(due_ms, due_ms - now_ms);
     if at_ms > due_ms {
         state.sometimes(marks::ALARM_OF_A_CLOCK_AHEAD);
     }

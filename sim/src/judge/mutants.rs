@@ -60,7 +60,6 @@ register! {
     Core::MemoryKeptAfterFailedStatement: Answers, Cold, Durable, Expiry, Stable;
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
-    Core::EarlyAlarmSetForTheSameTime: Answers;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;

@@ -76,7 +76,10 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
-        Some("segment_damaged") => is_read && case.is_harmed_meanwhile(op, &[Harm::GetDamaged]),
+        // A superseded instance may look for a segment that has been removed since.
+        Some("segment_damaged") => {
+            is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
+        }
         // An answer to HEAD has no body that could hold the code.
         None if matches!(op.call, Call::Head) => match answer.status {
             503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
