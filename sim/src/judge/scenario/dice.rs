@@ -160,7 +160,7 @@ impl Dice {
         faults.objects.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
         faults.objects.shares_isolate_permille = self.permille_if(400, 300, 1_000);
         faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
-        faults.bucket.stuck_permille = self.permille_if(200, 5, 200);
+        faults.bucket.stuck_permille = self.permille_if(300, 30, 400);
     }
 
     /// A third of R2 is on its best day.
