@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
+use crate::judge::history::{Arrival, Call, FLIGHT_MS, From, History, Lifetime, Moment, Op, Payload, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -197,10 +197,20 @@ impl<'a> Case<'a> {
         })
     }
 
+    /// Since when what an answer tells may have been known: a waiting reader may share a flight that began before.
+    fn known_since(&self, op: &Op) -> Moment {
+        if !matches!(op.call, Call::Live { .. }) {
+            return op.invoked;
+        }
+        let since_ms = op.invoked.ms.saturating_sub(FLIGHT_MS);
+        let first = self.history.ops.partition_point(|other| other.invoked.ms < since_ms);
+        self.history.ops.get(first).map_or(op.invoked, |other| other.invoked.min(op.invoked))
+    }
+
     /// Whether the stream that `seen` saw may have been gone at some moment before `op` was answered: it may have been
     /// deleted, or have come to its end, or it was certainly created anew in between.
     pub(super) fn removable(&self, seen: usize, op: &Op) -> bool {
-        let after = self.op(seen).invoked;
+        let after = self.known_since(self.op(seen));
         let until = op.ended.unwrap_or(op.settled());
         let batch = self.op(seen).batch();
         let between = |index: usize, other: &Op| {

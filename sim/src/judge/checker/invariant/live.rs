@@ -141,6 +141,12 @@ impl<'a> View<'a> {
                     }
                     "waits on although its stream is closed"
                 }
+                // Who begins nowhere in particular may wait for the next stream at the URL.
+                Call::Delete
+                    if begins_nowhere && is_created_since(self.case, other, owed_ms.saturating_add(WITHIN_MS)) =>
+                {
+                    continue;
+                }
                 Call::Delete if waited_for(other) => "waits on although its stream was deleted",
                 Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
                     if may_be_gone(self.case, other, owed_ms + WITHIN_MS) || was_sent_before(self.case, other, asked) {
