@@ -293,7 +293,7 @@ pub(super) fn set_next_alarm<S: ActorState>(state: &S, has_worked: bool, early: 
         early.end();
         return set_alarm(state, due_ms);
     }
-    let at_ms = early.next_ms(due_ms, due_ms - now_ms);
+    let at_ms = early.next_ms(due_ms);
     if at_ms > due_ms {
         state.sometimes(marks::ALARM_OF_A_CLOCK_AHEAD);
     }
