@@ -151,10 +151,12 @@ fn is_covered<S: SqlStorage>(sql: &S, alarm_ms: u64) -> bool {
 }
 
 /// Whether the stream's own duties are there: to move segments, if any is sealed, and to remove the stream, if it ends,
-/// no later than that. For assertions; a statement that fails proves nothing.
+/// no later than that unless a removal has failed. For assertions; a statement that fails proves nothing.
 pub(super) fn has_duties_of<S: ActorState>(state: &S, stream: &Stream) -> bool {
     let rotates = |found: Option<Entry>| found.is_some() || stream.first_sealed().is_none();
-    let ends = |found: Option<Entry>| stream.ends_ms().is_none_or(|ms| found.is_some_and(|entry| entry.due_ms <= ms));
+    let is_in_time = |entry: Entry, ms| entry.due_ms <= ms || entry.failures > 0;
+    let ends =
+        |found: Option<Entry>| stream.ends_ms().is_none_or(|ms| found.is_some_and(|entry| is_in_time(entry, ms)));
     has_known_bug()
         || find(state, Duty::Rotate, "").map_or(true, rotates) && find(state, Duty::Expire, "").map_or(true, ends)
 }
