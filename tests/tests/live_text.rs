@@ -21,7 +21,8 @@ const SETTLED_MS: u64 = 50;
 /// By then an object that nobody asks anything sleeps, in ms.
 const ASLEEP_MS: u64 = 15_000;
 
-/// What an event stream says, piece by piece: texts of data events, and where control events say that the reader stands.
+/// What an event stream says, piece by piece: texts of data events, and where control events say that the reader
+/// stands.
 #[derive(Clone, Debug, Default)]
 struct Heard {
     text: String,
@@ -105,9 +106,9 @@ fn mapped(bytes: &[u8], follows_cr: bool) -> String {
     String::from_utf8_lossy(bytes).replace("\r\n", "\n").replace('\r', "\n")
 }
 
-/// Appends one after the other, and holds what a reader from the start has had after each against what it says here: the
-/// text so far, and the position in the one segment at which the reader stands. It is at the tail all the time, and what
-/// a reader gets that comes then is the same.
+/// Appends one after the other, and holds what a reader from the start has had after each against what it says here:
+/// the text so far, and the position in the one segment at which the reader stands. It is at the tail all the time, and
+/// what a reader gets that comes then is the same.
 fn check(appends: &[(&[u8], &str, u64)], closed: &str, sleeps: bool) {
     rt::block_on(1, async {
         let world = world(1_000, 1 << 20);
@@ -242,8 +243,8 @@ fn what_was_held_back_comes_with_content_that_is_too_large_to_push() {
     });
 }
 
-/// Appends small pieces of everything that matters, in a world where pages and segments are as small, while readers come
-/// and stay; and holds the whole text of each of them against the bytes from where it began.
+/// Appends small pieces of everything that matters, in a world where pages and segments are as small, while readers
+/// come and stay; and holds the whole text of each of them against the bytes from where it began.
 fn check_by_chance(seed: u64) {
     const PIECES: &[&[u8]] = &[
         b"\r",

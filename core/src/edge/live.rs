@@ -69,8 +69,8 @@ impl LiveRead {
         Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
     }
 
-    /// Waits until the cursor after the client's is one that this edge accepts: it may be told, and come back at once. That
-    /// takes a ms at most, and nothing unless the client's is the last one that is accepted.
+    /// Waits until the cursor after the client's is one that this edge accepts: it may be told, and come back at once.
+    /// That takes a ms at most, and nothing unless the client's is the last one that is accepted.
     pub(super) async fn hold(&self, env: &impl Isolate) {
         let Some(cursor) = self.read.cursor else { return };
         let early_ms = cursor::early_ms(cursor.saturating_add(1), env.now_ms());

@@ -186,8 +186,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
     }
 
     /// The answer if nothing came. For a reader ahead of the clock the object is asked once more: it knows what readers
-    /// have come meanwhile that are further ahead. The reader joins them at their cursor, and not after it: else two that
-    /// come in turn would overtake each other for ever.
+    /// have come meanwhile that are further ahead. The reader joins them at their cursor, and not after it: else two
+    /// that come in turn would overtake each other for ever.
     async fn waited_in_vain(&self, at: Offset, joined: Joined) -> Landing<E> {
         let is_ahead = self.ask.read.cursor.is_some_and(|cursor| cursor > joined.clock.now_ms(self.env));
         if !is_ahead {

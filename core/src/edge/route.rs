@@ -159,8 +159,8 @@ impl StreamRequest<'_> {
         }
     }
 
-    /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold that,
-    /// the URL is relative.
+    /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold
+    /// that, the URL is relative.
     fn location(&self) -> String {
         let is_plain = self.origin.bytes().all(|byte| byte.is_ascii_graphic());
         let origin = if is_plain { self.origin } else { "" };

@@ -356,7 +356,8 @@ impl Download for ScriptedDownload {
     }
 }
 
-/// Events in short, with a bar between any two: payloads, the content of control events, and ids; offsets, all of the first segment, as their positions.
+/// Events in short, with a bar between any two: payloads, the content of control events, and ids; offsets, all of the
+/// first segment, as their positions.
 fn short(events: &[u8]) -> String {
     let text = String::from_utf8_lossy(events).replace("event: data\ndata:", "").replace("event: control\ndata:", "");
     let text = text.replace(&format!("{}_", "0".repeat(16)), "").replace("000000000000000", "");

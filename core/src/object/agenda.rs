@@ -238,8 +238,8 @@ pub(super) fn count_sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
     Ok(sql.first(SELECT, &params, |row| row.count(0))?.unwrap_or_default())
 }
 
-/// Entries that are due, at most [`DUE_LIMIT`], without those of removed streams unless `with_removals`. The expiry comes
-/// first, since readers wait for it, and the others in the order of their time.
+/// Entries that are due, at most [`DUE_LIMIT`], without those of removed streams unless `with_removals`. The expiry
+/// comes first, since readers wait for it, and the others in the order of their time.
 ///
 /// An entry whose duty this version does not know is left for the version that wrote it. It is due again
 /// [`UNKNOWN_DUTY_MS`] later: the alarm, which is set to the earliest entry, would else go off for it all the time.

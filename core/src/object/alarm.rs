@@ -1,8 +1,8 @@
 //! The alarm's handler: does what is due on the agenda.
 //!
 //! The platform runs one handler of an object at a time. So the handler must not wait for one duty while another falls
-//! due, however long R2 takes: it begins every duty that is due, goes on with all of them side by side, and looks at the
-//! agenda again when one ends, when another falls due, and when a request has entered one.
+//! due, however long R2 takes: it begins every duty that is due, goes on with all of them side by side, and looks at
+//! the agenda again when one ends, when another falls due, and when a request has entered one.
 //!
 //! | duty | at a time |
 //! | --- | --- |
@@ -10,9 +10,9 @@
 //! | rotation, sweep | one of each |
 //! | removal of objects | [`REMOVALS_AT_ONCE`], each of another stream |
 //!
-//! A duty that fails backs off by itself: its entry moves to a later time, and counts its failures. The handler succeeds
-//! all the same, because the platform gives up an alarm whose handler fails seven times in a row, and with it all
-//! duties. It fails only if the agenda itself can be neither read nor written.
+//! A duty that fails backs off by itself: its entry moves to a later time, and counts its failures. The handler
+//! succeeds all the same, because the platform gives up an alarm whose handler fails seven times in a row, and with it
+//! all duties. It fails only if the agenda itself can be neither read nor written.
 
 use std::future::poll_fn;
 use std::task::Poll;
@@ -65,8 +65,8 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    /// Does what takes no time, and begins the rest. After `ends_ms` it begins nothing more. Returns whether anything was
-    /// due.
+    /// Does what takes no time, and begins the rest. After `ends_ms` it begins nothing more. Returns whether anything
+    /// was due.
     fn begin_what_is_due<'a>(&'a self, steps: &mut Vec<Step<'a>>, ends_ms: u64) -> Result<bool, SqlError> {
         let mut was_due = false;
         loop {

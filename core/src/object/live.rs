@@ -85,8 +85,8 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Answers a page of a text as an event, or lets the reader wait. The texts of all events together are the text of
-    /// all their bytes. So no event ends inside of a code point whose rest may still come, and a LF is not sent again as
-    /// a line end after the CR before it.
+    /// all their bytes. So no event ends inside of a code point whose rest may still come, and a LF is not sent again
+    /// as a line end after the CR before it.
     fn text_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, found: &Found) -> Result<Turn, Failure> {
         let sql = self.state.sql();
         let waits = |place| Ok(Turn::Answered(self.wait(stream, now_ms, Live::Sse, read, place)));

@@ -7,9 +7,9 @@
 //! above any cursor with which the reader can have come, and all readers whose waits end in one interval get the same
 //! one, whenever they joined.
 //!
-//! A client may send any cursor up to [`CURSOR_AHEAD_MS`] ahead of the edge's clock. Readers that are ahead of the clock
-//! are told the largest of their cursors plus one, and what a reader is told is accepted when it asks with that at once:
-//! who comes with the last cursor that is accepted waits until the next one is, too.
+//! A client may send any cursor up to [`CURSOR_AHEAD_MS`] ahead of the edge's clock. Readers that are ahead of the
+//! clock are told the largest of their cursors plus one, and what a reader is told is accepted when it asks with that
+//! at once: who comes with the last cursor that is accepted waits until the next one is, too.
 //!
 //! The protocol suggests random jitter instead, which would give each reader a URL of its own.
 

@@ -93,5 +93,6 @@ pub const SSE_MS: u64 = 60_000;
 /// has vanished.
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 
-/// The longest connection with events that a deployment may set, in ms. Our choice: what the platform keeps alive without looking.
+/// The longest connection with events that a deployment may set, in ms. Our choice: what the platform keeps alive
+/// without looking.
 pub const WAIT_LIMIT_MS: u64 = 15 * 60 * 1_000;

@@ -1,8 +1,8 @@
 //! How a text ends, as far as that decides what becomes of the bytes after it.
 //!
-//! An event is decoded by itself, and yet a reader is to get the text that all bytes together are. Two things can lie on
-//! both sides of a cut: a CRLF, and a code point. So this is all that has to be known of what came before: whether its
-//! last byte is a CR, or which bytes at its end begin a code point.
+//! An event is decoded by itself, and yet a reader is to get the text that all bytes together are. Two things can lie
+//! on both sides of a cut: a CRLF, and a code point. So this is all that has to be known of what came before: whether
+//! its last byte is a CR, or which bytes at its end begin a code point.
 
 /// The end of a text: a CR, the beginning of a code point whose rest may still come, or nothing of either kind.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

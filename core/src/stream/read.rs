@@ -190,8 +190,8 @@ impl Scan {
             return Ok(());
         }
         let Some(table) = stream.layout.table_of(self.from.read_seq) else { return Ok(()) };
-        // The first row may end where the page begins, as the last one of the log does for a read at the tail: that row is
-        // read, because it tells where the segment ends, but not its body. A row that counts nothing is a part of a
+        // The first row may end where the page begins, as the last one of the log does for a read at the tail: that row
+        // is read, because it tells where the segment ends, but not its body. A row that counts nothing is a part of a
         // message.
         let first_rows = log_sql!(
             table,

@@ -73,7 +73,8 @@ impl Stream {
     /// Puts the last bytes before an offset that the rows of its segment hold in front of those that were found.
     fn prepend_hot<S: SqlStorage>(&self, sql: &S, at: Offset, found: &mut Vec<u8>) -> Result<(), SqlError> {
         let Some(table) = self.layout.table_of(at.read_seq) else { return Ok(()) };
-        // Of a row, as many bytes are before the offset as there are positions; it may be the row that holds the offset.
+        // Of a row, as many bytes are before the offset as there are positions; it may be the row that holds the
+        // offset.
         let select = log_sql!(
             table,
             "SELECT substr(body, max(min((?2 - key) / ?3, length(body)) - 2, 1), \

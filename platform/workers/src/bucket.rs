@@ -22,7 +22,8 @@ impl Bucket {
     }
 }
 
-/// Waits for a call; JavaScript has it fail when its time is up. If the promise fails, nobody knows whether a change was applied.
+/// Waits for a call; JavaScript has it fail when its time is up. If the promise fails, nobody knows whether a change
+/// was applied.
 async fn settled(call: Result<Promise, JsValue>) -> Result<JsValue, StoreError> {
     let promise = call.map_err(|exception| StoreError::NotApplied(words(&exception)))?;
     JsFuture::from(promise).await.map_err(|exception| StoreError::Unknown(words(&exception)))

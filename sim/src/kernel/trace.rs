@@ -1,5 +1,5 @@
-//! What happened: events of a type of the world's own, each with its virtual time. Their fields are hashed; text is made
-//! of them only when somebody wants to read it, and is then the same, byte for byte, whenever the same seed runs.
+//! What happened: events of a type of the world's own, each with its virtual time. Their fields are hashed; text is
+//! made of them only when somebody wants to read it, and is then the same, byte for byte, whenever the same seed runs.
 
 use std::cell::{Cell, RefCell};
 use std::fmt::{self, Write};
@@ -17,8 +17,8 @@ use tracing_subscriber::layer::SubscriberExt;
 
 use crate::kernel::rt;
 
-/// Where a hash begins, and what each word of it is multiplied with: an odd number without a pattern (the fraction of the
-/// golden ratio), so that every bit of a word reaches the upper half.
+/// Where a hash begins, and what each word of it is multiplied with: an odd number without a pattern (the fraction of
+/// the golden ratio), so that every bit of a word reaches the upper half.
 const BASIS: u64 = 0xcbf2_9ce4_8422_2325;
 const FACTOR: u64 = 0x9e37_79b9_7f4a_7c15;
 

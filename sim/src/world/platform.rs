@@ -188,8 +188,8 @@ impl<P: Program> WorldOf<P> {
         outcome
     }
 
-    /// How long the client waits for the answer to the request of that number, in ms: for as long as it wants to, unless
-    /// it goes before.
+    /// How long the client waits for the answer to the request of that number, in ms: for as long as it wants to,
+    /// unless it goes before.
     fn patience_ms(&self, number: u64, timeout_ms: u64) -> u64 {
         let environment = &self.0.environment;
         let network = environment.faults().network;

@@ -72,8 +72,8 @@ impl Answer {
     }
 }
 
-/// Events with a fixed word in place of each cursor, which is a time, and of the time after which to come back, which is
-/// random; remembers the last cursor.
+/// Events with a fixed word in place of each cursor, which is a time, and of the time after which to come back, which
+/// is random; remembers the last cursor.
 fn without_chance(events: &[u8], last: &mut String) -> Vec<u8> {
     const CURSOR: &str = "\"streamCursor\":\"";
     let mut text = String::from_utf8_lossy(events).into_owned();

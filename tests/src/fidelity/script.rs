@@ -62,8 +62,8 @@ pub struct Variables {
 }
 
 impl Variables {
-    /// Puts offsets, the last entity tag and cursor, a time so many ms ahead, and a path of 512 bytes in place of `{S.P}`,
-    /// `{etag}`, `{cursor}`, `{+MS}` and `{longest}`.
+    /// Puts offsets, the last entity tag and cursor, a time so many ms ahead, and a path of 512 bytes in place of
+    /// `{S.P}`, `{etag}`, `{cursor}`, `{+MS}` and `{longest}`.
     pub fn fill(&self, text: &str) -> String {
         let mut out = String::new();
         let mut rest = text;

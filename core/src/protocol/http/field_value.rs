@@ -1,7 +1,8 @@
 //! Values of header fields that are stored, compared or told again: visible ASCII and blanks alone.
 //!
 //! A host decodes the bytes of a value as UTF-8, with U+FFFD for those that are none (Cloudflare's runtime, and the
-//! Fetch standard's "UTF-8 decode"). So two values of a client may arrive as one, and two producers would share a state.
+//! Fetch standard's "UTF-8 decode"). So two values of a client may arrive as one, and two producers would share a
+//! state.
 
 use crate::protocol::limits::TOKEN_LIMIT;
 

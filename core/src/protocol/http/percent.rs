@@ -17,8 +17,8 @@ pub(crate) fn decode_lossily(text: &str) -> String {
     String::from_utf8_lossy(&bytes_of(text).0).into_owned()
 }
 
-/// A path in ASCII, as URLs have it: what may stand in a segment of a path stays (RFC 3986, section 3.3), and every other
-/// byte is encoded.
+/// A path in ASCII, as URLs have it: what may stand in a segment of a path stays (RFC 3986, section 3.3), and every
+/// other byte is encoded.
 pub fn encode_path(path: &str) -> String {
     let mut encoded = String::with_capacity(path.len());
     for byte in path.bytes() {

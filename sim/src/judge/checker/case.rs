@@ -85,8 +85,8 @@ impl<'a> Case<'a> {
         Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
     }
 
-    /// Whether the request was refused because its cursor was told, or allowed, by the clock of another isolate than the
-    /// one that refuses it.
+    /// Whether the request was refused because its cursor was told, or allowed, by the clock of another isolate than
+    /// the one that refuses it.
     pub(super) fn is_refused_by_another_clock(&self, op: &Op) -> bool {
         let Call::Live { cursor: Some(cursor), .. } = op.call else { return false };
         let is_refused = op.answer.as_ref().is_some_and(|answer| answer.code.as_deref() == Some("invalid_cursor"));
@@ -214,8 +214,8 @@ impl<'a> Case<'a> {
         let until = op.ended.unwrap_or(op.settled());
         let batch = self.op(seen).batch();
         let between = |index: usize, other: &Op| {
-            // A retry of what was seen is the same creation, unless its message took so long that it may have come after
-            // the stream's end.
+            // A retry of what was seen is the same creation, unless its message took so long that it may have come
+            // after the stream's end.
             let is_retry = batch.is_some() && other.batch() == batch && !self.is_harmed(other, SLOW);
             let is_seen = index == seen || is_retry;
             !is_seen && other.invoked != op.invoked && other.settled() > after && other.invoked < until
@@ -309,8 +309,8 @@ impl<'a> Case<'a> {
     }
 }
 
-/// Requests that may have started a sliding TTL anew. A live read does so where it reads: when it comes, and, if its edge
-/// has to come back for more, until its connection ends.
+/// Requests that may have started a sliding TTL anew. A live read does so where it reads: when it comes, and, if its
+/// edge has to come back for more, until its connection ends.
 fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<Touch> {
     let conditions = &history.conditions;
     let mut brought: HashMap<usize, u64> = HashMap::new();

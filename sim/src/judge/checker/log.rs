@@ -7,8 +7,8 @@ use super::LogPosition;
 use super::event_text::open_bytes;
 use crate::judge::history::Moment;
 
-/// The most units that a segment can hold. An offset beyond that is an error of the service, and no table of that size is
-/// built.
+/// The most units that a segment can hold. An offset beyond that is an error of the service, and no table of that size
+/// is built.
 pub(super) const ABSURD_UNITS: u64 = 1 << 22;
 
 /// How a unit came to be known at its position. The number is an index of the history's operations or batches.

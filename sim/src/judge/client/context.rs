@@ -70,8 +70,8 @@ impl ClientContext {
         op
     }
 
-    /// Writes a request down that is made now; answers its numbers in the history and in the world, and how long to wait
-    /// for its answer, in ms.
+    /// Writes a request down that is made now; answers its numbers in the history and in the world, and how long to
+    /// wait for its answer, in ms.
     pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64, u64) {
         let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
         let number = self.world.number();

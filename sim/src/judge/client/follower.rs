@@ -26,8 +26,8 @@ const BACK_OFF_MS: (u64, u64) = (100, 1_600);
 /// How long past the server's own time-out a reader waits for an answer, in ms.
 const GRACE_MS: u64 = 8_000;
 
-/// A reader of events that hears nothing at all for this long gives its connection up, in ms: it should have ended, with
-/// keep-alives before.
+/// A reader of events that hears nothing at all for this long gives its connection up, in ms: it should have ended,
+/// with keep-alives before.
 const SILENCE_MS: u64 = 40_000;
 
 /// How long nothing was written before a comment, at least, as its reader sees it, in ms: what came before it may have
@@ -81,8 +81,8 @@ impl Browser {
         Self { begins, last_id: None, retry_ms: BROWSER_RETRY_MS, cuts_left: BROWSER_CUTS, has_progressed: true }
     }
 
-    /// After how many bytes of a piece the network breaks, if it does. Any byte may be the last one: inside an event, or
-    /// between a data event and its control event. `number` tells pieces apart, and nothing else is random here.
+    /// After how many bytes of a piece the network breaks, if it does. Any byte may be the last one: inside an event,
+    /// or between a data event and its control event. `number` tells pieces apart, and nothing else is random here.
     fn cut(&mut self, number: u64, bytes: usize) -> Option<usize> {
         let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
         let breaks = self.cuts_left > 0 && self.has_progressed && mixed.is_multiple_of(5);

@@ -49,9 +49,9 @@ pub(crate) fn messages(
     (0..count).map(message).map(Bytes::from).collect()
 }
 
-/// What two neighbours may have between them, in two halves: a line end, or a code point. Each append of a text ends with
-/// a first half, and begins with the second half for the batch before it. Whether that one stands before it in the log
-/// is up to chance: where another does, the bytes are invalid.
+/// What two neighbours may have between them, in two halves: a line end, or a code point. Each append of a text ends
+/// with a first half, and begins with the second half for the batch before it. Whether that one stands before it in the
+/// log is up to chance: where another does, the bytes are invalid.
 const HALVES: [(&[u8], &[u8]); 7] = [
     (b"", b""),
     (b"\xf0\x9f", b"\x98\x80"),

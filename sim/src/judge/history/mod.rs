@@ -356,8 +356,8 @@ pub struct Conditions {
     pub full_until_ms: u64,
 }
 
-/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with the
-/// length of a long-poll where nobody tells it that the stream is gone.
+/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with
+/// the length of a long-poll where nobody tells it that the stream is gone.
 pub const FLIGHT_MS: u64 = 25_000;
 
 /// A whole run, seen by its clients.

@@ -86,8 +86,8 @@ actions! {
         /// HEAD.
         Head = "head" { stream: usize as Stream };
         /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until
-        /// they leave or are told that nothing more comes. They may begin with cursors ahead of the clock, each with one
-        /// of its own.
+        /// they leave or are told that nothing more comes. They may begin with cursors ahead of the clock, each with
+        /// one of its own.
         Join = "join" {
             stream: usize as Stream, mode: Mode as Plain, origin: Origin as Plain, readers: usize as Plain,
             ahead: Option<Ahead> as Optional

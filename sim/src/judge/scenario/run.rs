@@ -297,8 +297,8 @@ fn object(stream: usize) -> String {
     format!("_default/{}", Scenario::path(stream))
 }
 
-/// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset that
-/// anyone was told goes on reading.
+/// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset
+/// that anyone was told goes on reading.
 async fn audit(context: &Rc<ClientContext>, scenario: &Scenario) {
     let clients = scenario
         .events

@@ -81,8 +81,9 @@ pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
     latency_ms + environment.draw_ms(link.slow)
 }
 
-/// Calls an object over the network between isolates and objects, from one of some release, for a client's request or not. `accept` takes its
-/// answer when that leaves the object. The request and the answer arrive even if the caller is gone by then.
+/// Calls an object over the network between isolates and objects, from one of some release, for a client's request or
+/// not. `accept` takes its answer when that leaves the object. The request and the answer arrive even if the caller is
+/// gone by then.
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,

@@ -52,8 +52,8 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 /// Harms after which the object cannot be reached.
 const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
-/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only. One
-/// that waits asks again as long as the object cannot read from R2.
+/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
+/// One that waits asks again as long as the object cannot read from R2.
 fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
     let is_slow = case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]) || case.is_r2_failing(op);
     matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
@@ -90,8 +90,8 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
 }
 
-/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not served
-/// anew once it has called, or it has lost more than a request endures.
+/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not
+/// served anew once it has called, or it has lost more than a request endures.
 fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
     let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]);
     match op.call {

@@ -1,5 +1,5 @@
-//! Cursors: strictly greater than the client's, so that nobody gets the same empty answer twice; and convergent, so that
-//! readers at one position ask for the same URL within two polls (SPEC, section 4).
+//! Cursors: strictly greater than the client's, so that nobody gets the same empty answer twice; and convergent, so
+//! that readers at one position ask for the same URL within two polls (SPEC, section 4).
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -119,8 +119,8 @@ fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
     })
 }
 
-/// By position, what readers were told after [`POLLS`] empty answers there, in a settled world. Readers whose cursors are
-/// ahead of the clock agree among each other, until it has caught up with them.
+/// By position, what readers were told after [`POLLS`] empty answers there, in a settled world. Readers whose cursors
+/// are ahead of the clock agree among each other, until it has caught up with them.
 fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     let mut polls: BTreeMap<usize, (String, usize)> = BTreeMap::new();
     let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
