@@ -5,7 +5,7 @@
 //! become U+FFFD. Content types that are not text are sent as base64.
 //!
 //! A browser's `EventSource` comes back by itself after a cut and says which `id` it has seen last: the offset after
-//! the last event that arrived whole. A data event has one behind its data, so that a cut before its control event
+//! the last event that arrived whole. A data event has one after its data, so that a cut before its control event
 //! loses nothing. A control event has one where no data event is before it.
 
 use std::io::Write;

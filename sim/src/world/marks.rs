@@ -13,7 +13,7 @@ tailrace_core::marks! {
     DEPLOYED = "deployed", required;
     /// An isolate called an object of another release.
     OTHER_RELEASE_CALLED = "other_release_called", required;
-    /// An object started again on a machine whose clock is behind the one before.
+    /// An object started again on a machine whose clock shows an earlier time than the one before.
     CLOCK_STEPPED_BACK = "clock_stepped_back", required;
     /// A statement failed.
     STATEMENT_FAILED = "statement_failed", required;

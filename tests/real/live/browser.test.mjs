@@ -16,7 +16,10 @@ const LIMIT_MS = 15_000;
 /** Longer than a browser waits before it comes back, unless it is told something else: 3 s. */
 const NOT_BACK_MS = 4_000;
 const CUTS = 10;
-/** Between two writes, so that a browser that is away does not make thousands of them wait for it. */
+/**
+ * Between two writes. A browser that was cut off before it was told when to come back does so after 3 s, in which no
+ * more than 600 are written.
+ */
 const PAUSE_MS = 5;
 const SEED = 20_260_801;
 const STATE = "document.getElementById('state')?.textContent";
@@ -103,7 +106,7 @@ test("a bare EventSource shows each message once, whatever byte its connection i
   const draw = random(SEED);
   /** Any byte of what comes next: of an event, of a head, or of what frames them. */
   const anywhere = (bytes) => Math.floor(draw() * bytes.length);
-  /** Behind a data event, and before its control event is complete. */
+  /** After a data event, and before its control event is complete. */
   const between = (bytes) => {
     const at = bytes.indexOf("event: control");
     const hasData = bytes.subarray(0, Math.max(at, 0)).includes("event: data");
@@ -116,12 +119,10 @@ test("a bare EventSource shows each message once, whatever byte its connection i
       let isCut = false;
       const cut = proxy.cutWithin(round % 2 === 0 ? anywhere : between).then(() => (isCut = true));
       // Some are on their way when the connection breaks, and some come when the browser is away.
-      // A browser that has not had the server's word on when to come back takes its time, so time is the limit.
-      const start = performance.now();
       for (let count = 0; !isCut; count += 1) {
         await write(`${round}.${count} ${"x".repeat(Math.floor(draw() * 400))}`);
         await sleep(PAUSE_MS);
-        assert.ok(performance.now() - start < LIMIT_MS, "no connection was cut");
+        assert.ok(count < 1_000, "no connection was cut");
       }
       await cut;
       await write(`${round} away`);
