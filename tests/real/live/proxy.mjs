@@ -3,6 +3,7 @@ import { once } from "node:events";
 import { connect, createServer } from "node:net";
 
 const GET = Buffer.from("GET ");
+const HEAD = Buffer.from("HTTP/1.1 ");
 
 export class Proxy {
   /** How many connections have been cut so far. */
@@ -63,6 +64,15 @@ export class Proxy {
     this.#next = null;
     this.cut += 1;
     server.removeAllListeners("data");
+    const isInHead = bytes.subarray(0, HEAD.length).equals(HEAD) && length < bytes.indexOf("\r\n\r\n") + 4;
+    if (isInHead) {
+      // Without TLS Chromium takes a head for whole that ends with its connection, finds no content type, and gives up
+      // for good. So this connection fails instead.
+      client.resetAndDestroy();
+      server.resetAndDestroy();
+      made();
+      return;
+    }
     // What arrives before the cut does arrive.
     client.end(bytes.subarray(0, length), () => {
       server.resetAndDestroy();
