@@ -35,6 +35,8 @@ mutants! {
     OffsetReusedAfterCrash = "offset-reused-after-crash";
     /// A read does not extend a sliding TTL.
     ExpiryBeforeLastTouch = "expiry-before-last-touch";
+    /// A sliding TTL runs out while readers are connected.
+    ExpiresUnderReaders = "expires-under-readers";
     /// A long-poll that finds nothing waits from the tail at which it gets its socket, not from the offset it asked
     /// for.
     LostWakeUp = "lost-wake-up";

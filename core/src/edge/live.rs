@@ -46,6 +46,9 @@ pub(super) struct Joined {
     pub(super) position: ReaderPosition,
     pub(super) encoding: Encoding,
     pub(super) clock: Clock,
+    /// Readers that have come by this time, by the edge's clock in ms since the Unix epoch, need not ask by themselves
+    /// in order to start the stream's sliding TTL again. The end of time for a stream without one.
+    pub(super) touched_until_ms: u64,
 }
 
 /// An object's time, and the edge's time when it was told. By it, edges whose clocks differ agree on a stream's time.
@@ -88,6 +91,7 @@ impl LiveRead {
 
     /// Asks the object. Fails if it does not answer, or if its greeting is of a version that this one does not know.
     pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
+        let asked_ms = env.now_ms();
         let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
             Called::Reply(reply) => return Ok(Asked::Reply(reply)),
             Called::Socket(socket) => socket,
@@ -96,9 +100,14 @@ impl LiveRead {
             return Err(CallError::Reset);
         };
         match LiveMessage::decode(greeting) {
-            Some(LiveMessage::Joined { position, now_ms, encoding }) => {
+            Some(LiveMessage::Joined { position, now_ms, touched_until_ms, encoding }) => {
                 let clock = Clock { object_ms: now_ms, edge_ms: env.now_ms() };
-                Ok(Asked::Joined(socket, Joined { position, encoding, clock }))
+                // The object has answered after it was asked: so this is rather too early than too late.
+                let touched_until_ms = match touched_until_ms {
+                    u64::MAX => u64::MAX,
+                    until_ms => asked_ms + until_ms.saturating_sub(now_ms),
+                };
+                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_until_ms }))
             }
             _ => Err(CallError::Exception("a greeting that this version does not know".to_owned())),
         }

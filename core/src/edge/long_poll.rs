@@ -8,7 +8,7 @@ use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{
-    CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Reply, Sharing, SocketEvent, StartedFlight, marks,
+    CallError, EdgeEnv, EdgeSocket, JoinedFlight, Kept, Landing, Reply, Sharing, SocketEvent, StartedFlight, marks,
 };
 
 /// The first status that is a refusal.
@@ -26,7 +26,7 @@ fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
 }
 
 /// The answer of a flight: an object's reply, or an answer of the edge's own.
-enum Landing<E: EdgeEnv> {
+enum Brought<E: EdgeEnv> {
     Reply(E::Reply),
     Own(Response),
 }
@@ -38,15 +38,17 @@ enum Landing<E: EdgeEnv> {
 /// waited for any longer: the reader shares another one for the rest of its time.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
+    let arrived_ms = env.now_ms().saturating_sub(age_ms);
     let ends_ms = env.now_ms() + config.live.waits.long_poll_ms.saturating_sub(age_ms);
     let Some(key) = live.flight_key() else {
-        return answer(env, fly(env, config, live, ends_ms).await);
+        return answer(env, fly(env, config, live, ends_ms, None).await);
     };
     let mut is_second = false;
     loop {
         let (flight, room_ms) = match env.share(&key) {
             Sharing::Started(flight) => {
-                let kept = kept(env, config, fly(env, config, live, ends_ms).await).await;
+                let landing = fly(env, config, live, ends_ms, Some(&flight)).await;
+                let kept = kept(env, config, landing).await;
                 flight.land(&kept);
                 return env.answer_kept(kept);
             }
@@ -59,38 +61,67 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
         let left_ms = ends_ms.saturating_sub(env.now_ms());
-        match flight.landing(room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
+        match joined(env, &flight, arrived_ms, room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
             // The flight began before this request came. What it was refused for may have changed since: the stream may
             // have been created. So the first refusal is not taken; a second flight began after this request came.
-            Some(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
-            Some(_) => {
+            Flown::Landed(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
+            Flown::Landed(_) => {
                 env.sometimes(marks::LIVE_FLIGHT_RETRIED);
                 is_second = true;
             }
-            None => {
+            Flown::TooEarly => {
+                env.sometimes(marks::LIVE_FLIGHT_TOUCHED_TOO_EARLY);
+                flight.give_up();
+            }
+            Flown::Lost => {
                 env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
                 if env.now_ms() >= ends_ms {
                     // The time is up: this asks the object once, and answers what is there by now.
-                    return answer(env, fly(env, config, live, ends_ms).await);
+                    return answer(env, fly(env, config, live, ends_ms, None).await);
                 }
             }
         }
     }
 }
 
-fn answer<E: EdgeEnv>(env: &E, landing: Landing<E>) {
+/// What became of a flight that a request has joined.
+enum Flown<K> {
+    Landed(K),
+    /// It has started a sliding TTL again, but so early that the stream may end too early for this request, which has to
+    /// ask the object itself. Those who come next had better share its flight.
+    TooEarly,
+    /// It did not land in time.
+    Lost,
+}
+
+/// Waits for the flight that a request has joined which arrived at `arrived_ms`, for at most `wait_ms`.
+async fn joined<E: EdgeEnv>(env: &E, flight: &E::JoinedFlight, arrived_ms: u64, wait_ms: u64) -> Flown<E::Kept> {
+    let until_ms = env.now_ms() + wait_ms;
+    loop {
+        if flight.noted().is_some_and(|until_ms| arrived_ms > until_ms) {
+            return Flown::TooEarly;
+        }
+        match flight.landing(until_ms.saturating_sub(env.now_ms())).await {
+            Landing::Landed(kept) => return Flown::Landed(kept),
+            Landing::Noted => {}
+            Landing::TimedOut => return Flown::Lost,
+        }
+    }
+}
+
+fn answer<E: EdgeEnv>(env: &E, landing: Brought<E>) {
     match landing {
-        Landing::Reply(reply) => env.pass_on(reply),
-        Landing::Own(response) => env.answer(response),
+        Brought::Reply(reply) => env.pass_on(reply),
+        Brought::Own(response) => env.answer(response),
     }
 }
 
 /// The answer of a flight as plain data, which requests may share.
-async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> E::Kept {
+async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Brought<E>) -> E::Kept {
     match landing {
-        Landing::Own(response) => env.keep_own(response),
-        Landing::Reply(reply) => match env.keep(reply).await {
+        Brought::Own(response) => env.keep_own(response),
+        Brought::Reply(reply) => match env.keep(reply).await {
             Ok(kept) => kept,
             Err(error) => env.keep_own(unreachable(config, Method::Get, &error)),
         },
@@ -98,13 +129,19 @@ async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> 
 }
 
 /// Flies: asks the object and, at the tail, waits for a message or for the end of the wait.
-async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64) -> Landing<E> {
+async fn fly<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    live: &LiveRead,
+    ends_ms: u64,
+    flight: Option<&E::StartedFlight>,
+) -> Brought<E> {
     let interval_ms = config.live.waits.long_poll_ms;
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
-    let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, joined: None, pauses: Pauses::default() };
+    let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, flight, joined: None, pauses: Pauses::default() };
     match poll.fly().await {
         Ok(landing) => landing,
-        Err(error) => Landing::Own(unreachable(config, Method::Get, &error)),
+        Err(error) => Brought::Own(unreachable(config, Method::Get, &error)),
     }
 }
 
@@ -119,22 +156,27 @@ struct Poll<'a, E: EdgeEnv> {
     interval_ms: u64,
     /// Whether the client asked from `now`.
     from_now: bool,
+    /// The flight that others may have joined; `None` where nobody can.
+    flight: Option<&'a E::StartedFlight>,
     /// The position from which it waits, and the object's clock, once it has been at the tail.
     joined: Option<(Offset, Clock)>,
     pauses: Pauses,
 }
 
 impl<E: EdgeEnv> Poll<'_, E> {
-    async fn fly(&mut self) -> Result<Landing<E>, CallError> {
+    async fn fly(&mut self) -> Result<Brought<E>, CallError> {
         loop {
             let failure = match self.ask.ask(self.env).await {
                 // It has waited before, so the position asked for is one that the object has told.
                 Ok(Asked::Reply(reply)) if self.joined.is_some() && is_passing(reply.head().status) => CallError::Reset,
-                Ok(Asked::Reply(reply)) => return Ok(Landing::Reply(reply)),
+                Ok(Asked::Reply(reply)) => return Ok(Brought::Reply(reply)),
                 Err(error) if self.joined.is_none() => return Err(error),
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
                     self.env.sometimes(marks::LIVE_WAITED);
+                    if let Some(flight) = self.flight.filter(|_| joined.touched_until_ms < u64::MAX) {
+                        flight.note(joined.touched_until_ms);
+                    }
                     if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
                         self.ask.read.from = ReadFrom::Now;
                         self.joined = Some((joined.position.next, joined.clock));
@@ -147,7 +189,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     match socket.next(left_ms).await {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => {
-                                return Ok(Landing::Own(self.told(position, answer)));
+                                return Ok(Brought::Own(self.told(position, answer)));
                             }
                             Some(LiveMessage::Pull | LiveMessage::Gone) => {
                                 self.env.sometimes(marks::LIVE_PULLED_AGAIN);
@@ -188,19 +230,19 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The answer if nothing came. For a reader ahead of the clock the object is asked once more: it knows what readers
     /// have come meanwhile that are further ahead. The reader joins them at their cursor, and not after it: else two
     /// that come in turn would overtake each other for ever.
-    async fn waited_in_vain(&self, at: Offset, joined: Joined) -> Landing<E> {
+    async fn waited_in_vain(&self, at: Offset, joined: Joined) -> Brought<E> {
         let is_ahead = self.ask.read.cursor.is_some_and(|cursor| cursor > joined.clock.now_ms(self.env));
         if !is_ahead {
-            return Landing::Own(self.in_vain(at, joined));
+            return Brought::Own(self.in_vain(at, joined));
         }
         match self.ask.ask(self.env).await {
             Ok(Asked::Joined(_, again)) => {
                 let commit_ms = joined.position.commit_ms.max(again.position.commit_ms.saturating_sub(1));
                 let position = ReaderPosition { commit_ms, ..joined.position };
-                Landing::Own(self.in_vain(at, Joined { position, ..joined }))
+                Brought::Own(self.in_vain(at, Joined { position, ..joined }))
             }
-            Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Landing::Reply(reply),
-            Ok(Asked::Reply(_)) | Err(_) => Landing::Own(self.in_vain(at, joined)),
+            Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Brought::Reply(reply),
+            Ok(Asked::Reply(_)) | Err(_) => Brought::Own(self.in_vain(at, joined)),
         }
     }
 
@@ -221,7 +263,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, greeting, live};
+    use super::super::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting, live};
     use super::*;
     use crate::protocol::message::Live;
     use crate::protocol::sse::Encoding;
@@ -304,7 +346,12 @@ mod tests {
         let own = START_MS + 500_000;
         let waits = |least: u64| {
             let position = ReaderPosition { next: at(2), commit_ms: least };
-            let joined = LiveMessage::Joined { position, now_ms: START_MS, encoding: Encoding::Text };
+            let joined = LiveMessage::Joined {
+                position,
+                now_ms: START_MS,
+                touched_until_ms: u64::MAX,
+                encoding: Encoding::Text,
+            };
             Says::Socket(vec![Happens::Message(joined.encode())])
         };
         // What it was told when it joined, and what it is told when it has waited.
@@ -372,12 +419,20 @@ mod tests {
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.
     fn check_shared(replies: Vec<Says>, flights: Vec<Option<u16>>, status: u16, expected: &[&str]) {
-        check_aged(replies, flights.into_iter().map(|brought| (0, brought)).collect(), status, expected);
+        check_aged(replies, flights.into_iter().map(|status| (0, status)).collect(), status, expected);
     }
 
     /// The same for flights of these ages in ms. Returns how long the long-poll took, in ms.
     fn check_aged(replies: Vec<Says>, flights: Vec<(u64, Option<u16>)>, status: u16, expected: &[&str]) -> u64 {
-        let flights = flights.into_iter().map(|(age_ms, status)| (age_ms, status.map(Response::new)));
+        let under_way = |(age_ms, status): (_, Option<u16>)| UnderWay {
+            age_ms,
+            brings: status.map(Response::new),
+            ..UnderWay::default()
+        };
+        check_under_way(replies, flights.into_iter().map(under_way).collect(), status, expected)
+    }
+
+    fn check_under_way(replies: Vec<Says>, flights: Vec<UnderWay>, status: u16, expected: &[&str]) -> u64 {
         let env = Scripted::new(replies).with_flights(flights);
         Scripted::run(wait(&env, &config(), &live(ReadFrom::Start, Live::LongPoll, None), 0));
         assert_eq!((env.answered().map(|response| response.status), env.notes()), (Some(status), owned(expected)));
@@ -424,6 +479,39 @@ mod tests {
         assert_eq!(check_aged(vec![found()], then(2_000, None), 204, &asks_itself), 23_000);
         let at_the_tail = Says::Socket(vec![greeting(2)]);
         assert_eq!(check_aged(vec![at_the_tail], lost, 204, &["give up", "ask -1", "close", "land 204"]), 20_000);
+    }
+
+    #[test]
+    fn who_joins_a_flight_that_has_touched_the_stream_too_early_for_it_asks_by_itself() {
+        let found = || vec![Says::Reply(Response::new(204))];
+        let brings = Some(Response::new(200));
+        let asks_itself = ["give up", "ask -1", "land 204"];
+        for (until_ms, status, expected) in
+            [(START_MS - 1, 204, &asks_itself[..]), (START_MS, 200, &[]), (u64::MAX, 200, &[])]
+        {
+            let before = UnderWay { noted: Some(until_ms), brings: brings.clone(), ..UnderWay::default() };
+            check_under_way(found(), vec![before], status, expected);
+            let meanwhile = UnderWay { will_be_noted: Some(until_ms), brings: brings.clone(), ..UnderWay::default() };
+            check_under_way(found(), vec![meanwhile], status, expected);
+        }
+    }
+
+    #[test]
+    fn who_flies_notes_until_when_the_stream_is_touched_if_it_has_a_sliding_ttl() {
+        // The object's clock is half a second ahead of the edge's.
+        let now_ms = START_MS + 500;
+        for (touched_until_ms, expected) in
+            [(now_ms + 700, Some("note 1000700")), (now_ms - 1, Some("note 1000000")), (u64::MAX, None)]
+        {
+            let position = ReaderPosition { next: at(2), commit_ms: START_MS };
+            let joined = LiveMessage::Joined { position, now_ms, touched_until_ms, encoding: Encoding::Text };
+            let says = Says::Socket(vec![Happens::Message(joined.encode()), told(5, false)]);
+            let env = Scripted::new([says]);
+            Scripted::run(wait(&env, &config(), &live(ReadFrom::At(at(2)), Live::LongPoll, None), 0));
+            let ask = format!("ask {}", at(2));
+            let notes = [&ask].into_iter().map(String::as_str).chain(expected).chain(["close", "land 200"]);
+            assert_eq!(env.notes(), notes.collect::<Vec<_>>());
+        }
     }
 
     #[test]

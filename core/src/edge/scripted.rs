@@ -15,7 +15,7 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{Offset, ProjectMode, ReadFrom, Response};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept,
+    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept, Landing,
     Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
@@ -51,9 +51,8 @@ struct Stage {
     now_ms: Cell<u64>,
     says: RefCell<VecDeque<Says>>,
     notes: RefCell<Vec<String>>,
-    /// The flights of other requests, which `share` joins in turn: how old each is, in ms, and its answer; `None` is a
-    /// flight that never lands.
-    flights: RefCell<VecDeque<(u64, Option<Response>)>>,
+    /// The flights of other requests, which `share` joins in turn.
+    flights: RefCell<VecDeque<UnderWay>>,
     /// The first answer.
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
@@ -87,8 +86,21 @@ pub(super) struct ScriptedUpload {
 /// A flight that the tested request has started.
 pub(super) struct ScriptedFlight(Rc<Stage>);
 
-/// A flight of another request.
-pub(super) struct OthersFlight(Rc<Stage>, RefCell<Option<Response>>);
+/// A flight of another request, as the script has it.
+#[derive(Clone, Default)]
+pub(super) struct UnderWay {
+    /// How old it is when it is joined, in ms.
+    pub(super) age_ms: u64,
+    /// What has been noted for those who join it.
+    pub(super) noted: Option<u64>,
+    /// What is noted while it is waited for.
+    pub(super) will_be_noted: Option<u64>,
+    /// Its answer; `None` if it never lands.
+    pub(super) brings: Option<Response>,
+}
+
+/// A flight of another request that the tested one has joined.
+pub(super) struct OthersFlight(Rc<Stage>, RefCell<UnderWay>);
 
 impl Scripted {
     pub(super) fn new(says: impl IntoIterator<Item = Says>) -> Self {
@@ -103,7 +115,7 @@ impl Scripted {
         }))
     }
 
-    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = (u64, Option<Response>)>) -> Self {
+    pub(super) fn with_flights(self, flights: impl IntoIterator<Item = UnderWay>) -> Self {
         self.0.flights.borrow_mut().extend(flights);
         self
     }
@@ -209,8 +221,9 @@ impl EdgeEnv for Scripted {
 
     fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
         match self.0.flights.borrow_mut().pop_front() {
-            Some((age_ms, brought)) => {
-                Sharing::Joined { flight: OthersFlight(self.0.clone(), RefCell::new(brought)), age_ms }
+            Some(under_way) => {
+                let age_ms = under_way.age_ms;
+                Sharing::Joined { flight: OthersFlight(self.0.clone(), RefCell::new(under_way)), age_ms }
             }
             None => Sharing::Started(ScriptedFlight(self.0.clone())),
         }
@@ -276,18 +289,33 @@ impl Upload for ScriptedUpload {
 }
 
 impl StartedFlight<Response> for ScriptedFlight {
+    fn note(&self, until_ms: u64) {
+        self.0.note(format!("note {until_ms}"));
+    }
+
     fn land(self, brought: &Response) {
         self.0.note(format!("land {}", brought.status));
     }
 }
 
 impl JoinedFlight<Response> for OthersFlight {
-    async fn landing(&self, wait_ms: u64) -> Option<Response> {
-        let brought = self.1.borrow_mut().take();
-        if brought.is_none() {
-            self.0.pass(wait_ms);
+    fn noted(&self) -> Option<u64> {
+        self.1.borrow().noted
+    }
+
+    async fn landing(&self, wait_ms: u64) -> Landing<Response> {
+        let mut under_way = self.1.borrow_mut();
+        if let Some(until_ms) = under_way.will_be_noted.take() {
+            under_way.noted = Some(until_ms);
+            return Landing::Noted;
         }
-        brought
+        under_way.brings.take().map_or_else(
+            || {
+                self.0.pass(wait_ms);
+                Landing::TimedOut
+            },
+            Landing::Landed,
+        )
     }
 
     fn give_up(self) {
@@ -379,7 +407,8 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.
 pub(super) fn greeting(position: u64) -> Happens {
     let position = ReaderPosition { next: at(position), commit_ms: START_MS };
-    let joined = LiveMessage::Joined { position, now_ms: START_MS + 500, encoding: Encoding::Text };
+    let joined =
+        LiveMessage::Joined { position, now_ms: START_MS + 500, touched_until_ms: u64::MAX, encoding: Encoding::Text };
     Happens::Message(joined.encode())
 }
 

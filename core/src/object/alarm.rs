@@ -153,6 +153,7 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        self.stay_for_readers(slot, now_ms)?;
         match slot {
             Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
                 match (&stream.expiry, stream.ends_ms()) {

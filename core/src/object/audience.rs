@@ -241,6 +241,7 @@ impl Audience {
         let greeting = LiveMessage::Joined {
             position: ReaderPosition { next: place.next, commit_ms },
             now_ms,
+            touched_until_ms: stream.touched_until_ms(),
             encoding: stream.content_type.sse_encoding(),
         };
         let attachment = Attachment { joined_ms: now_ms, cursor: cursor.unwrap_or(0) };
@@ -385,20 +386,28 @@ impl Audience {
         self.of(kind).set(sockets > 0 && after == After::Stay);
     }
 
+    /// Whether a reader of this stream is connected. A socket that is older than any edge keeps one is none: its peer has
+    /// vanished.
+    pub(super) fn has_reader(&self, state: &impl ActorState, incarnation: &Incarnation, now_ms: u64) -> bool {
+        let kinds = ReaderKind::ALL.into_iter().filter(|kind| self.of(*kind).get());
+        kinds.flat_map(|kind| state.sockets(Some(&kind.tag(incarnation)))).any(|socket| self.is_young(&socket, now_ms))
+    }
+
+    fn is_young(&self, socket: &impl HibernatingSocket, now_ms: u64) -> bool {
+        let joined_ms = Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms);
+        joined_ms + self.waits.longest_ms() >= now_ms
+    }
+
     /// Closes sockets that are older than any edge keeps one: their peer has vanished. Runs only when the object is
     /// awake anyway, and at most once in half the longest wait.
     fn sweep(&self, state: &impl ActorState, now_ms: u64) {
         if now_ms < self.next_sweep_ms.get() || !self.may_have_readers() {
             return;
         }
-        let longest_ms = self.waits.longest_ms();
-        self.next_sweep_ms.set(now_ms + longest_ms / 2);
-        for socket in state.sockets(None) {
-            let joined_ms = Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms);
-            if joined_ms + longest_ms < now_ms {
-                state.sometimes(marks::LIVE_SWEPT);
-                socket.close();
-            }
+        self.next_sweep_ms.set(now_ms + self.waits.longest_ms() / 2);
+        for socket in state.sockets(None).into_iter().filter(|socket| !self.is_young(socket, now_ms)) {
+            state.sometimes(marks::LIVE_SWEPT);
+            socket.close();
         }
     }
 }

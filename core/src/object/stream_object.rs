@@ -190,6 +190,7 @@ impl<S: ActorState> StreamObject<S> {
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.
         let outcome = sql.transaction(|| {
+            self.stay_for_readers(slot, now_ms)?;
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
                 // The stream has expired, and its alarm has not run yet.
                 self.remove_rows(slot, now_ms)?;
@@ -325,6 +326,19 @@ impl<S: ActorState> StreamObject<S> {
         })
     }
 
+    /// Lets a stream live on whose sliding TTL has run out, if a reader is connected to it.
+    pub(super) fn stay_for_readers(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+        if let Slot::Occupied(stream) = slot
+            && stream.is_expired(now_ms)
+            && !mutated!(ExpiresUnderReaders)
+            && self.audience.has_reader(&self.state, &stream.incarnation, now_ms)
+            && stream.stay(self.state.sql(), now_ms)?
+        {
+            self.state.sometimes(marks::STAYED_FOR_ITS_READERS);
+        }
+        Ok(())
+    }
+
     /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance
     /// that has lost its storage must not deny a stream that its successor holds, or has kept alive.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
@@ -334,6 +348,7 @@ impl<S: ActorState> StreamObject<S> {
         };
         if is_over {
             *slot = Slot::load(self.state.sql())?;
+            self.stay_for_readers(slot, now_ms)?;
         }
         if let Slot::Occupied(stream) = &*slot
             && stream.is_expired(now_ms)

@@ -64,6 +64,9 @@ pub enum LiveMessage {
         position: ReaderPosition,
         /// The object's time in ms since the Unix epoch.
         now_ms: u64,
+        /// Readers that come by this time, by the object's clock in ms since the Unix epoch, need not ask by themselves
+        /// in order to start the stream's sliding TTL again.
+        touched_until_ms: u64,
         /// How events carry payloads.
         encoding: Encoding,
     },
@@ -105,13 +108,14 @@ impl LiveMessage {
         let mut out = Vec::with_capacity(match self {
             Self::Event { text, .. } => HEADER_LENGTH + text.len(),
             Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
-            Self::Joined { .. } | Self::Pull | Self::Gone => HEADER_LENGTH + size_of::<u64>(),
+            Self::Joined { .. } | Self::Pull | Self::Gone => HEADER_LENGTH + 2 * size_of::<u64>(),
         });
         match self {
-            Self::Joined { position, now_ms, encoding } => {
+            Self::Joined { position, now_ms, touched_until_ms, encoding } => {
                 let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };
                 put_header(&mut out, JOINED, flags, Some(*position));
                 out.put_u64(*now_ms);
+                out.put_u64(*touched_until_ms);
             }
             Self::Event { position, closed, text } => {
                 put_header(&mut out, EVENT, if *closed { CLOSED } else { 0 }, Some(*position));
@@ -138,7 +142,10 @@ impl LiveMessage {
         match header.kind {
             JOINED => {
                 let encoding = if header.flags & BASE64 == 0 { Encoding::Text } else { Encoding::Base64 };
-                Some(Self::Joined { position, now_ms: bytes.try_get_u64().ok()?, encoding })
+                let now_ms = bytes.try_get_u64().ok()?;
+                // The object of an earlier release does not tell it, and has no readers extend a lifetime.
+                let touched_until_ms = bytes.try_get_u64().unwrap_or(u64::MAX);
+                Some(Self::Joined { position, now_ms, touched_until_ms, encoding })
             }
             EVENT => Some(Self::Event { position, closed: header.flags & CLOSED != 0, text: bytes }),
             ANSWER => {
@@ -209,11 +216,11 @@ mod tests {
         let encoding = prop_oneof![Just(Encoding::Text), Just(Encoding::Base64)];
         let fields = prop::collection::vec(("[a-z-]{1,9}", "[^\n]{0,9}"), 0..4);
         prop_oneof![
-            (positions(), any::<u64>(), encoding).prop_map(|(position, now_ms, encoding)| LiveMessage::Joined {
-                position,
-                now_ms,
-                encoding
-            }),
+            (positions(), any::<u64>(), any::<u64>(), encoding).prop_map(
+                |(position, now_ms, touched_until_ms, encoding)| {
+                    LiveMessage::Joined { position, now_ms, touched_until_ms, encoding }
+                }
+            ),
             (positions(), any::<bool>(), bodies()).prop_map(|(position, closed, text)| LiveMessage::Event {
                 position,
                 closed,
@@ -242,6 +249,13 @@ mod tests {
             prop_assert_eq!(LiveMessage::decode(header), None);
             let other = [&[VERSION + 1], bytes.get(1..).expect("a header")].concat();
             prop_assert_eq!(LiveMessage::decode(other.into()), None);
+        }
+
+        #[test]
+        fn the_greeting_of_an_earlier_release_has_no_reader_extend_a_lifetime(position in positions(), now_ms: u64) {
+            let greets = |touched_until_ms| LiveMessage::Joined { position, now_ms, touched_until_ms, encoding: Encoding::Text };
+            let earlier = greets(0).encode().slice(..HEADER_LENGTH + size_of::<u64>());
+            prop_assert_eq!(LiveMessage::decode(earlier), Some(greets(u64::MAX)));
         }
 
         #[test]

@@ -5,15 +5,34 @@
 /// A flight that this request has started. If it is dropped before it has landed, it is lost: those who have joined it
 /// wait in vain.
 pub trait StartedFlight<K>: 'static {
+    /// Notes for everybody who has joined the flight, or will, that a request which has arrived by `until_ms` needs
+    /// nothing but its answer. Who has come later has to ask by itself. In ms since the Unix epoch, by the clock of the
+    /// isolate; a later note takes the place of an earlier one.
+    fn note(&self, until_ms: u64);
+
     /// Lands the flight: hands its answer to everybody who has joined it. The next identical request starts another
     /// one.
     fn land(self, brought: &K);
 }
 
+/// What became of a wait for a flight.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Landing<K> {
+    /// It has landed, with this answer.
+    Landed(K),
+    /// Something has been noted for the first time ([`JoinedFlight::noted`]).
+    Noted,
+    /// Neither came in time.
+    TimedOut,
+}
+
 /// A flight of another request, which this one has joined.
 pub trait JoinedFlight<K>: 'static {
-    /// Waits until the flight lands, and returns its answer; `None` if it does not land within `wait_ms`.
-    async fn landing(&self, wait_ms: u64) -> Option<K>;
+    /// What has been noted for those who join the flight, by [`StartedFlight::note`]; `None` if nothing has.
+    fn noted(&self) -> Option<u64>;
+
+    /// Waits until the flight lands, or until something is noted where nothing was, for at most `wait_ms`.
+    async fn landing(&self, wait_ms: u64) -> Landing<K>;
 
     /// Takes the flight for lost: the next identical request starts another one. Those who wait for this one go on
     /// waiting.

@@ -13,6 +13,8 @@ crate::marks! {
     PAGE_ENDED_INSIDE_APPEND = "page_ended_inside_append", required;
     /// A stream had expired, and its alarm had not gone off yet.
     EXPIRED_BEFORE_ITS_ALARM = "expired_before_its_alarm", required;
+    /// A stream lived on after its sliding TTL because a reader was connected.
+    STAYED_FOR_ITS_READERS = "stayed_for_its_readers", required;
     /// The alarm of a stream's expiry found that the stream had been used meanwhile.
     TOUCHED_AFTER_ITS_ALARM_WAS_SET = "touched_after_its_alarm_was_set", required;
     /// An object's alarm handler ran.
@@ -111,6 +113,9 @@ crate::marks! {
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.
     LIVE_FLIGHT_GIVEN_UP = "live_flight_given_up", required;
+    /// A long-poll asked the object by itself, because the flight that it had joined had started a sliding TTL again too
+    /// early for it.
+    LIVE_FLIGHT_TOUCHED_TOO_EARLY = "live_flight_touched_too_early", required;
     /// A long-poll did not join the flight of an identical one, because that had begun too long ago.
     LIVE_FLIGHT_TOO_OLD = "live_flight_too_old", required;
     /// A page broke off on its way to a connection of events, which asked for it again.

@@ -33,7 +33,7 @@ pub use actor::{Actor, ActorState, AlarmFailure};
 pub use call::{CallError, ObjectAnswer, ObjectRequest};
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
 pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
-pub use flight::{JoinedFlight, StartedFlight};
+pub use flight::{JoinedFlight, Landing, StartedFlight};
 pub use isolate::Isolate;
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};

@@ -10,6 +10,10 @@ use crate::protocol::Expiry;
 use crate::protocol::expiry::slack_ms;
 use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
 
+/// For how long, at least, a stream goes on that has a connected reader when its sliding TTL has run out, in ms (SPEC,
+/// section 3). So a short TTL costs few rows while somebody reads.
+const LEAST_STAY_MS: u64 = 30_000;
+
 /// The deadline to persist, in ms since the Unix epoch, for a stream that is created or touched now.
 pub(super) fn deadline_ms(expiry: &Expiry, now_ms: u64) -> Option<u64> {
     match *expiry {
@@ -40,6 +44,30 @@ impl Stream {
         self.ends_ms().map(|ends_ms| ends_ms.saturating_sub(now_ms))
     }
 
+    /// A read or a write that comes by this time, in ms since the Unix epoch, need not start a sliding TTL again: the
+    /// stream lives long enough for it. The end of time for a stream without one.
+    pub fn touched_until_ms(&self) -> u64 {
+        match (&self.expiry, self.ends_ms()) {
+            (Expiry::Ttl { seconds }, Some(ends_ms)) => ends_ms.saturating_sub(seconds * 1_000),
+            _ => u64::MAX,
+        }
+    }
+
+    /// Lets a stream live on whose sliding TTL has run out while a reader is connected: for its TTL, but at least for
+    /// [`LEAST_STAY_MS`]. Writes one row. Returns whether it has a sliding TTL.
+    pub fn stay<S: SqlStorage>(&mut self, sql: &S, now_ms: u64) -> Result<bool, SqlError> {
+        let Expiry::Ttl { seconds } = self.expiry else { return Ok(false) };
+        self.persist_deadline(sql, now_ms + (seconds * 1_000).max(LEAST_STAY_MS))?;
+        debug_assert!(!self.is_expired(now_ms), "a stream with a connected reader does not expire");
+        Ok(true)
+    }
+
+    fn persist_deadline<S: SqlStorage>(&mut self, sql: &S, deadline_ms: u64) -> Result<(), SqlError> {
+        sql.run("UPDATE stream SET deadline_ms = ?1 WHERE id = 0", &[SqlParam::count(deadline_ms)?])?;
+        self.deadline_ms = Some(deadline_ms);
+        Ok(())
+    }
+
     /// Starts a sliding TTL again, after a read or a write. Writes one row, and only if the exact deadline has moved
     /// past the persisted one.
     pub fn touch<S: SqlStorage>(&mut self, sql: &S, now_ms: u64) -> Result<(), SqlError> {
@@ -49,9 +77,7 @@ impl Stream {
         if self.ends_ms() >= Some(now_ms + seconds * 1_000) || mutated!(ExpiryBeforeLastTouch) {
             return Ok(());
         }
-        let deadline_ms = deadline_ms(&self.expiry, now_ms);
-        sql.run("UPDATE stream SET deadline_ms = ?1 WHERE id = 0", &[SqlParam::count_or_null(deadline_ms)?])?;
-        self.deadline_ms = deadline_ms;
+        self.persist_deadline(sql, now_ms + seconds * 1_000 + slack_ms(seconds))?;
         debug_assert!(self.ends_ms() >= Some(now_ms + seconds * 1_000), "a stream never ends before its TTL");
         Ok(())
     }

@@ -10,11 +10,11 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, Settings, StreamObject};
-use tailrace_core::protocol::message::{Append, Create, Message, Operation};
-use tailrace_core::protocol::{ContentType, Expiry, Response};
+use tailrace_core::protocol::message::{Append, Create, Live, Message, Operation, Read};
+use tailrace_core::protocol::{ContentType, Expiry, ReadFrom, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listing, ObjectAnswer, ObjectRequest, ObjectStore,
-    PutCondition, PutOutcome, SocketState, StoreError,
+    PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
@@ -38,7 +38,7 @@ pub(crate) enum Bucket {
     WorksOnce,
 }
 
-/// A host without readers.
+/// A host whose readers wait and say nothing.
 #[derive(Clone)]
 pub(crate) struct Host(pub(crate) Rc<Shared>);
 
@@ -50,6 +50,7 @@ pub(crate) struct Shared {
     pub(crate) refuses: Cell<bool>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
+    sockets: RefCell<Vec<Socket>>,
 }
 
 /// The bucket.
@@ -137,33 +138,44 @@ impl ActorState for Host {
     }
 }
 
-/// There are no sockets.
+/// The object's end of a socket whose other end nobody reads.
 #[derive(Clone)]
-pub(crate) enum NoSocket {}
+pub(crate) struct Socket {
+    tag: String,
+    attachment: Bytes,
+    is_closed: Rc<Cell<bool>>,
+}
 
-impl HibernatingSocket for NoSocket {
+impl HibernatingSocket for Socket {
     fn send(&self, _message: Bytes) {}
 
-    fn close(&self) {}
+    fn close(&self) {
+        self.is_closed.set(true);
+    }
 
     fn attachment(&self) -> Bytes {
-        Bytes::new()
+        self.attachment.clone()
     }
 }
 
 impl SocketState for Host {
-    type Socket = NoSocket;
+    type Socket = Socket;
 
     fn has_sockets(&self) -> bool {
-        false
+        !self.sockets(None).is_empty()
     }
 
-    fn sockets(&self, _tag: Option<&str>) -> Vec<NoSocket> {
-        Vec::new()
+    fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
+        let is_listed = |socket: &&Socket| !socket.is_closed.get() && tag.is_none_or(|tag| socket.tag == tag);
+        self.0.sockets.borrow().iter().filter(is_listed).cloned().collect()
     }
 
-    fn broadcast(&self, _tag: &str, _message: Bytes, _after: After) -> usize {
-        0
+    fn broadcast(&self, tag: &str, _message: Bytes, after: After) -> usize {
+        let told = self.sockets(Some(tag));
+        if after == After::Close {
+            told.iter().for_each(Socket::close);
+        }
+        told.len()
     }
 }
 
@@ -180,6 +192,7 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         alarm_ms: Cell::default(),
+        sockets: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
     let mut settings = Settings { cold, ..Settings::default() };
@@ -197,6 +210,20 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'sta
     }
 }
 
+/// Lets a reader wait at the tail.
+pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
+    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None };
+    let operation = Operation::Read(read);
+    let message =
+        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
+    match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
+        Some(ObjectAnswer::Upgrade(Upgrade { tag, attachment, .. })) => {
+            host.0.sockets.borrow_mut().push(Socket { tag, attachment, is_closed: Rc::default() });
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Creates a stream; returns the status.
 pub(crate) fn create(object: &StreamObject<Host>, expiry: Expiry) -> u16 {
     let location = "https://example.test/a".to_owned();
@@ -210,6 +237,11 @@ pub(crate) fn append(object: &StreamObject<Host>) -> u16 {
 }
 
 impl Host {
+    /// All readers leave.
+    pub(crate) fn hang_up(&self) {
+        self.0.sockets.take();
+    }
+
     /// The bucket.
     pub(crate) fn store(&self) -> &Store {
         &self.0.store

@@ -10,6 +10,7 @@
 //! | `producers` | epochs and sequence numbers |
 //! | `stream_seq` | the writers' own order |
 //! | `expiry` | sliding and fixed ends |
+//! | `readers` | a stream with a connected reader does not expire |
 //! | `positions` | reads from every kind of position, hot and from R2 |
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
@@ -29,6 +30,7 @@ mod page_rows;
 mod pages;
 mod positions;
 mod producers;
+mod readers;
 mod refused_alarm;
 mod request;
 mod sealing;

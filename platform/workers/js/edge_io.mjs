@@ -16,6 +16,7 @@ import { failureOf } from "./stub.mjs";
 const REPLY = 10;
 const SOCKET = 11;
 const KEPT = 12;
+const NOTED = 13;
 const TIMED_OUT = 21;
 
 // What goes along with a call: src/edge_env.rs.
@@ -178,6 +179,14 @@ export class EdgeIo {
     return this.#flies ? -1 : flight.ageMs();
   }
 
+  note(untilMs) {
+    this.#flight.note(untilMs);
+  }
+
+  noted() {
+    return this.#flight.noted;
+  }
+
   land() {
     this.#flies = false;
     this.#flight.forget();
@@ -187,16 +196,18 @@ export class EdgeIo {
   landing(waitMs) {
     this.#start(new Promise((resolve) => {
       let isOver = false;
-      const timer = setTimeout(() => {
+      const end = (outcome) => {
         isOver = true;
-        resolve(TIMED_OUT);
-      }, waitMs);
+        clearTimeout(timer);
+        resolve(outcome);
+      };
+      const timer = setTimeout(() => end(TIMED_OUT), waitMs);
       this.#flight.landed.then((kept) => {
         if (isOver) return;
-        clearTimeout(timer);
         this.#kept = kept;
-        resolve(KEPT);
+        end(KEPT);
       });
+      if (this.#flight.noted < 0) this.#flight.hasNoted.then(() => isOver || end(NOTED));
     }));
   }
 

@@ -14,6 +14,11 @@ export class Flight {
   landed;
   /** Fulfils that promise. */
   land;
+  /** What has been noted for those who join it (a time, which means nothing here), or -1. */
+  noted = -1;
+  /** A promise that something has been noted. */
+  hasNoted;
+  #tellNoted;
   #key;
   #beganMs = Date.now();
 
@@ -21,7 +26,13 @@ export class Flight {
   constructor(key) {
     this.#key = key;
     this.landed = new Promise((resolve) => (this.land = resolve));
+    this.hasNoted = new Promise((resolve) => (this.#tellNoted = resolve));
     flights.set(key, this);
+  }
+
+  note(untilMs) {
+    this.noted = untilMs;
+    this.#tellNoted();
   }
 
   /** How long ago it was started, in ms. */

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, Isolate, Patience, PipeEnd, PipeRule,
-    Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, Isolate, Landing, Patience, PipeEnd,
+    PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -191,15 +191,27 @@ impl runtime::Kept for Kept {
 }
 
 impl runtime::StartedFlight<Kept> for Flight {
+    fn note(&self, until_ms: u64) {
+        ask(|io| io.note(until_ms as f64));
+    }
+
     fn land(self, _brought: &Kept) {
         ask(|io| io.land());
     }
 }
 
 impl runtime::JoinedFlight<Kept> for Flight {
-    async fn landing(&self, wait_ms: u64) -> Option<Kept> {
-        let outcome = operation(|io| io.landing(wait_ms as f64)).await?;
-        (outcome == outcome::KEPT).then_some(Kept)
+    fn noted(&self) -> Option<u64> {
+        // JavaScript answers -1 for nothing.
+        ask(|io| io.noted()).filter(|until_ms| *until_ms >= 0.0).map(|until_ms| until_ms as u64)
+    }
+
+    async fn landing(&self, wait_ms: u64) -> Landing<Kept> {
+        match operation(|io| io.landing(wait_ms as f64)).await {
+            Some(outcome::KEPT) => Landing::Landed(Kept),
+            Some(outcome::NOTED) => Landing::Noted,
+            _ => Landing::TimedOut,
+        }
     }
 
     fn give_up(self) {

@@ -82,11 +82,20 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn share(this: &EdgeIo, key: &str) -> Result<f64, JsValue>;
 
+    /// Notes a time for those who have joined the flight that this request has started, or will.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn note(this: &EdgeIo, until_ms: f64) -> Result<(), JsValue>;
+
+    /// The time that has been noted for those who join the flight, or -1.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn noted(this: &EdgeIo) -> Result<f64, JsValue>;
+
     /// Lands the flight that this request has started: those who have joined it get the kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn land(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to wait until the joined flight lands. Its answer becomes this request's kept answer.
+    /// Starts to wait until the joined flight lands, or until something is noted where nothing was. Its answer becomes
+    /// this request's kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn landing(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
 

@@ -15,6 +15,8 @@ pub(crate) const REPLY: i64 = 10;
 pub(crate) const SOCKET: i64 = 11;
 /// `keep`, `landing`
 pub(crate) const KEPT: i64 = 12;
+/// `landing`
+pub(crate) const NOTED: i64 = 13;
 /// `next`, `pipe`; `TIMED_OUT` of `landing` and `sleep` too
 pub(crate) const MESSAGE: i64 = 20;
 pub(crate) const TIMED_OUT: i64 = 21;

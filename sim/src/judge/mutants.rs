@@ -37,6 +37,7 @@ macro_rules! register {
 
 register! {
     Core::DedupeOff: Once;
+    Core::ExpiresUnderReaders: Expiry;
     Core::DedupeWithoutEpoch: Once, Durable;
     Core::TailNotMoved: Stable, Exact;
     Core::OffsetReusedAfterCrash: Stable, Durable;

@@ -33,7 +33,7 @@ use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::{
     self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, EdgeEnv, EdgeSocket, HibernatingSocket,
-    Isolate, JoinedFlight, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing,
+    Isolate, JoinedFlight, Landing, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing,
     SocketEvent, SocketState, StartedFlight, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
@@ -137,11 +137,11 @@ impl Probe {
                     return true;
                 }
                 Sharing::Joined { flight, .. } => match flight.landing(PATIENCE_MS / 2).await {
-                    Some(kept) => {
+                    Landing::Landed(kept) => {
                         env.answer_kept(kept);
                         return true;
                     }
-                    None => Response::new(503),
+                    Landing::Noted | Landing::TimedOut => Response::new(503),
                 },
             },
             "borrow" => {

@@ -1,11 +1,13 @@
 // Long-polls of one URL share a flight, and none of them depends on the client that came first.
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
-import { append, connection, create, sleep, within } from "../workers/client.mjs";
+import { append, connection, create, fresh, send, sleep, within } from "../workers/client.mjs";
 import { untilAsleep } from "./instance.mjs";
 import { poll, tail } from "./reader.mjs";
 
 const POLLS = 10;
+/** Later than a long-poll may come to share a flight that has extended a TTL of 2 s: that is an eighth of it. */
+const LATER_MS = 2_000;
 /** Much less than the time after which a long-poll is answered anyway. */
 const SOON_MS = 5_000;
 
@@ -30,6 +32,23 @@ describe("long-polls of one URL", { concurrency: true }, () => {
       for (const { status, body } of await within(SOON_MS, Promise.all(others))) {
         assert.deepEqual([status, body.toString()], [200, "a"]);
       }
+    });
+  }
+
+  for (const ttl of [null, 2]) {
+    const does = ttl === null ? "end together" : "end each by itself where the first one extends a short TTL too little";
+    test(does, async () => {
+      const path = await create(fresh(), ttl === null ? {} : { "stream-ttl": ttl });
+      const offset = await tail(path);
+      const start = performance.now();
+      const ended = async (answer) => [(await answer).status, performance.now() - start];
+      const first = ended(poll(path, offset));
+      await sleep(LATER_MS);
+      const [[status, firstMs], [secondStatus, secondMs]] = await Promise.all([first, ended(poll(path, offset))]);
+      assert.deepEqual([status, secondStatus], [204, 204]);
+      const apartMs = secondMs - firstMs;
+      assert.ok(ttl === null ? apartMs < LATER_MS / 2 : apartMs > LATER_MS / 2, `${apartMs.toFixed()} ms apart`);
+      assert.equal((await send("HEAD", path)).status, 200);
     });
   }
 

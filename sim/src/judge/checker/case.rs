@@ -4,8 +4,8 @@ use std::collections::HashMap;
 
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
-use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, FLIGHT_MS, From, History, Lifetime, Moment, Op, Payload, Reader};
+use super::{Invariant, Log, LogPosition, Violation, attendance};
+use crate::judge::history::{Arrival, Call, FLIGHT_MS, From, History, Lifetime, Mode, Moment, Op, Payload, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -13,13 +13,17 @@ use crate::world::Harm;
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 
 /// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
-const LIVE_TRAVEL_MS: u64 = 2_000;
+pub(super) const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// Harms after which a request may come long after its client has given it up.
 const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
 
 /// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
 const SLOW_STRAGGLER_MS: u64 = 130_000;
+
+/// For how long a stream goes on at least that has a connected reader when its sliding TTL has run out, in ms (SPEC,
+/// section 3).
+const LEAST_STAY_MS: u64 = 30_000;
 
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;
@@ -41,12 +45,14 @@ pub(super) struct Case<'a> {
     lifetimes: Vec<(Moment, Lifetime)>,
 }
 
-/// A request that may have started a sliding TTL anew, and the latest virtual ms at which it can have done so.
+/// A request that may have started a sliding TTL anew, and the latest virtual ms at which it can have done so. A live
+/// one may have left a socket then, which keeps the stream until it is too old.
 #[derive(Clone, Copy, Debug)]
 struct Touch {
     op: usize,
     invoked: Moment,
     last_ms: u64,
+    is_live: bool,
 }
 
 /// What an answer says about the end of the log.
@@ -234,27 +240,53 @@ impl<'a> Case<'a> {
     /// was asked.
     fn may_have_expired(&self, op: &Op, until: Moment) -> bool {
         let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
-        let touch_ms =
-            touches.filter(|(_, other)| self.history.is_strong(other)).map(|(_, other)| other.invoked.ms).max();
-        let latest_ms = until.ms + self.history.conditions.clocks_apart_ms;
+        let touch_ms = touches
+            .filter(|(_, other)| self.history.is_strong(other))
+            .map(|(_, other)| self.touched_since_ms(other))
+            .max();
+        let apart_ms = self.history.conditions.clocks_apart_ms;
+        let latest_ms = until.ms + apart_ms;
         self.lifetimes(until).any(|lifetime| match lifetime {
             Lifetime::Endless => false,
             Lifetime::Until(at_ms) => latest_ms >= at_ms,
-            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| latest_ms >= touch_ms + seconds * 1_000),
+            Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| {
+                let end_ms = touch_ms + seconds * 1_000;
+                latest_ms >= end_ms && !attendance::is_attended(self, end_ms.saturating_sub(apart_ms), latest_ms)
+            }),
         })
+    }
+
+    /// Since when the stream is certain to have been touched, in ms, by a request of which the answer says that it
+    /// touched the stream. What is there at once is brought to a long-poll by a flight that may have begun before it
+    /// came; who waits has a flight that touched the stream for it.
+    fn touched_since_ms(&self, op: &Op) -> u64 {
+        let waited = op.status() == Some(204) && op.definite().is_some_and(|answer| !answer.closed);
+        match op.call {
+            Call::Live { mode: Mode::LongPoll, .. } if !waited && self.is_harmed(op, SLOW) => {
+                op.invoked.ms.saturating_sub(FLIGHT_MS)
+            }
+            Call::Live { mode: Mode::LongPoll, .. } if !waited => op.invoked.ms.saturating_sub(LIVE_TRAVEL_MS),
+            _ => op.invoked.ms,
+        }
     }
 
     /// The latest virtual time in ms at which the stream can have come to its end, were it not for `op` itself; `None`
     /// if it has none.
     pub(super) fn latest_end_ms(&self, op: Option<usize>, until: Moment) -> Option<u64> {
         let others = self.touches.iter().take_while(|touch| touch.invoked < until).filter(|touch| Some(touch.op) != op);
-        let last_touch_ms = others.map(|touch| touch.last_ms).max()?;
+        let last_touch_ms = others.clone().map(|touch| touch.last_ms).max()?;
+        let last_socket_ms = others.filter(|touch| touch.is_live).map(|touch| touch.last_ms).max();
+        let stays_until_ms = last_socket_ms.map_or(0, |ms| ms + self.history.conditions.longest_wait_ms);
         let mut latest = None;
         for lifetime in self.lifetimes(until) {
             let end_ms = match lifetime {
                 Lifetime::Endless => return None,
                 Lifetime::Until(at_ms) => at_ms,
-                Lifetime::Ttl(seconds) => last_touch_ms + seconds * 1_000 + slack_ms(seconds) + COMMIT_AHEAD_MS,
+                Lifetime::Ttl(seconds) => {
+                    let ttl_ms = seconds * 1_000;
+                    let alone_ms = last_touch_ms + ttl_ms + slack_ms(seconds) + COMMIT_AHEAD_MS;
+                    alone_ms.max(stays_until_ms + ttl_ms.max(LEAST_STAY_MS))
+                }
             };
             latest = latest.max(Some(end_ms + self.history.conditions.clocks_apart_ms));
         }
@@ -337,7 +369,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
                 (_, Some(_), Some(ended)) => ended.ms,
                 _ => op.invoked.ms + straggler_ms(op),
             };
-            Touch { op: index, invoked: op.invoked, last_ms }
+            Touch { op: index, invoked: op.invoked, last_ms, is_live: matches!(op.call, Call::Live { .. }) }
         })
         .collect()
 }

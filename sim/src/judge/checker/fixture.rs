@@ -141,7 +141,10 @@ impl Fixture {
     fn of(content: Content) -> Self {
         let streams = vec![StreamInfo { name: "a".to_owned(), path: "a".to_owned(), content }];
         Self {
-            history: History::new(streams, Conditions::default()),
+            history: History::new(
+                streams,
+                Conditions { long_poll_ms: 20_000, longest_wait_ms: 96_000, ..Conditions::default() },
+            ),
             now_ms: 1_000_000,
             walk: 0,
             standing: BTreeMap::new(),

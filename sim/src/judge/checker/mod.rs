@@ -8,12 +8,14 @@
 //! | `derivation` | that log, derived from answer after answer |
 //! | `delivered` | what live readers were sent, placed in the log |
 //! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
+//! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
 //! | `invariant` | one file for each invariant, and their table |
 //! | `violation` | an invariant that does not hold |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
 
+mod attendance;
 mod case;
 mod delivered;
 mod derivation;

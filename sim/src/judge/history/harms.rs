@@ -45,6 +45,17 @@ impl Harms {
         !self.of_requests.is_empty() && self.count(number, kinds) > 0
     }
 
+    /// Whether any harm was done to the request of that number.
+    pub fn has_any(&self, number: u64) -> bool {
+        self.of_requests.get(&number).is_some_and(|harms| !harms.is_empty())
+    }
+
+    /// Whether any harm was done to a stream within these virtual ms.
+    pub fn has_any_of_stream(&self, stream: usize, within_ms: RangeInclusive<u64>) -> bool {
+        let harms = self.of_streams.get(&stream);
+        harms.is_some_and(|harms| harms.iter().any(|(at_ms, _)| within_ms.contains(at_ms)))
+    }
+
     /// Whether a harm of these kinds was done to a stream within these virtual ms.
     pub fn has_stream(&self, stream: usize, kinds: &[Harm], within_ms: RangeInclusive<u64>) -> bool {
         let Some(harms) = self.of_streams.get(&stream) else { return false };
@@ -75,6 +86,10 @@ mod tests {
             (1, Harm::GetFailed, 0..=30, false),
         ] {
             assert_eq!(harms.has_stream(stream, &[kind], within_ms), expected);
+        }
+        assert!(harms.has_any(7) && !harms.has_any(9));
+        for (stream, within_ms, expected) in [(0, 10..=10, true), (0, 11..=19, false), (1, 0..=30, false)] {
+            assert_eq!(harms.has_any_of_stream(stream, within_ms), expected);
         }
     }
 }

@@ -348,6 +348,8 @@ pub struct Conditions {
     pub read_limit_ms: u64,
     /// The long-poll time-out in ms.
     pub long_poll_ms: u64,
+    /// After how many ms nobody holds the edge's end of a reader's socket any more.
+    pub longest_wait_ms: u64,
     /// Bytes of a stream that may wait for R2.
     pub hot_bytes: u64,
     /// Bytes after which a segment is sealed.

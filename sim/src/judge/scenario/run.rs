@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
+use tailrace_core::protocol::Waits;
 
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
@@ -124,6 +125,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
             + retries_ms(&scenario.cold),
         read_limit_ms: scenario.cold.read_limit_ms,
         long_poll_ms: LONG_POLL_MS,
+        longest_wait_ms: Waits::default().longest_ms(),
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
     };

@@ -6,11 +6,11 @@
 //! or later: where requests end without a word, what they leave is garbage, which the platform collects when it likes.
 //! Its answer is a kept answer, which is plain data and may cross from one request to another.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
 use std::rc::{Rc, Weak};
 
-use tailrace_core::runtime::{JoinedFlight, Sharing, StartedFlight};
+use tailrace_core::runtime::{JoinedFlight, Landing, Sharing, StartedFlight};
 
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
@@ -25,8 +25,12 @@ const PRUNE_AT: usize = 64;
 struct Flight {
     /// When it was started, in ms since the Unix epoch.
     began_ms: u64,
+    /// What has been noted for those who join it.
+    noted: Cell<Option<u64>>,
+    /// Its answer, once it has landed, and the number of the request that flew it.
+    landed: RefCell<Option<(u64, KeptAnswer)>>,
     /// Where to send its answer, for each request that waits for it, with the request's number.
-    passengers: RefCell<Vec<(u64, ReplySender<KeptAnswer>)>>,
+    passengers: RefCell<Vec<(u64, ReplySender<Landing<KeptAnswer>>)>>,
 }
 
 /// The most flights that nobody takes part in and that are not collected yet.
@@ -54,7 +58,14 @@ impl Flights {
         let now_ms = context.environment().now_ms();
         let under_way = self.by_key.borrow().get(key).and_then(Weak::upgrade);
         let age_ms = under_way.as_ref().map(|flight| now_ms - flight.began_ms);
-        let flight = under_way.unwrap_or_else(|| Rc::new(Flight { began_ms: now_ms, passengers: RefCell::default() }));
+        let flight = under_way.unwrap_or_else(|| {
+            Rc::new(Flight {
+                began_ms: now_ms,
+                noted: Cell::default(),
+                landed: RefCell::default(),
+                passengers: RefCell::default(),
+            })
+        });
         let seat = Seat { context, flights: self.clone(), key: key.to_owned(), flight };
         if let Some(age_ms) = age_ms {
             return Sharing::Joined { flight: seat, age_ms };
@@ -93,7 +104,7 @@ impl Seat {
         }
     }
 
-    fn board(&self) -> Reply<KeptAnswer> {
+    fn board(&self) -> Reply<Landing<KeptAnswer>> {
         let (sender, landing) = reply();
         self.flight.passengers.borrow_mut().push((self.context.number(), sender));
         landing
@@ -101,6 +112,14 @@ impl Seat {
 }
 
 impl StartedFlight<KeptAnswer> for Seat {
+    fn note(&self, until_ms: u64) {
+        if self.context.admits() && self.flight.noted.replace(Some(until_ms)).is_none() {
+            for (_, passenger) in self.flight.passengers.take() {
+                passenger.send(Landing::Noted);
+            }
+        }
+    }
+
     fn land(self, brought: &KeptAnswer) {
         if !self.context.admits() {
             return;
@@ -112,24 +131,34 @@ impl StartedFlight<KeptAnswer> for Seat {
             return;
         }
         self.forget();
+        self.flight.landed.replace(Some((self.context.number(), brought.clone())));
         for (number, passenger) in self.flight.passengers.take() {
             environment.share_harms(self.context.number(), number);
-            passenger.send(brought.clone());
+            passenger.send(Landing::Landed(brought.clone()));
         }
     }
 }
 
 impl JoinedFlight<KeptAnswer> for Seat {
-    async fn landing(&self, wait_ms: u64) -> Option<KeptAnswer> {
+    fn noted(&self) -> Option<u64> {
+        self.flight.noted.get()
+    }
+
+    async fn landing(&self, wait_ms: u64) -> Landing<KeptAnswer> {
         let landing = self.board();
         let wait = async {
+            // It may have landed since this request was told what was noted.
+            if let Some((flyer, landed)) = &*self.flight.landed.borrow() {
+                self.context.environment().share_harms(*flyer, self.context.number());
+                return Landing::Landed(landed.clone());
+            }
             match rt::within_ms(wait_ms, landing).await {
-                Some(Some(brought)) => Some(brought),
+                Some(Some(landing)) => landing,
                 Some(None) => std::future::pending().await,
-                None => None,
+                None => Landing::TimedOut,
             }
         };
-        self.context.guard(wait).await.flatten()
+        self.context.guard(wait).await.unwrap_or(Landing::TimedOut)
     }
 
     fn give_up(self) {
@@ -141,9 +170,7 @@ impl JoinedFlight<KeptAnswer> for Seat {
 
 #[cfg(test)]
 mod tests {
-    use std::cell::Cell;
-
-    use futures_util::future::join3;
+    use futures_util::future::{join, join3};
     use tailrace_core::protocol::Response;
     use tailrace_core::runtime::Kept;
 
@@ -151,6 +178,17 @@ mod tests {
     use crate::kernel::random::Seeds;
     use crate::world::environment::Environment;
     use crate::world::faults::Faults;
+
+    /// What the flight brings within that time, whatever is noted meanwhile.
+    async fn landed(seat: &Seat, wait_ms: u64) -> Option<KeptAnswer> {
+        loop {
+            match seat.landing(wait_ms).await {
+                Landing::Landed(kept) => return Some(kept),
+                Landing::Noted => {}
+                Landing::TimedOut => return None,
+            }
+        }
+    }
 
     struct Isolate {
         environment: Rc<Environment>,
@@ -176,7 +214,7 @@ mod tests {
                     seat.land(&kept);
                     (Some(kept.status()), false)
                 }
-                Sharing::Joined { flight: seat, .. } => (seat.landing(50).await.map(|kept| kept.status()), true),
+                Sharing::Joined { flight: seat, .. } => (landed(&seat, 50).await.map(|kept| kept.status()), true),
             }
         }
     }
@@ -201,11 +239,30 @@ mod tests {
                 panic!("it is not")
             };
             drop(lost);
-            assert!(joined.landing(100).await.is_none());
+            assert_eq!(landed(&joined, 100).await, None);
             assert_eq!(rt::now_ns() / 1_000_000, 100);
             assert!(matches!(isolate.flights.share(context(), "a"), Sharing::Joined { age_ms: 100, .. }));
             joined.give_up();
             assert_eq!(isolate.share("a").await, (Some(201), false));
+        });
+    }
+
+    #[test]
+    fn what_is_noted_is_told_to_who_waits_at_the_first_time_and_to_who_joins_later() {
+        rt::block_on(1, async {
+            let isolate = Isolate::new(Faults::default());
+            let share = || isolate.flights.share(Context::new(isolate.environment.clone(), 1), "a");
+            let Sharing::Started(flight) = share() else { panic!("it is the first") };
+            let Sharing::Joined { flight: joined, .. } = share() else { panic!("it is not") };
+            assert_eq!(joined.noted(), None);
+            let (told, ()) = join(joined.landing(50), async { flight.note(7) }).await;
+            assert_eq!((told, joined.noted()), (Landing::Noted, Some(7)));
+            let (told, ()) = join(joined.landing(50), async { flight.note(9) }).await;
+            assert_eq!((told, joined.noted()), (Landing::TimedOut, Some(9)));
+            let Sharing::Joined { flight: late, .. } = share() else { panic!("it is under way") };
+            assert_eq!(late.noted(), Some(9));
+            flight.land(&KeptAnswer(Response::new(204)));
+            assert_eq!(landed(&joined, 50).await.map(|kept| kept.status()), Some(204));
         });
     }
 

@@ -16,7 +16,7 @@ pub struct ObjectReply {
 }
 
 /// A kept answer: complete, and plain data, so that it may cross from one request to another.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct KeptAnswer(pub(crate) Response);
 
 impl ObjectReply {

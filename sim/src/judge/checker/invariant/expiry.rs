@@ -3,8 +3,8 @@
 
 use super::durable::unexplained;
 use crate::judge::checker::case::Case;
-use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, FLIGHT_MS, Lifetime};
+use crate::judge::checker::{Invariant, Violation, attendance};
+use crate::judge::history::{Call, FLIGHT_MS, Lifetime, Moment};
 
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
@@ -12,6 +12,7 @@ const CLEAN_UP_MS: u64 = 300_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = too_early(case);
+    violations.extend(under_readers(case));
     violations.extend(too_late(case));
     violations.extend(left_behind(case));
     violations
@@ -29,6 +30,22 @@ fn too_early(case: &Case<'_>) -> Vec<Violation> {
                 until.ms
             );
             violations.push(case.violation(Invariant::Expiry, &[seen, index], message));
+        }
+    }
+    violations
+}
+
+/// A reader that has a socket is told that its stream is gone only if that was deleted, or has come to its instant.
+fn under_readers(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let Some(told_ms) = attendance::sent_away_ms(case, index, op) else { continue };
+        let until = Moment { tick: u64::MAX, ms: told_ms };
+        let apart_ms = case.history.conditions.clocks_apart_ms;
+        let has_come = |lifetime| matches!(lifetime, Lifetime::Until(at_ms) if at_ms <= told_ms + apart_ms);
+        if !case.deletion_between(op.invoked, until) && !case.lifetimes(until).any(has_come) {
+            let message = format!("the stream ended at {told_ms} ms, although this reader was connected");
+            violations.push(case.violation(Invariant::Expiry, &[index], message));
         }
     }
     violations
@@ -76,8 +93,9 @@ fn left_behind(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, empty, page, tail};
-    use crate::judge::history::Mode;
+    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, delivery, empty, page, tail};
+    use crate::judge::history::{End, Mode};
+    use crate::world::Harm;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Expiry, super::check, expected);
@@ -121,6 +139,139 @@ mod tests {
             run.wait_ms(20_000);
             run.head(answer);
             check(&run, 0);
+        }
+    }
+
+    /// A stream with a TTL of 40 s, and a reader of its events that is told of the tail at 30 s.
+    fn listened() -> (Fixture, usize, usize) {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Ttl(40), created(0));
+        run.wait_ms(30_000);
+        let reader = run.join(Mode::Sse);
+        let op = run.listen(reader);
+        run.deliver(reader, op, delivery(None, 0, 0, 1));
+        (run, reader, op)
+    }
+
+    #[test]
+    fn a_stream_does_not_expire_under_a_connected_reader() {
+        for (hangs_up, harmed, stalls, there, expected) in [
+            (false, false, false, false, 1),
+            (false, false, false, true, 0),
+            (true, false, false, false, 0),
+            (true, false, false, true, 0),
+            (false, true, false, false, 0),
+            (false, false, true, false, 0),
+        ] {
+            let (mut run, reader, op) = listened();
+            if hangs_up {
+                run.hang_up(op, End::Abandoned);
+            }
+            if harmed {
+                run.history.harms.harm_request(run.history.ops[op].request, Harm::SocketCut);
+            }
+            if stalls {
+                let now_ms = run.now_ms();
+                run.history.readers[reader].stalls.push((now_ms, now_ms + 10_000));
+            }
+            run.wait_ms(50_000);
+            run.head(if there { tail(0, 0) } else { absent() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_does_not_expire_under_a_long_poll_that_waits() {
+        // The TTL is 10 s. The poll waits from 5 s to 25 s, and touches the stream when it comes.
+        for (gone_after_ms, expected) in [(19_000, 1), (21_000, 0)] {
+            let answered = empty(0, 0, 1_000_000);
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(10), created(0));
+            run.wait_ms(5_000);
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.wait_ms(gone_after_ms.min(20_000));
+            if gone_after_ms > 20_000 {
+                run.end_live(reader, op, &[], answered.clone());
+            }
+            run.wait_ms(gone_after_ms.saturating_sub(20_000));
+            run.head(absent());
+            if gone_after_ms < 20_000 {
+                run.wait_ms(20_000 - gone_after_ms);
+                run.end_live(reader, op, &[], answered);
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_waits_is_not_told_that_its_stream_has_expired() {
+        for (lifetime_ms, after_ms, harmed, expected) in [
+            (None, 10_000, false, 1),
+            (None, 10_000, true, 0),
+            // It had come to its planned end.
+            (None, 61_000, false, 0),
+            (Some(9_000), 10_000, false, 0),
+            (Some(90_000), 10_000, false, 1),
+        ] {
+            let mut run = Fixture::json();
+            let lifetime = lifetime_ms.map_or(Lifetime::Ttl(5), |ms| Lifetime::Until(run.now_ms() + ms));
+            run.create(lifetime, created(0));
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.deliver(reader, op, delivery(None, 0, 0, 1));
+            if harmed {
+                run.history.harms.harm_request(run.history.ops[op].request, Harm::SocketCut);
+            }
+            run.wait_ms(after_ms);
+            run.hang_up(op, End::Finished);
+            check(&run, expected);
+        }
+        for (settled, waited_ms, expected) in
+            [(true, 10_000, 1), (false, 10_000, 0), (true, 1_000, 0), (true, 23_000, 0)]
+        {
+            let mut run = Fixture::json();
+            run.history.conditions.settled_from_ms = if settled { 0 } else { u64::MAX };
+            run.create(Lifetime::Ttl(1), created(0));
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.wait_ms(waited_ms);
+            run.end_live(reader, op, &[], absent());
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_deletion_sends_readers_away() {
+        let (mut run, _, op) = listened();
+        run.delete(deleted());
+        run.hang_up(op, End::Finished);
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_long_poll_that_waited_touched_the_stream_when_it_came() {
+        for (idle_ms, expected) in [(39_000, 1), (41_000, 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(40), created(0));
+            run.wait_ms(30_000);
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, empty(0, 0, 1_000_000));
+            run.wait_ms(idle_ms);
+            run.head(absent());
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_stream_does_not_live_on_for_long_when_its_readers_have_left() {
+        // A socket is too old after 96 s, and keeps the stream for another 40 s then.
+        for (gone_ms, expected) in [(130_000, 0), (139_000, 1)] {
+            let (mut run, _, op) = listened();
+            run.hang_up(op, End::Abandoned);
+            run.wait_ms(gone_ms);
+            run.head(tail(0, 0));
+            check(&run, expected);
         }
     }
 

@@ -324,14 +324,14 @@ mod tests {
             ("expire", 19_000, 1),
         ] {
             let mut run = Fixture::json();
-            run.create(if end == "expire" { Lifetime::Ttl(8) } else { Lifetime::Endless }, created(0));
+            let until = Lifetime::Until(run.now_ms() + 11_000);
+            run.create(if end == "expire" { until } else { Lifetime::Endless }, created(0));
             let reader = run.join(Mode::Sse);
             let op = run.listen(reader);
             run.wait_ms(3_000);
             match end {
                 "close" => run.close(closed(acked(0, 0))),
                 "delete" => run.delete(deleted()),
-                // The TTL, its slack, and the time that a read is on its way.
                 _ => run.wait_ms(8_000),
             }
             run.wait_ms(late_ms);
