@@ -46,9 +46,9 @@ pub(super) struct Joined {
     pub(super) position: ReaderPosition,
     pub(super) encoding: Encoding,
     pub(super) clock: Clock,
-    /// Readers that have come by this time, by the edge's clock in ms since the Unix epoch, need not ask by themselves
-    /// in order to start the stream's sliding TTL again. The end of time for a stream without one.
-    pub(super) touched_until_ms: u64,
+    /// For how long after the object's answer readers may come without asking by themselves in order to start the
+    /// stream's sliding TTL again, in ms; `None` for a stream without one.
+    pub(super) touched_for_ms: Option<u64>,
 }
 
 /// An object's time, and the edge's time when it was told. By it, edges whose clocks differ agree on a stream's time.
@@ -91,7 +91,6 @@ impl LiveRead {
 
     /// Asks the object. Fails if it does not answer, or if its greeting is of a version that this one does not know.
     pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
-        let asked_ms = env.now_ms();
         let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
             Called::Reply(reply) => return Ok(Asked::Reply(reply)),
             Called::Socket(socket) => socket,
@@ -102,12 +101,9 @@ impl LiveRead {
         match LiveMessage::decode(greeting) {
             Some(LiveMessage::Joined { position, now_ms, touched_until_ms, encoding }) => {
                 let clock = Clock { object_ms: now_ms, edge_ms: env.now_ms() };
-                // The object has answered after it was asked: so this is rather too early than too late.
-                let touched_until_ms = match touched_until_ms {
-                    u64::MAX => u64::MAX,
-                    until_ms => asked_ms + until_ms.saturating_sub(now_ms),
-                };
-                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_until_ms }))
+                let has_ttl = touched_until_ms < u64::MAX;
+                let touched_for_ms = has_ttl.then(|| touched_until_ms.saturating_sub(now_ms));
+                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_for_ms }))
             }
             _ => Err(CallError::Exception("a greeting that this version does not know".to_owned())),
         }

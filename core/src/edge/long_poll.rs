@@ -38,8 +38,9 @@ enum Brought<E: EdgeEnv> {
 /// waited for any longer: the reader shares another one for the rest of its time.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
-    let arrived_ms = env.now_ms().saturating_sub(age_ms);
-    let ends_ms = env.now_ms() + config.live.waits.long_poll_ms.saturating_sub(age_ms);
+    let now_ms = env.now_ms();
+    let arrived_ms = now_ms.saturating_sub(age_ms);
+    let ends_ms = now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms);
     let Some(key) = live.flight_key() else {
         return answer(env, fly(env, config, live, ends_ms, None).await);
     };
@@ -138,7 +139,10 @@ async fn fly<E: EdgeEnv>(
 ) -> Brought<E> {
     let interval_ms = config.live.waits.long_poll_ms;
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
-    let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, flight, joined: None, pauses: Pauses::default() };
+    // When the request arrived: that costs no look at the clock, and is rather too early than too late.
+    let asked_ms = ends_ms.saturating_sub(interval_ms);
+    let (joined, pauses) = (None, Pauses::default());
+    let mut poll = Poll { env, ask, asked_ms, ends_ms, interval_ms, from_now, flight, joined, pauses };
     match poll.fly().await {
         Ok(landing) => landing,
         Err(error) => Brought::Own(unreachable(config, Method::Get, &error)),
@@ -150,6 +154,8 @@ struct Poll<'a, E: EdgeEnv> {
     env: &'a E,
     /// What the object is asked next.
     ask: LiveRead,
+    /// Not later than when the object was asked last, by the edge's clock, in ms since the Unix epoch.
+    asked_ms: u64,
     /// When the wait ends, by the edge's clock, in ms since the Unix epoch.
     ends_ms: u64,
     /// The interval of cursors after silence, in ms.
@@ -174,8 +180,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
                     self.env.sometimes(marks::LIVE_WAITED);
-                    if let Some(flight) = self.flight.filter(|_| joined.touched_until_ms < u64::MAX) {
-                        flight.note(joined.touched_until_ms);
+                    if let (Some(flight), Some(ms)) = (self.flight, joined.touched_for_ms) {
+                        flight.note(self.asked_ms + ms);
                     }
                     if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
                         self.ask.read.from = ReadFrom::Now;
@@ -185,8 +191,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     let (at, _) =
                         *self.joined.insert((self.joined.map_or(joined.position.next, |(at, _)| at), joined.clock));
                     self.ask.read.from = ReadFrom::At(at);
-                    let left_ms = self.ends_ms.saturating_sub(self.env.now_ms());
-                    match socket.next(left_ms).await {
+                    self.asked_ms = self.env.now_ms();
+                    match socket.next(self.ends_ms.saturating_sub(self.asked_ms)).await {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => {
                                 return Ok(Brought::Own(self.told(position, answer)));
@@ -209,7 +215,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
                 }
             };
             self.pauses.pause(self.env, self.ends_ms).await;
-            if self.env.now_ms() >= self.ends_ms {
+            self.asked_ms = self.env.now_ms();
+            if self.asked_ms >= self.ends_ms {
                 return Err(failure);
             }
         }

@@ -6,6 +6,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context, Result, bail, ensure};
+use time::OffsetDateTime;
 use xtask::http::{Connection, Reply};
 use xtask::project::Project;
 
@@ -17,6 +18,9 @@ use crate::workerd::{self, Workerd};
 /// Time limits, as the deployment sets them below.
 const READ_LIMIT: Duration = Duration::from_millis(500);
 const CHANGE_LIMIT: Duration = Duration::from_millis(4_000);
+
+/// About how long the stream lives that expires during a put: less than the limit of a put.
+const LIFETIME: Duration = Duration::from_millis(2_000);
 
 /// How long an answer may take beyond what it has to wait for.
 const GRACE: Duration = Duration::from_millis(1_500);
@@ -80,9 +84,9 @@ impl Site {
     }
 
     /// Creates a stream whose first segment is sealed.
-    fn create(&self, path: &str, ttl_s: Option<&str>) -> Result<()> {
+    fn create(&self, path: &str, expires_at: Option<&str>) -> Result<()> {
         let mut fields = vec![("content-type", "text/plain")];
-        fields.extend(ttl_s.map(|ttl_s| ("stream-ttl", ttl_s)));
+        fields.extend(expires_at.map(|expires_at| ("stream-expires-at", expires_at)));
         let status = self.ask_with("PUT", path, &fields, SEALING)?.status;
         ensure!(status == 201, "PUT {path} was answered {status}");
         Ok(())
@@ -116,14 +120,17 @@ impl Site {
     fn a_put_without_an_answer_holds_up_no_expiry(&self) -> Result<()> {
         let path = "/v1/stream/expiry";
         self.bucket.hold(Hold::BeforeStored);
-        self.create(path, Some("1"))?;
-        self.bucket.wait_until_held(PATIENCE).context("nothing was put")?;
+        // A whole second, which is nearer by less than one.
+        let end = OffsetDateTime::now_utc() + LIFETIME;
+        let (date, time) = (end.date(), end.time());
+        self.create(path, Some(&format!("{date}T{:02}:{:02}:{:02}Z", time.hour(), time.minute(), time.second())))?;
         let start = Instant::now();
+        self.bucket.wait_until_held(PATIENCE).context("nothing was put")?;
         // It waits on a socket when its stream expires, and is told so.
         let reply = self.ask("GET", &format!("{path}?offset=now&live=long-poll"), b"")?;
         let took = start.elapsed();
         ensure!(reply.status == 404 || reply.status == 410, "the long-poll was answered {}", reply.status);
-        ensure!(took < Duration::from_millis(1_125) + GRACE, "the stream of 1 s has expired after {took:?}");
+        ensure!(took < LIFETIME + GRACE, "the stream of {LIFETIME:?} has expired after {took:?}");
         self.bucket.release();
         Ok(())
     }
