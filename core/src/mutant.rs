@@ -76,6 +76,8 @@ mutants! {
     ChecksumIgnored = "checksum-ignored";
     /// Calls of R2 have no time limit.
     R2CallsUnlimited = "r2-calls-unlimited";
+    /// What is left of a stream that is gone keeps the table of its agenda.
+    TablesKeptAfterRemoval = "tables-kept-after-removal";
 }
 
 #[cfg(feature = "mutants")]

@@ -37,6 +37,9 @@ const STREAM: [&str; 5] = [
 /// The tombstone of a stream of five segments.
 const TOMBSTONE: [&str; 1] = ["INSERT INTO stream VALUES (0, 1, 5, NULL, NULL, NULL, NULL, NULL)"];
 
+/// The same as version 3 left it.
+const TOMBSTONE_OF_VERSION_3: [&str; 1] = ["INSERT INTO stream VALUES (0, 3, 5, NULL, NULL, NULL, NULL, NULL, 0, 0)"];
+
 fn world(faults: Faults, seed: u64) -> World {
     World::new(WorldConfig { faults, seeds: Seeds::of(seed), ..WorldConfig::of(Settings::default()) })
 }
@@ -107,6 +110,30 @@ fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
         let created = CLIENT.ask(&world, Method::Put, "", &[("content-type", "text/plain")], "").await;
         assert_eq!((created.status, created.headers.get("stream-next-offset")), (201, Some(&*offset(5, 0))));
     });
+}
+
+#[test]
+fn a_tombstone_of_version_3_loses_an_agenda_without_duties_and_keeps_one_with_some() {
+    const AGENDA: &str = "CREATE TABLE agenda (kind INTEGER NOT NULL, subject TEXT NOT NULL, due_ms INTEGER NOT NULL, \
+                          payload BLOB, PRIMARY KEY (kind, subject)) WITHOUT ROWID";
+    const COUNTS: [&str; 2] = [
+        "ALTER TABLE stream ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE stream ADD COLUMN swept INTEGER NOT NULL DEFAULT 0",
+    ];
+    const FAR_OFF: &str = "INSERT INTO agenda VALUES (4, 'an earlier stream', 9000000000000, NULL)";
+    for (duties, tables) in [(&[][..], &["stream"][..]), (&[FAR_OFF], &["agenda", "stream"])] {
+        rt::block_on(1, async {
+            let world = world(Faults::default(), 1);
+            world.prepare(OBJECT, &TABLES[..1]);
+            world.prepare(OBJECT, &COUNTS);
+            world.prepare(OBJECT, &TOMBSTONE_OF_VERSION_3);
+            world.prepare(OBJECT, &[AGENDA]);
+            world.prepare(OBJECT, duties);
+            assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 404);
+            let left: Vec<_> = world.stored(OBJECT).tables.into_iter().map(|(name, _)| name).collect();
+            assert_eq!(left, tables);
+        });
+    }
 }
 
 #[test]

@@ -60,7 +60,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => None,
         };
         let Some((incarnation, SealedSegment { read_seq, object, place })) = sealed else {
-            agenda::delete(&self.state, Duty::Rotate, "")?;
+            self.end_duty(slot, Duty::Rotate, "")?;
             return Ok(None);
         };
         // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.

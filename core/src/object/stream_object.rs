@@ -206,6 +206,7 @@ impl<S: ActorState> StreamObject<S> {
                 }
                 debug_assert!(agenda::has_duties_of(&self.state, stream), "a creation enters what it makes necessary");
             }
+            self.keep_only_tombstone(slot)?;
             Ok::<_, SqlError>(outcome)
         })?;
         if let Some(predecessor) = predecessor.filter(|predecessor| slot.incarnation() != Some(predecessor)) {
@@ -306,7 +307,10 @@ impl<S: ActorState> StreamObject<S> {
     /// Removes the stream, and tells the readers that wait for it.
     pub(super) fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
-        self.remove_rows(slot, now_ms)?;
+        self.state.sql().transaction(|| {
+            self.remove_rows(slot, now_ms)?;
+            self.keep_only_tombstone(slot)
+        })?;
         if let Some(incarnation) = incarnation {
             self.audience.dismiss(&self.state, &incarnation);
         }
@@ -322,6 +326,22 @@ impl<S: ActorState> StreamObject<S> {
                 sweep_duty::schedule_removal(&self.state, stream, now_ms)?;
             }
             slot.remove(sql)
+        })
+    }
+
+    /// Drops what an object without a stream has no use for once its last duty is done: all but the tombstone.
+    fn keep_only_tombstone(&self, slot: &Slot) -> Result<(), SqlError> {
+        match slot {
+            Slot::Vacant { .. } => agenda::drop_if_empty(&self.state),
+            Slot::Occupied(_) => Ok(()),
+        }
+    }
+
+    /// Deletes the entry of a duty that is done, and with the last duty of an object without a stream the agenda.
+    pub(super) fn end_duty(&self, slot: &Slot, duty: Duty, subject: &str) -> Result<(), SqlError> {
+        self.state.sql().transaction(|| {
+            agenda::delete(&self.state, duty, subject)?;
+            self.keep_only_tombstone(slot)
         })
     }
 

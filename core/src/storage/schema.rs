@@ -8,7 +8,7 @@ use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
 use crate::mutant::mutated;
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
@@ -138,6 +138,11 @@ pub fn create_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_AGENDA, &[])
 }
 
+/// Drops the table of the agenda.
+pub fn drop_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    sql.run("DROP TABLE agenda", &[])
+}
+
 /// Drops the tables with a stream's content and producers. The tables `stream` and `agenda` stay.
 pub fn drop_stream_content<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     for table in LogTable::ALL {
@@ -164,6 +169,7 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
         match version {
             1 => to_2(sql)?,
             2 => to_3(sql)?,
+            3 => to_4(sql)?,
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
@@ -191,5 +197,21 @@ fn to_3<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     match has_table(sql, "segments")? {
         true => sql.run("ALTER TABLE segments ADD COLUMN text_end BLOB", &[]),
         false => Ok(()),
+    }
+}
+
+fn to_4<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    drop_agenda_of_tombstone(sql)
+}
+
+/// Version 3 kept the table of the agenda for ever. Without a stream and without duties it is of no use.
+fn drop_agenda_of_tombstone<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    if !has_table(sql, "agenda")? {
+        return Ok(());
+    }
+    let select = "SELECT EXISTS (SELECT 1 FROM stream WHERE incarnation IS NOT NULL) OR EXISTS (SELECT 1 FROM agenda)";
+    match sql.first(select, &[], |row| row.count(0))? {
+        Some(0) => drop_agenda_table(sql),
+        _ => Ok(()),
     }
 }

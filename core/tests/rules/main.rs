@@ -14,6 +14,7 @@
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
 //! | `duties` | what the alarm does: no duty holds up another |
+//! | `gone` | what is left of a stream that is gone |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //!
@@ -24,6 +25,7 @@ mod close;
 mod create;
 mod duties;
 mod expiry;
+mod gone;
 mod host;
 mod page_rows;
 mod pages;

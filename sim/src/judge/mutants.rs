@@ -61,6 +61,7 @@ register! {
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
+    Core::TablesKeptAfterRemoval: Expiry;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

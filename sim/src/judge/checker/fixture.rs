@@ -395,9 +395,10 @@ impl Fixture {
     }
 
     /// That many rows are still stored now.
-    pub(super) fn leave(&mut self, rows: u64) {
+    pub(super) fn leave(&mut self, rows: u64, tables: &[&str]) {
         let at = self.history.moment(self.now_ms);
-        self.history.leftovers.push(Leftover { stream: 0, at, rows });
+        let tables = tables.iter().map(|name| (*name).to_owned()).collect();
+        self.history.leftovers.push(Leftover { stream: 0, at, rows, tables });
     }
 }
 

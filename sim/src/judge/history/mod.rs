@@ -287,6 +287,8 @@ pub struct Leftover {
     pub at: Moment,
     /// Rows of the log, of producers and of everything else that belongs to one incarnation.
     pub rows: u64,
+    /// The tables, but for that of the tombstone.
+    pub tables: Vec<String>,
 }
 
 /// How far a run is.

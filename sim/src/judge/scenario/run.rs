@@ -8,7 +8,7 @@ use tailrace_core::mutant;
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
-    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Stage, StreamInfo,
+    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Moment, Stage, StreamInfo,
 };
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -193,7 +193,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     for stream in 0..scenario.streams.len() {
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
-        history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+        history.leftovers.push(left(world, stream, at));
         history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
     hold(&context, scenario, Stage::Settled).await;
@@ -377,8 +377,10 @@ fn longest_life_ms(scenario: &Scenario) -> u64 {
     lives.max().unwrap_or(0)
 }
 
-/// Rows that the platform still bills: all but the one that a tombstone is.
-fn rows_left(world: &World, stream: usize) -> u64 {
-    let rows: u64 = world.stored(&object(stream)).tables.iter().map(|(_, rows)| rows).sum();
-    rows.saturating_sub(1)
+/// What the platform still bills: all but the one row that a tombstone is.
+fn left(world: &World, stream: usize, at: Moment) -> Leftover {
+    let tables = world.stored(&object(stream)).tables;
+    let rows: u64 = tables.iter().map(|(_, rows)| rows).sum();
+    let others = tables.into_iter().map(|(name, _)| name).filter(|name| name != "stream");
+    Leftover { stream, at, rows: rows.saturating_sub(1), tables: others.collect() }
 }
