@@ -33,6 +33,7 @@ mod positions;
 mod producers;
 mod refused_alarm;
 mod request;
+mod room;
 mod sealing;
 mod step;
 mod stream_seq;

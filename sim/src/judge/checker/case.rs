@@ -19,7 +19,7 @@ const LIVE_TRAVEL_MS: u64 = 2_000;
 const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
 
 /// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
-const SLOW_STRAGGLER_MS: u64 = 130_000;
+pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
 
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;

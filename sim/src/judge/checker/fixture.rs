@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use tailrace_core::protocol::limits::PRODUCERS;
 
 use super::case::Case;
 use super::{Invariant, Violation};
@@ -141,7 +142,10 @@ impl Fixture {
     fn of(content: Content) -> Self {
         let streams = vec![StreamInfo { name: "a".to_owned(), path: "a".to_owned(), content }];
         Self {
-            history: History::new(streams, Conditions::default()),
+            history: History::new(
+                streams,
+                Conditions { producers: PRODUCERS, row_bytes: 1_024, ..Conditions::default() },
+            ),
             now_ms: 1_000_000,
             walk: 0,
             standing: BTreeMap::new(),
@@ -244,7 +248,12 @@ impl Fixture {
 
     /// One message of the one producer.
     pub(super) fn produce(&mut self, epoch: u64, seq: u64, answer: Option<ClientAnswer>) {
-        let stamp = Stamp { producer: "p".to_owned(), epoch, seq };
+        self.produce_as("p", epoch, seq, answer);
+    }
+
+    /// The same of another producer.
+    pub(super) fn produce_as(&mut self, producer: &str, epoch: u64, seq: u64, answer: Option<ClientAnswer>) {
+        let stamp = Stamp { producer: producer.to_owned(), epoch, seq };
         let batch = self.batch(1, Some(stamp), None);
         self.retry(batch, answer);
     }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
+use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
@@ -17,7 +18,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::Link;
+use crate::world::{Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -83,7 +84,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     let played = rt::block_on(seeds.schedule, async {
         let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
         let mut config = WorldConfig {
-            faults: scenario.faults,
+            faults: with_database_limit(scenario),
             isolates: scenario.isolates,
             host_mutant,
             seeds,
@@ -101,6 +102,15 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     });
     mutant::activate(None);
     played
+}
+
+/// The faults, with databases of the size that core is told, unless the scenario says otherwise.
+fn with_database_limit(scenario: &Scenario) -> Faults {
+    scenario.faults.with(|faults| {
+        if faults.storage.database_pages == 0 && scenario.limits.database_bytes < DATABASE_BYTES {
+            faults.storage.database_pages = scenario.limits.database_bytes / PAGE_BYTES;
+        }
+    })
 }
 
 async fn play_in(scenario: &Scenario, world: &World) -> History {
@@ -125,6 +135,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         read_limit_ms: scenario.cold.read_limit_ms,
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
+        row_bytes: scenario.limits.row_bytes as u64,
+        database_bytes: scenario.limits.database_bytes,
+        database_is_smaller: (1..scenario.limits.database_bytes / PAGE_BYTES).contains(&faults.storage.database_pages),
+        producers: scenario.limits.producers,
+        producer_idle_ms: scenario.limits.producer_idle_ms,
         segment_bytes: scenario.limits.segment_bytes,
     };
     let history = History::new(streams.collect(), conditions);
