@@ -78,6 +78,14 @@ mutants! {
     ChecksumIgnored = "checksum-ignored";
     /// Calls of R2 have no time limit.
     R2CallsUnlimited = "r2-calls-unlimited";
+    /// A stream keeps any number of producers.
+    ProducersUnlimited = "producers-unlimited";
+    /// A producer that is not idle loses its place to a new one.
+    ActiveProducerForgotten = "active-producer-forgotten";
+    /// Appends take the room in the database that the rotation needs which would free it.
+    NoRoomKept = "no-room-kept";
+    /// What is left of a stream that is gone keeps the table of its agenda.
+    TablesKeptAfterRemoval = "tables-kept-after-removal";
 }
 
 #[cfg(feature = "mutants")]

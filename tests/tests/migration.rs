@@ -4,6 +4,7 @@
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Method;
 use tailrace_core::protocol::Offset;
+use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
@@ -36,6 +37,9 @@ const STREAM: [&str; 5] = [
 
 /// The tombstone of a stream of five segments.
 const TOMBSTONE: [&str; 1] = ["INSERT INTO stream VALUES (0, 1, 5, NULL, NULL, NULL, NULL, NULL)"];
+
+/// The same as version 3 left it.
+const TOMBSTONE_OF_VERSION_3: [&str; 1] = ["INSERT INTO stream VALUES (0, 3, 5, NULL, NULL, NULL, NULL, NULL, 0, 0)"];
 
 fn world(faults: Faults, seed: u64) -> World {
     World::new(WorldConfig { faults, seeds: Seeds::of(seed), ..WorldConfig::of(Settings::default()) })
@@ -110,6 +114,30 @@ fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
 }
 
 #[test]
+fn a_tombstone_of_version_3_loses_an_agenda_without_duties_and_keeps_one_with_some() {
+    const AGENDA: &str = "CREATE TABLE agenda (kind INTEGER NOT NULL, subject TEXT NOT NULL, due_ms INTEGER NOT NULL, \
+                          payload BLOB, PRIMARY KEY (kind, subject)) WITHOUT ROWID";
+    const COUNTS: [&str; 2] = [
+        "ALTER TABLE stream ADD COLUMN unswept INTEGER NOT NULL DEFAULT 0",
+        "ALTER TABLE stream ADD COLUMN swept INTEGER NOT NULL DEFAULT 0",
+    ];
+    const FAR_OFF: &str = "INSERT INTO agenda VALUES (4, 'an earlier stream', 9000000000000, NULL)";
+    for (duties, tables) in [(&[][..], &["stream"][..]), (&[FAR_OFF], &["agenda", "stream"])] {
+        rt::block_on(1, async {
+            let world = world(Faults::default(), 1);
+            world.prepare(OBJECT, &TABLES[..1]);
+            world.prepare(OBJECT, &COUNTS);
+            world.prepare(OBJECT, &TOMBSTONE_OF_VERSION_3);
+            world.prepare(OBJECT, &[AGENDA]);
+            world.prepare(OBJECT, duties);
+            assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 404);
+            let left: Vec<_> = world.stored(OBJECT).tables.into_iter().map(|(name, _)| name).collect();
+            assert_eq!(left, tables);
+        });
+    }
+}
+
+#[test]
 fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
     for seed in 1..=20 {
         rt::block_on(seed, async {
@@ -136,8 +164,8 @@ fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
     }
 }
 
-/// Takes the table of segments back to what version 2 made of it.
-const SEGMENTS_OF_VERSION_2: [&str; 7] = [
+/// Takes the tables of a stream without hot rows and without producers back to what version 2 made of them.
+const TABLES_OF_VERSION_2: [&str; 14] = [
     "CREATE TABLE kept (read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, \
      closed_by, total)",
     "INSERT INTO kept SELECT read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, \
@@ -148,7 +176,16 @@ const SEGMENTS_OF_VERSION_2: [&str; 7] = [
      flags INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, total INTEGER NOT NULL)",
     "INSERT INTO segments SELECT * FROM kept",
     "DROP TABLE kept",
-    "UPDATE stream SET version = 2",
+    "CREATE TABLE kept (id, version, first_read_seq, incarnation, content_type, unswept, swept)",
+    "INSERT INTO kept SELECT id, 2, first_read_seq, incarnation, content_type, unswept, swept FROM stream",
+    "DROP TABLE stream",
+    "CREATE TABLE stream (id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, \
+     first_read_seq INTEGER NOT NULL, incarnation TEXT, content_type TEXT, ttl_s INTEGER, expires_at TEXT, \
+     deadline_ms INTEGER, unswept INTEGER NOT NULL DEFAULT 0, swept INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO stream (id, version, first_read_seq, incarnation, content_type, unswept, swept) SELECT * FROM kept",
+    "DROP TABLE kept",
+    "DROP TABLE producers",
+    TABLES[2],
 ];
 
 /// What an event stream from an offset holds until it is at the tail: the lines of its data events.
@@ -185,7 +222,7 @@ fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
         let known = world.services().bucket.operations().class_b - before;
         // As version 2 has left it.
         world.crash(OBJECT);
-        world.prepare(OBJECT, &SEGMENTS_OF_VERSION_2);
+        world.prepare(OBJECT, &TABLES_OF_VERSION_2);
         let before = world.services().bucket.operations().class_b;
         assert_eq!(events(&world, &at_lf).await, ["b"]);
         assert!(world.services().bucket.operations().class_b - before > known, "the byte before is fetched");
@@ -196,5 +233,56 @@ fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
         rt::sleep_ms(10_000).await;
         assert_eq!(head(&world).await.0, "segments=4");
         assert_eq!(events(&world, &offset(2, 2)).await, ["d"]);
+    });
+}
+
+/// A stream of version 3: `ab` in R2, and `abc` and `d` in the second table of the log; two producers.
+const STREAM_OF_VERSION_3: [&str; 11] = [
+    "CREATE TABLE stream (id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, \
+     first_read_seq INTEGER NOT NULL, incarnation TEXT, content_type TEXT, ttl_s INTEGER, expires_at TEXT, \
+     deadline_ms INTEGER, unswept INTEGER NOT NULL DEFAULT 0, swept INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO stream VALUES (0, 3, 0, '00112233445566778899aabbccddeeff', 'text/plain', NULL, NULL, NULL, 0, 0)",
+    "CREATE TABLE segments (read_seq INTEGER PRIMARY KEY, attempt TEXT NOT NULL, end INTEGER NOT NULL, \
+     bytes INTEGER NOT NULL, index_at INTEGER NOT NULL, index_bytes INTEGER NOT NULL, commit_ms INTEGER NOT NULL, \
+     flags INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, total INTEGER NOT NULL, text_end BLOB)",
+    "INSERT INTO segments VALUES (0, 'a', 2, 100, 50, 50, 1001, 2, NULL, NULL, 2, NULL)",
+    "CREATE TABLE log_b (key INTEGER PRIMARY KEY, count INTEGER NOT NULL, commit_ms INTEGER NOT NULL, \
+     flags INTEGER NOT NULL, tally INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, lengths BLOB, \
+     body BLOB NOT NULL, total INTEGER NOT NULL DEFAULT 0)",
+    "INSERT INTO log_b VALUES ((1 << 24 | 0) << 4, 3, 2000, 0, 1, 's', NULL, NULL, CAST('abc' AS BLOB), 5)",
+    "INSERT INTO log_b VALUES ((1 << 24 | 3) << 4, 1, 2001, 0, 2, 's', NULL, NULL, CAST('d' AS BLOB), 6)",
+    "CREATE TABLE producers (id TEXT PRIMARY KEY, epoch INTEGER NOT NULL, seq INTEGER NOT NULL, \
+     read_seq INTEGER NOT NULL, position INTEGER NOT NULL) WITHOUT ROWID",
+    "INSERT INTO producers VALUES ('p', 0, 7, 0, 2), ('q', 0, 0, 1, 4)",
+    "CREATE TABLE agenda (kind INTEGER NOT NULL, subject TEXT NOT NULL, due_ms INTEGER NOT NULL, payload BLOB, \
+     PRIMARY KEY (kind, subject)) WITHOUT ROWID",
+    "INSERT INTO agenda VALUES (3, '', 9000000000000, NULL)",
+];
+
+#[test]
+fn a_stream_of_version_3_counts_its_rows_and_its_producers_from_now_on() {
+    rt::block_on(1, async {
+        let world = world(Faults::default(), 1);
+        world.prepare(OBJECT, &STREAM_OF_VERSION_3);
+        let hot = async || {
+            let head = CLIENT.ask(&world, Method::Head, "", &[], "").await;
+            let cold = head.headers.get("tailrace-cold").expect("a debug header").to_owned();
+            cold.split("; ").find_map(|word| word.strip_prefix("hot-bytes=")?.parse::<u64>().ok()).expect("a number")
+        };
+        // Two rows with a byte of `Stream-Seq` each.
+        assert_eq!(hot().await, 4 + 2 * (LOG_ROW_BYTES + 1));
+        let read = CLIENT.ask(&world, Method::Get, &format!("?offset={}", offset(0, 2)), &[], "").await;
+        assert_eq!((read.status, &*read.body), (200, b"abcd".as_slice()));
+        let idle_since = || world.texts(OBJECT, "SELECT id || ' ' || commit_ms FROM producers ORDER BY id");
+        assert_eq!(idle_since(), ["p 2001", "q 2001"]);
+        let producer = |id, seq| {
+            [("content-type", "text/plain"), ("producer-id", id), ("producer-epoch", "0"), ("producer-seq", seq)]
+        };
+        for (id, seq, status) in [("p", "8", 200), ("q", "0", 204), ("r", "0", 200)] {
+            assert_eq!(CLIENT.ask(&world, Method::Post, "", &producer(id, seq), "e").await.status, status, "{id}");
+        }
+        let counts = world.texts(OBJECT, "SELECT CAST(producers AS TEXT) FROM log_b ORDER BY key");
+        assert_eq!(counts, ["0", "2", "2", "3"]);
+        assert_eq!(hot().await, 6 + 4 * (LOG_ROW_BYTES + 1));
     });
 }

@@ -1,7 +1,8 @@
-//! A stream expires while readers wait, and the alarm that should remove it is late.
+//! Streams that are gone: readers that wait while one expires and its alarm is late, and what a removal costs.
 
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::Method;
+use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt::{self, Node};
 use tailrace_sim::tailrace::{World, WorldConfig};
@@ -48,4 +49,26 @@ fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and
         assert!(ended.await.is_some(), "the connection ends");
         assert!(!told.contains("new") && !told.contains("streamClosed"), "{told}");
     });
+}
+
+#[test]
+fn a_removal_costs_two_rows_and_four_more_where_segments_are_in_r2() {
+    for (segments, most) in [(0, 2), (1, 6), (7, 6)] {
+        rt::block_on(1, async {
+            let limits = StreamLimits { segment_messages: 1, ..StreamLimits::default() };
+            let world = World::new(WorldConfig::of(Settings { limits, ..Settings::default() }));
+            assert_eq!(STREAM.ask(&world, Method::Put, "", &[("stream-ttl", "60")], "").await.status, 201);
+            for _ in 0..segments {
+                assert_eq!(STREAM.ask(&world, Method::Post, "", &[], "x").await.status, 204);
+                rt::sleep_ms(1_000).await;
+            }
+            assert_eq!(world.services().bucket.objects().len(), segments);
+            let before = world.stored("_default/s");
+            rt::sleep_ms(100_000).await;
+            let after = world.stored("_default/s");
+            assert_eq!(after.tables, [("stream".to_owned(), 1)], "one row is left, and no other table");
+            assert!(world.services().bucket.objects().is_empty());
+            assert_eq!(after.rows_written - before.rows_written, most, "{segments} segments");
+        });
+    }
 }

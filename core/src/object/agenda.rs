@@ -3,6 +3,7 @@
 use std::ops::ControlFlow;
 
 use super::early_alarms::EarlyAlarms;
+use crate::mutant::mutated;
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, Statement, schema};
 use crate::stream::{Stream, has_known_bug};
@@ -211,6 +212,14 @@ pub(super) fn delete<S: ActorState>(state: &S, duty: Duty, subject: &str) -> Res
     sql.run(DELETE, &[SqlParam::Integer(duty.kind()), SqlParam::Text(subject)])
 }
 
+/// Drops the table if nothing is left to do. For an object without a stream: a creation makes the table anew, which
+/// costs two rows.
+pub(super) fn drop_if_empty<S: ActorState>(state: &S) -> Result<(), SqlError> {
+    let sql = state.sql();
+    let is_empty = schema::has_table(sql, "agenda")? && earliest(sql)?.is_none();
+    if is_empty && !mutated!(TablesKeptAfterRemoval) { schema::drop_agenda_table(sql) } else { Ok(()) }
+}
+
 /// Deletes all duties that concern the stream itself. For its removal.
 ///
 /// If the alarm was given up, this takes away what it was overdue for, by which a later start would notice that. So it
@@ -276,7 +285,12 @@ pub(super) fn due<S: ActorState>(state: &S, now_ms: u64, with_removals: bool) ->
 /// When the first entry is due that is not due yet.
 pub(super) fn next_due_ms<S: ActorState>(state: &S, now_ms: u64) -> Result<Option<u64>, SqlError> {
     const SELECT: &str = "SELECT due_ms FROM agenda WHERE due_ms > ?1 ORDER BY due_ms LIMIT 1";
-    state.sql().first(SELECT, &[SqlParam::count(now_ms)?], |row| row.count(0))
+    let sql = state.sql();
+    // The duties under way may be those of a stream that was removed meanwhile.
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(None);
+    }
+    sql.first(SELECT, &[SqlParam::count(now_ms)?], |row| row.count(0))
 }
 
 /// Sets the alarm to the earliest duty, if there is any.

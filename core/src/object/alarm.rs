@@ -166,7 +166,7 @@ impl<S: ActorState> StreamObject<S> {
                 }
             }
             Slot::Occupied(_) => self.remove(slot, now_ms),
-            Slot::Vacant { .. } => agenda::delete(&self.state, Duty::Expire, ""),
+            Slot::Vacant { .. } => self.end_duty(slot, Duty::Expire, ""),
         }
     }
 }

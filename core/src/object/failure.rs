@@ -30,6 +30,11 @@ impl Failure {
     pub(super) fn into_response(self) -> Response {
         match self {
             Self::Refused(refusal) => Response::refusal(&refusal),
+            Self::Storage(error) if error.is_full => {
+                tracing::error!(%error, "the database of a stream is full");
+                let message = "the stream's storage is full; nothing was changed, try again later";
+                Response::refusal(&Refusal::new(ErrorCode::StorageFull, message))
+            }
             Self::Storage(error) => {
                 tracing::error!(%error, "a request failed");
                 Response::refusal(&Refusal::new(ErrorCode::StorageFailed, "the storage failed; nothing was changed"))

@@ -60,7 +60,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => None,
         };
         let Some((incarnation, SealedSegment { read_seq, object, place })) = sealed else {
-            agenda::delete(&self.state, Duty::Rotate, "")?;
+            self.end_duty(slot, Duty::Rotate, "")?;
             return Ok(None);
         };
         // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.
@@ -107,19 +107,32 @@ impl<S: ActorState> StreamObject<S> {
             self.state.sometimes(marks::ROTATION_FAILED);
             return Ok(self.back_off(entry)?);
         }
-        let dropped = sql.transaction(|| {
-            let dropped = stream.record(sql, attempt.read_seq, attempt.place, &attempt.name)?;
-            if attempt.is_only_attempt {
-                agenda::delete(&self.state, Duty::Sweep, "")?;
+        let record = |stream: &mut Stream, frees_rows| {
+            sql.transaction(|| {
+                let Attempt { read_seq, place, name, .. } = attempt;
+                let dropped = stream.record(sql, *read_seq, *place, name, frees_rows)?;
+                if attempt.is_only_attempt {
+                    agenda::delete(&self.state, Duty::Sweep, "")?;
+                }
+                if stream.first_sealed().is_none() {
+                    agenda::delete(&self.state, Duty::Rotate, "")?;
+                } else if entry.failures > 0 {
+                    // The count of consecutive failures starts again at zero.
+                    agenda::upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
+                }
+                Ok::<_, SqlError>(dropped)
+            })
+        };
+        let mut recorded = stream.clone();
+        let dropped = match record(&mut recorded, false) {
+            Err(error) if error.is_full => {
+                self.state.sometimes(marks::ROTATION_MADE_ROOM);
+                recorded = stream.clone();
+                record(&mut recorded, true)?
             }
-            if stream.first_sealed().is_none() {
-                agenda::delete(&self.state, Duty::Rotate, "")?;
-            } else if entry.failures > 0 {
-                // The count of consecutive failures starts again at zero.
-                agenda::upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
-            }
-            Ok::<_, SqlError>(dropped)
-        })?;
+            outcome => outcome?,
+        };
+        *stream = recorded;
         debug_assert!(agenda::has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
         self.state.sometimes(marks::SEGMENT_ROTATED);
         if dropped {

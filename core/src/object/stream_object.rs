@@ -207,6 +207,7 @@ impl<S: ActorState> StreamObject<S> {
                 }
                 debug_assert!(agenda::has_duties_of(&self.state, stream), "a creation enters what it makes necessary");
             }
+            self.keep_only_tombstone(slot)?;
             Ok::<_, SqlError>(outcome)
         })?;
         if let Some(predecessor) = predecessor.filter(|predecessor| slot.incarnation() != Some(predecessor)) {
@@ -256,7 +257,16 @@ impl<S: ActorState> StreamObject<S> {
         let start = stream.tail.offset;
         let text_end = self.audience.text_end_before_news(self.state.sql(), stream)?;
         let sealed = || self.schedule_rotation(now_ms);
-        let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
+        let (sql, limits) = (self.state.sql(), &self.settings.limits);
+        let mut outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);
+        if matches!(&outcome, Err(error) if error.is_full) {
+            self.state.sometimes(marks::DATABASE_TOO_FULL_FOR_APPEND);
+            if stream.make_room(sql)? {
+                self.state.sometimes(marks::APPEND_MADE_ROOM);
+                outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);
+            }
+        }
+        let outcome = outcome?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
             debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
@@ -264,7 +274,11 @@ impl<S: ActorState> StreamObject<S> {
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes(marks::APPEND_DEDUPLICATED),
             AppendOutcome::StaleEpoch { .. } => self.state.sometimes(marks::STALE_EPOCH_REFUSED),
+            AppendOutcome::Appended { took_place: true, .. } => self.state.sometimes(marks::IDLE_PRODUCER_GAVE_WAY),
             AppendOutcome::Appended { rows: 2.., .. } => self.state.sometimes(marks::APPEND_SPANNED_ROWS),
+            AppendOutcome::Refused(Refusal { code: ErrorCode::TooManyProducers, .. }) => {
+                self.state.sometimes(marks::APPEND_REFUSED_TOO_MANY_PRODUCERS);
+            }
             AppendOutcome::Refused(Refusal { code: ErrorCode::StorageFull, .. }) => {
                 self.state.sometimes(marks::APPEND_REFUSED_STORAGE_FULL);
             }
@@ -307,7 +321,10 @@ impl<S: ActorState> StreamObject<S> {
     /// Removes the stream, and tells the readers that wait for it.
     pub(super) fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
-        self.remove_rows(slot, now_ms)?;
+        self.state.sql().transaction(|| {
+            self.remove_rows(slot, now_ms)?;
+            self.keep_only_tombstone(slot)
+        })?;
         if let Some(incarnation) = incarnation {
             self.audience.dismiss(&self.state, &incarnation);
         }
@@ -319,10 +336,29 @@ impl<S: ActorState> StreamObject<S> {
         let sql = self.state.sql();
         self.handler.look_again();
         sql.transaction(|| {
-            if let Slot::Occupied(stream) = &*slot {
-                sweep_duty::schedule_removal(&self.state, stream, now_ms)?;
-            }
-            slot.remove(sql)
+            let removal = match &*slot {
+                Slot::Occupied(stream) => Some(sweep_duty::removal(&self.state, stream, now_ms)?),
+                Slot::Vacant { .. } => None,
+            };
+            // The tables go first, so that the rest has room in a database that is full.
+            slot.remove(sql)?;
+            removal.map_or(Ok(()), |removal| removal.schedule(&self.state, now_ms))
+        })
+    }
+
+    /// Drops what an object without a stream has no use for once its last duty is done: all but the tombstone.
+    fn keep_only_tombstone(&self, slot: &Slot) -> Result<(), SqlError> {
+        match slot {
+            Slot::Vacant { .. } => agenda::drop_if_empty(&self.state),
+            Slot::Occupied(_) => Ok(()),
+        }
+    }
+
+    /// Deletes the entry of a duty that is done, and with the last duty of an object without a stream the agenda.
+    pub(super) fn end_duty(&self, slot: &Slot, duty: Duty, subject: &str) -> Result<(), SqlError> {
+        self.state.sql().transaction(|| {
+            agenda::delete(&self.state, duty, subject)?;
+            self.keep_only_tombstone(slot)
         })
     }
 

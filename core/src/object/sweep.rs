@@ -55,7 +55,7 @@ impl<S: ActorState> StreamObject<S> {
         match slot {
             Slot::Occupied(stream) => Ok(Some(Prefix::new(self.state.id(), stream.incarnation.as_str()))),
             Slot::Vacant { .. } => {
-                agenda::delete(&self.state, Duty::Sweep, "")?;
+                self.end_duty(slot, Duty::Sweep, "")?;
                 Ok(None)
             }
         }
@@ -148,11 +148,12 @@ impl<S: ActorState> StreamObject<S> {
             listing.iter().flat_map(|listing| &listing.objects).map(|object| object.key.clone()).collect();
         self.with_slot(|_| Ok(self.record_pending_deletions(keys.len())?))?;
         let deleted = self.delete_objects(&keys).await;
-        self.with_slot(|_| Ok(self.end_removal(entry, &listing, &deleted)?))
+        self.with_slot(|slot| Ok(self.end_removal(slot, entry, &listing, &deleted)?))
     }
 
     fn end_removal(
         &self,
+        slot: &Slot,
         entry: &Entry,
         listing: &Result<Listing, StoreError>,
         deleted: &Result<usize, StoreError>,
@@ -172,7 +173,7 @@ impl<S: ActorState> StreamObject<S> {
             return again(now_ms + self.settings.cold.orphan_age_ms, LAST);
         }
         self.state.sometimes(marks::REMOVED_STREAM_SWEPT);
-        agenda::delete(&self.state, Duty::Remove, &entry.subject)
+        self.end_duty(slot, Duty::Remove, &entry.subject)
     }
 
     /// Records how many objects are about to be deleted. The deletion waits until this is durable.

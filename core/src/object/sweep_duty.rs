@@ -81,17 +81,27 @@ pub(super) fn schedule_orphan_check<S: ActorState>(
     }
 }
 
-/// Schedules the deletion of a stream's objects, if there may be any. Called in the transaction that removes its rows.
-pub(super) fn schedule_removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<(), SqlError> {
+/// What follows the removal of a stream: the deletion of its objects, if there may be any.
+pub(super) struct Removal(Option<Entry>);
+
+/// What has to follow the removal of a stream. Called in the transaction that removes its rows, before they go.
+pub(super) fn removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<Removal, SqlError> {
     let attempts = agenda::find(state, Duty::Sweep, "")?.is_some();
-    agenda::delete_all_of_stream(state, now_ms)?;
     if stream.layout.first_hot == stream.first_read_seq && !attempts {
-        return Ok(());
+        return Ok(Removal(None));
     }
     let subject = stream.incarnation.as_str().to_owned();
     // The object of a put that is still under way may appear after the first listing.
     let payload = if attempts { LATE } else { "" }.to_owned();
-    agenda::upsert(state, &Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })
+    Ok(Removal(Some(Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })))
+}
+
+impl Removal {
+    /// Enters it in place of the duties that concern the stream itself. Called in the same transaction.
+    pub(super) fn schedule<S: ActorState>(&self, state: &S, now_ms: u64) -> Result<(), SqlError> {
+        agenda::delete_all_of_stream(state, now_ms)?;
+        self.0.as_ref().map_or(Ok(()), |entry| agenda::upsert(state, entry))
+    }
 }
 
 /// The payload of a removal that has to list once more, `orphan_age_ms` after its first look.

@@ -127,8 +127,11 @@ error_codes! {
     DeployUnderWay = 503, "deploy_under_way";
     /// The segment's object in R2 could not be read; nothing is lost.
     ColdStorageUnavailable = 503, "cold_storage_unavailable";
-    /// The hot log is as large as it may be; it shrinks once R2 takes segments again. Nothing was applied.
+    /// The hot log, or the database, is as large as it may be; it shrinks once R2 takes segments again. Nothing was
+    /// applied.
     StorageFull = 507, "storage_full";
+    /// The stream keeps as many producers as it may, and found none whose place could be taken. Nothing was applied.
+    TooManyProducers = 507, "too_many_producers";
     /// The stream has as many segments as offsets can count.
     StreamFull = 507, "stream_full";
 }

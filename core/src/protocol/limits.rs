@@ -25,10 +25,33 @@ pub const SEGMENT_MESSAGES: u64 = 1_000;
 /// Bytes after which an append seals its segment. Our choice.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
 
-/// Bytes of a stream that may wait in the hot log. Beyond that, appends are refused until R2 accepts segments again.
-/// Our choice: a tenth of what the platform lets an object store, so that the rows of segments already in R2, which
-/// stay until their table is dropped, always fit too.
+/// What a row of the hot log takes in SQLite besides its bytes, its lengths and its texts: key, numbers, header, and its
+/// share of the pages' own. Measured on SQLite by its count of pages (`core/tests/rules/room.rs`).
+pub const LOG_ROW_BYTES: u64 = 48;
+
+/// Bytes that the rows of a stream may take in the hot log while they wait for R2. Beyond that, appends are refused
+/// until R2 accepts segments again. Our choice: a tenth of what the platform lets an object store. The database then
+/// takes less than half of that: the rows of segments already in R2 stay until their table is dropped, as many again at
+/// most, and a row that does not fill its pages takes up to twice what is counted.
 pub const HOT_BYTES: u64 = 1 << 30;
+
+/// Bytes that the platform lets the database of an object take (Cloudflare, Durable Objects limits: 10 GB).
+pub const DATABASE_BYTES: u64 = 10_000_000_000;
+
+/// Bytes of the database that no content takes: room for what frees the rest, which is a rotation with its duties and
+/// the table of segments, and for a close. Our choice: eight pages, more than twice what was measured
+/// (`core/tests/rules/room.rs`).
+pub const RESERVE_BYTES: u64 = 32 << 10;
+
+/// How many producers a stream keeps. Our choice: their rows take some 30 MB at most.
+pub const PRODUCERS: u64 = 65_536;
+
+/// How long a producer of a full stream has not appended, in ms, before its place may be taken. Our choice: whoever
+/// sends a batch again that was not answered does so within a day.
+pub const PRODUCER_IDLE_MS: u64 = 24 * 60 * 60 * 1_000;
+
+/// How many producers a request looks at for one that is idle. Our choice: they take well below a ms.
+pub const PRODUCERS_LOOKED_AT: u64 = 256;
 
 /// How long a get or a listing of R2 may take, in ms. Our choice: a hundred times what they take. A reader waits for up
 /// to three gets in a row.

@@ -5,6 +5,16 @@ crate::marks! {
     APPEND_DEDUPLICATED = "append_deduplicated", required;
     /// An append was refused because the hot log is full: no more bytes may wait for R2.
     APPEND_REFUSED_STORAGE_FULL = "append_refused_storage_full", required;
+    /// A new producer took the place of an idle one.
+    IDLE_PRODUCER_GAVE_WAY = "idle_producer_gave_way", required;
+    /// A new producer was refused because the stream kept as many as it may, none of them idle.
+    APPEND_REFUSED_TOO_MANY_PRODUCERS = "append_refused_too_many_producers", required;
+    /// The database had too little room left for an append.
+    DATABASE_TOO_FULL_FOR_APPEND = "database_too_full_for_append", required;
+    /// An append deleted rows that are in R2, because there was too little room for it.
+    APPEND_MADE_ROOM = "append_made_room", required;
+    /// A rotation deleted rows, because the database had no room for the record of its segment.
+    ROTATION_MADE_ROOM = "rotation_made_room", required;
     /// An append took several rows.
     APPEND_SPANNED_ROWS = "append_spanned_rows", required;
     /// An append was refused because its producer's epoch is an earlier one.

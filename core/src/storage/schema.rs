@@ -4,18 +4,20 @@
 //! WITHOUT ROWID, and a table is created only when it gets its first row: a request to an object that holds nothing
 //! writes nothing. Dropping a table costs nothing, while deleting its rows one by one is billed like writing them.
 
-use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
+use super::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql};
 use crate::mutant::mutated;
+use crate::protocol::Offset;
+use crate::protocol::limits::LOG_ROW_BYTES;
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
 /// `first_read_seq` is the first segment of this stream; in a tombstone, that of the next stream. The columns from
 /// `incarnation` to `deadline_ms` are NULL in a tombstone. `deadline_ms` is the persisted deadline; a later commit of
 /// the log extends a sliding one. `unswept` and `swept` count objects in R2 that no row names: those being deleted, and
-/// those that were deleted.
+/// those that were deleted. `looked_at` is the producer at which the last look for an idle one ended that found none.
 const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     version INTEGER NOT NULL,
@@ -26,7 +28,8 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     expires_at TEXT,
     deadline_ms INTEGER,
     unswept INTEGER NOT NULL DEFAULT 0,
-    swept INTEGER NOT NULL DEFAULT 0
+    swept INTEGER NOT NULL DEFAULT 0,
+    looked_at TEXT
 )";
 
 /// The records of the segments in R2. The last row of the log, or, if its segment is recorded here or there is none,
@@ -38,7 +41,7 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
 /// | `attempt` | the attempt that stored the object: the last part of its key |
 /// | `end` | the end position of the segment (exclusive) |
 /// | `bytes`, `index_at`, `index_bytes` | lengths of object and index, and where the index is |
-/// | `commit_ms`, `flags`, `stream_seq`, `closed_by`, `total` | those of the segment's last row |
+/// | `commit_ms`, `flags`, `stream_seq`, `closed_by`, `total`, `producers` | those of the segment's last row |
 /// | `text_end` | how the text ends there: its last bytes, as far as they decide what becomes of those that follow; NULL where it is not known, or no text |
 const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
     read_seq INTEGER PRIMARY KEY,
@@ -52,16 +55,18 @@ const CREATE_SEGMENTS: &str = "CREATE TABLE IF NOT EXISTS segments (
     stream_seq TEXT,
     closed_by TEXT,
     total INTEGER NOT NULL,
-    text_end BLOB
+    text_end BLOB,
+    producers INTEGER NOT NULL DEFAULT 0
 )";
 
-/// The last append of each producer, and its end offset (exclusive).
+/// The last append of each producer, its end offset (exclusive), and its commit time.
 const CREATE_PRODUCERS: &str = "CREATE TABLE producers (
     id TEXT PRIMARY KEY,
     epoch INTEGER NOT NULL,
     seq INTEGER NOT NULL,
     read_seq INTEGER NOT NULL,
-    position INTEGER NOT NULL
+    position INTEGER NOT NULL,
+    commit_ms INTEGER NOT NULL DEFAULT 0
 ) WITHOUT ROWID";
 
 /// What the object has to do later, and when. Its one alarm is set to the earliest entry.
@@ -102,7 +107,8 @@ pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 /// | `closed_by` | the producer that closed the stream, in the row that closes it |
 /// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
 /// | `body` | bytes; in JSON mode the messages with a comma between any two |
-/// | `total` | bytes of the stream so far |
+/// | `total` | bytes that all rows of the stream so far have taken here, with `LOG_ROW_BYTES` for each |
+/// | `producers` | how many producers the stream keeps |
 pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
     let create = log_sql!(
         table,
@@ -117,7 +123,8 @@ pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), S
     closed_by TEXT,
     lengths BLOB,
     body BLOB NOT NULL,
-    total INTEGER NOT NULL DEFAULT 0
+    total INTEGER NOT NULL DEFAULT 0,
+    producers INTEGER NOT NULL DEFAULT 0
 )"
     );
     sql.run(create, &[])
@@ -136,6 +143,11 @@ pub fn create_segments_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 /// Creates the table of the agenda, if it does not exist.
 pub fn create_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_AGENDA, &[])
+}
+
+/// Drops the table of the agenda.
+pub fn drop_agenda_table<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    sql.run("DROP TABLE agenda", &[])
 }
 
 /// Drops the tables with a stream's content and producers. The tables `stream` and `agenda` stay.
@@ -164,6 +176,7 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
         match version {
             1 => to_2(sql)?,
             2 => to_3(sql)?,
+            3 => to_4(sql)?,
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
@@ -191,5 +204,90 @@ fn to_3<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     match has_table(sql, "segments")? {
         true => sql.run("ALTER TABLE segments ADD COLUMN text_end BLOB", &[]),
         false => Ok(()),
+    }
+}
+
+fn to_4<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    drop_agenda_of_tombstone(sql)?;
+    count_rows_in_totals(sql)?;
+    count_producers(sql)
+}
+
+/// Version 3 did not count producers, and did not note when each had appended last. For those that are there this is
+/// taken to be the time of the last append of all: nobody loses a place too early.
+fn count_producers<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    sql.run("ALTER TABLE stream ADD COLUMN looked_at TEXT", &[])?;
+    let (has_producers, has_segments) = (has_table(sql, "producers")?, has_table(sql, "segments")?);
+    let producers = match has_producers {
+        true => sql.first("SELECT count(*) FROM producers", &[], |row| row.count(0))?.unwrap_or_default(),
+        false => 0,
+    };
+    let producers = SqlParam::count(producers)?;
+    let mut last_ms = 0;
+    for table in LogTable::ALL {
+        if !has_table(sql, table.name())? {
+            continue;
+        }
+        sql.run(log_sql!(table, "ALTER TABLE ", " ADD COLUMN producers INTEGER NOT NULL DEFAULT 0"), &[])?;
+        let update = log_sql!(table, "UPDATE ", " SET producers = ?1 WHERE key = (SELECT max(key) FROM ", ")");
+        sql.run(update, &[producers])?;
+        let select = log_sql!(table, "SELECT commit_ms FROM ", " ORDER BY key DESC LIMIT 1");
+        last_ms = last_ms.max(sql.first(select, &[], |row| row.count(0))?.unwrap_or_default());
+    }
+    if has_segments {
+        const UPDATE: &str = "UPDATE segments SET producers = ?1 WHERE read_seq = (SELECT max(read_seq) FROM segments)";
+        const SELECT: &str = "SELECT commit_ms FROM segments ORDER BY read_seq DESC LIMIT 1";
+        sql.run("ALTER TABLE segments ADD COLUMN producers INTEGER NOT NULL DEFAULT 0", &[])?;
+        sql.run(UPDATE, &[producers])?;
+        last_ms = last_ms.max(sql.first(SELECT, &[], |row| row.count(0))?.unwrap_or_default());
+    }
+    if has_producers {
+        sql.run("ALTER TABLE producers ADD COLUMN commit_ms INTEGER NOT NULL DEFAULT 0", &[])?;
+        sql.run("UPDATE producers SET commit_ms = ?1", &[SqlParam::count(last_ms)?])?;
+    }
+    Ok(())
+}
+
+/// Version 3 counted the bytes of the log, and not what its rows take besides. The last row gets what is missing for
+/// the hot ones; later appends count on from it.
+fn count_rows_in_totals<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    let first_hot = match has_table(sql, "segments")? {
+        true => sql.first("SELECT coalesce(max(read_seq) + 1, 0) FROM segments", &[], |row| row.count(0))?,
+        false => None,
+    };
+    let from = RowKey::first(Offset::start_of(first_hot.unwrap_or_default())).pack()?;
+    let params = [SqlParam::count(from)?, SqlParam::count(LOG_ROW_BYTES)?];
+    let (mut missing, mut last) = (0, None);
+    for table in LogTable::ALL {
+        if !has_table(sql, table.name())? {
+            continue;
+        }
+        let select = log_sql!(
+            table,
+            "SELECT coalesce(sum(?2 + coalesce(length(lengths), 0) + coalesce(length(stream_seq), 0) + \
+             coalesce(length(closed_by), 0)), 0), max(key) FROM ",
+            " WHERE key >= ?1"
+        );
+        let found = sql.first(select, &params, |row| Ok((row.count(0)?, row.optional_count(1)?)))?;
+        if let Some((bytes, Some(key))) = found {
+            missing += bytes;
+            last = last.max(Some((key, table == LogTable::LogB)));
+        }
+    }
+    let Some((key, is_in_log_b)) = last else { return Ok(()) };
+    let table = if is_in_log_b { LogTable::LogB } else { LogTable::Log };
+    let update = log_sql!(table, "UPDATE ", " SET total = total + ?1 WHERE key = ?2");
+    sql.run(update, &[SqlParam::count(missing)?, SqlParam::count(key)?])
+}
+
+/// Version 3 kept the table of the agenda for ever. Without a stream and without duties it is of no use.
+fn drop_agenda_of_tombstone<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    if !has_table(sql, "agenda")? {
+        return Ok(());
+    }
+    let select = "SELECT EXISTS (SELECT 1 FROM stream WHERE incarnation IS NOT NULL) OR EXISTS (SELECT 1 FROM agenda)";
+    match sql.first(select, &[], |row| row.count(0))? {
+        Some(0) => drop_agenda_table(sql),
+        _ => Ok(()),
     }
 }

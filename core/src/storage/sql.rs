@@ -122,12 +122,19 @@ impl SqlRow<'_> {
 pub struct SqlError {
     /// What the storage said.
     pub message: String,
+    /// Whether there is no room for what should have been written.
+    pub is_full: bool,
 }
 
 impl SqlError {
     /// An error with this message.
     pub fn new(message: impl Into<String>) -> Self {
-        Self { message: message.into() }
+        Self { message: message.into(), is_full: false }
+    }
+
+    /// There is no room for what should have been written: SQLite's `SQLITE_FULL`, or what it would be next.
+    pub fn full(message: impl Into<String>) -> Self {
+        Self { message: message.into(), is_full: true }
     }
 }
 
@@ -165,6 +172,9 @@ pub trait SqlStorage {
 
     /// `transactionSync`: what `body` wrote stays if it answers `Ok`, and is undone otherwise. Nests.
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E>;
+
+    /// Bytes that the database takes, without those of pages that are free.
+    fn database_bytes(&self) -> Result<u64, SqlError>;
 
     /// Runs a statement that answers no rows.
     fn run(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<(), SqlError> {

@@ -90,7 +90,9 @@ impl Stream {
     }
 
     /// Records the object of the first hot segment, and drops the tables that hold no hot segment any more; returns
-    /// whether it dropped one. The caller holds the transaction.
+    /// whether it dropped one. The caller holds the transaction. Tables go before the record comes, so that it has room
+    /// where they were. If no table can go, `frees_rows` deletes rows that are in R2, each of which is billed: for a
+    /// database that is full.
     ///
     /// The segment's last row is read again, because the stream may have been closed since the object was encoded.
     pub fn record<S: SqlStorage>(
@@ -99,6 +101,7 @@ impl Stream {
         read_seq: u64,
         place: Place,
         attempt: &str,
+        frees_rows: bool,
     ) -> Result<bool, SqlError> {
         let missing = || SqlError::new(format!("segment {read_seq} is not the first one to go to R2"));
         if self.first_sealed() != Some(read_seq) {
@@ -116,9 +119,12 @@ impl Stream {
         };
         let record = Record { read_seq, attempt: attempt.to_owned(), place, tail, text_end };
         debug_assert!(self.record_fits(sql, &record), "a record tells what the rows hold: {record:?}");
+        let dropped = self.layout.recorded(sql, &record, &self.tail)?;
+        if frees_rows && !dropped {
+            self.layout.free_cold_rows(sql)?;
+        }
         crate::storage::schema::create_segments_table(sql)?;
         record.insert(sql)?;
-        let dropped = self.layout.recorded(sql, &record, &self.tail)?;
         if self.layout.is_cold(self.tail.offset.read_seq) {
             self.tail = self.strong_tail(sql)?;
         }

@@ -79,6 +79,7 @@ impl Slot {
             deadline_ms: lifetime::deadline_ms(&create.expiry, now_ms),
             tail: Tail::empty(next_read_seq),
             layout: Layout::of_new_stream(next_read_seq),
+            looked_at: None,
         };
         let marks = Marks { close: create.closed, ..Marks::default() };
         let first = match content.is_empty() && !create.closed {
@@ -88,7 +89,9 @@ impl Slot {
         sql.transaction(|| {
             schema::create_stream_tables(sql)?;
             insert(sql, &stream)?;
-            first.as_ref().map_or(Ok(()), |plan| plan.write(sql))
+            let Some(plan) = &first else { return Ok(()) };
+            plan.write(sql)?;
+            if limits.never_fill(0) { Ok(()) } else { stream.keep_room(sql, limits) }
         })?;
         if let Some(plan) = first {
             plan.apply(&mut stream);

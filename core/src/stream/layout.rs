@@ -6,12 +6,16 @@ use crate::mutant::mutated;
 use crate::protocol::Offset;
 use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
 
+/// How many rows are deleted at once to make room. Our choice: they take milliseconds, and most databases that are full
+/// have room again.
+const FREED_AT_ONCE: u64 = 1_000;
+
 /// Which segments are hot, and in which table.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Layout {
     /// The first segment that is not in R2. All earlier segments of the stream are.
     pub first_hot: u64,
-    /// Bytes of the segments in R2 together.
+    /// Bytes that the rows of the segments in R2 have taken together.
     pub cold_bytes: u64,
     /// The table that takes appends, and the first segment in it; `None` if there is no table.
     active: Option<(LogTable, u64)>,
@@ -128,6 +132,24 @@ impl Layout {
         }
         Ok(dropped)
     }
+
+    /// Deletes rows of segments in R2 from the table that takes appends, [`FREED_AT_ONCE`] at most; returns whether
+    /// there were any. They are left there because a deleted row is billed like a written one, and nobody reads them: a
+    /// database that is full can do without them. In the other table they go with it.
+    pub(super) fn free_cold_rows<S: SqlStorage>(&mut self, sql: &S) -> Result<bool, SqlError> {
+        let Some((table, first)) = self.active.filter(|(_, first)| *first < self.first_hot) else { return Ok(false) };
+        let delete = log_sql!(
+            table,
+            "DELETE FROM ",
+            " WHERE key < ?1 AND key <= (SELECT max(key) FROM (SELECT key FROM ",
+            " ORDER BY key LIMIT ?2))"
+        );
+        let end = SqlParam::count(keys_of(self.first_hot)?.0)?;
+        sql.run(delete, &[end, SqlParam::count(FREED_AT_ONCE)?])?;
+        let first_left = extent(sql, table)?.map_or(first, |(first, _)| first);
+        self.active = Some((table, first_left));
+        Ok(true)
+    }
 }
 
 /// The first and the last segment that have rows in a table.
@@ -148,7 +170,7 @@ pub(super) fn keys_of(read_seq: u64) -> Result<(u64, u64), SqlError> {
 pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<Option<Tail>, SqlError> {
     let select = log_sql!(
         table,
-        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
+        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers FROM ",
         " WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1"
     );
     let (first, end) = keys_of(read_seq)?;

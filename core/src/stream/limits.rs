@@ -1,7 +1,27 @@
 //! Limits that a deployment or a simulation sets.
 
-use crate::protocol::limits::{BODY_LIMIT, HOT_BYTES, PAGE_BYTES, ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES};
+use crate::protocol::limits::{
+    BODY_LIMIT, DATABASE_BYTES, HOT_BYTES, LOG_ROW_BYTES, PAGE_BYTES, PRODUCER_IDLE_MS, PRODUCERS, RESERVE_BYTES,
+    ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES,
+};
 use crate::storage::row_key::{PARTS, POSITIONS};
+
+/// By how much the pages of the hot log may exceed what is counted of its rows: a row that does not fill its pages takes
+/// up to twice as much, and the rows of segments in R2 stay until their table is dropped, as many again at most.
+const PAGES_OF_ROWS: u64 = 4;
+
+/// The most that the row of a segment takes, in bytes: two texts of 256 bytes, a name, numbers, and unused parts of pages.
+const RECORD_BYTES: u64 = 1 << 10;
+
+/// The same of a segment without texts.
+const PLAIN_RECORD_BYTES: u64 = 192;
+
+/// The most that the row of a producer takes, in bytes: its name of 256 bytes, numbers, and unused parts of pages, which
+/// are up to a half of each.
+const PRODUCER_BYTES: u64 = 1 << 10;
+
+/// What the schema, the tables' first pages, the row of the stream and its duties take at most, in bytes.
+const OTHER_BYTES: u64 = 48 << 10;
 
 /// Sizes at which bodies are refused, rows split, pages end and segments are sealed.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,8 +36,14 @@ pub struct StreamLimits {
     pub segment_messages: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
-    /// Bytes of the hot log beyond which appends are refused.
+    /// Bytes that rows may take in the hot log; beyond, appends are refused.
     pub hot_bytes: u64,
+    /// Bytes that the platform lets the database take.
+    pub database_bytes: u64,
+    /// Producers that a stream keeps.
+    pub producers: u64,
+    /// How long a producer has not appended, in ms, before its place may be taken.
+    pub producer_idle_ms: u64,
 }
 
 impl Default for StreamLimits {
@@ -29,6 +55,9 @@ impl Default for StreamLimits {
             segment_messages: SEGMENT_MESSAGES,
             segment_bytes: SEGMENT_BYTES,
             hot_bytes: HOT_BYTES,
+            database_bytes: DATABASE_BYTES,
+            producers: PRODUCERS,
+            producer_idle_ms: PRODUCER_IDLE_MS,
         }
     }
 }
@@ -38,7 +67,7 @@ impl StreamLimits {
     /// keys.
     pub fn problem(&self) -> Option<&'static str> {
         let positive = self.body_bytes.min(self.row_bytes).min(self.page_bytes) > 0
-            && self.segment_messages.min(self.segment_bytes) > 0;
+            && self.segment_messages.min(self.segment_bytes).min(self.producers) > 0;
         if !positive {
             return Some("a limit is zero");
         }
@@ -55,10 +84,44 @@ impl StreamLimits {
         if positions >= POSITIONS {
             return Some("a segment may hold more positions than a key can count");
         }
-        if self.hot_bytes < self.segment_bytes.saturating_add(self.body_bytes as u64) {
+        let segment = self.largest_segment();
+        if self.hot_bytes < segment {
             return Some("the hot log may not hold one segment and one body");
         }
+        if self.database_bytes < self.least_database_bytes() {
+            return Some("the database may not hold one segment and one body");
+        }
         None
+    }
+
+    /// How large a database has to be so that a stream can go on in it whenever R2 takes segments, in bytes.
+    pub fn least_database_bytes(&self) -> u64 {
+        // Rows take up to twice what is counted of them.
+        self.largest_segment().saturating_mul(2).saturating_add(OTHER_BYTES + RESERVE_BYTES)
+    }
+
+    /// What the rows of one segment and of the body that seals it take at most, as [`LOG_ROW_BYTES`] counts it.
+    pub fn largest_segment(&self) -> u64 {
+        let bytes = self.segment_bytes.saturating_add(self.body_bytes as u64);
+        // Each append, or each message, begins a row at most; what does not fit goes on in full ones.
+        let rows = self.segment_messages.saturating_add(1).saturating_add(bytes / self.row_bytes.max(1) as u64);
+        bytes.saturating_add(rows.saturating_mul(LOG_ROW_BYTES))
+    }
+
+    /// Whether the database of a stream of so many segments has room whatever else is in it. If not, its size has to be
+    /// looked at.
+    pub(super) fn never_fill(&self, segments: u64) -> bool {
+        let log = self.hot_bytes.saturating_mul(PAGES_OF_ROWS);
+        let records = segments.saturating_mul(RECORD_BYTES);
+        let producers = self.producers.saturating_mul(PRODUCER_BYTES);
+        let rows = log.saturating_add(records).saturating_add(producers);
+        rows.saturating_add(OTHER_BYTES + RESERVE_BYTES) <= self.database_bytes
+    }
+
+    /// Whether a database of this size has less room than is kept for the rotation of so many segments.
+    pub(super) fn is_filled_by(&self, bytes: u64, waiting: u64, has_texts: bool) -> bool {
+        let records = waiting.saturating_mul(if has_texts { RECORD_BYTES } else { PLAIN_RECORD_BYTES });
+        bytes.saturating_add(records).saturating_add(RESERVE_BYTES) > self.database_bytes
     }
 }
 
@@ -81,6 +144,14 @@ mod tests {
         assert!(changed(|limits| limits.segment_bytes = 8 << 20).is_some());
         assert!(changed(|limits| limits.segment_messages = u64::MAX).is_some());
         assert!(changed(|limits| limits.hot_bytes = SEGMENT_BYTES).is_some());
+        assert!(changed(|limits| limits.database_bytes = 4 * SEGMENT_BYTES).is_some());
         assert!(changed(|limits| limits.segment_messages = 1).is_none());
+    }
+    #[test]
+    fn a_database_need_not_be_looked_at_before_it_has_millions_of_segments() {
+        let limits = StreamLimits::default();
+        assert!(limits.never_fill(5_000_000));
+        assert!(!limits.never_fill(6_000_000));
+        assert!(!StreamLimits { database_bytes: 2 * HOT_BYTES, ..limits }.never_fill(0));
     }
 }

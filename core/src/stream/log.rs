@@ -8,6 +8,7 @@ use super::tail::{CLOSED, CONTINUES, SEALED, Tail};
 use super::{Stream, StreamLimits};
 use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
+use crate::protocol::limits::LOG_ROW_BYTES;
 use crate::protocol::{Offset, ProducerId, lengths};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
 
@@ -56,12 +57,23 @@ struct Row {
     body: Bytes,
 }
 
+impl Row {
+    /// What it takes in the hot log, in bytes.
+    fn stored_bytes(&self, tail: &Tail) -> u64 {
+        let text = |text: &Option<String>| text.as_ref().map_or(0, String::len);
+        let content = self.body.len() + self.lengths.len() + text(&tail.stream_seq) + text(&tail.closed_by);
+        LOG_ROW_BYTES + content as u64
+    }
+}
+
 /// What an append does besides adding content.
 #[derive(Debug, Default)]
 pub(super) struct Marks<'a> {
     pub(super) stream_seq: Option<&'a str>,
     pub(super) close: bool,
     pub(super) closed_by: Option<&'a ProducerId>,
+    /// Whether it is by a producer that the stream does not keep yet, and in nobody's place.
+    pub(super) adds_producer: bool,
 }
 
 impl AppendPlan {
@@ -103,7 +115,7 @@ impl AppendPlan {
         if marks.close {
             last.flags |= CLOSED;
         }
-        let tail = Tail {
+        let mut tail = Tail {
             offset: Offset { read_seq: start.read_seq, position },
             sealed,
             closed: marks.close,
@@ -111,12 +123,14 @@ impl AppendPlan {
             tally: last.tally,
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
             closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
-            total: tail.total + content.bytes().len() as u64,
+            total: tail.total,
+            producers: tail.producers + u64::from(marks.adds_producer),
         };
         if stream.layout.is_cold(start.read_seq) {
             // The last segment is in R2, so the close is noted in its record.
             rows.clear();
         }
+        tail.total += rows.iter().map(|row| row.stored_bytes(&tail)).sum::<u64>();
         Some(Self { rows, start, destination: stream.layout.destination(start), tail })
     }
 
@@ -141,15 +155,15 @@ impl AppendPlan {
         let insert = log_sql!(
             table,
             "INSERT INTO ",
-            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         );
         // For the mutants that use an offset twice: without REPLACE the primary key would refuse their rows.
         let over = log_sql!(
             table,
             "INSERT OR REPLACE INTO ",
-            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10)"
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
         );
         if self.rows.is_empty() {
             return Record::close(sql, &self.tail);
@@ -171,6 +185,7 @@ impl AppendPlan {
                 lengths,
                 SqlParam::Blob(&row.body),
                 SqlParam::count(self.tail.total)?,
+                SqlParam::count(self.tail.producers)?,
             ];
             sql.run(if replace { over } else { insert }, &params)?;
         }

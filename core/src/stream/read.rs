@@ -135,9 +135,14 @@ impl Stream {
         self.page(read.start, read.record.read_seq, content)
     }
 
-    /// Bytes in the hot log.
+    /// Bytes that the rows of segments take which are not in R2.
     pub fn hot_bytes(&self) -> u64 {
         self.tail.total.saturating_sub(self.layout.cold_bytes)
+    }
+
+    /// How many segments it has had so far.
+    pub(super) fn segments(&self) -> u64 {
+        (self.tail.offset.read_seq + 1).saturating_sub(self.first_read_seq)
     }
 
     /// How many hot segments are sealed and not empty: they wait to be moved to R2.

@@ -26,7 +26,7 @@ macro_rules! record_sql {
     ($rest:literal) => {
         concat!(
             "SELECT read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, flags, stream_seq, closed_by, ",
-            "total, text_end FROM segments ",
+            "total, text_end, producers FROM segments ",
             $rest
         )
     };
@@ -50,6 +50,7 @@ impl Record {
                 stream_seq: row.optional_text(8)?.map(str::to_owned),
                 closed_by: row.optional_text(9)?.map(str::to_owned),
                 total: row.count(10)?,
+                producers: row.count(12)?,
             },
             text_end: row.optional_blob(11)?.map(|bytes| TextEnd::of(&bytes)),
         })
@@ -73,9 +74,9 @@ impl Record {
     /// Writes the row.
     pub(super) fn insert<S: SqlStorage>(&self, sql: &S) -> Result<(), SqlError> {
         const INSERT: &str = "INSERT INTO segments (read_seq, attempt, end, bytes, index_at, index_bytes, commit_ms, \
-                              flags, stream_seq, closed_by, total, text_end) \
-                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)";
-        let Tail { offset, closed, commit_ms, stream_seq, closed_by, total, .. } = &self.tail;
+                              flags, stream_seq, closed_by, total, text_end, producers) \
+                              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12, ?13)";
+        let Tail { offset, closed, commit_ms, stream_seq, closed_by, total, producers, .. } = &self.tail;
         let params = [
             SqlParam::count(self.read_seq)?,
             SqlParam::Text(&self.attempt),
@@ -89,20 +90,22 @@ impl Record {
             SqlParam::text_or_null(closed_by.as_deref()),
             SqlParam::count(*total)?,
             self.text_end.as_ref().map_or(SqlParam::Null, |end| SqlParam::Blob(end.as_bytes())),
+            SqlParam::count(*producers)?,
         ];
         sql.run(INSERT, &params)
     }
 
     /// Closes a stream whose last segment is in R2. Updates one row.
     pub(super) fn close<S: SqlStorage>(sql: &S, tail: &Tail) -> Result<(), SqlError> {
-        const UPDATE: &str = "UPDATE segments SET flags = ?2, commit_ms = ?3, stream_seq = ?4, closed_by = ?5 \
-                              WHERE read_seq = ?1";
+        const UPDATE: &str = "UPDATE segments SET flags = ?2, commit_ms = ?3, stream_seq = ?4, closed_by = ?5, \
+                              producers = ?6 WHERE read_seq = ?1";
         let params = [
             SqlParam::count(tail.offset.read_seq)?,
             SqlParam::count(SEALED | CLOSED)?,
             SqlParam::count(tail.commit_ms)?,
             SqlParam::text_or_null(tail.stream_seq.as_deref()),
             SqlParam::text_or_null(tail.closed_by.as_deref()),
+            SqlParam::count(tail.producers)?,
         ];
         sql.run(UPDATE, &params)
     }

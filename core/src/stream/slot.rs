@@ -36,9 +36,11 @@ pub struct Stream {
     pub tail: Tail,
     /// Where its segments are.
     pub layout: Layout,
+    /// The producer at which the last look for an idle one ended that found none.
+    pub(super) looked_at: Option<String>,
 }
 
-const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms FROM stream WHERE id = 0";
+const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms, looked_at FROM stream WHERE id = 0";
 
 impl Slot {
     /// Reads the slot from storage. Writes nothing.
@@ -54,8 +56,17 @@ impl Slot {
             return Ok(Self::Vacant { next_read_seq: first_read_seq });
         };
         let (layout, tail) = Layout::load(sql, first_read_seq)?;
-        let Identity { incarnation, content_type, expiry, deadline_ms } = identity;
-        Ok(Self::Occupied(Stream { incarnation, content_type, expiry, first_read_seq, deadline_ms, tail, layout }))
+        let Identity { incarnation, content_type, expiry, deadline_ms, looked_at } = identity;
+        Ok(Self::Occupied(Stream {
+            incarnation,
+            content_type,
+            expiry,
+            first_read_seq,
+            deadline_ms,
+            tail,
+            layout,
+            looked_at,
+        }))
     }
 
     /// The incarnation of the stream, expired or not; `None` if there is none.
@@ -80,6 +91,7 @@ struct Identity {
     content_type: ContentType,
     expiry: Expiry,
     deadline_ms: Option<u64>,
+    looked_at: Option<String>,
 }
 
 fn read_stream(row: SqlRow<'_>) -> Result<(u64, Option<Identity>), SqlError> {
@@ -102,6 +114,7 @@ fn read_stream(row: SqlRow<'_>) -> Result<(u64, Option<Identity>), SqlError> {
         content_type: ContentType::from_stored(row.text(3)?).ok_or_else(unreadable)?,
         expiry,
         deadline_ms: row.optional_count(6)?,
+        looked_at: row.optional_text(7)?.map(str::to_owned),
     };
     Ok((first_read_seq, Some(identity)))
 }

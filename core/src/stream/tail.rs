@@ -30,8 +30,10 @@ pub struct Tail {
     pub stream_seq: Option<String>,
     /// The producer that closed the stream, if one did.
     pub closed_by: Option<String>,
-    /// How many bytes the stream holds.
+    /// How many bytes all rows of the stream so far have taken in the hot log.
     pub total: u64,
+    /// How many producers the stream keeps.
+    pub producers: u64,
 }
 
 impl Tail {
@@ -46,6 +48,7 @@ impl Tail {
             stream_seq: None,
             closed_by: None,
             total: 0,
+            producers: 0,
         }
     }
 
@@ -53,13 +56,13 @@ impl Tail {
     pub(super) fn last_row<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<Self>, SqlError> {
         let select = log_sql!(
             table,
-            "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
+            "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers FROM ",
             " ORDER BY key DESC LIMIT 1"
         );
         sql.first(select, &[], Self::from_row)
     }
 
-    /// From the columns key, count, commit_ms, flags, tally, stream_seq, closed_by, total of a row.
+    /// From the columns key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers of a row.
     pub(super) fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
         let start = RowKey::unpack(row.count(0)?).offset;
         let count = if mutated!(OffsetReusedAfterCrash) { 0 } else { row.count(1)? };
@@ -73,6 +76,7 @@ impl Tail {
             stream_seq: row.optional_text(5)?.map(str::to_owned),
             closed_by: row.optional_text(6)?.map(str::to_owned),
             total: row.count(7)?,
+            producers: row.count(8)?,
         })
     }
 

@@ -1,5 +1,6 @@
 //! Bodies, messages, rows, limits and commit times.
 
+use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::storage::{SqlParam, SqlStorage, row_key};
 use tailrace_core::stream::{AppendOutcome, StreamLimits};
 
@@ -7,6 +8,9 @@ use crate::request::{CLOSE, PUT, Put as Creation, post};
 use crate::step::Step::{Get, Post, Put, Rotate};
 use crate::step::{check, run};
 use crate::url::{START_MS, Url, short};
+
+/// What a row counts besides its bytes.
+const ROW: u64 = LOG_ROW_BYTES;
 
 const ROWS_OF_FOUR: StreamLimits = StreamLimits { row_bytes: 4, ..ROOMY };
 
@@ -18,6 +22,9 @@ const ROOMY: StreamLimits = StreamLimits {
     segment_messages: 1_000,
     segment_bytes: 4 << 20,
     hot_bytes: 1 << 30,
+    database_bytes: 10_000_000_000,
+    producers: 65_536,
+    producer_idle_ms: 86_400_000,
 };
 
 #[test]
@@ -47,7 +54,7 @@ fn a_body_takes_as_few_rows_as_it_can_and_is_read_back_whole() {
     for (put, body, rows, next, content) in cases {
         let mut url = Url::with(ROWS_OF_FOUR, *put);
         match url.append(post(body)) {
-            Ok(AppendOutcome::Appended { next: end, rows: written, content: added }) => {
+            Ok(AppendOutcome::Appended { next: end, rows: written, content: added, took_place: false }) => {
                 assert_eq!((short(end).as_str(), written), (*next, *rows), "{body}");
                 let added = String::from_utf8(added.to_vec()).unwrap();
                 let inner = content.strip_prefix('[').and_then(|inner| inner.strip_suffix(']'));
@@ -138,15 +145,16 @@ fn of_several_reasons_for_a_refusal_the_first_in_order_is_told() {
     ];
     check(&ROOMY, open);
     // A full log is the last reason.
-    run(&mut Url::new(StreamLimits { hot_bytes: 2, ..ROOMY }), &open[..7]);
+    run(&mut Url::new(StreamLimits { hot_bytes: ROW + 3, ..ROOMY }), &open[..7]);
 }
 
 #[test]
-fn the_hot_log_takes_content_up_to_its_limit() {
-    let limits = StreamLimits { hot_bytes: 10, segment_bytes: 5, ..ROOMY };
-    for (put, steps) in [
+fn the_hot_log_takes_rows_up_to_its_limit() {
+    const LONG: &str = "\"a message whose bytes would fit if they were all, but not with the row itself\"";
+    for (put, hot_bytes, steps) in [
         (
             PUT,
+            2 * ROW + 10,
             &[
                 (Post(post("abcde")), "0_5"),
                 (Post(post("fghijk")), "507 storage_full"),
@@ -159,19 +167,28 @@ fn the_hot_log_takes_content_up_to_its_limit() {
                 (Post(CLOSE), "2_1 closed"),
             ][..],
         ),
-        // Messages count together with the commas between them.
+        // Messages count together with the commas between them, and with their lengths where there are several.
         (
             PUT.json(),
+            2 * ROW + 15,
             &[
-                (Post(post("[1,2,3,4,5,6]")), "507 storage_full"),
+                (Post(post(LONG)), "507 storage_full"),
                 (Post(post("[1,2,3,4,5]")), "0_5"),
                 (Post(post("[1,2]")), "507 storage_full"),
+                (Post(post("12")), "507 storage_full"),
                 (Post(post("1")), "1_1"),
                 (Post(CLOSE), "1_1 closed"),
             ][..],
         ),
+        // A row has the last `Stream-Seq`.
+        (
+            PUT,
+            2 * ROW + 6,
+            &[(Post(post("a").seq("abc")), "0_1"), (Post(post("b")), "507 storage_full"), (Post(CLOSE), "0_1 closed")]
+                [..],
+        ),
     ] {
-        run(&mut Url::with(limits.clone(), put), steps);
+        run(&mut Url::with(StreamLimits { hot_bytes, segment_bytes: 5, ..ROOMY }, put), steps);
     }
 }
 
@@ -218,10 +235,14 @@ fn commit_times_strictly_increase_whatever_the_clock_does() {
 }
 
 #[test]
-fn the_tail_counts_all_bytes_of_the_stream() {
+fn the_tail_counts_what_all_rows_of_the_stream_have_taken() {
     for (put, posts, totals) in [
-        (PUT.body("ab"), [post("cdefg"), post("h"), CLOSE], [2, 7, 8, 8]),
-        (PUT.json().body("[1, 2]"), [post("[ 345 ]"), post("[6,7]"), CLOSE], [3, 6, 9, 9]),
+        (PUT.body("ab"), [post("cdefg"), post("h"), CLOSE], [ROW + 2, 3 * ROW + 7, 4 * ROW + 8, 5 * ROW + 8]),
+        (
+            PUT.json().body("[1, 2]"),
+            [post("[ 345 ]"), post("[6,7]"), CLOSE],
+            [ROW + 5, 2 * ROW + 8, 3 * ROW + 13, 4 * ROW + 13],
+        ),
     ] {
         let mut url = Url::with(StreamLimits { segment_bytes: 4, ..ROWS_OF_FOUR }, put);
         let mut seen = vec![url.stream().tail.total];

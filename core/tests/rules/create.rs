@@ -1,6 +1,7 @@
 //! When a stream is created, found, or refused, and what is left of an earlier one.
 
 use tailrace_core::protocol::Expiry;
+use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::storage::{SqlParam, SqlStorage, row_key};
 use tailrace_core::stream::StreamLimits;
 
@@ -171,5 +172,5 @@ fn a_stream_is_stored_as_it_was_asked_for() {
     let stream = url.stream();
     assert_eq!(stream.content_type.as_str(), "Text/Plain; charset=utf-8");
     assert!(matches!(&stream.expiry, Expiry::At { text, .. } if text == "2030-01-01T01:00:00.000+01:00"));
-    assert_eq!((stream.first_read_seq, stream.tail.total, stream.tail.commit_ms), (0, 1, START_MS));
+    assert_eq!((stream.first_read_seq, stream.tail.total, stream.tail.commit_ms), (0, LOG_ROW_BYTES + 1, START_MS));
 }

@@ -186,6 +186,13 @@ pub(crate) fn object() -> (StreamObject<Host>, Host) {
 
 /// The same with other settings of the way to R2.
 pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
+    let mut settings = Settings { cold, ..Settings::default() };
+    settings.limits.segment_messages = 2;
+    object_of(settings)
+}
+
+/// An object of these settings, and its host, whose bucket fails.
+pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
         store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
@@ -195,8 +202,6 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
         sockets: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
-    let mut settings = Settings { cold, ..Settings::default() };
-    settings.limits.segment_messages = 2;
     (StreamObject::new(host.clone(), settings), host)
 }
 
@@ -232,8 +237,19 @@ pub(crate) fn create(object: &StreamObject<Host>, expiry: Expiry) -> u16 {
 
 /// Appends one byte; returns the status.
 pub(crate) fn append(object: &StreamObject<Host>) -> u16 {
+    append_body(object, "x").status
+}
+
+/// Appends; returns the answer.
+pub(crate) fn append_body(object: &StreamObject<Host>, body: &'static str) -> Response {
     let content_type = Some(ContentType::default());
-    ask(object, Operation::Append(Append { content_type, producer: None, stream_seq: None, close: false }), "x").status
+    ask(object, Operation::Append(Append { content_type, producer: None, stream_seq: None, close: false }), body)
+}
+
+/// Closes the stream; returns the status.
+pub(crate) fn close(object: &StreamObject<Host>) -> u16 {
+    let append = Append { content_type: None, producer: None, stream_seq: None, close: true };
+    ask(object, Operation::Append(append), "").status
 }
 
 impl Host {
@@ -250,6 +266,17 @@ impl Host {
     /// Lets time pass.
     pub(crate) fn pass_ms(&self, ms: u64) {
         self.0.now_ms.set(self.0.now_ms.get() + ms);
+    }
+
+    /// Lets the database have so many pages at most.
+    pub(crate) fn limit_pages(&self, pages: u64) {
+        let pragma: &'static str = format!("PRAGMA max_page_count = {pages}").leak();
+        self.0.sql.query(pragma, &[], |_| Ok(())).expect("SQLite takes a limit");
+    }
+
+    /// Pages that the file of the database has, the free ones as well.
+    pub(crate) fn file_pages(&self) -> u64 {
+        self.0.sql.query("PRAGMA page_count", &[], |row| row.count(0)).expect("SQLite tells its size")[0]
     }
 
     /// The first column of the rows that a statement answers, as text. A table that is not there has no rows.

@@ -15,6 +15,7 @@
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
 //! | `duties` | what the alarm does: no duty holds up another |
+//! | `gone` | what is left of a stream that is gone |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //!
@@ -25,6 +26,7 @@ mod close;
 mod create;
 mod duties;
 mod expiry;
+mod gone;
 mod host;
 mod page_rows;
 mod pages;
@@ -33,6 +35,7 @@ mod producers;
 mod readers;
 mod refused_alarm;
 mod request;
+mod room;
 mod sealing;
 mod step;
 mod stream_seq;

@@ -41,6 +41,10 @@ impl SqlStorage for Eager {
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.sql.transaction(body)
     }
+
+    fn database_bytes(&self) -> Result<u64, SqlError> {
+        self.sql.database_bytes()
+    }
 }
 
 /// Reads a page of a stream with these appends, from a position on. Returns it, and the bytes that storage handed over.

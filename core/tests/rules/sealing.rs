@@ -1,5 +1,6 @@
 //! When a segment ends, where its rows go, and what does not change.
 
+use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::protocol::{Offset, segment::Place};
 use tailrace_core::storage::SqlError;
 use tailrace_core::stream::StreamLimits;
@@ -14,6 +15,9 @@ fn limits(segment_messages: u64, segment_bytes: u64) -> StreamLimits {
 }
 
 const MANY: u64 = 1_000;
+
+/// What a row counts besides its bytes.
+const ROW: u64 = LOG_ROW_BYTES;
 
 #[test]
 fn the_append_that_reaches_a_limit_seals_its_segment() {
@@ -77,14 +81,14 @@ fn a_creation_and_a_close_seal_as_an_append_does() {
 fn what_waits_for_r2_is_the_sealed_segments_with_content() {
     let mut url = Url::with(limits(MANY, 5), PUT);
     let cases: &[(Step, &str, u64, Option<u64>, u64)] = &[
-        (Post(post("abcd")), "0_4", 0, None, 4),
-        (Post(post("efgh")), "0_8", 1, Some(0), 8),
-        (Post(post("i")), "1_1", 1, Some(0), 9),
-        (Post(post("jklm")), "1_5", 2, Some(0), 13),
+        (Post(post("abcd")), "0_4", 0, None, ROW + 4),
+        (Post(post("efgh")), "0_8", 1, Some(0), 2 * ROW + 8),
+        (Post(post("i")), "1_1", 1, Some(0), 3 * ROW + 9),
+        (Post(post("jklm")), "1_5", 2, Some(0), 4 * ROW + 13),
         (Rotate, "", 0, None, 0),
-        (Post(post("n")), "2_1", 0, None, 1),
-        (Post(post("opqr")), "2_5", 1, Some(2), 5),
-        (Post(post("s").closing()), "3_1 closed", 2, Some(2), 6),
+        (Post(post("n")), "2_1", 0, None, ROW + 1),
+        (Post(post("opqr")), "2_5", 1, Some(2), 2 * ROW + 5),
+        (Post(post("s").closing()), "3_1 closed", 2, Some(2), 3 * ROW + 6),
         (Rotate, "", 0, None, 0),
     ];
     for (step, outcome, waiting, first, hot_bytes) in cases {
@@ -190,7 +194,7 @@ fn only_the_first_sealed_segment_is_recorded() {
         for read_seq in 0..4 {
             let mut stream = url.stream().clone();
             url.sql.begin(tailrace_sqlite::Savepoint::Batch).unwrap();
-            let outcome = stream.record(&url.sql, read_seq, place, "attempt");
+            let outcome = stream.record(&url.sql, read_seq, place, "attempt", false);
             url.sql.undo(tailrace_sqlite::Savepoint::Batch).unwrap();
             assert_eq!(outcome.is_ok(), recorded.contains(&read_seq), "{read_seq} after {post:?}");
         }

@@ -166,7 +166,8 @@ impl Url {
         let Slot::Occupied(stream) = &mut self.slot else { return false };
         let Some(sealed) = stream.encode_sealed(&self.sql).expect("storage works") else { return false };
         let attempt = format!("{}-{}", self.lives, sealed.read_seq);
-        let recorded = self.sql.transaction(|| stream.record(&self.sql, sealed.read_seq, sealed.place, &attempt));
+        let recorded =
+            self.sql.transaction(|| stream.record(&self.sql, sealed.read_seq, sealed.place, &attempt, false));
         recorded.expect("the first sealed segment is recorded");
         self.bucket.insert(attempt, sealed.object);
         self.compare();

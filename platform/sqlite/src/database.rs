@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::hooks::{AuthContext, Authorization};
-use rusqlite::{Connection, MAIN_DB};
+use rusqlite::{Connection, ErrorCode, MAIN_DB};
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
 
 use crate::{Settings, value};
@@ -159,6 +159,13 @@ impl SqlStorage for Database {
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
         self.in_transaction(body)
     }
+
+    fn database_bytes(&self) -> Result<u64, SqlError> {
+        const BYTES: &str = "SELECT (page_count - freelist_count) * page_size \
+                             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
+        let found = self.query(BYTES, &[], |row| row.count(0))?;
+        found.first().copied().ok_or_else(|| SqlError::new("SQLite does not tell its size"))
+    }
 }
 
 fn memory() -> Result<Connection, SqlError> {
@@ -166,7 +173,11 @@ fn memory() -> Result<Connection, SqlError> {
 }
 
 fn failed(error: &rusqlite::Error, sql: &str) -> SqlError {
-    SqlError::new(format!("{error}: {sql}"))
+    let message = format!("{error}: {sql}");
+    match error.sqlite_error_code() {
+        Some(ErrorCode::DiskFull) => SqlError::full(message),
+        _ => SqlError::new(message),
+    }
 }
 
 #[cfg(test)]
@@ -224,6 +235,19 @@ mod tests {
         ] {
             assert_eq!(database.run(sql, params), Err(SqlError::new(message)));
         }
+    }
+
+    #[test]
+    fn a_full_database_says_so_and_a_dropped_table_makes_room() {
+        let database = with_table();
+        database.query("PRAGMA max_page_count = 8", &[], |_| Ok(())).unwrap();
+        let insert = || database.transaction(|| database.run("INSERT INTO t (v) VALUES (zeroblob(1000))", &[]));
+        let error = (0..100).find_map(|_| insert().err()).expect("eight pages are full at some time");
+        assert!(error.is_full, "{error}");
+        assert_eq!(database.database_bytes(), Ok(8 * 4_096));
+        database.run("DROP TABLE t", &[]).unwrap();
+        assert_eq!(database.database_bytes(), Ok(4_096));
+        assert!(!database.run("SELECT * FROM t", &[]).unwrap_err().is_full);
     }
 
     #[test]

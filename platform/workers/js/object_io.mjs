@@ -152,6 +152,10 @@ export class ObjectIo {
     return this.#rowsWritten;
   }
 
+  databaseBytes() {
+    return this.#sql.databaseSize;
+  }
+
   id() {
     return this.#ctx.id.toString();
   }

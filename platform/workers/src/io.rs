@@ -195,6 +195,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = rowsWritten)]
     pub(crate) fn rows_written(this: &ObjectIo) -> Result<f64, JsValue>;
 
+    /// Bytes that the object's database takes.
+    #[wasm_bindgen(method, catch, js_name = databaseBytes)]
+    pub(crate) fn database_bytes(this: &ObjectIo) -> Result<f64, JsValue>;
+
     /// Accepts a socket with its one tag, attachment and first message, and answers the call of that number with the
     /// other end of it.
     #[wasm_bindgen(method, catch)]

@@ -67,7 +67,7 @@ impl Storage {
                 Some(rows) => each(Rows::new(rows), visit),
                 None => self.large(length as usize).and_then(|rows| each(Rows::new(rows), visit)),
             },
-            Err(exception) => Err(SqlError::new(words(&exception))),
+            Err(exception) => Err(failed(&exception)),
         };
         RESULT.set(result);
         outcome
@@ -89,6 +89,12 @@ impl Storage {
             taken => Err(SqlError::new(format!("a result of {taken} bytes in {}", buffer.len()))),
         }
     }
+}
+
+/// What a statement or a transaction has thrown. The runtime names SQLite's code at the end of the message.
+fn failed(exception: &JsValue) -> SqlError {
+    let message = words(exception);
+    if message.contains("SQLITE_FULL") { SqlError::full(message) } else { SqlError::new(message) }
 }
 
 fn text(sql: &'static str) -> JsString {
@@ -131,7 +137,7 @@ impl SqlStorage for Storage {
         match (outcome, thrown) {
             (Some(Ok(value)), None) => Ok(value),
             (Some(Err(error)), _) => Err(error),
-            (Some(Ok(_)), Some(exception)) => Err(SqlError::new(words(&exception)).into()),
+            (Some(Ok(_)), Some(exception)) => Err(failed(&exception).into()),
             (None, exception) if body.is_some() => {
                 let why = exception.as_ref().map_or_else(|| "it did not run".to_owned(), words);
                 Err(SqlError::new(format!("transaction: {why}")).into())
@@ -139,6 +145,10 @@ impl SqlStorage for Storage {
             // The body ran and did not return: it panicked, and the instance is broken.
             (None, _) => panic!("the body of a transaction did not return"),
         }
+    }
+
+    fn database_bytes(&self) -> Result<u64, SqlError> {
+        self.io.database_bytes().map(|bytes| bytes as u64).map_err(|exception| failed(&exception))
     }
 
     fn run(&self, sql: &'static str, params: &[SqlParam<'_>]) -> Result<(), SqlError> {

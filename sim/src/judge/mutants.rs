@@ -62,6 +62,10 @@ register! {
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
+    Core::ProducersUnlimited: Once;
+    Core::ActiveProducerForgotten: Once, Answers;
+    Core::NoRoomKept: Answers, Cold;
+    Core::TablesKeptAfterRemoval: Expiry;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

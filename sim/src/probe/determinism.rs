@@ -63,6 +63,8 @@ fn all_faults() -> Faults {
             damaged_permille: 200,
             stuck_permille: 30,
         };
+        faults.storage.statement_full_permille = 20;
+        faults.storage.database_pages = 40;
     })
 }
 

@@ -7,7 +7,7 @@ use futures_util::future::join_all;
 use super::{PATIENCE_MS, PERMILLES, World, answer, ask, check_share, elapsed_ms, is_answered, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{Faults, Harm, Link, marks};
+use crate::world::{Faults, Harm, Link, PAGE_BYTES, marks};
 
 /// How often each harm was done to requests.
 fn counts(world: &World) -> BTreeMap<Harm, usize> {
@@ -108,6 +108,58 @@ fn statements_fail_never_sometimes_or_always_and_change_nothing() {
             // An append whose own count failed had been written before.
             assert!((100 - failed..=100).contains(&rows), "{rows} rows, {failed} failed");
             assert_eq!(permille == 1000, rows == 0);
+        });
+    }
+}
+
+#[test]
+fn databases_are_said_to_be_full_never_sometimes_or_always_and_change_nothing() {
+    for permille in [0, 100, 1000] {
+        let faults = Faults::default().with(|faults| faults.storage.statement_full_permille = permille);
+        run(1, faults, async |world, _| {
+            let mut failed = 0;
+            for _ in 0..100 {
+                let response = ask(&world, "a", "append x").await.expect("an answer");
+                failed += usize::from(response.status == 500);
+                assert!(response.status == 200 || response.body.starts_with(b"database or disk is full"));
+                assert_eq!(ask(&world, "a", "count").await.map(|response| response.status), Ok(200), "reads go on");
+            }
+            check_share(permille, failed);
+            let harms = world.harms().to_objects;
+            assert_eq!((harms.len(), world.marks().count(marks::DATABASE_FULL)), (failed, failed as u64));
+            assert!(harms.iter().all(|(_, name, harm)| name.as_ref() == "a" && *harm == Harm::DatabaseFull));
+            world.calm();
+            assert!(is_answered(&ask(&world, "a", "append x").await), "the calm ends it");
+            assert_eq!(answer(&world, "a", "count").await, (101 - failed).to_string());
+        });
+    }
+}
+
+#[test]
+fn a_database_has_as_many_pages_as_the_world_gives_it_and_what_makes_it_no_larger_goes_on() {
+    for pages in [0, 10, 40] {
+        let faults = Faults::default().with(|faults| faults.storage.database_pages = pages);
+        run(1, faults, async |world, _| {
+            let mut written = 0;
+            for _ in 0..60 {
+                let response = ask(&world, "a", "fill 3000").await.expect("an answer");
+                written += usize::from(response.status == 200);
+                assert!(response.status == 200 || response.body.starts_with(b"database or disk is full"));
+            }
+            // A page each, besides those of the schema and of the tree.
+            let expected = if pages == 0 { 60 } else { pages as usize - 2 };
+            assert!(written.abs_diff(expected) <= 1, "{written} rows in {pages} pages");
+            assert_eq!(answer(&world, "a", "count").await, written.to_string());
+            let bytes: u64 = answer(&world, "a", "bytes").await.parse().unwrap();
+            assert!(pages == 0 || bytes <= pages * PAGE_BYTES);
+            let has = world.harms().to_objects.into_iter().filter(|(_, _, harm)| *harm != Harm::DatabaseOverrun);
+            let told = (pages > 0).then_some(Harm::DatabaseHas { pages: bytes / PAGE_BYTES });
+            assert_eq!(has.map(|(_, _, harm)| harm).collect::<Vec<_>>(), told.into_iter().collect::<Vec<_>>());
+            world.calm();
+            let full = ask(&world, "a", "fill 3000").await.expect("an answer");
+            assert_eq!(full.status == 500, pages > 0, "the calm makes nothing larger");
+            answer(&world, "a", "clear").await;
+            assert_eq!(answer(&world, "a", "fill 3000").await, "1");
         });
     }
 }

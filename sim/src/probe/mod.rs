@@ -230,6 +230,13 @@ impl ProbeObject {
                 self.append(text)?;
                 self.rows().map(|rows| rows.to_string())
             }
+            // A row of so many bytes.
+            ("fill", bytes) => {
+                self.append(&"x".repeat(bytes.parse().map_err(|_| SqlError::new("no number"))?))?;
+                self.rows().map(|rows| rows.to_string())
+            }
+            ("clear", _) => self.state.sql().run("DROP TABLE rows", &[]).map(|()| String::new()),
+            ("bytes", _) => self.state.sql().database_bytes().map(|bytes| bytes.to_string()),
             // Two rows in one turn.
             ("pair", _) => {
                 self.append("first")?;

@@ -49,6 +49,16 @@ pub enum Harm {
     AlarmAbandoned,
     /// A statement of the object failed.
     StatementFailed,
+    /// A statement of the object failed because its database was said to be full.
+    DatabaseFull,
+    /// A statement of the object failed because its database would have become larger than it may be. Whoever knows how
+    /// large that is should not have come so far.
+    DatabaseOverrun,
+    /// The object asked how large its database is. No harm by itself: it tells how full a database was that has a limit.
+    DatabaseHas {
+        /// In pages of 4 KiB.
+        pages: u64,
+    },
     /// A read of R2 by the object failed.
     GetFailed,
     /// A call of R2 by the object never comes to an end.

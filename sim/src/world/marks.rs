@@ -17,6 +17,8 @@ tailrace_core::marks! {
     CLOCK_STEPPED_BACK = "clock_stepped_back", required;
     /// A statement failed.
     STATEMENT_FAILED = "statement_failed", required;
+    /// A statement failed because the database of its object was full, or was said to be.
+    DATABASE_FULL = "database_full", required;
     /// An answer of a superseded instance left it.
     SUPERSEDED_INSTANCE_ANSWERED = "superseded_instance_answered", required;
     /// A superseded instance was reset because its storage access failed.

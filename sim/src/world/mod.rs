@@ -70,4 +70,4 @@ pub use platform::{Opened, StoredSummary, WorldConfigOf, WorldOf};
 pub use program::Program;
 pub use services::Services;
 pub use sockets::SocketFaults;
-pub use storage::{ObjectSql, StorageFaults};
+pub use storage::{ObjectSql, PAGE_BYTES, StorageFaults};

@@ -19,7 +19,7 @@ pub(super) const LIVE_TRAVEL_MS: u64 = 2_000;
 const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
 
 /// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
-const SLOW_STRAGGLER_MS: u64 = 130_000;
+pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
 
 /// For how long a stream goes on at least that has a connected reader when its sliding TTL has run out, in ms (SPEC,
 /// section 3).

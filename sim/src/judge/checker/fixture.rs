@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use tailrace_core::protocol::limits::PRODUCERS;
 
 use super::case::Case;
 use super::{Invariant, Violation};
@@ -143,7 +144,13 @@ impl Fixture {
         Self {
             history: History::new(
                 streams,
-                Conditions { long_poll_ms: 20_000, longest_wait_ms: 96_000, ..Conditions::default() },
+                Conditions {
+                    long_poll_ms: 20_000,
+                    longest_wait_ms: 96_000,
+                    producers: PRODUCERS,
+                    row_bytes: 1_024,
+                    ..Conditions::default()
+                },
             ),
             now_ms: 1_000_000,
             walk: 0,
@@ -247,7 +254,12 @@ impl Fixture {
 
     /// One message of the one producer.
     pub(super) fn produce(&mut self, epoch: u64, seq: u64, answer: Option<ClientAnswer>) {
-        let stamp = Stamp { producer: "p".to_owned(), epoch, seq };
+        self.produce_as("p", epoch, seq, answer);
+    }
+
+    /// The same of another producer.
+    pub(super) fn produce_as(&mut self, producer: &str, epoch: u64, seq: u64, answer: Option<ClientAnswer>) {
+        let stamp = Stamp { producer: producer.to_owned(), epoch, seq };
         let batch = self.batch(1, Some(stamp), None);
         self.retry(batch, answer);
     }
@@ -398,9 +410,10 @@ impl Fixture {
     }
 
     /// That many rows are still stored now.
-    pub(super) fn leave(&mut self, rows: u64) {
+    pub(super) fn leave(&mut self, rows: u64, tables: &[&str]) {
         let at = self.history.moment(self.now_ms);
-        self.history.leftovers.push(Leftover { stream: 0, at, rows });
+        let tables = tables.iter().map(|name| (*name).to_owned()).collect();
+        self.history.leftovers.push(Leftover { stream: 0, at, rows, tables });
     }
 }
 

@@ -10,6 +10,7 @@
 //! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
 //! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
 //! | `invariant` | one file for each invariant, and their table |
 //! | `violation` | an invariant that does not hold |
 //! | `reached` | marks that only a history shows |
@@ -22,6 +23,7 @@ mod derivation;
 mod event_text;
 #[cfg(test)]
 mod fixture;
+mod fullness;
 mod invariant;
 mod log;
 mod log_position;

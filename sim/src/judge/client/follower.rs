@@ -34,6 +34,10 @@ const SILENCE_MS: u64 = 40_000;
 /// been longer on its way.
 const QUIET_MS: u64 = KEEP_ALIVE_MS - 1_000;
 
+/// For how long a reader has to wait for bytes until it knows that none were on their way before them, in ms: longer
+/// than a piece of an answer takes in any world, unless it is said to be slow.
+const BACKLOG_MS: u64 = 150;
+
 /// How long a reader that was told of the close waits for the connection's end, in ms.
 const FAREWELL_MS: u64 = 2_000;
 
@@ -242,7 +246,8 @@ impl Follower {
         let context = self.context.clone();
         let mut events = EventReader::default();
         let (mut progress, mut pieces) = (false, 0);
-        // When the last bytes came, if that was while the reader waited for them.
+        // When the last bytes came, if the reader waited for them for so long that they came as soon as they were sent:
+        // of many that follow one another each takes its time, and the ones after them are late.
         let mut heard_ms = None;
         let end = loop {
             self.stall(reader).await;
@@ -260,7 +265,8 @@ impl Follower {
             let cut = browser.and_then(|browser| browser.cut(number, bytes.len()));
             let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some());
             let now_ms = context.world.now_ms();
-            let earlier_ms = std::mem::replace(&mut heard_ms, Some(now_ms).filter(|now_ms| *now_ms > waits_ms));
+            let earlier_ms =
+                std::mem::replace(&mut heard_ms, Some(now_ms).filter(|now_ms| *now_ms > waits_ms + BACKLOG_MS));
             if bytes.starts_with(b":") && earlier_ms.zip(heard_ms).is_some_and(|(from, to)| to - from < QUIET_MS) {
                 context.history.borrow_mut().listening(op).comments_hastily = true;
             }

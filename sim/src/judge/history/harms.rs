@@ -56,6 +56,19 @@ impl Harms {
         harms.is_some_and(|harms| harms.iter().any(|(at_ms, _)| within_ms.contains(at_ms)))
     }
 
+    /// How large the database of a stream's object was at most when it asked within these virtual ms, in pages. It is
+    /// told only where databases have a limit.
+    pub fn most_pages(&self, stream: usize, within_ms: RangeInclusive<u64>) -> Option<u64> {
+        let of_stream = self.of_streams.get(&stream)?;
+        let first = of_stream.partition_point(|(at_ms, _)| at_ms < within_ms.start());
+        let within = of_stream[first..].iter().take_while(|(at_ms, _)| at_ms <= within_ms.end());
+        let pages = within.filter_map(|(_, harm)| match harm {
+            Harm::DatabaseHas { pages } => Some(*pages),
+            _ => None,
+        });
+        pages.max()
+    }
+
     /// Whether a harm of these kinds was done to a stream within these virtual ms.
     pub fn has_stream(&self, stream: usize, kinds: &[Harm], within_ms: RangeInclusive<u64>) -> bool {
         let Some(harms) = self.of_streams.get(&stream) else { return false };

@@ -208,9 +208,9 @@ pub struct ClientAnswer {
 }
 
 impl ClientAnswer {
-    /// Whether the stream holds as much as may wait for R2: nothing was done.
+    /// Whether there is no room for what should have been written: nothing was done.
     pub fn is_full(&self) -> bool {
-        self.status == 507 && self.code.as_deref() == Some("storage_full")
+        self.status == 507 && matches!(self.code.as_deref(), Some("storage_full" | "too_many_producers"))
     }
 }
 
@@ -287,6 +287,8 @@ pub struct Leftover {
     pub at: Moment,
     /// Rows of the log, of producers and of everything else that belongs to one incarnation.
     pub rows: u64,
+    /// The tables, but for that of the tombstone.
+    pub tables: Vec<String>,
 }
 
 /// How far a run is.
@@ -350,8 +352,18 @@ pub struct Conditions {
     pub long_poll_ms: u64,
     /// After how many ms nobody holds the edge's end of a reader's socket any more.
     pub longest_wait_ms: u64,
-    /// Bytes of a stream that may wait for R2.
+    /// Bytes that the rows of a stream may take which wait for R2.
     pub hot_bytes: u64,
+    /// Bytes after which a row of the log ends.
+    pub row_bytes: u64,
+    /// Bytes that core is told a database may take.
+    pub database_bytes: u64,
+    /// Whether it may take less.
+    pub database_is_smaller: bool,
+    /// Producers that a stream keeps.
+    pub producers: u64,
+    /// How long a producer has not appended before its place may be taken, in ms.
+    pub producer_idle_ms: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
     /// Before this virtual time in ms, they may be waiting.

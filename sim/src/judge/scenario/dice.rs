@@ -2,7 +2,7 @@
 
 use std::ops::Deref;
 
-use tailrace_core::protocol::limits::{CLIENT_BUFFER, HOT_BYTES};
+use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
@@ -52,11 +52,23 @@ impl Dice {
             page_bytes: self.scale(64, 4_096) as usize,
             segment_messages: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
             segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
-            hot_bytes: HOT_BYTES,
+            ..StreamLimits::default()
         };
         // Mostly nobody gets there; where segments are small, an outage may.
-        if limits.segment_bytes < 1 << 20 && self.chance(600) {
-            limits.hot_bytes = limits.segment_bytes + limits.body_bytes as u64 + self.scale(1, 4_000);
+        if limits.segment_bytes < 1 << 20 {
+            match self.between(0, 9) {
+                0..4 => limits.hot_bytes = limits.largest_segment() + self.scale(1, 4_000),
+                4..9 => {
+                    limits.row_bytes = limits.row_bytes.max(300);
+                    limits.body_bytes = limits.row_bytes * 12;
+                    limits.database_bytes = limits.least_database_bytes() + self.scale(1, 20_000);
+                }
+                _ => {}
+            }
+        }
+        if self.chance(300) {
+            limits.producers = self.among(&[1, 1, 2, 3]);
+            limits.producer_idle_ms = self.scale(1_000, 300_000);
         }
         limits
     }
@@ -161,6 +173,7 @@ impl Dice {
         faults.objects.shares_isolate_permille = self.permille_if(400, 300, 1_000);
         faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
         faults.bucket.stuck_permille = self.permille_if(300, 30, 400);
+        faults.storage.statement_full_permille = self.permille_if(250, 5, 100);
     }
 
     /// A third of R2 is on its best day.

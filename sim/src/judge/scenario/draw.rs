@@ -1,6 +1,8 @@
 //! From a seed to a scenario. Every seed draws which kinds of events it has at all, how often, and what goes wrong
 //! (swarm testing): what a workload with everything in it hides, one with little in it shows.
 
+mod phase;
+
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
 use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
@@ -40,6 +42,9 @@ impl Scenario {
             events: Vec::new(),
         };
         draft.open();
+        if draft.has_small_databases() && draft.disturbances > 0 && draft.dice.chance(800) {
+            draft.flood();
+        }
         for _ in 0..draft.dice.between(2, 9) {
             draft.burst();
             draft.silence();
@@ -128,35 +133,6 @@ impl Draft {
             let after_ms = self.dice.among(&[0, 3, 40, 700]);
             let action = self.join(stream, mode);
             self.push(after_ms, client, action);
-        }
-    }
-
-    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
-    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
-    fn quiet_phase(&mut self) {
-        self.now_ms += 120_000;
-        self.readers_left = self.readers_left.max(4);
-        self.gather(4);
-        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
-        for _ in 0..self.dice.between(2, 5) {
-            let stream = self.stream();
-            for _ in 0..self.dice.between(1, 5) {
-                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
-                let (client, load) = (self.client(), self.load());
-                let closes = self.dice.chance(30);
-                self.push(0, client, Action::Append { stream, load, closes, mistake: None });
-            }
-            if self.dice.chance(150) {
-                let client = self.client();
-                let after_ms = self.dice.among(&[0, 20, 2_000]);
-                if self.dice.chance(500) {
-                    self.push(after_ms, client, Action::Close { stream });
-                } else {
-                    self.push(after_ms, client, Action::Delete { stream });
-                    self.recreate(stream, after_ms);
-                }
-            }
-            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
         }
     }
 
@@ -495,7 +471,11 @@ mod tests {
             "fault bucket.late_permille",
             "fault bucket.short_page_permille",
             "fault bucket.stuck_permille",
+            "fault statement_full_permille",
             "limit hot_bytes",
+            "limit database_bytes",
+            "limit producers",
+            "limit producer_idle_ms",
             "cold orphan_age_ms",
             "cold sweep_page",
         ];

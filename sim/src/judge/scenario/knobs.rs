@@ -97,6 +97,8 @@ knobs! {
         "alarm_cut_off_fails": alarm.cut_off_fails as bool;
         "alarm_reject_permille": alarm.reject_permille as u32;
         "statement_fails_permille": storage.statement_fails_permille as u32;
+        "statement_full_permille": storage.statement_full_permille as u32;
+        "database_pages": storage.database_pages as u64;
         "shares_isolate_permille": objects.shares_isolate_permille as u32;
         "object_clock_off_ms": objects.clock_off_ms as u64;
         "edge_clock_off_ms": edge.clock_off_ms as u64;
@@ -128,6 +130,9 @@ knobs! {
         "segment_messages": segment_messages as u64;
         "segment_bytes": segment_bytes as u64;
         "hot_bytes": hot_bytes as u64;
+        "database_bytes": database_bytes as u64;
+        "producers": producers as u64;
+        "producer_idle_ms": producer_idle_ms as u64;
     }
 }
 

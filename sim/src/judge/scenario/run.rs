@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use tailrace_core::mutant;
 use tailrace_core::protocol::Waits;
+use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
-    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Stage, StreamInfo,
+    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Moment, Stage, StreamInfo,
 };
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -18,7 +19,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::Link;
+use crate::world::{Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -84,7 +85,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     let played = rt::block_on(seeds.schedule, async {
         let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
         let mut config = WorldConfig {
-            faults: scenario.faults,
+            faults: with_database_limit(scenario),
             isolates: scenario.isolates,
             host_mutant,
             seeds,
@@ -102,6 +103,15 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     });
     mutant::activate(None);
     played
+}
+
+/// The faults, with databases of the size that core is told, unless the scenario says otherwise.
+fn with_database_limit(scenario: &Scenario) -> Faults {
+    scenario.faults.with(|faults| {
+        if faults.storage.database_pages == 0 && scenario.limits.database_bytes < DATABASE_BYTES {
+            faults.storage.database_pages = scenario.limits.database_bytes / PAGE_BYTES;
+        }
+    })
 }
 
 async fn play_in(scenario: &Scenario, world: &World) -> History {
@@ -127,6 +137,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         long_poll_ms: LONG_POLL_MS,
         longest_wait_ms: Waits::default().longest_ms(),
         hot_bytes: scenario.limits.hot_bytes,
+        row_bytes: scenario.limits.row_bytes as u64,
+        database_bytes: scenario.limits.database_bytes,
+        database_is_smaller: (1..scenario.limits.database_bytes / PAGE_BYTES).contains(&faults.storage.database_pages),
+        producers: scenario.limits.producers,
+        producer_idle_ms: scenario.limits.producer_idle_ms,
         segment_bytes: scenario.limits.segment_bytes,
     };
     let history = History::new(streams.collect(), conditions);
@@ -195,7 +210,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     for stream in 0..scenario.streams.len() {
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
-        history.leftovers.push(Leftover { stream, at, rows: rows_left(world, stream) });
+        history.leftovers.push(left(world, stream, at));
         history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
     }
     hold(&context, scenario, Stage::Settled).await;
@@ -379,8 +394,10 @@ fn longest_life_ms(scenario: &Scenario) -> u64 {
     lives.max().unwrap_or(0)
 }
 
-/// Rows that the platform still bills: all but the one that a tombstone is.
-fn rows_left(world: &World, stream: usize) -> u64 {
-    let rows: u64 = world.stored(&object(stream)).tables.iter().map(|(_, rows)| rows).sum();
-    rows.saturating_sub(1)
+/// What the platform still bills: all but the one row that a tombstone is.
+fn left(world: &World, stream: usize, at: Moment) -> Leftover {
+    let tables = world.stored(&object(stream)).tables;
+    let rows: u64 = tables.iter().map(|(_, rows)| rows).sum();
+    let others = tables.into_iter().map(|(name, _)| name).filter(|name| name != "stream");
+    Leftover { stream, at, rows: rows.saturating_sub(1), tables: others.collect() }
 }

@@ -55,6 +55,34 @@ impl Database {
         Ok(*self.write_of(sql)? != Write::Nothing)
     }
 
+    /// Bytes of all pages that are not free.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.sqlite.database_bytes().expect(HOST)
+    }
+
+    /// Runs a statement that writes, unless it makes the database larger than so many bytes: then it has done nothing,
+    /// and fails as SQLite does. What writes and makes it no larger is done.
+    pub(crate) fn exec_within(
+        &self,
+        limit_bytes: u64,
+        statement: Statement<'_>,
+        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
+    ) -> Result<(), SqlError> {
+        let write = self.write_of(statement.sql)?;
+        self.bill.charge(&self.sqlite, &write, || {
+            let before = self.bytes();
+            self.sqlite.begin(Savepoint::Transaction).expect(HOST);
+            let result = self.sqlite.exec(statement, row);
+            let after = self.bytes();
+            if result.is_ok() && (after <= limit_bytes || after <= before) {
+                self.sqlite.release(Savepoint::Transaction).expect(HOST);
+                return Ok(());
+            }
+            self.undo(Savepoint::Transaction);
+            result.and_then(|()| Err(SqlError::full(format!("database or disk is full: {}", statement.sql))))
+        })
+    }
+
     /// Runs a statement; see `SqlStorage::exec`.
     pub(crate) fn exec(
         &self,

@@ -15,4 +15,4 @@ pub(super) mod object_sql;
 pub(super) mod outlet;
 
 pub use faults::StorageFaults;
-pub use object_sql::ObjectSql;
+pub use object_sql::{ObjectSql, PAGE_BYTES};

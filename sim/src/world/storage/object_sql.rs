@@ -14,6 +14,9 @@ use crate::world::storage::journal::Journal;
 /// A statement that fails after some of its rows does so after at most this many.
 const MOST_ROWS: u64 = 3;
 
+/// Bytes of a page of SQLite (its default, which the platform keeps).
+pub const PAGE_BYTES: u64 = 4_096;
+
 /// The storage as one instance sees it.
 pub struct ObjectSql {
     environment: Rc<Environment>,
@@ -86,6 +89,19 @@ impl ObjectSql {
         SqlError::new(format!("disk I/O error: {sql}"))
     }
 
+    /// How large the database may be, in bytes, if there is a limit.
+    fn limit_bytes(&self) -> Option<u64> {
+        let pages = self.environment.faults().storage.database_pages;
+        (pages > 0).then_some(pages * PAGE_BYTES)
+    }
+
+    fn note_full(&self, error: &SqlError, harm: Harm) {
+        if error.is_full {
+            self.environment.mark(marks::DATABASE_FULL);
+            self.environment.harm_object(harm, &self.name);
+        }
+    }
+
     /// Fails once the storage is another instance's.
     pub(crate) fn access(&self) -> Result<(), SqlError> {
         if self.lost_at.get().is_some() {
@@ -105,11 +121,23 @@ impl SqlStorage for ObjectSql {
         self.access()?;
         let journal = self.journal();
         let writes = journal.database().is_write(statement.sql)?;
+        if writes && self.environment.chance(self.environment.faults().storage.statement_full_permille) {
+            let error = SqlError::full(format!("database or disk is full: {}", statement.sql));
+            self.note_full(&error, Harm::DatabaseFull);
+            return Err(error);
+        }
         let Some(mut rows_left) = self.draw_failure(writes) else {
-            if writes {
-                journal.write();
+            if !writes {
+                return journal.database().exec(statement, row);
             }
-            return journal.database().exec(statement, row);
+            journal.write();
+            return match self.limit_bytes() {
+                Some(limit_bytes) => journal
+                    .database()
+                    .exec_within(limit_bytes, statement, row)
+                    .inspect_err(|error| self.note_full(error, Harm::DatabaseOverrun)),
+                None => journal.database().exec(statement, row),
+            };
         };
         if rows_left == 0 {
             return Err(self.fail(statement.sql));
@@ -125,5 +153,15 @@ impl SqlStorage for ObjectSql {
         self.access()?;
         let journal = self.journal();
         journal.transaction(body)
+    }
+    /// Where the size is limited, the world writes down what it told: so it is known how full a database was when
+    /// somebody was refused for it.
+    fn database_bytes(&self) -> Result<u64, SqlError> {
+        self.access()?;
+        let bytes = self.journal().database().bytes();
+        if self.limit_bytes().is_some() {
+            self.environment.harm_object(Harm::DatabaseHas { pages: bytes / PAGE_BYTES }, &self.name);
+        }
+        Ok(bytes)
     }
 }

@@ -14,7 +14,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             // A reader that leaves waits for no answer.
             None if op.ended.is_none() => None,
             None => unanswered(case, op),
-            Some(answer) if answer.is_full() => full(case, op, answer),
+            Some(answer) if answer.is_full() => case.wrongly_full(op, answer),
             Some(answer) if answer.status >= 500 => failed(case, op, answer),
             Some(answer) if !answer.guarded => {
                 Some(format!("the {} lacks fields that every response carries", answer.status))
@@ -70,6 +70,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
                 || lost_its_instance(case, op)
                 || case.is_r2_failing(op)
                 || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
+                || case.is_database_said_to_be_full(op)
                 || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
@@ -97,35 +98,6 @@ fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
     match op.call {
         Call::Live { .. } => taken > 0 || case.is_harmed(op, &[Harm::LostInstance]),
         _ => taken > LOSSES_ENDURED as usize || case.is_harmed(op, &[Harm::LostInstance]),
-    }
-}
-
-/// How long R2 may take for what is sealed where nothing goes wrong, in ms.
-const ROTATED_MS: u64 = 10_000;
-
-/// A stream is full only if as many bytes as may wait can have been sent to it: since ever while R2 may take nothing,
-/// and just now, after an open segment, where it takes all.
-fn full(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
-    let conditions = &case.history.conditions;
-    let bytes = |op: &Op| {
-        let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
-        // Between the messages of a batch is one byte.
-        messages.into_iter().flatten().map(|message| message.len() as u64 + 1).sum::<u64>()
-    };
-    let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
-    let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
-    let catches_up = op.invoked.ms >= conditions.full_until_ms;
-    let since_ms = if catches_up { op.invoked.ms.saturating_sub(ROTATED_MS) } else { 0 };
-    let open = if catches_up { conditions.segment_bytes } else { 0 };
-    let lately = before.filter(|(_, other)| other.ended.is_none_or(|ended| ended.ms >= since_ms));
-    let sent: u64 = lately.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
-    let most = open.saturating_add(sent).saturating_add(bytes(op));
-    if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
-        Some(format!("507 is no answer to {}", describe(&op.call)))
-    } else if most <= conditions.hot_bytes {
-        Some(format!("the stream is full, and {most} bytes can wait at most where {} may", conditions.hot_bytes))
-    } else {
-        None
     }
 }
 
@@ -304,7 +276,9 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
         });
     // What a duplicate confirms may have been written when it was first sent, before the stream was removed.
     let sent = written.and_then(|(_, other)| case.carriers(other.batch()?).map(|(index, _)| index).min());
-    sent.is_none_or(|sent| case.removable(sent, op) || !case.history.is_strong(op))
+    let lost_place =
+        written.and_then(|(_, other)| other.batch()).is_some_and(|batch| case.may_have_lost_place_before(batch, op));
+    lost_place || sent.is_none_or(|sent| case.removable(sent, op) || !case.history.is_strong(op))
 }
 
 #[cfg(test)]
@@ -406,30 +380,12 @@ mod tests {
     }
 
     #[test]
-    fn a_stream_is_full_only_with_as_many_bytes_as_may_wait_sent_lately_unless_in_an_outage() {
-        // A message has 39 bytes.
-        for (hot_bytes, outage, idle_ms, expected) in [
-            (60, true, 0, 0),
-            (60, true, 60_000, 0),
-            (1_000, true, 0, 1),
-            (60, false, 0, 0),
-            (60, false, 60_000, 1),
-            (45, false, 60_000, 0),
-            (1_000, false, 0, 1),
-        ] {
-            let mut run = run();
-            run.history.conditions.hot_bytes = hot_bytes;
-            run.history.conditions.segment_bytes = 10;
-            run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
-            run.append(1, acked(0, 1));
-            run.wait_ms(idle_ms);
-            run.append(1, coded(507, "storage_full"));
-            check(&run, expected);
-        }
+    fn a_refusal_for_want_of_room_needs_a_cause_and_offsets_do_not_end_here() {
         let mut run = run();
-        run.history.conditions.full_until_ms = u64::MAX;
-        run.close(coded(507, "storage_full"));
+        run.append(1, coded(507, "storage_full"));
         run.append(1, coded(507, "stream_full"));
+        check(&run, 1);
+        run.history.conditions.hot_bytes = 1 << 30;
         check(&run, 2);
     }
 

@@ -1,10 +1,10 @@
 //! A stream never ends before its last touch and its TTL, ends soon after, and leaves nothing behind without being
-//! touched.
+//! touched but the one row of its tombstone.
 
 use super::durable::unexplained;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation, attendance};
-use crate::judge::history::{Call, FLIGHT_MS, Lifetime, Moment};
+use crate::judge::history::{Call, FLIGHT_MS, Leftover, Lifetime, Moment};
 
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
@@ -70,8 +70,8 @@ fn too_late(case: &Case<'_>) -> Vec<Violation> {
 
 fn left_behind(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
-    for leftover in case.history.leftovers.iter().filter(|leftover| leftover.stream == case.stream && leftover.rows > 0)
-    {
+    let is_more = |leftover: &&Leftover| leftover.rows > 0 || !leftover.tables.is_empty();
+    for leftover in case.history.leftovers.iter().filter(|leftover| leftover.stream == case.stream).filter(is_more) {
         let expired = case.latest_end_ms(None, leftover.at).is_some_and(|end_ms| end_ms + CLEAN_UP_MS < leftover.at.ms);
         let deleted = case.iter().any(|(_, op)| {
             let created_since = |(_, other): (usize, &crate::judge::history::Op)| {
@@ -83,7 +83,8 @@ fn left_behind(case: &Case<'_>) -> Vec<Violation> {
         });
         // Where the platform gave the alarm up, what is left to do waits until somebody asks.
         if (expired || deleted) && !case.was_alarm_abandoned(leftover.at.ms) {
-            let message = format!("the stream has ended, and {} rows of it are still stored", leftover.rows);
+            let Leftover { rows, tables, .. } = leftover;
+            let message = format!("the stream has ended, and {rows} rows of it and tables {tables:?} are still stored");
             violations.push(case.violation(Invariant::Expiry, &[], message));
         }
     }
@@ -311,11 +312,14 @@ mod tests {
 
     #[test]
     fn an_ended_stream_leaves_nothing_behind() {
-        for (lifetime, deletes, rows, expected) in [
-            (Lifetime::Ttl(40), false, 3, 1),
-            (Lifetime::Ttl(40), false, 0, 0),
-            (Lifetime::Endless, false, 3, 0),
-            (Lifetime::Endless, true, 3, 1),
+        for (lifetime, deletes, rows, tables, expected) in [
+            (Lifetime::Ttl(40), false, 3, &["log"][..], 1),
+            (Lifetime::Ttl(40), false, 0, &["agenda"], 1),
+            (Lifetime::Ttl(40), false, 0, &[], 0),
+            (Lifetime::Endless, false, 3, &["log"], 0),
+            (Lifetime::Endless, true, 3, &["log"], 1),
+            (Lifetime::Endless, true, 0, &["agenda"], 1),
+            (Lifetime::Endless, true, 0, &[], 0),
         ] {
             let mut run = Fixture::json();
             run.create(lifetime, created(0));
@@ -323,7 +327,7 @@ mod tests {
                 run.delete(deleted());
             }
             run.wait_ms(500_000);
-            run.leave(rows);
+            run.leave(rows, tables);
             check(&run, expected);
         }
     }

@@ -1,4 +1,5 @@
-//! A producer's (epoch, seq) is in the log at most once; a stale epoch writes nothing; a refused batch leaves no trace.
+//! A producer's (epoch, seq) is in the log at most once; a stale epoch writes nothing; a refused batch leaves no trace. A
+//! stream keeps so many producers at most, and one that has been idle for long may lose its place: then it begins anew.
 
 use std::collections::BTreeMap;
 
@@ -12,6 +13,32 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations.extend(repeated_tuples(case));
     violations.extend(producers_out_of_order(case));
     violations.extend(stream_seqs_out_of_order(case));
+    violations.extend(too_many_producers(case));
+    violations
+}
+
+/// As many producers as a stream keeps have appended lately, and another one had no place.
+fn too_many_producers(case: &Case<'_>) -> Vec<Violation> {
+    let conditions = &case.history.conditions;
+    let mut violations = Vec::new();
+    // Each producer with its latest append that is certainly later than the one before.
+    let mut kept: BTreeMap<&str, (&Placed, u64)> = BTreeMap::new();
+    for placed in in_order(case) {
+        let Some(stamp) = &case.history.batches[placed.batch].stamp else { continue };
+        let invoked_ms = case.carriers(placed.batch).map(|(_, op)| op.invoked.ms).min().unwrap_or_default();
+        let is_recent = |(other, since_ms): &(&Placed, u64)| {
+            case.log.same_incarnation(other.start.segment, placed.start.segment)
+                && case.applied_by_ms(placed.batch) + conditions.clocks_apart_ms
+                    < since_ms + conditions.producer_idle_ms
+        };
+        let others = kept.iter().filter(|(name, last)| **name != stamp.producer && is_recent(last)).count();
+        let is_kept = kept.get(stamp.producer.as_str()).is_some_and(is_recent);
+        if others as u64 >= conditions.producers && !is_kept {
+            let message = format!("{stamp:?} at {} has the place of a producer that is not idle", placed.start);
+            violations.push(case.violation(Invariant::Once, &[], message));
+        }
+        kept.insert(&stamp.producer, (placed, invoked_ms));
+    }
     violations
 }
 
@@ -70,6 +97,7 @@ fn repeated_tuples(case: &Case<'_>) -> Vec<Violation> {
         let again = case.log.placed[..index].iter().find(|other| {
             case.history.batches[other.batch].stamp.as_ref() == Some(stamp)
                 && case.log.same_incarnation(other.start.segment, placed.start.segment)
+                && !case.may_have_lost_place(other.batch, placed.batch)
         });
         if let Some(first) = again {
             let message = format!("{stamp:?} is in the log at {} and at {}", first.start, placed.start);
@@ -105,7 +133,9 @@ fn producers_out_of_order(case: &Case<'_>) -> Vec<Violation> {
             let went_back = (before.epoch, before.seq) > (stamp.epoch, stamp.seq);
             went_back || case.log.is_whole(other.end, placed.start)
         });
-        if wrong && gap_is_seen {
+        let begins_anew =
+            stamp.seq == 0 && before.is_some_and(|(other, _)| case.may_have_lost_place(other.batch, placed.batch));
+        if wrong && gap_is_seen && !begins_anew {
             let message = format!("{stamp:?} at {} follows {:?}", placed.start, before.map(|(_, before)| before));
             violations.push(case.violation(Invariant::Once, &[], message));
         }
@@ -166,6 +196,49 @@ mod tests {
         run.retry(0, written(0, 2));
         run.walk(&[0, 0], page(0, 2));
         check(&run, 1);
+    }
+
+    /// A run in which a stream keeps one producer, which may lose its place after 10 s.
+    fn crowded() -> Fixture {
+        let mut run = run();
+        run.history.conditions.producers = 1;
+        run.history.conditions.producer_idle_ms = 10_000;
+        run
+    }
+
+    #[test]
+    fn a_producer_that_was_idle_among_too_many_may_begin_anew() {
+        for (producers, idle_ms, expected) in [(1, 11_000, 0), (2, 11_000, 1), (1, 4_000, 1)] {
+            let mut run = crowded();
+            run.history.conditions.producers = producers;
+            run.produce(3, 0, written(0, 1));
+            run.wait_ms(11_000);
+            run.produce_as("q", 0, 0, written(0, 2));
+            run.wait_ms(idle_ms);
+            run.retry(0, written(0, 3));
+            run.walk(&[0, 1, 0], page(0, 3));
+            check(&run, expected);
+        }
+        let mut run = crowded();
+        run.produce(3, 0, written(0, 1));
+        run.wait_ms(11_000);
+        run.produce_as("q", 0, 0, written(0, 2));
+        run.wait_ms(11_000);
+        run.produce(1, 0, written(0, 3));
+        run.walk(&[0, 1, 2], page(0, 3));
+        check(&run, 0);
+    }
+
+    #[test]
+    fn a_producer_that_takes_the_place_of_one_that_is_not_idle_is_found() {
+        for (idle_ms, expected) in [(0, 1), (9_000, 1), (11_000, 0)] {
+            let mut run = crowded();
+            run.produce(0, 0, written(0, 1));
+            run.wait_ms(idle_ms);
+            run.produce_as("q", 0, 0, written(0, 2));
+            run.walk(&[0, 1], page(0, 2));
+            check(&run, expected);
+        }
     }
 
     #[test]

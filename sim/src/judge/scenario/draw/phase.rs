@@ -1,0 +1,68 @@
+//! Longer passages of a scenario: a quiet phase in which readers wait, and a flood that fills databases.
+
+use tailrace_core::protocol::limits::DATABASE_BYTES;
+
+use super::super::{Action, Disturbance, Load};
+use super::{Draft, FRAME_BYTES};
+
+/// Appends of a flood, at most.
+const MOST_APPENDS: u64 = 90;
+
+impl Draft {
+    /// When nothing goes wrong any more, and nothing is left of what did, readers wait, volleys of writes come, and
+    /// after each of them there is silence: what is forgotten here is healed by nothing but a time-out.
+    pub(super) fn quiet_phase(&mut self) {
+        self.now_ms += 120_000;
+        self.readers_left = self.readers_left.max(4);
+        self.gather(4);
+        self.now_ms += self.dice.among(&[800, 9_000, 30_000]);
+        for _ in 0..self.dice.between(2, 5) {
+            let stream = self.stream();
+            for _ in 0..self.dice.between(1, 5) {
+                self.now_ms += self.dice.among(&[0, 1, 5, 20, 60, 150]);
+                let (client, load) = (self.client(), self.load());
+                let closes = self.dice.chance(30);
+                self.push(0, client, Action::Append { stream, load, closes, mistake: None });
+            }
+            if self.dice.chance(150) {
+                let client = self.client();
+                let after_ms = self.dice.among(&[0, 20, 2_000]);
+                if self.dice.chance(500) {
+                    self.push(after_ms, client, Action::Close { stream });
+                } else {
+                    self.push(after_ms, client, Action::Delete { stream });
+                    self.recreate(stream, after_ms);
+                }
+            }
+            self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
+        }
+    }
+
+    /// Whether databases are so small that a flood fills them.
+    pub(super) fn has_small_databases(&self) -> bool {
+        self.limits.database_bytes < DATABASE_BYTES
+    }
+
+    /// While R2 is down, large appends come until the database of a stream is full, and some more; and again when R2 is
+    /// back, and makes room.
+    pub(super) fn flood(&mut self) {
+        let stream = self.stream();
+        let for_ms = self.dice.among(&[5_000, 20_000, 100_000]);
+        self.push_disturbance(0, Disturbance::Outage { for_ms });
+        let appends = self.limits.database_bytes / self.limits.body_bytes as u64 + self.dice.between(0, 20);
+        let begins_ms = self.now_ms;
+        self.pour(stream, appends.min(MOST_APPENDS));
+        self.now_ms = self.now_ms.max(begins_ms + for_ms);
+        self.pour(stream, appends.min(MOST_APPENDS) / 2);
+    }
+
+    fn pour(&mut self, stream: usize, appends: u64) {
+        let pad_bytes = self.limits.body_bytes.saturating_sub(FRAME_BYTES + 3);
+        for _ in 0..appends {
+            let client = self.client();
+            let load = Load { count: 1, pad_bytes };
+            self.push(0, client, Action::Append { stream, load, closes: false, mistake: None });
+            self.now_ms += self.dice.among(&[1, 20, 200]);
+        }
+    }
+}
