@@ -169,7 +169,7 @@ async fn events(world: &World, from: &str) -> Vec<String> {
 fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
     const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
     rt::block_on(1, async {
-        let limits = StreamLimits { segment_messages: 1, ..StreamLimits::default() };
+        let limits = StreamLimits { segment_rows: 1, ..StreamLimits::default() };
         let settings = Settings { limits, ..Settings::default() };
         let world = World::new(WorldConfig::of(settings));
         assert_eq!(CLIENT.ask(&world, Method::Put, "", &TEXT, "").await.status, 201);

@@ -96,7 +96,7 @@ impl Settings {
     /// | variable | what |
     /// | --- | --- |
     /// | `TAILRACE_PAGE_BYTES` | bytes after which a page of a read ends |
-    /// | `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
+    /// | `TAILRACE_SEGMENT_ROWS`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
     /// | `TAILRACE_HOT_BYTES` | bytes that may wait for R2 |
     /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
     /// | `TAILRACE_R2_READ_LIMIT_MS`, `TAILRACE_R2_CHANGE_LIMIT_MS` | how long a call of R2 may take |
@@ -113,7 +113,7 @@ impl Settings {
         };
         let mut page_bytes = limits.page_bytes as u64;
         number("TAILRACE_PAGE_BYTES", &mut page_bytes)?;
-        number("TAILRACE_SEGMENT_MESSAGES", &mut limits.segment_messages)?;
+        number("TAILRACE_SEGMENT_ROWS", &mut limits.segment_rows)?;
         number("TAILRACE_SEGMENT_BYTES", &mut limits.segment_bytes)?;
         number("TAILRACE_HOT_BYTES", &mut limits.hot_bytes)?;
         number("TAILRACE_ROTATION_RETRY_MIN_MS", &mut cold.retry_min_ms)?;
@@ -141,7 +141,7 @@ mod tests {
         assert_eq!(from("", ""), Ok(Settings::default()));
         let number = |name, value| {
             let Settings { limits, cold, .. } = from(name, value).expect("a value that fits the others");
-            [limits.page_bytes as u64, limits.segment_messages, limits.segment_bytes, limits.hot_bytes]
+            [limits.page_bytes as u64, limits.segment_rows, limits.segment_bytes, limits.hot_bytes]
                 .into_iter()
                 .chain([cold.retry_min_ms, cold.retry_max_ms, cold.orphan_age_ms])
                 .chain([cold.read_limit_ms, cold.change_limit_ms])
@@ -150,7 +150,7 @@ mod tests {
         };
         for (name, value) in [
             ("TAILRACE_PAGE_BYTES", "512"),
-            ("TAILRACE_SEGMENT_MESSAGES", "3"),
+            ("TAILRACE_SEGMENT_ROWS", "3"),
             ("TAILRACE_SEGMENT_BYTES", "9"),
             ("TAILRACE_HOT_BYTES", "20000000"),
             ("TAILRACE_ROTATION_RETRY_MIN_MS", "20"),

@@ -6,8 +6,9 @@ use crate::protocol::Offset;
 /// Bits of the number of a part. The largest message spans nine rows at most.
 const PART_BITS: u32 = 4;
 
-/// Bits of a position inside a segment. Before its last append a segment is below its threshold, and the body of that
-/// append is at most 8 MiB: so it has fewer than 2^24 positions.
+/// Bits of a position inside a segment. A position is a byte, or a message of at least one byte. Before its last append
+/// a segment is below its threshold, and the body of that append is at most 8 MiB: so it has fewer than 2^24 positions,
+/// however small its messages are.
 const POSITION_BITS: u32 = 24;
 
 /// Bits of the number of a segment: the rest of the 53 bits that JavaScript's numbers hold exactly.
@@ -21,6 +22,9 @@ pub const POSITIONS: u64 = 1 << POSITION_BITS;
 
 /// Limit of the segments of one URL, all its streams together.
 pub const READ_SEQS: u64 = 1 << READ_SEQ_BITS;
+
+/// The keys that the rows of one segment may have: as many integers, from a multiple of this number on.
+pub const SEGMENT_KEYS: u64 = POSITIONS * PARTS;
 
 /// The key of a row of the log: the offset of its first message, and which part of that message it holds.
 ///

@@ -4,11 +4,12 @@
 //! WITHOUT ROWID, and a table is created only when it gets its first row: a request to an object that holds nothing
 //! writes nothing. Dropping a table costs nothing, while deleting its rows one by one is billed like writing them.
 
+use super::row_key::SEGMENT_KEYS;
 use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
 use crate::mutant::mutated;
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 3;
+pub const VERSION: u64 = 4;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
@@ -97,12 +98,13 @@ pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 /// | `count` | positions that end with this row: messages in JSON mode, bytes otherwise |
 /// | `commit_ms` | commit time, strictly increasing from append to append |
 /// | `flags` | whether the row continues in the next one, seals its segment, closes the stream |
-/// | `tally` | bytes (JSON mode) or appends of the segment so far: what the key does not count |
+/// | `tally` | bytes of the segment so far |
 /// | `stream_seq` | the last `Stream-Seq` of the stream so far |
 /// | `closed_by` | the producer that closed the stream, in the row that closes it |
 /// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
 /// | `body` | bytes; in JSON mode the messages with a comma between any two |
 /// | `total` | bytes of the stream so far |
+/// | `segment_rows` | rows of the segment so far |
 pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
     let create = log_sql!(
         table,
@@ -117,7 +119,8 @@ pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), S
     closed_by TEXT,
     lengths BLOB,
     body BLOB NOT NULL,
-    total INTEGER NOT NULL DEFAULT 0
+    total INTEGER NOT NULL DEFAULT 0,
+    segment_rows INTEGER NOT NULL DEFAULT 0
 )"
     );
     sql.run(create, &[])
@@ -164,6 +167,7 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
         match version {
             1 => to_2(sql)?,
             2 => to_3(sql)?,
+            3 => to_4(sql)?,
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
@@ -192,4 +196,32 @@ fn to_3<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
         true => sql.run("ALTER TABLE segments ADD COLUMN text_end BLOB", &[]),
         false => Ok(()),
     }
+}
+
+/// Version 3 did not note what this one needs.
+fn to_4<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    count_rows_of_segments(sql)
+}
+
+/// Version 3 did not count the rows of a segment. The last row gets their number; later appends count on from it.
+fn count_rows_of_segments<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    for table in LogTable::ALL {
+        if !has_table(sql, table.name())? {
+            continue;
+        }
+        let column = log_sql!(table, "ALTER TABLE ", " ADD COLUMN segment_rows INTEGER NOT NULL DEFAULT 0");
+        sql.run(column, &[])?;
+        // The keys of a segment begin with a multiple of `SEGMENT_KEYS`.
+        let count = log_sql!(
+            table,
+            "UPDATE ",
+            " SET segment_rows = (SELECT count(*) FROM ",
+            " AS others WHERE others.key >= ",
+            ".key - ",
+            ".key % ?1) WHERE key = (SELECT max(key) FROM ",
+            ")"
+        );
+        sql.run(count, &[SqlParam::count(SEGMENT_KEYS)?])?;
+    }
+    Ok(())
 }

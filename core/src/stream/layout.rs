@@ -4,7 +4,7 @@ use super::record::Record;
 use super::tail::Tail;
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlRow, SqlStorage, log_sql, row_key, schema};
 
 /// Which segments are hot, and in which table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -141,24 +141,25 @@ fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>,
 /// The range of keys that the rows of a segment can have: the first one, and the end (exclusive).
 pub(super) fn keys_of(read_seq: u64) -> Result<(u64, u64), SqlError> {
     let first = RowKey::first(Offset::start_of(read_seq)).pack()?;
-    Ok((first, first + row_key::POSITIONS * row_key::PARTS))
+    Ok((first, first + row_key::SEGMENT_KEYS))
 }
 
 /// The last row of a segment, read as if it were the tail. The table must exist.
 pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<Option<Tail>, SqlError> {
     let select = log_sql!(
         table,
-        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total FROM ",
+        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, segment_rows FROM ",
         " WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1"
     );
     let (first, end) = keys_of(read_seq)?;
     sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], Tail::from_row)
 }
 
-/// How many positions the rows of a segment hold. The table is there.
-pub(super) fn positions_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<u64, SqlError> {
-    let select = log_sql!(table, "SELECT coalesce(sum(count), 0) FROM ", " WHERE key >= ?1 AND key < ?2");
-    let (first, behind) = keys_of(read_seq)?;
-    let found = sql.first(select, &[SqlParam::count(first)?, SqlParam::count(behind)?], |row| row.count(0))?;
+/// How many positions the rows of a segment hold, and how many rows there are. The table is there.
+pub(super) fn counts_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<(u64, u64), SqlError> {
+    let select = log_sql!(table, "SELECT coalesce(sum(count), 0), count(*) FROM ", " WHERE key >= ?1 AND key < ?2");
+    let (first, end) = keys_of(read_seq)?;
+    let read = |row: SqlRow<'_>| Ok((row.count(0)?, row.count(1)?));
+    let found = sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], read)?;
     Ok(found.unwrap_or_default())
 }

@@ -1,6 +1,6 @@
 //! Limits that a deployment or a simulation sets.
 
-use crate::protocol::limits::{BODY_LIMIT, HOT_BYTES, PAGE_BYTES, ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES};
+use crate::protocol::limits::{BODY_LIMIT, HOT_BYTES, PAGE_BYTES, ROW_LIMIT, ROWS_LIMIT, SEGMENT_BYTES, SEGMENT_ROWS};
 use crate::storage::row_key::{PARTS, POSITIONS};
 
 /// Sizes at which bodies are refused, rows split, pages end and segments are sealed.
@@ -12,8 +12,8 @@ pub struct StreamLimits {
     pub row_bytes: usize,
     /// Bytes after which a page ends; it holds at least one message.
     pub page_bytes: usize,
-    /// Messages (JSON mode) or appends after which a segment is sealed.
-    pub segment_messages: u64,
+    /// Rows of the log after which a segment is sealed. A row holds what one append has brought, or part of it.
+    pub segment_rows: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
     /// Bytes of the hot log beyond which appends are refused.
@@ -26,7 +26,7 @@ impl Default for StreamLimits {
             body_bytes: BODY_LIMIT,
             row_bytes: ROW_LIMIT,
             page_bytes: PAGE_BYTES,
-            segment_messages: SEGMENT_MESSAGES,
+            segment_rows: SEGMENT_ROWS,
             segment_bytes: SEGMENT_BYTES,
             hot_bytes: HOT_BYTES,
         }
@@ -38,7 +38,7 @@ impl StreamLimits {
     /// keys.
     pub fn problem(&self) -> Option<&'static str> {
         let positive = self.body_bytes.min(self.row_bytes).min(self.page_bytes) > 0
-            && self.segment_messages.min(self.segment_bytes) > 0;
+            && self.segment_rows.min(self.segment_bytes) > 0;
         if !positive {
             return Some("a limit is zero");
         }
@@ -51,9 +51,14 @@ impl StreamLimits {
         if self.body_bytes as u64 >= PARTS * self.row_bytes as u64 {
             return Some("a body may need more rows than a message can have");
         }
-        let positions = self.segment_messages.max(self.segment_bytes).saturating_add(self.body_bytes as u64);
+        // A position is a byte, or a message of at least one byte, so a segment has at most as many positions as bytes.
+        // Before its last append it is below its limits.
+        let positions = self.segment_bytes.saturating_add(self.body_bytes as u64);
         if positions >= POSITIONS {
             return Some("a segment may hold more positions than a key can count");
+        }
+        if self.segment_rows > ROWS_LIMIT {
+            return Some("a segment may have more rows than the index of its object in R2 should have entries");
         }
         if self.hot_bytes < self.segment_bytes.saturating_add(self.body_bytes as u64) {
             return Some("the hot log may not hold one segment and one body");
@@ -79,8 +84,10 @@ mod tests {
         assert!(changed(|limits| limits.row_bytes = 1 << 19).is_some());
         assert!(changed(|limits| limits.body_bytes = usize::MAX).is_some());
         assert!(changed(|limits| limits.segment_bytes = 8 << 20).is_some());
-        assert!(changed(|limits| limits.segment_messages = u64::MAX).is_some());
+        assert!(changed(|limits| limits.segment_rows = u64::MAX).is_some());
         assert!(changed(|limits| limits.hot_bytes = SEGMENT_BYTES).is_some());
-        assert!(changed(|limits| limits.segment_messages = 1).is_none());
+        assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT + 1).is_some());
+        assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT).is_none());
+        assert!(changed(|limits| limits.segment_rows = 1).is_none());
     }
 }

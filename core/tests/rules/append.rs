@@ -15,7 +15,7 @@ const ROOMY: StreamLimits = StreamLimits {
     body_bytes: 8 << 20,
     row_bytes: 1 << 20,
     page_bytes: 1 << 20,
-    segment_messages: 1_000,
+    segment_rows: 1_000,
     segment_bytes: 4 << 20,
     hot_bytes: 1 << 30,
 };

@@ -183,7 +183,7 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
     };
     let host = Host(Rc::new(shared));
     let mut settings = Settings { cold, ..Settings::default() };
-    settings.limits.segment_messages = 2;
+    settings.limits.segment_rows = 2;
     (StreamObject::new(host.clone(), settings), host)
 }
 

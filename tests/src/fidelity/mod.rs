@@ -27,5 +27,9 @@ pub use simulated::run_simulated;
 /// The pause before a request is sent again whose answer is not yet what the script says, in ms.
 const PAUSE_MS: u64 = 50;
 
+/// How many rows seal a segment, in the simulator and on the Worker, where `cargo xtask test fidelity` sets it: few, so
+/// that a script fills some.
+const SEGMENT_ROWS: u64 = 1_000;
+
 /// How long live reads wait, in the simulator and on the Worker, where `cargo xtask test fidelity` sets it.
 const WAITS: Waits = Waits { long_poll_ms: 1_000, sse_ms: 2_000 };

@@ -50,7 +50,7 @@ impl Dice {
             body_bytes: row_bytes * self.between(4, 14) as usize,
             row_bytes,
             page_bytes: self.scale(64, 4_096) as usize,
-            segment_messages: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
+            segment_rows: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
             segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
             hot_bytes: HOT_BYTES,
         };

@@ -125,7 +125,7 @@ knobs! {
         "body_bytes": body_bytes as usize;
         "row_bytes": row_bytes as usize;
         "page_bytes": page_bytes as usize;
-        "segment_messages": segment_messages as u64;
+        "segment_rows": segment_rows as u64;
         "segment_bytes": segment_bytes as u64;
         "hot_bytes": hot_bytes as u64;
     }
