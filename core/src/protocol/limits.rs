@@ -30,6 +30,12 @@ pub const ROWS_LIMIT: u64 = 1 << 16;
 /// Bytes after which an append seals its segment. Our choice.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
 
+/// Rows and bytes of a segment that are encoded for R2 in one turn. Our choice, by measurement: such a turn is no longer
+/// than that of a read, and a segment takes some dozens of them.
+pub const ENCODED_ROWS: u64 = 512;
+/// See [`ENCODED_ROWS`]. The row that reaches this is the last one of its turn.
+pub const ENCODED_BYTES: usize = 256 << 10;
+
 /// Bytes of a stream that may wait in the hot log. Beyond that, appends are refused until R2 accepts segments again.
 /// Our choice: a tenth of what the platform lets an object store, so that the rows of segments already in R2, which
 /// stay until their table is dropped, always fit too.

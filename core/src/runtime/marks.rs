@@ -27,6 +27,8 @@ crate::marks! {
     DUTY_BEGUN_BESIDE_ANOTHER = "duty_begun_beside_another", required;
     /// A duty failed by itself, and not by R2: it backed off, and the others went on.
     DUTY_FAILED = "duty_failed", optional;
+    /// The encoding of a segment went on in another turn.
+    SEGMENT_ENCODED_IN_STEPS = "segment_encoded_in_steps", required;
     /// A segment went to R2, and its row says so.
     SEGMENT_ROTATED = "segment_rotated", required;
     /// The put of a segment failed, or its outcome is unknown.

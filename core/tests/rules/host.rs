@@ -13,7 +13,7 @@ use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation};
 use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
-    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, ObjectAnswer, ObjectRequest, ObjectStore,
+    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
     PutCondition, PutOutcome, SocketState, StoreError,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
@@ -48,6 +48,8 @@ pub(crate) struct Shared {
     pub(crate) now_ms: Cell<u64>,
     /// Whether it refuses to set alarms.
     pub(crate) refuses: Cell<bool>,
+    /// The marks that were reached, in order.
+    pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
 }
@@ -99,6 +101,10 @@ impl Isolate for Host {
 
     fn fill_random(&self, bytes: &mut [u8]) {
         bytes.fill(7);
+    }
+
+    fn sometimes(&self, mark: Mark) {
+        self.0.marks.borrow_mut().push(mark);
     }
 
     /// Ends with the first poll after the test has moved the clock so far.
@@ -179,6 +185,7 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
         store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
+        marks: RefCell::default(),
         alarm_ms: Cell::default(),
     };
     let host = Host(Rc::new(shared));

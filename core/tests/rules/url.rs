@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
-    AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
+    AppendOutcome, CreateCommand, CreateOutcome, EncodingStep, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
     page_of_frames,
 };
 use tailrace_sqlite::{Database, Settings};
@@ -16,6 +16,9 @@ use crate::request::{Post, Put};
 
 /// When every case begins, in ms.
 pub(crate) const START_MS: u64 = 1_000_000;
+
+/// The smallest step of an encoding.
+const ONE_ROW: EncodingStep = EncodingStep { rows: 1, bytes: usize::MAX };
 
 /// A URL: its storage, its object's memory, its bucket, and its clock.
 pub(crate) struct Url {
@@ -164,7 +167,9 @@ impl Url {
     /// Moves the first sealed segment to R2. Returns whether there was one.
     pub(crate) fn rotate(&mut self) -> bool {
         let Slot::Occupied(stream) = &mut self.slot else { return false };
-        let Some(sealed) = stream.encode_sealed(&self.sql).expect("storage works") else { return false };
+        let Some(mut encoding) = stream.begin_encoding(&self.sql).expect("storage works") else { return false };
+        while !encoding.step(&self.sql, ONE_ROW).expect("storage works") {}
+        let sealed = encoding.finish(&self.sql).expect("storage works");
         let attempt = format!("{}-{}", self.lives, sealed.read_seq);
         let recorded = self.sql.transaction(|| stream.record(&self.sql, sealed.read_seq, sealed.place, &attempt));
         recorded.expect("the first sealed segment is recorded");

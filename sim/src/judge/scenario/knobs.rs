@@ -141,6 +141,8 @@ knobs! {
         "read_attempts": read_attempts as u32;
         "read_retry_ms": read_retry_ms as u64;
         "index_bytes": index_bytes as usize;
+        "encode_rows": encoding.rows as u64;
+        "encode_bytes": encoding.bytes as usize;
         "read_limit_ms": read_limit_ms as u64;
         "change_limit_ms": change_limit_ms as u64;
     }
