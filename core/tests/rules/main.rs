@@ -16,6 +16,7 @@
 //! | `duties` | what the alarm does: no duty holds up another |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
+//! | `small_messages` | the largest segments, of the smallest messages |
 //! | `steps` | what may happen between two steps of the encoding of a segment |
 //!
 //! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
@@ -33,6 +34,7 @@ mod producers;
 mod refused_alarm;
 mod request;
 mod sealing;
+mod small_messages;
 mod step;
 mod steps;
 mod stream_seq;

@@ -28,7 +28,9 @@ pub(crate) struct Url {
     pub(crate) now_ms: u64,
     /// How often an append said that it sealed a segment.
     pub(crate) sealed: Cell<u32>,
-    bucket: BTreeMap<String, Vec<u8>>,
+    pub(crate) bucket: BTreeMap<String, Vec<u8>>,
+    /// Bytes of frames that the last read fetched from it.
+    pub(crate) fetched: usize,
     lives: u8,
 }
 
@@ -38,7 +40,7 @@ impl Url {
         let sql = Database::open_in_memory(Settings::default()).expect("SQLite opens a database");
         let slot = Slot::load(&sql).expect("an empty database");
         let (bucket, sealed) = (BTreeMap::new(), Cell::new(0));
-        Self { sql, slot, limits, now_ms: START_MS, sealed, bucket, lives: 0 }
+        Self { sql, slot, limits, now_ms: START_MS, sealed, bucket, fetched: 0, lives: 0 }
     }
 
     /// A URL with a stream.
@@ -130,6 +132,7 @@ impl Url {
                 let index = index_of(&read.record, index).expect("the index of the record");
                 let range = index.range(stream.kind(), read.position, self.limits.page_bytes).expect("it holds it");
                 let frames = Bytes::copy_from_slice(&object[range.start as usize..range.end as usize]);
+                self.fetched = frames.len();
                 let content = page_of_frames(stream.kind(), &frames, read.position, self.limits.page_bytes);
                 stream.cold_page(&read, content.expect("whole frames"))
             }
