@@ -4,8 +4,10 @@
 //! WITHOUT ROWID, and a table is created only when it gets its first row: a request to an object that holds nothing
 //! writes nothing. Dropping a table costs nothing, while deleting its rows one by one is billed like writing them.
 
+use std::ops::ControlFlow;
+
 use super::row_key::SEGMENT_KEYS;
-use super::{LogTable, SqlError, SqlParam, SqlStorage, log_sql};
+use super::{LogTable, SqlError, SqlParam, SqlStorage, Statement, log_sql};
 use crate::mutant::mutated;
 
 /// The version of the tables below, kept in the `stream` row.
@@ -81,6 +83,29 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
             Ok(())
         })?;
     Ok(found.is_some())
+}
+
+/// Which of the tables are there that come and go while a stream lives.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ContentTables {
+    /// The tables of the hot log, in the order of [`LogTable::ALL`].
+    pub log: Vec<LogTable>,
+    /// Whether there is the table of the segments in R2.
+    pub segments: bool,
+}
+
+/// Which of the tables are there that come and go while a stream lives. One look at the schema for all of them.
+pub fn content_tables<S: SqlStorage>(sql: &S) -> Result<ContentTables, SqlError> {
+    const SELECT: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 'log_b', 'segments')";
+    let mut found = ContentTables::default();
+    sql.exec(Statement { sql: SELECT, params: &[], byte_budget: usize::MAX }, &mut |row| {
+        let name = row.text(0)?;
+        found.segments |= name == "segments";
+        found.log.extend(LogTable::ALL.into_iter().filter(|table| table.name() == name));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    found.log.sort();
+    Ok(found)
 }
 
 /// Creates the tables of a new stream. The table `stream` may exist, with a tombstone.

@@ -35,19 +35,15 @@ impl Layout {
 
     /// Reads the layout and the tail from storage.
     pub(super) fn load<S: SqlStorage>(sql: &S, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
-        let last = match schema::has_table(sql, "segments")? {
-            true => Record::last(sql)?,
-            false => None,
-        };
+        let tables = schema::content_tables(sql)?;
+        let last = if tables.segments { Record::last(sql)? } else { None };
         let (first_hot, cold_bytes) = match &last {
             Some(record) => (record.read_seq + 1, record.tail.total),
             None => (first_read_seq, 0),
         };
         let mut extents = Vec::new();
-        for table in LogTable::ALL {
-            if schema::has_table(sql, table.name())? {
-                extents.push((table, extent(sql, table)?));
-            }
+        for table in tables.log {
+            extents.push((table, extent(sql, table)?));
         }
         // The active table is the one with the later segments. A table without rows belongs to an empty stream.
         extents.sort_by_key(|(_, extent)| extent.map(|(_, last)| last));
@@ -130,12 +126,13 @@ impl Layout {
     }
 }
 
-/// The first and the last segment that have rows in a table.
+/// The first and the last segment that have rows in a table. Reads two rows: one statement that asked for both keys
+/// would read all.
 fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>, SqlError> {
-    let select = log_sql!(table, "SELECT min(key), max(key) FROM ", "");
-    let keys = sql.first(select, &[], |row| Ok((row.optional_count(0)?, row.optional_count(1)?)))?;
-    let Some((Some(first), Some(last))) = keys else { return Ok(None) };
-    Ok(Some((RowKey::unpack(first).offset.read_seq, RowKey::unpack(last).offset.read_seq)))
+    let first = log_sql!(table, "SELECT key FROM ", " ORDER BY key LIMIT 1");
+    let last = log_sql!(table, "SELECT key FROM ", " ORDER BY key DESC LIMIT 1");
+    let segment = |select| sql.first(select, &[], |row| Ok(RowKey::unpack(row.count(0)?).offset.read_seq));
+    Ok(segment(first)?.zip(segment(last)?))
 }
 
 /// The range of keys that the rows of a segment can have: the first one, and the end (exclusive).

@@ -16,6 +16,7 @@
 //! | `duties` | what the alarm does: no duty holds up another |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
+//! | `cost` | a long log costs no more than a short one |
 //! | `small_messages` | the largest segments, of the smallest messages |
 //! | `steps` | what may happen between two steps of the encoding of a segment |
 //!
@@ -23,6 +24,7 @@
 
 mod append;
 mod close;
+mod cost;
 mod create;
 mod duties;
 mod expiry;

@@ -35,7 +35,7 @@ fn the_largest_segment_of_the_smallest_messages_fits_keys_index_and_memory() {
     assert!(end.position < row_key::POSITIONS);
     assert_eq!((url.stream().waiting(), url.stream().tail.rows), (1, 12));
     let positions = [0, 1, before - 1, before, before + 1, end.position / 2, end.position - 1];
-    let mut read = |url: &mut Url| {
+    let read = |url: &mut Url| {
         let page = |position| url.page(ReadFrom::At(Offset { read_seq: 0, position })).expect("a page");
         positions.map(page).map(|page| (page.next, page.body))
     };
