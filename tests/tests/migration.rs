@@ -228,8 +228,7 @@ fn version_3(json: bool) -> [&'static str; 6] {
 }
 
 /// A row of a first segment of version 3, which holds nothing but this row.
-const FIRST_SEGMENT: &str =
-    "INSERT INTO log VALUES (0, 1, 999, 2, 1, NULL, NULL, NULL, CAST('0' AS BLOB), 0)";
+const FIRST_SEGMENT: &str = "INSERT INTO log VALUES (0, 1, 999, 2, 1, NULL, NULL, NULL, CAST('0' AS BLOB), 0)";
 
 #[test]
 fn rows_of_version_3_count_when_their_segment_is_sealed() {

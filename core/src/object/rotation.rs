@@ -92,12 +92,7 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Prepares the put of an encoded segment, in the turn of its last step; `None` if it is not wanted any more.
-    fn begin_put(
-        &self,
-        slot: &Slot,
-        incarnation: Incarnation,
-        encoding: Encoding,
-    ) -> Result<Option<Attempt>, Failure> {
+    fn begin_put(&self, slot: &Slot, incarnation: Incarnation, encoding: Encoding) -> Result<Option<Attempt>, Failure> {
         if !wanted(slot, &incarnation, encoding.read_seq()) {
             // No object was stored. If there is a segment to move, the agenda has its duty.
             self.state.sometimes(marks::ROTATION_OVERTAKEN);

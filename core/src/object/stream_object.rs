@@ -66,7 +66,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = state.fresh_id();
         // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
+        let audience = Audience::new(settings.waits, settings.limits.page_bytes);
         Self {
             state,
             settings,
@@ -253,7 +253,7 @@ impl<S: ActorState> StreamObject<S> {
         let stream = self.living(slot, now_ms)?;
         let bytes = body?;
         let start = stream.tail.offset;
-        let text_end = self.audience.text_end_before_news(self.state.sql(), stream)?;
+        let text_end = self.audience.text_end_before_news(&self.state, stream)?;
         let sealed = || self.schedule_rotation(now_ms);
         let outcome = stream.append(self.state.sql(), &self.settings.limits, now_ms, append, bytes, sealed)?;
         if let AppendOutcome::Appended { content, .. } = &outcome {

@@ -14,7 +14,7 @@ use tailrace_core::protocol::message::{Append, Create, Message, Operation};
 use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
-    PutCondition, PutOutcome, SocketState, StoreError,
+    PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
@@ -38,7 +38,7 @@ pub(crate) enum Bucket {
     WorksOnce,
 }
 
-/// A host without readers.
+/// A host.
 #[derive(Clone)]
 pub(crate) struct Host(pub(crate) Rc<Shared>);
 
@@ -48,6 +48,9 @@ pub(crate) struct Shared {
     pub(crate) now_ms: Cell<u64>,
     /// Whether it refuses to set alarms.
     pub(crate) refuses: Cell<bool>,
+    sockets: RefCell<Vec<Socket>>,
+    /// How many sockets were listed so far, some of them more than once.
+    pub(crate) listed: Cell<usize>,
     /// The marks that were reached, in order.
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
@@ -143,37 +146,72 @@ impl ActorState for Host {
     }
 }
 
-/// There are no sockets.
+/// The object's end of one socket, whose peer the tests are.
 #[derive(Clone)]
-pub(crate) enum NoSocket {}
+pub(crate) struct Socket(Rc<Held>);
 
-impl HibernatingSocket for NoSocket {
+struct Held {
+    tags: [String; 2],
+    attachment: Bytes,
+    open: Cell<bool>,
+}
+
+impl HibernatingSocket for Socket {
     fn send(&self, _message: Bytes) {}
 
-    fn close(&self) {}
+    fn close(&self) {
+        self.0.open.set(false);
+    }
 
     fn attachment(&self) -> Bytes {
-        Bytes::new()
+        self.0.attachment.clone()
+    }
+}
+
+impl Host {
+    /// Takes an answer: accepts the socket that it brings, if any.
+    pub(crate) fn accept(&self, answer: ObjectAnswer) {
+        if let ObjectAnswer::Upgrade(Upgrade { tags, attachment, .. }) = answer {
+            let held = Held { tags, attachment, open: Cell::new(true) };
+            self.0.sockets.borrow_mut().push(Socket(Rc::new(held)));
+        }
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.0.sockets.borrow().iter().filter(|socket| socket.0.open.get()).count()
+    }
+
+    fn listed(&self, wanted: impl Fn(&Held) -> bool) -> Vec<Socket> {
+        let sockets = self.0.sockets.borrow();
+        let listed: Vec<_> =
+            sockets.iter().filter(|socket| socket.0.open.get() && wanted(&socket.0)).cloned().collect();
+        self.0.listed.set(self.0.listed.get() + listed.len());
+        listed
     }
 }
 
 impl SocketState for Host {
-    type Socket = NoSocket;
+    type Socket = Socket;
 
     fn has_sockets(&self) -> bool {
-        false
+        !self.listed(|_| true).is_empty()
     }
 
-    fn sockets(&self, _tag: Option<&str>) -> Vec<NoSocket> {
-        Vec::new()
+    fn sockets(&self, tag: &str) -> Vec<Socket> {
+        self.listed(|held| held.tags.iter().any(|has| has == tag))
     }
 
-    fn broadcast(&self, _tag: &str, _message: Bytes, _after: After) -> usize {
-        0
+    fn broadcast(&self, tag: &str, _message: Bytes, after: After) -> usize {
+        let sockets = self.sockets(tag);
+        if after == After::Close {
+            sockets.iter().for_each(HibernatingSocket::close);
+        }
+        sockets.len()
     }
 }
 
-/// An object whose segments hold two messages, and its host, whose bucket fails.
+/// An object whose segments hold two rows, and its host, whose bucket fails.
 pub(crate) fn object() -> (StreamObject<Host>, Host) {
     object_with(ColdSettings::default())
 }
@@ -185,23 +223,35 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
         store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
+        sockets: RefCell::default(),
+        listed: Cell::default(),
         marks: RefCell::default(),
         alarm_ms: Cell::default(),
     };
     let host = Host(Rc::new(shared));
+    (start(&host, cold), host)
+}
+
+/// The object of a host starts.
+pub(crate) fn start(host: &Host, cold: ColdSettings) -> StreamObject<Host> {
     let mut settings = Settings { cold, ..Settings::default() };
     settings.limits.segment_rows = 2;
-    (StreamObject::new(host.clone(), settings), host)
+    StreamObject::new(host.clone(), settings)
 }
 
 /// The answer to an operation that does not wait.
 pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> Response {
-    let message =
-        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
-    match object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never() {
-        Some(ObjectAnswer::Response(response)) => response,
+    match call(object, operation, body) {
+        ObjectAnswer::Response(response) => response,
         other => panic!("{other:?}"),
     }
+}
+
+/// The answer to an operation that does not wait, or a socket.
+pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> ObjectAnswer {
+    let message =
+        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
+    object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never().expect("an answer at once")
 }
 
 /// Creates a stream; returns the status.

@@ -14,6 +14,7 @@
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
 //! | `duties` | what the alarm does: no duty holds up another |
+//! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //! | `cost` | a long log costs no more than a short one |
@@ -33,6 +34,7 @@ mod page_rows;
 mod pages;
 mod positions;
 mod producers;
+mod readers;
 mod refused_alarm;
 mod request;
 mod sealing;

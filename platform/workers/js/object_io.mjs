@@ -64,9 +64,9 @@ export class ObjectIo {
     for (const resolve of waiting) resolve(undefined);
   }
 
-  upgrade(call, tag, attachment, greeting) {
+  upgrade(call, tags, attachment, greeting) {
     const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server, [tag]);
+    this.#ctx.acceptWebSocket(server, tags.split("\n"));
     server.serializeAttachment(attachment.slice());
     server.send(greeting.slice());
     this.#end(call, client);
@@ -77,7 +77,7 @@ export class ObjectIo {
   }
 
   sockets(tag) {
-    return this.#ctx.getWebSockets(tag ?? undefined);
+    return this.#ctx.getWebSockets(tag);
   }
 
   broadcast(tag, message, close) {
