@@ -6,7 +6,8 @@ use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::Slot;
 
 /// The value of `Tailrace-Cold`: segments in R2 and waiting for it, bytes of the hot log, duties that delete objects,
-/// objects being deleted and deleted, and the rows that this instance has written in requests and alarms.
+/// objects being deleted and deleted, the rows that this instance has written in requests and alarms, and how many
+/// segments the URL has left.
 pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
     let sql = state.sql();
     let counts = match schema::has_table(sql, "stream")? {
@@ -25,7 +26,8 @@ pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<Stri
     };
     Ok(format!(
         "segments={segments}; waiting={waiting}; hot-bytes={hot_bytes}; sweeps={sweeps}; unswept={unswept}; \
-         swept={swept}; rows={}",
-        state.rows_written()
+         swept={swept}; rows={}; segments-left={}",
+        state.rows_written(),
+        slot.segments_left()
     ))
 }

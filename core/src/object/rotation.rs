@@ -42,6 +42,14 @@ fn wanted(slot: &Slot, incarnation: &Incarnation, read_seq: u64) -> bool {
 }
 
 impl<S: ActorState> StreamObject<S> {
+    /// Tells the operator, once an instance, that a URL has few segments left.
+    fn warn_of_last_segments(&self, slot: &Slot) {
+        if slot.has_few_segments_left() && !self.has_warned.replace(true) {
+            self.state.sometimes(marks::FEW_SEGMENTS_LEFT);
+            tracing::warn!(left = slot.segments_left(), "nine tenths of the segments of a URL are used up");
+        }
+    }
+
     /// Schedules the rotation. Called in the transaction that seals a segment.
     pub(super) fn schedule_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
         self.handler.look_again();
@@ -76,8 +84,9 @@ impl<S: ActorState> StreamObject<S> {
             }
             _ => None,
         };
-        if encoding.is_none() {
-            agenda::delete(&self.state, Duty::Rotate, "")?;
+        match encoding {
+            Some(_) => self.warn_of_last_segments(slot),
+            None => agenda::delete(&self.state, Duty::Rotate, "")?,
         }
         Ok(encoding)
     }

@@ -3,8 +3,8 @@
 //! The platform can list the sockets of a tag, and nothing else. So that a sweep lists no socket that may still be in
 //! use, each has, besides the tag of its kind, one that tells when it joined: time is divided into periods as long as
 //! the longest wait, and each period has one of four colors. Sockets of the present period and of the one before may be
-//! in use. A sweep looks at the colors that neither of these has, where all are stale. The colors follow one another
-//! without a cycle, so that a stale socket is found whatever the times at which its object is awake.
+//! in use. A sweep looks at the colors that neither of these has, where all are stale. The colors have no pattern, so
+//! that a stale socket is found whatever the times at which its object is awake.
 
 use std::cell::Cell;
 
@@ -21,8 +21,10 @@ pub(super) struct StaleSockets {
 
 /// The color of a period: 0 to 3.
 fn color(period: u64) -> u64 {
-    // The golden ratio, by which the colors of any periods at equal distances are spread evenly.
-    period.wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 62
+    // Mixed like the numbers of SplitMix64, so that periods at equal distances have no pattern.
+    let mixed = (period ^ period >> 30).wrapping_add(0x9e37_79b9_7f4a_7c15).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+    let mixed = (mixed ^ mixed >> 27).wrapping_mul(0x94d0_49bb_1331_11eb);
+    (mixed ^ mixed >> 31) & 3
 }
 
 /// The tag of sockets of a color. Tags of kinds do not begin with a digit.
@@ -96,7 +98,7 @@ mod tests {
             let seen = |now_ms| stale_tags(now_ms, LONGEST_MS).any(|tag| tag == joined);
             // Nobody looks more often than once in half the longest wait.
             let looks = (LONGEST_MS / 2 / every_ms).max(1) as usize;
-            prop_assert!(awake_ms.by_ref().step_by(looks).take(20).any(seen));
+            prop_assert!(awake_ms.by_ref().step_by(looks).take(40).any(seen));
         }
     }
 }

@@ -33,6 +33,8 @@ pub struct StreamObject<S: ActorState> {
     pub(super) cold: ColdCache,
     /// Whether a request of this instance has checked that the platform has not given up the alarm.
     has_checked_alarm: Cell<bool>,
+    /// Whether this instance has told its operator that few segments are left.
+    pub(super) has_warned: Cell<bool>,
     /// Alarms of this instance that came too early.
     pub(super) early_alarms: EarlyAlarms,
     /// The alarm's handler, while it runs.
@@ -74,6 +76,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
             has_checked_alarm: Cell::default(),
+            has_warned: Cell::default(),
             early_alarms: EarlyAlarms::default(),
             handler: Handler::default(),
             audience,

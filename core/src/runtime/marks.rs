@@ -31,6 +31,8 @@ crate::marks! {
     SEGMENT_ENCODED_IN_STEPS = "segment_encoded_in_steps", required;
     /// A segment went to R2, and its row says so.
     SEGMENT_ROTATED = "segment_rotated", required;
+    /// Nine tenths of the segments of a URL are used up, and the operator was told.
+    FEW_SEGMENTS_LEFT = "few_segments_left", optional;
     /// The put of a segment failed, or its outcome is unknown.
     ROTATION_FAILED = "rotation_failed", required;
     /// A segment went to R2 after attempts that had failed.

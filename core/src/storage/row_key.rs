@@ -20,8 +20,9 @@ pub const PARTS: u64 = 1 << PART_BITS;
 /// Limit of the positions of one segment.
 pub const POSITIONS: u64 = 1 << POSITION_BITS;
 
-/// Limit of the segments of one URL, all its streams together.
-pub const READ_SEQS: u64 = 1 << READ_SEQ_BITS;
+/// Limit of the segments of one URL, all its streams together. One number is left over, because a statement about a
+/// segment names the first key after it.
+pub const READ_SEQS: u64 = (1 << READ_SEQ_BITS) - 1;
 
 /// The keys that the rows of one segment may have: as many integers, from a multiple of this number on.
 pub const SEGMENT_KEYS: u64 = POSITIONS * PARTS;
@@ -98,5 +99,6 @@ mod tests {
     fn the_widths_hold_the_largest_body() {
         assert!((BODY_LIMIT as u64) < PARTS * ROW_LIMIT as u64);
         assert!(SEGMENT_BYTES + (BODY_LIMIT as u64) < POSITIONS);
+        assert!(READ_SEQS * SEGMENT_KEYS <= MAX_SAFE_INTEGER as u64, "the first key after the last segment");
     }
 }

@@ -190,6 +190,9 @@ fn a_stream_ends_with_the_segments_that_offsets_can_count() {
             (Post(post("a")), &at(1)),
             (Post(post("bc")), &at(3)),
             (Post(post("d")), "507 stream_full"),
+            (Get(at(0).leak()), &format!("abc {} tail", at(3))),
+            (Rotate, ""),
+            (Get(at(1).leak()), &format!("bc {} tail", at(3))),
             (Post(CLOSE), &format!("{} closed", at(3))),
         ],
     );

@@ -254,6 +254,17 @@ pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: &'st
     object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never().expect("an answer at once")
 }
 
+/// The answer to a HEAD with debug headers.
+pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
+    let operation = Operation::Head;
+    let message =
+        Message { allow_origin: None, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
+    match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
+        Some(ObjectAnswer::Response(response)) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
 /// Creates a stream; returns the status.
 pub(crate) fn create(object: &StreamObject<Host>, expiry: Expiry) -> u16 {
     let location = "https://example.test/a".to_owned();

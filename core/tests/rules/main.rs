@@ -18,6 +18,7 @@
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //! | `cost` | a long log costs no more than a short one |
+//! | `segments_left` | the segments of a URL are counted down |
 //! | `small_messages` | the largest segments, of the smallest messages |
 //! | `steps` | what may happen between two steps of the encoding of a segment |
 //!
@@ -38,6 +39,7 @@ mod readers;
 mod refused_alarm;
 mod request;
 mod sealing;
+mod segments_left;
 mod small_messages;
 mod step;
 mod steps;

@@ -197,9 +197,30 @@ impl Subject {
         let mut connection = Connection::open(self.server.host(), LIMIT)?;
         let json = ("content-type", "application/json");
         self.send(&mut connection, "PUT", json, b"")?;
-        let mut latencies = Vec::new();
         let (cpu, start) = (usage::cpu(self.server.id())?, Instant::now());
-        for body in self.filling.bodies() {
+        let parts: Vec<Result<Vec<Duration>>> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..self.filling.connections()).map(|number| scope.spawn(move || self.append(json, number))).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(anyhow!("a writer's thread has panicked")))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let latencies = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let (took, cpu) = (start.elapsed(), usage::cpu(self.server.id())?.saturating_sub(cpu));
+        self.send(&mut connection, "POST", ("stream-closed", "true"), b"")?;
+        let ms = |share| percentile(&latencies, share).as_secs_f64() * 1e3;
+        let cpu_ms = cpu.as_secs_f64() * 1e3 / (self.filling.bytes() as f64 / MEGABYTE);
+        let mut series = Series::new();
+        series.push([latencies.len() as f64 / took.as_secs_f64(), cpu_ms, ms(0.5), ms(0.99), ms(1.0)]);
+        Ok(series)
+    }
+
+    /// Appends the share of one connection. Returns how long each append took.
+    fn append(&self, json: (&str, &str), number: usize) -> Result<Vec<Duration>> {
+        let mut connection = Connection::open(self.server.host(), LIMIT)?;
+        let mut latencies = Vec::new();
+        for body in self.filling.bodies().skip(number).step_by(self.filling.connections()) {
             // The trivial Worker joins what it is sent.
             let body = match self.place {
                 Place::Own if self.filling.batch() > 1 => &body[1..body.len() - 1],
@@ -209,13 +230,7 @@ impl Subject {
             self.send(&mut connection, "POST", json, body)?;
             latencies.push(sent.elapsed());
         }
-        let (took, cpu) = (start.elapsed(), usage::cpu(self.server.id())?.saturating_sub(cpu));
-        self.send(&mut connection, "POST", ("stream-closed", "true"), b"")?;
-        let ms = |share| percentile(&latencies, share).as_secs_f64() * 1e3;
-        let cpu_ms = cpu.as_secs_f64() * 1e3 / (self.filling.bytes() as f64 / MEGABYTE);
-        let mut series = Series::new();
-        series.push([latencies.len() as f64 / took.as_secs_f64(), cpu_ms, ms(0.5), ms(0.99), ms(1.0)]);
-        Ok(series)
+        Ok(latencies)
     }
 
     fn send(&self, connection: &mut Connection, method: &str, header: (&str, &str), body: &[u8]) -> Result<()> {

@@ -7,7 +7,7 @@ use clap::ValueEnum;
 pub(super) enum Filling {
     /// 10 MB in messages of 10 KB, appended one by one.
     Large,
-    /// 10 MB in messages of 100 bytes, appended one by one.
+    /// 10 MB in messages of 100 bytes, each appended by itself.
     Small,
     /// 100 MB in messages of 100 bytes, appended in batches of a thousand.
     Batches,
@@ -45,6 +45,14 @@ impl Filling {
         match self {
             Self::Large | Self::Small => 1,
             Self::Batches => 1_000,
+        }
+    }
+
+    /// How many connections append at a time, so that it does not take too long.
+    pub(super) fn connections(self) -> usize {
+        match self {
+            Self::Large | Self::Batches => 1,
+            Self::Small => 16,
         }
     }
 
