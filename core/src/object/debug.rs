@@ -31,3 +31,10 @@ pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<Stri
         slot.segments_left()
     ))
 }
+
+/// The value of `Tailrace-Rows-Read`: rows that the request has read, and those that its instance has read from its
+/// start on, from counts before and after the request. `None` on hosts that do not count.
+pub(super) fn rows_read(before: Option<u64>, after: Option<u64>) -> Option<String> {
+    let (before, after) = before.zip(after)?;
+    Some(format!("request={}; instance={after}", after.saturating_sub(before)))
+}

@@ -88,7 +88,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             return ObjectAnswer::Response(unknown_message());
         };
         // Counting costs a crossing on Workers, and only a debug header tells it.
-        let rows_before = message.debug.then(|| self.state.rows_written());
+        let rows_before = message.debug.then(|| (self.state.rows_written(), self.state.rows_read()));
         if !self.has_checked_alarm.replace(true)
             && let Err(error) = agenda::restore_lost_alarm(&self.state)
         {
@@ -106,8 +106,9 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         };
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
-        let Some(rows_before) = rows_before else { return ObjectAnswer::Response(response) };
-        let rows = self.state.rows_written() - rows_before;
+        let Some((written_before, read_before)) = rows_before else { return ObjectAnswer::Response(response) };
+        let rows = self.state.rows_written() - written_before;
+        let rows_read = debug::rows_read(read_before, self.state.rows_read());
         let summary = match message.operation {
             Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
             _ => None,
@@ -116,6 +117,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             response
                 .with_some(header::TAILRACE_COLD, summary)
                 .with(header::TAILRACE_INSTANCE, self.instance.as_str())
+                .with_some(header::TAILRACE_ROWS_READ, rows_read)
                 .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string()),
         )
     }

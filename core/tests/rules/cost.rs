@@ -41,7 +41,8 @@ fn steps(url: &mut Url, what: fn(&mut Url)) -> u64 {
 #[test]
 fn a_long_log_costs_no_more_than_a_short_one() {
     const BY: Post = post("1").by("p1", 0, 1);
-    let what: [(&str, fn(&mut Url)); 10] = [
+    type What = fn(&mut Url);
+    let what: [(&str, What); 10] = [
         ("a start", |url| url.restart()),
         ("an append", |url| drop(url.append(post("1")))),
         ("an append of a producer", |url| drop(url.append(BY))),

@@ -144,6 +144,10 @@ impl ActorState for Host {
     fn rows_written(&self) -> u64 {
         0
     }
+
+    fn rows_read(&self) -> Option<u64> {
+        None
+    }
 }
 
 /// The object's end of one socket, whose peer the tests are.

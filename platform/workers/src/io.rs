@@ -186,6 +186,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = rowsWritten)]
     pub(crate) fn rows_written(this: &ObjectIo) -> Result<f64, JsValue>;
 
+    /// Rows read by this object since it started, as the platform bills them.
+    #[wasm_bindgen(method, catch, js_name = rowsRead)]
+    pub(crate) fn rows_read(this: &ObjectIo) -> Result<f64, JsValue>;
+
     /// Accepts a socket with its tags (one a line), attachment and first message, and answers the call of that number with the
     /// other end of it.
     #[wasm_bindgen(method, catch)]

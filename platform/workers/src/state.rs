@@ -107,6 +107,10 @@ impl ActorState for ObjectState {
     fn rows_written(&self) -> u64 {
         self.0.storage.rows_written()
     }
+
+    fn rows_read(&self) -> Option<u64> {
+        self.0.storage.rows_read()
+    }
 }
 
 impl SocketState for ObjectState {

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `script` | the text of the script, as steps |
 //! | `lifetime` | what an append costs over its whole life |
+//! | `rows_read` | how many rows a request may read |
 //! | `answer` | an answer, without what may differ |
 //! | `simulated` | asking the simulator |
 //! | `real` | asking a running Worker |
@@ -12,6 +13,7 @@ mod answer;
 mod lifetime;
 #[cfg(feature = "workerd")]
 mod real;
+mod rows_read;
 mod script;
 mod simulated;
 
@@ -21,6 +23,7 @@ pub use answer::{Answer, check_expectation};
 pub use lifetime::{check_lifetime, lifetime};
 #[cfg(feature = "workerd")]
 pub use real::run_real;
+pub use rows_read::check_rows_read;
 pub use script::{Ask, Payload, Step, Variables, script};
 pub use simulated::run_simulated;
 

@@ -182,6 +182,11 @@ impl ActorState for ObjectState {
     fn rows_written(&self) -> u64 {
         self.0.outlet.sql.rows_written() + self.0.alarms_set.get()
     }
+
+    /// A plain SQLite does not count them. What statements look at is bounded by `Database::exec` instead.
+    fn rows_read(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl SocketState for ObjectState {
