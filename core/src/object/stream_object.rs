@@ -190,6 +190,10 @@ impl<S: ActorState> StreamObject<S> {
         body: Result<&Bytes, Refusal>,
     ) -> Result<Response, Failure> {
         let sql = self.state.sql();
+        if slot.living(now_ms).is_err() && agenda::has_most_removals(&self.state)? {
+            let message = "too many earlier streams of this URL are still being deleted; try again later";
+            return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
+        }
         let incarnation = self.state.fresh_id();
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();

@@ -1,10 +1,12 @@
 //! Where the segments of a stream are: the first ones in R2, each named by a row, the others in the hot log.
 
+use std::ops::ControlFlow;
+
 use super::record::Record;
 use super::tail::Tail;
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlRow, SqlStorage, log_sql, row_key, schema};
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql, row_key, schema};
 
 /// Which segments are hot, and in which table.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -154,9 +156,13 @@ pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: 
 
 /// How many positions the rows of a segment hold, and how many rows there are. The table is there.
 pub(super) fn counts_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<(u64, u64), SqlError> {
-    let select = log_sql!(table, "SELECT coalesce(sum(count), 0), count(*) FROM ", " WHERE key >= ?1 AND key < ?2");
+    let select = log_sql!(table, "SELECT count FROM ", " WHERE key >= ?1 AND key < ?2");
     let (first, end) = keys_of(read_seq)?;
-    let read = |row: SqlRow<'_>| Ok((row.count(0)?, row.count(1)?));
-    let found = sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], read)?;
-    Ok(found.unwrap_or_default())
+    let params = [SqlParam::count(first)?, SqlParam::count(end)?];
+    let (mut positions, mut rows) = (0, 0);
+    sql.exec(Statement { sql: select, params: &params, byte_budget: usize::MAX }, &mut |row| {
+        (positions, rows) = (positions + row.count(0)?, rows + 1);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((positions, rows))
 }
