@@ -1,7 +1,8 @@
 //! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree.
 
 use tailrace_tests::fidelity::{
-    Answer, Step, check_expectation, check_lifetime, check_rows_read, lifetime, run_real, run_simulated, script,
+    Answer, Step, check_expectation, check_lifetime, check_rows_read, describe_rows_read, lifetime, run_real,
+    run_simulated, script,
 };
 
 #[test]
@@ -25,6 +26,7 @@ fn check(steps: &[Step]) -> Vec<Answer> {
         Step::Sleep(_) => None,
     });
     let mut wrong = Vec::new();
+    let described = describe_rows_read(asks.clone().zip(&real));
     for ((ask, simulated), real) in asks.zip(&simulated).zip(&real) {
         wrong.extend(check_expectation(ask, real));
         wrong.extend(check_rows_read(ask, real));
@@ -33,6 +35,6 @@ fn check(steps: &[Step]) -> Vec<Answer> {
         }
     }
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{} answers agree", real.len());
+    println!("{} answers agree; {described}", real.len());
     real
 }

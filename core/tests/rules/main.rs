@@ -14,34 +14,28 @@
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
 //! | `duties` | what the alarm does: no duty holds up another |
-//! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
-//! | `cost` | a long log costs no more than a short one |
-//! | `segments_left` | the segments of a URL are counted down |
-//! | `small_messages` | the largest segments, of the smallest messages |
-//! | `steps` | what may happen between two steps of the encoding of a segment |
+//! | `object` | whole objects: steps of a rotation, readers, segments that are left |
+//! | `size` | long logs and small messages |
 //!
 //! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
 
 mod append;
 mod close;
-mod cost;
 mod create;
 mod duties;
 mod expiry;
 mod host;
+mod object;
 mod page_rows;
 mod pages;
 mod positions;
 mod producers;
-mod readers;
 mod refused_alarm;
 mod request;
 mod sealing;
-mod segments_left;
-mod small_messages;
+mod size;
 mod step;
-mod steps;
 mod stream_seq;
 mod url;

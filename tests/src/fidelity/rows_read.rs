@@ -1,6 +1,8 @@
 //! The most rows that a request may read, by its kind: a few, however long the log is. Workers bill them; a plain SQLite
 //! does not count them, so only the real runtime is held to these bounds here.
 
+use std::collections::BTreeMap;
+
 use super::{Answer, Ask};
 
 /// The most rows that a request of a method may read, by the length of the answer's body.
@@ -12,6 +14,17 @@ fn most(method: &str, body_bytes: usize) -> u64 {
         // A page of the script has no row of less than one byte.
         _ => 60 + body_bytes.min(100) as u64,
     }
+}
+
+/// The most rows that a request of each method has read, in one line.
+pub fn describe_rows_read<'a>(asked: impl Iterator<Item = (&'a Ask, &'a Answer)>) -> String {
+    let mut found = BTreeMap::new();
+    for (ask, answer) in asked {
+        let most = found.entry(ask.method.as_str()).or_insert(0);
+        *most = answer.rows_read.unwrap_or_default().max(*most);
+    }
+    let told: Vec<_> = found.iter().map(|(method, most)| format!("{method} {most}")).collect();
+    format!("rows read at most: {}", told.join(", "))
 }
 
 /// What is wrong with the rows that a request has read, if anything is.
