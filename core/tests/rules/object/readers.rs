@@ -1,7 +1,7 @@
 //! What readers that wait on sockets cost an object: all that the platform can do is list the sockets of a tag.
 
 use futures_util::FutureExt;
-use tailrace_core::object::{ColdSettings, StreamObject};
+use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Live, Operation, Read};
 use tailrace_core::protocol::{Expiry, ReadFrom, Waits};
 use tailrace_core::runtime::Actor;
@@ -74,4 +74,20 @@ fn sockets_whose_peer_has_vanished_are_closed_some_at_a_time_and_no_others_are_l
     join(&object, &host, 1_000);
     let object = wake(&host);
     assert!(listed(&host, || join(&object, &host, 1)) <= 24);
+}
+
+#[test]
+fn after_a_release_with_longer_waits_no_socket_is_closed_that_may_be_in_use() {
+    let (object, host) = object();
+    assert_eq!(create(&object, Expiry::Never), 201);
+    for _ in 0..8 {
+        join(&object, &host, 1);
+        host.pass_ms(Waits::default().longest_ms());
+    }
+    let kept = host.open_sockets();
+    assert!(kept >= 2, "{kept} may be in use now");
+    let waits = Waits { sse_ms: 900_000, ..Waits::default() };
+    let object = StreamObject::new(host.clone(), Settings { waits, ..Settings::default() });
+    join(&object, &host, 1);
+    assert_eq!(host.open_sockets(), kept + 1, "none is older than the longest wait of this release");
 }
