@@ -9,7 +9,7 @@ use tailrace_core::runtime::Request;
 use tailrace_core::storage::schema;
 
 pub use tailrace_core::object::{ColdSettings, Settings};
-pub use tailrace_core::stream::StreamLimits;
+pub use tailrace_core::stream::{EncodingStep, StreamLimits};
 
 use crate::kernel::random::Seeds;
 use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf};

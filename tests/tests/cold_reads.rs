@@ -24,8 +24,8 @@ async fn ask(world: &World, method: Method, query: &str, body: impl Into<Bytes>)
 }
 
 /// A world with a stream of text whose segments hold that many appends; all sealed ones are in R2.
-async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
-    let limits = StreamLimits { segment_messages, ..StreamLimits::default() };
+async fn world(segment_rows: u64, appends: &[&'static [u8]]) -> World {
+    let limits = StreamLimits { segment_rows, ..StreamLimits::default() };
     let bucket = BucketFaults { get: Delay::new(GET_MS, GET_MS), ..BucketFaults::default() };
     let world = World::new(WorldConfig {
         faults: Faults::default().with(|faults| faults.bucket = bucket),
@@ -36,7 +36,7 @@ async fn world(segment_messages: u64, appends: &[&'static [u8]]) -> World {
         assert_eq!(ask(&world, Method::Post, "", *append).await.status, 204);
     }
     rt::sleep_ms(MOVED_MS).await;
-    assert_eq!(world.services().bucket.objects().len() as u64, appends.len() as u64 / segment_messages);
+    assert_eq!(world.services().bucket.objects().len() as u64, appends.len() as u64 / segment_rows);
     world
 }
 

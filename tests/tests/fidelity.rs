@@ -1,7 +1,8 @@
 //! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree.
 
 use tailrace_tests::fidelity::{
-    Answer, Step, check_expectation, check_lifetime, lifetime, run_real, run_simulated, script,
+    Answer, Step, check_expectation, check_lifetime, check_rows_read, describe_rows_read, lifetime, run_real,
+    run_simulated, script,
 };
 
 #[test]
@@ -25,13 +26,15 @@ fn check(steps: &[Step]) -> Vec<Answer> {
         Step::Sleep(_) => None,
     });
     let mut wrong = Vec::new();
+    let described = describe_rows_read(asks.clone().zip(&real));
     for ((ask, simulated), real) in asks.zip(&simulated).zip(&real) {
         wrong.extend(check_expectation(ask, real));
+        wrong.extend(check_rows_read(ask, real));
         if !simulated.agrees(real, ask) {
             wrong.push(format!("line {}: simulated {simulated:?}\nreal {real:?}", ask.line));
         }
     }
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{} answers agree", real.len());
+    println!("{} answers agree; {described}", real.len());
     real
 }

@@ -81,8 +81,8 @@ fn listen(world: &World, from: &str) -> Rc<RefCell<Heard>> {
     heard
 }
 
-fn world(segment_messages: u64, page_bytes: usize) -> World {
-    let limits = StreamLimits { segment_messages, page_bytes, ..StreamLimits::default() };
+fn world(segment_rows: u64, page_bytes: usize) -> World {
+    let limits = StreamLimits { segment_rows, page_bytes, ..StreamLimits::default() };
     World::new(WorldConfig::of(Settings { limits, ..Settings::default() }))
 }
 

@@ -206,7 +206,7 @@ async fn events(world: &World, from: &str) -> Vec<String> {
 fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
     const TEXT: [(&str, &str); 1] = [("content-type", "text/plain")];
     rt::block_on(1, async {
-        let limits = StreamLimits { segment_messages: 1, ..StreamLimits::default() };
+        let limits = StreamLimits { segment_rows: 1, ..StreamLimits::default() };
         let settings = Settings { limits, ..Settings::default() };
         let world = World::new(WorldConfig::of(settings));
         assert_eq!(CLIENT.ask(&world, Method::Put, "", &TEXT, "").await.status, 201);
@@ -285,4 +285,55 @@ fn a_stream_of_version_3_counts_its_rows_and_its_producers_from_now_on() {
         assert_eq!(counts, ["0", "2", "2", "3"]);
         assert_eq!(hot().await, 6 + 4 * (LOG_ROW_BYTES + 1));
     });
+}
+
+/// A stream of version 3, of a content type, and the last rows of its segment: `a` and `b`, or `1,2` and `3`.
+fn version_3(json: bool) -> [&'static str; 6] {
+    let (stream, one, two) = match json {
+        true => (
+            "INSERT INTO stream VALUES (0, 3, 0, '00', 'application/json', NULL, NULL, NULL, 0, 0)",
+            "INSERT INTO log VALUES (1 << 28, 2, 1000, 0, 3, NULL, NULL, x'0101', CAST('1,2' AS BLOB), 3)",
+            "INSERT INTO log VALUES ((1 << 24 | 2) << 4, 1, 1001, 0, 4, NULL, NULL, NULL, CAST('3' AS BLOB), 4)",
+        ),
+        false => (
+            "INSERT INTO stream VALUES (0, 3, 0, '00', 'text/plain', NULL, NULL, NULL, 0, 0)",
+            "INSERT INTO log VALUES (1 << 28, 1, 1000, 0, 1, NULL, NULL, NULL, CAST('a' AS BLOB), 1)",
+            "INSERT INTO log VALUES ((1 << 24 | 1) << 4, 1, 1001, 0, 2, NULL, NULL, NULL, CAST('b' AS BLOB), 2)",
+        ),
+    };
+    [
+        "CREATE TABLE stream (id INTEGER PRIMARY KEY CHECK (id = 0), version INTEGER NOT NULL, \
+         first_read_seq INTEGER NOT NULL, incarnation TEXT, content_type TEXT, ttl_s INTEGER, expires_at TEXT, \
+         deadline_ms INTEGER, unswept INTEGER NOT NULL DEFAULT 0, swept INTEGER NOT NULL DEFAULT 0)",
+        "CREATE TABLE log (key INTEGER PRIMARY KEY, count INTEGER NOT NULL, commit_ms INTEGER NOT NULL, \
+         flags INTEGER NOT NULL, tally INTEGER NOT NULL, stream_seq TEXT, closed_by TEXT, lengths BLOB, \
+         body BLOB NOT NULL, total INTEGER NOT NULL DEFAULT 0)",
+        TABLES[2],
+        stream,
+        one,
+        two,
+    ]
+}
+
+/// A row of a first segment of version 3, which holds nothing but this row.
+const FIRST_SEGMENT: &str = "INSERT INTO log VALUES (0, 1, 999, 2, 1, NULL, NULL, NULL, CAST('0' AS BLOB), 0)";
+
+#[test]
+fn rows_of_version_3_count_when_their_segment_is_sealed() {
+    for json in [false, true] {
+        rt::block_on(1, async {
+            let limits = StreamLimits { segment_rows: 3, ..StreamLimits::default() };
+            let world = World::new(WorldConfig::of(Settings { limits, ..Settings::default() }));
+            world.prepare(OBJECT, &version_3(json));
+            world.prepare(OBJECT, &[FIRST_SEGMENT]);
+            let fields = [("content-type", if json { "application/json" } else { "text/plain" })];
+            for segments in ["segments=2", "segments=2"] {
+                assert_eq!(CLIENT.ask(&world, Method::Post, "", &fields, "4").await.status, 204);
+                rt::sleep_ms(10_000).await;
+                assert_eq!(head(&world).await.0, segments);
+            }
+            let pages = if json { ["[0]", "[1,2,3,4]", "[4]"] } else { ["0", "ab4", "4"] };
+            assert_eq!(read_all(&world).await, pages);
+        });
+    }
 }

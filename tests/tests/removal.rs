@@ -55,7 +55,7 @@ fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and
 fn a_removal_costs_two_rows_and_four_more_where_segments_are_in_r2() {
     for (segments, most) in [(0, 2), (1, 6), (7, 6)] {
         rt::block_on(1, async {
-            let limits = StreamLimits { segment_messages: 1, ..StreamLimits::default() };
+            let limits = StreamLimits { segment_rows: 1, ..StreamLimits::default() };
             let world = World::new(WorldConfig::of(Settings { limits, ..Settings::default() }));
             assert_eq!(STREAM.ask(&world, Method::Put, "", &[("stream-ttl", "60")], "").await.status, 201);
             for _ in 0..segments {

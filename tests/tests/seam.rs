@@ -22,19 +22,19 @@ struct Case {
     appends: Vec<Vec<usize>>,
     row_bytes: usize,
     page_bytes: usize,
-    segment_messages: u64,
+    segment_rows: u64,
     closed: bool,
 }
 
 fn cases() -> impl Strategy<Value = Case> {
     let appends = prop::collection::vec(prop::collection::vec(1..60_usize, 1..6), 1..9);
     (any::<bool>(), appends, 10..120_usize, 1..200_usize, 1..9_u64, any::<bool>()).prop_map(
-        |(json, appends, row_bytes, page_bytes, segment_messages, closed)| Case {
+        |(json, appends, row_bytes, page_bytes, segment_rows, closed)| Case {
             json,
             appends,
             row_bytes,
             page_bytes,
-            segment_messages,
+            segment_rows,
             closed,
         },
     )
@@ -71,7 +71,7 @@ async fn check(case: &Case) -> Result<(), TestCaseError> {
         body_bytes: 14 * case.row_bytes,
         row_bytes: case.row_bytes,
         page_bytes: case.page_bytes,
-        segment_messages: case.segment_messages,
+        segment_rows: case.segment_rows,
         ..StreamLimits::default()
     };
     let world = World::new(WorldConfig {

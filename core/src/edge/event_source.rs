@@ -40,7 +40,7 @@ pub(super) fn no_more(live: &LiveRead, page: &Response) -> Response {
 
 /// A response with these fields of an object's reply, and its debug fields.
 pub(super) fn with_same(response: Response, reply: &Response, names: &[&'static str]) -> Response {
-    let debug = [header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_WRITTEN];
+    let debug = [header::TAILRACE_INSTANCE, header::TAILRACE_ROWS_READ, header::TAILRACE_ROWS_WRITTEN];
     let same = names.iter().copied().chain(debug);
     same.fold(response, |response, name| response.with_some(name, reply.headers.get(name)))
 }

@@ -247,6 +247,21 @@ pub(super) fn count_sweeps<S: ActorState>(state: &S) -> Result<u64, SqlError> {
     Ok(sql.first(SELECT, &params, |row| row.count(0))?.unwrap_or_default())
 }
 
+/// The most removed streams whose objects may wait to be deleted, before another one may be created. Our choice: every
+/// look at the agenda reads all of its entries, and each removed stream has one until R2 has forgotten it.
+pub(super) const REMOVALS_LIMIT: u64 = 1_000;
+
+/// Whether so many removed streams wait that no other may be created.
+pub(super) fn has_most_removals<S: ActorState>(state: &S) -> Result<bool, SqlError> {
+    const SELECT: &str = "SELECT 1 FROM agenda WHERE kind = ?1 LIMIT 1 OFFSET ?2";
+    let sql = state.sql();
+    if !schema::has_table(sql, "agenda")? {
+        return Ok(false);
+    }
+    let params = [SqlParam::Integer(Duty::Remove.kind()), SqlParam::count(REMOVALS_LIMIT - 1)?];
+    Ok(sql.first(SELECT, &params, |_| Ok(()))?.is_some())
+}
+
 /// Entries that are due, at most [`DUE_LIMIT`], without those of removed streams unless `with_removals`. The expiry
 /// comes first, since readers wait for it, and the others in the order of their time.
 ///

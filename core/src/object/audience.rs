@@ -11,6 +11,7 @@ use std::cell::{Cell, RefCell};
 use bytes::{Buf, BufMut, Bytes};
 
 use super::answer;
+use super::stale_sockets::{self, StaleSockets};
 use crate::mutant::mutated;
 use crate::protocol::limits::PUSH_LIMIT;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
@@ -114,7 +115,9 @@ pub(super) struct Audience {
     answers_ahead: Cell<bool>,
     /// The largest cursor of readers ahead of the clock; `None` if it is not known since the start.
     largest_ahead: Cell<Option<u64>>,
-    next_sweep_ms: Cell<u64>,
+    /// Whether somebody has asked since the start whether there are sockets.
+    has_looked: Cell<bool>,
+    stale: StaleSockets,
     /// How the text before this offset ends. It counts as long as that is the tail, and is read from storage then.
     text_end: RefCell<Option<(Offset, TextEnd)>>,
 }
@@ -127,9 +130,9 @@ struct EventNews {
 }
 
 impl Audience {
-    /// For the start of an object. Readers may have been waiting while it hibernated.
-    pub(super) fn new(state: &impl ActorState, waits: Waits, page_bytes: usize) -> Self {
-        let any = state.has_sockets() && !mutated!(WaitersForgottenAtHibernation);
+    /// For the start of an object. Readers may have been waiting while it hibernated: whoever has to know asks.
+    pub(super) fn new(waits: Waits, page_bytes: usize) -> Self {
+        let any = !mutated!(WaitersForgottenAtHibernation);
         Self {
             waits,
             push_limit: PUSH_LIMIT.min(page_bytes),
@@ -139,13 +142,22 @@ impl Audience {
             answers: Cell::new(any),
             answers_ahead: Cell::new(any),
             largest_ahead: Cell::default(),
-            next_sweep_ms: Cell::new(0),
+            has_looked: Cell::default(),
+            stale: StaleSockets::default(),
             text_end: RefCell::default(),
         }
     }
 
+    /// Asks, at the first write after a start, whether there is any socket. The platform has to list all of them for it,
+    /// as it has to for the write itself; a start for anything else does without.
+    fn look(&self, state: &impl ActorState) {
+        if !self.has_looked.replace(true) && !state.has_sockets() {
+            ReaderKind::ALL.iter().for_each(|kind| self.of(*kind).set(false));
+        }
+    }
+
     /// Whether there may be a waiting reader.
-    pub(super) fn may_have_readers(&self) -> bool {
+    fn may_have_readers(&self) -> bool {
         ReaderKind::ALL.iter().any(|kind| self.of(*kind).get())
     }
 
@@ -164,9 +176,13 @@ impl Audience {
     }
 
     /// How the text ends to which is going to be appended; empty where no reader of events waits for it.
-    pub(super) fn text_end_before_news(&self, sql: &impl SqlStorage, stream: &Stream) -> Result<TextEnd, SqlError> {
-        match stream.content_type.is_bytes_of_text() && self.may_have_readers_of_events() {
-            true => self.text_end_at_tail(sql, stream),
+    pub(super) fn text_end_before_news(&self, state: &impl ActorState, stream: &Stream) -> Result<TextEnd, SqlError> {
+        if !stream.content_type.is_bytes_of_text() {
+            return Ok(TextEnd::default());
+        }
+        self.look(state);
+        match self.may_have_readers_of_events() {
+            true => self.text_end_at_tail(state.sql(), stream),
             false => Ok(TextEnd::default()),
         }
     }
@@ -196,7 +212,7 @@ impl Audience {
             return known;
         }
         let kinds = [ReaderKind::EventsAhead, ReaderKind::AnswerAhead].into_iter().filter(|kind| self.of(*kind).get());
-        let sockets = kinds.flat_map(|kind| state.sockets(Some(&kind.tag(incarnation))));
+        let sockets = kinds.flat_map(|kind| state.sockets(&kind.tag(incarnation)));
         let cursors = sockets.filter_map(|socket| Attachment::decode(socket.attachment()));
         let largest = cursors.map(|attachment| attachment.cursor).max().unwrap_or(0);
         self.largest_ahead.set(Some(largest));
@@ -246,7 +262,7 @@ impl Audience {
         };
         let attachment = Attachment { joined_ms: now_ms, cursor: cursor.unwrap_or(0) };
         Upgrade {
-            tag: kind.tag(&stream.incarnation),
+            tags: [kind.tag(&stream.incarnation), stale_sockets::joined_tag(now_ms, self.waits.longest_ms())],
             attachment: attachment.encode(),
             greeting: greeting.encode(),
             otherwise: answer::no_socket(),
@@ -255,6 +271,7 @@ impl Audience {
 
     /// Tells each waiting reader of a write once, in the same turn. `stream` is the stream after the write.
     pub(super) fn tell(&self, state: &impl ActorState, stream: &Stream, news: &News<'_>) {
+        self.look(state);
         if !self.may_have_readers() {
             return;
         }
@@ -360,6 +377,7 @@ impl Audience {
 
     /// Tells all waiting readers that the stream is gone, and ends their waits.
     pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
+        self.look(state);
         if self.may_have_readers() {
             state.sometimes(marks::LIVE_REMOVAL_PUSHED);
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
@@ -388,26 +406,19 @@ impl Audience {
 
     /// Whether a reader of this stream is connected. A socket that is older than any edge keeps one is none: its peer has
     /// vanished.
-    pub(super) fn has_reader(&self, state: &impl ActorState, incarnation: &Incarnation, now_ms: u64) -> bool {
+    pub(super) fn has_reader<S: ActorState>(&self, state: &S, incarnation: &Incarnation, now_ms: u64) -> bool {
         let kinds = ReaderKind::ALL.into_iter().filter(|kind| self.of(*kind).get());
-        kinds.flat_map(|kind| state.sockets(Some(&kind.tag(incarnation)))).any(|socket| self.is_young(&socket, now_ms))
+        let is_young = |socket: &S::Socket| joined_ms(socket) + self.waits.longest_ms() >= now_ms;
+        kinds.flat_map(|kind| state.sockets(&kind.tag(incarnation))).any(|socket| is_young(&socket))
     }
 
-    fn is_young(&self, socket: &impl HibernatingSocket, now_ms: u64) -> bool {
-        let joined_ms = Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms);
-        joined_ms + self.waits.longest_ms() >= now_ms
+    /// Closes sockets whose peer has vanished.
+    fn sweep<S: ActorState>(&self, state: &S, now_ms: u64) {
+        self.stale.sweep(state, now_ms, self.waits.longest_ms(), joined_ms);
     }
+}
 
-    /// Closes sockets that are older than any edge keeps one: their peer has vanished. Runs only when the object is
-    /// awake anyway, and at most once in half the longest wait.
-    fn sweep(&self, state: &impl ActorState, now_ms: u64) {
-        if now_ms < self.next_sweep_ms.get() || !self.may_have_readers() {
-            return;
-        }
-        self.next_sweep_ms.set(now_ms + self.waits.longest_ms() / 2);
-        for socket in state.sockets(None).into_iter().filter(|socket| !self.is_young(socket, now_ms)) {
-            state.sometimes(marks::LIVE_SWEPT);
-            socket.close();
-        }
-    }
+/// When the reader of a socket joined, in ms since the Unix epoch.
+fn joined_ms(socket: &impl HibernatingSocket) -> u64 {
+    Attachment::decode(socket.attachment()).map_or(0, |attachment| attachment.joined_ms)
 }

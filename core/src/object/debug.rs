@@ -6,7 +6,8 @@ use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::Slot;
 
 /// The value of `Tailrace-Cold`: segments in R2 and waiting for it, bytes of the hot log, duties that delete objects,
-/// objects being deleted and deleted, and the rows that this instance has written in requests and alarms.
+/// objects being deleted and deleted, the rows that this instance has written in requests and alarms, and how many
+/// segments the URL has left.
 pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
     let sql = state.sql();
     let counts = match schema::has_table(sql, "stream")? {
@@ -25,7 +26,15 @@ pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<Stri
     };
     Ok(format!(
         "segments={segments}; waiting={waiting}; hot-bytes={hot_bytes}; sweeps={sweeps}; unswept={unswept}; \
-         swept={swept}; rows={}",
-        state.rows_written()
+         swept={swept}; rows={}; segments-left={}",
+        state.rows_written(),
+        slot.segments_left()
     ))
+}
+
+/// The value of `Tailrace-Rows-Read`: rows that the request has read, and those that its instance has read from its
+/// start on, from counts before and after the request. `None` on hosts that do not count.
+pub(super) fn rows_read(before: Option<u64>, after: Option<u64>) -> Option<String> {
+    let (before, after) = before.zip(after)?;
+    Some(format!("request={}; instance={after}", after.saturating_sub(before)))
 }

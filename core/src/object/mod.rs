@@ -6,6 +6,7 @@
 //! | `failure` | why a request or an alarm has no outcome |
 //! | `live` | live reads: an answer, or a socket to wait on |
 //! | `audience` | the readers that wait for new data |
+//! | `stale_sockets` | closing the sockets of readers that have vanished |
 //! | `answer` | the response to each outcome |
 //! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
 //! | `alarm` | the alarm's handler: does what is due, nothing of it held up by anything else |
@@ -34,6 +35,7 @@ mod live;
 mod page;
 mod rotation;
 mod settings;
+mod stale_sockets;
 mod stream_object;
 mod sweep;
 mod sweep_duty;

@@ -16,7 +16,7 @@ use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
 use crate::runtime::{ActorState, ObjectStore, PutCondition, PutOutcome, StoreError, marks};
 use crate::storage::{SqlError, SqlStorage};
-use crate::stream::{SealedSegment, Slot, Stream};
+use crate::stream::{Encoding, SealedSegment, Slot, Stream};
 
 /// An attempt to store a segment.
 struct Attempt {
@@ -31,7 +31,25 @@ struct Attempt {
     is_only_attempt: bool,
 }
 
+/// Whether a segment is the first hot one of the stream of that incarnation, and sealed.
+fn wanted(slot: &Slot, incarnation: &Incarnation, read_seq: u64) -> bool {
+    match slot {
+        Slot::Occupied(stream) if stream.incarnation == *incarnation => {
+            stream.first_sealed() == Some(read_seq) || mutated!(BoundaryAtEndOfPut)
+        }
+        _ => false,
+    }
+}
+
 impl<S: ActorState> StreamObject<S> {
+    /// Tells the operator, once an instance, that a URL has few segments left.
+    fn warn_of_last_segments(&self, slot: &Slot) {
+        if slot.has_few_segments_left() && !self.has_warned.replace(true) {
+            self.state.sometimes(marks::FEW_SEGMENTS_LEFT);
+            tracing::warn!(left = slot.segments_left(), "nine tenths of the segments of a URL are used up");
+        }
+    }
+
     /// Schedules the rotation. Called in the transaction that seals a segment.
     pub(super) fn schedule_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
         self.handler.look_again();
@@ -40,29 +58,57 @@ impl<S: ActorState> StreamObject<S> {
 
     /// Moves one sealed segment to R2; if there is none, deletes the duty.
     pub(super) async fn rotate(&self, entry: &Entry) -> Result<(), Failure> {
-        let Some(mut attempt) = self.with_slot(|slot| self.begin_rotation(slot))? else { return Ok(()) };
+        let Some((incarnation, mut encoding)) = self.with_slot(|slot| self.begin_rotation(slot))? else {
+            return Ok(());
+        };
+        // In steps, because other events wait while a turn lasts. Between two steps the stream may be appended to,
+        // closed, removed and created again. The content of a sealed segment never changes.
+        while !self.with_slot(|slot| self.encode(slot, &incarnation, &mut encoding))? {
+            self.state.sometimes(marks::SEGMENT_ENCODED_IN_STEPS);
+            self.state.sleep_ms(1).await;
+        }
+        let attempt = self.with_slot(|slot| self.begin_put(slot, incarnation, encoding))?;
+        let Some(mut attempt) = attempt else { return Ok(()) };
         let object = std::mem::take(&mut attempt.object);
         let limit_ms = self.settings.cold.change_limit_ms();
         let stored = self.state.bucket().put(&attempt.key, object, PutCondition::Absent, limit_ms).await;
-        // During the put the stream may have been appended to, closed, removed and created again. The content of a
-        // sealed segment never changes. If another instance has taken over, nothing that is written here becomes
-        // durable.
+        // During the put the same may have happened. If another instance has taken over, nothing that is written here
+        // becomes durable.
         self.with_slot(|slot| self.end_rotation(slot, entry, &attempt, &stored))
     }
 
-    fn begin_rotation(&self, slot: &Slot) -> Result<Option<Attempt>, Failure> {
-        let now_ms = self.state.now_ms();
-        let (sql, settings) = (self.state.sql(), &self.settings.cold);
-        let sealed = match slot {
-            Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
-                stream.encode_sealed(sql)?.map(|sealed| (&stream.incarnation, sealed))
+    fn begin_rotation(&self, slot: &Slot) -> Result<Option<(Incarnation, Encoding)>, Failure> {
+        let encoding = match slot {
+            Slot::Occupied(stream) if !stream.is_expired(self.state.now_ms()) => {
+                stream.begin_encoding(self.state.sql())?.map(|encoding| (stream.incarnation.clone(), encoding))
             }
             _ => None,
         };
-        let Some((incarnation, SealedSegment { read_seq, object, place })) = sealed else {
-            self.end_duty(slot, Duty::Rotate, "")?;
+        match encoding {
+            Some(_) => self.warn_of_last_segments(slot),
+            None => self.end_duty(slot, Duty::Rotate, "")?,
+        }
+        Ok(encoding)
+    }
+
+    /// Encodes some more rows; returns whether there is nothing more to encode, since that were the last ones or the
+    /// segment is not wanted any more.
+    fn encode(&self, slot: &Slot, incarnation: &Incarnation, encoding: &mut Encoding) -> Result<bool, Failure> {
+        match wanted(slot, incarnation, encoding.read_seq()) {
+            true => Ok(encoding.step(self.state.sql(), self.settings.cold.encoding)?),
+            false => Ok(true),
+        }
+    }
+
+    /// Prepares the put of an encoded segment, in the turn of its last step; `None` if it is not wanted any more.
+    fn begin_put(&self, slot: &Slot, incarnation: Incarnation, encoding: Encoding) -> Result<Option<Attempt>, Failure> {
+        if !wanted(slot, &incarnation, encoding.read_seq()) {
+            // No object was stored. If there is a segment to move, the agenda has its duty.
+            self.state.sometimes(marks::ROTATION_OVERTAKEN);
             return Ok(None);
-        };
+        }
+        let (now_ms, settings) = (self.state.now_ms(), &self.settings.cold);
+        let SealedSegment { read_seq, object, place } = encoding.finish(self.state.sql())?;
         // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.
         let is_only_attempt = sweep_duty::schedule_sweep(&self.state, settings, now_ms, read_seq)?;
         if is_only_attempt {
@@ -71,7 +117,6 @@ impl<S: ActorState> StreamObject<S> {
         }
         let name = key::attempt(&self.state.fresh_id());
         let key = Prefix::new(self.state.id(), incarnation.as_str()).key(read_seq, &name);
-        let incarnation = incarnation.clone();
         Ok(Some(Attempt { incarnation, read_seq, name, key, place, object: object.into(), is_only_attempt }))
     }
 
@@ -84,12 +129,9 @@ impl<S: ActorState> StreamObject<S> {
     ) -> Result<(), Failure> {
         let now_ms = self.state.now_ms();
         let sql = self.state.sql();
-        let wanted = |stream: &Stream| {
-            stream.incarnation == attempt.incarnation
-                && (stream.first_sealed() == Some(attempt.read_seq) || mutated!(BoundaryAtEndOfPut))
-        };
+        let is_wanted = wanted(slot, &attempt.incarnation, attempt.read_seq);
         let stream = match slot {
-            Slot::Occupied(stream) if wanted(stream) => stream,
+            Slot::Occupied(stream) if is_wanted => stream,
             _ => {
                 self.state.sometimes(marks::ROTATION_OVERTAKEN);
                 let Attempt { incarnation, read_seq, .. } = attempt;

@@ -2,9 +2,9 @@
 
 use crate::mutant::mutated;
 use crate::protocol::Waits;
-use crate::protocol::limits::{R2_CHANGE_MS, R2_LIMIT_MS, R2_READ_MS};
+use crate::protocol::limits::{ENCODED_BYTES, ENCODED_ROWS, R2_CHANGE_MS, R2_LIMIT_MS, R2_READ_MS};
 use crate::runtime::BATCH_LIMIT;
-use crate::stream::StreamLimits;
+use crate::stream::{EncodingStep, StreamLimits};
 
 /// Settings of a stream object.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -16,6 +16,9 @@ pub struct Settings {
     /// How segments move to R2 and are read there.
     pub cold: ColdSettings,
 }
+
+/// How long the encoding of a segment takes at most, in ms: some dozens of turns, between which others may come.
+const ENCODING_MS: u64 = 10_000;
 
 /// Longer than anything lasts, in ms. For a known bug.
 const FOR_EVER_MS: u64 = 1 << 40;
@@ -37,6 +40,8 @@ pub struct ColdSettings {
     pub read_retry_ms: u64,
     /// Bytes of indexes that an object keeps in memory.
     pub index_bytes: usize,
+    /// How much of a segment is encoded in one turn.
+    pub encoding: EncodingStep,
     /// How long a get or a listing may take, in ms.
     pub read_limit_ms: u64,
     /// How long a put or a deletion may take, in ms. What is still under way then may be applied later.
@@ -53,6 +58,7 @@ impl Default for ColdSettings {
             read_attempts: 3,
             read_retry_ms: 100,
             index_bytes: 1 << 20,
+            encoding: EncodingStep { rows: ENCODED_ROWS, bytes: ENCODED_BYTES },
             read_limit_ms: R2_READ_MS,
             change_limit_ms: R2_CHANGE_MS,
         }
@@ -67,6 +73,9 @@ impl ColdSettings {
         }
         if self.orphan_age_ms == 0 || self.read_attempts == 0 || !(1..=BATCH_LIMIT).contains(&self.sweep_page) {
             return Some("the orphan age or the count of read attempts is zero, or a sweep's step beyond 1,000");
+        }
+        if self.encoding.rows == 0 || self.encoding.bytes == 0 {
+            return Some("a step of the encoding of a segment is empty");
         }
         if [self.read_limit_ms, self.change_limit_ms].iter().any(|limit_ms| !(1..=R2_LIMIT_MS).contains(limit_ms)) {
             return Some("a time limit of R2 is zero, or longer than 5 minutes");
@@ -84,9 +93,9 @@ impl ColdSettings {
         if mutated!(R2CallsUnlimited) { FOR_EVER_MS } else { self.change_limit_ms }
     }
 
-    /// How long a step of a duty lasts at most, in ms: it lists and then deletes, or puts.
+    /// How long a step of a duty lasts at most, in ms: it lists and then deletes, or encodes a segment and puts it.
     pub(super) fn longest_step_ms(&self) -> u64 {
-        self.read_limit_ms + self.change_limit_ms
+        self.read_limit_ms.max(ENCODING_MS) + self.change_limit_ms
     }
 }
 
@@ -96,7 +105,7 @@ impl Settings {
     /// | variable | what |
     /// | --- | --- |
     /// | `TAILRACE_PAGE_BYTES` | bytes after which a page of a read ends |
-    /// | `TAILRACE_SEGMENT_MESSAGES`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
+    /// | `TAILRACE_SEGMENT_ROWS`, `TAILRACE_SEGMENT_BYTES` | when an append seals its segment |
     /// | `TAILRACE_HOT_BYTES` | bytes that may wait for R2 |
     /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
     /// | `TAILRACE_R2_READ_LIMIT_MS`, `TAILRACE_R2_CHANGE_LIMIT_MS` | how long a call of R2 may take |
@@ -113,7 +122,7 @@ impl Settings {
         };
         let mut page_bytes = limits.page_bytes as u64;
         number("TAILRACE_PAGE_BYTES", &mut page_bytes)?;
-        number("TAILRACE_SEGMENT_MESSAGES", &mut limits.segment_messages)?;
+        number("TAILRACE_SEGMENT_ROWS", &mut limits.segment_rows)?;
         number("TAILRACE_SEGMENT_BYTES", &mut limits.segment_bytes)?;
         number("TAILRACE_HOT_BYTES", &mut limits.hot_bytes)?;
         number("TAILRACE_ROTATION_RETRY_MIN_MS", &mut cold.retry_min_ms)?;
@@ -141,7 +150,7 @@ mod tests {
         assert_eq!(from("", ""), Ok(Settings::default()));
         let number = |name, value| {
             let Settings { limits, cold, .. } = from(name, value).expect("a value that fits the others");
-            [limits.page_bytes as u64, limits.segment_messages, limits.segment_bytes, limits.hot_bytes]
+            [limits.page_bytes as u64, limits.segment_rows, limits.segment_bytes, limits.hot_bytes]
                 .into_iter()
                 .chain([cold.retry_min_ms, cold.retry_max_ms, cold.orphan_age_ms])
                 .chain([cold.read_limit_ms, cold.change_limit_ms])
@@ -150,7 +159,7 @@ mod tests {
         };
         for (name, value) in [
             ("TAILRACE_PAGE_BYTES", "512"),
-            ("TAILRACE_SEGMENT_MESSAGES", "3"),
+            ("TAILRACE_SEGMENT_ROWS", "3"),
             ("TAILRACE_SEGMENT_BYTES", "9"),
             ("TAILRACE_HOT_BYTES", "20000000"),
             ("TAILRACE_ROTATION_RETRY_MIN_MS", "20"),

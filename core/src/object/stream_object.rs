@@ -33,6 +33,8 @@ pub struct StreamObject<S: ActorState> {
     pub(super) cold: ColdCache,
     /// Whether a request of this instance has checked that the platform has not given up the alarm.
     has_checked_alarm: Cell<bool>,
+    /// Whether this instance has told its operator that few segments are left.
+    pub(super) has_warned: Cell<bool>,
     /// Alarms of this instance that came too early.
     pub(super) early_alarms: EarlyAlarms,
     /// The alarm's handler, while it runs.
@@ -66,7 +68,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = state.fresh_id();
         // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
+        let audience = Audience::new(settings.waits, settings.limits.page_bytes);
         Self {
             state,
             settings,
@@ -74,6 +76,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             slot: RefCell::new(slot),
             cold: ColdCache::default(),
             has_checked_alarm: Cell::default(),
+            has_warned: Cell::default(),
             early_alarms: EarlyAlarms::default(),
             handler: Handler::default(),
             audience,
@@ -85,7 +88,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             return ObjectAnswer::Response(unknown_message());
         };
         // Counting costs a crossing on Workers, and only a debug header tells it.
-        let rows_before = message.debug.then(|| self.state.rows_written());
+        let rows_before = message.debug.then(|| (self.state.rows_written(), self.state.rows_read()));
         if !self.has_checked_alarm.replace(true)
             && let Err(error) = agenda::restore_lost_alarm(&self.state)
         {
@@ -103,8 +106,9 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         };
         let response = response.with_common(message.allow_origin.as_deref());
         let response = if message.operation == Operation::Head { response.without_body() } else { response };
-        let Some(rows_before) = rows_before else { return ObjectAnswer::Response(response) };
-        let rows = self.state.rows_written() - rows_before;
+        let Some((written_before, read_before)) = rows_before else { return ObjectAnswer::Response(response) };
+        let rows = self.state.rows_written() - written_before;
+        let rows_read = debug::rows_read(read_before, self.state.rows_read());
         let summary = match message.operation {
             Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
             _ => None,
@@ -113,6 +117,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             response
                 .with_some(header::TAILRACE_COLD, summary)
                 .with(header::TAILRACE_INSTANCE, self.instance.as_str())
+                .with_some(header::TAILRACE_ROWS_READ, rows_read)
                 .with(header::TAILRACE_ROWS_WRITTEN, rows.to_string()),
         )
     }
@@ -185,6 +190,10 @@ impl<S: ActorState> StreamObject<S> {
         body: Result<&Bytes, Refusal>,
     ) -> Result<Response, Failure> {
         let sql = self.state.sql();
+        if slot.living(now_ms).is_err() && agenda::has_most_removals(&self.state)? {
+            let message = "too many earlier streams of this URL are still being deleted; try again later";
+            return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
+        }
         let incarnation = self.state.fresh_id();
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
@@ -255,7 +264,7 @@ impl<S: ActorState> StreamObject<S> {
         let stream = self.living(slot, now_ms)?;
         let bytes = body?;
         let start = stream.tail.offset;
-        let text_end = self.audience.text_end_before_news(self.state.sql(), stream)?;
+        let text_end = self.audience.text_end_before_news(&self.state, stream)?;
         let sealed = || self.schedule_rotation(now_ms);
         let (sql, limits) = (self.state.sql(), &self.settings.limits);
         let mut outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);

@@ -19,14 +19,25 @@ pub const ROW_LIMIT: usize = 1 << 20;
 /// Bytes after which a page of a read ends. Our choice; a page holds at least one message.
 pub const PAGE_BYTES: usize = 1 << 20;
 
-/// Messages after which an append seals its segment. Our choice.
-pub const SEGMENT_MESSAGES: u64 = 1_000;
+/// Rows of the log after which an append seals its segment. Our choice, by measurement: with fewer, pages of small
+/// appends end early, and each segment costs a put; with more, its index in R2 grows, which a read fetches as a whole.
+pub const SEGMENT_ROWS: u64 = 8_192;
+
+/// The most rows that a deployment may give a segment. Our choice: a reader that begins in the middle of a segment
+/// fetches its index, of 12 bytes a row, as a whole.
+pub const ROWS_LIMIT: u64 = 1 << 16;
 
 /// Bytes after which an append seals its segment. Our choice.
 pub const SEGMENT_BYTES: u64 = 4 << 20;
 
+/// Rows and bytes of a segment that are encoded for R2 in one turn. Our choice, by measurement: such a turn is no longer
+/// than that of a read, and a segment takes some dozens of them.
+pub const ENCODED_ROWS: u64 = 512;
+/// See [`ENCODED_ROWS`]. The row that reaches this is the last one of its turn.
+pub const ENCODED_BYTES: usize = 256 << 10;
+
 /// What a row of the hot log takes in SQLite besides its bytes, its lengths and its texts: key, numbers, header, and its
-/// share of the pages' own. Measured on SQLite by its count of pages (`core/tests/rules/room.rs`).
+/// share of the pages' own. Measured on SQLite by its count of pages (`core/tests/rules/size/room.rs`).
 pub const LOG_ROW_BYTES: u64 = 48;
 
 /// Bytes that the rows of a stream may take in the hot log while they wait for R2. Beyond that, appends are refused
@@ -40,7 +51,7 @@ pub const DATABASE_BYTES: u64 = 10_000_000_000;
 
 /// Bytes of the database that no content takes: room for what frees the rest, which is a rotation with its duties and
 /// the table of segments, and for a close. Our choice: eight pages, more than twice what was measured
-/// (`core/tests/rules/room.rs`).
+/// (`core/tests/rules/size/room.rs`).
 pub const RESERVE_BYTES: u64 = 32 << 10;
 
 /// How many producers a stream keeps. Our choice: their rows take some 30 MB at most.

@@ -30,6 +30,10 @@ pub trait ActorState: Isolate + SocketState {
 
     /// Rows written by this instance so far, as the platform bills them; 0 on hosts that do not count.
     fn rows_written(&self) -> u64;
+
+    /// Rows that statements of this instance have read so far, as the platform bills them: those that they looked at,
+    /// whether they handed them over or not. `None` on hosts that do not count.
+    fn rows_read(&self) -> Option<u64>;
 }
 
 /// Why an alarm could not do its work. The platform calls it again, after longer and longer waits.

@@ -39,8 +39,12 @@ crate::marks! {
     DUTY_BEGUN_BESIDE_ANOTHER = "duty_begun_beside_another", required;
     /// A duty failed by itself, and not by R2: it backed off, and the others went on.
     DUTY_FAILED = "duty_failed", optional;
+    /// The encoding of a segment went on in another turn.
+    SEGMENT_ENCODED_IN_STEPS = "segment_encoded_in_steps", required;
     /// A segment went to R2, and its row says so.
     SEGMENT_ROTATED = "segment_rotated", required;
+    /// Nine tenths of the segments of a URL are used up, and the operator was told.
+    FEW_SEGMENTS_LEFT = "few_segments_left", optional;
     /// The put of a segment failed, or its outcome is unknown.
     ROTATION_FAILED = "rotation_failed", required;
     /// A segment went to R2 after attempts that had failed.

@@ -8,8 +8,8 @@ use crate::protocol::Response;
 /// A socket to accept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Upgrade {
-    /// Its one tag, at most 256 characters (platform limit).
-    pub tag: String,
+    /// Its tags, each of at most 256 characters (platform limit), by either of which it is found.
+    pub tags: [String; 2],
     /// What survives hibernation with it, at most 16,384 bytes (platform limit).
     pub attachment: Bytes,
     /// The first message on it. Like the acceptance, it is held back until what was written before is durable.
@@ -45,11 +45,12 @@ pub trait SocketState {
     /// One socket.
     type Socket: HibernatingSocket;
 
-    /// Whether the object has any socket, whatever its tag, including those that an earlier instance accepted.
+    /// Whether the object has any socket, whatever its tag, including those that an earlier instance accepted. Hosts may
+    /// have to list all of them for it.
     fn has_sockets(&self) -> bool;
 
-    /// The sockets with that tag, or all, in any order.
-    fn sockets(&self, tag: Option<&str>) -> Vec<Self::Socket>;
+    /// The sockets with that tag, in any order.
+    fn sockets(&self, tag: &str) -> Vec<Self::Socket>;
 
     /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and then closes them if
     /// asked to. Returns how many there were.

@@ -3,7 +3,7 @@
 /// A table of the hot log. Appends go into one table until a new segment begins while the other table does not exist;
 /// that is then created for it. A table whose segments are all in R2 is dropped as a whole: this costs nothing, while
 /// deleted rows are billed like written ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum LogTable {
     /// The table `log`.
     Log,

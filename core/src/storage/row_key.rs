@@ -6,8 +6,9 @@ use crate::protocol::Offset;
 /// Bits of the number of a part. The largest message spans nine rows at most.
 const PART_BITS: u32 = 4;
 
-/// Bits of a position inside a segment. Before its last append a segment is below its threshold, and the body of that
-/// append is at most 8 MiB: so it has fewer than 2^24 positions.
+/// Bits of a position inside a segment. A position is a byte, or a message of at least one byte. Before its last append
+/// a segment is below its threshold, and the body of that append is at most 8 MiB: so it has fewer than 2^24 positions,
+/// however small its messages are.
 const POSITION_BITS: u32 = 24;
 
 /// Bits of the number of a segment: the rest of the 53 bits that JavaScript's numbers hold exactly.
@@ -19,8 +20,12 @@ pub const PARTS: u64 = 1 << PART_BITS;
 /// Limit of the positions of one segment.
 pub const POSITIONS: u64 = 1 << POSITION_BITS;
 
-/// Limit of the segments of one URL, all its streams together.
-pub const READ_SEQS: u64 = 1 << READ_SEQ_BITS;
+/// Limit of the segments of one URL, all its streams together. One number is left over, because a statement about a
+/// segment names the first key after it.
+pub const READ_SEQS: u64 = (1 << READ_SEQ_BITS) - 1;
+
+/// The keys that the rows of one segment may have: as many integers, from a multiple of this number on.
+pub const SEGMENT_KEYS: u64 = POSITIONS * PARTS;
 
 /// The key of a row of the log: the offset of its first message, and which part of that message it holds.
 ///
@@ -94,5 +99,6 @@ mod tests {
     fn the_widths_hold_the_largest_body() {
         assert!((BODY_LIMIT as u64) < PARTS * ROW_LIMIT as u64);
         assert!(SEGMENT_BYTES + (BODY_LIMIT as u64) < POSITIONS);
+        assert!(READ_SEQS * SEGMENT_KEYS <= MAX_SAFE_INTEGER as u64, "the first key after the last segment");
     }
 }

@@ -4,7 +4,10 @@
 //! WITHOUT ROWID, and a table is created only when it gets its first row: a request to an object that holds nothing
 //! writes nothing. Dropping a table costs nothing, while deleting its rows one by one is billed like writing them.
 
-use super::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql};
+use std::ops::ControlFlow;
+
+use super::row_key::SEGMENT_KEYS;
+use super::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql};
 use crate::mutant::mutated;
 use crate::protocol::Offset;
 use crate::protocol::limits::LOG_ROW_BYTES;
@@ -87,6 +90,29 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
     Ok(found.is_some())
 }
 
+/// Which of the tables are there that come and go while a stream lives.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct ContentTables {
+    /// The tables of the hot log, in the order of [`LogTable::ALL`].
+    pub log: Vec<LogTable>,
+    /// Whether there is the table of the segments in R2.
+    pub segments: bool,
+}
+
+/// Which of the tables are there that come and go while a stream lives. One look at the schema for all of them.
+pub fn content_tables<S: SqlStorage>(sql: &S) -> Result<ContentTables, SqlError> {
+    const SELECT: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 'log_b', 'segments')";
+    let mut found = ContentTables::default();
+    sql.exec(Statement { sql: SELECT, params: &[], byte_budget: usize::MAX }, &mut |row| {
+        let name = row.text(0)?;
+        found.segments |= name == "segments";
+        found.log.extend(LogTable::ALL.into_iter().filter(|table| table.name() == name));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    found.log.sort();
+    Ok(found)
+}
+
 /// Creates the tables of a new stream. The table `stream` may exist, with a tombstone.
 pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     sql.run(CREATE_STREAM, &[])?;
@@ -102,13 +128,14 @@ pub fn create_stream_tables<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
 /// | `count` | positions that end with this row: messages in JSON mode, bytes otherwise |
 /// | `commit_ms` | commit time, strictly increasing from append to append |
 /// | `flags` | whether the row continues in the next one, seals its segment, closes the stream |
-/// | `tally` | bytes (JSON mode) or appends of the segment so far: what the key does not count |
+/// | `tally` | bytes of the segment so far |
 /// | `stream_seq` | the last `Stream-Seq` of the stream so far |
 /// | `closed_by` | the producer that closed the stream, in the row that closes it |
 /// | `lengths` | packed lengths of the messages in JSON mode, where there are several |
 /// | `body` | bytes; in JSON mode the messages with a comma between any two |
 /// | `total` | bytes that all rows of the stream so far have taken here, with `LOG_ROW_BYTES` for each |
 /// | `producers` | how many producers the stream keeps |
+/// | `segment_rows` | rows of the segment so far |
 pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), SqlError> {
     let create = log_sql!(
         table,
@@ -124,7 +151,8 @@ pub fn create_log_table<S: SqlStorage>(sql: &S, table: LogTable) -> Result<(), S
     lengths BLOB,
     body BLOB NOT NULL,
     total INTEGER NOT NULL DEFAULT 0,
-    producers INTEGER NOT NULL DEFAULT 0
+    producers INTEGER NOT NULL DEFAULT 0,
+    segment_rows INTEGER NOT NULL DEFAULT 0
 )"
     );
     sql.run(create, &[])
@@ -207,9 +235,11 @@ fn to_3<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     }
 }
 
+/// Version 3 did not note what this one needs.
 fn to_4<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     drop_agenda_of_tombstone(sql)?;
     count_rows_in_totals(sql)?;
+    count_rows_of_segments(sql)?;
     count_producers(sql)
 }
 
@@ -290,4 +320,27 @@ fn drop_agenda_of_tombstone<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
         Some(0) => drop_agenda_table(sql),
         _ => Ok(()),
     }
+}
+
+/// Version 3 did not count the rows of a segment. The last row gets their number; later appends count on from it.
+fn count_rows_of_segments<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
+    for table in LogTable::ALL {
+        if !has_table(sql, table.name())? {
+            continue;
+        }
+        let column = log_sql!(table, "ALTER TABLE ", " ADD COLUMN segment_rows INTEGER NOT NULL DEFAULT 0");
+        sql.run(column, &[])?;
+        // The keys of a segment begin with a multiple of `SEGMENT_KEYS`.
+        let count = log_sql!(
+            table,
+            "UPDATE ",
+            " SET segment_rows = (SELECT count(*) FROM ",
+            " AS others WHERE others.key >= ",
+            ".key - ",
+            ".key % ?1) WHERE key = (SELECT max(key) FROM ",
+            ")"
+        );
+        sql.run(count, &[SqlParam::count(SEGMENT_KEYS)?])?;
+    }
+    Ok(())
 }

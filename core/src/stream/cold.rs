@@ -11,9 +11,16 @@ use super::page::{MalformedMessages, Messages, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use crate::mutant::mutated;
-use crate::protocol::limits::{BODY_LIMIT, ROW_LIMIT, SEGMENT_BYTES};
-use crate::protocol::segment::{ContentKind, Encoder, Frame, Frames, Head, Index, Place, SegmentError};
-use crate::storage::{RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql};
+use crate::protocol::limits::{BODY_LIMIT, LOG_ROW_BYTES, SEGMENT_BYTES};
+use crate::protocol::segment::{
+    ContentKind, ENTRY_BYTES, Encoder, FRAME_BYTES, Frame, Frames, HEADER_BYTES, Head, INDEX_BYTES, Index, Place,
+    SegmentError, TRAILER_BYTES,
+};
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql};
+
+/// The most bytes that are reserved for an object: those of the largest segment whose messages are of one byte, each
+/// with a comma and a length.
+const OBJECT_BYTES: u64 = 2 * (SEGMENT_BYTES + BODY_LIMIT as u64);
 
 /// A sealed segment, encoded for R2.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,63 +37,116 @@ fn unfit(error: SegmentError) -> SqlError {
     SqlError::new(error.to_string())
 }
 
+/// The encoding of the first hot segment, in steps. What a sealed segment holds never changes, so anything may happen
+/// between two steps but its removal.
+#[derive(Debug)]
+pub struct Encoding {
+    read_seq: u64,
+    table: LogTable,
+    kind: ContentKind,
+    encoder: Encoder,
+    object: Vec<u8>,
+    /// The key after the last row that was read.
+    at: u64,
+    /// The end of the segment's keys (exclusive).
+    end: u64,
+    /// The parts so far of a message that spans rows.
+    parts: Vec<u8>,
+}
+
+/// How much of a segment one step of its encoding reads. A step reads at least a row.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EncodingStep {
+    /// Rows at most.
+    pub rows: u64,
+    /// Bytes; the row that reaches them is the last one.
+    pub bytes: usize,
+}
+
+impl Encoding {
+    /// The segment.
+    pub fn read_seq(&self) -> u64 {
+        self.read_seq
+    }
+
+    /// Encodes some more rows; returns whether these were the last. Writes nothing.
+    pub fn step<S: SqlStorage>(&mut self, sql: &S, step: EncodingStep) -> Result<bool, SqlError> {
+        let select = log_sql!(
+            self.table,
+            "SELECT key, count, flags, commit_ms, lengths, body FROM ",
+            " WHERE key >= ?1 AND key < ?2 ORDER BY key LIMIT ?3"
+        );
+        let params = [SqlParam::count(self.at)?, SqlParam::count(self.end)?, SqlParam::count(step.rows)?];
+        let (mut rows, mut handed) = (0, 0_usize);
+        sql.exec(Statement { sql: select, params: &params, byte_budget: step.bytes }, &mut |row| {
+            rows += 1;
+            handed = handed.saturating_add(self.row(row)?);
+            Ok(ControlFlow::Continue(()))
+        })?;
+        // If the storage has handed over less than it may, there are no more rows.
+        Ok(rows < step.rows && handed < step.bytes)
+    }
+
+    /// Encodes a row; returns its bytes.
+    fn row(&mut self, row: SqlRow<'_>) -> Result<usize, SqlError> {
+        let (key, count, flags, commit_ms) = (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
+        let (lengths, body) = (row.blob(4)?, row.blob(5)?);
+        let handed = lengths.len().saturating_add(body.len());
+        self.at = key + 1;
+        let RowKey { offset, part } = RowKey::unpack(key);
+        if flags & CONTINUES != 0 || part > 0 {
+            self.parts.extend_from_slice(&body);
+        }
+        // The row of an append that only closed the stream has no content.
+        if flags & CONTINUES != 0 || count == 0 {
+            return Ok(handed);
+        }
+        let messages = match self.kind {
+            ContentKind::Bytes => 1,
+            ContentKind::Json => u32::try_from(count).map_err(|_| SqlError::new("too many messages"))?,
+        };
+        let payload: &[u8] = if part > 0 { &self.parts } else { &body };
+        let frame = Frame { first: offset.position, commit_ms, messages, lengths: &lengths, payload };
+        self.encoder.frame(&frame, &mut self.object).map_err(unfit)?;
+        self.parts.clear();
+        Ok(handed)
+    }
+
+    /// The object, once the last step is done. Writes nothing.
+    pub fn finish<S: SqlStorage>(mut self, sql: &S) -> Result<SealedSegment, SqlError> {
+        let place = self.encoder.finish(&mut self.object).map_err(unfit)?;
+        if mutated!(RowsDroppedBeforeRecord) {
+            let all_but_last = log_sql!(self.table, "DELETE FROM ", " WHERE key >= ?1 AND key < ?2 - 1");
+            sql.run(all_but_last, &[SqlParam::count(keys_of(self.read_seq)?.0)?, SqlParam::count(self.at)?])?;
+        }
+        Ok(SealedSegment { read_seq: self.read_seq, object: self.object, place })
+    }
+}
+
 impl Stream {
-    /// Encodes the first hot segment, if it is sealed. Writes nothing. The content of a sealed segment never changes.
-    pub fn encode_sealed<S: SqlStorage>(&self, sql: &S) -> Result<Option<SealedSegment>, SqlError> {
+    /// Begins to encode the first hot segment, if it is sealed. Writes nothing.
+    pub fn begin_encoding<S: SqlStorage>(&self, sql: &S) -> Result<Option<Encoding>, SqlError> {
         let Some(read_seq) = self.first_sealed() else { return Ok(None) };
         let missing = || SqlError::new(format!("segment {read_seq} has no rows"));
         let table = self.layout.table_of(read_seq).ok_or_else(missing)?;
         let end = self.hot_end(sql, read_seq)?.ok_or_else(missing)?;
-        let select = log_sql!(
-            table,
-            "SELECT key, count, flags, commit_ms, lengths, body FROM ",
-            " WHERE key >= ?1 AND key < ?2 ORDER BY key"
-        );
         let kind = self.kind();
-        // Room for the content, whose length is known, and for headers, index and checksums.
-        let content = end.total.saturating_sub(self.layout.cold_bytes).min(2 * SEGMENT_BYTES + BODY_LIMIT as u64);
-        let mut object = Vec::with_capacity(content as usize + ROW_LIMIT / 8);
+        let mut object = Vec::with_capacity(self.object_bytes(&end));
         let head = Head { kind, read_seq, start: 0, end: end.offset.position };
-        let mut encoder = Encoder::new(head, &mut object);
-        let (mut at, end_key) = keys_of(read_seq)?;
-        let mut parts = Vec::new();
-        loop {
-            let params = [SqlParam::count(at)?, SqlParam::count(end_key)?];
-            let mut handed = 0_usize;
-            // In steps, so that memory holds the rows of one step at a time.
-            sql.exec(Statement { sql: select, params: &params, byte_budget: ROW_LIMIT }, &mut |row| {
-                let (key, count, flags, commit_ms) = (row.count(0)?, row.count(1)?, row.count(2)?, row.count(3)?);
-                let (lengths, body) = (row.blob(4)?, row.blob(5)?);
-                handed = handed.saturating_add(lengths.len()).saturating_add(body.len());
-                at = key + 1;
-                let RowKey { offset, part } = RowKey::unpack(key);
-                if flags & CONTINUES != 0 || part > 0 {
-                    parts.extend_from_slice(&body);
-                }
-                // The row of an append that only closed the stream has no content.
-                if flags & CONTINUES != 0 || count == 0 {
-                    return Ok(ControlFlow::Continue(()));
-                }
-                let messages = match kind {
-                    ContentKind::Bytes => 1,
-                    ContentKind::Json => u32::try_from(count).map_err(|_| SqlError::new("too many messages"))?,
-                };
-                let payload: &[u8] = if part > 0 { &parts } else { &body };
-                let frame = Frame { first: offset.position, commit_ms, messages, lengths: &lengths, payload };
-                encoder.frame(&frame, &mut object).map_err(unfit)?;
-                parts.clear();
-                Ok(ControlFlow::Continue(()))
-            })?;
-            if handed < ROW_LIMIT {
-                break;
-            }
-        }
-        let place = encoder.finish(&mut object).map_err(unfit)?;
-        if mutated!(RowsDroppedBeforeRecord) {
-            let all_but_last = log_sql!(table, "DELETE FROM ", " WHERE key >= ?1 AND key < ?2 - 1");
-            sql.run(all_but_last, &[SqlParam::count(keys_of(read_seq)?.0)?, SqlParam::count(at)?])?;
-        }
-        Ok(Some(SealedSegment { read_seq, object, place }))
+        let encoder = Encoder::new(head, &mut object);
+        let (at, end) = keys_of(read_seq)?;
+        Ok(Some(Encoding { read_seq, table, kind, encoder, object, at, end, parts: Vec::new() }))
+    }
+
+    /// Bytes of the object of the first hot segment, which ends so: as many, or a little more. If memory had to grow with
+    /// the object, it would take up to three times as much.
+    fn object_bytes(&self, end: &Tail) -> usize {
+        // Content, and lengths but those of messages that are alone in their rows. These take five bytes at most.
+        let rows = end.total.saturating_sub(self.layout.cold_bytes);
+        let added = (FRAME_BYTES + ENTRY_BYTES + 5) as u64;
+        let bytes = rows + end.rows * added.saturating_sub(LOG_ROW_BYTES);
+        // What storage tells is not trusted: it was written by whatever version.
+        bytes.min(OBJECT_BYTES) as usize + HEADER_BYTES + INDEX_BYTES + TRAILER_BYTES
     }
 
     /// Records the object of the first hot segment, and drops the tables that hold no hot segment any more; returns

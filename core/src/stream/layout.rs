@@ -1,10 +1,12 @@
 //! Where the segments of a stream are: the first ones in R2, each named by a row, the others in the hot log.
 
+use std::ops::ControlFlow;
+
 use super::record::Record;
 use super::tail::Tail;
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, log_sql, row_key, schema};
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql, row_key, schema};
 
 /// How many rows are deleted at once to make room. Our choice: they take milliseconds, and most databases that are full
 /// have room again.
@@ -39,19 +41,15 @@ impl Layout {
 
     /// Reads the layout and the tail from storage.
     pub(super) fn load<S: SqlStorage>(sql: &S, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
-        let last = match schema::has_table(sql, "segments")? {
-            true => Record::last(sql)?,
-            false => None,
-        };
+        let tables = schema::content_tables(sql)?;
+        let last = if tables.segments { Record::last(sql)? } else { None };
         let (first_hot, cold_bytes) = match &last {
             Some(record) => (record.read_seq + 1, record.tail.total),
             None => (first_read_seq, 0),
         };
         let mut extents = Vec::new();
-        for table in LogTable::ALL {
-            if schema::has_table(sql, table.name())? {
-                extents.push((table, extent(sql, table)?));
-            }
+        for table in tables.log {
+            extents.push((table, extent(sql, table)?));
         }
         // The active table is the one with the later segments. A table without rows belongs to an empty stream.
         extents.sort_by_key(|(_, extent)| extent.map(|(_, last)| last));
@@ -152,35 +150,41 @@ impl Layout {
     }
 }
 
-/// The first and the last segment that have rows in a table.
+/// The first and the last segment that have rows in a table. Reads two rows: one statement that asked for both keys
+/// would read all.
 fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>, SqlError> {
-    let select = log_sql!(table, "SELECT min(key), max(key) FROM ", "");
-    let keys = sql.first(select, &[], |row| Ok((row.optional_count(0)?, row.optional_count(1)?)))?;
-    let Some((Some(first), Some(last))) = keys else { return Ok(None) };
-    Ok(Some((RowKey::unpack(first).offset.read_seq, RowKey::unpack(last).offset.read_seq)))
+    let first = log_sql!(table, "SELECT key FROM ", " ORDER BY key LIMIT 1");
+    let last = log_sql!(table, "SELECT key FROM ", " ORDER BY key DESC LIMIT 1");
+    let segment = |select| sql.first(select, &[], |row| Ok(RowKey::unpack(row.count(0)?).offset.read_seq));
+    Ok(segment(first)?.zip(segment(last)?))
 }
 
 /// The range of keys that the rows of a segment can have: the first one, and the end (exclusive).
 pub(super) fn keys_of(read_seq: u64) -> Result<(u64, u64), SqlError> {
     let first = RowKey::first(Offset::start_of(read_seq)).pack()?;
-    Ok((first, first + row_key::POSITIONS * row_key::PARTS))
+    Ok((first, first + row_key::SEGMENT_KEYS))
 }
 
 /// The last row of a segment, read as if it were the tail. The table must exist.
 pub(super) fn end_of_segment<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<Option<Tail>, SqlError> {
     let select = log_sql!(
         table,
-        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers FROM ",
+        "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers, segment_rows FROM ",
         " WHERE key >= ?1 AND key < ?2 ORDER BY key DESC LIMIT 1"
     );
     let (first, end) = keys_of(read_seq)?;
     sql.first(select, &[SqlParam::count(first)?, SqlParam::count(end)?], Tail::from_row)
 }
 
-/// How many positions the rows of a segment hold. The table is there.
-pub(super) fn positions_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<u64, SqlError> {
-    let select = log_sql!(table, "SELECT coalesce(sum(count), 0) FROM ", " WHERE key >= ?1 AND key < ?2");
-    let (first, behind) = keys_of(read_seq)?;
-    let found = sql.first(select, &[SqlParam::count(first)?, SqlParam::count(behind)?], |row| row.count(0))?;
-    Ok(found.unwrap_or_default())
+/// How many positions the rows of a segment hold, and how many rows there are. The table is there.
+pub(super) fn counts_of<S: SqlStorage>(sql: &S, table: LogTable, read_seq: u64) -> Result<(u64, u64), SqlError> {
+    let select = log_sql!(table, "SELECT count FROM ", " WHERE key >= ?1 AND key < ?2");
+    let (first, end) = keys_of(read_seq)?;
+    let params = [SqlParam::count(first)?, SqlParam::count(end)?];
+    let (mut positions, mut rows) = (0, 0);
+    sql.exec(Statement { sql: select, params: &params, byte_budget: usize::MAX }, &mut |row| {
+        (positions, rows) = (positions + row.count(0)?, rows + 1);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok((positions, rows))
 }

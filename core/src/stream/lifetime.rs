@@ -8,7 +8,7 @@ use super::{Slot, Stream};
 use crate::mutant::mutated;
 use crate::protocol::Expiry;
 use crate::protocol::expiry::slack_ms;
-use crate::storage::{SqlError, SqlParam, SqlStorage, schema};
+use crate::storage::{SqlError, SqlParam, SqlStorage, row_key, schema};
 
 /// For how long, at least, a stream goes on that has a connected reader when its sliding TTL has run out, in ms (SPEC,
 /// section 3). So a short TTL costs few rows while somebody reads.
@@ -94,6 +94,16 @@ impl Slot {
             Self::Occupied(stream) if mutated!(RecreatedStreamReusesObjects) => stream.first_read_seq,
             Self::Occupied(stream) => stream.tail.offset.read_seq + 1,
         }
+    }
+
+    /// How many segments this stream, or those after it at this URL, may still begin.
+    pub fn segments_left(&self) -> u64 {
+        row_key::READ_SEQS.saturating_sub(self.next_read_seq())
+    }
+
+    /// Whether nine tenths of the segments of this URL are used up.
+    pub fn has_few_segments_left(&self) -> bool {
+        self.segments_left() < row_key::READ_SEQS / 10
     }
 
     /// Removes the stream, if there is one, and leaves a tombstone, from which the next stream at this URL knows its

@@ -2,7 +2,7 @@
 
 use crate::protocol::limits::{
     BODY_LIMIT, DATABASE_BYTES, HOT_BYTES, LOG_ROW_BYTES, PAGE_BYTES, PRODUCER_IDLE_MS, PRODUCERS, RESERVE_BYTES,
-    ROW_LIMIT, SEGMENT_BYTES, SEGMENT_MESSAGES,
+    ROW_LIMIT, ROWS_LIMIT, SEGMENT_BYTES, SEGMENT_ROWS,
 };
 use crate::storage::row_key::{PARTS, POSITIONS};
 
@@ -32,8 +32,8 @@ pub struct StreamLimits {
     pub row_bytes: usize,
     /// Bytes after which a page ends; it holds at least one message.
     pub page_bytes: usize,
-    /// Messages (JSON mode) or appends after which a segment is sealed.
-    pub segment_messages: u64,
+    /// Rows of the log after which a segment is sealed. A row holds what one append has brought, or part of it.
+    pub segment_rows: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
     /// Bytes that rows may take in the hot log; beyond, appends are refused.
@@ -52,7 +52,7 @@ impl Default for StreamLimits {
             body_bytes: BODY_LIMIT,
             row_bytes: ROW_LIMIT,
             page_bytes: PAGE_BYTES,
-            segment_messages: SEGMENT_MESSAGES,
+            segment_rows: SEGMENT_ROWS,
             segment_bytes: SEGMENT_BYTES,
             hot_bytes: HOT_BYTES,
             database_bytes: DATABASE_BYTES,
@@ -67,7 +67,7 @@ impl StreamLimits {
     /// keys.
     pub fn problem(&self) -> Option<&'static str> {
         let positive = self.body_bytes.min(self.row_bytes).min(self.page_bytes) > 0
-            && self.segment_messages.min(self.segment_bytes).min(self.producers) > 0;
+            && self.segment_rows.min(self.segment_bytes).min(self.producers) > 0;
         if !positive {
             return Some("a limit is zero");
         }
@@ -80,9 +80,14 @@ impl StreamLimits {
         if self.body_bytes as u64 >= PARTS * self.row_bytes as u64 {
             return Some("a body may need more rows than a message can have");
         }
-        let positions = self.segment_messages.max(self.segment_bytes).saturating_add(self.body_bytes as u64);
+        // A position is a byte, or a message of at least one byte, so a segment has at most as many positions as bytes.
+        // Before its last append it is below its limits.
+        let positions = self.segment_bytes.saturating_add(self.body_bytes as u64);
         if positions >= POSITIONS {
             return Some("a segment may hold more positions than a key can count");
+        }
+        if self.segment_rows > ROWS_LIMIT {
+            return Some("a segment may have more rows than the index of its object in R2 should have entries");
         }
         let segment = self.largest_segment();
         if self.hot_bytes < segment {
@@ -103,8 +108,10 @@ impl StreamLimits {
     /// What the rows of one segment and of the body that seals it take at most, as [`LOG_ROW_BYTES`] counts it.
     pub fn largest_segment(&self) -> u64 {
         let bytes = self.segment_bytes.saturating_add(self.body_bytes as u64);
-        // Each append, or each message, begins a row at most; what does not fit goes on in full ones.
-        let rows = self.segment_messages.saturating_add(1).saturating_add(bytes / self.row_bytes.max(1) as u64);
+        // Before the last append there are fewer rows than seal the segment. Of two rows that this one adds in a row, the
+        // second one holds what did not fit the first.
+        let added = (bytes / self.row_bytes.max(1) as u64).saturating_mul(2).saturating_add(1);
+        let rows = self.segment_rows.saturating_add(added);
         bytes.saturating_add(rows.saturating_mul(LOG_ROW_BYTES))
     }
 
@@ -142,11 +149,14 @@ mod tests {
         assert!(changed(|limits| limits.row_bytes = 1 << 19).is_some());
         assert!(changed(|limits| limits.body_bytes = usize::MAX).is_some());
         assert!(changed(|limits| limits.segment_bytes = 8 << 20).is_some());
-        assert!(changed(|limits| limits.segment_messages = u64::MAX).is_some());
+        assert!(changed(|limits| limits.segment_rows = u64::MAX).is_some());
         assert!(changed(|limits| limits.hot_bytes = SEGMENT_BYTES).is_some());
         assert!(changed(|limits| limits.database_bytes = 4 * SEGMENT_BYTES).is_some());
-        assert!(changed(|limits| limits.segment_messages = 1).is_none());
+        assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT + 1).is_some());
+        assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT).is_none());
+        assert!(changed(|limits| limits.segment_rows = 1).is_none());
     }
+
     #[test]
     fn a_database_need_not_be_looked_at_before_it_has_millions_of_segments() {
         let limits = StreamLimits::default();

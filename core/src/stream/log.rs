@@ -42,6 +42,8 @@ impl Content {
 #[derive(Debug)]
 pub(super) struct AppendPlan {
     rows: Vec<Row>,
+    /// How many rows its segment has before it.
+    rows_before: u64,
     start: Offset,
     destination: Destination,
     pub(super) tail: Tail,
@@ -52,6 +54,7 @@ struct Row {
     key: RowKey,
     count: u64,
     flags: u64,
+    /// Bytes of the segment up to the end of this row.
     tally: u64,
     lengths: Vec<u8>,
     body: Bytes,
@@ -91,10 +94,11 @@ impl AppendPlan {
         if start.read_seq >= row_key::READ_SEQS {
             return None;
         }
-        let tally = if start.read_seq == tail.offset.read_seq { tail.tally } else { 0 };
+        let is_same_segment = start.read_seq == tail.offset.read_seq;
+        let (tally, rows_before) = if is_same_segment { (tail.tally, tail.rows) } else { (0, 0) };
         let mut rows = match content {
             _ if content.is_empty() => Vec::new(),
-            Content::Bytes(bytes) => byte_rows(bytes, start, tally + 1, limits),
+            Content::Bytes(bytes) => byte_rows(bytes, start, limits),
             Content::Json(messages) => json_rows(messages, start, tally, limits),
         };
         if rows.is_empty() {
@@ -102,36 +106,36 @@ impl AppendPlan {
             rows.push(Row { key, count: 0, flags: 0, tally, lengths: Vec::new(), body: Bytes::new() });
         }
         debug_assert!(rows_hold(&rows, content, start), "the rows hold the content: {rows:?}");
+        let count = rows.len();
         let last = rows.last_mut()?;
         let position = last.key.offset.position + last.count;
-        let (bytes, messages) = match content {
-            Content::Bytes(_) => (position, last.tally),
-            Content::Json(_) => (last.tally, position),
-        };
-        let sealed = marks.close || bytes >= limits.segment_bytes || messages >= limits.segment_messages;
+        let rows_after = rows_before + count as u64;
+        let sealed = marks.close || last.tally >= limits.segment_bytes || rows_after >= limits.segment_rows;
         if sealed {
             last.flags |= SEALED;
         }
         if marks.close {
             last.flags |= CLOSED;
         }
+        // Where the last segment is in R2, its record notes the close, and counts no rows.
+        let is_noted = stream.layout.is_cold(start.read_seq);
         let mut tail = Tail {
             offset: Offset { read_seq: start.read_seq, position },
             sealed,
             closed: marks.close,
             commit_ms: now_ms.max(tail.commit_ms + 1),
             tally: last.tally,
+            rows: if is_noted { 0 } else { rows_after },
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
             closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
             total: tail.total,
             producers: tail.producers + u64::from(marks.adds_producer),
         };
-        if stream.layout.is_cold(start.read_seq) {
-            // The last segment is in R2, so the close is noted in its record.
+        if is_noted {
             rows.clear();
         }
         tail.total += rows.iter().map(|row| row.stored_bytes(&tail)).sum::<u64>();
-        Some(Self { rows, start, destination: stream.layout.destination(start), tail })
+        Some(Self { rows, rows_before, start, destination: stream.layout.destination(start), tail })
     }
 
     /// How many rows of the log it writes.
@@ -155,15 +159,15 @@ impl AppendPlan {
         let insert = log_sql!(
             table,
             "INSERT INTO ",
-            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers, segment_rows) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         );
         // For the mutants that use an offset twice: without REPLACE the primary key would refuse their rows.
         let over = log_sql!(
             table,
             "INSERT OR REPLACE INTO ",
-            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers) \
-              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11)"
+            " (key, count, commit_ms, flags, tally, stream_seq, closed_by, lengths, body, total, producers, segment_rows) \
+              VALUES (?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9, ?10, ?11, ?12)"
         );
         if self.rows.is_empty() {
             return Record::close(sql, &self.tail);
@@ -172,7 +176,7 @@ impl AppendPlan {
             schema::create_log_table(sql, table)?;
         }
         let replace = mutated!(TailNotMoved | OffsetReusedAfterCrash);
-        for row in &self.rows {
+        for (row, segment_rows) in self.rows.iter().zip(self.rows_before + 1..) {
             let lengths = if row.lengths.is_empty() { SqlParam::Null } else { SqlParam::Blob(&row.lengths) };
             let params = [
                 SqlParam::count(row.key.pack()?)?,
@@ -186,6 +190,7 @@ impl AppendPlan {
                 SqlParam::Blob(&row.body),
                 SqlParam::count(self.tail.total)?,
                 SqlParam::count(self.tail.producers)?,
+                SqlParam::count(segment_rows)?,
             ];
             sql.run(if replace { over } else { insert }, &params)?;
         }
@@ -239,7 +244,7 @@ fn rows_hold(rows: &[Row], content: &Content, start: Offset) -> bool {
     next.offset.position - start.position == positions as u64 && bytes == content.bytes().len() + commas
 }
 
-fn byte_rows(bytes: &Bytes, start: Offset, tally: u64, limits: &StreamLimits) -> Vec<Row> {
+fn byte_rows(bytes: &Bytes, start: Offset, limits: &StreamLimits) -> Vec<Row> {
     let mut rows = Vec::new();
     let mut rest = bytes.clone();
     let mut position = start.position;
@@ -247,8 +252,8 @@ fn byte_rows(bytes: &Bytes, start: Offset, tally: u64, limits: &StreamLimits) ->
         let body = rest.split_to(rest.len().min(limits.row_bytes));
         let count = body.len() as u64;
         let key = RowKey::first(Offset { read_seq: start.read_seq, position });
-        rows.push(Row { key, count, flags: 0, tally, lengths: Vec::new(), body });
         position += count;
+        rows.push(Row { key, count, flags: 0, tally: position, lengths: Vec::new(), body });
     }
     rows
 }

@@ -36,7 +36,7 @@ mod tail;
 mod text_end;
 
 pub use append::AppendOutcome;
-pub use cold::{SealedSegment, index_of, page_of_frames};
+pub use cold::{Encoding, EncodingStep, SealedSegment, index_of, page_of_frames};
 pub use create::{CreateCommand, CreateOutcome};
 pub(crate) use invariant::has_known_bug;
 pub use layout::Layout;

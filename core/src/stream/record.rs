@@ -47,6 +47,7 @@ impl Record {
                 closed: flags & CLOSED != 0,
                 commit_ms: row.count(6)?,
                 tally: 0,
+                rows: 0,
                 stream_seq: row.optional_text(8)?.map(str::to_owned),
                 closed_by: row.optional_text(9)?.map(str::to_owned),
                 total: row.count(10)?,

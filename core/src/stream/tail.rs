@@ -24,8 +24,10 @@ pub struct Tail {
     pub closed: bool,
     /// Commit time of the last append in ms; 0 before the first.
     pub commit_ms: u64,
-    /// How many bytes (JSON mode) or appends the segment holds.
+    /// How many bytes the segment holds; 0 if it is in R2.
     pub tally: u64,
+    /// How many rows the segment has; 0 if it is in R2.
+    pub rows: u64,
     /// The last `Stream-Seq`.
     pub stream_seq: Option<String>,
     /// The producer that closed the stream, if one did.
@@ -45,6 +47,7 @@ impl Tail {
             closed: false,
             commit_ms: 0,
             tally: 0,
+            rows: 0,
             stream_seq: None,
             closed_by: None,
             total: 0,
@@ -56,13 +59,13 @@ impl Tail {
     pub(super) fn last_row<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<Self>, SqlError> {
         let select = log_sql!(
             table,
-            "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers FROM ",
+            "SELECT key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers, segment_rows FROM ",
             " ORDER BY key DESC LIMIT 1"
         );
         sql.first(select, &[], Self::from_row)
     }
 
-    /// From the columns key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers of a row.
+    /// From the columns key, count, commit_ms, flags, tally, stream_seq, closed_by, total, producers, segment_rows of a row.
     pub(super) fn from_row(row: SqlRow<'_>) -> Result<Self, SqlError> {
         let start = RowKey::unpack(row.count(0)?).offset;
         let count = if mutated!(OffsetReusedAfterCrash) { 0 } else { row.count(1)? };
@@ -77,6 +80,7 @@ impl Tail {
             closed_by: row.optional_text(6)?.map(str::to_owned),
             total: row.count(7)?,
             producers: row.count(8)?,
+            rows: row.count(9)?,
         })
     }
 

@@ -19,7 +19,7 @@ const ROOMY: StreamLimits = StreamLimits {
     body_bytes: 8 << 20,
     row_bytes: 1 << 20,
     page_bytes: 1 << 20,
-    segment_messages: 1_000,
+    segment_rows: 1_000,
     segment_bytes: 4 << 20,
     hot_bytes: 1 << 30,
     database_bytes: 10_000_000_000,
@@ -207,6 +207,9 @@ fn a_stream_ends_with_the_segments_that_offsets_can_count() {
             (Post(post("a")), &at(1)),
             (Post(post("bc")), &at(3)),
             (Post(post("d")), "507 stream_full"),
+            (Get(at(0).leak()), &format!("abc {} tail", at(3))),
+            (Rotate, ""),
+            (Get(at(1).leak()), &format!("bc {} tail", at(3))),
             (Post(CLOSE), &format!("{} closed", at(3))),
         ],
     );

@@ -13,7 +13,7 @@ use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Live, Message, Operation, Read};
 use tailrace_core::protocol::{ContentType, Expiry, ReadFrom, Response};
 use tailrace_core::runtime::{
-    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, ObjectAnswer, ObjectRequest, ObjectStore,
+    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
     PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
@@ -38,7 +38,7 @@ pub(crate) enum Bucket {
     WorksOnce,
 }
 
-/// A host whose readers wait and say nothing.
+/// A host.
 #[derive(Clone)]
 pub(crate) struct Host(pub(crate) Rc<Shared>);
 
@@ -48,9 +48,13 @@ pub(crate) struct Shared {
     pub(crate) now_ms: Cell<u64>,
     /// Whether it refuses to set alarms.
     pub(crate) refuses: Cell<bool>,
+    sockets: RefCell<Vec<Socket>>,
+    /// How many sockets were listed so far, some of them more than once.
+    pub(crate) listed: Cell<usize>,
+    /// The marks that were reached, in order.
+    pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
-    sockets: RefCell<Vec<Socket>>,
 }
 
 /// The bucket.
@@ -102,6 +106,10 @@ impl Isolate for Host {
         bytes.fill(7);
     }
 
+    fn sometimes(&self, mark: Mark) {
+        self.0.marks.borrow_mut().push(mark);
+    }
+
     /// Ends with the first poll after the test has moved the clock so far.
     async fn sleep_ms(&self, ms: u64) {
         let until_ms = self.now_ms() + ms;
@@ -136,25 +144,54 @@ impl ActorState for Host {
     fn rows_written(&self) -> u64 {
         0
     }
+
+    fn rows_read(&self) -> Option<u64> {
+        None
+    }
 }
 
-/// The object's end of a socket whose other end nobody reads.
+/// The object's end of one socket, whose peer the tests are.
 #[derive(Clone)]
-pub(crate) struct Socket {
-    tag: String,
+pub(crate) struct Socket(Rc<Held>);
+
+struct Held {
+    tags: [String; 2],
     attachment: Bytes,
-    is_closed: Rc<Cell<bool>>,
+    open: Cell<bool>,
 }
 
 impl HibernatingSocket for Socket {
     fn send(&self, _message: Bytes) {}
 
     fn close(&self) {
-        self.is_closed.set(true);
+        self.0.open.set(false);
     }
 
     fn attachment(&self) -> Bytes {
-        self.attachment.clone()
+        self.0.attachment.clone()
+    }
+}
+
+impl Host {
+    /// Takes an answer: accepts the socket that it brings, if any.
+    pub(crate) fn accept(&self, answer: ObjectAnswer) {
+        if let ObjectAnswer::Upgrade(Upgrade { tags, attachment, .. }) = answer {
+            let held = Held { tags, attachment, open: Cell::new(true) };
+            self.0.sockets.borrow_mut().push(Socket(Rc::new(held)));
+        }
+    }
+
+    /// How many sockets are open.
+    pub(crate) fn open_sockets(&self) -> usize {
+        self.0.sockets.borrow().iter().filter(|socket| socket.0.open.get()).count()
+    }
+
+    fn listed(&self, wanted: impl Fn(&Held) -> bool) -> Vec<Socket> {
+        let sockets = self.0.sockets.borrow();
+        let listed: Vec<_> =
+            sockets.iter().filter(|socket| socket.0.open.get() && wanted(&socket.0)).cloned().collect();
+        self.0.listed.set(self.0.listed.get() + listed.len());
+        listed
     }
 }
 
@@ -162,33 +199,37 @@ impl SocketState for Host {
     type Socket = Socket;
 
     fn has_sockets(&self) -> bool {
-        !self.sockets(None).is_empty()
+        !self.listed(|_| true).is_empty()
     }
 
-    fn sockets(&self, tag: Option<&str>) -> Vec<Socket> {
-        let is_listed = |socket: &&Socket| !socket.is_closed.get() && tag.is_none_or(|tag| socket.tag == tag);
-        self.0.sockets.borrow().iter().filter(is_listed).cloned().collect()
+    fn sockets(&self, tag: &str) -> Vec<Socket> {
+        self.listed(|held| held.tags.iter().any(|has| has == tag))
     }
 
     fn broadcast(&self, tag: &str, _message: Bytes, after: After) -> usize {
-        let told = self.sockets(Some(tag));
+        let sockets = self.sockets(tag);
         if after == After::Close {
-            told.iter().for_each(Socket::close);
+            sockets.iter().for_each(HibernatingSocket::close);
         }
-        told.len()
+        sockets.len()
     }
 }
 
-/// An object whose segments hold two messages, and its host, whose bucket fails.
+/// An object whose segments hold two rows, and its host, whose bucket fails.
 pub(crate) fn object() -> (StreamObject<Host>, Host) {
     object_with(ColdSettings::default())
 }
 
 /// The same with other settings of the way to R2.
 pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
+    object_of(with_short_segments(cold))
+}
+
+/// Settings with segments of two rows.
+fn with_short_segments(cold: ColdSettings) -> Settings {
     let mut settings = Settings { cold, ..Settings::default() };
-    settings.limits.segment_messages = 2;
-    object_of(settings)
+    settings.limits.segment_rows = 2;
+    settings
 }
 
 /// An object of these settings, and its host, whose bucket fails.
@@ -198,18 +239,41 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
-        alarm_ms: Cell::default(),
         sockets: RefCell::default(),
+        listed: Cell::default(),
+        marks: RefCell::default(),
+        alarm_ms: Cell::default(),
     };
     let host = Host(Rc::new(shared));
     (StreamObject::new(host.clone(), settings), host)
 }
 
+/// The object of a host starts.
+pub(crate) fn start(host: &Host, cold: ColdSettings) -> StreamObject<Host> {
+    StreamObject::new(host.clone(), with_short_segments(cold))
+}
+
 /// The answer to an operation that does not wait.
 pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> Response {
+    match call(object, operation, body) {
+        ObjectAnswer::Response(response) => response,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The answer to an operation that does not wait, or a socket.
+pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> ObjectAnswer {
     let message =
         Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
-    match object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never() {
+    object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never().expect("an answer at once")
+}
+
+/// The answer to a HEAD with debug headers.
+pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
+    let operation = Operation::Head;
+    let message =
+        Message { allow_origin: None, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
+    match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),
     }
@@ -218,15 +282,7 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'sta
 /// Lets a reader wait at the tail.
 pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
     let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None };
-    let operation = Operation::Read(read);
-    let message =
-        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
-    match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
-        Some(ObjectAnswer::Upgrade(Upgrade { tag, attachment, .. })) => {
-            host.0.sockets.borrow_mut().push(Socket { tag, attachment, is_closed: Rc::default() });
-        }
-        other => panic!("{other:?}"),
-    }
+    host.accept(call(object, Operation::Read(read), ""));
 }
 
 /// Creates a stream; returns the status.

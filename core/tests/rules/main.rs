@@ -10,33 +10,28 @@
 //! | `producers` | epochs and sequence numbers |
 //! | `stream_seq` | the writers' own order |
 //! | `expiry` | sliding and fixed ends |
-//! | `readers` | a stream with a connected reader does not expire |
 //! | `positions` | reads from every kind of position, hot and from R2 |
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
-//! | `duties` | what the alarm does: no duty holds up another |
-//! | `gone` | what is left of a stream that is gone |
-//! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
+//! | `object` | whole objects: duties, steps of a rotation, readers, what is left of a stream |
+//! | `size` | long logs, small messages, and room in the database |
 //!
 //! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
 
 mod append;
 mod close;
 mod create;
-mod duties;
 mod expiry;
-mod gone;
 mod host;
+mod object;
 mod page_rows;
 mod pages;
 mod positions;
 mod producers;
-mod readers;
-mod refused_alarm;
 mod request;
-mod room;
 mod sealing;
+mod size;
 mod step;
 mod stream_seq;
 mod url;

@@ -10,8 +10,9 @@ use crate::step::Step::{Delete, Get, Post, Put, Rotate};
 use crate::step::{Step, check, run};
 use crate::url::Url;
 
-fn limits(segment_messages: u64, segment_bytes: u64) -> StreamLimits {
-    StreamLimits { row_bytes: 4, segment_messages, segment_bytes, ..StreamLimits::default() }
+/// Rows hold at most four bytes.
+fn limits(segment_rows: u64, segment_bytes: u64) -> StreamLimits {
+    StreamLimits { row_bytes: 4, segment_rows, segment_bytes, ..StreamLimits::default() }
 }
 
 const MANY: u64 = 1_000;
@@ -23,26 +24,38 @@ const ROW: u64 = LOG_ROW_BYTES;
 fn the_append_that_reaches_a_limit_seals_its_segment() {
     type Bodies<'a> = &'a [(&'static str, &'a str)];
     let cases: &[(StreamLimits, Creation, Bodies<'_>)] = &[
-        // Each append of bytes counts as one message, however many rows it takes.
+        // An append is a row.
         (
             limits(3, MANY),
             PUT,
             &[("a", "0_1"), ("b", "0_2"), ("c", "0_3"), ("d", "1_1"), ("e", "1_2"), ("f", "1_3"), ("g", "2_1")],
         ),
-        (limits(2, MANY), PUT, &[("abcdefghij", "0_10"), ("k", "0_11"), ("l", "1_1")]),
+        // Or several, and all of them are in its segment.
+        (limits(4, MANY), PUT, &[("abcdefghij", "0_10"), ("k", "0_11"), ("l", "1_1")]),
+        (limits(2, MANY), PUT, &[("abcdefghij", "0_10"), ("k", "1_1"), ("l", "1_2"), ("m", "2_1")]),
         (limits(1, MANY), PUT, &[("a", "0_1"), ("bc", "1_2"), ("d", "2_1")]),
         // Bytes: the append that crosses the limit is in the segment as a whole.
         (limits(MANY, 5), PUT, &[("abcd", "0_4"), ("e", "0_5"), ("f", "1_1")]),
         (limits(MANY, 5), PUT, &[("abcd", "0_4"), ("efghijklm", "0_13"), ("n", "1_1"), ("opqr", "1_5"), ("s", "2_1")]),
         (limits(MANY, 5), PUT, &[("abcdefghijklm", "0_13"), ("n", "1_1")]),
-        // Messages of a batch count one by one, and a batch is never divided.
+        // The messages of a batch do not count, only its rows, and a batch is never divided.
         (
             limits(3, MANY),
             PUT.json(),
-            &[("[1,2]", "0_2"), ("[3,4]", "0_4"), ("5", "1_1"), ("[6,7]", "1_3"), ("8", "2_1")],
+            &[
+                ("[1,2]", "0_2"),
+                ("[3,4]", "0_4"),
+                ("5", "0_5"),
+                ("[6,7]", "1_2"),
+                ("8", "1_3"),
+                ("9", "1_4"),
+                ("0", "2_1"),
+            ],
         ),
+        (limits(5, MANY), PUT.json(), &[("[1,2,3,4,5,6,7]", "0_7"), ("8", "0_8"), ("9", "1_1")]),
         (limits(3, MANY), PUT.json(), &[("[1,2,3,4,5,6,7]", "0_7"), ("8", "1_1")]),
-        (limits(2, MANY), PUT.json(), &[("\"in several rows\"", "0_1"), ("2", "0_2"), ("3", "1_1")]),
+        (limits(6, MANY), PUT.json(), &[("\"in several rows\"", "0_1"), ("2", "0_2"), ("3", "1_1")]),
+        (limits(2, MANY), PUT.json(), &[("\"in several rows\"", "0_1"), ("2", "1_1")]),
         // The bytes of messages count together with the commas inside a row.
         (limits(MANY, 5), PUT.json(), &[("[1,2]", "0_2"), ("3", "0_3"), ("4", "0_4"), ("5", "1_1")]),
         (limits(MANY, 5), PUT.json(), &[("\"abc\"", "0_1"), ("2", "1_1")]),
@@ -60,7 +73,7 @@ fn the_append_that_reaches_a_limit_seals_its_segment() {
 #[test]
 fn a_creation_and_a_close_seal_as_an_append_does() {
     check(&limits(MANY, 5), &[(Put(PUT.body("abcdef")), "201 0_6"), (Post(post("g")), "1_1")]);
-    check(&limits(2, MANY), &[(Put(PUT.json().body("[1,2]")), "201 0_2"), (Post(post("3")), "1_1")]);
+    check(&limits(2, MANY), &[(Put(PUT.json().body("[1,2,3]")), "201 0_3"), (Post(post("4")), "1_1")]);
     for (put, posts, sealed) in [
         (PUT, &[][..], 0),
         (PUT, &[CLOSE][..], 0),
@@ -145,7 +158,7 @@ fn a_move_to_r2_changes_no_tail() {
             let mut after = url.stream().clone();
             // Counts of a segment that takes no more appends are not kept in memory.
             if after.layout.is_cold(after.tail.offset.read_seq) {
-                after.tail.tally = before.tail.tally;
+                (after.tail.tally, after.tail.rows) = (before.tail.tally, before.tail.rows);
             }
             assert_eq!(after.tail, before.tail, "{posts:?}");
             assert_eq!((after.tail.next_append(), after.ends_ms()), (before.tail.next_append(), before.ends_ms()));

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
-    AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
+    AppendOutcome, CreateCommand, CreateOutcome, EncodingStep, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
     page_of_frames,
 };
 use tailrace_sqlite::{Database, Settings};
@@ -17,6 +17,9 @@ use crate::request::{Post, Put};
 /// When every case begins, in ms.
 pub(crate) const START_MS: u64 = 1_000_000;
 
+/// The smallest step of an encoding.
+const ONE_ROW: EncodingStep = EncodingStep { rows: 1, bytes: usize::MAX };
+
 /// A URL: its storage, its object's memory, its bucket, and its clock.
 pub(crate) struct Url {
     pub(crate) sql: Database,
@@ -25,7 +28,9 @@ pub(crate) struct Url {
     pub(crate) now_ms: u64,
     /// How often an append said that it sealed a segment.
     pub(crate) sealed: Cell<u32>,
-    bucket: BTreeMap<String, Vec<u8>>,
+    pub(crate) bucket: BTreeMap<String, Vec<u8>>,
+    /// Bytes of frames that the last read fetched from it.
+    pub(crate) fetched: usize,
     lives: u8,
 }
 
@@ -35,7 +40,7 @@ impl Url {
         let sql = Database::open_in_memory(Settings::default()).expect("SQLite opens a database");
         let slot = Slot::load(&sql).expect("an empty database");
         let (bucket, sealed) = (BTreeMap::new(), Cell::new(0));
-        Self { sql, slot, limits, now_ms: START_MS, sealed, bucket, lives: 0 }
+        Self { sql, slot, limits, now_ms: START_MS, sealed, bucket, fetched: 0, lives: 0 }
     }
 
     /// A URL with a stream.
@@ -127,6 +132,7 @@ impl Url {
                 let index = index_of(&read.record, index).expect("the index of the record");
                 let range = index.range(stream.kind(), read.position, self.limits.page_bytes).expect("it holds it");
                 let frames = Bytes::copy_from_slice(&object[range.start as usize..range.end as usize]);
+                self.fetched = frames.len();
                 let content = page_of_frames(stream.kind(), &frames, read.position, self.limits.page_bytes);
                 stream.cold_page(&read, content.expect("whole frames"))
             }
@@ -164,7 +170,9 @@ impl Url {
     /// Moves the first sealed segment to R2. Returns whether there was one.
     pub(crate) fn rotate(&mut self) -> bool {
         let Slot::Occupied(stream) = &mut self.slot else { return false };
-        let Some(sealed) = stream.encode_sealed(&self.sql).expect("storage works") else { return false };
+        let Some(mut encoding) = stream.begin_encoding(&self.sql).expect("storage works") else { return false };
+        while !encoding.step(&self.sql, ONE_ROW).expect("storage works") {}
+        let sealed = encoding.finish(&self.sql).expect("storage works");
         let attempt = format!("{}-{}", self.lives, sealed.read_seq);
         let recorded =
             self.sql.transaction(|| stream.record(&self.sql, sealed.read_seq, sealed.place, &attempt, false));

@@ -1,12 +1,12 @@
 //! A connection.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use rusqlite::hooks::{AuthContext, Authorization};
-use rusqlite::{Connection, ErrorCode, MAIN_DB};
+use rusqlite::{Connection, ErrorCode, MAIN_DB, StatementStatus};
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
 
 use crate::{Settings, value};
@@ -18,6 +18,8 @@ const STATEMENTS_KEPT: usize = 256;
 pub struct Database {
     connection: RefCell<Connection>,
     settings: Settings,
+    /// Steps of SQLite's machine that core's statements have taken.
+    steps: Cell<u64>,
     /// Whether the host itself asks, which may do anything. The authorizer shares it, and SQLite demands that to be
     /// `Send`.
     is_host: Arc<AtomicBool>,
@@ -32,7 +34,7 @@ impl Database {
     fn over(connection: Connection, settings: Settings) -> Result<Self, SqlError> {
         settings.apply(&connection).map_err(|error| failed(&error, "limits"))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Ok(Self { connection: RefCell::new(connection), settings, is_host: Arc::default() })
+        Ok(Self { connection: RefCell::new(connection), settings, steps: Cell::default(), is_host: Arc::default() })
     }
 
     /// A copy in memory of what this connection sees, open savepoints included, with its settings. It has no savepoint
@@ -67,6 +69,12 @@ impl Database {
         self.connection.borrow_mut().authorizer(Some(asked)).map_err(|error| failed(&error, "authorizer"))
     }
 
+    /// How many steps SQLite's machine has taken for the statements of [`SqlStorage::exec`]: some for each row that a
+    /// statement looks at, whether it hands it over or not.
+    pub fn steps(&self) -> u64 {
+        self.steps.get()
+    }
+
     /// Runs what the host itself asks of the database, which no authorizer is asked about.
     fn as_host<T>(&self, body: impl FnOnce() -> T) -> T {
         let outer = self.is_host.swap(true, Ordering::Relaxed);
@@ -94,6 +102,7 @@ impl Database {
                 found.push(read(row)?);
                 Ok(ControlFlow::Continue(()))
             })
+            .map(drop)
         })?;
         Ok(found)
     }
@@ -108,13 +117,14 @@ impl Database {
         self.query(sql, &[], |_| Ok(())).map(drop)
     }
 
+    /// Runs a statement. Returns how many steps SQLite's machine has taken for it.
     fn step(
         &self,
         sql: &str,
         params: &[SqlParam<'_>],
         byte_budget: usize,
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
-    ) -> Result<(), SqlError> {
+    ) -> Result<u64, SqlError> {
         let failed = |error: rusqlite::Error| failed(&error, sql);
         let connection = self.connection.borrow();
         let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
@@ -142,7 +152,8 @@ impl Database {
                 break;
             }
         }
-        Ok(())
+        drop(rows);
+        Ok(u64::try_from(prepared.reset_status(StatementStatus::VmStep)).unwrap_or_default())
     }
 }
 
@@ -153,7 +164,9 @@ impl SqlStorage for Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let Statement { sql, params, byte_budget } = statement;
-        self.step(sql, params, byte_budget, row)
+        let steps = self.step(sql, params, byte_budget, row)?;
+        self.steps.set(self.steps.get() + steps);
+        Ok(())
     }
 
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {

@@ -26,6 +26,7 @@ export class ObjectIo {
   #storage;
   #sql;
   #rows = null;
+  #rowsRead = 0;
   #rowsWritten = 0;
   /** The functions that take the outcomes of calls that wait in Rust, by the number of the call. */
   #waiting = new Map();
@@ -64,9 +65,9 @@ export class ObjectIo {
     for (const resolve of waiting) resolve(undefined);
   }
 
-  upgrade(call, tag, attachment, greeting) {
+  upgrade(call, tags, attachment, greeting) {
     const { 0: client, 1: server } = new WebSocketPair();
-    this.#ctx.acceptWebSocket(server, [tag]);
+    this.#ctx.acceptWebSocket(server, tags.split("\n"));
     server.serializeAttachment(attachment.slice());
     server.send(greeting.slice());
     this.#end(call, client);
@@ -77,7 +78,7 @@ export class ObjectIo {
   }
 
   sockets(tag) {
-    return this.#ctx.getWebSockets(tag ?? undefined);
+    return this.#ctx.getWebSockets(tag);
   }
 
   broadcast(tag, message, close) {
@@ -124,6 +125,7 @@ export class ObjectIo {
   exec(sql, params, rowLimit, byteBudget, out) {
     const cursor = params.length > 0 ? this.#sql.exec(sql, ...values(params)) : this.#sql.exec(sql);
     const length = rowLimit > 0 ? this.#collect(cursor, rowLimit, byteBudget, out) : 0;
+    this.#rowsRead += cursor.rowsRead;
     this.#rowsWritten += cursor.rowsWritten;
     return length;
   }
@@ -146,6 +148,10 @@ export class ObjectIo {
       this.#ctx.abort("an alarm was not set");
     });
     this.#rowsWritten += 1;
+  }
+
+  rowsRead() {
+    return this.#rowsRead;
   }
 
   rowsWritten() {

@@ -101,9 +101,9 @@ pub(crate) fn statement(text: JsString) -> JsString {
     if STATEMENT_THROWS.take() { "SELECT nothing FROM nowhere".into() } else { text }
 }
 
-/// The tag of a socket, or one that is longer than the runtime takes (256 characters).
-pub(crate) fn tag(tag: String) -> String {
-    if SOCKET_REFUSED.take() { tag.repeat(10) } else { tag }
+/// The tags of a socket, or some that are longer than the runtime takes (256 characters).
+pub(crate) fn tags(tags: [String; 2]) -> [String; 2] {
+    if SOCKET_REFUSED.take() { tags.map(|tag| tag.repeat(300)) } else { tags }
 }
 
 fn panic_in_transaction(state: &impl ActorState) {

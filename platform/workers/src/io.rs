@@ -199,24 +199,28 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = databaseBytes)]
     pub(crate) fn database_bytes(this: &ObjectIo) -> Result<f64, JsValue>;
 
-    /// Accepts a socket with its one tag, attachment and first message, and answers the call of that number with the
-    /// other end of it.
+    /// Rows read by this object since it started, as the platform bills them.
+    #[wasm_bindgen(method, catch, js_name = rowsRead)]
+    pub(crate) fn rows_read(this: &ObjectIo) -> Result<f64, JsValue>;
+
+    /// Accepts a socket with its tags (one a line), attachment and first message, and answers the call of that number
+    /// with the other end of it.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn upgrade(
         this: &ObjectIo,
         call: u32,
-        tag: &str,
+        tags: &str,
         attachment: &[u8],
         greeting: &[u8],
     ) -> Result<(), JsValue>;
 
-    /// Whether the object has any socket.
+    /// Whether the object has any socket. The runtime lists all for it.
     #[wasm_bindgen(method, catch, js_name = hasSockets)]
     pub(crate) fn has_sockets(this: &ObjectIo) -> Result<bool, JsValue>;
 
-    /// The sockets with that tag, or all.
+    /// The sockets with that tag.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn sockets(this: &ObjectIo, tag: Option<&str>) -> Result<js_sys::Array, JsValue>;
+    pub(crate) fn sockets(this: &ObjectIo, tag: &str) -> Result<js_sys::Array, JsValue>;
 
     /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
     #[wasm_bindgen(method, catch)]

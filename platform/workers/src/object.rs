@@ -48,10 +48,10 @@ impl ObjectHost {
             crate::fault::in_object(fault, state).await;
             match actor.call(ObjectRequest { message, body: body.unwrap_or_default().into() }).await {
                 ObjectAnswer::Response(response) => answer(&io, call, &response),
-                ObjectAnswer::Upgrade(Upgrade { tag, attachment, greeting, otherwise }) => {
+                ObjectAnswer::Upgrade(Upgrade { tags, attachment, greeting, otherwise }) => {
                     #[cfg(feature = "faults")]
-                    let tag = crate::fault::tag(tag);
-                    if let Err(exception) = io.upgrade(call, &tag, &attachment, &greeting) {
+                    let tags = crate::fault::tags(tags);
+                    if let Err(exception) = io.upgrade(call, &tags.join("\n"), &attachment, &greeting) {
                         tracing::error!(message = words(&exception), "a socket was not accepted");
                         answer(&io, call, &otherwise);
                     }

@@ -54,6 +54,11 @@ impl Storage {
         self.io.rows_written().map_or(0, |rows| rows as u64)
     }
 
+    /// Rows read by this object since it started; `None` if JavaScript fails to tell.
+    pub(crate) fn rows_read(&self) -> Option<u64> {
+        self.io.rows_read().ok().map(|rows| rows as u64)
+    }
+
     fn rows(&self, statement: Statement<'_>, row_limit: f64, visit: &mut Visit<'_>) -> Result<(), SqlError> {
         let text = text(statement.sql);
         #[cfg(feature = "faults")]

@@ -107,6 +107,10 @@ impl ActorState for ObjectState {
     fn rows_written(&self) -> u64 {
         self.0.storage.rows_written()
     }
+
+    fn rows_read(&self) -> Option<u64> {
+        self.0.storage.rows_read()
+    }
 }
 
 impl SocketState for ObjectState {
@@ -117,7 +121,7 @@ impl SocketState for ObjectState {
         self.0.io.has_sockets().unwrap_or(true)
     }
 
-    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+    fn sockets(&self, tag: &str) -> Vec<ObjectSocket> {
         let listed = self.0.io.sockets(tag).unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "the sockets were not listed");
             js_sys::Array::new()

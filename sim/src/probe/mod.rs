@@ -179,7 +179,7 @@ impl Actor<ObjectState> for ProbeObject {
             let attachment = Bytes::copy_from_slice(attached.as_bytes());
             let otherwise = Response::new(500).with_body("no socket");
             return ObjectAnswer::Upgrade(Upgrade {
-                tag,
+                tags: [tag, "0".to_owned()],
                 attachment,
                 greeting: Bytes::from_static(b"hello"),
                 otherwise,
@@ -256,17 +256,17 @@ impl ProbeObject {
                 Ok(String::new())
             }
             ("attachments", _) => {
-                let sockets = self.state.sockets(Some(TAG));
+                let sockets = self.state.sockets(TAG);
                 let texts = sockets.iter().map(|socket| String::from_utf8_lossy(&socket.attachment()).into_owned());
                 Ok(texts.collect::<Vec<_>>().join(","))
             }
             // A message that leaves at once, a row, and a message that the row holds back.
             ("send", text) => {
-                for socket in self.state.sockets(Some(TAG)) {
+                for socket in self.state.sockets(TAG) {
                     socket.send(Bytes::from_static(b"soon"));
                 }
                 self.append(text)?;
-                for socket in self.state.sockets(Some(TAG)) {
+                for socket in self.state.sockets(TAG) {
                     socket.send(Bytes::copy_from_slice(text.as_bytes()));
                     socket.close();
                 }

@@ -2,10 +2,12 @@
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, create, sleep } from "../workers/client.mjs";
-import { appendTo, instance, untilAsleep } from "./instance.mjs";
+import { appendTo, instance, rowsRead, untilAsleep } from "./instance.mjs";
 import { poll, pollAfter, SseReader, tail } from "./reader.mjs";
 
 const READERS = 50;
+/** What an object reads when it wakes: its tables, its configuration, and the ends of its log. */
+const START_ROWS = 50;
 
 /** Makes this many of something, all at once. */
 const many = (count, make) => Promise.all(Array.from({ length: count }, make));
@@ -62,6 +64,16 @@ describe("an object with waiting readers", { concurrency: true }, () => {
         reader.close();
       }
     }));
+  });
+
+  test(`reads at most ${START_ROWS} rows when it wakes, however long its log is`, async () => {
+    const path = await create();
+    for (let number = 0; number < 300; number += 1) await append(path, "x");
+    const first = await instance(path);
+    await untilAsleep();
+    const { name, request, instance: all } = await rowsRead(path);
+    assert.notEqual(name, first, "the object has not slept");
+    assert.ok(all > request && all - request <= START_ROWS, `${all - request} rows at the start`);
   });
 
   test("sleeps again after each of three writes, and its readers stay", async () => {

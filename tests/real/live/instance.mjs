@@ -11,6 +11,13 @@ export async function instance(path) {
   return named(await send("HEAD", path, { headers: DEBUG }));
 }
 
+/** The instance that answers now, the rows that it reads for that, and those that it has read since it woke. */
+export async function rowsRead(path) {
+  const answer = await send("HEAD", path, { headers: DEBUG });
+  const [, request, instance] = answer.headers["tailrace-rows-read"].match(/^request=(\d+); instance=(\d+)$/);
+  return { name: named(answer), request: Number(request), instance: Number(instance) };
+}
+
 /** Appends text. Returns the instance that answered. */
 export async function appendTo(path, text) {
   return named(await append(path, text, DEBUG));

@@ -11,7 +11,12 @@ use crate::workerd::{self, Workerd};
 
 /// Runs them against a built Worker.
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
-    let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_LONG_POLL_MS", "1000"), ("TAILRACE_SSE_MS", "2000")];
+    let bindings = &[
+        ("TAILRACE_NO_AUTH", "1"),
+        ("TAILRACE_LONG_POLL_MS", "1000"),
+        ("TAILRACE_SSE_MS", "2000"),
+        ("TAILRACE_SEGMENT_ROWS", "1000"),
+    ];
     let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(&built.worker) };
     let server = Workerd::start(project, &built.node, &options)?;
     let mut test = project.cargo();

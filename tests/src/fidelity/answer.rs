@@ -13,6 +13,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Rows written, as the object counted them.
     pub rows: Option<u64>,
+    /// Rows read, where the host counts them.
+    pub rows_read: Option<u64>,
     /// Its header `tailrace-cold`. It changes when an alarm has run, so it is compared only where the script says.
     pub objects: Option<String>,
 }
@@ -30,11 +32,12 @@ impl Answer {
         headers: impl Iterator<Item = (String, String)>,
         body: Vec<u8>,
     ) -> Self {
-        let (mut rows, mut objects) = (None, None);
+        let (mut rows, mut rows_read, mut objects) = (None, None, None);
         let mut kept = Vec::new();
         for (name, value) in headers {
             match name.as_str() {
                 "tailrace-rows-written" => rows = value.parse().ok(),
+                "tailrace-rows-read" => rows_read = number(&value, "request"),
                 "tailrace-cold" => objects = Some(value),
                 "etag" => {
                     // An entity tag begins with the incarnation, which is random.
@@ -54,7 +57,7 @@ impl Answer {
         kept.sort();
         let has_events = kept.iter().any(|(name, value)| name == "content-type" && value == "text/event-stream");
         let body = if has_events { without_chance(&body, &mut variables.cursor) } else { body };
-        Self { status, headers: kept, body, rows, objects }
+        Self { status, headers: kept, body, rows, rows_read, objects }
     }
 
     /// Whether another host has answered the same.
@@ -67,9 +70,14 @@ impl Answer {
 
     /// A number of its header `tailrace-cold`.
     pub fn cold(&self, name: &str) -> Option<u64> {
-        let mut numbers = self.objects.as_ref()?.split("; ").filter_map(|number| number.split_once('='));
-        numbers.find(|(found, _)| *found == name)?.1.parse().ok()
+        number(self.objects.as_ref()?, name)
     }
+}
+
+/// A number of a header field that holds several.
+fn number(text: &str, name: &str) -> Option<u64> {
+    let mut numbers = text.split("; ").filter_map(|number| number.split_once('='));
+    numbers.find(|(found, _)| *found == name)?.1.parse().ok()
 }
 
 /// Events with a fixed word in place of each cursor, which is a time, and of the time after which to come back, which

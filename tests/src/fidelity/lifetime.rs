@@ -2,13 +2,10 @@
 //! table, including the rows of the alarm.
 
 use super::script::parse;
-use super::{Answer, Step};
+use super::{Answer, SEGMENT_ROWS, Step};
 
 /// How many appends: three full segments.
-const APPENDS: u64 = 3 * SEGMENT;
-
-/// How many appends seal a segment by default.
-const SEGMENT: u64 = 1_000;
+const APPENDS: u64 = 3 * SEGMENT_ROWS;
 
 /// The most rows that an append may cost, in thousandths.
 const MOST_ROWS_PERMILLE: u64 = 1_010;
@@ -19,8 +16,8 @@ pub fn lifetime() -> Vec<Step> {
         "201 PUT /v1/stream/lifetime { content-type: text/plain }\n200 HEAD /v1/stream/lifetime\n".to_owned();
     for append in 1..=APPENDS {
         text.push_str("204 POST /v1/stream/lifetime { content-type: text/plain } = one of many\n");
-        if append % SEGMENT == 0 {
-            let segments = append / SEGMENT;
+        if append % SEGMENT_ROWS == 0 {
+            let segments = append / SEGMENT_ROWS;
             text.push_str("within 20000\n200 HEAD /v1/stream/lifetime\n");
             text.push_str(&format!("  ~ segments={segments}; waiting=0; sweeps=0\n"));
         }
@@ -35,7 +32,7 @@ pub fn check_lifetime(answers: &[Answer]) -> Option<String> {
         return Some("there is no bill".to_owned());
     };
     let segments = answers.last().and_then(|answer| answer.cold("segments"));
-    if segments != Some(APPENDS / SEGMENT) {
+    if segments != Some(APPENDS / SEGMENT_ROWS) {
         return Some(format!("{segments:?} segments are in R2"));
     }
     let rows = after - before;

@@ -5,11 +5,12 @@ use futures_util::StreamExt;
 use tailrace_core::edge::PICKED_HEADERS;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::{Headers, Method};
+use tailrace_core::stream::StreamLimits;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Request, RequestBody};
 
-use super::{Answer, Ask, PAUSE_MS, Payload, Step, Variables, WAITS, check_expectation};
+use super::{Answer, Ask, PAUSE_MS, Payload, SEGMENT_ROWS, Step, Variables, WAITS, check_expectation};
 
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
@@ -20,7 +21,8 @@ const PATIENCE_MS: u64 = 120_000;
 /// The answers of a simulated world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
     rt::block_on(1, async {
-        let world = World::new(WorldConfig::of(Settings { waits: WAITS, ..Settings::default() }));
+        let limits = StreamLimits { segment_rows: SEGMENT_ROWS, ..StreamLimits::default() };
+        let world = World::new(WorldConfig::of(Settings { limits, waits: WAITS, ..Settings::default() }));
         let mut variables = Variables::default();
         let mut answers = Vec::new();
         for step in steps {

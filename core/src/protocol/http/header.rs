@@ -44,6 +44,7 @@ header_names! {
     TAILRACE_COLD = "tailrace-cold";
     TAILRACE_DEBUG = "tailrace-debug";
     TAILRACE_INSTANCE = "tailrace-instance";
+    TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
     X_ACCEL_BUFFERING = "x-accel-buffering";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";

@@ -106,8 +106,8 @@ impl Index {
             ContentKind::Json => rest.first().map_or(u64::MAX, |next| u64::from(next.payload_before)),
         };
         let enough = base.saturating_add(page_bytes as u64);
-        let after = rest.iter().find(|next| u64::from(next.payload_before) >= enough);
-        let end = after.map_or(self.index_at, |next| next.place);
+        let after = rest.partition_point(|next| u64::from(next.payload_before) < enough);
+        let end = rest.get(after).map_or(self.index_at, |next| next.place);
         Some(u64::from(entry.place)..u64::from(end))
     }
 }

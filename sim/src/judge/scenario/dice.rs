@@ -7,7 +7,7 @@ use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
-use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::tailrace::{ColdSettings, EncodingStep, StreamLimits};
 use crate::world::{BucketFaults, Faults, Link};
 
 /// The randomness of a seed's scenario. What it draws, and in which order, decides what every seed means.
@@ -50,7 +50,7 @@ impl Dice {
             body_bytes: row_bytes * self.between(4, 14) as usize,
             row_bytes,
             page_bytes: self.scale(64, 4_096) as usize,
-            segment_messages: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
+            segment_rows: self.among(&[1, 2, 2, 3, 5, 8, 30, 1_000]),
             segment_bytes: if self.chance(400) { self.scale(100, 6_000) } else { 1 << 20 },
             ..StreamLimits::default()
         };
@@ -87,6 +87,10 @@ impl Dice {
             read_attempts: self.between(1, 4) as u32,
             read_retry_ms: self.between(1, 100),
             index_bytes: self.among(&[0, 200, 1 << 20]) as usize,
+            encoding: EncodingStep {
+                rows: self.among(&[1, 2, 5, 512]),
+                bytes: self.among(&[1, 200, 256 << 10]) as usize,
+            },
             // Long enough for every call that comes to an end.
             read_limit_ms: get.max_ms.max(list.max_ms) + self.scale(500, 10_000),
             change_limit_ms: faults.storage.flush.max_ms + put.max_ms.max(delete.max_ms) + self.scale(1_000, 60_000),

@@ -127,7 +127,7 @@ knobs! {
         "body_bytes": body_bytes as usize;
         "row_bytes": row_bytes as usize;
         "page_bytes": page_bytes as usize;
-        "segment_messages": segment_messages as u64;
+        "segment_rows": segment_rows as u64;
         "segment_bytes": segment_bytes as u64;
         "hot_bytes": hot_bytes as u64;
         "database_bytes": database_bytes as u64;
@@ -146,6 +146,8 @@ knobs! {
         "read_attempts": read_attempts as u32;
         "read_retry_ms": read_retry_ms as u64;
         "index_bytes": index_bytes as usize;
+        "encode_rows": encoding.rows as u64;
+        "encode_bytes": encoding.bytes as usize;
         "read_limit_ms": read_limit_ms as u64;
         "change_limit_ms": change_limit_ms as u64;
     }

@@ -187,8 +187,8 @@ impl<P: Parent> Instance<P> {
     }
 
     fn accept(&self, upgrade: Upgrade, cause: Option<u64>) -> (Opened, Option<(ObjectSocket, Bytes)>) {
-        let Upgrade { tag, attachment, greeting, otherwise } = upgrade;
-        match self.state.accept(&tag, attachment, cause) {
+        let Upgrade { tags, attachment, greeting, otherwise } = upgrade;
+        match self.state.accept(tags, attachment, cause) {
             Ok(socket) => {
                 let number = socket.number();
                 self.environment.note(Lane::Instance(&self.label), What::SocketAccepted { number }, cause);

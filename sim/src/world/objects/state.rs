@@ -65,8 +65,13 @@ impl ObjectState {
     }
 
     /// Accepts a socket, on which a client's request waits or not.
-    pub(crate) fn accept(&self, tag: &str, attachment: Bytes, cause: Option<u64>) -> Result<ObjectSocket, AcceptError> {
-        let connection = self.sockets_held().accept(tag, attachment, cause)?;
+    pub(crate) fn accept(
+        &self,
+        tags: [String; 2],
+        attachment: Bytes,
+        cause: Option<u64>,
+    ) -> Result<ObjectSocket, AcceptError> {
+        let connection = self.sockets_held().accept(tags, attachment, cause)?;
         if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
             connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
@@ -177,6 +182,11 @@ impl ActorState for ObjectState {
     fn rows_written(&self) -> u64 {
         self.0.outlet.sql.rows_written() + self.0.alarms_set.get()
     }
+
+    /// A plain SQLite does not count them. What statements look at is bounded by `Database::exec` instead.
+    fn rows_read(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl SocketState for ObjectState {
@@ -186,7 +196,7 @@ impl SocketState for ObjectState {
         !self.sockets_held().is_empty()
     }
 
-    fn sockets(&self, tag: Option<&str>) -> Vec<ObjectSocket> {
+    fn sockets(&self, tag: &str) -> Vec<ObjectSocket> {
         let connections = self.sockets_held().tagged(tag);
         connections.into_iter().map(|connection| ObjectSocket { state: self.clone(), connection }).collect()
     }
@@ -195,7 +205,7 @@ impl SocketState for ObjectState {
     fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
         let environment = self.0.outlet.environment.clone();
         let sockets = self.sockets_held();
-        let connections = sockets.tagged(Some(tag));
+        let connections = sockets.tagged(tag);
         let count = connections.len();
         if count == 0 {
             return 0;

@@ -49,7 +49,7 @@ impl std::error::Error for AcceptError {}
 /// The platform's side of one socket.
 pub(crate) struct HeldSocket {
     number: u64,
-    tag: String,
+    tags: [String; 2],
     attachment: Bytes,
     /// The client's request that waits on it.
     cause: Option<u64>,
@@ -78,14 +78,14 @@ impl Sockets {
 
     pub(crate) fn accept(
         &self,
-        tag: &str,
+        tags: [String; 2],
         attachment: Bytes,
         cause: Option<u64>,
     ) -> Result<Rc<HeldSocket>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
         }
-        if tag.chars().count() > TAG_LENGTH_LIMIT {
+        if tags.iter().any(|tag| tag.chars().count() > TAG_LENGTH_LIMIT) {
             return Err(AcceptError::TagTooLong);
         }
         if attachment.len() > ATTACHMENT_LIMIT {
@@ -95,7 +95,7 @@ impl Sockets {
         self.accepted.set(number + 1);
         let connection = Rc::new(HeldSocket {
             number,
-            tag: tag.to_owned(),
+            tags,
             attachment,
             cause,
             mailbox: Rc::default(),
@@ -116,10 +116,10 @@ impl Sockets {
         self.connections.borrow().len()
     }
 
-    /// Those with that tag, or all.
-    pub(crate) fn tagged(&self, tag: Option<&str>) -> Vec<Rc<HeldSocket>> {
+    /// Those with that tag.
+    pub(crate) fn tagged(&self, tag: &str) -> Vec<Rc<HeldSocket>> {
         let connections = self.connections.borrow();
-        let wanted = |connection: &&Rc<HeldSocket>| tag.is_none_or(|tag| connection.tag == tag);
+        let wanted = |connection: &&Rc<HeldSocket>| connection.tags.iter().any(|has| has == tag);
         connections.values().filter(wanted).cloned().collect()
     }
 
@@ -216,6 +216,10 @@ mod tests {
     use crate::world::faults::Faults;
     use crate::world::network::Link;
 
+    fn tags(one: &str, other: &str) -> [String; 2] {
+        [one, other].map(str::to_owned)
+    }
+
     #[test]
     fn the_platforms_limits_hold() {
         let sockets = Sockets::default();
@@ -228,14 +232,16 @@ mod tests {
             ("t", ATTACHMENT_LIMIT + 1, Err(AcceptError::AttachmentTooLarge)),
         ];
         for (tag, attached, expected) in cases {
-            assert_eq!(sockets.accept(tag, Bytes::from(vec![0; *attached]), None).map(drop), *expected);
+            let attachment = Bytes::from(vec![0; *attached]);
+            assert_eq!(sockets.accept(tags(tag, ""), attachment.clone(), None).map(drop), *expected);
+            assert_eq!(sockets.accept(tags("", tag), attachment, None).map(drop), *expected);
         }
         while sockets.count() < SOCKET_LIMIT {
-            sockets.accept("", Bytes::new(), None).unwrap();
+            sockets.accept(tags("", ""), Bytes::new(), None).unwrap();
         }
-        assert_eq!(sockets.accept("", Bytes::new(), None).map(drop), Err(AcceptError::TooManySockets));
+        assert_eq!(sockets.accept(tags("", ""), Bytes::new(), None).map(drop), Err(AcceptError::TooManySockets));
         sockets.end(7);
-        assert!(sockets.accept("", Bytes::new(), None).is_ok());
+        assert!(sockets.accept(tags("", ""), Bytes::new(), None).is_ok());
     }
 
     #[test]
@@ -245,7 +251,7 @@ mod tests {
         rt::block_on(1, async move {
             let environment = Environment::new(faults, Seeds::of(1), None);
             let sockets = Sockets::default();
-            let connection = sockets.accept("live", Bytes::new(), None).unwrap();
+            let connection = sockets.accept(tags("live", "1"), Bytes::new(), None).unwrap();
             let mailbox = connection.mailbox();
             for byte in 0..20_u8 {
                 sockets.send(&environment, &connection, Some(Bytes::copy_from_slice(&[byte])));
@@ -259,22 +265,22 @@ mod tests {
             assert_eq!(mailbox.next().await, Arrived::End);
             rt::sleep_ms(100).await;
             assert_eq!(mailbox.next().await, Arrived::End, "and nothing but the end from then on");
-            assert!(sockets.tagged(Some("live")).is_empty());
+            assert!(sockets.tagged("live").is_empty());
         });
     }
 
     #[test]
-    fn sockets_are_found_by_their_tag_in_the_order_of_acceptance() {
+    fn sockets_are_found_by_either_of_their_tags_in_the_order_of_acceptance() {
         let sockets = Sockets::default();
-        for tag in ["a", "b", "a"] {
-            sockets.accept(tag, Bytes::from_static(tag.as_bytes()), None).unwrap();
+        for (tag, other) in [("a", "1"), ("b", "1"), ("a", "2")] {
+            sockets.accept(tags(tag, other), Bytes::from_static(tag.as_bytes()), None).unwrap();
         }
         let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
-        assert_eq!((numbers(Some("a")), numbers(Some("c")), numbers(None)), (vec![0, 2], vec![], vec![0, 1, 2]));
-        assert_eq!(sockets.tagged(Some("b"))[0].attachment(), "b");
+        assert_eq!(["a", "b", "c", "1", "2"].map(numbers), [vec![0, 2], vec![1], vec![], vec![0, 1], vec![2]]);
+        assert_eq!(sockets.tagged("b")[0].attachment(), "b");
         assert!(sockets.end(0));
         assert!(!sockets.end(0));
-        assert_eq!(numbers(Some("a")), [2]);
+        assert_eq!(numbers("a"), [2]);
     }
 
     #[test]
@@ -283,7 +289,7 @@ mod tests {
         let sockets = Sockets::default();
         let apart = sockets.apart();
         let (own, other) =
-            (sockets.accept("a", Bytes::new(), None).unwrap(), apart.accept("a", Bytes::new(), None).unwrap());
+            [&sockets, &apart].map(|sockets| sockets.accept(tags("a", "1"), Bytes::new(), None).unwrap()).into();
         assert_ne!(own.number(), other.number());
         sockets.reset(&environment);
         assert_eq!((own.mailbox().try_next(), other.mailbox().try_next()), (Some(Arrived::End), None));

@@ -4,8 +4,10 @@
 //! | --- | --- |
 //! | `sqlite` | a database with the platform's limits |
 //! | `guard` | what its statements may do |
+//! | `effort` | how much they may look at |
 //! | `rows` | the rows that it is billed for |
 
+mod effort;
 pub(super) mod guard;
 pub(super) mod rows;
 pub(super) mod sqlite;

@@ -10,6 +10,7 @@ use std::sync::Arc;
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
 use tailrace_sqlite::{AuthContext, Savepoint};
 
+use crate::world::sql::effort::excess;
 use crate::world::sql::guard::{Guard, PLATFORM, check_text};
 use crate::world::sql::rows::{Bill, Write, rows_of};
 
@@ -90,7 +91,16 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
-        self.bill.charge(&self.sqlite, &write, || self.sqlite.exec(statement, row))
+        let (steps, mut rows, written) = (self.sqlite.steps(), 0, self.bill.rows());
+        self.bill.charge(&self.sqlite, &write, || {
+            self.sqlite.exec(statement, &mut |found| {
+                rows += 1;
+                row(found)
+            })
+        })?;
+        let excess = excess(statement.sql, self.sqlite.steps() - steps, rows + self.bill.rows() - written);
+        assert_eq!(excess, None, "a statement looks at rows that it does not hand over");
+        Ok(())
     }
 
     /// Runs `body`; undoes what it wrote if it returns an error. Transactions may nest.

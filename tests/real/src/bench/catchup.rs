@@ -1,5 +1,6 @@
 //! Catching up: readers begin at the first offset and read to the tail, from the object's own rows (hot) and from
-//! segments in the bucket (cold). Both are compared with a Worker in JavaScript whose object joins rows to pages, or
+//! segments in the bucket (cold). The log was appended before, while its segments moved, and how long that took is
+//! told as well. Both are compared with a Worker in JavaScript whose object joins rows to pages, or
 //! with the same two of another commit.
 //!
 //! The bucket is a service of this process, so that the runtime does not use CPU time for it. No cache is involved.
@@ -11,11 +12,13 @@ use std::time::{Duration, Instant};
 use anyhow::{Result, anyhow, bail};
 use xtask::http::Connection;
 use xtask::project::{Project, say};
+use xtask::setup::node::Node;
 use xtask::setup::rust::Choice;
-use xtask::worker::Variant;
+use xtask::worker::{Variant, Worker};
 
-use super::comparison::Comparison;
-use super::series::{Series, in_turn, print_table};
+use super::comparison::{Comparison, Other};
+use super::filling::Filling;
+use super::series::{Series, in_turn, percentile, print_table};
 use super::subject::Trivial;
 use super::usage;
 use crate::Built;
@@ -26,24 +29,27 @@ use crate::workerd::{self, Workerd};
 /// The Worker that ours is compared with.
 const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_catchup.mjs", class: "TrivialLog" };
 const STREAM: &str = "/v1/stream/bench";
-/// 10 MB in messages of 10 KB.
-const MESSAGES: usize = 1_000;
-const MESSAGE_BYTES: usize = 10_000;
 /// How long an answer may take; none takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
 const MEGABYTE: f64 = 1e6;
 /// How many rounds, unless the command says otherwise.
 const ROUNDS: usize = 5;
-/// The columns of the table.
-const FIGURES: [(&str, usize); 3] = [("MB/s", 1), ("CPU ms/MB", 2), ("R2 reads/page", 2)];
+/// The columns of the table of reads.
+const READ_FIGURES: [(&str, usize); 3] = [("MB/s", 1), ("CPU ms/MB", 2), ("R2 reads/page", 2)];
+/// The columns of the table of appends, which are measured once.
+const APPEND_FIGURES: [(&str, usize); 5] =
+    [("appends/s", 0), ("CPU ms/MB", 2), ("p50 ms", 2), ("p99 ms", 2), ("max ms", 1)];
 
 /// Options of `cargo xtask bench catchup`.
 #[derive(clap::Args)]
 pub(crate) struct Args {
     #[command(flatten)]
     comparison: Comparison,
-    /// How often each reader reads everything in a round
-    #[arg(long, default_value_t = 20, value_name = "COUNT")]
+    /// Which logs are read
+    #[arg(long, value_enum, value_delimiter = ',', default_value = "large,small,batches")]
+    logs: Vec<Filling>,
+    /// How often each reader reads 100 MB in a round
+    #[arg(long, default_value_t = 2, value_name = "COUNT")]
     passes: usize,
     /// How many readers read at the same time
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
@@ -64,6 +70,7 @@ enum Place {
 /// A server to be measured.
 struct Subject {
     name: String,
+    filling: Filling,
     place: Place,
     server: Workerd,
     bucket: Arc<Bucket>,
@@ -75,15 +82,30 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
         bail!("passes and readers must be at least 1");
     }
     let rounds = args.comparison.rounds(ROUNDS)?;
-    let (subjects, pairs) = start(project, toolchain, &args.comparison)?;
-    say(&format!("appending {MESSAGES} messages of {MESSAGE_BYTES} bytes to each"));
+    let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
+    let workers = Workers { project, node, ours, other: args.comparison.build(project)? };
+    for &filling in &args.logs {
+        run_one(&workers, filling, args, rounds)?;
+    }
+    Ok(())
+}
+
+/// Fills one log on all servers, and has it read.
+fn run_one(workers: &Workers<'_>, filling: Filling, args: &Args, rounds: usize) -> Result<()> {
+    let (subjects, pairs) = start(workers, filling)?;
+    let (messages, bytes, batch) = (filling.messages(), filling.message_bytes(), filling.batch());
+    println!("\n{messages} messages of {bytes} bytes, appended {batch} at a time");
+    let mut appends = Vec::new();
     for subject in &subjects {
         // The first put is held for ever, so every segment stays in the object.
         if subject.place == Place::Hot {
             subject.bucket.hold(Hold::BeforeStored);
         }
-        subject.fill()?;
+        say(&format!("appending to {}", subject.name));
+        appends.push(subject.fill()?);
     }
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    print_table(&format!("{} appends", filling.name()), APPEND_FIGURES, &names, &appends, &pairs);
     for subject in &subjects {
         match subject.place {
             Place::Hot => subject.wait_until(|cold| cold.segments == 0)?,
@@ -91,31 +113,43 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
             Place::Own => {}
         }
     }
+    let passes = args.passes * filling.repeats();
     println!(
-        "reading {} MB in pages; medians of {rounds} rounds of {} passes",
-        (MESSAGES * MESSAGE_BYTES) as f64 / MEGABYTE,
-        args.passes
+        "\nreading {} MB in pages; medians of {rounds} rounds of {passes} passes",
+        filling.bytes() as f64 / MEGABYTE
     );
     for &readers in &args.readers {
-        measure(&subjects, &pairs, readers, rounds, args.passes)?;
+        measure(&subjects, &pairs, readers, rounds, passes)?;
     }
     Ok(())
+}
+
+/// What is started for each log.
+struct Workers<'a> {
+    project: &'a Project,
+    node: &'a Node,
+    ours: &'a Worker,
+    other: Option<Other>,
 }
 
 /// Two servers that are compared, by their indexes in a list.
 type Pair = (usize, usize);
 
 /// Starts the servers. Returns them, and which of them are compared.
-fn start(project: &Project, toolchain: Choice, comparison: &Comparison) -> Result<(Vec<Subject>, Vec<Pair>)> {
-    let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
-    let other = comparison.build(project)?;
+fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<Pair>)> {
+    let Workers { project, node, ours, other } = workers;
     let start = |name: String, place, options: &workerd::Options| {
         let bucket = Arc::new(Bucket::start()?);
         let server = Workerd::start_with(project, node, options, Arc::clone(&bucket))?;
-        Ok::<_, anyhow::Error>(Subject { name, place, server, bucket })
+        Ok::<_, anyhow::Error>(Subject { name, filling, place, server, bucket })
     };
     let tailrace = |name: String, place, log, worker| {
-        let bindings = &[("TAILRACE_NO_AUTH", "1")];
+        // A put that is held fails after a while, and is not tried again.
+        let bindings = &[
+            ("TAILRACE_NO_AUTH", "1"),
+            ("TAILRACE_ROTATION_RETRY_MIN_MS", "86400000"),
+            ("TAILRACE_ROTATION_RETRY_MAX_MS", "86400000"),
+        ];
         start(name, place, &workerd::Options { name: log, bindings, ..workerd::Options::of(worker) })
     };
     let hot = tailrace("hot".to_owned(), Place::Hot, "bench-hot", ours)?;
@@ -152,20 +186,53 @@ fn measure(subjects: &[Subject], pairs: &[Pair], readers: usize, rounds: usize, 
         }
     }
     let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
-    print_table(&format!("x{readers}"), FIGURES, &names, &series, pairs);
+    print_table(&format!("{} x{readers}", subjects[0].filling.name()), READ_FIGURES, &names, &series, pairs);
     Ok(())
 }
 
 impl Subject {
-    /// Creates the stream, appends to it, and closes it, so that its last segment is sealed too.
-    fn fill(&self) -> Result<()> {
+    /// Creates the stream, appends to it, and closes it, so that its last segment is sealed too. Returns what the
+    /// appends took.
+    fn fill(&self) -> Result<Series<5>> {
         let mut connection = Connection::open(self.server.host(), LIMIT)?;
         let json = ("content-type", "application/json");
         self.send(&mut connection, "PUT", json, b"")?;
-        for count in 0..MESSAGES {
-            self.send(&mut connection, "POST", json, message(count).as_bytes())?;
+        let (cpu, start) = (usage::cpu(self.server.id())?, Instant::now());
+        let parts: Vec<Result<Vec<Duration>>> = thread::scope(|scope| {
+            let threads: Vec<_> =
+                (0..self.filling.connections()).map(|number| scope.spawn(move || self.append(json, number))).collect();
+            let join = |thread: thread::ScopedJoinHandle<'_, _>| {
+                thread.join().unwrap_or_else(|_| Err(anyhow!("a writer's thread has panicked")))
+            };
+            threads.into_iter().map(join).collect()
+        });
+        let latencies = parts.into_iter().collect::<Result<Vec<_>>>()?.concat();
+        let (took, cpu) = (start.elapsed(), usage::cpu(self.server.id())?.saturating_sub(cpu));
+        // The runtime has closed the first connection if it was idle for long.
+        let mut connection = Connection::open(self.server.host(), LIMIT)?;
+        self.send(&mut connection, "POST", ("stream-closed", "true"), b"")?;
+        let ms = |share| percentile(&latencies, share).as_secs_f64() * 1e3;
+        let cpu_ms = cpu.as_secs_f64() * 1e3 / (self.filling.bytes() as f64 / MEGABYTE);
+        let mut series = Series::new();
+        series.push([latencies.len() as f64 / took.as_secs_f64(), cpu_ms, ms(0.5), ms(0.99), ms(1.0)]);
+        Ok(series)
+    }
+
+    /// Appends the share of one connection. Returns how long each append took.
+    fn append(&self, json: (&str, &str), number: usize) -> Result<Vec<Duration>> {
+        let mut connection = Connection::open(self.server.host(), LIMIT)?;
+        let mut latencies = Vec::new();
+        for body in self.filling.bodies().skip(number).step_by(self.filling.connections()) {
+            // The trivial Worker joins what it is sent.
+            let body = match self.place {
+                Place::Own if self.filling.batch() > 1 => &body[1..body.len() - 1],
+                _ => &body,
+            };
+            let sent = Instant::now();
+            self.send(&mut connection, "POST", json, body)?;
+            latencies.push(sent.elapsed());
         }
-        self.send(&mut connection, "POST", ("stream-closed", "true"), b"")
+        Ok(latencies)
     }
 
     fn send(&self, connection: &mut Connection, method: &str, header: (&str, &str), body: &[u8]) -> Result<()> {
@@ -239,32 +306,10 @@ impl Subject {
             next.clone_into(&mut offset);
         }
         // Each page is an array: its brackets and commas are one byte for each message and one more for each page.
-        let expected = MESSAGES * (MESSAGE_BYTES + 1) + pages;
+        let expected = self.filling.messages() * (self.filling.message_bytes() + 1) + pages;
         if bytes != expected {
             bail!("{}: {bytes} bytes were read instead of {expected}", self.name);
         }
         Ok((bytes, pages))
-    }
-}
-
-/// A message as applications send them, but longer.
-fn message(count: usize) -> String {
-    let head = format!("{{\"type\":\"reading\",\"count\":{count},\"text\":\"");
-    let text = "the channel behind a mill wheel ".chars().cycle().take(MESSAGE_BYTES - head.len() - 2);
-    head.chars().chain(text).chain("\"}".chars()).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn every_message_is_json_of_one_length() {
-        for count in [0, 999] {
-            let message = message(count);
-            assert_eq!(message.len(), MESSAGE_BYTES);
-            let json: serde_json::Value = serde_json::from_str(&message).unwrap();
-            assert_eq!(json["count"].as_u64(), Some(count as u64));
-        }
     }
 }

@@ -6,6 +6,7 @@
 //! | --- | --- |
 //! | `append` | appends, beside a Worker that inserts one row for each request |
 //! | `catchup` | reading from the start, from rows and from the bucket, beside a Worker that joins rows |
+//! | `filling` | the logs that are read |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
 //! | `comparison` | what our Worker is compared with, and in how many rounds |
 //! | `subject` | a server to be measured |
@@ -21,6 +22,7 @@ mod catchup;
 mod comparison;
 mod crowd;
 mod decoder;
+mod filling;
 mod live;
 mod load;
 mod reader;
@@ -44,7 +46,7 @@ pub(crate) struct Args {
 enum Topic {
     /// Appends of 100 bytes of JSON, beside a trivial Worker in JavaScript
     Append(append::Args),
-    /// Readers that read 10 MB from the start, beside a trivial Worker in JavaScript
+    /// Readers that read a log from the start, and the appends before, beside a trivial Worker in JavaScript
     Catchup(catchup::Args),
     /// Delivery to SSE and long-poll readers, beside a trivial Worker in JavaScript
     Live(live::Args),

@@ -69,10 +69,10 @@ fn rows_take_what_is_counted_of_them_and_at_most_twice_as_much() {
 }
 
 /// An object whose database may have so many bytes, and whose segments hold so many rows.
-fn object_in(database_bytes: u64, segment_messages: u64) -> (StreamObject<Host>, Host) {
+fn object_in(database_bytes: u64, segment_rows: u64) -> (StreamObject<Host>, Host) {
     let limits = StreamLimits {
         body_bytes: 2_000,
-        segment_messages,
+        segment_rows,
         segment_bytes: 30_000,
         database_bytes,
         ..StreamLimits::default()
@@ -114,10 +114,10 @@ fn rotate_all(object: &StreamObject<Host>, host: &Host) {
 fn a_database_that_takes_no_more_content_has_room_for_the_close_and_for_the_rotation() {
     const LIMIT: u64 = 160 * PAGE;
     // Where segments are tiny, their records need more room than their rows.
-    for (body, segment_messages, least) in
+    for (body, segment_rows, least) in
         [("x", 100, LIMIT / 2), ("x", 2, LIMIT / 5), ("a body of some bytes, but not of many", 50, LIMIT / 2)]
     {
-        let (object, host) = object_in(LIMIT, segment_messages);
+        let (object, host) = object_in(LIMIT, segment_rows);
         assert_eq!(create(&object, Expiry::Never), 201);
         let (appended, refusal) = fill(&object, body);
         assert!(is_full(&refusal), "{refusal:?}");
@@ -134,7 +134,7 @@ fn a_database_that_takes_no_more_content_has_room_for_the_close_and_for_the_rota
             most = most.max(bytes(host.sql()));
         }
         assert!(host.rows("SELECT '' FROM agenda").is_empty(), "all is done");
-        println!("{appended} of {segment_messages}: {taken} bytes, {most} at most");
+        println!("{appended} of {segment_rows}: {taken} bytes, {most} at most");
         assert!(most <= taken + RESERVE_BYTES / 2, "{taken} bytes, then {most}");
     }
 }

@@ -227,6 +227,22 @@ fn an_unknown_duty_is_left_alone_fails_no_other_and_is_looked_at_again_an_hour_l
 }
 
 #[test]
+fn no_stream_is_created_while_a_thousand_earlier_ones_wait_for_r2() {
+    let (object, host) = object();
+    assert_eq!(create(&object, Expiry::Never), 201);
+    let digits = "WITH digit(d) AS (SELECT value FROM json_each('[0,1,2,3,4,5,6,7,8,9]')) \
+                  INSERT INTO agenda (kind, subject, due_ms) SELECT 4, a.d || b.d || c.d, 9e15 FROM digit a, digit b, digit c";
+    append(&object);
+    append(&object);
+    host.sql().run(digits, &[]).expect("duties of a test");
+    assert_eq!(create(&object, Expiry::Never), 200, "it is there");
+    assert_eq!((append(&object), ask(&object, Operation::Delete, "").status), (204, 204));
+    assert_eq!(create(&object, Expiry::Never), 503);
+    host.sql().run("DELETE FROM agenda WHERE kind = 4 AND subject = '007'", &[]).expect("one is done");
+    assert_eq!(create(&object, Expiry::Never), 201);
+}
+
+#[test]
 fn what_a_given_up_alarm_was_overdue_for_is_not_taken_away_without_another_alarm() {
     let (object, host) = object();
     assert_eq!(create(&object, MINUTE), 201);

@@ -1,0 +1,19 @@
+//! Whole objects.
+//!
+//! | module | rule |
+//! | --- | --- |
+//! | `attended` | a stream with a connected reader does not expire |
+//! | `duties` | what the alarm does: no duty holds up another |
+//! | `gone` | what is left of a stream that is gone |
+//! | `readers` | what readers that wait cost an object |
+//! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
+//! | `segments_left` | the segments of a URL are counted down |
+//! | `steps` | what may happen between two steps of the encoding of a segment |
+
+mod attended;
+mod duties;
+mod gone;
+mod readers;
+mod refused_alarm;
+mod segments_left;
+mod steps;
