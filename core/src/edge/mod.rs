@@ -11,11 +11,13 @@
 //! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
 //! | `live` | what both kinds of live reads have in common |
 //! | `sse` | connections with events |
+//! | `event_page` | pages of the log on such a connection |
 //! | `event_source` | what a browser's `EventSource` is answered that comes back by itself |
 //! | `long_poll` | long-polls, of which identical ones share one flight |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod config;
+mod event_page;
 mod event_source;
 mod failure;
 mod live;

@@ -10,10 +10,11 @@ use futures_util::FutureExt;
 
 use super::config::{Access, EdgeConfig, LiveConfig};
 use super::live::LiveRead;
+use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Offset, ProjectMode, ReadFrom, Response};
+use crate::protocol::{Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
     Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept,
     Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
@@ -388,4 +389,22 @@ pub(super) fn event(position: u64, text: &'static str, closed: bool) -> Bytes {
     let commit_ms = START_MS + position;
     let position = ReaderPosition { next: at(position), commit_ms };
     LiveMessage::event(position, commit_ms, closed, Encoding::Text, text.as_bytes())
+}
+
+/// A page that ends at that position.
+pub(super) fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
+    let response = Response::new(200)
+        .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
+        .with(header::STREAM_CURSOR, (START_MS + next).to_string())
+        .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
+    Says::Reply(response.with_body(text))
+}
+
+/// The notes for a client that listens to events from the position, until the connection or the script ends.
+pub(super) fn heard(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
+    let env = Scripted::new(replies);
+    let (config, live) = (config(), live(from, Live::Sse, None));
+    Scripted::run(listen(&env, &config, &live)).expect("it waits for nothing but the script");
+    assert_eq!(env.answered().map(|head| head.status), Some(200));
+    env.notes()
 }

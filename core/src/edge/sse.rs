@@ -11,19 +11,18 @@ use bytes::Bytes;
 use super::config::{EdgeConfig, LiveConfig};
 use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing, random};
-use crate::mutant::mutated;
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, random};
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
 /// One client of a stream, and its position.
-struct Reader<'a, E: EdgeEnv> {
-    env: &'a E,
+pub(super) struct Reader<'a, E: EdgeEnv> {
+    pub(super) env: &'a E,
     config: LiveConfig,
     /// What the object is asked next.
-    ask: LiveRead,
+    pub(super) ask: LiveRead,
     /// When the connection ends, by the edge's clock, in ms since the Unix epoch.
     ends_ms: u64,
     /// The object's clock, once the object has told it.
@@ -36,11 +35,11 @@ struct Reader<'a, E: EdgeEnv> {
     told_up_to_date: bool,
     /// What the connection begins with, until it has been written.
     preface: Vec<u8>,
-    pauses: Pauses,
+    pub(super) pauses: Pauses,
 }
 
 /// What to do next for a client.
-enum Next {
+pub(super) enum Next {
     /// Ask the object from the client's position.
     Ask,
     /// Ask it after a pause.
@@ -127,11 +126,11 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     /// How much longer the connection lasts, in ms.
-    fn left_ms(&self) -> u64 {
+    pub(super) fn left_ms(&self) -> u64 {
         self.ends_ms.saturating_sub(self.env.now_ms())
     }
 
-    fn patience(&self, wait_ms: u64) -> Patience {
+    pub(super) fn patience(&self, wait_ms: u64) -> Patience {
         Patience { buffer_bytes: self.config.buffer_bytes, wait_ms }
     }
 
@@ -140,7 +139,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         self.is_taken(body.write(bytes.into(), self.patience(self.left_ms())).await)
     }
 
-    fn is_taken(&self, written: Written) -> bool {
+    pub(super) fn is_taken(&self, written: Written) -> bool {
         if written == Written::Gone {
             self.env.sometimes(marks::LIVE_CLIENT_GONE);
         }
@@ -148,7 +147,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         written == Written::Taken
     }
 
-    fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
+    pub(super) fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
         self.at = next;
         self.ask.read.from = ReadFrom::At(next);
         self.tell(cursor);
@@ -158,42 +157,6 @@ impl<E: EdgeEnv> Reader<'_, E> {
     fn tell(&mut self, cursor: Option<u64>) {
         cursor.into_iter().for_each(|cursor| self.told.raise(cursor));
         self.ask.read.cursor = self.told.as_client();
-    }
-
-    /// Passes on a page of the log.
-    async fn take_page(&mut self, head: &Response, reply: E::Reply, body: &E::Download) -> Next {
-        let get = |name| head.headers.get(name);
-        let next = match (head.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
-            (200, Some(next)) => next,
-            (status, _) if is_passing(status) => return Next::AskLater,
-            // The stream is gone, or has been replaced by another.
-            _ => return Next::End,
-        };
-        self.env.sometimes(marks::LIVE_PAGE_PULLED);
-        let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
-            Ok(written) => self.is_taken(written),
-            Err(error) => {
-                // Nothing of the page was queued for the client.
-                tracing::warn!(%error, "a page broke off");
-                self.env.sometimes(marks::LIVE_PAGE_BROKE_OFF);
-                return Next::AskLater;
-            }
-        };
-        let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
-        let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
-        let has_moved = ReadFrom::At(next) != self.ask.read.from;
-        self.move_to(next, cursor, up_to_date);
-        if has_moved {
-            self.pauses.reset();
-        }
-        if mutated!(CatchUpNotJoined) && up_to_date {
-            self.ask.read.from = ReadFrom::Now;
-        }
-        if !is_taken || header::is_true(get(header::STREAM_CLOSED)) {
-            return Next::End;
-        }
-        // A page that does not move the client must not be asked for again and again without a pause.
-        if has_moved { Next::Ask } else { Next::AskLater }
     }
 
     /// Passes events from the socket on to the client, until something else happens.
@@ -293,33 +256,16 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, live};
+    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, heard, live, page};
     use super::*;
     use crate::protocol::message::Live;
-
-    fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
-        let response = Response::new(200)
-            .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
-            .with(header::STREAM_CURSOR, (START_MS + next).to_string())
-            .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
-        Says::Reply(response.with_body(text))
-    }
 
     fn message(bytes: Bytes) -> Happens {
         Happens::Message(bytes)
     }
 
-    /// The notes for a client that listens from the position, until the connection or the script ends.
-    fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
-        let env = Scripted::new(replies);
-        let (config, live) = (config(), live(from, Live::Sse, None));
-        Scripted::run(listen(&env, &config, &live)).expect("it waits for nothing but the script");
-        assert_eq!(env.answered().map(|head| head.status), Some(200));
-        env.notes()
-    }
-
     fn check(replies: impl IntoIterator<Item = Says>, expected: &[&str]) {
-        assert_eq!(notes(ReadFrom::At(at(0)), replies), expected);
+        assert_eq!(heard(ReadFrom::At(at(0)), replies), expected);
     }
 
     #[test]
@@ -352,27 +298,8 @@ mod tests {
     const START: &str = "ask 0000000000000000_0000000000000000";
 
     #[test]
-    fn pages_are_read_up_to_the_tail_and_later_appends_are_pushed() {
-        let pushed = vec![greeting(5), message(event(6, "f", false)), message(event(7, "g", true))];
-        check(
-            [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
-            &[
-                START,
-                "write retry:200",
-                "write abc",
-                "ask 0000000000000000_0000000000000003 cursor 1000002",
-                "write de",
-                "ask 0000000000000000_0000000000000005 cursor 1000004",
-                r#"write f id 6|{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
-                r#"write g id 7|{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
-                "close",
-            ],
-        );
-    }
-
-    #[test]
     fn a_reader_that_begins_at_the_tail_is_told_so_at_once() {
-        let notes = notes(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
+        let notes = heard(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
         let expected = [
             "ask now",
             r#"write retry:200|{"streamNextOffset":"5","streamCursor":"1000000","upToDate":true} id 5"#,
@@ -504,7 +431,7 @@ mod tests {
 
     #[test]
     fn an_object_that_keeps_failing_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
-        let notes = notes(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
+        let notes = heard(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
         let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert!((10..=30).contains(&asks), "{notes:?}");
@@ -536,23 +463,5 @@ mod tests {
         let head = env.answered().expect("a head");
         assert_eq!(head.headers.get(header::CACHE_CONTROL), Some("no-cache, no-transform"));
         assert_eq!(head.headers.get(header::X_ACCEL_BUFFERING), Some("no"));
-    }
-
-    #[test]
-    fn a_page_that_breaks_off_is_asked_for_again_from_where_it_began() {
-        let torn = Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
-        check(
-            [page(2, "ab", false), torn, page(3, "c", false), Says::Reply(Response::new(404))],
-            &[
-                START,
-                "write retry:200",
-                "write ab",
-                "ask 0000000000000000_0000000000000002 cursor 1000001",
-                "sleep 50",
-                "ask 0000000000000000_0000000000000002 cursor 1000001",
-                "write c",
-                "ask 0000000000000000_0000000000000003 cursor 1000002",
-            ],
-        );
     }
 }
