@@ -3,10 +3,29 @@
 use super::live::is_passing;
 use super::sse::{Next, Reader};
 use crate::mutant::mutated;
+use crate::protocol::message::{EventRest, Operation};
 use crate::protocol::{Offset, ReadFrom, Response, header};
-use crate::runtime::{Download, EdgeEnv, marks};
+use crate::runtime::{Along, Called, Download, EdgeEnv, Reply, marks};
+
+/// How long a client may take for a piece of a large event, in ms. Our choice: about as long as a connection lasts. An
+/// event that has begun is not ended with its connection's time, else a slow client would begin it again for ever.
+const PIECE_WAIT_MS: u64 = 60_000;
 
 impl<E: EdgeEnv> Reader<'_, E> {
+    /// Asks the object for a further piece of the event that ends at `next`, and passes it on.
+    pub(super) async fn take_rest(&mut self, next: Offset, at: usize, body: &E::Download) -> Next {
+        let operation = Operation::EventRest(EventRest { next, at, cursor: self.ask.read.cursor });
+        let message = self.ask.message_of(operation);
+        match self.env.call(&self.ask.object, message, Along::Nothing).await {
+            Ok(Called::Reply(reply)) => self.take_page(&reply.head(), reply, body).await,
+            Ok(Called::Socket(_)) => Next::End,
+            Err(error) => {
+                tracing::warn!(%error, "an object did not answer");
+                Next::AskLater
+            }
+        }
+    }
+
     /// Passes on a page of the log.
     pub(super) async fn take_page(&mut self, head: &Response, reply: E::Reply, body: &E::Download) -> Next {
         let get = |name| head.headers.get(name);
@@ -17,7 +36,10 @@ impl<E: EdgeEnv> Reader<'_, E> {
             _ => return Next::End,
         };
         self.env.sometimes(marks::LIVE_PAGE_PULLED);
-        let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
+        let rest = get(header::TAILRACE_EVENT_REST).and_then(|at| at.parse().ok());
+        let is_piece = rest.is_some() || self.rest.is_some();
+        let wait_ms = if is_piece { self.left_ms().max(PIECE_WAIT_MS) } else { self.left_ms() };
+        let is_taken = match body.write_reply(reply, self.patience(wait_ms)).await {
             Ok(written) => self.is_taken(written),
             Err(error) => {
                 // Nothing of the page was queued for the client.
@@ -26,6 +48,12 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 return Next::AskLater;
             }
         };
+        self.rest = rest.map(|at| (next, at));
+        if self.rest.is_some() {
+            self.env.sometimes(marks::EVENT_IN_PIECES);
+            self.pauses.reset();
+            return if is_taken { Next::Ask } else { Next::End };
+        }
         let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
         let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
         let has_moved = ReadFrom::At(next) != self.ask.read.from;
@@ -46,7 +74,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, Says, event, greeting, heard, page};
+    use super::super::scripted::{Happens, Says, event, greeting, heard, page, piece};
     use super::*;
     use crate::edge::scripted::at;
 
@@ -91,5 +119,36 @@ mod tests {
                 "ask 0000000000000000_0000000000000003 cursor 1000002",
             ],
         );
+    }
+
+    #[test]
+    fn an_event_in_pieces_is_finished_before_anything_else_is_asked() {
+        check(
+            [piece(1, "a", 10), Says::Fails, piece(1, "b", 20), page(1, "c", true), Says::Reply(Response::new(404))],
+            &[
+                START,
+                "write retry:200",
+                "write a",
+                "ask rest of 1 from 10",
+                "sleep 50",
+                "ask rest of 1 from 10",
+                "write b",
+                "ask rest of 1 from 20",
+                "write c",
+                "ask 0000000000000000_0000000000000001 cursor 1000000",
+            ],
+        );
+    }
+
+    #[test]
+    fn a_connection_ends_without_a_control_event_where_an_event_cannot_be_finished() {
+        let told = [START, "write retry:200", "write a", "ask rest of 1 from 10"];
+        for status in [404, 410] {
+            check([piece(1, "a", 10), Says::Reply(Response::new(status))], &told);
+        }
+        let notes = heard(ReadFrom::At(at(0)), [piece(1, "a", 10)]);
+        assert_eq!(notes.get(..4), Some(&told.map(str::to_owned)[..]));
+        let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
+        assert_eq!((slept, notes.iter().filter(|note| note.starts_with("write")).count()), (54_000, 2), "{notes:?}");
     }
 }

@@ -64,7 +64,11 @@ impl Clock {
 
 impl LiveRead {
     fn message(&self) -> String {
-        let operation = Operation::Read(self.read.clone());
+        self.message_of(Operation::Read(self.read.clone()))
+    }
+
+    /// The message that asks for something else about the same stream.
+    pub(super) fn message_of(&self, operation: Operation) -> String {
         let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
         Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
     }

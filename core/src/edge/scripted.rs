@@ -191,6 +191,7 @@ impl EdgeEnv for Scripted {
                 let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
                 self.0.note(format!("ask {}{cursor}", read.from));
             }
+            Operation::EventRest(rest) => self.0.note(format!("ask rest of {} from {}", rest.next.position, rest.at)),
             _ => {
                 let body = match along {
                     Along::Body(body) => format!(" with {} bytes", body.bytes),
@@ -398,6 +399,14 @@ pub(super) fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
         .with(header::STREAM_CURSOR, (START_MS + next).to_string())
         .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
     Says::Reply(response.with_body(text))
+}
+
+/// A piece of an event that ends at that position; the next one begins at this byte of the payload.
+pub(super) fn piece(next: u64, text: &'static str, rest: u64) -> Says {
+    match page(next, text, false) {
+        Says::Reply(response) => Says::Reply(response.with(header::TAILRACE_EVENT_REST, rest.to_string())),
+        other => other,
+    }
 }
 
 /// The notes for a client that listens to events from the position, until the connection or the script ends.

@@ -29,6 +29,8 @@ pub(super) struct Reader<'a, E: EdgeEnv> {
     clock: Option<Clock>,
     /// The client's position: the end offset (exclusive) of what it has been sent.
     at: Offset,
+    /// The event that the client has a part of: the offset after it, and where in its payload the next piece begins.
+    pub(super) rest: Option<(Offset, usize)>,
     /// What cursors the client has been told.
     told: cursor::Told,
     /// Whether the last control event has told the client that it is at the tail.
@@ -61,6 +63,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         ends_ms,
         clock: None,
         at: Offset::start_of(0),
+        rest: None,
         told: cursor::Told::of_client(live.read.cursor),
         told_up_to_date: false,
         preface: sse::retry(random >> 32),
@@ -110,6 +113,13 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 Next::End => return,
                 Next::Ask => self.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
+            }
+            if let Some((end, at)) = self.rest {
+                if matches!(next, Next::AskLater) && self.left_ms() == 0 {
+                    return;
+                }
+                next = self.take_rest(end, at, body).await;
+                continue;
             }
             if self.left_ms() == 0 {
                 return self.finish(body).await;

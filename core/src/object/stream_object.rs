@@ -166,12 +166,15 @@ impl<S: ActorState> StreamObject<S> {
                 None => self.read(read).await.map(ObjectAnswer::Response),
             };
         }
+        if let Operation::EventRest(rest) = operation {
+            return self.event_rest(rest).await;
+        }
         let now_ms = self.state.now_ms();
         let response = self.with_slot(|slot| match operation {
             Operation::Create(create) => self.create(slot, now_ms, create, body),
             Operation::Fork(fork) => self.fork(slot, now_ms, fork),
             Operation::Append(append) => self.append(slot, now_ms, append, body),
-            Operation::Head | Operation::Read(_) => self.head(slot, now_ms),
+            Operation::Head | Operation::Read(_) | Operation::EventRest(_) => self.head(slot, now_ms),
             Operation::Delete => self.delete(slot, now_ms),
         });
         response.map(ObjectAnswer::Response)

@@ -59,6 +59,10 @@ crate::marks! {
     COLD_READ_RETRIED = "cold_read_retried", required;
     /// A read of R2 failed for the last time.
     COLD_READ_FAILED = "cold_read_failed", required;
+    /// The text of a page was too long for one answer, and a shorter page was answered.
+    EVENT_OF_A_SHORT_PAGE = "event_of_a_short_page", required;
+    /// A connection of events wrote a large event in pieces.
+    EVENT_IN_PIECES = "event_in_pieces", required;
     /// An event ended before a code point that was not complete.
     EVENT_LEFT_A_CODE_POINT = "event_left_a_code_point", required;
     /// An event waited for the rest of its only code point.

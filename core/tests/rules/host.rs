@@ -174,6 +174,13 @@ pub(crate) fn object() -> (StreamObject<Host>, Host) {
 
 /// The same with other settings of the way to R2.
 pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
+    let mut settings = Settings { cold, ..Settings::default() };
+    settings.limits.segment_messages = 2;
+    object_of(settings)
+}
+
+/// An object with these settings, and its host, whose bucket fails.
+pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
         store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
@@ -182,16 +189,14 @@ pub(crate) fn object_with(cold: ColdSettings) -> (StreamObject<Host>, Host) {
         alarm_ms: Cell::default(),
     };
     let host = Host(Rc::new(shared));
-    let mut settings = Settings { cold, ..Settings::default() };
-    settings.limits.segment_messages = 2;
     (StreamObject::new(host.clone(), settings), host)
 }
 
 /// The answer to an operation that does not wait.
-pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> Response {
+pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: impl Into<Bytes>) -> Response {
     let message =
         Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
-    match object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never() {
+    match object.call(ObjectRequest { message, body: body.into() }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),
     }

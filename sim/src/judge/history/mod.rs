@@ -354,6 +354,8 @@ pub struct Conditions {
     pub segment_bytes: u64,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
+    /// Bytes of text up to which events leave in one write.
+    pub whole_event_bytes: usize,
 }
 
 /// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with

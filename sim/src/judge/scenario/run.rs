@@ -126,6 +126,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
+        whole_event_bytes: scenario.limits.page_bytes * 3 / 2,
     };
     let history = History::new(streams.collect(), conditions);
     let context = Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
