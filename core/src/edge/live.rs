@@ -1,6 +1,7 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
+use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
@@ -135,6 +136,18 @@ impl Pauses {
         self.failures = self.failures.saturating_add(1);
         let pause_ms = most_ms / 2 + random(env) % (most_ms / 2 + 1);
         env.sleep_ms(pause_ms.min(until_ms.saturating_sub(env.now_ms()))).await;
+    }
+}
+
+/// Waits for a moment of the reader's own, which has been told to read from the log along with many others: within
+/// `spread_ms`, and not beyond `until_ms`.
+pub(super) async fn await_turn<E: EdgeEnv>(env: &E, spread_ms: u32, until_ms: u64) {
+    // An object of another release may say more than this one believes.
+    let spread_ms = u64::from(spread_ms).min(PULL_SPREAD_LIMIT_MS);
+    let wait_ms = (spread_ms - random(env) % (spread_ms + 1)).min(until_ms.saturating_sub(env.now_ms()));
+    if wait_ms > 0 {
+        env.sometimes(marks::LIVE_PULL_SPREAD);
+        env.sleep_ms(wait_ms).await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::config::EdgeConfig;
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, is_passing};
 use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
@@ -149,8 +149,12 @@ impl<E: EdgeEnv> Poll<'_, E> {
                             Some(LiveMessage::Answer { position, answer }) => {
                                 return Ok(Landing::Own(self.told(position, answer)));
                             }
-                            Some(LiveMessage::Pull | LiveMessage::Gone) => {
+                            Some(told @ (LiveMessage::Pull { .. } | LiveMessage::Gone)) => {
                                 self.env.sometimes(marks::LIVE_PULLED_AGAIN);
+                                drop(socket);
+                                if let LiveMessage::Pull { spread_ms } = told {
+                                    await_turn(self.env, spread_ms, self.ends_ms).await;
+                                }
                                 continue;
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),
@@ -362,12 +366,16 @@ mod tests {
 
     #[test]
     fn what_is_too_large_to_push_or_gone_is_asked_for_at_once() {
-        for message in [LiveMessage::Pull, LiveMessage::Gone] {
+        for message in [LiveMessage::Pull { spread_ms: 0 }, LiveMessage::Gone] {
             let told = Says::Socket(vec![greeting(2), Happens::Message(message.encode())]);
             let (landing, notes) = flown(ReadFrom::Now, None, [told, Says::Reply(Response::new(410))]);
             assert_eq!(landing.status, 410);
             assert_eq!(notes, ["ask now", "close", "ask 0000000000000000_0000000000000002"]);
         }
+        let pull = LiveMessage::Pull { spread_ms: 300 }.encode();
+        let told = Says::Socket(vec![greeting(2), Happens::Message(pull)]);
+        let (_, notes) = flown(ReadFrom::Now, None, [told, Says::Reply(Response::new(410))]);
+        assert_eq!(notes, ["ask now", "close", "sleep 300", "ask 0000000000000000_0000000000000002"]);
     }
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.

@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::config::{EdgeConfig, LiveConfig};
 use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, random};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, random};
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
@@ -204,7 +204,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
                         return Next::End;
                     }
                 }
-                PipeEnd::Message(message) => return self.take_message(message, body).await,
+                PipeEnd::Message(message) => return self.take_message(message, socket, body).await,
                 PipeEnd::Closed => {
                     self.env.sometimes(marks::LIVE_SOCKET_LOST);
                     self.told_up_to_date = false;
@@ -229,14 +229,18 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     /// Takes a message that the pipe did not pass on: the last event of a stream, or no event.
-    async fn take_message(&mut self, message: Bytes, body: &E::Download) -> Next {
+    async fn take_message(&mut self, message: Bytes, socket: E::Socket, body: &E::Download) -> Next {
         self.told_up_to_date = false;
         match LiveMessage::decode(message) {
             Some(LiveMessage::Event { text, closed: true, .. }) => {
                 self.write(text, body).await;
                 Next::End
             }
-            Some(LiveMessage::Pull) => Next::Ask,
+            Some(LiveMessage::Pull { spread_ms }) => {
+                drop(socket);
+                await_turn(self.env, spread_ms, self.ends_ms).await;
+                Next::Ask
+            }
             Some(LiveMessage::Gone) => Next::End,
             _ => {
                 tracing::error!("a message that this version does not know");
@@ -362,7 +366,7 @@ mod tests {
 
     #[test]
     fn what_is_too_large_to_push_is_read_at_once() {
-        let told = vec![greeting(0), message(LiveMessage::Pull.encode())];
+        let told = vec![greeting(0), message(LiveMessage::Pull { spread_ms: 0 }.encode())];
         check(
             [Says::Socket(told), Says::Reply(Response::new(410))],
             &[
@@ -372,6 +376,23 @@ mod tests {
                 START_AGAIN,
             ],
         );
+    }
+
+    #[test]
+    fn of_many_that_are_told_to_read_each_waits_for_a_moment_of_its_own() {
+        for (spread_ms, waits) in [(300, "sleep 300"), (u32::MAX, "sleep 4000")] {
+            let told = vec![greeting(0), message(LiveMessage::Pull { spread_ms }.encode())];
+            check(
+                [Says::Socket(told), Says::Reply(Response::new(410))],
+                &[
+                    START,
+                    r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                    "close",
+                    waits,
+                    START_AGAIN,
+                ],
+            );
+        }
     }
 
     const START_AGAIN: &str = "ask 0000000000000000_0000000000000000 cursor 999999";

@@ -6,6 +6,7 @@
 //! | `failure` | why a request or an alarm has no outcome |
 //! | `live` | live reads: an answer, or a socket to wait on |
 //! | `audience` | the readers that wait for new data |
+//! | `push_budget` | how much is pushed to waiting readers at once |
 //! | `answer` | the response to each outcome |
 //! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
 //! | `alarm` | the alarm's handler: does what is due, nothing of it held up by anything else |
@@ -32,6 +33,7 @@ mod handler;
 mod key;
 mod live;
 mod page;
+mod push_budget;
 mod rotation;
 mod settings;
 mod stream_object;

@@ -66,7 +66,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = state.fresh_id();
         // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes);
+        let audience = Audience::new(&state, settings.waits, settings.limits.page_bytes, settings.memory.pushed_bytes);
         Self {
             state,
             settings,

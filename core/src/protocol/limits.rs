@@ -79,6 +79,21 @@ pub const CLIENT_BUFFER: usize = 1 << 20;
 /// received it, without back-pressure. Of larger content readers are only told; they read it from the log.
 pub const PUSH_LIMIT: usize = 128 << 10;
 
+/// Largest text of an event that is pushed, in bytes: it leaves the edge in one write. A line feed in a payload becomes
+/// six bytes of it.
+pub const EVENT_LIMIT: usize = 256 << 10;
+
+/// For each socket that is told to read from the log, by how many ms later the last of them comes. Our choice: an object
+/// takes about 1,000 requests a second (Cloudflare, Durable Objects limits).
+pub const PULL_SPREAD_MS: u64 = 1;
+
+/// The longest time over which they come, in ms. Our choice: below the 5 s in which whoever waits is told of what is
+/// written.
+pub const PULL_SPREAD_LIMIT_MS: u64 = 4_000;
+
+/// How many sockets come at once. Our choice.
+pub const PULLED_AT_ONCE: usize = 8;
+
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
 pub const LONG_POLL_MS: u64 = 20_000;
 

@@ -79,6 +79,10 @@ crate::marks! {
     LIVE_READER_JOINED = "live_reader_joined", optional;
     /// What was appended was too large for sockets: waiting readers were told to read it.
     LIVE_PULL_PUSHED = "live_pull_pushed", required;
+    /// The copies for waiting readers were more than may be pushed within a second: they were told to read them.
+    LIVE_PUSH_BUDGET_SPENT = "live_push_budget_spent", required;
+    /// An edge was told to read what was appended, and waited for a moment of its own.
+    LIVE_PULL_SPREAD = "live_pull_spread", required;
     /// Waiting readers were told of the close.
     LIVE_CLOSE_PUSHED = "live_close_pushed", required;
     /// Waiting readers were told that the stream is gone.

@@ -52,8 +52,8 @@ pub trait SocketState {
     fn sockets(&self, tag: Option<&str>) -> Vec<Self::Socket>;
 
     /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and then closes them if
-    /// asked to. Returns how many there were.
-    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize;
+    /// asked to; or does nothing if the copies together have more than `most_bytes`. Returns how many sockets there are.
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize;
 }
 
 /// What comes from a socket.

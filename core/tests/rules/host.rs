@@ -162,7 +162,7 @@ impl SocketState for Host {
         Vec::new()
     }
 
-    fn broadcast(&self, _tag: &str, _message: Bytes, _after: After) -> usize {
+    fn broadcast(&self, _tag: &str, _message: Bytes, _after: After, _most_bytes: usize) -> usize {
         0
     }
 }

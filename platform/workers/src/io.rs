@@ -205,9 +205,16 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn sockets(this: &ObjectIo, tag: Option<&str>) -> Result<js_sys::Array, JsValue>;
 
-    /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
+    /// Sends a message to each socket with that tag, and closes them if asked to; or does nothing if the copies together
+    /// have more than `most_bytes`. Answers how many sockets there are.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
+    pub(crate) fn broadcast(
+        this: &ObjectIo,
+        tag: &str,
+        message: &[u8],
+        close: bool,
+        most_bytes: f64,
+    ) -> Result<u32, JsValue>;
 
     /// Closes all sockets, if nobody knows any more what was sent on them.
     #[wasm_bindgen(method, catch)]

@@ -292,7 +292,10 @@ impl ProbeObject {
             // To all sockets at once, after a row.
             ("broadcast", text) => {
                 self.append(text)?;
-                Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())
+                Ok(self
+                    .state
+                    .broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay, usize::MAX)
+                    .to_string())
             }
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }

@@ -35,7 +35,7 @@ pub use run::{Played, play};
 pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
-use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
 use crate::world::Faults;
 
 /// A stream that the clients use.
@@ -63,6 +63,8 @@ pub struct Scenario {
     pub limits: StreamLimits,
     /// How segments move to R2.
     pub cold: ColdSettings,
+    /// What may be in the memory of an isolate at a time.
+    pub memory: MemoryLimits,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.

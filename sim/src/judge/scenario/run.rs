@@ -81,7 +81,12 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {
-        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
+        let settings = Settings {
+            limits: scenario.limits.clone(),
+            cold: scenario.cold.clone(),
+            memory: scenario.memory.clone(),
+            ..Settings::default()
+        };
         let mut config = WorldConfig {
             faults: scenario.faults,
             isolates: scenario.isolates,

@@ -192,13 +192,13 @@ impl SocketState for ObjectState {
     }
 
     /// All copies leave the gate together, as one output and not thousands.
-    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize {
         let environment = self.0.outlet.environment.clone();
         let sockets = self.sockets_held();
         let connections = sockets.tagged(Some(tag));
         let count = connections.len();
-        if count == 0 {
-            return 0;
+        if count == 0 || count * message.len() > most_bytes {
+            return count;
         }
         self.put_out_message(move || {
             for connection in &connections {

@@ -1,0 +1,19 @@
+//! What may be in the memory of one isolate at a time, in bytes.
+//!
+//! An isolate has 128 MB (Cloudflare, Workers and Durable Objects limits), which edge and objects may share. The sum of
+//! these limits is below that, with as much again for copies on the way between runtime and core.
+
+/// Bytes that may be held at a time.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryLimits {
+    /// What one object sends at once, all copies for its sockets together: what it sends within a second counts. More
+    /// is not pushed but announced, and read from the log.
+    pub pushed_bytes: usize,
+}
+
+impl Default for MemoryLimits {
+    /// Our choice: a quarter of what an isolate has.
+    fn default() -> Self {
+        Self { pushed_bytes: 32 << 20 }
+    }
+}
