@@ -10,11 +10,11 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, Settings, StreamObject};
-use tailrace_core::protocol::message::{Append, Create, Message, Operation};
+use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
 use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listing, ObjectAnswer, ObjectRequest, ObjectStore,
-    PutCondition, PutOutcome, SocketState, StoreError,
+    PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
@@ -38,7 +38,7 @@ pub(crate) enum Bucket {
     WorksOnce,
 }
 
-/// A host without readers.
+/// A host, with the readers that a test has let wait.
 #[derive(Clone)]
 pub(crate) struct Host(pub(crate) Rc<Shared>);
 
@@ -50,6 +50,10 @@ pub(crate) struct Shared {
     pub(crate) refuses: Cell<bool>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
+    /// The sockets that were accepted.
+    sockets: RefCell<Vec<TestSocket>>,
+    /// What was sent to all sockets of a tag, with their number.
+    sent: RefCell<Vec<(usize, Bytes)>>,
 }
 
 /// The bucket.
@@ -137,33 +141,44 @@ impl ActorState for Host {
     }
 }
 
-/// There are no sockets.
+/// A socket that a test has accepted.
 #[derive(Clone)]
-pub(crate) enum NoSocket {}
+pub(crate) struct TestSocket {
+    tag: String,
+    attachment: Bytes,
+}
 
-impl HibernatingSocket for NoSocket {
+impl HibernatingSocket for TestSocket {
     fn send(&self, _message: Bytes) {}
 
     fn close(&self) {}
 
     fn attachment(&self) -> Bytes {
-        Bytes::new()
+        self.attachment.clone()
     }
 }
 
 impl SocketState for Host {
-    type Socket = NoSocket;
+    type Socket = TestSocket;
 
     fn has_sockets(&self) -> bool {
-        false
+        !self.0.sockets.borrow().is_empty()
     }
 
-    fn sockets(&self, _tag: Option<&str>) -> Vec<NoSocket> {
-        Vec::new()
+    fn sockets(&self, tag: Option<&str>) -> Vec<TestSocket> {
+        let sockets = self.0.sockets.borrow();
+        sockets.iter().filter(|socket| tag.is_none_or(|tag| socket.tag == tag)).cloned().collect()
     }
 
-    fn broadcast(&self, _tag: &str, _message: Bytes, _after: After, _most_bytes: usize) -> usize {
-        0
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize {
+        let count = self.sockets(Some(tag)).len();
+        if count > 0 && count * message.len() <= most_bytes {
+            self.0.sent.borrow_mut().push((count, message));
+            if after == After::Close {
+                self.0.sockets.borrow_mut().retain(|socket| socket.tag != tag);
+            }
+        }
+        count
     }
 }
 
@@ -187,6 +202,8 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         alarm_ms: Cell::default(),
+        sockets: RefCell::default(),
+        sent: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
     (StreamObject::new(host.clone(), settings), host)
@@ -199,6 +216,21 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: impl 
     match object.call(ObjectRequest { message, body: body.into() }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),
+    }
+}
+
+/// Lets so many readers wait that ask for this at the tail.
+pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, read: Read, readers: usize) {
+    for _ in 0..readers {
+        let operation = Operation::Read(read.clone());
+        let message =
+            Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation };
+        match object.call(ObjectRequest::of(message.encode())).now_or_never() {
+            Some(ObjectAnswer::Upgrade(Upgrade { tag, attachment, .. })) => {
+                host.0.sockets.borrow_mut().push(TestSocket { tag, attachment });
+            }
+            other => panic!("{other:?}"),
+        }
     }
 }
 
@@ -218,6 +250,11 @@ impl Host {
     /// The bucket.
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What was sent since the last time, each with the number of sockets.
+    pub(crate) fn sent(&self) -> Vec<(usize, Bytes)> {
+        self.0.sent.take()
     }
 
     /// Lets time pass.

@@ -13,6 +13,7 @@
 //! | `positions` | reads from every kind of position, hot and from R2 |
 //! | `pages` | where a page ends |
 //! | `page_rows` | what a page takes from storage |
+//! | `fan_out` | what a write sends to many readers |
 //! | `large_events` | events whose text is longer than one answer may be |
 //! | `duties` | what the alarm does: no duty holds up another |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
@@ -25,6 +26,7 @@ mod close;
 mod create;
 mod duties;
 mod expiry;
+mod fan_out;
 mod host;
 mod large_events;
 mod page_rows;
