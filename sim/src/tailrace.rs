@@ -62,8 +62,14 @@ impl WorldConfig {
         let body_limit = settings.limits.body_bytes;
         Self {
             faults: Faults::default(),
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit,
+                live,
+                memory: settings.memory.clone(),
+            },
             settings,
-            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit, live },
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),

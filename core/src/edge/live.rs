@@ -91,9 +91,9 @@ impl LiveRead {
         (self.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message()))
     }
 
-    /// Asks the object. Fails if it does not answer, or if its greeting is of a version that this one does not know.
-    pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
-        let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
+    /// Asks the object. On a socket, `most_bytes` may have arrived and not been taken. Fails if it does not answer, or if its greeting is of a version that this one does not know.
+    pub(super) async fn ask<E: EdgeEnv>(&self, env: &E, most_bytes: usize) -> Result<Asked<E>, CallError> {
+        let socket = match env.call(&self.object, self.message(), Along::Waiting { most_bytes }).await? {
             Called::Reply(reply) => return Ok(Asked::Reply(reply)),
             Called::Socket(socket) => socket,
         };

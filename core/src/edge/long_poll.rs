@@ -101,7 +101,8 @@ async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> 
 async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64) -> Landing<E> {
     let interval_ms = config.live.waits.long_poll_ms;
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
-    let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, joined: None, pauses: Pauses::default() };
+    let (buffer_bytes, joined, pauses) = (config.live.buffer_bytes, None, Pauses::default());
+    let mut poll = Poll { env, ask, ends_ms, interval_ms, buffer_bytes, from_now, joined, pauses };
     match poll.fly().await {
         Ok(landing) => landing,
         Err(error) => Landing::Own(unreachable(config, Method::Get, &error)),
@@ -117,6 +118,8 @@ struct Poll<'a, E: EdgeEnv> {
     ends_ms: u64,
     /// The interval of cursors after silence, in ms.
     interval_ms: u64,
+    /// How many bytes may have arrived on its socket and not been taken.
+    buffer_bytes: usize,
     /// Whether the client asked from `now`.
     from_now: bool,
     /// The position from which it waits, and the object's clock, once it has been at the tail.
@@ -127,7 +130,7 @@ struct Poll<'a, E: EdgeEnv> {
 impl<E: EdgeEnv> Poll<'_, E> {
     async fn fly(&mut self) -> Result<Landing<E>, CallError> {
         loop {
-            let failure = match self.ask.ask(self.env).await {
+            let failure = match self.ask.ask(self.env, self.buffer_bytes).await {
                 // It has waited before, so the position asked for is one that the object has told.
                 Ok(Asked::Reply(reply)) if self.joined.is_some() && is_passing(reply.head().status) => CallError::Reset,
                 Ok(Asked::Reply(reply)) => return Ok(Landing::Reply(reply)),
@@ -163,7 +166,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                             drop(socket);
                             return Ok(self.waited_in_vain(at, joined).await);
                         }
-                        SocketEvent::Closed => {
+                        SocketEvent::Closed | SocketEvent::Overflowed => {
                             self.env.sometimes(marks::LIVE_SOCKET_LOST);
                             CallError::Reset
                         }
@@ -197,7 +200,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
         if !is_ahead {
             return Landing::Own(self.in_vain(at, joined));
         }
-        match self.ask.ask(self.env).await {
+        match self.ask.ask(self.env, self.buffer_bytes).await {
             Ok(Asked::Joined(_, again)) => {
                 let commit_ms = joined.position.commit_ms.max(again.position.commit_ms.saturating_sub(1));
                 let position = ReaderPosition { commit_ms, ..joined.position };

@@ -14,10 +14,10 @@ use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Offset, ProjectMode, ReadFrom, Response, header};
+use crate::protocol::{MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept,
-    Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
+    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, JoinedFlight,
+    Kept, Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -36,6 +36,8 @@ pub(super) enum Says {
 pub(super) enum Happens {
     Message(Bytes),
     Cut,
+    /// More had arrived than may wait.
+    Overflow,
     /// Nothing, for so many ms.
     Quiet(u64),
     /// A message, after which more bytes wait for the client than may.
@@ -61,6 +63,7 @@ struct Stage {
     stalls: Cell<bool>,
     /// Whether the client has gone.
     gone: Cell<bool>,
+    held: HeldBodies,
 }
 
 /// The reply of a scripted object.
@@ -101,6 +104,7 @@ impl Scripted {
             answer: RefCell::default(),
             stalls: Cell::default(),
             gone: Cell::default(),
+            held: HeldBodies::default(),
         }))
     }
 
@@ -131,7 +135,8 @@ impl Scripted {
 /// An edge that is open to everybody and takes a body of four bytes.
 pub(super) fn config() -> EdgeConfig {
     let live = LiveConfig::default();
-    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live }
+    let memory = MemoryLimits { bodies_bytes: 10, ..MemoryLimits::default() };
+    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live, memory }
 }
 
 impl Stage {
@@ -195,7 +200,7 @@ impl EdgeEnv for Scripted {
             _ => {
                 let body = match along {
                     Along::Body(body) => format!(" with {} bytes", body.bytes),
-                    Along::Nothing | Along::Waiting => String::new(),
+                    Along::Nothing | Along::Waiting { .. } => String::new(),
                 };
                 let told = if message.body_too_large { ", told of a body too large" } else { "" };
                 self.0.note(format!("call {object}{body}{told}"));
@@ -222,6 +227,10 @@ impl EdgeEnv for Scripted {
 
     fn watch_client(&self) {
         self.0.note("watch");
+    }
+
+    fn held_bodies(&self) -> HeldBodies {
+        self.0.held.clone()
     }
 
     async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
@@ -263,7 +272,7 @@ impl Kept for Response {
 }
 
 impl Upload for ScriptedUpload {
-    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
+    async fn read(&self, limit: Option<usize>, _within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
         self.stage.note(limit.map_or("read all".to_owned(), |limit| format!("read {limit}")));
         match limit {
             Some(limit) if self.bytes > limit => Ok(Extent::Beyond),
@@ -321,6 +330,7 @@ impl EdgeSocket for ScriptedSocket {
                 SocketEvent::Message(bytes)
             }
             Some(Happens::Cut) => SocketEvent::Closed,
+            Some(Happens::Overflow) => SocketEvent::Overflowed,
             Some(Happens::Quiet(_)) | None => {
                 self.stage.pass(wait_ms);
                 SocketEvent::TimedOut

@@ -12,6 +12,7 @@ use super::config::{EdgeConfig, LiveConfig};
 use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
 use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, random};
+use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
@@ -69,7 +70,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         preface: sse::retry(random >> 32),
         pauses: Pauses::default(),
     };
-    match reader.ask.ask(env).await {
+    match reader.ask.ask(env, config.live.buffer_bytes).await {
         Err(error) if live.resumes => {
             tracing::error!(%error, "an object did not answer");
             env.answer(come_again(env, config.allow_origin()));
@@ -124,7 +125,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
             if self.left_ms() == 0 {
                 return self.finish(body).await;
             }
-            next = match self.ask.ask(self.env).await {
+            next = match self.ask.ask(self.env, self.config.buffer_bytes).await {
                 Ok(Asked::Reply(reply)) => self.take_page(&reply.head(), reply, body).await,
                 Ok(Asked::Joined(socket, joined)) => self.listen(socket, joined, body).await,
                 Err(error) => {
@@ -141,7 +142,8 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     pub(super) fn patience(&self, wait_ms: u64) -> Patience {
-        Patience { buffer_bytes: self.config.buffer_bytes, wait_ms }
+        let buffer_bytes = if mutated!(ClientBufferUnbounded) { usize::MAX } else { self.config.buffer_bytes };
+        Patience { buffer_bytes, wait_ms }
     }
 
     /// Writes, and waits until the client has taken enough. Returns whether it has before the connection ends.
@@ -360,6 +362,21 @@ mod tests {
                 "ask 0000000000000000_0000000000000002 cursor 1000001",
                 "write cd",
                 "ask 0000000000000000_0000000000000004 cursor 1000003",
+            ],
+        );
+    }
+
+    #[test]
+    fn what_had_no_room_on_the_socket_is_left_in_the_log() {
+        let overflowed = vec![greeting(0), message(event(2, "ab", false)), Happens::Overflow];
+        check(
+            [Says::Socket(overflowed), Says::Reply(Response::new(404))],
+            &[
+                START,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                "close",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
             ],
         );
     }

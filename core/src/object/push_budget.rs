@@ -5,6 +5,7 @@
 
 use std::cell::Cell;
 
+use crate::mutant::mutated;
 use crate::protocol::limits::{PULL_SPREAD_LIMIT_MS, PULL_SPREAD_MS, PULLED_AT_ONCE};
 
 /// For how long what was pushed counts, in ms. Our choice: sockets that take longer fall behind.
@@ -25,6 +26,9 @@ impl PushBudget {
 
     /// How many bytes may be pushed now.
     pub(super) fn left(&self, now_ms: u64) -> usize {
+        if mutated!(PushBudgetIgnored) {
+            return usize::MAX;
+        }
         // A clock that has gone back begins anew.
         if now_ms.checked_sub(self.began_ms.get()).is_none_or(|age_ms| age_ms >= SPAN_MS) {
             self.began_ms.set(now_ms);

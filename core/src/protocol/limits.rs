@@ -8,6 +8,12 @@ pub const BODY_LIMIT: usize = 8 << 20;
 /// once or not at all, and holds little.
 pub const WATCHED_UPLOAD: usize = 64 << 10;
 
+/// How long an upload that is watched may take, in ms. Our choice: 8 MiB over a bad connection.
+pub const UPLOAD_MS: u64 = 5 * 60 * 1_000;
+
+/// For how long the body of a request counts as held, in ms. Our choice: longer than an upload and a call take.
+pub const HELD_BODY_MS: u64 = UPLOAD_MS + 60_000;
+
 /// How many lost instances a request endures; at the next one it is answered with a failure. Our choice: more than a
 /// burst of broken requests loses, and few enough that a request that is broken itself does little harm.
 pub const LOSSES_ENDURED: u32 = 16;

@@ -6,14 +6,16 @@
 /// Bytes that may be held at a time.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MemoryLimits {
+    /// The bodies of requests that an isolate holds. Whoever comes with another one is told to come again.
+    pub bodies_bytes: usize,
     /// What one object sends at once, all copies for its sockets together: what it sends within a second counts. More
     /// is not pushed but announced, and read from the log.
     pub pushed_bytes: usize,
 }
 
 impl Default for MemoryLimits {
-    /// Our choice: a quarter of what an isolate has.
+    /// Our choice: a quarter of what an isolate has, each.
     fn default() -> Self {
-        Self { pushed_bytes: 32 << 20 }
+        Self { bodies_bytes: 32 << 20, pushed_bytes: 32 << 20 }
     }
 }

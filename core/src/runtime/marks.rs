@@ -107,6 +107,10 @@ crate::marks! {
     LIVE_CLIENT_GONE = "live_client_gone", required;
     /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
+    /// There was no room for the body of a request, which was told to come again.
+    BODY_FOUND_NO_ROOM = "body_found_no_room", required;
+    /// There was none for the rest of a body whose length was not declared.
+    BODY_FOUND_NO_ROOM_HALF_WAY = "body_found_no_room_half_way", optional;
     /// A request that was served anew took the outcome of its earlier call.
     EARLIER_CALL_TAKEN = "earlier_call_taken", required;
     /// A live read had called its object when its instance was lost, and was answered with a failure.

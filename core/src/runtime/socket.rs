@@ -63,12 +63,14 @@ pub enum SocketEvent {
     Message(Bytes),
     /// The socket is closed, or its connection was lost: nothing more comes.
     Closed,
+    /// More had arrived than may wait until somebody takes it. The rest was dropped, and nothing more comes.
+    Overflowed,
     /// Nothing came in time.
     TimedOut,
 }
 
-/// A handle of the edge's end of a socket. Messages that arrive while nobody waits for them are kept. Dropping the
-/// handle closes the socket.
+/// A handle of the edge's end of a socket. Messages that arrive while nobody waits for them are kept, up to the limit of
+/// the call that brought the socket. Dropping the handle closes the socket.
 pub trait EdgeSocket: 'static {
     /// Waits for the next event, for at most `wait_ms`.
     async fn next(&self, wait_ms: u64) -> SocketEvent;

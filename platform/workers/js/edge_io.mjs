@@ -110,8 +110,8 @@ export class EdgeIo {
     this.#request.watchClient();
   }
 
-  read(limit) {
-    this.#start(this.#request.upload().read(limit));
+  read(limit, withinMs) {
+    this.#start(this.#request.upload().read(limit, withinMs));
   }
 
   drain() {

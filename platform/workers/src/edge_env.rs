@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, Isolate, Patience, PipeEnd, PipeRule,
-    Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, Patience, PipeEnd,
+    PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -19,6 +19,11 @@ mod along {
     pub(super) const NOTHING: u32 = 0;
     pub(super) const BODY: u32 = 1;
     pub(super) const WAITING: u32 = 2;
+}
+
+thread_local! {
+    /// The bodies that all requests of this instance hold.
+    static HELD_BODIES: HeldBodies = HeldBodies::default();
 }
 
 /// What one request can reach.
@@ -130,6 +135,10 @@ impl EdgeEnv for RequestEnv {
         ask(|io| io.watch_client());
     }
 
+    fn held_bodies(&self) -> HeldBodies {
+        HELD_BODIES.with(HeldBodies::clone)
+    }
+
     async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
         match operation(|io| io.keep()).await {
             Some(outcome::KEPT) => Ok(Kept),
@@ -161,10 +170,12 @@ impl EdgeEnv for RequestEnv {
 }
 
 impl runtime::Upload for Upload {
-    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
-        match operation(|io| io.read(limit.map_or(f64::INFINITY, |limit| limit as f64))).await {
+    async fn read(&self, limit: Option<usize>, within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
+        let limit = limit.map_or(f64::INFINITY, |limit| limit as f64);
+        match operation(|io| io.read(limit, within_ms.map_or(f64::INFINITY, |ms| ms as f64))).await {
             Some(outcome::WHOLE) => Ok(Extent::Whole),
             Some(outcome::BEYOND) => Ok(Extent::Beyond),
+            Some(outcome::DROPPED) => Ok(Extent::Dropped),
             _ => Err(UploadBroken),
         }
     }

@@ -39,10 +39,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = watchClient)]
     pub(crate) fn watch_client(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to read the client's body, up to `limit` bytes. An infinite limit is for a body whose declared length is
-    /// within the limit.
+    /// Starts to read the client's body, or goes on, up to `limit` bytes and for at most `within_ms`, which may be
+    /// infinite. An infinite limit is for a body whose declared length is within the limit.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn read(this: &EdgeIo, limit: f64) -> Result<(), JsValue>;
+    pub(crate) fn read(this: &EdgeIo, limit: f64, within_ms: f64) -> Result<(), JsValue>;
 
     /// Starts to read and drop what is left of the client's body.
     #[wasm_bindgen(method, catch)]

@@ -60,6 +60,9 @@ register! {
     Core::MemoryKeptAfterFailedStatement: Answers, Cold, Durable, Expiry, Stable;
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
+    Core::PushBudgetIgnored: Memory;
+    Core::BodiesUncounted: Memory;
+    Core::ClientBufferUnbounded: Memory;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;

@@ -9,12 +9,14 @@
 //! | `delivered` | what live readers were sent, placed in the log |
 //! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `invariant` | one file for each invariant, and their table |
 //! | `violation` | an invariant that does not hold |
 //! | `reached` | marks that only a history shows |
 //! | `fixture` | histories written by hand, for the tests of all of them |
 
 mod case;
+mod crowded;
 mod delivered;
 mod derivation;
 mod event_text;

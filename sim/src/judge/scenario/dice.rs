@@ -93,7 +93,7 @@ impl Dice {
         }
         // Sometimes the copies of one small event are more than may be pushed.
         let pushed_bytes = if self.chance(500) { 4 * limits.body_bytes } else { self.scale(200, 4_000) as usize };
-        MemoryLimits { pushed_bytes }
+        MemoryLimits { bodies_bytes: limits.body_bytes * self.among(&[1, 2, 4]) as usize, pushed_bytes }
     }
 
     /// An eighth of the worlds are on their best day, and another has nothing but distances.

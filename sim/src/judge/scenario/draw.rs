@@ -470,6 +470,7 @@ mod tests {
             " leave ",
             "client-buffer",
             "memory pushed_bytes",
+            "memory bodies_bytes",
             "ahead:",
             "endless",
             "ttl:",

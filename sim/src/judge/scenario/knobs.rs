@@ -134,6 +134,7 @@ knobs! {
 knobs! {
     /// What may be in the memory of an isolate at a time.
     MEMORY: MemoryLimits {
+        "bodies_bytes": bodies_bytes as usize;
         "pushed_bytes": pushed_bytes as usize;
     }
 }

@@ -12,6 +12,7 @@
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
 //! | `knobs` | faults and limits as named numbers |
+//! | `memory_bounds` | how much may be in the memory of an isolate |
 //! | `text` | a scenario as text, and back |
 //! | `run` | plays a scenario and keeps its history |
 
@@ -21,6 +22,7 @@ mod draw;
 mod event;
 mod field;
 pub mod knobs;
+mod memory_bounds;
 mod path;
 mod run;
 mod text;

@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::mutant;
 
+use super::memory_bounds::memory_bounds;
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
@@ -131,6 +132,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         long_poll_ms: LONG_POLL_MS,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
+        footprint: memory_bounds(scenario),
+        body_bytes: scenario.limits.body_bytes,
+        bodies_bytes: scenario.memory.bodies_bytes,
         whole_event_bytes: scenario.limits.page_bytes * 3 / 2,
     };
     let history = History::new(streams.collect(), conditions);
@@ -207,6 +211,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
     context.history.borrow_mut().harms = harms;
+    context.history.borrow_mut().footprint = world.footprint();
     context.history.take()
 }
 

@@ -17,6 +17,7 @@ use crate::world::bucket::ObjectBucket;
 use crate::world::clock::MachineClock;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
+use crate::world::memory::{Load, Meter, Pushed, What};
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
@@ -42,6 +43,10 @@ struct Inner {
     alarm_rejected: Cell<bool>,
     /// Whether the object was woken from hibernation with open sockets, and has sent nothing on them since.
     woken: Cell<bool>,
+    /// What it has sent on its sockets.
+    pushed: Pushed,
+    /// What the isolate has in memory in which it runs.
+    memory: RefCell<Meter>,
 }
 
 impl ObjectState {
@@ -60,6 +65,8 @@ impl ObjectState {
             clock,
             alarm_rejected: Cell::default(),
             woken: Cell::default(),
+            pushed: Pushed::default(),
+            memory: RefCell::default(),
             outlet,
         }))
     }
@@ -82,6 +89,21 @@ impl ObjectState {
     pub(crate) fn part_with_sockets(&self) {
         let apart = self.sockets_held().apart();
         self.0.sockets.replace(Rc::new(apart));
+    }
+
+    /// The instance of core is lost.
+    pub(crate) fn lose_core(&self) {
+        self.0.pushed.forget();
+    }
+
+    /// It runs in an isolate that serves requests, too.
+    pub(crate) fn share_memory(&self, memory: Meter) {
+        self.0.memory.replace(memory);
+    }
+
+    /// So many bytes of the object are in memory.
+    pub(crate) fn load(&self, bytes: usize) -> Load {
+        self.0.memory.borrow().load(What::Object, bytes)
     }
 
     /// The other objects.
@@ -200,7 +222,11 @@ impl SocketState for ObjectState {
         if count == 0 || count * message.len() > most_bytes {
             return count;
         }
+        let pushed = self.0.pushed.add(count, message.len(), environment.now_ms());
+        environment.pushed.set(environment.pushed.get().max(pushed));
+        let load = self.load(count * message.len());
         self.put_out_message(move || {
+            let _load = load;
             for connection in &connections {
                 sockets.send(&environment, connection, Some(message.clone()));
                 if after == After::Close {
