@@ -105,15 +105,15 @@ impl EdgeEnv for RequestEnv {
     async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         #[cfg(feature = "faults")]
         let message = crate::fault::message(self.fault.as_deref(), message);
-        let along = match along {
-            Along::Nothing => along::NOTHING,
-            Along::Body(_) => along::BODY,
-            Along::Waiting => along::WAITING,
+        let (along, most_bytes) = match along {
+            Along::Nothing => (along::NOTHING, 0),
+            Along::Body(_) => (along::BODY, 0),
+            Along::Waiting { most_bytes } => (along::WAITING, most_bytes),
         };
         let target = [object, &message].concat();
         // JavaScript counts text in UTF-16.
         let name_length = object.encode_utf16().count() as u32;
-        called(operation(|io| io.call(&target, name_length, along)).await)
+        called(operation(|io| io.call(&target, name_length, along, most_bytes as f64)).await)
     }
 
     async fn earlier_call(&self) -> CallOutcome<Self> {
@@ -223,6 +223,7 @@ impl EdgeSocket for Socket {
         match operation(|io| io.next(wait_ms as f64)).await {
             Some(outcome::MESSAGE) => SocketEvent::Message(message_bytes()),
             Some(outcome::TIMED_OUT) => SocketEvent::TimedOut,
+            Some(outcome::OVERFLOW) => SocketEvent::Overflowed,
             _ => SocketEvent::Closed,
         }
     }

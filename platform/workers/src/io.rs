@@ -49,9 +49,15 @@ extern "C" {
     pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// Starts to call an object. `target` is its name, of `name_length` UTF-16 code units, followed by the message;
-    /// `along` is one of the numbers of `edge_env::along`.
+    /// `along` is one of the numbers of `edge_env::along`. On a socket, `most_bytes` may wait until they are taken.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
+    pub(crate) fn call(
+        this: &EdgeIo,
+        target: &str,
+        name_length: u32,
+        along: u32,
+        most_bytes: f64,
+    ) -> Result<(), JsValue>;
 
     /// Starts to wait for the last call that an earlier task of the request has made.
     #[wasm_bindgen(method, catch, js_name = earlierCall)]

@@ -1,5 +1,7 @@
 //! Whether an isolate may have been full of request bodies: what proves that `busy` is a right answer.
 
+use tailrace_core::protocol::limits::HELD_BODY_MS;
+
 use super::case::Case;
 use crate::judge::history::{Call, Op};
 
@@ -13,10 +15,10 @@ pub(super) fn may_be_full(case: &Case<'_>, op: &Op) -> bool {
         Call::Append { batch, defect, .. } => batch.is_some() || defect.is_some(),
         _ => false,
     };
-    // One that its client has given up may go on for a while.
+    // One that its client has given up may go on until its body counts no more: its call may never come to an end.
     let is_over_ms = |other: &Op| match other.definite() {
         Some(_) => other.ended.map_or(u64::MAX, |ended| ended.ms),
-        None => other.ended.map_or(u64::MAX, |ended| ended.ms.saturating_add(conditions.straggler_ms)),
+        None => other.ended.map_or(u64::MAX, |ended| ended.ms.saturating_add(HELD_BODY_MS + conditions.straggler_ms)),
     };
     let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
     let meanwhile = |other: &&Op| other.invoked.ms <= ended_ms && is_over_ms(other) >= op.invoked.ms;

@@ -123,6 +123,7 @@ impl Mailbox {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::world::memory::{Meter, What};
 
     #[test]
     fn what_arrives_while_nobody_asks_is_kept_and_nothing_follows_the_end() {
@@ -133,6 +134,22 @@ mod tests {
         }
         let taken: Vec<_> = (0..4).map(|_| mailbox.try_next()).collect();
         assert_eq!(taken, [Some(message("a")), Some(message("b")), Some(Arrived::End), Some(Arrived::End)]);
+    }
+
+    #[test]
+    fn what_had_no_room_ends_the_socket_once_the_rest_is_taken() {
+        let (mailbox, meter) = (Mailbox::default(), Meter::default());
+        let message = |bytes: usize| Arrived::Message(Bytes::from(vec![0; bytes]));
+        mailbox.open(10, meter.load(What::Socket, 0));
+        // One message may be larger than what may wait.
+        mailbox.arrive(message(12));
+        assert_eq!(mailbox.try_next(), Some(message(12)));
+        for bytes in [4, 6, 1, 2] {
+            mailbox.arrive(message(bytes));
+        }
+        let taken: Vec<_> = (0..4).map(|_| mailbox.try_next()).collect();
+        assert_eq!(taken, [Some(message(4)), Some(message(6)), Some(Arrived::Overflow), Some(Arrived::Overflow)]);
+        assert_eq!(meter.most().socket, 12);
     }
 
     #[test]

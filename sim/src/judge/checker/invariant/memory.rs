@@ -3,13 +3,21 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::Op;
+use crate::world::Harm;
 
 /// Isolates are those of all streams: what is wrong is told once.
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     if case.stream > 0 {
         return Vec::new();
     }
-    let (found, most) = (&case.history.footprint, &case.history.conditions.footprint);
+    let (found, mut most) = (case.history.footprint, case.history.conditions.footprint);
+    let lost = |op: &Op| case.history.harms.has(op.request, &[Harm::InstanceTaken, Harm::LostInstance]);
+    if case.history.ops.iter().any(lost) {
+        // The count of bodies is lost with an instance of core, and the bodies are not: they count again once their
+        // requests are served anew.
+        most.bodies = most.bodies.saturating_mul(2);
+    }
     [
         ("in all", found.all, most.all),
         ("of request bodies", found.bodies, most.bodies),
@@ -29,7 +37,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::Fixture;
+    use crate::judge::checker::fixture::{Fixture, created};
+    use crate::judge::history::Lifetime;
     use crate::world::Footprint;
 
     fn check(found: Footprint, expected: usize) {
@@ -50,5 +59,20 @@ mod tests {
         check(Footprint { socket: 6, ..most }, 1);
         check(Footprint { pushed: 31, ..most }, 1);
         check(Footprint { all: 101, bodies: 41, client: 11, socket: 6, pushed: 31 }, 5);
+    }
+
+    #[test]
+    fn bodies_whose_instance_is_lost_may_be_there_besides_those_that_count() {
+        for (bodies, lost, expected) in [(80, true, 0), (80, false, 1), (81, true, 1)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            if lost {
+                let request = run.history.ops.last().expect("a request").request;
+                run.history.harms.harm_request(request, Harm::InstanceTaken);
+            }
+            run.history.conditions.footprint = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+            run.history.footprint = Footprint { bodies, ..Footprint::default() };
+            run.check(Invariant::Memory, super::check, expected);
+        }
     }
 }
