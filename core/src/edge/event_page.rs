@@ -151,4 +151,27 @@ mod tests {
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert_eq!((slept, notes.iter().filter(|note| note.starts_with("write")).count()), (54_000, 2), "{notes:?}");
     }
+
+    #[test]
+    fn an_event_that_has_begun_is_finished_though_its_connection_has_come_to_its_time() {
+        let slow = |says, ms| match says {
+            Says::Reply(response) => Says::Slow(response, ms),
+            other => other,
+        };
+        // The connection lasts for 54 s.
+        let replies =
+            [piece(1, "a", 10), slow(piece(1, "b", 20), 59_000), slow(piece(1, "c", 30), 59_000), page(1, "d", true)];
+        let notes = heard(ReadFrom::At(at(0)), replies);
+        let written: Vec<&str> = notes.iter().filter_map(|note| note.strip_prefix("write ")).collect();
+        assert_eq!(written.get(..5), Some(&["retry:200", "a", "b", "c", "d"][..]), "{notes:?}");
+        assert_eq!(written.len(), 6, "and a last control event: {notes:?}");
+        // A client that takes nothing for a minute is given up.
+        let replies = [piece(1, "a", 10), slow(piece(1, "b", 20), 60_001), page(1, "c", true)];
+        let told = [START, "write retry:200", "write a", "ask rest of 1 from 10", "write b"];
+        assert_eq!(heard(ReadFrom::At(at(0)), replies), told);
+        // A page that is whole has the time of its connection.
+        let replies = [page(1, "a", false), slow(page(2, "b", false), 54_001), page(3, "c", true)];
+        let asked = "ask 0000000000000000_0000000000000001 cursor 1000000";
+        assert_eq!(heard(ReadFrom::At(at(0)), replies), [START, "write retry:200", "write a", asked, "write b"]);
+    }
 }

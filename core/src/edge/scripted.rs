@@ -28,6 +28,8 @@ pub(super) enum Says {
     Reply(Response),
     /// A reply that breaks off after its head.
     Torn(Response),
+    /// A reply that the client takes so many ms to take.
+    Slow(Response, u64),
     Socket(Vec<Happens>),
     Fails,
 }
@@ -61,6 +63,8 @@ struct Stage {
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
     stalls: Cell<bool>,
+    /// How long the client takes for what it was sent last, in ms.
+    takes_ms: Cell<u64>,
     /// Whether the client has gone.
     gone: Cell<bool>,
     held: HeldBodies,
@@ -103,6 +107,7 @@ impl Scripted {
             flights: RefCell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
+            takes_ms: Cell::default(),
             gone: Cell::default(),
             held: HeldBodies::default(),
         }))
@@ -152,6 +157,11 @@ impl Stage {
     fn outcome(self: &Rc<Self>) -> CallOutcome<Scripted> {
         match self.says.borrow_mut().pop_front() {
             Some(Says::Reply(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: false })),
+            Some(Says::Slow(response, ms)) => {
+                self.stalls.set(true);
+                self.takes_ms.set(ms);
+                Ok(Called::Reply(ScriptedReply { response, is_torn: false }))
+            }
             Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),
             Some(Says::Socket(happens)) => {
                 let happens = RefCell::new(happens.into_iter().collect());
@@ -359,8 +369,10 @@ impl Download for ScriptedDownload {
         Pushed::Waiting(if self.0.stalls.take() { usize::MAX } else { 0 })
     }
 
-    async fn drained(&self, _patience: Patience) -> Written {
-        Written::Taken
+    async fn drained(&self, patience: Patience) -> Written {
+        let takes_ms = self.0.takes_ms.take();
+        self.0.pass(takes_ms.min(patience.wait_ms));
+        if takes_ms > patience.wait_ms { Written::Stalled } else { Written::Taken }
     }
 
     async fn push_reply(&self, reply: ScriptedReply) -> Result<Pushed, CallError> {
