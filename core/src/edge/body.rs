@@ -32,7 +32,7 @@ pub(super) async fn take<E: EdgeEnv>(
     let most_bytes = if mutated!(BodiesUncounted) { usize::MAX } else { config.memory.bodies_bytes };
     let declared = declared_within(headers, limit);
     let mut room = declared.unwrap_or(WATCHED_UPLOAD.min(limit));
-    let Some(held) = env.held_bodies().hold(room, most_bytes, env.now_ms()) else {
+    let Some(held) = env.held_bodies().hold(room, most_bytes, || env.now_ms()) else {
         body.drain().await;
         return Ok(Taken::NoRoom);
     };
@@ -50,7 +50,7 @@ pub(super) async fn take<E: EdgeEnv>(
             return Ok(Taken::TooLarge);
         }
         room = room.saturating_mul(STEP).min(limit);
-        if !held.grow(room, most_bytes, env.now_ms()) {
+        if !held.grow(room, most_bytes, || env.now_ms()) {
             env.sometimes(marks::BODY_FOUND_NO_ROOM_HALF_WAY);
             body.drain().await;
             return Ok(Taken::NoRoom);
@@ -60,7 +60,7 @@ pub(super) async fn take<E: EdgeEnv>(
 
 /// Holds the body of a request that is served anew, whose call is under way: it is there, whether there is room or not.
 pub(super) fn hold_again<E: EdgeEnv>(env: &E, headers: &Headers, limit: usize) -> Option<HeldBody> {
-    env.held_bodies().hold(declared_within(headers, limit).unwrap_or(limit), usize::MAX, env.now_ms())
+    env.held_bodies().hold(declared_within(headers, limit).unwrap_or(limit), usize::MAX, || env.now_ms())
 }
 
 /// Whether the request declares a length of its body that is within the limit. HTTP delivers no more than that.
@@ -86,7 +86,7 @@ mod tests {
         let env = Scripted::new([]);
         let memory = MemoryLimits { bodies_bytes: 1_000_000, ..MemoryLimits::default() };
         let config = EdgeConfig { memory, ..config() };
-        let _before = env.held_bodies().hold(before, usize::MAX, env.now_ms());
+        let _before = env.held_bodies().hold(before, usize::MAX, || env.now_ms());
         let mut headers = Headers::default();
         if is_declared {
             headers.push(header::CONTENT_LENGTH, bytes.to_string());

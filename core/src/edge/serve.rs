@@ -203,7 +203,7 @@ mod tests {
     fn a_body_for_which_there_is_no_room_is_read_and_its_request_told_to_come_again() {
         for (before, status) in [(6, 201), (7, 503)] {
             let env = Scripted::new([created()]);
-            let others = env.held_bodies().hold(before, usize::MAX, START_MS);
+            let others = env.held_bodies().hold(before, usize::MAX, || START_MS);
             let mut headers = Headers::default();
             headers.push(header::CONTENT_LENGTH, "4");
             let url = "http://localhost/v1/stream/a".to_owned();

@@ -1,9 +1,8 @@
 //! Whether an isolate may have been full of request bodies: what proves that `busy` is a right answer.
 
-use tailrace_core::protocol::limits::HELD_BODY_MS;
-
 use super::case::Case;
 use crate::judge::history::{Call, Op};
+use crate::world::Harm;
 
 /// Whether as many bodies can have been there at once, this one included, as an isolate holds. Each counts as large as a
 /// body may be: the service makes room for as much where a length is not declared. Which isolate served a request, no
@@ -15,10 +14,12 @@ pub(super) fn may_be_full(case: &Case<'_>, op: &Op) -> bool {
         Call::Append { batch, defect, .. } => batch.is_some() || defect.is_some(),
         _ => false,
     };
-    // One that its client has given up may go on until its body counts no more: its call may never come to an end.
+    // One that its client has given up may go on for a while, and one whose call never comes to an end for ever.
+    let is_stuck = |other: &Op| case.history.harms.has(other.request, &[Harm::CallStuck]);
     let is_over_ms = |other: &Op| match other.definite() {
+        None if is_stuck(other) => u64::MAX,
         Some(_) => other.ended.map_or(u64::MAX, |ended| ended.ms),
-        None => other.ended.map_or(u64::MAX, |ended| ended.ms.saturating_add(HELD_BODY_MS + conditions.straggler_ms)),
+        None => other.ended.map_or(u64::MAX, |ended| ended.ms.saturating_add(conditions.straggler_ms)),
     };
     let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
     let meanwhile = |other: &&Op| other.invoked.ms <= ended_ms && is_over_ms(other) >= op.invoked.ms;
