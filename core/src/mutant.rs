@@ -76,6 +76,12 @@ mutants! {
     AppendInParts = "append-in-parts";
     /// The checksums of segments are not compared.
     ChecksumIgnored = "checksum-ignored";
+    /// What is pushed to many readers at once has no bound.
+    PushBudgetIgnored = "push-budget-ignored";
+    /// The bodies that an isolate holds have no bound in all.
+    BodiesUncounted = "bodies-uncounted";
+    /// What waits for one client has no bound.
+    ClientBufferUnbounded = "client-buffer-unbounded";
     /// Calls of R2 have no time limit.
     R2CallsUnlimited = "r2-calls-unlimited";
     /// A stream keeps any number of producers.

@@ -9,6 +9,7 @@ use tailrace_core::runtime::Request;
 use tailrace_core::storage::schema;
 
 pub use tailrace_core::object::{ColdSettings, Settings};
+pub use tailrace_core::protocol::MemoryLimits;
 pub use tailrace_core::stream::{EncodingStep, StreamLimits};
 
 use crate::kernel::random::Seeds;
@@ -61,8 +62,14 @@ impl WorldConfig {
         let body_limit = settings.limits.body_bytes;
         Self {
             faults: Faults::default(),
+            edge: EdgeConfig {
+                access: Access::NoAuth,
+                projects: ProjectMode::Single,
+                body_limit,
+                live,
+                memory: settings.memory.clone(),
+            },
             settings,
-            edge: EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit, live },
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),

@@ -1,7 +1,7 @@
 //! What a deployment configures.
 
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS};
-use crate::protocol::{ProjectMode, Waits};
+use crate::protocol::{MemoryLimits, ProjectMode, Waits};
 
 /// Who may use the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -25,6 +25,8 @@ pub struct EdgeConfig {
     pub body_limit: usize,
     /// How long live reads wait, and how much may wait for their clients.
     pub live: LiveConfig,
+    /// What may be in memory at a time.
+    pub memory: MemoryLimits,
 }
 
 /// How long live reads wait, and how much may wait for their clients.
@@ -71,7 +73,8 @@ impl EdgeConfig {
             Waits::default()
         });
         let access = problem.map_or(access, Access::Misconfigured);
-        Self { access, projects, body_limit: BODY_LIMIT, live: LiveConfig { waits, ..LiveConfig::default() } }
+        let live = LiveConfig { waits, ..LiveConfig::default() };
+        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default() }
     }
 }
 

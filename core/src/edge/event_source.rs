@@ -49,7 +49,7 @@ pub(super) fn with_same(response: Response, reply: &Response, names: &[&'static 
 mod tests {
     use bytes::Bytes;
 
-    use super::super::scripted::{Happens, Says, Scripted, at, config, event, live};
+    use super::super::scripted::{Happens, Says, Scripted, at, config, event, greeting, live};
     use super::super::sse::listen;
     use super::*;
     use crate::protocol::message::Live;
@@ -105,5 +105,30 @@ mod tests {
         let env = Scripted::new([page(5, true)]);
         Scripted::run(listen(&env, &config(), &live(ReadFrom::At(at(5)), Live::Sse, None)));
         assert_eq!(env.answered().map(|answer| answer.status), Some(200));
+    }
+
+    #[test]
+    fn what_is_wrong_with_a_request_is_answered_as_it_is() {
+        for (reply, status) in [
+            (Says::Reply(Response::new(404)), 404),
+            (Says::Reply(Response::new(410)), 410),
+            (Says::Reply(Response::new(500)), 500),
+            (Says::Fails, 503),
+            (Says::Socket(vec![Happens::Cut]), 503),
+            (Says::Socket(vec![Happens::Message(event(1, "no greeting", false))]), 500),
+        ] {
+            let env = Scripted::new([reply]);
+            Scripted::run(listen(&env, &config(), &live(ReadFrom::Start, Live::Sse, None)));
+            assert_eq!(env.answered().map(|answer| answer.status), Some(status));
+        }
+    }
+
+    #[test]
+    fn nobody_on_the_way_is_to_keep_events_or_hold_them_back() {
+        let env = Scripted::new([Says::Socket(vec![greeting(0)])]);
+        Scripted::run(listen(&env, &config(), &live(ReadFrom::Now, Live::Sse, None)));
+        let head = env.answered().expect("a head");
+        assert_eq!(head.headers.get(header::CACHE_CONTROL), Some("no-cache, no-transform"));
+        assert_eq!(head.headers.get(header::X_ACCEL_BUFFERING), Some("no"));
     }
 }

@@ -1,6 +1,7 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
+use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
@@ -67,7 +68,11 @@ impl Clock {
 
 impl LiveRead {
     fn message(&self) -> String {
-        let operation = Operation::Read(self.read.clone());
+        self.message_of(Operation::Read(self.read.clone()))
+    }
+
+    /// The message that asks for something else about the same stream.
+    pub(super) fn message_of(&self, operation: Operation) -> String {
         let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
         Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
     }
@@ -89,9 +94,9 @@ impl LiveRead {
         (self.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message()))
     }
 
-    /// Asks the object. Fails if it does not answer, or if its greeting is of a version that this one does not know.
-    pub(super) async fn ask<E: EdgeEnv>(&self, env: &E) -> Result<Asked<E>, CallError> {
-        let socket = match env.call(&self.object, self.message(), Along::Waiting).await? {
+    /// Asks the object. On a socket, `most_bytes` may have arrived and not been taken. Fails if it does not answer, or if its greeting is of a version that this one does not know.
+    pub(super) async fn ask<E: EdgeEnv>(&self, env: &E, most_bytes: usize) -> Result<Asked<E>, CallError> {
+        let socket = match env.call(&self.object, self.message(), Along::Waiting { most_bytes }).await? {
             Called::Reply(reply) => return Ok(Asked::Reply(reply)),
             Called::Socket(socket) => socket,
         };
@@ -136,6 +141,18 @@ impl Pauses {
         self.failures = self.failures.saturating_add(1);
         let pause_ms = most_ms / 2 + random(env) % (most_ms / 2 + 1);
         env.sleep_ms(pause_ms.min(until_ms.saturating_sub(env.now_ms()))).await;
+    }
+}
+
+/// Waits for a moment of the reader's own, which has been told to read from the log along with many others: within
+/// `spread_ms`, and not beyond `until_ms`.
+pub(super) async fn await_turn<E: EdgeEnv>(env: &E, spread_ms: u32, until_ms: u64) {
+    // An object of another release may say more than this one believes.
+    let spread_ms = u64::from(spread_ms).min(PULL_SPREAD_LIMIT_MS);
+    let wait_ms = (spread_ms - random(env) % (spread_ms + 1)).min(until_ms.saturating_sub(env.now_ms()));
+    if wait_ms > 0 {
+        env.sometimes(marks::LIVE_PULL_SPREAD);
+        env.sleep_ms(wait_ms).await;
     }
 }
 

@@ -3,7 +3,7 @@
 
 use super::config::EdgeConfig;
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, is_passing};
 use crate::mutant::mutated;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
@@ -141,8 +141,8 @@ async fn fly<E: EdgeEnv>(
     let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
     // When the request arrived: that costs no look at the clock, and is rather too early than too late.
     let asked_ms = ends_ms.saturating_sub(interval_ms);
-    let (joined, pauses) = (None, Pauses::default());
-    let mut poll = Poll { env, ask, asked_ms, ends_ms, interval_ms, from_now, flight, joined, pauses };
+    let (buffer_bytes, joined, pauses) = (config.live.buffer_bytes, None, Pauses::default());
+    let mut poll = Poll { env, ask, asked_ms, ends_ms, interval_ms, buffer_bytes, from_now, flight, joined, pauses };
     match poll.fly().await {
         Ok(landing) => landing,
         Err(error) => Brought::Own(unreachable(config, Method::Get, &error)),
@@ -160,6 +160,8 @@ struct Poll<'a, E: EdgeEnv> {
     ends_ms: u64,
     /// The interval of cursors after silence, in ms.
     interval_ms: u64,
+    /// How many bytes may have arrived on its socket and not been taken.
+    buffer_bytes: usize,
     /// Whether the client asked from `now`.
     from_now: bool,
     /// The flight that others may have joined; `None` where nobody can.
@@ -172,7 +174,7 @@ struct Poll<'a, E: EdgeEnv> {
 impl<E: EdgeEnv> Poll<'_, E> {
     async fn fly(&mut self) -> Result<Brought<E>, CallError> {
         loop {
-            let failure = match self.ask.ask(self.env).await {
+            let failure = match self.ask.ask(self.env, self.buffer_bytes).await {
                 // It has waited before, so the position asked for is one that the object has told.
                 Ok(Asked::Reply(reply)) if self.joined.is_some() && is_passing(reply.head().status) => CallError::Reset,
                 Ok(Asked::Reply(reply)) => return Ok(Brought::Reply(reply)),
@@ -197,8 +199,12 @@ impl<E: EdgeEnv> Poll<'_, E> {
                             Some(LiveMessage::Answer { position, answer }) => {
                                 return Ok(Brought::Own(self.told(position, answer)));
                             }
-                            Some(LiveMessage::Pull | LiveMessage::Gone) => {
+                            Some(told @ (LiveMessage::Pull { .. } | LiveMessage::Gone)) => {
                                 self.env.sometimes(marks::LIVE_PULLED_AGAIN);
+                                drop(socket);
+                                if let LiveMessage::Pull { spread_ms } = told {
+                                    await_turn(self.env, spread_ms, self.ends_ms).await;
+                                }
                                 continue;
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),
@@ -207,7 +213,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                             drop(socket);
                             return Ok(self.waited_in_vain(at, joined).await);
                         }
-                        SocketEvent::Closed => {
+                        SocketEvent::Closed | SocketEvent::Overflowed => {
                             self.env.sometimes(marks::LIVE_SOCKET_LOST);
                             CallError::Reset
                         }
@@ -242,7 +248,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
         if !is_ahead {
             return Brought::Own(self.in_vain(at, joined));
         }
-        match self.ask.ask(self.env).await {
+        match self.ask.ask(self.env, self.buffer_bytes).await {
             Ok(Asked::Joined(_, again)) => {
                 let commit_ms = joined.position.commit_ms.max(again.position.commit_ms.saturating_sub(1));
                 let position = ReaderPosition { commit_ms, ..joined.position };
@@ -416,12 +422,16 @@ mod tests {
 
     #[test]
     fn what_is_too_large_to_push_or_gone_is_asked_for_at_once() {
-        for message in [LiveMessage::Pull, LiveMessage::Gone] {
+        for message in [LiveMessage::Pull { spread_ms: 0 }, LiveMessage::Gone] {
             let told = Says::Socket(vec![greeting(2), Happens::Message(message.encode())]);
             let (landing, notes) = flown(ReadFrom::Now, None, [told, Says::Reply(Response::new(410))]);
             assert_eq!(landing.status, 410);
             assert_eq!(notes, ["ask now", "close", "ask 0000000000000000_0000000000000002"]);
         }
+        let pull = LiveMessage::Pull { spread_ms: 300 }.encode();
+        let told = Says::Socket(vec![greeting(2), Happens::Message(pull)]);
+        let (_, notes) = flown(ReadFrom::Now, None, [told, Says::Reply(Response::new(410))]);
+        assert_eq!(notes, ["ask now", "close", "sleep 300", "ask 0000000000000000_0000000000000002"]);
     }
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.

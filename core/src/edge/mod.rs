@@ -8,14 +8,18 @@
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `serve` | serving a request, from its route to the end of its answer |
+//! | `body` | reading a request's body, if the isolate has room for it |
 //! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
 //! | `live` | what both kinds of live reads have in common |
 //! | `sse` | connections with events |
+//! | `event_page` | pages of the log on such a connection |
 //! | `event_source` | what a browser's `EventSource` is answered that comes back by itself |
 //! | `long_poll` | long-polls, of which identical ones share one flight |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
+mod body;
 mod config;
+mod event_page;
 mod event_source;
 mod failure;
 mod live;

@@ -316,6 +316,7 @@ mod tests {
             projects: ProjectMode::Single,
             body_limit: 100,
             live: LiveConfig::default(),
+            memory: crate::protocol::MemoryLimits::default(),
         }
     }
 

@@ -10,13 +10,14 @@ use futures_util::FutureExt;
 
 use super::config::{Access, EdgeConfig, LiveConfig};
 use super::live::LiveRead;
+use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Offset, ProjectMode, ReadFrom, Response};
+use crate::protocol::{MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, Isolate, JoinedFlight, Kept, Landing,
-    Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
+    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, JoinedFlight,
+    Kept, Landing, Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -27,6 +28,8 @@ pub(super) enum Says {
     Reply(Response),
     /// A reply that breaks off after its head.
     Torn(Response),
+    /// A reply that the client takes so many ms to take.
+    Slow(Response, u64),
     Socket(Vec<Happens>),
     Fails,
 }
@@ -35,6 +38,8 @@ pub(super) enum Says {
 pub(super) enum Happens {
     Message(Bytes),
     Cut,
+    /// More had arrived than may wait.
+    Overflow,
     /// Nothing, for so many ms.
     Quiet(u64),
     /// A message, after which more bytes wait for the client than may.
@@ -57,8 +62,11 @@ struct Stage {
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
     stalls: Cell<bool>,
+    /// How long the client takes for what it was sent last, in ms.
+    takes_ms: Cell<u64>,
     /// Whether the client has gone.
     gone: Cell<bool>,
+    held: HeldBodies,
 }
 
 /// The reply of a scripted object.
@@ -111,7 +119,9 @@ impl Scripted {
             flights: RefCell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
+            takes_ms: Cell::default(),
             gone: Cell::default(),
+            held: HeldBodies::default(),
         }))
     }
 
@@ -142,7 +152,8 @@ impl Scripted {
 /// An edge that is open to everybody and takes a body of four bytes.
 pub(super) fn config() -> EdgeConfig {
     let live = LiveConfig::default();
-    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live }
+    let memory = MemoryLimits { bodies_bytes: 10, ..MemoryLimits::default() };
+    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live, memory }
 }
 
 impl Stage {
@@ -158,6 +169,11 @@ impl Stage {
     fn outcome(self: &Rc<Self>) -> CallOutcome<Scripted> {
         match self.says.borrow_mut().pop_front() {
             Some(Says::Reply(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: false })),
+            Some(Says::Slow(response, ms)) => {
+                self.stalls.set(true);
+                self.takes_ms.set(ms);
+                Ok(Called::Reply(ScriptedReply { response, is_torn: false }))
+            }
             Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),
             Some(Says::Socket(happens)) => {
                 let happens = RefCell::new(happens.into_iter().collect());
@@ -202,10 +218,11 @@ impl EdgeEnv for Scripted {
                 let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
                 self.0.note(format!("ask {}{cursor}", read.from));
             }
+            Operation::EventRest(rest) => self.0.note(format!("ask rest of {} from {}", rest.next.position, rest.at)),
             _ => {
                 let body = match along {
                     Along::Body(body) => format!(" with {} bytes", body.bytes),
-                    Along::Nothing | Along::Waiting => String::new(),
+                    Along::Nothing | Along::Waiting { .. } => String::new(),
                 };
                 let told = if message.body_too_large { ", told of a body too large" } else { "" };
                 self.0.note(format!("call {object}{body}{told}"));
@@ -233,6 +250,10 @@ impl EdgeEnv for Scripted {
 
     fn watch_client(&self) {
         self.0.note("watch");
+    }
+
+    fn held_bodies(&self) -> HeldBodies {
+        self.0.held.clone()
     }
 
     async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
@@ -274,7 +295,7 @@ impl Kept for Response {
 }
 
 impl Upload for ScriptedUpload {
-    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
+    async fn read(&self, limit: Option<usize>, _within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
         self.stage.note(limit.map_or("read all".to_owned(), |limit| format!("read {limit}")));
         match limit {
             Some(limit) if self.bytes > limit => Ok(Extent::Beyond),
@@ -347,6 +368,7 @@ impl EdgeSocket for ScriptedSocket {
                 SocketEvent::Message(bytes)
             }
             Some(Happens::Cut) => SocketEvent::Closed,
+            Some(Happens::Overflow) => SocketEvent::Overflowed,
             Some(Happens::Quiet(_)) | None => {
                 self.stage.pass(wait_ms);
                 SocketEvent::TimedOut
@@ -375,8 +397,10 @@ impl Download for ScriptedDownload {
         Pushed::Waiting(if self.0.stalls.take() { usize::MAX } else { 0 })
     }
 
-    async fn drained(&self, _patience: Patience) -> Written {
-        Written::Taken
+    async fn drained(&self, patience: Patience) -> Written {
+        let takes_ms = self.0.takes_ms.take();
+        self.0.pass(takes_ms.min(patience.wait_ms));
+        if takes_ms > patience.wait_ms { Written::Stalled } else { Written::Taken }
     }
 
     async fn push_reply(&self, reply: ScriptedReply) -> Result<Pushed, CallError> {
@@ -417,4 +441,30 @@ pub(super) fn event(position: u64, text: &'static str, closed: bool) -> Bytes {
     let commit_ms = START_MS + position;
     let position = ReaderPosition { next: at(position), commit_ms };
     LiveMessage::event(position, commit_ms, closed, Encoding::Text, text.as_bytes())
+}
+
+/// A page that ends at that position.
+pub(super) fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
+    let response = Response::new(200)
+        .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
+        .with(header::STREAM_CURSOR, (START_MS + next).to_string())
+        .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
+    Says::Reply(response.with_body(text))
+}
+
+/// A piece of an event that ends at that position; the next one begins at this byte of the payload.
+pub(super) fn piece(next: u64, text: &'static str, rest: u64) -> Says {
+    match page(next, text, false) {
+        Says::Reply(response) => Says::Reply(response.with(header::TAILRACE_EVENT_REST, rest.to_string())),
+        other => other,
+    }
+}
+
+/// The notes for a client that listens to events from the position, until the connection or the script ends.
+pub(super) fn heard(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
+    let env = Scripted::new(replies);
+    let (config, live) = (config(), live(from, Live::Sse, None));
+    Scripted::run(listen(&env, &config, &live)).expect("it waits for nothing but the script");
+    assert_eq!(env.answered().map(|head| head.status), Some(200));
+    env.notes()
 }

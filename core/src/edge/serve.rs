@@ -1,5 +1,6 @@
 //! Serving a request, from its route to the end of its answer.
 
+use super::body::{self, Taken, is_declared_within};
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
 use super::route::{Forward, Routed, resumes, route};
@@ -7,10 +8,8 @@ use super::{event_source, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
-use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response, header};
-use crate::runtime::{
-    Along, CallError, CallOutcome, Called, EdgeEnv, Extent, Past, Request, Upload, UploadBroken, marks,
-};
+use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response};
+use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Past, Request, Upload, UploadBroken, marks};
 
 /// Serves a request from its route to the end of its answer.
 ///
@@ -45,7 +44,12 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,
             }
         }
-        Routed::Forward(forward) => match call(env, forward, &headers, body, past).await {
+        Routed::Forward(forward) => match call(env, config, forward, &headers, body, past).await {
+            Err(Unsent::NoRoom) => {
+                env.sometimes(marks::BODY_FOUND_NO_ROOM);
+                let message = "the service holds as many bytes of requests as it may; nothing was applied";
+                env.answer(refused(config, method, &Refusal::new(ErrorCode::Busy, message)));
+            }
             Ok(Ok(Called::Reply(reply))) => env.pass_on(reply),
             Ok(Ok(Called::Socket(_))) => {
                 let error = CallError::Exception("a socket instead of a reply".to_owned());
@@ -53,7 +57,7 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
             }
             Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
             // If the connection is gone, the answer reaches nobody. A client whose chunks are malformed gets it.
-            Err(UploadBroken) => env.answer(broken_off(config, method)),
+            Err(Unsent::Broken) => env.answer(broken_off(config, method)),
         },
     }
 }
@@ -63,46 +67,53 @@ fn is_failure(response: &Response) -> bool {
     response.status >= 500 && response.status != 501
 }
 
+/// Why no object was called.
+enum Unsent {
+    /// The body broke off.
+    Broken,
+    /// There was no room for it.
+    NoRoom,
+}
+
+impl From<UploadBroken> for Unsent {
+    fn from(_: UploadBroken) -> Self {
+        Self::Broken
+    }
+}
+
 /// Calls the object, with the body if the operation takes one. A call that an earlier task has made is not made again:
 /// it may have been applied.
 async fn call<E: EdgeEnv>(
     env: &E,
+    config: &EdgeConfig,
     forward: Forward,
     headers: &Headers,
     body: Option<E::Upload>,
     past: Past,
-) -> Result<CallOutcome<E>, UploadBroken> {
+) -> Result<CallOutcome<E>, Unsent> {
     if past.has_called && !mutated!(CalledAgainWhenServedAnew) {
         env.sometimes(marks::EARLIER_CALL_TAKEN);
+        let _held = body.is_some().then(|| body::hold_again(env, headers, forward.body_limit));
         return Ok(env.earlier_call().await);
     }
     let Forward { object, mut message, takes_body, body_limit } = forward;
     let body = match body {
-        Some(body) if takes_body => {
-            let limit = if is_declared_within(headers, body_limit) { None } else { Some(body_limit) };
-            match body.read(limit).await? {
-                Extent::Whole => Some(body),
-                Extent::Beyond => {
-                    body.drain().await;
-                    // The object is told instead of the client: a missing stream is 404 whatever the body's size.
-                    message.body_too_large = true;
-                    None
-                }
+        Some(body) if takes_body => match body::take(env, config, headers, body, body_limit).await? {
+            Taken::Whole(body, held) => Some((body, held)),
+            Taken::TooLarge => {
+                // The object is told instead of the client: a missing stream is 404 whatever the body's size.
+                message.body_too_large = true;
+                None
             }
-        }
+            Taken::NoRoom => return Err(Unsent::NoRoom),
+        },
         unwanted => {
             drain(unwanted).await;
             None
         }
     };
-    let along = body.as_ref().map_or(Along::Nothing, Along::Body);
+    let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
     Ok(env.call(&object, message.encode(), along).await)
-}
-
-/// Whether the request declares a length of its body that is within the limit. HTTP delivers no more than that.
-fn is_declared_within(headers: &Headers, limit: usize) -> bool {
-    let declared = headers.get(header::CONTENT_LENGTH).and_then(|length| length.parse::<usize>().ok());
-    declared.is_some_and(|length| length <= limit)
 }
 
 /// Answers a request whose body is not needed.
@@ -128,6 +139,7 @@ mod tests {
     use super::super::config::Access;
     use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
+    use crate::protocol::header;
     use crate::protocol::limits::{CURSOR_AHEAD_MS, LONG_POLL_MS};
     use crate::runtime::Isolate as _;
 
@@ -185,6 +197,25 @@ mod tests {
     fn a_body_that_breaks_off_reaches_no_object() {
         check(PUT, (3, true, true), created(), (400, &["read all"]));
         check(PUT, (3, false, true), created(), (400, &["watch", "read 4"]));
+    }
+
+    #[test]
+    fn a_body_for_which_there_is_no_room_is_read_and_its_request_told_to_come_again() {
+        for (before, status) in [(6, 201), (7, 503)] {
+            let env = Scripted::new([created()]);
+            let others = env.held_bodies().hold(before, usize::MAX, || START_MS);
+            let mut headers = Headers::default();
+            headers.push(header::CONTENT_LENGTH, "4");
+            let url = "http://localhost/v1/stream/a".to_owned();
+            let (body, past) = (Some(env.upload(4, false)), Past::default());
+            let request = Request { method: Method::Put, url, headers, body, past };
+            Scripted::run(serve(&env, &config(), request)).expect("it waits for nothing but the script");
+            let answer = env.answered().expect("an answer");
+            let is_told_when = answer.headers.get(header::RETRY_AFTER).is_some();
+            assert_eq!((answer.status, is_told_when, env.held_bodies().bytes()), (status, status == 503, before));
+            assert_eq!(env.notes().first().map(String::as_str), Some(if status == 503 { "drain" } else { "read all" }));
+            drop(others);
+        }
     }
 
     #[test]

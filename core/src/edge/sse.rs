@@ -11,7 +11,7 @@ use bytes::Bytes;
 use super::config::{EdgeConfig, LiveConfig};
 use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, is_passing, random};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, random};
 use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
@@ -19,28 +19,30 @@ use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
 
 /// One client of a stream, and its position.
-struct Reader<'a, E: EdgeEnv> {
-    env: &'a E,
+pub(super) struct Reader<'a, E: EdgeEnv> {
+    pub(super) env: &'a E,
     config: LiveConfig,
     /// What the object is asked next.
-    ask: LiveRead,
+    pub(super) ask: LiveRead,
     /// When the connection ends, by the edge's clock, in ms since the Unix epoch.
     ends_ms: u64,
     /// The object's clock, once the object has told it.
     clock: Option<Clock>,
     /// The client's position: the end offset (exclusive) of what it has been sent.
     at: Offset,
+    /// The event that the client has a part of: the offset after it, and where in its payload the next piece begins.
+    pub(super) rest: Option<(Offset, usize)>,
     /// What cursors the client has been told.
     told: cursor::Told,
     /// Whether the last control event has told the client that it is at the tail.
     told_up_to_date: bool,
     /// What the connection begins with, until it has been written.
     preface: Vec<u8>,
-    pauses: Pauses,
+    pub(super) pauses: Pauses,
 }
 
 /// What to do next for a client.
-enum Next {
+pub(super) enum Next {
     /// Ask the object from the client's position.
     Ask,
     /// Ask it after a pause.
@@ -62,12 +64,13 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         ends_ms,
         clock: None,
         at: Offset::start_of(0),
+        rest: None,
         told: cursor::Told::of_client(live.read.cursor),
         told_up_to_date: false,
         preface: sse::retry(random >> 32),
         pauses: Pauses::default(),
     };
-    match reader.ask.ask(env).await {
+    match reader.ask.ask(env, config.live.buffer_bytes).await {
         Err(error) if live.resumes => {
             tracing::error!(%error, "an object did not answer");
             env.answer(come_again(env, config.allow_origin()));
@@ -112,10 +115,17 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 Next::Ask => self.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
             }
+            if let Some((end, at)) = self.rest {
+                if matches!(next, Next::AskLater) && self.left_ms() == 0 {
+                    return;
+                }
+                next = self.take_rest(end, at, body).await;
+                continue;
+            }
             if self.left_ms() == 0 {
                 return self.finish(body).await;
             }
-            next = match self.ask.ask(self.env).await {
+            next = match self.ask.ask(self.env, self.config.buffer_bytes).await {
                 Ok(Asked::Reply(reply)) => self.take_page(&reply.head(), reply, body).await,
                 Ok(Asked::Joined(socket, joined)) => self.listen(socket, joined, body).await,
                 Err(error) => {
@@ -127,12 +137,13 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     /// How much longer the connection lasts, in ms.
-    fn left_ms(&self) -> u64 {
+    pub(super) fn left_ms(&self) -> u64 {
         self.ends_ms.saturating_sub(self.env.now_ms())
     }
 
-    fn patience(&self, wait_ms: u64) -> Patience {
-        Patience { buffer_bytes: self.config.buffer_bytes, wait_ms }
+    pub(super) fn patience(&self, wait_ms: u64) -> Patience {
+        let buffer_bytes = if mutated!(ClientBufferUnbounded) { usize::MAX } else { self.config.buffer_bytes };
+        Patience { buffer_bytes, wait_ms }
     }
 
     /// Writes, and waits until the client has taken enough. Returns whether it has before the connection ends.
@@ -140,7 +151,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         self.is_taken(body.write(bytes.into(), self.patience(self.left_ms())).await)
     }
 
-    fn is_taken(&self, written: Written) -> bool {
+    pub(super) fn is_taken(&self, written: Written) -> bool {
         if written == Written::Gone {
             self.env.sometimes(marks::LIVE_CLIENT_GONE);
         }
@@ -148,7 +159,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         written == Written::Taken
     }
 
-    fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
+    pub(super) fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
         self.at = next;
         self.ask.read.from = ReadFrom::At(next);
         self.tell(cursor);
@@ -158,42 +169,6 @@ impl<E: EdgeEnv> Reader<'_, E> {
     fn tell(&mut self, cursor: Option<u64>) {
         cursor.into_iter().for_each(|cursor| self.told.raise(cursor));
         self.ask.read.cursor = self.told.as_client();
-    }
-
-    /// Passes on a page of the log.
-    async fn take_page(&mut self, head: &Response, reply: E::Reply, body: &E::Download) -> Next {
-        let get = |name| head.headers.get(name);
-        let next = match (head.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
-            (200, Some(next)) => next,
-            (status, _) if is_passing(status) => return Next::AskLater,
-            // The stream is gone, or has been replaced by another.
-            _ => return Next::End,
-        };
-        self.env.sometimes(marks::LIVE_PAGE_PULLED);
-        let is_taken = match body.write_reply(reply, self.patience(self.left_ms())).await {
-            Ok(written) => self.is_taken(written),
-            Err(error) => {
-                // Nothing of the page was queued for the client.
-                tracing::warn!(%error, "a page broke off");
-                self.env.sometimes(marks::LIVE_PAGE_BROKE_OFF);
-                return Next::AskLater;
-            }
-        };
-        let up_to_date = get(header::STREAM_UP_TO_DATE).is_some();
-        let cursor = get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse().ok());
-        let has_moved = ReadFrom::At(next) != self.ask.read.from;
-        self.move_to(next, cursor, up_to_date);
-        if has_moved {
-            self.pauses.reset();
-        }
-        if mutated!(CatchUpNotJoined) && up_to_date {
-            self.ask.read.from = ReadFrom::Now;
-        }
-        if !is_taken || header::is_true(get(header::STREAM_CLOSED)) {
-            return Next::End;
-        }
-        // A page that does not move the client must not be asked for again and again without a pause.
-        if has_moved { Next::Ask } else { Next::AskLater }
     }
 
     /// Passes events from the socket on to the client, until something else happens.
@@ -231,7 +206,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
                         return Next::End;
                     }
                 }
-                PipeEnd::Message(message) => return self.take_message(message, body).await,
+                PipeEnd::Message(message) => return self.take_message(message, socket, body).await,
                 PipeEnd::Closed => {
                     self.env.sometimes(marks::LIVE_SOCKET_LOST);
                     self.told_up_to_date = false;
@@ -256,14 +231,18 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     /// Takes a message that the pipe did not pass on: the last event of a stream, or no event.
-    async fn take_message(&mut self, message: Bytes, body: &E::Download) -> Next {
+    async fn take_message(&mut self, message: Bytes, socket: E::Socket, body: &E::Download) -> Next {
         self.told_up_to_date = false;
         match LiveMessage::decode(message) {
             Some(LiveMessage::Event { text, closed: true, .. }) => {
                 self.write(text, body).await;
                 Next::End
             }
-            Some(LiveMessage::Pull) => Next::Ask,
+            Some(LiveMessage::Pull { spread_ms }) => {
+                drop(socket);
+                await_turn(self.env, spread_ms, self.ends_ms).await;
+                Next::Ask
+            }
             Some(LiveMessage::Gone) => Next::End,
             _ => {
                 tracing::error!("a message that this version does not know");
@@ -293,33 +272,16 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, live};
+    use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, heard, live, page};
     use super::*;
     use crate::protocol::message::Live;
-
-    fn page(next: u64, text: &'static str, up_to_date: bool) -> Says {
-        let response = Response::new(200)
-            .with(header::STREAM_NEXT_OFFSET, at(next).to_string())
-            .with(header::STREAM_CURSOR, (START_MS + next).to_string())
-            .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE));
-        Says::Reply(response.with_body(text))
-    }
 
     fn message(bytes: Bytes) -> Happens {
         Happens::Message(bytes)
     }
 
-    /// The notes for a client that listens from the position, until the connection or the script ends.
-    fn notes(from: ReadFrom, replies: impl IntoIterator<Item = Says>) -> Vec<String> {
-        let env = Scripted::new(replies);
-        let (config, live) = (config(), live(from, Live::Sse, None));
-        Scripted::run(listen(&env, &config, &live)).expect("it waits for nothing but the script");
-        assert_eq!(env.answered().map(|head| head.status), Some(200));
-        env.notes()
-    }
-
     fn check(replies: impl IntoIterator<Item = Says>, expected: &[&str]) {
-        assert_eq!(notes(ReadFrom::At(at(0)), replies), expected);
+        assert_eq!(heard(ReadFrom::At(at(0)), replies), expected);
     }
 
     #[test]
@@ -352,27 +314,8 @@ mod tests {
     const START: &str = "ask 0000000000000000_0000000000000000";
 
     #[test]
-    fn pages_are_read_up_to_the_tail_and_later_appends_are_pushed() {
-        let pushed = vec![greeting(5), message(event(6, "f", false)), message(event(7, "g", true))];
-        check(
-            [page(3, "abc", false), page(5, "de", true), Says::Socket(pushed)],
-            &[
-                START,
-                "write retry:200",
-                "write abc",
-                "ask 0000000000000000_0000000000000003 cursor 1000002",
-                "write de",
-                "ask 0000000000000000_0000000000000005 cursor 1000004",
-                r#"write f id 6|{"streamNextOffset":"6","streamCursor":"1000006","upToDate":true}"#,
-                r#"write g id 7|{"streamNextOffset":"7","upToDate":true,"streamClosed":true}"#,
-                "close",
-            ],
-        );
-    }
-
-    #[test]
     fn a_reader_that_begins_at_the_tail_is_told_so_at_once() {
-        let notes = notes(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
+        let notes = heard(ReadFrom::Now, [Says::Socket(vec![greeting(5), message(event(6, "f", true))])]);
         let expected = [
             "ask now",
             r#"write retry:200|{"streamNextOffset":"5","streamCursor":"1000000","upToDate":true} id 5"#,
@@ -424,8 +367,23 @@ mod tests {
     }
 
     #[test]
+    fn what_had_no_room_on_the_socket_is_left_in_the_log() {
+        let overflowed = vec![greeting(0), message(event(2, "ab", false)), Happens::Overflow];
+        check(
+            [Says::Socket(overflowed), Says::Reply(Response::new(404))],
+            &[
+                START,
+                r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                r#"write ab id 2|{"streamNextOffset":"2","streamCursor":"1000002","upToDate":true}"#,
+                "close",
+                "ask 0000000000000000_0000000000000002 cursor 1000001",
+            ],
+        );
+    }
+
+    #[test]
     fn what_is_too_large_to_push_is_read_at_once() {
-        let told = vec![greeting(0), message(LiveMessage::Pull.encode())];
+        let told = vec![greeting(0), message(LiveMessage::Pull { spread_ms: 0 }.encode())];
         check(
             [Says::Socket(told), Says::Reply(Response::new(410))],
             &[
@@ -435,6 +393,23 @@ mod tests {
                 START_AGAIN,
             ],
         );
+    }
+
+    #[test]
+    fn of_many_that_are_told_to_read_each_waits_for_a_moment_of_its_own() {
+        for (spread_ms, waits) in [(300, "sleep 300"), (u32::MAX, "sleep 4000")] {
+            let told = vec![greeting(0), message(LiveMessage::Pull { spread_ms }.encode())];
+            check(
+                [Says::Socket(told), Says::Reply(Response::new(410))],
+                &[
+                    START,
+                    r#"write retry:200|{"streamNextOffset":"0","streamCursor":"1000000","upToDate":true} id 0"#,
+                    "close",
+                    waits,
+                    START_AGAIN,
+                ],
+            );
+        }
     }
 
     const START_AGAIN: &str = "ask 0000000000000000_0000000000000000 cursor 999999";
@@ -504,55 +479,12 @@ mod tests {
 
     #[test]
     fn an_object_that_keeps_failing_is_asked_seldom_and_only_as_long_as_the_connection_lasts() {
-        let notes = notes(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
+        let notes = heard(ReadFrom::At(at(0)), [Says::Socket(vec![greeting(0), Happens::Cut])]);
         let asks = notes.iter().filter(|note| note.starts_with("ask")).count();
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert!((10..=30).contains(&asks), "{notes:?}");
         assert_eq!(slept, 54_000);
         let last = r#"write {"streamNextOffset":"0","streamCursor":"1040000"} id 0"#;
         assert_eq!(notes.last().map(String::as_str), Some(last));
-    }
-
-    #[test]
-    fn what_is_wrong_with_a_request_is_answered_as_it_is() {
-        for (reply, status) in [
-            (Says::Reply(Response::new(404)), 404),
-            (Says::Reply(Response::new(410)), 410),
-            (Says::Reply(Response::new(500)), 500),
-            (Says::Fails, 503),
-            (Says::Socket(vec![Happens::Cut]), 503),
-            (Says::Socket(vec![message(event(1, "no greeting", false))]), 500),
-        ] {
-            let env = Scripted::new([reply]);
-            Scripted::run(listen(&env, &config(), &live(ReadFrom::Start, Live::Sse, None)));
-            assert_eq!(env.answered().map(|answer| answer.status), Some(status));
-        }
-    }
-
-    #[test]
-    fn nobody_on_the_way_is_to_keep_events_or_hold_them_back() {
-        let env = Scripted::new([Says::Socket(vec![greeting(0)])]);
-        Scripted::run(listen(&env, &config(), &live(ReadFrom::Now, Live::Sse, None)));
-        let head = env.answered().expect("a head");
-        assert_eq!(head.headers.get(header::CACHE_CONTROL), Some("no-cache, no-transform"));
-        assert_eq!(head.headers.get(header::X_ACCEL_BUFFERING), Some("no"));
-    }
-
-    #[test]
-    fn a_page_that_breaks_off_is_asked_for_again_from_where_it_began() {
-        let torn = Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
-        check(
-            [page(2, "ab", false), torn, page(3, "c", false), Says::Reply(Response::new(404))],
-            &[
-                START,
-                "write retry:200",
-                "write ab",
-                "ask 0000000000000000_0000000000000002 cursor 1000001",
-                "sleep 50",
-                "ask 0000000000000000_0000000000000002 cursor 1000001",
-                "write c",
-                "ask 0000000000000000_0000000000000003 cursor 1000002",
-            ],
-        );
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
-use crate::protocol::sse::{self, Control, Encoding};
+use crate::protocol::sse::{self, Control, Encoding, Piece};
 use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
 use crate::stream::{AppendOutcome, Page, Stream};
 
@@ -109,14 +109,17 @@ pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u
     long_poll(stream, page, read.if_none_match.as_deref(), now_ms).with_some(header::STREAM_CURSOR, cursor)
 }
 
-/// The response to a read of events: a page as the text of its events. The header fields tell the edge where to go on.
-pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Response {
+/// The response to a read of events: a page as the text of its events, from that byte of the page's body on. The header
+/// fields tell the edge where to go on. If the text has more than `most_bytes`, it is a piece, and a field tells where
+/// in the body the next one begins.
+pub(super) fn events(stream: &Stream, page: &Page, at: usize, client: Option<u64>, most_bytes: usize) -> Response {
     let encoding = stream.content_type.sse_encoding();
     let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, client));
     let control = Control { next: page.next, cursor, up_to_date: page.up_to_date, closed: page.closed };
     let has_data = page.next != page.start;
-    let mut text = Vec::with_capacity(page.body.len() + page.body.len() / 3 + 192);
-    sse::write_events(&mut text, encoding, if has_data { &page.body } else { &[] }, &control);
+    let payload: &[u8] = if has_data { &page.body } else { &[] };
+    let mut text = Vec::with_capacity((payload.len() + payload.len() / 3).min(most_bytes) + 192);
+    let rest = sse::write_piece(&mut text, encoding, Piece { payload, at, most_bytes }, &control);
     base(200, CacheControl::Events)
         .with(header::CONTENT_TYPE, "text/event-stream")
         .with_some(header::STREAM_SSE_DATA_ENCODING, (encoding == Encoding::Base64).then_some("base64"))
@@ -124,6 +127,7 @@ pub(super) fn events(stream: &Stream, page: Page, client: Option<u64>) -> Respon
         .with_some(header::STREAM_CURSOR, cursor.map(|cursor| cursor.to_string()))
         .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
         .with_some(header::STREAM_CLOSED, closed(page.closed))
+        .with_some(header::TAILRACE_EVENT_REST, rest.map(|at| at.to_string()))
         .with_body(text)
 }
 

@@ -11,13 +11,14 @@ use std::cell::{Cell, RefCell};
 use bytes::{Buf, BufMut, Bytes};
 
 use super::answer;
+use super::push_budget::{PushBudget, spread_ms};
 use super::stale_sockets::{self, StaleSockets};
 use crate::mutant::mutated;
-use crate::protocol::limits::PUSH_LIMIT;
-use crate::protocol::live::{LiveMessage, ReaderPosition};
+use crate::protocol::limits::{EVENT_LIMIT, PUSH_LIMIT};
+use crate::protocol::live::{HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::message::Live;
 use crate::protocol::text_end::open_bytes;
-use crate::protocol::{Incarnation, Offset, TextEnd, Waits, cursor};
+use crate::protocol::{Incarnation, Offset, TextEnd, Waits, cursor, sse};
 use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{Page, Stream};
@@ -108,6 +109,9 @@ pub(super) struct Audience {
     waits: Waits,
     /// Content of more bytes than this is not pushed; readers are told to read it from the log.
     push_limit: usize,
+    /// Nor is an event whose text has more.
+    event_limit: usize,
+    budget: PushBudget,
     events: Cell<bool>,
     events_ahead: Cell<bool>,
     events_inside: Cell<bool>,
@@ -131,11 +135,13 @@ struct EventNews {
 
 impl Audience {
     /// For the start of an object. Readers may have been waiting while it hibernated: whoever has to know asks.
-    pub(super) fn new(waits: Waits, page_bytes: usize) -> Self {
+    pub(super) fn new(waits: Waits, page_bytes: usize, pushed_bytes: usize) -> Self {
         let any = !mutated!(WaitersForgottenAtHibernation);
         Self {
             waits,
             push_limit: PUSH_LIMIT.min(page_bytes),
+            event_limit: EVENT_LIMIT.min(sse::piece_bytes(page_bytes)),
+            budget: PushBudget::new(pushed_bytes),
             events: Cell::new(any),
             events_ahead: Cell::new(any),
             events_inside: Cell::new(any),
@@ -282,9 +288,7 @@ impl Audience {
         // Nobody waits inside of a code point where none is incomplete: at each write, those who did are sent away.
         self.events_inside.set(self.events_inside.get() && !news.text_end.open().is_empty());
         if news.content.len() > self.push_limit {
-            state.sometimes(marks::LIVE_PULL_PUSHED);
-            self.broadcast_all(state, &stream.incarnation, &LiveMessage::Pull.encode());
-            return;
+            return self.pull(state, &stream.incarnation, &ReaderKind::ALL);
         }
         let payload: Bytes = match stream.content_type.is_json() && !news.content.is_empty() {
             true => [b"[", news.content.as_ref(), b"]"].concat().into(),
@@ -296,12 +300,11 @@ impl Audience {
             state.sometimes(marks::LIVE_CLOSE_PUSHED);
         }
         match self.event_news(stream, news, &payload, closed) {
-            Some(events) => self.tell_events(state, stream, &events, after),
+            Some(events) => self.tell_events(state, stream, &events, after, news.now_ms),
             None => state.sometimes(marks::HALF_A_CODE_POINT_HELD_BACK),
         }
         if self.events_inside.get() {
-            let message = LiveMessage::Pull.encode();
-            self.broadcast(state, ReaderKind::EventsInside, &stream.incarnation, message, After::Close);
+            self.pull(state, &stream.incarnation, &[ReaderKind::EventsInside]);
         }
         if self.answers.get() || self.answers_ahead.get() {
             let page = Page {
@@ -317,11 +320,11 @@ impl Audience {
             if self.answers_ahead.get() {
                 let position = self.ahead(state, stream, position);
                 let message = LiveMessage::Answer { position, answer: answer.clone() }.encode();
-                self.broadcast(state, ReaderKind::AnswerAhead, &stream.incarnation, message, After::Close);
+                self.push(state, ReaderKind::AnswerAhead, &stream.incarnation, message, After::Close, news.now_ms);
             }
             if self.answers.get() {
                 let message = LiveMessage::Answer { position, answer }.encode();
-                self.broadcast(state, ReaderKind::Answer, &stream.incarnation, message, After::Close);
+                self.push(state, ReaderKind::Answer, &stream.incarnation, message, After::Close, news.now_ms);
             }
         }
         self.sweep(state, news.now_ms);
@@ -354,18 +357,18 @@ impl Audience {
         Some(EventNews { payload: text.slice(usize::from(follows_cr)..text.len() - open), next })
     }
 
-    fn tell_events(&self, state: &impl ActorState, stream: &Stream, events: &EventNews, after: After) {
+    fn tell_events(&self, state: &impl ActorState, stream: &Stream, events: &EventNews, after: After, now_ms: u64) {
         let EventNews { payload, next } = events;
         let position = ReaderPosition { next: *next, commit_ms: stream.tail.commit_ms };
         let (encoding, closed) = (stream.content_type.sse_encoding(), after == After::Close);
         if self.events.get() {
             let event = LiveMessage::event(position, position.commit_ms, closed, encoding, payload);
-            self.broadcast(state, ReaderKind::Events, &stream.incarnation, event, after);
+            self.push(state, ReaderKind::Events, &stream.incarnation, event, after, now_ms);
         }
         if self.events_ahead.get() {
             let ahead = self.ahead(state, stream, position);
             let event = LiveMessage::event(ahead, ahead.commit_ms, closed, encoding, payload);
-            self.broadcast(state, ReaderKind::EventsAhead, &stream.incarnation, event, after);
+            self.push(state, ReaderKind::EventsAhead, &stream.incarnation, event, after, now_ms);
         }
     }
 
@@ -400,7 +403,7 @@ impl Audience {
         message: Bytes,
         after: After,
     ) {
-        let sockets = state.broadcast(&kind.tag(incarnation), message, after);
+        let sockets = state.broadcast(&kind.tag(incarnation), message, after, usize::MAX);
         self.of(kind).set(sockets > 0 && after == After::Stay);
     }
 
@@ -415,6 +418,48 @@ impl Audience {
     /// Closes sockets whose peer has vanished.
     fn sweep<S: ActorState>(&self, state: &S, now_ms: u64) {
         self.stale.sweep(state, now_ms, self.waits.longest_ms(), joined_ms);
+    }
+
+    /// Sends all readers of a kind what is new, or tells them to read it from the log: where an event is too large for
+    /// one write, or where the copies for all of them are more than may be pushed now.
+    fn push(
+        &self,
+        state: &impl ActorState,
+        kind: ReaderKind,
+        incarnation: &Incarnation,
+        message: Bytes,
+        after: After,
+        now_ms: u64,
+    ) {
+        let is_event = matches!(kind, ReaderKind::Events | ReaderKind::EventsAhead);
+        if is_event && message.len() > HEADER_LENGTH + self.event_limit {
+            return self.pull(state, incarnation, &[kind]);
+        }
+        let (left, length) = (self.budget.left(now_ms), message.len());
+        let sockets = state.broadcast(&kind.tag(incarnation), message, after, left);
+        if self.budget.spend(sockets, length, left) {
+            self.of(kind).set(sockets > 0 && after == After::Stay);
+        } else {
+            state.sometimes(marks::LIVE_PUSH_BUDGET_SPENT);
+            self.pull_so_many(state, incarnation, &[kind], sockets);
+        }
+    }
+
+    /// Tells all readers of these kinds to read from the log.
+    fn pull(&self, state: &impl ActorState, incarnation: &Incarnation, kinds: &[ReaderKind]) {
+        let waiting = kinds.iter().filter(|kind| self.of(**kind).get());
+        // With no room for any message, a host only counts.
+        let count =
+            |kind: &ReaderKind| state.broadcast(&kind.tag(incarnation), LiveMessage::Gone.encode(), After::Stay, 0);
+        self.pull_so_many(state, incarnation, kinds, waiting.map(count).sum());
+    }
+
+    fn pull_so_many(&self, state: &impl ActorState, incarnation: &Incarnation, kinds: &[ReaderKind], sockets: usize) {
+        state.sometimes(marks::LIVE_PULL_PUSHED);
+        let message = LiveMessage::Pull { spread_ms: spread_ms(sockets) }.encode();
+        for kind in kinds.iter().filter(|kind| self.of(**kind).get()) {
+            self.broadcast(state, *kind, incarnation, message.clone(), After::Close);
+        }
     }
 }
 

@@ -57,8 +57,9 @@ impl ColdError {
 /// A fetch that several reads can await.
 type Fetch<T> = Shared<LocalBoxFuture<'static, Result<T, ColdError>>>;
 
-/// Key of a page that is being fetched: the key of the object, and the first position of the page.
-type PageKey = (String, u64);
+/// Key of a page that is being fetched: the key of the object, the first position of the page, and after how many bytes
+/// it ends.
+type PageKey = (String, u64, usize);
 
 /// The fetches under way, and the indexes of the segments that were read last.
 #[derive(Default)]
@@ -129,6 +130,7 @@ impl ColdCache {
         settings: &Settings,
         read: &ColdRead,
         kind: ContentKind,
+        page_bytes: usize,
     ) -> Result<PageContent, ColdError> {
         state.sometimes(marks::COLD_PAGE_FETCHED);
         if read.position > 0 {
@@ -136,7 +138,7 @@ impl ColdCache {
         }
         let prefix = Prefix::new(state.id(), read.incarnation.as_str());
         let key = prefix.key(read.record.read_seq, &read.record.attempt);
-        let page_key = (key.clone(), read.position);
+        let page_key = (key.clone(), read.position, page_bytes);
         let under_way = self.pages.borrow().get(&page_key).cloned();
         if let Some(page) = under_way {
             state.sometimes(marks::COLD_PAGE_SHARED);
@@ -154,7 +156,7 @@ impl ColdCache {
         if let Some(page) = under_way {
             return page.await;
         }
-        let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, settings.limits.page_bytes);
+        let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, page_bytes);
         let page = fetch.boxed_local().shared();
         self.pages.borrow_mut().insert(page_key.clone(), page.clone());
         let content = page.await;

@@ -7,9 +7,9 @@ use super::audience::Place;
 use super::failure::Failure;
 use super::stream_object::StreamObject;
 use crate::mutant::mutated;
-use crate::protocol::message::{Live, Read};
+use crate::protocol::message::{EventRest, Live, Read};
 use crate::protocol::text_end::open_bytes;
-use crate::protocol::{Offset, ReadFrom, TextEnd};
+use crate::protocol::{ErrorCode, Offset, ReadFrom, Refusal, TextEnd, header, sse};
 use crate::runtime::{ActorState, ObjectAnswer, marks};
 use crate::stream::{Page, Stream, TextBefore};
 
@@ -25,6 +25,8 @@ enum Turn {
         start: Offset,
         before: Offset,
     },
+    /// The text of the page is longer than one answer may be. A shorter page is read instead.
+    TooLong,
 }
 
 /// The beginning of a code point, which is not sent before what follows it is known.
@@ -42,6 +44,8 @@ struct Found {
     held: Option<HeldBack>,
     /// Whether the byte before this offset is a CR.
     follows_cr: Option<(Offset, bool)>,
+    /// Whether the page has to be short, because the text of a whole one is too long.
+    is_short: bool,
 }
 
 impl<S: ActorState> StreamObject<S> {
@@ -51,18 +55,24 @@ impl<S: ActorState> StreamObject<S> {
         let mut found = Found::default();
         loop {
             let from = found.held.as_ref().map_or(read.from, |held| ReadFrom::At(held.next));
+            let page_bytes = self.settings.limits.page_bytes;
+            let page_bytes = if found.is_short { sse::short_page_bytes(page_bytes) } else { page_bytes };
             let turn = self
-                .with_page(from, |stream, page, now_ms| {
+                .with_page_of(from, page_bytes, |stream, page, now_ms| {
                     self.touch_after_read(stream, &page, now_ms)?;
                     match live == Live::Sse && stream.content_type.is_bytes_of_text() {
                         true => self.text_turn(stream, page, now_ms, read, &found),
-                        false => Ok(Turn::Answered(self.live_turn(stream, page, now_ms, read, live))),
+                        false => Ok(self.live_turn(stream, page, now_ms, read, live, &found)),
                     }
                 })
                 .await?;
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::LookOn(held) => found.held = Some(held),
+                Turn::TooLong => {
+                    self.state.sometimes(marks::EVENT_OF_A_SHORT_PAGE);
+                    found.is_short = true;
+                }
                 Turn::LookBack { start, before } => {
                     self.state.sometimes(marks::TEXT_LOOKED_BACK_IN_R2);
                     let first_byte = |_: &mut Stream, page: Page, _| Ok(page.body.first().copied());
@@ -74,14 +84,51 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Answers a page, or lets the reader wait.
-    fn live_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, live: Live) -> ObjectAnswer {
+    fn live_turn(&self, stream: &Stream, page: Page, now_ms: u64, read: &Read, live: Live, found: &Found) -> Turn {
         if page.next == page.start && !page.closed {
-            return self.wait(stream, now_ms, live, read, Place::tail(stream));
+            return Turn::Answered(self.wait(stream, now_ms, live, read, Place::tail(stream)));
         }
-        ObjectAnswer::Response(match live {
-            Live::LongPoll => answer::long_poll_page(stream, page, read, now_ms),
-            Live::Sse => answer::events(stream, page, read.cursor),
+        match live {
+            Live::LongPoll => {
+                Turn::Answered(ObjectAnswer::Response(answer::long_poll_page(stream, page, read, now_ms)))
+            }
+            Live::Sse => self.events(stream, &page, read, found),
+        }
+    }
+
+    /// Answers a page as an event, whose text may be six times as long as the page (a line feed becomes `LF data:`).
+    /// Where that is too long for one answer, a shorter page is read, and where that is one large message, the answer
+    /// is a piece of the event, and the edge asks for the rest.
+    fn events(&self, stream: &Stream, page: &Page, read: &Read, found: &Found) -> Turn {
+        let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
+        let response = answer::events(stream, page, 0, read.cursor, most_bytes);
+        let is_whole = response.headers.get(header::TAILRACE_EVENT_REST).is_none();
+        let answered = |response| Turn::Answered(ObjectAnswer::Response(response));
+        match stream.content_type.is_json() {
+            _ if is_whole => answered(response),
+            _ if !found.is_short => Turn::TooLong,
+            true => answered(response),
+            // Pages of a few bytes, which no deployment needs.
+            false => answered(answer::events(stream, page, 0, read.cursor, usize::MAX)),
+        }
+    }
+
+    /// Answers a further piece of an event that is one large message. The message is read anew: nothing is kept for a
+    /// reader, which may take its time or never ask again.
+    pub(super) async fn event_rest(&self, rest: &EventRest) -> Result<ObjectAnswer, Failure> {
+        let refused = || Refusal::new(ErrorCode::InvalidOffset, "no large event ends at the offset");
+        let position = rest.next.position.checked_sub(1).ok_or_else(refused)?;
+        let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
+        let from = ReadFrom::At(Offset { position, ..rest.next });
+        self.with_page_of(from, 1, |stream, page, now_ms| {
+            self.touch_after_read(stream, &page, now_ms)?;
+            if page.next != rest.next || !stream.content_type.is_json() || rest.at >= page.body.len() {
+                return Err(refused().into());
+            }
+            let response = answer::events(stream, &page, rest.at, rest.cursor, most_bytes);
+            Ok(ObjectAnswer::Response(response))
         })
+        .await
     }
 
     /// Answers a page of a text as an event, or lets the reader wait. The texts of all events together are the text of
@@ -129,8 +176,7 @@ impl<S: ActorState> StreamObject<S> {
             _ => Offset { position: page.next.position.saturating_sub(open as u64), ..page.next },
         };
         let body = body.slice(usize::from(follows_cr)..body.len() - open);
-        let page = Page { start, next, body, ..page };
-        Ok(Turn::Answered(ObjectAnswer::Response(answer::events(stream, page, read.cursor))))
+        Ok(self.events(stream, &Page { start, next, body, ..page }, read, found))
     }
 
     fn wait(&self, stream: &Stream, now_ms: u64, live: Live, read: &Read, place: Place) -> ObjectAnswer {

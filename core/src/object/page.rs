@@ -6,7 +6,7 @@ use super::stream_object::StreamObject;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, marks};
-use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream};
+use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream, StreamLimits};
 
 /// How many turns a read takes at most. Each turn but the first follows a fetch from R2; more than two are needed only
 /// if the stream was replaced during the fetch.
@@ -21,20 +21,31 @@ enum Turn<T> {
 impl<S: ActorState> StreamObject<S> {
     /// Reads a page and calls `answer` with it in the same turn, in which a statement has read from storage what the
     /// page is. Hot pages are answered in the first turn.
-    ///
-    /// During a fetch from R2 anything may happen to the stream. So the turn after it reads again, and uses what was
-    /// fetched only if this is the same read: of the same incarnation, from the same position, by the same record.
     pub(super) async fn with_page<T>(
         &self,
         from: ReadFrom,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
+        self.with_page_of(from, self.settings.limits.page_bytes, answer).await
+    }
+
+    /// The same with a page that ends after so many bytes.
+    ///
+    /// During a fetch from R2 anything may happen to the stream. So the turn after it reads again, and uses what was
+    /// fetched only if this is the same read: of the same incarnation, from the same position, by the same record.
+    pub(super) async fn with_page_of<T>(
+        &self,
+        from: ReadFrom,
+        page_bytes: usize,
+        answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
+    ) -> Result<T, Failure> {
+        let limits = StreamLimits { page_bytes, ..self.settings.limits.clone() };
         let mut fetched: Option<(Box<ColdRead>, Result<PageContent, ColdError>)> = None;
         for _ in 0..STARTS {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
                 let stream = self.living(slot, now_ms)?;
-                let page = match stream.read(self.state.sql(), &self.settings.limits, from)? {
+                let page = match stream.read(self.state.sql(), &limits, from)? {
                     ReadOutcome::Page(page) => page,
                     ReadOutcome::Refused(refusal) => return Err(refusal.into()),
                     ReadOutcome::Cold(read) => match fetched.take() {
@@ -58,7 +69,7 @@ impl<S: ActorState> StreamObject<S> {
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Fetch(read, kind) => {
-                    let content = self.cold.page(&self.state, &self.settings, &read, kind).await;
+                    let content = self.cold.page(&self.state, &self.settings, &read, kind, page_bytes).await;
                     fetched = Some((read, content));
                 }
             }

@@ -1,8 +1,8 @@
 //! What a deployment sets.
 
 use crate::mutant::mutated;
-use crate::protocol::Waits;
 use crate::protocol::limits::{ENCODED_BYTES, ENCODED_ROWS, R2_CHANGE_MS, R2_LIMIT_MS, R2_READ_MS};
+use crate::protocol::{MemoryLimits, Waits};
 use crate::runtime::BATCH_LIMIT;
 use crate::stream::{EncodingStep, StreamLimits};
 
@@ -15,6 +15,8 @@ pub struct Settings {
     pub waits: Waits,
     /// How segments move to R2 and are read there.
     pub cold: ColdSettings,
+    /// What may be in memory at a time.
+    pub memory: MemoryLimits,
 }
 
 /// How long the encoding of a segment takes at most, in ms: some dozens of turns, between which others may come.
@@ -133,7 +135,7 @@ impl Settings {
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
         match limits.problem().or(cold.problem()) {
             Some(problem) => Err(problem.to_owned()),
-            None => Ok(Self { limits, waits: Waits::from_vars(variable)?, cold }),
+            None => Ok(Self { limits, waits: Waits::from_vars(variable)?, cold, memory: MemoryLimits::default() }),
         }
     }
 }

@@ -68,7 +68,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let instance = state.fresh_id();
         // After a failure the first request loads again, and tells its client if that fails too.
         let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        let audience = Audience::new(settings.waits, settings.limits.page_bytes);
+        let audience = Audience::new(settings.waits, settings.limits.page_bytes, settings.memory.pushed_bytes);
         Self {
             state,
             settings,
@@ -171,12 +171,15 @@ impl<S: ActorState> StreamObject<S> {
                 None => self.read(read).await.map(ObjectAnswer::Response),
             };
         }
+        if let Operation::EventRest(rest) = operation {
+            return self.event_rest(rest).await;
+        }
         let now_ms = self.state.now_ms();
         let response = self.with_slot(|slot| match operation {
             Operation::Create(create) => self.create(slot, now_ms, create, body),
             Operation::Fork(fork) => self.fork(slot, now_ms, fork),
             Operation::Append(append) => self.append(slot, now_ms, append, body),
-            Operation::Head | Operation::Read(_) => self.head(slot, now_ms),
+            Operation::Head | Operation::Read(_) | Operation::EventRest(_) => self.head(slot, now_ms),
             Operation::Delete => self.delete(slot, now_ms),
         });
         response.map(ObjectAnswer::Response)

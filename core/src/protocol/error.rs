@@ -123,6 +123,8 @@ error_codes! {
     ObjectUnavailable = 503, "object_unavailable";
     /// The stream's object has more to do than it can hold; nothing was applied.
     ObjectOverloaded = 503, "object_overloaded";
+    /// The isolate holds as many bytes of request bodies as it may. Nothing was applied.
+    Busy = 503, "busy";
     /// Edge and object are of different releases, while one is being deployed. Nothing was applied.
     DeployUnderWay = 503, "deploy_under_way";
     /// The segment's object in R2 could not be read; nothing is lost.

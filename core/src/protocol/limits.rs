@@ -8,6 +8,12 @@ pub const BODY_LIMIT: usize = 8 << 20;
 /// once or not at all, and holds little.
 pub const WATCHED_UPLOAD: usize = 64 << 10;
 
+/// How long an upload that is watched may take, in ms. Our choice: 8 MiB over a bad connection.
+pub const UPLOAD_MS: u64 = 5 * 60 * 1_000;
+
+/// For how long the body of a request counts as held, in ms. Our choice: longer than an upload and a call take.
+pub const HELD_BODY_MS: u64 = UPLOAD_MS + 60_000;
+
 /// How many lost instances a request endures; at the next one it is answered with a failure. Our choice: more than a
 /// burst of broken requests loses, and few enough that a request that is broken itself does little harm.
 pub const LOSSES_ENDURED: u32 = 16;
@@ -112,6 +118,21 @@ pub const CLIENT_BUFFER: usize = 1 << 20;
 /// Largest content that is pushed to waiting readers, in bytes. Our choice: each socket holds a copy until its edge has
 /// received it, without back-pressure. Of larger content readers are only told; they read it from the log.
 pub const PUSH_LIMIT: usize = 128 << 10;
+
+/// Largest text of an event that is pushed, in bytes: it leaves the edge in one write. A line feed in a payload becomes
+/// six bytes of it.
+pub const EVENT_LIMIT: usize = 256 << 10;
+
+/// For each socket that is told to read from the log, by how many ms later the last of them comes. Our choice: an object
+/// takes about 1,000 requests a second (Cloudflare, Durable Objects limits).
+pub const PULL_SPREAD_MS: u64 = 1;
+
+/// The longest time over which they come, in ms. Our choice: below the 5 s in which whoever waits is told of what is
+/// written.
+pub const PULL_SPREAD_LIMIT_MS: u64 = 4_000;
+
+/// How many sockets come at once. Our choice.
+pub const PULLED_AT_ONCE: usize = 8;
 
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
 pub const LONG_POLL_MS: u64 = 20_000;

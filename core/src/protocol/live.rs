@@ -87,7 +87,11 @@ pub enum LiveMessage {
         answer: Response,
     },
     /// More was appended than is pushed. The reader has to read it from the log.
-    Pull,
+    Pull {
+        /// Over how many ms those who are told come: each draws a moment of its own. Earlier versions say nothing of it
+        /// and do not look for it, which means that all come at once.
+        spread_ms: u32,
+    },
     /// The stream is gone.
     Gone,
 }
@@ -108,7 +112,7 @@ impl LiveMessage {
         let mut out = Vec::with_capacity(match self {
             Self::Event { text, .. } => HEADER_LENGTH + text.len(),
             Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
-            Self::Joined { .. } | Self::Pull | Self::Gone => HEADER_LENGTH + 2 * size_of::<u64>(),
+            Self::Joined { .. } | Self::Pull { .. } | Self::Gone => HEADER_LENGTH + 2 * size_of::<u64>(),
         });
         match self {
             Self::Joined { position, now_ms, touched_until_ms, encoding } => {
@@ -129,7 +133,10 @@ impl LiveMessage {
                 out.extend_from_slice(fields.as_bytes());
                 out.extend_from_slice(&answer.body);
             }
-            Self::Pull => put_header(&mut out, PULL, 0, None),
+            Self::Pull { spread_ms } => {
+                put_header(&mut out, PULL, 0, None);
+                out.put_u32(*spread_ms);
+            }
             Self::Gone => put_header(&mut out, GONE, 0, None),
         }
         out.into()
@@ -158,7 +165,7 @@ impl LiveMessage {
                 let headers = Headers::from_lines(std::str::from_utf8(&fields).ok()?.split_terminator('\n'));
                 Some(Self::Answer { position, answer: Response { status, headers, body: bytes } })
             }
-            PULL => Some(Self::Pull),
+            PULL => Some(Self::Pull { spread_ms: bytes.try_get_u32().unwrap_or(0) }),
             GONE => Some(Self::Gone),
             _ => None,
         }
@@ -231,9 +238,18 @@ mod tests {
                 fields.into_iter().for_each(|(name, value)| headers.push(name, value));
                 LiveMessage::Answer { position, answer: Response { status, headers, body } }
             }),
-            Just(LiveMessage::Pull),
+            any::<u32>().prop_map(|spread_ms| LiveMessage::Pull { spread_ms }),
             Just(LiveMessage::Gone),
         ]
+    }
+
+    #[test]
+    fn releases_that_know_nothing_of_a_spread_understand_and_are_understood() {
+        let spread = LiveMessage::Pull { spread_ms: 7 }.encode();
+        // What the release before sent, and all that it looks at.
+        let before = spread.slice(..HEADER_LENGTH);
+        assert_eq!(before.get(..2), Some(&[VERSION, PULL][..]));
+        assert_eq!(LiveMessage::decode(before), Some(LiveMessage::Pull { spread_ms: 0 }));
     }
 
     proptest! {

@@ -37,6 +37,8 @@ pub enum Operation {
     Append(Append),
     /// GET.
     Read(Read),
+    /// A further piece of an event that is too large for one answer.
+    EventRest(EventRest),
     /// HEAD.
     Head,
     /// DELETE.
@@ -91,6 +93,18 @@ pub struct Read {
     pub cursor: Option<u64>,
 }
 
+/// Reads on in a large event, whose first piece a read of events has brought. What it is made of does not change, so an
+/// edge may ask for any piece again.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct EventRest {
+    /// The offset after the event, which is one message.
+    pub next: Offset,
+    /// Where in the payload of the event the piece begins: where the last one has ended.
+    pub at: usize,
+    /// The cursor that the client of the read echoes.
+    pub cursor: Option<u64>,
+}
+
 /// How a live read waits.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Live {
@@ -128,6 +142,7 @@ impl Message {
             Operation::Fork(_) => 'F',
             Operation::Append(_) => 'A',
             Operation::Read(_) => 'R',
+            Operation::EventRest(_) => 'E',
             Operation::Head => 'H',
             Operation::Delete => 'D',
         });
@@ -165,6 +180,11 @@ impl Message {
                 writer.optional('m', read.if_none_match.as_deref());
                 writer.optional('w', read.live.map(Live::as_str));
                 writer.optional('k', read.cursor.map(|cursor| cursor.to_string()).as_deref());
+            }
+            Operation::EventRest(rest) => {
+                writer.field('f', &rest.next.to_string());
+                writer.field('i', &rest.at.to_string());
+                writer.optional('k', rest.cursor.map(|cursor| cursor.to_string()).as_deref());
             }
             Operation::Head | Operation::Delete => {}
         }
@@ -218,10 +238,12 @@ impl Message {
                     None => None,
                     Some(text) => Some(Live::parse(&text)?),
                 },
-                cursor: match fields.get('k') {
-                    None => None,
-                    Some(text) => Some(text.parse().ok()?),
-                },
+                cursor: fields.cursor()?,
+            }),
+            'E' => Operation::EventRest(EventRest {
+                next: Offset::parse(&fields.get('f')?)?,
+                at: fields.get('i')?.parse().ok()?,
+                cursor: fields.cursor()?,
             }),
             'H' => Operation::Head,
             'D' => Operation::Delete,
@@ -269,6 +291,11 @@ impl Fields<'_> {
     fn get(&self, key: char) -> Option<String> {
         let (_, line) = self.0.iter().find(|(name, _)| *name == key)?;
         line.get(key.len_utf8()..).map(decode_lossily)
+    }
+
+    /// The cursor, if there is one; `None` if it is malformed.
+    fn cursor(&self) -> Option<Option<u64>> {
+        self.get('k').map_or(Some(None), |text| text.parse().ok().map(Some))
     }
 
     fn has(&self, key: char) -> bool {
@@ -320,6 +347,8 @@ mod tests {
             (from, any::<Option<String>>(), live, any::<Option<u64>>()).prop_map(
                 |(from, if_none_match, live, cursor)| Operation::Read(Read { from, if_none_match, live, cursor })
             ),
+            (offsets(), any::<usize>(), any::<Option<u64>>())
+                .prop_map(|(next, at, cursor)| Operation::EventRest(EventRest { next, at, cursor })),
             Just(Operation::Head),
             Just(Operation::Delete),
         ]
@@ -340,7 +369,7 @@ mod tests {
         }
 
         #[test]
-        fn no_text_panics(text in any::<String>(), fields in "1[CFARHD](\n[a-z][ -~é%]{0,9}){0,6}") {
+        fn no_text_panics(text in any::<String>(), fields in "2[CFAREHD](\n[a-z][ -~é%]{0,9}){0,6}") {
             let _ = Message::decode(&text);
             let _ = Message::decode(&fields);
         }

@@ -12,6 +12,7 @@
 //! | `lengths` | the lengths of messages that are stored together |
 //! | `limits` | every limit, with its source |
 //! | `live` | what a stream object sends to a waiting edge |
+//! | `memory_limits` | what may be in the memory of one isolate at a time |
 //! | `message` | what the edge sends to a stream object |
 //! | `offset` | positions, their text, and where a read starts |
 //! | `path` | projects and stream paths |
@@ -31,6 +32,7 @@ pub mod json;
 pub mod lengths;
 pub mod limits;
 pub mod live;
+pub mod memory_limits;
 pub mod message;
 pub mod offset;
 pub mod path;
@@ -47,6 +49,7 @@ pub use http::{
     CacheControl, ContentType, ETag, Headers, Method, Response, cors, etag, field_value, header, percent, query,
 };
 pub use incarnation::Incarnation;
+pub use memory_limits::MemoryLimits;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};

@@ -26,6 +26,17 @@ const RETRY_AFTER_FAILURE_MS: RangeInclusive<u64> = 600..=1_000;
 /// The comment that shows whether a client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
 
+/// About how many bytes of text one answer of an object to a read of events has at most, where its pages end after
+/// `page_bytes`. Our choice: what base64 makes of a page fits, and so does nearly every text.
+pub fn piece_bytes(page_bytes: usize) -> usize {
+    page_bytes.saturating_add(page_bytes / 2)
+}
+
+/// After how many bytes a page ends whose text fits one answer, whatever is in it: a line feed becomes six bytes.
+pub fn short_page_bytes(page_bytes: usize) -> usize {
+    (page_bytes / b"\ndata:".len()).max(1)
+}
+
 /// How payloads are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
@@ -65,19 +76,37 @@ fn retry_within(bounds_ms: RangeInclusive<u64>, random: u64) -> Vec<u8> {
 
 /// Writes the data event of a payload, unless that is empty, and then the control event.
 pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], control: &Control) {
+    write_piece(out, encoding, Piece { payload, at: 0, most_bytes: usize::MAX }, control);
+}
+
+/// A piece of a data event and its control event. The pieces of an event, one after another, are the event.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Piece<'a> {
+    /// The whole payload of the event.
+    pub payload: &'a [u8],
+    /// Where in the payload the piece begins: 0, or where the one before has ended.
+    pub at: usize,
+    /// About how many bytes of text the piece may have: it exceeds them by a line's beginning or a code point.
+    pub most_bytes: usize,
+}
+
+/// Writes a piece. Returns where in the payload the next one begins; `None` if this was the last one, which ends with
+/// the control event.
+pub fn write_piece(out: &mut Vec<u8>, encoding: Encoding, piece: Piece<'_>, control: &Control) -> Option<usize> {
+    let Piece { payload, at, most_bytes } = piece;
     if !payload.is_empty() {
-        out.extend_from_slice(b"event: data\n");
-        match encoding {
-            Encoding::Text => write_lines(out, &String::from_utf8_lossy(payload)),
-            Encoding::Base64 => {
-                out.extend_from_slice(b"data:");
-                let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
-                // Writing to a Vec does not fail.
-                let _ = encoder.write_all(payload).and_then(|()| encoder.finish().map(drop));
-                drop(encoder);
-                out.push(b'\n');
-            }
+        let limit = out.len().saturating_add(most_bytes);
+        if at == 0 {
+            out.extend_from_slice(b"event: data\ndata:");
         }
+        let end = match encoding {
+            Encoding::Text => write_text(out, payload, at, limit),
+            Encoding::Base64 => write_base64(out, payload, at, most_bytes),
+        };
+        if end < payload.len() {
+            return Some(end);
+        }
+        out.push(b'\n');
         write_id(out, control.next);
     }
     write_control(out, control);
@@ -85,6 +114,7 @@ pub fn write_events(out: &mut Vec<u8>, encoding: Encoding, payload: &[u8], contr
         [] => write_id(out, control.next),
         _ => out.push(b'\n'),
     }
+    None
 }
 
 /// Ends an event with its id.
@@ -111,22 +141,76 @@ fn write_control(out: &mut Vec<u8>, control: &Control) {
     out.extend_from_slice(b"}\n");
 }
 
-fn write_lines(out: &mut Vec<u8>, text: &str) {
-    let mut rest = text;
-    loop {
-        let end = rest.find(['\r', '\n']);
-        let (line, after) = end.map_or((rest, None), |index| {
-            let (line, after) = rest.split_at(index);
-            (line, after.strip_prefix("\r\n").or_else(|| after.get(1..)))
-        });
-        out.extend_from_slice(if line.starts_with(' ') { b"data: " } else { b"data:" });
-        out.extend_from_slice(line.as_bytes());
-        out.push(b'\n');
-        match after {
-            Some(after) => rest = after,
-            None => return,
+/// Writes the text of a payload from `at` on, until `out` has about `limit` bytes: something of it in any case. Returns
+/// where it has ended.
+fn write_text(out: &mut Vec<u8>, payload: &[u8], begin: usize, limit: usize) -> usize {
+    let mut at = begin;
+    for chunk in payload.get(begin..).unwrap_or_default().utf8_chunks() {
+        let valid_end = at + chunk.valid().len();
+        at = write_lines(out, payload, at, valid_end, limit);
+        let is_full = out.len() >= limit && at > begin;
+        if at < valid_end || (is_full && at < payload.len()) {
+            return at;
+        }
+        if !chunk.invalid().is_empty() {
+            out.extend_from_slice("\u{fffd}".as_bytes());
+            at += chunk.invalid().len();
         }
     }
+    at
+}
+
+/// Writes the lines of `payload[at..end]`, which is valid UTF-8, until `out` has about `limit` bytes: something of it
+/// in any case. Returns where it has ended: at a code point's end, and not between CR and LF.
+fn write_lines(out: &mut Vec<u8>, payload: &[u8], mut at: usize, end: usize, limit: usize) -> usize {
+    let began = at;
+    while at < end && (out.len() < limit || at == began) {
+        let rest = payload.get(at..end).unwrap_or_default();
+        let before = at.checked_sub(1).and_then(|index| payload.get(index));
+        let begins_line = before.is_none_or(|byte| is_line_end(*byte));
+        if begins_line && rest.first() == Some(&b' ') {
+            out.push(b' ');
+        }
+        let line = rest.iter().position(|byte| is_line_end(*byte)).unwrap_or(rest.len());
+        let room = limit.saturating_sub(out.len()).max(1);
+        if line > room {
+            let cut = (room..line).find(|index| rest.get(*index).is_none_or(|byte| is_code_point_start(*byte)));
+            let taken = cut.unwrap_or(line);
+            out.extend_from_slice(rest.get(..taken).unwrap_or_default());
+            at += taken;
+            continue;
+        }
+        out.extend_from_slice(rest.get(..line).unwrap_or_default());
+        at += line;
+        let line_end = match rest.get(line..) {
+            Some([b'\r', b'\n', ..]) => 2,
+            Some([_, ..]) => 1,
+            _ => 0,
+        };
+        if line_end > 0 && (out.len() < limit || at == began) {
+            out.extend_from_slice(b"\ndata:");
+            at += line_end;
+        }
+    }
+    at
+}
+
+/// Writes a payload from `at` on, a multiple of 3, as base64 of about `most_bytes`. Returns where it has ended.
+fn write_base64(out: &mut Vec<u8>, payload: &[u8], at: usize, most_bytes: usize) -> usize {
+    let end = at.saturating_add((most_bytes / 4).max(1).saturating_mul(3)).min(payload.len());
+    let mut encoder = EncoderWriter::new(&mut *out, &STANDARD);
+    // Writing to a Vec does not fail.
+    let _ = encoder.write_all(payload.get(at..end).unwrap_or_default()).and_then(|()| encoder.finish().map(drop));
+    drop(encoder);
+    end
+}
+
+fn is_line_end(byte: u8) -> bool {
+    matches!(byte, b'\r' | b'\n')
+}
+
+fn is_code_point_start(byte: u8) -> bool {
+    byte & 0b1100_0000 != 0b1000_0000
 }
 
 #[cfg(test)]
@@ -268,6 +352,35 @@ mod tests {
         fn binary_payloads_arrive_byte_for_byte(bytes in prop::collection::vec(any::<u8>(), 1..60)) {
             let events = parsed(&written(Encoding::Base64, &bytes));
             prop_assert_eq!(STANDARD.decode(&events[0].1), Ok(bytes));
+        }
+
+        #[test]
+        fn the_pieces_of_an_event_are_the_event_and_no_piece_is_much_longer_than_it_may_be(
+            payload in prop_oneof![payloads().prop_map(String::into_bytes), prop::collection::vec(any::<u8>(), 1..60)],
+            most_bytes in 0..40_usize,
+            is_text: bool,
+        ) {
+            let encoding = if is_text { Encoding::Text } else { Encoding::Base64 };
+            let (mut out, mut at, mut pieces) = (Vec::new(), 0, 0);
+            loop {
+                let before = out.len();
+                let piece = Piece { payload: &payload, at, most_bytes };
+                match write_piece(&mut out, encoding, piece, &control(false)) {
+                    None => break,
+                    Some(next) => {
+                        prop_assert!(next > at && next < payload.len(), "{} after {}", next, at);
+                        let begins = if at == 0 { "event: data\ndata:".len() } else { 0 };
+                        let longest = begins + most_bytes + "\ndata: ".len() + 4;
+                        prop_assert!(out.len() - before <= longest, "{} of {}", out.len() - before, longest);
+                        at = next;
+                        pieces += 1;
+                    }
+                }
+                prop_assert!(pieces <= payload.len());
+            }
+            let mut whole = Vec::new();
+            write_events(&mut whole, encoding, &payload, &control(false));
+            prop_assert_eq!(String::from_utf8_lossy(&out), String::from_utf8_lossy(&whole));
         }
 
         #[test]

@@ -40,7 +40,8 @@ pub enum PipeEnd {
     Message(Bytes),
     /// The socket is closed, or its connection was lost.
     Closed,
-    /// A message was passed on, and now more bytes wait for the client than may.
+    /// A message was passed on, and now more bytes wait for the client than may; or more had come on the socket than
+    /// may wait there.
     Overflow,
     /// The time is up, or nothing has come for as long as the rule says.
     TimedOut,
@@ -129,6 +130,7 @@ pub trait Download: 'static {
                 }
                 SocketEvent::Message(message) => PipeEnd::Message(message),
                 SocketEvent::Closed => PipeEnd::Closed,
+                SocketEvent::Overflowed => PipeEnd::Overflow,
                 SocketEvent::TimedOut => PipeEnd::TimedOut,
             };
             return Piped { last, end };

@@ -1,6 +1,6 @@
 //! What a host gives to one request at the edge.
 
-use super::{CallError, Download, EdgeSocket, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload};
+use super::{CallError, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload};
 use crate::protocol::{Headers, Method, Response};
 
 /// A client's request.
@@ -88,6 +88,9 @@ pub trait EdgeEnv: Isolate {
     /// has ended holds is freed by and by.
     fn watch_client(&self) {}
 
+    /// The bodies that the requests of this instance of core hold.
+    fn held_bodies(&self) -> HeldBodies;
+
     /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.
     async fn keep(&self, reply: Self::Reply) -> Result<Self::Kept, CallError>;
 
@@ -116,7 +119,11 @@ pub enum Along<'a, U> {
     /// The client's body, which has been read.
     Body(&'a U),
     /// The information that the edge can wait on a socket: an object answers with a socket only then.
-    Waiting,
+    Waiting {
+        /// How many bytes may have arrived on the socket and not been taken. With a message that makes them more, the
+        /// host closes the socket, and tells so once the others are taken.
+        most_bytes: usize,
+    },
 }
 
 /// What an object answered to a call, or why there is no answer.

@@ -75,6 +75,10 @@ crate::marks! {
     COLD_READ_RETRIED = "cold_read_retried", required;
     /// A read of R2 failed for the last time.
     COLD_READ_FAILED = "cold_read_failed", required;
+    /// The text of a page was too long for one answer, and a shorter page was answered.
+    EVENT_OF_A_SHORT_PAGE = "event_of_a_short_page", required;
+    /// A connection of events wrote a large event in pieces.
+    EVENT_IN_PIECES = "event_in_pieces", required;
     /// An event ended before a code point that was not complete.
     EVENT_LEFT_A_CODE_POINT = "event_left_a_code_point", required;
     /// An event waited for the rest of its only code point.
@@ -91,6 +95,10 @@ crate::marks! {
     LIVE_READER_JOINED = "live_reader_joined", optional;
     /// What was appended was too large for sockets: waiting readers were told to read it.
     LIVE_PULL_PUSHED = "live_pull_pushed", required;
+    /// The copies for waiting readers were more than may be pushed within a second: they were told to read them.
+    LIVE_PUSH_BUDGET_SPENT = "live_push_budget_spent", required;
+    /// An edge was told to read what was appended, and waited for a moment of its own.
+    LIVE_PULL_SPREAD = "live_pull_spread", required;
     /// Waiting readers were told of the close.
     LIVE_CLOSE_PUSHED = "live_close_pushed", required;
     /// Waiting readers were told that the stream is gone.
@@ -115,6 +123,10 @@ crate::marks! {
     LIVE_CLIENT_GONE = "live_client_gone", required;
     /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
+    /// There was no room for the body of a request, which was told to come again.
+    BODY_FOUND_NO_ROOM = "body_found_no_room", required;
+    /// There was none for the rest of a body whose length was not declared.
+    BODY_FOUND_NO_ROOM_HALF_WAY = "body_found_no_room_half_way", optional;
     /// A request that was served anew took the outcome of its earlier call.
     EARLIER_CALL_TAKEN = "earlier_call_taken", required;
     /// A live read had called its object when its instance was lost, and was answered with a failure.

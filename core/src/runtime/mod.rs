@@ -7,6 +7,7 @@
 //! | `isolate` | what every isolate has: clock, randomness, coverage marks |
 //! | `mark`, `marks` | coverage marks, and core's table of them |
 //! | `edge` | what a host gives to one request at the edge |
+//! | `held_bodies` | how many bytes of bodies the requests of an isolate hold |
 //! | `upload` | the client's body |
 //! | `reply` | an object's reply on its way through, and answers that are plain data |
 //! | `download` | the body of an answer that is written piece by piece |
@@ -21,6 +22,7 @@ mod call;
 mod download;
 mod edge;
 mod flight;
+mod held_bodies;
 mod isolate;
 mod mark;
 pub mod marks;
@@ -34,6 +36,7 @@ pub use call::{CallError, ObjectAnswer, ObjectRequest};
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
 pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
 pub use flight::{JoinedFlight, Landing, StartedFlight};
+pub use held_bodies::{HeldBodies, HeldBody};
 pub use isolate::Isolate;
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};

@@ -53,8 +53,8 @@ pub trait SocketState {
     fn sockets(&self, tag: &str) -> Vec<Self::Socket>;
 
     /// Sends one message to each socket with that tag, as [`HibernatingSocket::send`] does, and then closes them if
-    /// asked to. Returns how many there were.
-    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize;
+    /// asked to; or does nothing if the copies together have more than `most_bytes`. Returns how many sockets there are.
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize;
 }
 
 /// What comes from a socket.
@@ -64,12 +64,14 @@ pub enum SocketEvent {
     Message(Bytes),
     /// The socket is closed, or its connection was lost: nothing more comes.
     Closed,
+    /// More had arrived than may wait until somebody takes it. The rest was dropped, and nothing more comes.
+    Overflowed,
     /// Nothing came in time.
     TimedOut,
 }
 
-/// A handle of the edge's end of a socket. Messages that arrive while nobody waits for them are kept. Dropping the
-/// handle closes the socket.
+/// A handle of the edge's end of a socket. Messages that arrive while nobody waits for them are kept, up to the limit of
+/// the call that brought the socket. Dropping the handle closes the socket.
 pub trait EdgeSocket: 'static {
     /// Waits for the next event, for at most `wait_ms`.
     async fn next(&self, wait_ms: u64) -> SocketEvent;

@@ -10,8 +10,8 @@ use std::task::Poll;
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, Settings, StreamObject};
-use tailrace_core::protocol::message::{Append, Create, Live, Message, Operation, Read};
-use tailrace_core::protocol::{ContentType, Expiry, ReadFrom, Response};
+use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
+use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
     PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
+    /// What was sent to all sockets of a tag, with their number.
+    sent: RefCell<Vec<(usize, Bytes)>>,
 }
 
 /// The bucket.
@@ -206,12 +208,16 @@ impl SocketState for Host {
         self.listed(|held| held.tags.iter().any(|has| has == tag))
     }
 
-    fn broadcast(&self, tag: &str, _message: Bytes, after: After) -> usize {
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize {
         let sockets = self.sockets(tag);
-        if after == After::Close {
-            sockets.iter().for_each(HibernatingSocket::close);
+        let count = sockets.len();
+        if count > 0 && count * message.len() <= most_bytes {
+            self.0.sent.borrow_mut().push((count, message));
+            if after == After::Close {
+                sockets.iter().for_each(HibernatingSocket::close);
+            }
         }
-        sockets.len()
+        count
     }
 }
 
@@ -243,6 +249,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         listed: Cell::default(),
         marks: RefCell::default(),
         alarm_ms: Cell::default(),
+        sent: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
     (StreamObject::new(host.clone(), settings), host)
@@ -254,7 +261,7 @@ pub(crate) fn start(host: &Host, cold: ColdSettings) -> StreamObject<Host> {
 }
 
 /// The answer to an operation that does not wait.
-pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> Response {
+pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: impl Into<Bytes>) -> Response {
     match call(object, operation, body) {
         ObjectAnswer::Response(response) => response,
         other => panic!("{other:?}"),
@@ -262,10 +269,10 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: &'sta
 }
 
 /// The answer to an operation that does not wait, or a socket.
-pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: &'static str) -> ObjectAnswer {
+pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: impl Into<Bytes>) -> ObjectAnswer {
     let message =
         Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
-    object.call(ObjectRequest { message, body: Bytes::from(body) }).now_or_never().expect("an answer at once")
+    object.call(ObjectRequest { message, body: body.into() }).now_or_never().expect("an answer at once")
 }
 
 /// The answer to a HEAD with debug headers.
@@ -279,10 +286,11 @@ pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
     }
 }
 
-/// Lets a reader wait at the tail.
-pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
-    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None };
-    host.accept(call(object, Operation::Read(read), ""));
+/// Lets so many readers wait that ask for this at the tail.
+pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, read: &Read, readers: usize) {
+    for _ in 0..readers {
+        host.accept(call(object, Operation::Read(read.clone()), ""));
+    }
 }
 
 /// Creates a stream; returns the status.
@@ -317,6 +325,11 @@ impl Host {
     /// The bucket.
     pub(crate) fn store(&self) -> &Store {
         &self.0.store
+    }
+
+    /// What was sent since the last time, each with the number of sockets.
+    pub(crate) fn sent(&self) -> Vec<(usize, Bytes)> {
+        self.0.sent.take()
     }
 
     /// Lets time pass.

@@ -39,6 +39,8 @@ export class EdgeIo {
   /** Whether the task has started its flight, and has not landed it yet. */
   #flies = false;
   #socket = null;
+  /** How many bytes may wait on a socket until they are taken. */
+  #mostBytes = 0;
   #download = null;
   #operation = null;
   #take = null;
@@ -111,15 +113,16 @@ export class EdgeIo {
     this.#request.watchClient();
   }
 
-  read(limit) {
-    this.#start(this.#request.upload().read(limit));
+  read(limit, withinMs) {
+    this.#start(this.#request.upload().read(limit, withinMs));
   }
 
   drain() {
     this.#start(this.#request.upload().drain());
   }
 
-  call(target, nameLength, along) {
+  call(target, nameLength, along, mostBytes) {
+    this.#mostBytes = mostBytes;
     const message = target.slice(nameLength);
     const calling = this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING);
     this.#start(calling, this.#called);
@@ -139,7 +142,7 @@ export class EdgeIo {
       this.#reply = brought;
       return REPLY;
     }
-    this.#socket = new Socket(brought.webSocket);
+    this.#socket = new Socket(brought.webSocket, this.#mostBytes);
     // The task may have ended while the object answered.
     if (this.#hasEnded) this.closeSocket();
     return SOCKET;

@@ -81,9 +81,9 @@ export class ObjectIo {
     return this.#ctx.getWebSockets(tag);
   }
 
-  broadcast(tag, message, close) {
+  broadcast(tag, message, close, mostBytes) {
     const sockets = this.#ctx.getWebSockets(tag);
-    if (sockets.length === 0) return 0;
+    if (sockets.length === 0 || sockets.length * message.length > mostBytes) return sockets.length;
     const bytes = message.slice();
     for (const socket of sockets) {
       let last = close;

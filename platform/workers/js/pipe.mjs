@@ -6,7 +6,6 @@ const MESSAGE = 20;
 const TIMED_OUT = 21;
 const OVERFLOW = 22;
 const GONE = 23;
-const CLOSED = 24;
 
 /** A promise of how the pipe ended, the message that was not passed on, and the header of the last one that was. */
 export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs, silenceMs) {
@@ -39,7 +38,7 @@ export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs, si
         heardMs = Date.now();
         if (waiting > bufferBytes) return end(OVERFLOW);
       }
-      if (socket.closed) end(CLOSED);
+      if (socket.closed) end(socket.end);
     };
     if (body.gone) return end(GONE);
     timer = setTimeout(watch, Math.min(waitMs, silenceMs));

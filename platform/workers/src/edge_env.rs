@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, Isolate, Landing, Patience, PipeEnd,
-    PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, Landing, Patience,
+    PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -19,6 +19,11 @@ mod along {
     pub(super) const NOTHING: u32 = 0;
     pub(super) const BODY: u32 = 1;
     pub(super) const WAITING: u32 = 2;
+}
+
+thread_local! {
+    /// The bodies that all requests of this instance hold.
+    static HELD_BODIES: HeldBodies = HeldBodies::default();
 }
 
 /// What one request can reach.
@@ -100,15 +105,15 @@ impl EdgeEnv for RequestEnv {
     async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         #[cfg(feature = "faults")]
         let message = crate::fault::message(self.fault.as_deref(), message);
-        let along = match along {
-            Along::Nothing => along::NOTHING,
-            Along::Body(_) => along::BODY,
-            Along::Waiting => along::WAITING,
+        let (along, most_bytes) = match along {
+            Along::Nothing => (along::NOTHING, 0),
+            Along::Body(_) => (along::BODY, 0),
+            Along::Waiting { most_bytes } => (along::WAITING, most_bytes),
         };
         let target = [object, &message].concat();
         // JavaScript counts text in UTF-16.
         let name_length = object.encode_utf16().count() as u32;
-        called(operation(|io| io.call(&target, name_length, along)).await)
+        called(operation(|io| io.call(&target, name_length, along, most_bytes as f64)).await)
     }
 
     async fn earlier_call(&self) -> CallOutcome<Self> {
@@ -128,6 +133,10 @@ impl EdgeEnv for RequestEnv {
 
     fn watch_client(&self) {
         ask(|io| io.watch_client());
+    }
+
+    fn held_bodies(&self) -> HeldBodies {
+        HELD_BODIES.with(HeldBodies::clone)
     }
 
     async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
@@ -161,10 +170,12 @@ impl EdgeEnv for RequestEnv {
 }
 
 impl runtime::Upload for Upload {
-    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
-        match operation(|io| io.read(limit.map_or(f64::INFINITY, |limit| limit as f64))).await {
+    async fn read(&self, limit: Option<usize>, within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
+        let limit = limit.map_or(f64::INFINITY, |limit| limit as f64);
+        match operation(|io| io.read(limit, within_ms.map_or(f64::INFINITY, |ms| ms as f64))).await {
             Some(outcome::WHOLE) => Ok(Extent::Whole),
             Some(outcome::BEYOND) => Ok(Extent::Beyond),
+            Some(outcome::DROPPED) => Ok(Extent::Dropped),
             _ => Err(UploadBroken),
         }
     }
@@ -224,6 +235,7 @@ impl EdgeSocket for Socket {
         match operation(|io| io.next(wait_ms as f64)).await {
             Some(outcome::MESSAGE) => SocketEvent::Message(message_bytes()),
             Some(outcome::TIMED_OUT) => SocketEvent::TimedOut,
+            Some(outcome::OVERFLOW) => SocketEvent::Overflowed,
             _ => SocketEvent::Closed,
         }
     }

@@ -39,19 +39,25 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = watchClient)]
     pub(crate) fn watch_client(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to read the client's body, up to `limit` bytes. An infinite limit is for a body whose declared length is
-    /// within the limit.
+    /// Starts to read the client's body, or goes on, up to `limit` bytes and for at most `within_ms`, which may be
+    /// infinite. An infinite limit is for a body whose declared length is within the limit.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn read(this: &EdgeIo, limit: f64) -> Result<(), JsValue>;
+    pub(crate) fn read(this: &EdgeIo, limit: f64, within_ms: f64) -> Result<(), JsValue>;
 
     /// Starts to read and drop what is left of the client's body.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// Starts to call an object. `target` is its name, of `name_length` UTF-16 code units, followed by the message;
-    /// `along` is one of the numbers of `edge_env::along`.
+    /// `along` is one of the numbers of `edge_env::along`. On a socket, `most_bytes` may wait until they are taken.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn call(this: &EdgeIo, target: &str, name_length: u32, along: u32) -> Result<(), JsValue>;
+    pub(crate) fn call(
+        this: &EdgeIo,
+        target: &str,
+        name_length: u32,
+        along: u32,
+        most_bytes: f64,
+    ) -> Result<(), JsValue>;
 
     /// Starts to wait for the last call that an earlier task of the request has made.
     #[wasm_bindgen(method, catch, js_name = earlierCall)]
@@ -222,9 +228,16 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn sockets(this: &ObjectIo, tag: &str) -> Result<js_sys::Array, JsValue>;
 
-    /// Sends a message to each socket with that tag, and closes them if asked to. Answers how many there were.
+    /// Sends a message to each socket with that tag, and closes them if asked to; or does nothing if the copies together
+    /// have more than `most_bytes`. Answers how many sockets there are.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn broadcast(this: &ObjectIo, tag: &str, message: &[u8], close: bool) -> Result<u32, JsValue>;
+    pub(crate) fn broadcast(
+        this: &ObjectIo,
+        tag: &str,
+        message: &[u8],
+        close: bool,
+        most_bytes: f64,
+    ) -> Result<u32, JsValue>;
 
     /// Closes all sockets, if nobody knows any more what was sent on them.
     #[wasm_bindgen(method, catch)]

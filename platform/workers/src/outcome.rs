@@ -28,6 +28,7 @@ pub(crate) const STALLED: i64 = 31;
 /// `read`
 pub(crate) const WHOLE: i64 = 40;
 pub(crate) const BEYOND: i64 = 41;
+pub(crate) const DROPPED: i64 = 43;
 
 /// A failure of a call; `words` are for operators.
 pub(crate) fn call_error(outcome: i64, words: String) -> CallError {

@@ -129,8 +129,8 @@ impl SocketState for ObjectState {
         listed.iter().map(|socket| ObjectSocket { state: self.clone(), socket: socket.unchecked_into() }).collect()
     }
 
-    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
-        let sent = self.0.io.broadcast(tag, &message, after == After::Close);
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize {
+        let sent = self.0.io.broadcast(tag, &message, after == After::Close, most_bytes as f64);
         sent.unwrap_or_else(|exception| {
             tracing::error!(message = words(&exception), "a message was not sent");
             // Readers that did not get it must not wait for the next one: their sockets are closed, and they come back.

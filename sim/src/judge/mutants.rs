@@ -61,6 +61,9 @@ register! {
     Core::MemoryKeptAfterFailedStatement: Answers, Cold, Durable, Expiry, Stable;
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
+    Core::PushBudgetIgnored: Memory;
+    Core::BodiesUncounted: Memory;
+    Core::ClientBufferUnbounded: Memory;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Core::ProducersUnlimited: Once;
     Core::ActiveProducerForgotten: Once, Answers;

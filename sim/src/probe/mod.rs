@@ -45,6 +45,9 @@ use crate::world::{
     Upload, WorldConfigOf, WorldOf,
 };
 
+/// How many bytes may wait on a socket until the edge takes them.
+const SOCKET_BYTES: usize = 1_000;
+
 /// How long a client waits, in ms: longer than any answer takes that arrives at all.
 const PATIENCE_MS: u64 = 30_000;
 /// How long the probe's calls of R2 may take, in ms.
@@ -88,7 +91,7 @@ impl Program for Probe {
             return;
         }
         let connects = command.starts_with("connect") || command.starts_with("listen");
-        let along = if connects { Along::Waiting } else { Along::Nothing };
+        let along = if connects { Along::Waiting { most_bytes: SOCKET_BYTES } } else { Along::Nothing };
         let called = match request.past.has_called {
             true => env.earlier_call().await,
             false => env.call(object, command.to_owned(), along).await,
@@ -299,7 +302,10 @@ impl ProbeObject {
             // To all sockets at once, after a row.
             ("broadcast", text) => {
                 self.append(text)?;
-                Ok(self.state.broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay).to_string())
+                Ok(self
+                    .state
+                    .broadcast(TAG, Bytes::copy_from_slice(text.as_bytes()), After::Stay, usize::MAX)
+                    .to_string())
             }
             (unknown, _) => Err(SqlError::new(format!("unknown: {unknown}"))),
         }
@@ -383,6 +389,10 @@ async fn heard(socket: &EdgeEnd) -> Vec<String> {
             SocketEvent::Message(message) => heard.push(String::from_utf8_lossy(&message).into_owned()),
             SocketEvent::Closed => {
                 heard.push("closed".to_owned());
+                return heard;
+            }
+            SocketEvent::Overflowed => {
+                heard.push("overflowed".to_owned());
                 return heard;
             }
             SocketEvent::TimedOut => return heard,

@@ -14,6 +14,7 @@ use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
+use crate::world::memory::{Footprint, Meter};
 use crate::world::tenants::Tenants;
 
 /// Events after which a run is given up: far above what any world needs. A bug sends it round in circles, without time
@@ -38,6 +39,10 @@ pub(crate) struct Environment {
     pub(crate) release: Cell<u32>,
     /// How many isolates there are.
     pub(crate) isolates: Cell<usize>,
+    /// What each isolate has in memory, by its index.
+    memory: RefCell<Vec<Meter>>,
+    /// The most that an object has pushed within a second.
+    pub(crate) pushed: Cell<usize>,
     mutant: Option<HostMutant>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
@@ -56,6 +61,8 @@ impl Environment {
             tenants: Tenants::default(),
             release: Cell::default(),
             isolates: Cell::new(1),
+            memory: RefCell::default(),
+            pushed: Cell::default(),
             mutant,
             node: Node::new(),
         }
@@ -71,6 +78,21 @@ impl Environment {
 
     pub(crate) fn now_ms(&self) -> u64 {
         clock::now_ms()
+    }
+
+    /// What the isolate of that index has in memory.
+    pub(crate) fn memory(&self, isolate: usize) -> Meter {
+        let mut memory = self.memory.borrow_mut();
+        while memory.len() <= isolate {
+            memory.push(Meter::default());
+        }
+        memory[isolate].clone()
+    }
+
+    /// The most that an isolate had in memory, of each kind.
+    pub(crate) fn footprint(&self) -> Footprint {
+        let most = Footprint { pushed: self.pushed.get(), ..Footprint::default() };
+        self.memory.borrow().iter().fold(most, |most, meter| most.max(meter.most()))
     }
 
     pub(crate) fn chance(&self, permille: u32) -> bool {

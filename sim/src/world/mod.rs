@@ -13,6 +13,7 @@
 //! | `event` | what happens, as the trace records it |
 //! | `harm` | proof of what faults have done, and to whom |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
+//! | `memory` | what isolates have in memory |
 //! | `network` | latency and loss |
 //! | `edge` | edge isolates, the requests in them, and their answers |
 //! | `object_id` | the platform's identities of objects |
@@ -37,6 +38,7 @@ mod harm;
 mod host_mutant;
 mod lost;
 pub mod marks;
+mod memory;
 mod network;
 mod object_id;
 mod objects;
@@ -63,6 +65,7 @@ pub use faults::Faults;
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
 pub use lost::Lost;
+pub use memory::Footprint;
 pub use network::{Link, NetworkFaults};
 pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};
 pub use objects::{ObjectClass, ObjectFaults};

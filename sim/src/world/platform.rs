@@ -25,6 +25,7 @@ use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
 use crate::world::lost::Lost;
 use crate::world::marks;
+use crate::world::memory::Footprint;
 use crate::world::network::Link;
 use crate::world::network::travel::{Leg, Way, travel};
 use crate::world::object_id::object_id;
@@ -338,6 +339,11 @@ impl<P: Program> WorldOf<P> {
     /// The spells in which an object had something to do.
     pub fn spells(&self, object: &str) -> Vec<Spell> {
         self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
+    }
+
+    /// The most bytes that an isolate had in memory, of each kind.
+    pub fn footprint(&self) -> Footprint {
+        self.0.environment.footprint()
     }
 
     /// How many sockets an object holds open.

@@ -43,6 +43,7 @@ header_names! {
     STREAM_UP_TO_DATE = "stream-up-to-date";
     TAILRACE_COLD = "tailrace-cold";
     TAILRACE_DEBUG = "tailrace-debug";
+    TAILRACE_EVENT_REST = "tailrace-event-rest";
     TAILRACE_INSTANCE = "tailrace-instance";
     TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";

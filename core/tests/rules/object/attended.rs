@@ -2,11 +2,11 @@
 
 use futures_util::FutureExt;
 use tailrace_core::object::{Settings, StreamObject};
-use tailrace_core::protocol::Expiry;
-use tailrace_core::protocol::message::{Live, Operation};
+use tailrace_core::protocol::message::{Live, Operation, Read};
+use tailrace_core::protocol::{Expiry, ReadFrom};
 use tailrace_core::runtime::Actor;
 
-use crate::host::{Host, START_MS, append, ask, create, object, wait};
+use crate::host::{Host, START_MS, append, ask, create, object};
 
 /// Who may be the first to notice that the end has come.
 const NOTICES: [fn(&StreamObject<Host>, Expiry); 4] = [
@@ -15,6 +15,11 @@ const NOTICES: [fn(&StreamObject<Host>, Expiry); 4] = [
     |object, _| assert!(matches!(append(object), 204 | 404)),
     |object, expiry| assert!(matches!(create(object, expiry), 200 | 201)),
 ];
+
+fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
+    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None };
+    crate::host::wait(object, host, &read, 1);
+}
 
 fn ttl(seconds: u64) -> Expiry {
     Expiry::Ttl { seconds }

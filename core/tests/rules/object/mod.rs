@@ -4,7 +4,9 @@
 //! | --- | --- |
 //! | `attended` | a stream with a connected reader does not expire |
 //! | `duties` | what the alarm does: no duty holds up another |
+//! | `fan_out` | what a write sends to many readers |
 //! | `gone` | what is left of a stream that is gone |
+//! | `large_events` | events whose text is longer than one answer may be |
 //! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `segments_left` | the segments of a URL are counted down |
@@ -12,7 +14,9 @@
 
 mod attended;
 mod duties;
+mod fan_out;
 mod gone;
+mod large_events;
 mod readers;
 mod refused_alarm;
 mod segments_left;

@@ -145,6 +145,10 @@ impl Derivation<'_> {
         };
         let now = matches!(asked.call, Call::Read { from: From::Now, .. });
         let Some(to) = self.position(op) else { return };
+        // The start of a segment is the end of the one before, and is told as that. Where the segment is not there yet,
+        // as for an instance that was superseded, the answer is there.
+        let is_end = |from: &LogPosition| from.index == 0 && from.segment.checked_sub(1) == Some(to.segment);
+        let from = from.map(|from| if is_end(&from) { to } else { from });
         let Some(units) = self.parse(op, &body) else { return };
         let found = units.len() as u64;
         let start = match from {

@@ -10,6 +10,7 @@
 //! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
 //! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
 //! | `invariant` | one file for each invariant, and their table |
 //! | `violation` | an invariant that does not hold |
@@ -18,6 +19,7 @@
 
 mod attendance;
 mod case;
+mod crowded;
 mod delivered;
 mod derivation;
 mod event_text;

@@ -17,8 +17,8 @@ pub(super) struct Control {
 
 /// Reads what the server wrote at once, writes it down, and answers the deliveries in it.
 ///
-/// A data event and its control event leave in one write (SPEC, section 3), so no write ends between them; unless the
-/// client's connection broke there.
+/// A data event and its control event leave in one write (SPEC, section 3), so no write ends between them, and within
+/// an event only one that is as large as a write may be; unless the client's connection broke there.
 pub(super) fn read_piece(
     history: &mut History,
     op: usize,
@@ -28,6 +28,7 @@ pub(super) fn read_piece(
     now_ms: u64,
 ) -> Vec<Control> {
     let now = history.moment(now_ms);
+    let is_full = bytes.len() >= history.conditions.whole_event_bytes;
     let listening = history.listening(op);
     let mut controls = Vec::new();
     let mut defects = Vec::new();
@@ -73,6 +74,7 @@ pub(super) fn read_piece(
             listening.deliveries.push(delivery);
         }
         None if is_cut || !events.is_inside_event() => {}
+        None if is_full => listening.pieces_ms.push(now_ms),
         _ => defects.push("a write that ends inside an event, or before its control event".to_owned()),
     }
     listening.defects.extend(defects.into_iter().map(|defect| (now, defect)));
@@ -117,6 +119,7 @@ mod tests {
 
     fn read(text: &str, is_cut: bool, deliveries: usize, defects: usize) -> History {
         let mut history = History::default();
+        history.conditions.whole_event_bytes = 300;
         let controls = read_piece(&mut history, 0, &mut EventReader::default(), text.as_bytes(), is_cut, 5);
         assert_eq!(controls.len(), deliveries, "{text:?}");
         let found = history.listening(0);
@@ -154,6 +157,14 @@ mod tests {
         check("event: control\ndata: {\"streamNextOffset\":\"o\",\"streamCursor\":\"x\"}\n\n", 0, 1);
         check("data: x\n\n", 0, 1);
         check(&format!("{ALONE}event: da"), 1, 1);
+    }
+
+    #[test]
+    fn a_write_ends_within_an_event_only_if_it_is_as_large_as_a_write_may_be() {
+        let begun = |bytes: usize| format!("event: data\ndata:{}", "x".repeat(bytes));
+        check(&begun(200), 0, 1);
+        check(&begun(300), 0, 0);
+        check(&format!("{}\nid: o\n\n", begun(300)), 0, 1);
     }
 
     #[test]

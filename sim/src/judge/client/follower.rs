@@ -267,7 +267,8 @@ impl Follower {
             let now_ms = context.world.now_ms();
             let earlier_ms =
                 std::mem::replace(&mut heard_ms, Some(now_ms).filter(|now_ms| *now_ms > waits_ms + BACKLOG_MS));
-            if bytes.starts_with(b":") && earlier_ms.zip(heard_ms).is_some_and(|(from, to)| to - from < QUIET_MS) {
+            let is_comment = bytes.starts_with(b":") && !events.is_inside_event();
+            if is_comment && earlier_ms.zip(heard_ms).is_some_and(|(from, to)| to - from < QUIET_MS) {
                 context.history.borrow_mut().listening(op).comments_hastily = true;
             }
             let deliveries = read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, is_cut, now_ms);

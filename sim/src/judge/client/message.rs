@@ -34,7 +34,7 @@ pub(crate) fn messages(
     let message = |index: usize| match content {
         // The spaces are there to be kept: nothing may be re-serialised.
         Content::Json => {
-            let pad = String::from_utf8_lossy(&pad);
+            let (space, pad) = json_padding(batch, space, &String::from_utf8_lossy(&pad));
             format!(r#"{{"id": "{stream}.{batch}.{index}", "by":"{by}"{space}, "pad":"{pad}"}}"#).into_bytes()
         }
         Content::Bytes => frame(index, &pad),
@@ -42,7 +42,14 @@ pub(crate) fn messages(
             // The last half counts as padding, and stands where there is room for it.
             let (begin, end) = (half_before(batch, index), half_after(batch, index, count));
             let end = if pad_bytes >= end.len() { end } else { &[] };
-            let text = [nasty(batch * 7 + index * 3, pad_bytes - end.len()).as_slice(), end].concat();
+            let room = pad_bytes - end.len();
+            let text = match batch % KINDS {
+                LINE_FEEDS => vec![b'\n'; room],
+                CONTROLS => (0..b' ').cycle().take(room).collect(),
+                INVALID => vec![0xff; room],
+                _ => nasty(batch * 7 + index * 3, room),
+            };
+            let text = [text.as_slice(), end].concat();
             [begin, frame(index, &text).as_slice()].concat()
         }
     };
@@ -75,6 +82,26 @@ fn half_before(batch: usize, index: usize) -> &'static [u8] {
 fn half_after(batch: usize, index: usize, count: usize) -> &'static [u8] {
     let kind = if index + 1 == count { batch } else { batch + index + 1 };
     HALVES[kind % HALVES.len()].0
+}
+
+/// Every so many batches one is padded with line feeds alone, one with control characters, and one with what is no
+/// UTF-8: their texts as events are much longer than they are.
+const KINDS: usize = 7;
+const LINE_FEEDS: usize = 3;
+const CONTROLS: usize = 5;
+const INVALID: usize = 6;
+
+/// The padding of a JSON message: what is white space, and what is in a string. As many bytes as `pad` in all.
+fn json_padding(batch: usize, space: &str, pad: &str) -> (String, String) {
+    const ESCAPED: &str = "\\u0007";
+    match batch % KINDS {
+        LINE_FEEDS => (format!("{space}{}", "\n".repeat(pad.len())), String::new()),
+        CONTROLS => {
+            let escapes = ESCAPED.repeat(pad.len() / ESCAPED.len());
+            (space.to_owned(), format!("{escapes}{}", &pad[escapes.len()..]))
+        }
+        _ => (space.to_owned(), pad.to_owned()),
+    }
 }
 
 /// White space inside a JSON message: a line end in it looks like one of an event.
@@ -146,6 +173,20 @@ mod tests {
             assert!((0..40).any(cut), "{first:?} {second:?}");
         }
         assert!(std::str::from_utf8(&texts).is_err());
+    }
+
+    #[test]
+    fn some_batches_are_nothing_but_line_feeds_control_characters_or_invalid_bytes() {
+        let padded = |content, batch| messages(content, 0, batch, None, 1, 60).concat();
+        for content in [Content::Json, Content::Text] {
+            let count = |batch| padded(content, batch).iter().filter(|byte| **byte == b'\n').count();
+            assert!(count(LINE_FEEDS) > 50 && count(0) < 20, "{content:?}");
+        }
+        let invalid = padded(Content::Text, INVALID);
+        assert!(invalid.iter().filter(|byte| **byte == 0xff).count() > 50);
+        assert!(padded(Content::Text, CONTROLS).contains(&7));
+        assert!(padded(Content::Json, CONTROLS).windows(6).any(|window| window == b"\\u0007"));
+        assert_eq!(padded(Content::Json, CONTROLS).len(), padded(Content::Json, 0).len());
     }
 
     #[test]

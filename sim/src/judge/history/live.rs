@@ -91,6 +91,8 @@ pub struct Listening {
     pub deliveries: Vec<Delivery>,
     /// Comments, which keep it alive.
     pub comments: u64,
+    /// When writes came that end within an event, in virtual ms.
+    pub pieces_ms: Vec<u64>,
     /// What no client should have to read, each with when it came.
     pub defects: Vec<(Moment, String)>,
     /// Whether a comment came soon after something else.

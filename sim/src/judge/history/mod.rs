@@ -16,7 +16,7 @@ use bytes::Bytes;
 pub use harms::Harms;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
 
-use crate::world::{Harm, Spell};
+use crate::world::{Footprint, Harm, Spell};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -368,6 +368,14 @@ pub struct Conditions {
     pub segment_bytes: u64,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
+    /// Largest body, in bytes.
+    pub body_bytes: usize,
+    /// Bytes of request bodies that an isolate may hold.
+    pub bodies_bytes: usize,
+    /// The most bytes that may be in the memory of an isolate.
+    pub footprint: Footprint,
+    /// Bytes of text up to which events leave in one write.
+    pub whole_event_bytes: usize,
 }
 
 /// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with
@@ -393,6 +401,8 @@ pub struct History {
     pub leftovers: Vec<Leftover>,
     /// What kept the objects in memory.
     pub awake: Vec<Awake>,
+    /// The most bytes that were in the memory of an isolate.
+    pub footprint: Footprint,
     /// What R2 held, now and then.
     pub holdings: Vec<Holding>,
     /// What the world was like.

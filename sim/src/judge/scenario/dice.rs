@@ -7,7 +7,7 @@ use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
-use crate::tailrace::{ColdSettings, EncodingStep, StreamLimits};
+use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits};
 use crate::world::{BucketFaults, Faults, Link};
 
 /// The randomness of a seed's scenario. What it draws, and in which order, decides what every seed means.
@@ -100,6 +100,16 @@ impl Dice {
     /// Mostly what a service has; where it is small, clients that do not read fill it.
     pub(super) fn client_buffer_bytes(&self) -> usize {
         if self.chance(600) { CLIENT_BUFFER } else { self.scale(50, 4_000) as usize }
+    }
+
+    /// Half of the worlds have as little room as their payloads are smaller than those of a service.
+    pub(super) fn memory(&self, limits: &StreamLimits) -> MemoryLimits {
+        if self.chance(500) {
+            return MemoryLimits::default();
+        }
+        // Sometimes the copies of one small event are more than may be pushed.
+        let pushed_bytes = if self.chance(500) { 4 * limits.body_bytes } else { self.scale(200, 4_000) as usize };
+        MemoryLimits { bodies_bytes: limits.body_bytes * self.among(&[1, 2, 4]) as usize, pushed_bytes }
     }
 
     /// An eighth of the worlds are on their best day, and another has nothing but distances.

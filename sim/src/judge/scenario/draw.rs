@@ -8,7 +8,7 @@ use super::verb::{Verb, verbs};
 use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
-use crate::tailrace::StreamLimits;
+use crate::tailrace::{MemoryLimits, StreamLimits};
 
 /// Bytes that a message takes beside its padding, at most.
 const FRAME_BYTES: usize = 90;
@@ -31,6 +31,7 @@ impl Scenario {
             clients: dice.between(2, 6) as usize,
             isolates: dice.between(1, 3) as usize,
             client_buffer_bytes: dice.client_buffer_bytes(),
+            memory: dice.memory(&limits),
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
@@ -68,6 +69,7 @@ impl Scenario {
             faults,
             limits: draft.limits,
             cold,
+            memory: draft.memory,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -81,6 +83,7 @@ struct Draft {
     clients: usize,
     isolates: usize,
     client_buffer_bytes: usize,
+    memory: MemoryLimits,
     /// How many live readers may still join.
     readers_left: u64,
     /// How many things happen to the world in a burst, at most.
@@ -442,6 +445,8 @@ mod tests {
             " stall ",
             " leave ",
             "client-buffer",
+            "memory pushed_bytes",
+            "memory bodies_bytes",
             "ahead:",
             "endless",
             "ttl:",

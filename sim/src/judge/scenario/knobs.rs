@@ -1,6 +1,6 @@
 //! Faults, limits and settings as named numbers, one line each: for text, and for shrinking one by one.
 
-use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
 use crate::world::Faults;
 
 /// One number of `T`.
@@ -137,6 +137,14 @@ knobs! {
 }
 
 knobs! {
+    /// What may be in the memory of an isolate at a time.
+    MEMORY: MemoryLimits {
+        "bodies_bytes": bodies_bytes as usize;
+        "pushed_bytes": pushed_bytes as usize;
+    }
+}
+
+knobs! {
     /// Every setting of the way to R2 and back.
     COLD: ColdSettings {
         "retry_min_ms": retry_min_ms as u64;
@@ -176,6 +184,12 @@ mod tests {
             knob.set(&mut limits, value);
             assert_eq!(knob.get(&limits), value, "{}", knob.name);
         }
+        let mut memory = MemoryLimits::default();
+        for (value, knob) in (1..).zip(MEMORY) {
+            knob.set(&mut memory, value);
+            assert_eq!(knob.get(&memory), value, "{}", knob.name);
+        }
+        assert_eq!(format!("{memory:?}").matches(": ").count(), MEMORY.len());
         for (value, knob) in (1..).zip(COLD) {
             knob.set(&mut cold, value);
             assert_eq!(knob.get(&cold), value, "{}", knob.name);

@@ -12,6 +12,7 @@
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
 //! | `knobs` | faults and limits as named numbers |
+//! | `memory_bounds` | how much may be in the memory of an isolate |
 //! | `text` | a scenario as text, and back |
 //! | `run` | plays a scenario and keeps its history |
 
@@ -21,6 +22,7 @@ mod draw;
 mod event;
 mod field;
 pub mod knobs;
+mod memory_bounds;
 mod path;
 mod run;
 mod text;
@@ -35,7 +37,7 @@ pub use run::{Played, play};
 pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
-use crate::tailrace::{ColdSettings, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
 use crate::world::Faults;
 
 /// A stream that the clients use.
@@ -63,6 +65,8 @@ pub struct Scenario {
     pub limits: StreamLimits,
     /// How segments move to R2.
     pub cold: ColdSettings,
+    /// What may be in the memory of an isolate at a time.
+    pub memory: MemoryLimits,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.

@@ -7,6 +7,7 @@ use tailrace_core::mutant;
 use tailrace_core::protocol::Waits;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
+use super::memory_bounds::memory_bounds;
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
@@ -83,7 +84,12 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {
-        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
+        let settings = Settings {
+            limits: scenario.limits.clone(),
+            cold: scenario.cold.clone(),
+            memory: scenario.memory.clone(),
+            ..Settings::default()
+        };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),
             isolates: scenario.isolates,
@@ -143,6 +149,10 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         producers: scenario.limits.producers,
         producer_idle_ms: scenario.limits.producer_idle_ms,
         segment_bytes: scenario.limits.segment_bytes,
+        footprint: memory_bounds(scenario),
+        body_bytes: scenario.limits.body_bytes,
+        bodies_bytes: scenario.memory.bodies_bytes,
+        whole_event_bytes: scenario.limits.page_bytes * 3 / 2,
     };
     let history = History::new(streams.collect(), conditions);
     let context = Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
@@ -218,6 +228,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
     context.history.borrow_mut().harms = harms;
+    context.history.borrow_mut().footprint = world.footprint();
     context.history.take()
 }
 

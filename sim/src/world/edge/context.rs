@@ -12,6 +12,7 @@ use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::memory::Meter;
 
 /// The number of no request: while a task is dropped, nobody may use handles.
 const NOBODY: u64 = u64::MAX;
@@ -24,6 +25,8 @@ thread_local! {
 /// The context of one request, which all its handles share.
 pub(crate) struct Context {
     environment: Rc<Environment>,
+    /// Of the isolate.
+    memory: Meter,
     number: u64,
     /// Whether the platform has ended the request: its task is never polled again.
     has_ended: Cell<bool>,
@@ -40,9 +43,10 @@ pub(crate) struct Context {
 
 impl Context {
     /// The context of the request of that number. No other request has the number.
-    pub(crate) fn new(environment: Rc<Environment>, number: u64) -> Rc<Self> {
+    pub(crate) fn new(environment: Rc<Environment>, memory: Meter, number: u64) -> Rc<Self> {
         Rc::new(Self {
             environment,
+            memory,
             number,
             has_ended: Cell::default(),
             outlives: Cell::default(),
@@ -61,6 +65,11 @@ impl Context {
     /// A fault has touched the request.
     pub(crate) fn harm(&self, harm: Harm) {
         self.environment.harm(harm, Some(self.number));
+    }
+
+    /// What the isolate has in memory.
+    pub(crate) fn memory(&self) -> &Meter {
+        &self.memory
     }
 
     pub(crate) fn environment(&self) -> &Rc<Environment> {
@@ -199,7 +208,7 @@ mod tests {
     use crate::world::faults::Faults;
 
     fn context(number: u64) -> Rc<Context> {
-        Context::new(Rc::new(Environment::new(Faults::default(), Seeds::of(1), None)), number)
+        Context::new(Rc::new(Environment::new(Faults::default(), Seeds::of(1), None)), Meter::default(), number)
     }
 
     /// Runs the only task of a request.

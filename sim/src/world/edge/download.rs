@@ -17,6 +17,7 @@ use crate::world::edge::socket::EdgeEnd;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::memory::{Load, What};
 use crate::world::network::travel::{SLOW_MS, latency_ms};
 
 /// What a client reads.
@@ -37,6 +38,7 @@ struct Pipe {
     number: u64,
     /// Bytes written and not yet read.
     waiting_bytes: Cell<usize>,
+    load: Load,
     arrived: RefCell<VecDeque<Piece>>,
     /// When the last piece so far arrives at the client, in ms since the Unix epoch.
     arrives_ms: Cell<u64>,
@@ -54,6 +56,7 @@ pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
         environment: context.environment().clone(),
         number: context.number(),
         waiting_bytes: Cell::default(),
+        load: context.memory().load(What::Client, 0),
         arrived: RefCell::default(),
         arrives_ms: Cell::default(),
         is_over: Cell::default(),
@@ -99,6 +102,7 @@ impl Pipe {
 
     fn push(self: &Rc<Self>, bytes: Bytes) {
         self.waiting_bytes.set(self.waiting_bytes.get() + bytes.len());
+        self.load.set(self.waiting_bytes.get());
         if self.is_over.get() {
             return;
         }
@@ -244,6 +248,7 @@ impl AnswerBody {
         let piece = self.0.arrived.borrow_mut().pop_front()?;
         if let Piece::Bytes(bytes) = &piece {
             self.0.waiting_bytes.set(self.0.waiting_bytes.get() - bytes.len());
+            self.0.load.set(self.0.waiting_bytes.get());
             wake(&self.0.writer);
         }
         Some(piece)
@@ -263,10 +268,11 @@ mod tests {
     use super::*;
     use crate::kernel::random::{Delay, Seeds};
     use crate::world::faults::Faults;
+    use crate::world::memory::Meter;
     use crate::world::network::Link;
 
     fn context(faults: Faults) -> Rc<Context> {
-        Context::new(Rc::new(Environment::new(faults, Seeds::of(1), None)), 1)
+        Context::new(Rc::new(Environment::new(faults, Seeds::of(1), None)), Meter::default(), 1)
     }
 
     /// Runs `test` with both ends of a body.

@@ -178,6 +178,7 @@ mod tests {
     use crate::kernel::random::Seeds;
     use crate::world::environment::Environment;
     use crate::world::faults::Faults;
+    use crate::world::memory::Meter;
 
     /// What the flight brings within that time, whatever is noted meanwhile.
     async fn landed(seat: &Seat, wait_ms: u64) -> Option<KeptAnswer> {
@@ -205,7 +206,7 @@ mod tests {
         /// Takes part in a flight of 20 ms: the status of its answer, if that comes within 50 ms, and whether it
         /// joined.
         async fn share(&self, key: &str) -> (Option<u16>, bool) {
-            let context = Context::new(self.environment.clone(), 1);
+            let context = Context::new(self.environment.clone(), Meter::default(), 1);
             match self.flights.share(context, key) {
                 Sharing::Started(seat) => {
                     rt::sleep_ms(20).await;
@@ -233,7 +234,7 @@ mod tests {
     fn a_flight_whose_request_was_ended_never_lands_and_is_joined_until_it_is_given_up() {
         rt::block_on(1, async {
             let isolate = Isolate::new(Faults::default());
-            let context = || Context::new(isolate.environment.clone(), 1);
+            let context = || Context::new(isolate.environment.clone(), Meter::default(), 1);
             let Sharing::Started(lost) = isolate.flights.share(context(), "a") else { panic!("it is the first") };
             let Sharing::Joined { flight: joined, age_ms: 0 } = isolate.flights.share(context(), "a") else {
                 panic!("it is not")
@@ -251,7 +252,7 @@ mod tests {
     fn what_is_noted_is_told_to_who_waits_at_the_first_time_and_to_who_joins_later() {
         rt::block_on(1, async {
             let isolate = Isolate::new(Faults::default());
-            let share = || isolate.flights.share(Context::new(isolate.environment.clone(), 1), "a");
+            let share = || isolate.flights.share(Context::new(isolate.environment.clone(), Meter::default(), 1), "a");
             let Sharing::Started(flight) = share() else { panic!("it is the first") };
             let Sharing::Joined { flight: joined, .. } = share() else { panic!("it is not") };
             assert_eq!(joined.noted(), None);
@@ -270,7 +271,7 @@ mod tests {
     fn a_flight_that_nobody_takes_part_in_any_more_is_gone() {
         rt::block_on(1, async {
             let isolate = Isolate::new(Faults::default());
-            drop(isolate.flights.share(Context::new(isolate.environment.clone(), 1), "a"));
+            drop(isolate.flights.share(Context::new(isolate.environment.clone(), Meter::default(), 1), "a"));
             assert_eq!(isolate.share("a").await, (Some(201), false));
         });
     }
@@ -282,10 +283,10 @@ mod tests {
             let (isolate, mut joined) = (Isolate::new(faults), 0);
             for number in 0..100 {
                 let key = number.to_string();
-                drop(isolate.flights.share(Context::new(isolate.environment.clone(), 1), &key));
+                drop(isolate.flights.share(Context::new(isolate.environment.clone(), Meter::default(), 1), &key));
                 rt::sleep_ms(7).await;
                 if let Sharing::Joined { flight, age_ms } =
-                    isolate.flights.share(Context::new(isolate.environment.clone(), 2), &key)
+                    isolate.flights.share(Context::new(isolate.environment.clone(), Meter::default(), 2), &key)
                 {
                     assert_eq!(age_ms, 7);
                     flight.give_up();

@@ -41,14 +41,16 @@ impl<P: Program> EdgeIsolate<P> {
         let (flights, instance) = (Rc::default(), Rc::default());
         let clock = Cell::new(machine_clock(&environment));
         let release = Cell::new(environment.release.get());
-        let shared = Shared { callee, flights, instance, clock, index, release, streaming: RefCell::default() };
+        let (streaming, held_bodies) = (RefCell::default(), RefCell::default());
+        let memory = environment.memory(index);
+        let shared = Shared { memory, callee, flights, held_bodies, instance, clock, index, release, streaming };
         Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
     /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
     pub(crate) fn serve(self: &Rc<Self>, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
         let (sender, answer) = reply();
-        let context = Context::new(self.environment.clone(), number);
+        let context = Context::new(self.environment.clone(), self.shared.memory.clone(), number);
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
         let node = self.node.borrow().clone();
         let run = {
@@ -115,6 +117,7 @@ impl<P: Program> EdgeIsolate<P> {
         }
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
+        self.shared.held_bodies.take();
         self.shared.clock.set(machine_clock(&self.environment));
         self.shared.release.set(self.environment.release.get());
     }

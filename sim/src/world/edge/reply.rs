@@ -8,11 +8,13 @@ use tailrace_core::runtime::{self, CallError};
 use crate::world::edge::context::Context;
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::memory::{Load, What};
 
 /// An object's reply: its head is there, its body is still on its way.
 pub struct ObjectReply {
-    context: Rc<Context>,
     response: Response,
+    _load: Load,
+    context: Rc<Context>,
 }
 
 /// A kept answer: complete, and plain data, so that it may cross from one request to another.
@@ -21,7 +23,8 @@ pub struct KeptAnswer(pub(crate) Response);
 
 impl ObjectReply {
     pub(crate) fn new(context: Rc<Context>, response: Response) -> Self {
-        Self { context, response }
+        let load = context.memory().load(What::Reply, response.body.len());
+        Self { context, response, _load: load }
     }
 
     /// The whole reply. Fails if it breaks off, or if it belongs to another request.

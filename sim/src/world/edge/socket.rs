@@ -7,6 +7,7 @@ use tailrace_core::runtime::{EdgeSocket, SocketEvent};
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::marks;
+use crate::world::memory::What;
 use crate::world::network::callee::Callee;
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
@@ -26,8 +27,10 @@ impl EdgeEnd {
         object: &str,
         number: u64,
         mailbox: Rc<Mailbox>,
+        most_bytes: usize,
     ) -> Self {
         context.open_socket();
+        mailbox.open(most_bytes, context.memory().load(What::Socket, 0));
         Self { context, callee, object: object.to_owned(), number, mailbox }
     }
 }
@@ -40,6 +43,7 @@ impl EdgeSocket for EdgeEnd {
         };
         match arrived {
             Some(Some(Arrived::Message(message))) => SocketEvent::Message(message),
+            Some(Some(Arrived::Overflow)) => SocketEvent::Overflowed,
             Some(Some(Arrived::End)) | None => SocketEvent::Closed,
             Some(None) => SocketEvent::TimedOut,
         }

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{
-    Along, CallError, CallOutcome, Called, EdgeEnv, Isolate, Mark, ObjectRequest, Past, Sharing,
+    Along, CallError, CallOutcome, Called, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past, Sharing,
 };
 
 use crate::kernel::reply::ReplySender;
@@ -26,6 +26,7 @@ use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::memory::{Meter, What};
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 
@@ -45,8 +46,12 @@ pub(crate) struct Served {
 
 /// What the requests of one isolate share.
 pub(crate) struct Shared {
+    /// What the isolate has in memory.
+    pub(crate) memory: Meter,
     pub(crate) callee: Rc<dyn Callee>,
     pub(crate) flights: Rc<Flights>,
+    /// The bodies that requests hold, as the present instance of core counts them.
+    pub(crate) held_bodies: RefCell<HeldBodies>,
     pub(crate) instance: Rc<Instance>,
     pub(crate) clock: Cell<MachineClock>,
     /// The isolate's index.
@@ -123,6 +128,7 @@ impl EdgeState {
         environment.mark(marks::INSTANCE_LOST);
         self.0.context.harm(Harm::LostInstance);
         self.0.shared.flights.clear();
+        self.0.shared.held_bodies.take();
         self.0.shared.instance.lose();
         environment.tenants.lose_core(self.0.shared.index);
         self.serve(when_lost(), None);
@@ -204,9 +210,9 @@ impl EdgeEnv for EdgeState {
 
     async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         let (body, can_wait) = match along {
-            Along::Nothing => (bytes::Bytes::new(), false),
-            Along::Body(upload) => (upload.kept(), false),
-            Along::Waiting => (bytes::Bytes::new(), true),
+            Along::Nothing => (bytes::Bytes::new(), None),
+            Along::Body(upload) => (upload.kept(), None),
+            Along::Waiting { most_bytes } => (bytes::Bytes::new(), Some(most_bytes)),
         };
         let accept = {
             let (context, callee) = (self.0.context.clone(), self.0.shared.callee.clone());
@@ -216,10 +222,11 @@ impl EdgeEnv for EdgeState {
                 Opened::Answer(response) => Ok(Called::Reply(ObjectReply::new(context, response))),
                 Opened::Overloaded => Err(CallError::Overloaded),
                 Opened::Socket(number, mailbox) => {
-                    let socket = EdgeEnd::new(context, callee, &name, number, mailbox);
+                    let most_bytes = can_wait.unwrap_or(usize::MAX);
+                    let socket = EdgeEnd::new(context, callee, &name, number, mailbox, most_bytes);
                     match can_wait {
-                        true => Ok(Called::Socket(socket)),
-                        false => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
+                        Some(_) => Ok(Called::Socket(socket)),
+                        None => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
                     }
                 }
             }
@@ -230,7 +237,9 @@ impl EdgeEnv for EdgeState {
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
         let object = object.to_owned();
         let (release, cause) = (self.0.shared.release.get(), Some(self.0.context.number()));
+        let load = self.0.shared.memory.load(What::Call, body.len());
         let call = async move {
+            let _load = load;
             travel::call(&environment, callee, &object, ObjectRequest { message, body }, release, cause, accept).await?
         };
         self.0.has_called.set(true);
@@ -244,6 +253,10 @@ impl EdgeEnv for EdgeState {
 
     fn share(&self, key: &str) -> Sharing<Seat, Seat> {
         self.0.shared.flights.share(self.0.context.clone(), key)
+    }
+
+    fn held_bodies(&self) -> HeldBodies {
+        self.0.shared.held_bodies.borrow().clone()
     }
 
     fn outlive_client(&self) {

@@ -9,8 +9,10 @@ use bytes::{Bytes, BytesMut};
 use futures_util::StreamExt;
 use tailrace_core::runtime::{self, Extent, UploadBroken};
 
+use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::request::RequestBody;
+use crate::world::memory::{Load, What};
 
 /// The body of a client's request. Clones are of the same body.
 #[derive(Clone)]
@@ -20,14 +22,20 @@ struct Body {
     context: Rc<Context>,
     rest: RefCell<RequestBody>,
     kept: RefCell<BytesMut>,
+    load: Load,
+    /// How many bytes have come.
+    size: Cell<usize>,
+    /// Whether what has come was dropped.
+    is_dropped: Cell<bool>,
     /// How the first read has ended.
     read: Cell<Option<Result<Extent, UploadBroken>>>,
 }
 
 impl Upload {
     pub(crate) fn new(context: Rc<Context>, body: RequestBody) -> Self {
-        let rest = RefCell::new(body);
-        Self(Rc::new(Body { context, rest, kept: RefCell::default(), read: Cell::default() }))
+        let (rest, load) = (RefCell::new(body), context.memory().load(What::Body, 0));
+        let (size, is_dropped) = (Cell::default(), Cell::default());
+        Self(Rc::new(Body { load, size, is_dropped, context, rest, kept: RefCell::default(), read: Cell::default() }))
     }
 
     /// What was read so far.
@@ -54,20 +62,31 @@ impl Upload {
         .await
     }
 
+    async fn drop_rest(&self) {
+        while let Some(Ok(chunk)) = self.chunk().await {
+            self.0.size.set(self.0.size.get() + chunk.len());
+        }
+    }
+
     async fn read_all(&self, limit: usize) -> Result<Extent, UploadBroken> {
-        if let Some(read) = self.0.read.get() {
+        if self.0.is_dropped.get() {
+            self.drop_rest().await;
+            return Ok(if self.0.size.get() > limit { Extent::Beyond } else { Extent::Dropped });
+        }
+        if let Some(read) = self.0.read.get().filter(|read| *read != Ok(Extent::Beyond)) {
             return read;
         }
         let read = loop {
+            if self.0.kept.borrow().len() > limit {
+                break Ok(Extent::Beyond);
+            }
             match self.chunk().await {
                 None => break Ok(Extent::Whole),
                 Some(Err(broken)) => break Err(broken),
                 Some(Ok(chunk)) => {
-                    let mut kept = self.0.kept.borrow_mut();
-                    kept.extend_from_slice(&chunk);
-                    if kept.len() > limit {
-                        break Ok(Extent::Beyond);
-                    }
+                    self.0.size.set(self.0.size.get() + chunk.len());
+                    self.0.kept.borrow_mut().extend_from_slice(&chunk);
+                    self.0.load.add(chunk.len());
                 }
             }
         };
@@ -77,13 +96,22 @@ impl Upload {
 }
 
 impl runtime::Upload for Upload {
-    async fn read(&self, limit: Option<usize>) -> Result<Extent, UploadBroken> {
-        self.0.context.guard(self.read_all(limit.unwrap_or(usize::MAX))).await.unwrap_or(Err(UploadBroken))
+    async fn read(&self, limit: Option<usize>, within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
+        let read = self.read_all(limit.unwrap_or(usize::MAX));
+        let read = async {
+            match within_ms {
+                Some(ms) => rt::within_ms(ms, read).await.unwrap_or(Err(UploadBroken)),
+                None => read.await,
+            }
+        };
+        self.0.context.guard(read).await.unwrap_or(Err(UploadBroken))
     }
 
     async fn drain(&self) {
         self.0.kept.take();
-        self.0.context.guard(async { while let Some(Ok(_)) = self.chunk().await {} }).await;
+        self.0.load.set(0);
+        self.0.is_dropped.set(true);
+        self.0.context.guard(self.drop_rest()).await;
     }
 }
 
@@ -100,10 +128,11 @@ mod tests {
     use crate::world::edge::request::Broken;
     use crate::world::environment::Environment;
     use crate::world::faults::Faults;
+    use crate::world::memory::Meter;
 
     fn upload(body: RequestBody) -> Upload {
         let environment = Rc::new(Environment::new(Faults::default(), Seeds::of(1), None));
-        Upload::new(Context::new(environment, 1), body)
+        Upload::new(Context::new(environment, Meter::default(), 1), body)
     }
 
     fn chunks(chunks: &[Result<&'static [u8], Broken>]) -> RequestBody {
@@ -115,7 +144,7 @@ mod tests {
     fn a_body_is_kept_up_to_its_limit_and_nothing_is_read_beyond() {
         let check = |body, limit, expected: Result<Extent, UploadBroken>, kept: &str| {
             let upload = upload(body);
-            assert_eq!(upload.read(limit).now_or_never(), Some(expected));
+            assert_eq!(upload.read(limit, None).now_or_never(), Some(expected));
             assert_eq!(upload.kept(), kept);
         };
         check(RequestBody::Empty, Some(4), Ok(Extent::Whole), "");
@@ -133,10 +162,13 @@ mod tests {
         for body in [chunks(&[Ok(b"abcde"), Ok(b"f")]), chunks(&[Ok(b"abcde"), Err(Broken)]), RequestBody::of("abcde")]
         {
             let upload = upload(body);
-            assert_eq!(upload.read(Some(4)).now_or_never(), Some(Ok(Extent::Beyond)));
+            assert_eq!(upload.read(Some(4), None).now_or_never(), Some(Ok(Extent::Beyond)));
             assert_eq!(upload.drain().now_or_never(), Some(()));
             assert_eq!(upload.kept(), "");
             assert_eq!(upload.chunk().now_or_never(), Some(None), "nothing is left");
+            for (limit, expected) in [(4, Extent::Beyond), (6, Extent::Dropped)] {
+                assert_eq!(upload.read(Some(limit), None).now_or_never(), Some(Ok(expected)), "and nothing was read");
+            }
         }
     }
 
@@ -151,12 +183,12 @@ mod tests {
         let send = |chunk: &'static [u8]| arrived.borrow_mut().push_back(Some(Ok(Bytes::from_static(chunk))));
         let upload = upload(RequestBody::Chunks(chunks.boxed_local()));
         send(b"ab");
-        assert_eq!(upload.read(Some(4)).now_or_never(), None);
+        assert_eq!(upload.read(Some(4), None).now_or_never(), None);
         send(b"cd");
-        assert_eq!(upload.clone().read(Some(4)).now_or_never(), None);
+        assert_eq!(upload.clone().read(Some(4), None).now_or_never(), None);
         arrived.borrow_mut().push_back(None);
         for _ in 0..2 {
-            assert_eq!(upload.read(Some(4)).now_or_never(), Some(Ok(Extent::Whole)));
+            assert_eq!(upload.read(Some(4), None).now_or_never(), Some(Ok(Extent::Whole)));
             assert_eq!(upload.kept(), "abcd");
         }
     }

@@ -113,6 +113,7 @@ impl<P: Parent> Instance<P> {
             let tenant: Rc<dyn Tenant> = instance.clone();
             let isolate = environment.random.between(0, environment.isolates.get() as u64 - 1) as usize;
             environment.tenants.move_in(isolate, Rc::downgrade(&tenant));
+            instance.state.share_memory(environment.memory(isolate));
         }
         let starting = instance.clone();
         let busy = instance.state.activity().begin();
@@ -164,8 +165,9 @@ impl<P: Parent> Instance<P> {
                 sender.send(Opened::Answer(P::Class::answer_when_lost()));
             }
         });
-        let instance = self.clone();
+        let (instance, load) = (self.clone(), self.state.load(request.body.len()));
         self.spawn_event(event, async move {
+            let _load = load;
             let actor = instance.actor().await;
             let event = async {
                 match actor.call(request).await {
@@ -376,8 +378,9 @@ impl<P: Parent> Instance<P> {
     }
 
     fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response, cause: Option<u64>) {
-        let instance = Rc::downgrade(self);
+        let (instance, load) = (Rc::downgrade(self), self.state.load(response.body.len()));
         self.put_out(busy, cause, move || {
+            let _load = load;
             if let Some(instance) = instance.upgrade() {
                 instance.note_answer(&response, cause);
                 sender.send(Opened::Answer(response));
@@ -486,6 +489,7 @@ impl<P: Parent> Tenant for Instance<P> {
         self.environment.note(Lane::Instance(&self.label), What::LostCore, None);
         self.events.replace(Node::new()).kill();
         self.lost_core.set(true);
+        self.state.lose_core();
         if self.under_way.lose() {
             self.state.sockets_held().reset(&self.environment);
         }

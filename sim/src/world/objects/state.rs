@@ -17,6 +17,7 @@ use crate::world::bucket::ObjectBucket;
 use crate::world::clock::MachineClock;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
+use crate::world::memory::{Load, Meter, Pushed, What};
 use crate::world::network::callee::{Callee, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
@@ -42,6 +43,10 @@ struct Inner {
     alarm_rejected: Cell<bool>,
     /// Whether the object was woken from hibernation with open sockets, and has sent nothing on them since.
     woken: Cell<bool>,
+    /// What it has sent on its sockets.
+    pushed: Pushed,
+    /// What the isolate has in memory in which it runs.
+    memory: RefCell<Meter>,
 }
 
 impl ObjectState {
@@ -60,6 +65,8 @@ impl ObjectState {
             clock,
             alarm_rejected: Cell::default(),
             woken: Cell::default(),
+            pushed: Pushed::default(),
+            memory: RefCell::default(),
             outlet,
         }))
     }
@@ -87,6 +94,21 @@ impl ObjectState {
     pub(crate) fn part_with_sockets(&self) {
         let apart = self.sockets_held().apart();
         self.0.sockets.replace(Rc::new(apart));
+    }
+
+    /// The instance of core is lost.
+    pub(crate) fn lose_core(&self) {
+        self.0.pushed.forget();
+    }
+
+    /// It runs in an isolate that serves requests, too.
+    pub(crate) fn share_memory(&self, memory: Meter) {
+        self.0.memory.replace(memory);
+    }
+
+    /// So many bytes of the object are in memory.
+    pub(crate) fn load(&self, bytes: usize) -> Load {
+        self.0.memory.borrow().load(What::Object, bytes)
     }
 
     /// The other objects.
@@ -202,15 +224,19 @@ impl SocketState for ObjectState {
     }
 
     /// All copies leave the gate together, as one output and not thousands.
-    fn broadcast(&self, tag: &str, message: Bytes, after: After) -> usize {
+    fn broadcast(&self, tag: &str, message: Bytes, after: After, most_bytes: usize) -> usize {
         let environment = self.0.outlet.environment.clone();
         let sockets = self.sockets_held();
         let connections = sockets.tagged(tag);
         let count = connections.len();
-        if count == 0 {
-            return 0;
+        if count == 0 || count * message.len() > most_bytes {
+            return count;
         }
+        let pushed = self.0.pushed.add(count, message.len(), environment.now_ms());
+        environment.pushed.set(environment.pushed.get().max(pushed));
+        let load = self.load(count * message.len());
         self.put_out_message(move || {
+            let _load = load;
             for connection in &connections {
                 sockets.send(&environment, connection, Some(message.clone()));
                 if after == After::Close {

@@ -3,6 +3,7 @@
 use tailrace_core::protocol::limits::LOSSES_ENDURED;
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::crowded::may_be_full;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, HIDDEN_FAILURE, Mode, Op};
 use crate::world::Harm;
@@ -74,6 +75,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
                 || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
+        Some("busy") => may_be_full(case, op),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),

@@ -68,7 +68,7 @@ fn duplicates(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, delivery, empty, page, part, polled};
-    use crate::judge::history::{Lifetime, Mode};
+    use crate::judge::history::{ClientAnswer, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Exact, super::check, expected);
@@ -108,6 +108,15 @@ mod tests {
             let mut run = written();
             run.walk(shown, page(0, end));
             check(&run, 1);
+        }
+    }
+
+    #[test]
+    fn a_read_of_the_start_of_a_segment_that_is_not_there_yet_is_at_the_end_of_the_one_before() {
+        for (from, expected) in [((1, 0), 0), ((1, 1), 1), ((2, 0), 1)] {
+            let mut run = written();
+            run.read_at(from, page(0, 3).map(|answer| ClientAnswer { body: "[]".into(), ..answer }));
+            check(&run, expected);
         }
     }
 

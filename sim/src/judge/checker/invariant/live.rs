@@ -75,6 +75,12 @@ impl<'a> View<'a> {
         self.case.violation(Invariant::Live, ops, format!("reader {} {what}", self.number))
     }
 
+    /// When a piece of an event came that was not its last one, in virtual ms.
+    fn pieces_ms(&self) -> impl Iterator<Item = u64> {
+        let listenings = &self.case.history.listenings;
+        self.requests().filter_map(|request| listenings.get(&request.index)).flat_map(|heard| heard.pieces_ms.clone())
+    }
+
     /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
     fn falls_behind(&self) -> Option<Violation> {
         let begins = self.requests().next().and_then(|request| match &request.op.call {
@@ -86,6 +92,13 @@ impl<'a> View<'a> {
         for arrival in &self.arrivals {
             let position = arrival.next_offset.and_then(LogPosition::parse);
             standing.extend(position.filter(|_| brings(arrival) || standing.is_empty()).map(|at| (arrival.at.ms, at)));
+        }
+        // A large event comes in pieces, each of which is progress.
+        for piece_ms in self.pieces_ms() {
+            let place = standing.partition_point(|(since_ms, _)| *since_ms <= piece_ms);
+            if let Some((_, position)) = place.checked_sub(1).and_then(|before| standing.get(before)).copied() {
+                standing.insert(place, (piece_ms, position));
+            }
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {
             let until_ms = standing.get(place + 1).map_or(u64::MAX, |(next_ms, _)| *next_ms);
@@ -121,6 +134,7 @@ impl<'a> View<'a> {
         request.until_ms.saturating_sub(WITHIN_MS) > begin_ms
             && self.attends(begin_ms)
             && !self.arrivals.iter().any(brings_then)
+            && !self.pieces_ms().any(|piece_ms| (begin_ms..=begin_ms + WITHIN_MS).contains(&piece_ms))
     }
 
     /// A request that waits ends soon after its stream: closed, deleted or expired. One that began nowhere in
@@ -293,6 +307,27 @@ mod tests {
                 run.deliver(reader, op, delivery(Some("[]"), 0, index, index));
             }
             run.wait_ms(30_000);
+            run.hang_up(op, End::Finished);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn an_event_may_take_longer_in_pieces_as_long_as_they_come() {
+        for (pieces, expected) in [(2, 0), (1, 1), (0, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.append(1, acked(0, 1));
+            for piece in 0..2 {
+                run.wait_ms(4_000);
+                if piece < pieces {
+                    let now_ms = run.now_ms();
+                    run.history.listening(op).pieces_ms.push(now_ms);
+                }
+            }
+            run.wait_ms(4_000);
+            run.deliver(reader, op, delivery(Some("[]"), 0, 1, 1));
             run.hang_up(op, End::Finished);
             check(&run, expected);
         }

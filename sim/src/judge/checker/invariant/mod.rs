@@ -11,6 +11,7 @@
 //! | `live` | when nothing goes wrong, whoever waits is told of what is written and of the end |
 //! | `calm` | no reader asks often |
 //! | `awake` | an object is billed only while it has work |
+//! | `memory` | what is in the memory of an isolate is bounded |
 //! | `cursors` | readers at one position come to ask for the same URL, and for none twice in vain |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
@@ -29,6 +30,7 @@ mod exact;
 mod expiry;
 mod linear;
 mod live;
+mod memory;
 mod once;
 mod stable;
 mod table;

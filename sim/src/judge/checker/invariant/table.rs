@@ -33,6 +33,8 @@ macro_rules! invariants {
             Calm = calm;
             /// An object is billed only while it has work.
             Awake = awake;
+            /// What is in the memory of an isolate is bounded.
+            Memory = memory;
             /// Cursors grow and converge.
             Cursors = cursors;
         }
