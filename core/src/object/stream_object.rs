@@ -43,6 +43,15 @@ pub struct StreamObject<S: ActorState> {
     pub(super) audience: Audience,
 }
 
+/// What follows a removal in its transaction.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Then {
+    /// Nothing: what an object without a stream has no use for goes.
+    Nothing,
+    /// A creation, which may need it.
+    Creation,
+}
+
 /// Loads what storage holds, and migrates it if an earlier version wrote it.
 fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
     let sql = state.sql();
@@ -205,7 +214,7 @@ impl<S: ActorState> StreamObject<S> {
             self.stay_for_readers(slot, now_ms)?;
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
                 // The stream has expired, and its alarm has not run yet.
-                self.remove_rows(slot, now_ms)?;
+                self.remove_rows(slot, now_ms, Then::Creation)?;
             }
             let outcome = slot.create(sql, &self.settings.limits, command)?;
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
@@ -333,10 +342,7 @@ impl<S: ActorState> StreamObject<S> {
     /// Removes the stream, and tells the readers that wait for it.
     pub(super) fn remove(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         let incarnation = slot.incarnation().cloned();
-        self.state.sql().transaction(|| {
-            self.remove_rows(slot, now_ms)?;
-            self.keep_only_tombstone(slot)
-        })?;
+        self.remove_rows(slot, now_ms, Then::Nothing)?;
         if let Some(incarnation) = incarnation {
             self.audience.dismiss(&self.state, &incarnation);
         }
@@ -344,7 +350,7 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Removes the rows, and in the same transaction schedules the deletion of the objects in R2.
-    fn remove_rows(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+    fn remove_rows(&self, slot: &mut Slot, now_ms: u64, then: Then) -> Result<(), SqlError> {
         let sql = self.state.sql();
         self.handler.look_again();
         sql.transaction(|| {
@@ -354,7 +360,8 @@ impl<S: ActorState> StreamObject<S> {
             };
             // The tables go first, so that the rest has room in a database that is full.
             slot.remove(sql)?;
-            removal.map_or(Ok(()), |removal| removal.schedule(&self.state, now_ms))
+            let may_be_empty = removal.map_or(Ok(false), |removal| removal.schedule(&self.state, now_ms))?;
+            if may_be_empty && then == Then::Nothing { self.keep_only_tombstone(slot) } else { Ok(()) }
         })
     }
 

@@ -5,7 +5,7 @@ use super::agenda::{self, Duty, Entry};
 use super::key::Prefix;
 use crate::protocol::Incarnation;
 use crate::runtime::ActorState;
-use crate::storage::SqlError;
+use crate::storage::{SqlError, schema};
 use crate::stream::{Slot, Stream};
 
 /// One pass over the objects of a stream from a segment on, in steps: the payload of [`Duty::Sweep`].
@@ -81,26 +81,39 @@ pub(super) fn schedule_orphan_check<S: ActorState>(
     }
 }
 
-/// What follows the removal of a stream: the deletion of its objects, if there may be any.
-pub(super) struct Removal(Option<Entry>);
+/// What follows the removal of a stream.
+pub(super) struct Removal {
+    /// The deletion of its objects, if there may be any.
+    deletion: Option<Entry>,
+    /// Whether there is an agenda already.
+    has_agenda: bool,
+}
 
 /// What has to follow the removal of a stream. Called in the transaction that removes its rows, before they go.
 pub(super) fn removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<Removal, SqlError> {
-    let attempts = agenda::find(state, Duty::Sweep, "")?.is_some();
+    let has_agenda = schema::has_table(state.sql(), "agenda")?;
+    let attempts = has_agenda && agenda::find(state, Duty::Sweep, "")?.is_some();
     if stream.layout.first_hot == stream.first_read_seq && !attempts {
-        return Ok(Removal(None));
+        return Ok(Removal { deletion: None, has_agenda });
     }
     let subject = stream.incarnation.as_str().to_owned();
     // The object of a put that is still under way may appear after the first listing.
     let payload = if attempts { LATE } else { "" }.to_owned();
-    Ok(Removal(Some(Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) })))
+    let deletion = Some(Entry { subject, payload, ..Entry::new(Duty::Remove, now_ms) });
+    Ok(Removal { deletion, has_agenda })
 }
 
 impl Removal {
-    /// Enters it in place of the duties that concern the stream itself. Called in the same transaction.
-    pub(super) fn schedule<S: ActorState>(&self, state: &S, now_ms: u64) -> Result<(), SqlError> {
-        agenda::delete_all_of_stream(state, now_ms)?;
-        self.0.as_ref().map_or(Ok(()), |entry| agenda::upsert(state, entry))
+    /// Enters it in place of the duties that concern the stream itself. Called in the same transaction. Returns whether
+    /// there is an agenda that may be empty.
+    pub(super) fn schedule<S: ActorState>(&self, state: &S, now_ms: u64) -> Result<bool, SqlError> {
+        if self.has_agenda {
+            agenda::delete_all_of_stream(state, now_ms)?;
+        }
+        match &self.deletion {
+            Some(entry) => agenda::upsert(state, entry).map(|()| false),
+            None => Ok(self.has_agenda),
+        }
     }
 }
 

@@ -191,7 +191,7 @@ fn beyond_its_producers_a_stream_takes_one_more_only_in_the_place_of_an_idle_one
 fn the_count_of_producers_is_that_of_their_rows_wherever_the_tail_is() {
     for rotates in [false, true] {
         let mut url = kept(StreamLimits { segment_rows: 2, ..StreamLimits::default() }, &[]);
-        for (name, seq) in [("p", 0), ("q", 0), ("p", 1), ("r", 0), ("r", 1)] {
+        for (name, seq) in [("p", 0), ("q", 0), ("p", 1), ("r", 0), ("r", 1), ("q", 1)] {
             url.post(post("a").by(name, 0, seq));
             while rotates && url.rotate() {}
             url.restart();

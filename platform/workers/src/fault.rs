@@ -9,6 +9,7 @@
 //! | `panic-in-transaction` | object | a panic in a nested transaction that has deleted the stream's log |
 //! | `lost-instance` | object | the stack overflows |
 //! | `throw-in-binding` | object | the next statement throws a JavaScript exception |
+//! | `full-in-binding` | object | the next statement throws what SQLite says when the database is full |
 //! | `no-socket` | object | the runtime refuses the next socket that is to be accepted |
 //! | `wait` | object | waits half a second before core sees the request |
 //! | `panic-later` | object | waits, then panics |
@@ -34,6 +35,7 @@ const WAIT_MS: u64 = 500;
 
 thread_local! {
     static STATEMENT_THROWS: Cell<bool> = const { Cell::new(false) };
+    static DATABASE_FULL: Cell<bool> = const { Cell::new(false) };
     static ALARM_PANICS: Cell<bool> = const { Cell::new(false) };
     static ALARM_REJECTED: Cell<bool> = const { Cell::new(false) };
     static SOCKET_REFUSED: Cell<bool> = const { Cell::new(false) };
@@ -72,6 +74,12 @@ pub(crate) async fn in_object(fault: Option<String>, state: impl ActorState) {
         Some("panic-in-transaction") => panic_in_transaction(&state),
         Some("lost-instance") => overflow(),
         Some("throw-in-binding") => STATEMENT_THROWS.set(true),
+        Some("full-in-binding") => {
+            // The runtime tells the size of a database, in whole pages.
+            let bytes = state.sql().database_bytes();
+            assert!(bytes.as_ref().is_ok_and(|bytes| *bytes >= 4_096 && bytes % 4_096 == 0), "a size of {bytes:?}");
+            DATABASE_FULL.set(true);
+        }
         Some("panic-alarm") => ALARM_PANICS.set(true),
         Some("reject-alarm") => ALARM_REJECTED.set(true),
         Some("no-socket") => SOCKET_REFUSED.set(true),
@@ -98,7 +106,12 @@ pub(crate) fn alarm_ms(at_ms: u64) -> u64 {
 
 /// The statement's text, or one that throws.
 pub(crate) fn statement(text: JsString) -> JsString {
-    if STATEMENT_THROWS.take() { "SELECT nothing FROM nowhere".into() } else { text }
+    match (STATEMENT_THROWS.take(), DATABASE_FULL.take()) {
+        (false, false) => text,
+        (true, _) => "SELECT nothing FROM nowhere".into(),
+        // The runtime ends its message with the name of SQLite's code; here the name of a column is as good.
+        (false, true) => "SELECT SQLITE_FULL".into(),
+    }
 }
 
 /// The tags of a socket, or some that are longer than the runtime takes (256 characters).

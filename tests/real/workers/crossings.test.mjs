@@ -42,7 +42,7 @@ const KINDS = [
     await sleep(1_000);
     return () => send("GET", `${path}?offset=-1&live=sse`);
   }],
-  ["a deletion", 5, 15, async (path) => () => send("DELETE", path)],
+  ["a deletion", 5, 14, async (path) => () => send("DELETE", path)],
 ];
 
 for (const [kind, into, out, prepare] of KINDS) {

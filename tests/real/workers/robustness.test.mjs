@@ -10,6 +10,20 @@ import { FAULTS, fault } from "./faults.mjs";
 /** Much less than the time after which anything gives up waiting. */
 const AT_ONCE_MS = 2_000;
 
+test("full-in-binding: a 507 that says when to come again, nothing is written, and the next request works", async () => {
+  const path = await create();
+  await append(path, "a");
+  for (let round = 0; round < 3; round += 1) {
+    const answer = await within(AT_ONCE_MS, append(path, "lost", fault("full-in-binding")));
+    assert.deepEqual(
+      [answer.status, JSON.parse(answer.body).error.code, answer.headers["retry-after"]],
+      [507, "storage_full", "60"],
+    );
+    assert.equal((await within(AT_ONCE_MS, append(path, "b"))).status, 204);
+  }
+  await holds(path, "abbb");
+});
+
 for (const [name, code] of FAULTS) {
   test(`${name}: a 500 at once, nothing is written, and the next request works`, async () => {
     const path = await create();

@@ -204,3 +204,52 @@ fn an_open_segment_that_has_no_room_beside_rows_of_r2_gets_that_of_those_rows() 
         rotate_all(&object, &host);
     }
 }
+
+/// Takes all the room there is, down to the last byte of the pages of a table, by these inserts.
+fn exhaust(host: &Host, insert: &'static str) {
+    host.sql().run("CREATE TABLE filler (bytes BLOB)", &[]).expect("room for a table");
+    host.limit_pages(host.file_pages());
+    while host.sql().run("INSERT INTO filler VALUES (zeroblob(3000))", &[]).is_ok() {}
+    while host.sql().run("INSERT INTO filler VALUES (zeroblob(10))", &[]).is_ok() {}
+    let error = (0..1_000).find_map(|_| host.sql().run(insert, &[]).err()).expect("a page is full at some time");
+    assert!(error.is_full, "{error}");
+}
+
+#[test]
+fn a_rotation_that_finds_no_room_for_its_record_makes_some() {
+    let (object, host) = object_in(10_000_000_000, 200);
+    assert_eq!(create(&object, Expiry::Never), 201);
+    let append = |rows| (0..rows).for_each(|_| assert_eq!(append_body(&object, "a body of some bytes").status, 204));
+    append(200);
+    rotate_all(&object, &host);
+    // The second segment has a table of its own, the others share one.
+    host.store().does.set(Bucket::Fails);
+    append(610);
+    host.store().does.set(Bucket::WorksOnce);
+    host.pass_ms(600_000);
+    assert_eq!(object.alarm().now_or_never(), None, "the put after the first is not answered");
+    assert_eq!((rows_of(&host, "segments"), rows_of(&host, "log"), rows_of(&host, "log_b")), (2, 0, 410));
+    exhaust(
+        &host,
+        "INSERT INTO segments SELECT min(read_seq) - 1, 'of no stream', 0, 0, 0, 0, 0, 0, NULL, NULL, 0, NULL, 0 \
+         FROM segments",
+    );
+    let records = rows_of(&host, "segments");
+    rotate_all(&object, &host);
+    assert_eq!(rows_of(&host, "segments"), records + 2);
+    assert!(rows_of(&host, "log_b") < 410, "rows that are in R2 made room");
+    assert_eq!(append_body(&object, "more").status, 204);
+}
+
+#[test]
+fn a_removal_that_finds_no_room_for_its_duty_takes_that_of_the_stream() {
+    let (object, host) = object_in(10_000_000_000, 2);
+    assert_eq!(create(&object, Expiry::Never), 201);
+    for _ in 0..3 {
+        assert_eq!(append_body(&object, "x").status, 204);
+    }
+    rotate_all(&object, &host);
+    exhaust(&host, "INSERT INTO agenda SELECT 90, 'of another version ' || count(*), 9000000000000, NULL FROM agenda");
+    assert_eq!(ask(&object, Operation::Delete, "").status, 204);
+    assert_eq!(host.rows("SELECT '' FROM agenda WHERE kind = 4").len(), 1, "its objects are removed later");
+}
