@@ -141,11 +141,11 @@ impl Stream {
     /// Bytes of the object of the first hot segment, which ends so: as many or a little more. If memory had to grow with
     /// the object, it would take up to three times as much.
     fn object_bytes(&self, end: &Tail) -> usize {
-        let content = end.total.saturating_sub(self.layout.cold_bytes);
-        // A length takes a byte, and one more at most for each 128 bytes of its message.
-        let lengths = match self.kind() {
-            ContentKind::Bytes => 0,
-            ContentKind::Json => end.offset.position + content / 128,
+        let positions = end.offset.position;
+        let (content, lengths) = match self.kind() {
+            ContentKind::Bytes => (positions, 0),
+            // A length takes a byte, and one more at most for each 128 bytes of its message.
+            ContentKind::Json => (end.tally, positions + end.tally / 128),
         };
         let bytes = content + lengths + end.rows * (FRAME_BYTES + ENTRY_BYTES) as u64;
         // What storage tells is not trusted: it was written by whatever version.
