@@ -11,7 +11,7 @@ use super::page::{MalformedMessages, Messages, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use crate::mutant::mutated;
-use crate::protocol::limits::{BODY_LIMIT, LOG_ROW_BYTES, SEGMENT_BYTES};
+use crate::protocol::limits::{BODY_LIMIT, SEGMENT_BYTES};
 use crate::protocol::segment::{
     ContentKind, ENTRY_BYTES, Encoder, FRAME_BYTES, Frame, Frames, HEADER_BYTES, Head, INDEX_BYTES, Index, Place,
     SegmentError, TRAILER_BYTES,
@@ -141,10 +141,13 @@ impl Stream {
     /// Bytes of the object of the first hot segment, which ends so: as many, or a little more. If memory had to grow with
     /// the object, it would take up to three times as much.
     fn object_bytes(&self, end: &Tail) -> usize {
-        // Content, and lengths but those of messages that are alone in their rows. These take five bytes at most.
-        let rows = end.total.saturating_sub(self.layout.cold_bytes);
-        let added = (FRAME_BYTES + ENTRY_BYTES + 5) as u64;
-        let bytes = rows + end.rows * added.saturating_sub(LOG_ROW_BYTES);
+        let positions = end.offset.position;
+        let (content, lengths) = match self.kind() {
+            ContentKind::Bytes => (positions, 0),
+            // A length takes a byte, and one more at most for each 128 bytes of its message.
+            ContentKind::Json => (end.tally, positions + end.tally / 128),
+        };
+        let bytes = content + lengths + end.rows * (FRAME_BYTES + ENTRY_BYTES) as u64;
         // What storage tells is not trusted: it was written by whatever version.
         bytes.min(OBJECT_BYTES) as usize + HEADER_BYTES + INDEX_BYTES + TRAILER_BYTES
     }

@@ -135,6 +135,8 @@ impl Database {
         for (index, param) in params.iter().enumerate() {
             prepared.raw_bind_parameter(index + 1, value::bound(param, &self.settings)?).map_err(failed)?;
         }
+        // A run that failed has left its steps.
+        prepared.reset_status(StatementStatus::VmStep);
         let columns = prepared.column_count();
         let mut rows = prepared.raw_query();
         let mut blob_bytes = 0_usize;
@@ -236,6 +238,27 @@ mod tests {
         assert_eq!(count(0, 0), 1);
         let failing = Statement { sql: "SELECT v FROM t", params: &[], byte_budget: usize::MAX };
         assert!(database.exec(failing, &mut |_| Err(SqlError::new("enough"))).is_err());
+    }
+
+    #[test]
+    fn steps_are_those_of_each_run_whether_or_not_the_one_before_has_failed() {
+        let database = with_table();
+        database.run("INSERT INTO t (v) VALUES (1), (2), (3), (4), (5), (6), (7), (8), (9)", &[]).unwrap();
+        let steps = |limit: i64, fails: bool| {
+            let before = database.steps();
+            let params = [SqlParam::Integer(limit)];
+            let statement = Statement { sql: "SELECT v FROM t LIMIT ?1", params: &params, byte_budget: usize::MAX };
+            let ran = database.exec(statement, &mut |_| match fails {
+                true => Err(SqlError::new("enough")),
+                false => Ok(ControlFlow::Continue(())),
+            });
+            assert_eq!(ran.is_err(), fails);
+            database.steps() - before
+        };
+        let one = steps(1, false);
+        assert!(one > 0 && steps(9, false) > 3 * one, "some for each row");
+        steps(9, true);
+        assert_eq!(steps(1, false), one);
     }
 
     #[test]
