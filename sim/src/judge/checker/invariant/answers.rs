@@ -50,13 +50,16 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
 
+/// Harms that a live read waits out, and may not live to see the end of.
+const WAITED_OUT: &[Harm] = &[Harm::CallSlow, Harm::SocketSilent, Harm::OtherRelease, Harm::Overloaded];
+
 /// Harms after which the object cannot be reached.
 const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
 /// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
-/// One that waits asks again as long as the object cannot read from R2.
+/// One that waits asks again as long as the object cannot read from R2, is overloaded or of another release.
 fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]) || case.is_r2_failing(op);
+    let is_slow = case.is_harmed(op, WAITED_OUT) || case.is_r2_failing(op);
     matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
 }
 

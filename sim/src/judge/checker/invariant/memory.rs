@@ -18,6 +18,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         // requests are served anew.
         most.bodies = most.bodies.saturating_mul(2);
     }
+    // A body whose call never comes to an end counts for a while only, and stays.
+    let stuck = case.history.ops.iter().filter(|op| case.history.harms.has(op.request, &[Harm::CallStuck])).count();
+    most.bodies = most.bodies.saturating_add(stuck.saturating_mul(case.history.conditions.body_bytes));
     [
         ("in all", found.all, most.all),
         ("of request bodies", found.bodies, most.bodies),
@@ -59,6 +62,22 @@ mod tests {
         check(Footprint { socket: 6, ..most }, 1);
         check(Footprint { pushed: 31, ..most }, 1);
         check(Footprint { all: 101, bodies: 41, client: 11, socket: 6, pushed: 31 }, 5);
+    }
+
+    #[test]
+    fn a_body_whose_call_never_ends_may_be_there_besides_those_that_count() {
+        for (bodies, stuck, expected) in [(50, true, 0), (50, false, 1), (51, true, 1)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            if stuck {
+                let request = run.history.ops.last().expect("a request").request;
+                run.history.harms.harm_request(request, Harm::CallStuck);
+            }
+            run.history.conditions.body_bytes = 10;
+            run.history.conditions.footprint = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+            run.history.footprint = Footprint { bodies, ..Footprint::default() };
+            run.check(Invariant::Memory, super::check, expected);
+        }
     }
 
     #[test]
