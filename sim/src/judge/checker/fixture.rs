@@ -11,6 +11,7 @@ use crate::judge::history::{
     Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
     SentBatch, Stamp, StreamInfo,
 };
+use crate::world::Harm;
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -387,6 +388,12 @@ impl Fixture {
         self.now_ms += 1;
         let now = self.history.moment(self.now_ms);
         self.history.listening(op).end = Some((now, end));
+    }
+
+    /// These harms were done to the last request.
+    pub(super) fn harm(&mut self, harms: &[Harm]) {
+        let request = self.history.ops.last().expect("a request").request;
+        harms.iter().for_each(|harm| self.history.harms.harm_request(request, *harm));
     }
 
     pub(super) fn part(&mut self, reader: usize, parting: Parting) {

@@ -3,15 +3,13 @@
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
+use super::{Action, Disturbance, Event, Happening, Origin, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
 
 /// Bytes that a message takes beside its padding, at most.
-const FRAME_BYTES: usize = 90;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const FRAME_BYTES: usize = 90;
 
 /// Live readers of a run, at most: what many of them cost is shown by a test of its own.
 const MOST_READERS: u64 = 16;
@@ -70,23 +68,24 @@ impl Scenario {
     }
 }
 
-struct Draft {
-    dice: Dice,
-    verbs: Vec<(Verb, u32)>,
-    clients: usize,
-    isolates: usize,
-    client_buffer_bytes: usize,
+/// A scenario in the making.
+pub(super) struct Draft {
+    pub(super) dice: Dice,
+    pub(super) verbs: Vec<(Verb, u32)>,
+    pub(super) clients: usize,
+    pub(super) isolates: usize,
+    pub(super) client_buffer_bytes: usize,
     /// How many live readers may still join.
-    readers_left: u64,
+    pub(super) readers_left: u64,
     /// How many things happen to the world in a burst, at most.
-    disturbances: u64,
-    supersedes: bool,
+    pub(super) disturbances: u64,
+    pub(super) supersedes: bool,
     /// How long it takes to remove the objects of a stream, in ms.
-    removal_ms: u64,
-    limits: StreamLimits,
-    streams: Vec<StreamPlan>,
-    now_ms: u64,
-    events: Vec<Event>,
+    pub(super) removal_ms: u64,
+    pub(super) limits: StreamLimits,
+    pub(super) streams: Vec<StreamPlan>,
+    pub(super) now_ms: u64,
+    pub(super) events: Vec<Event>,
 }
 
 impl Draft {
@@ -161,7 +160,7 @@ impl Draft {
     }
 
     /// Another stream in the place of one that is deleted then, and something in it, while readers may still hang on.
-    fn recreate(&mut self, stream: usize, deleted_ms: u64) {
+    pub(super) fn recreate(&mut self, stream: usize, deleted_ms: u64) {
         let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
         let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
         self.push(after_ms, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
@@ -239,150 +238,6 @@ impl Draft {
         };
         let off_ms = self.dice.among(&[2, 30, 600]);
         (exact_ms + self.dice.between(0, 2 * off_ms)).saturating_sub(off_ms)
-    }
-
-    fn client(&mut self) -> usize {
-        self.dice.between(0, self.clients as u64 - 1) as usize
-    }
-
-    fn stream(&mut self) -> usize {
-        self.dice.between(0, self.streams.len() as u64 - 1) as usize
-    }
-
-    /// Mostly small; now and then as large as the limit allows, which spans several rows.
-    fn load(&mut self) -> Load {
-        let most = (self.limits.body_bytes / (FRAME_BYTES + 3)).max(1) as u64;
-        let count = match self.dice.between(0, 9) {
-            0..5 => 1,
-            5..9 => self.dice.between(1, 4),
-            _ => self.dice.between(4, 12),
-        };
-        let count = count.min(most) as usize;
-        let room = (self.limits.body_bytes / count).saturating_sub(FRAME_BYTES + 3) as u64;
-        let pad_bytes = if self.dice.chance(150) { room } else { self.dice.between(0, 40).min(room) };
-        Load { count, pad_bytes: pad_bytes as usize }
-    }
-
-    /// What a client does, and which one.
-    fn action(&mut self) -> (usize, Action) {
-        let (client, stream) = (self.client(), self.stream());
-        let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
-        let drawn = self.verbs.iter().find(|(_, weight)| match left.checked_sub(*weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        });
-        let read = |origin, pages| Action::Read { stream, origin, pages };
-        let action = match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
-            Verb::Append => {
-                let closes = self.dice.chance(15);
-                Action::Append { stream, load: self.load(), closes, mistake: None }
-            }
-            Verb::Produce => {
-                let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
-                let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
-                let closes = self.dice.chance(15);
-                Action::Produce { stream, load: self.load(), depth, copies, closes }
-            }
-            Verb::Sequenced => {
-                let passed = self.dice.chance(200);
-                Action::Sequenced { stream, load: self.load(), passed }
-            }
-            Verb::Mistaken => {
-                let mistakes = [
-                    Mistake::BadElement,
-                    Mistake::EmptyArray,
-                    Mistake::WrongType,
-                    Mistake::TooLarge,
-                    Mistake::NotAscii,
-                    Mistake::Compressed,
-                    Mistake::Malformed,
-                ];
-                let mistake = mistakes[self.dice.between(0, mistakes.len() as u64 - 1) as usize];
-                let closes = self.dice.chance(200);
-                Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
-            }
-            Verb::Resend => Action::Resend { stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
-            Verb::Skip => Action::Skip { stream, load: self.load() },
-            Verb::Restart => Action::Restart,
-            Verb::ReadStart => read(Origin::Start, self.dice.among(&[1, 100]) as usize),
-            Verb::Resume => read(Origin::Resume, self.dice.among(&[1, 2, 100]) as usize),
-            Verb::Now => read(Origin::Now, 1),
-            Verb::Earlier => {
-                read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
-            }
-            Verb::Told => read(Origin::Told(self.dice.between(0, 50) as usize), self.dice.among(&[1, 2, 100]) as usize),
-            Verb::Within => {
-                read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
-            }
-            Verb::Revalidate => read(Origin::Revalidate, 1),
-            Verb::Head => Action::Head { stream },
-            Verb::Create => self.creation(stream),
-            Verb::Close => Action::Close { stream },
-            Verb::Delete => {
-                if self.dice.chance(300) {
-                    self.recreate(stream, 0);
-                }
-                Action::Delete { stream }
-            }
-            Verb::LongPoll => self.join(stream, Mode::LongPoll),
-            Verb::Listen => self.join(stream, Mode::Sse),
-            Verb::Stall => {
-                let for_ms = self.dice.scale(100, 90_000);
-                Action::Stall { stream, for_ms }
-            }
-            Verb::Leave => Action::Leave { stream },
-        };
-        (client, action)
-    }
-
-    /// Mostly a reader alone, sometimes a few at once.
-    fn join(&mut self, stream: usize, mode: Mode) -> Action {
-        let origin = match self.dice.between(0, 9) {
-            0..3 => Origin::Start,
-            3..6 => Origin::Now,
-            6..9 => Origin::Resume,
-            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
-        };
-        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
-        self.readers_left -= readers;
-        match readers {
-            0 => Action::Leave { stream },
-            _ => {
-                // A day is the most that is accepted.
-                let ahead =
-                    if self.dice.chance(150) { Some(self.dice.among(&[1, 400, 30_000, DAY_MS, DAY_MS])) } else { None };
-                Action::Join { stream, mode, origin, readers: readers as usize, ahead: ahead.map(Ahead) }
-            }
-        }
-    }
-
-    /// Mostly what the stream was created with; sometimes another lifetime, or closed.
-    fn creation(&mut self, stream: usize) -> Action {
-        let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
-        let closes = self.dice.chance(80);
-        let load = if self.dice.chance(400) { Some(self.load()) } else { None };
-        Action::Create { stream, lifetime, closes, load }
-    }
-
-    fn disturbance(&mut self) -> Disturbance {
-        let stream = self.stream();
-        match self.dice.between(0, 14) {
-            0..4 => Disturbance::Crash { stream },
-            4..6 => Disturbance::Evict { stream },
-            6..8 | 13..=14 if self.supersedes => Disturbance::Supersede { stream },
-            6..8 | 13..=14 => Disturbance::Crash { stream },
-            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
-            12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
-            9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
-            _ => {
-                let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
-                Disturbance::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
-            }
-        }
     }
 }
 

@@ -8,6 +8,7 @@
 //! | `field` | what an action says in detail |
 //! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `draw_event` | one thing that a client does, or that happens to the world, drawn |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
@@ -18,6 +19,7 @@
 mod action;
 mod dice;
 mod draw;
+mod draw_event;
 mod event;
 mod field;
 pub mod knobs;

@@ -1,21 +1,22 @@
 //! An instance: one life of an object in memory, from the constructor until it crashes, sleeps or is superseded.
+//!
+//! `output` is how its answers leave it.
+
+mod output;
 
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{Actor, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
 
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
-use crate::world::activity::Busy;
 use crate::world::alarm::service::{self as alarm, Alarmed};
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
-use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::Opened;
 use crate::world::objects::class::ObjectClass;
@@ -373,68 +374,6 @@ impl<P: Parent> Instance<P> {
         if let Some(object) = self.object.upgrade() {
             alarm::arm(&object);
         }
-    }
-
-    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response, cause: Option<u64>) {
-        let instance = Rc::downgrade(self);
-        self.put_out(busy, cause, move || {
-            if let Some(instance) = instance.upgrade() {
-                instance.note_answer(&response, cause);
-                sender.send(Opened::Answer(response));
-            }
-        });
-    }
-
-    fn put_out(self: &Rc<Self>, busy: Busy, cause: Option<u64>, output: impl FnOnce() + 'static) {
-        let instance = Rc::downgrade(self);
-        let output = move || {
-            drop(busy);
-            if let Some(instance) = instance.upgrade() {
-                instance.causes.borrow_mut().retain(|other| Some(*other) != cause);
-            }
-            output();
-        };
-        if self.environment.is_mutated(HostMutant::AnswerBeforeGate) {
-            output();
-        } else if self.state.put_out(output) {
-            self.environment.mark(marks::GATE_HELD_ANSWER);
-            self.crash_while_held();
-        }
-    }
-
-    fn note_answer(&self, response: &Response, cause: Option<u64>) {
-        let superseded = self.standing.get() == Standing::Superseded;
-        let what = What::Answers { status: response.status, superseded };
-        self.environment.note(Lane::Instance(&self.label), what, cause);
-        if superseded {
-            self.environment.mark(marks::SUPERSEDED_INSTANCE_ANSWERED);
-            self.note_stale(cause);
-        }
-    }
-
-    /// What a superseded instance tells may be stale, if its reads do not fail. If they do, whoever answers without a
-    /// read is wrong.
-    fn note_stale(&self, cause: Option<u64>) {
-        if self.standing.get() == Standing::Superseded && !self.state.storage().is_lost() {
-            self.environment.harm(Harm::Stale, cause);
-        }
-    }
-
-    /// Draws whether the object crashes while the gate holds an answer back, and at a random moment of that wait.
-    fn crash_while_held(self: &Rc<Self>) {
-        if !self.environment.chance(self.environment.faults().objects.crash_held_permille) {
-            return;
-        }
-        let wait_ms = self.flushed_ms.get().saturating_sub(self.environment.now_ms());
-        let after_ms = self.environment.random.between(0, wait_ms.saturating_sub(1));
-        let instance = self.clone();
-        self.node.spawn(async move {
-            rt::sleep_ms(after_ms).await;
-            // The answer may have left, or the faults may have ended.
-            if instance.state.gate().holds() && instance.environment.faults().objects.crash_held_permille > 0 {
-                instance.crash();
-            }
-        });
     }
 
     fn crash(self: &Rc<Self>) {

@@ -1,132 +1,31 @@
 //! Every request is answered, and refused only for a reason that its sender can see.
+//!
+//! | file | what it judges |
+//! | --- | --- |
+//! | `failures` | answers that did not come, and those that the service has failed |
 
-use tailrace_core::protocol::limits::LOSSES_ENDURED;
+mod failures;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, HIDDEN_FAILURE, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
 use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let complaint = match &op.answer {
-            // A reader that leaves waits for no answer.
-            None if op.ended.is_none() => None,
-            None => unanswered(case, op),
-            Some(answer) if answer.is_full() => full(case, op, answer),
-            Some(answer) if answer.status >= 500 => failed(case, op, answer),
-            Some(answer) if !answer.guarded => {
+            Some(answer) if answer.status < 500 && answer.guarded => unreasonable(case, index, op, answer),
+            Some(answer) if answer.status < 500 => {
                 Some(format!("the {} lacks fields that every response carries", answer.status))
             }
-            Some(answer) => unreasonable(case, index, op, answer),
+            _ => failures::complaint(case, op),
         };
         if let Some(complaint) = complaint {
             violations.push(case.violation(Invariant::Answers, &[index], complaint));
         }
     }
     violations
-}
-
-/// Harms after which no answer comes, or comes too late.
-const SILENCING: &[Harm] = &[
-    Harm::ClientMessageLost,
-    Harm::ClientMessageSlow,
-    Harm::ClientLeft,
-    Harm::IsolateRestarted,
-    Harm::Vanished,
-    Harm::CallSlow,
-    Harm::CallStuck,
-    Harm::ReplyBroken,
-    Harm::ObjectSuperseded,
-    Harm::SocketSilent,
-];
-
-fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
-    let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let waits_for_r2 = reads && (case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]));
-    let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
-    (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
-}
-
-/// Harms after which the object cannot be reached.
-const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
-
-/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
-/// One that waits asks again as long as the object cannot read from R2.
-fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]) || case.is_r2_failing(op);
-    matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
-}
-
-/// A failure has the code of a harm that was done to the request, or to its object meanwhile.
-fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
-    let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let excused = match answer.code.as_deref() {
-        Some("instance_lost") => lost_its_instance(case, op),
-        Some("object_unavailable") => is_unreachable(case, op),
-        Some(HIDDEN_FAILURE) => {
-            is_unreachable(case, op)
-                || lost_its_instance(case, op)
-                || case.is_r2_failing(op)
-                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
-                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
-        }
-        Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
-        Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
-        Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
-        // A superseded instance may look for a segment that has been removed since.
-        Some("segment_damaged") => {
-            is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
-        }
-        // An answer to HEAD has no body that could hold the code.
-        None if matches!(op.call, Call::Head) => match answer.status {
-            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
-            _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        },
-        _ => false,
-    };
-    (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
-}
-
-/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not
-/// served anew once it has called, or it has lost more than a request endures.
-fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
-    let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]);
-    match op.call {
-        Call::Live { .. } => taken > 0 || case.is_harmed(op, &[Harm::LostInstance]),
-        _ => taken > LOSSES_ENDURED as usize || case.is_harmed(op, &[Harm::LostInstance]),
-    }
-}
-
-/// How long R2 may take for what is sealed where nothing goes wrong, in ms.
-const ROTATED_MS: u64 = 10_000;
-
-/// A stream is full only if as many bytes as may wait can have been sent to it: since ever while R2 may take nothing,
-/// and just now, after an open segment, where it takes all.
-fn full(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
-    let conditions = &case.history.conditions;
-    let bytes = |op: &Op| {
-        let messages = op.batch().and_then(|batch| case.history.batches.get(batch)).map(|batch| &batch.messages);
-        // Between the messages of a batch is one byte.
-        messages.into_iter().flatten().map(|message| message.len() as u64 + 1).sum::<u64>()
-    };
-    let may_have_written = |other: &Op| other.definite().is_none() || case.history.appended(other);
-    let before = case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled()));
-    let catches_up = op.invoked.ms >= conditions.full_until_ms;
-    let since_ms = if catches_up { op.invoked.ms.saturating_sub(ROTATED_MS) } else { 0 };
-    let open = if catches_up { conditions.segment_bytes } else { 0 };
-    let lately = before.filter(|(_, other)| other.ended.is_none_or(|ended| ended.ms >= since_ms));
-    let sent: u64 = lately.filter(|(_, other)| may_have_written(other)).map(|(_, other)| bytes(other)).sum();
-    let most = open.saturating_add(sent).saturating_add(bytes(op));
-    if !answer.guarded || !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
-        Some(format!("507 is no answer to {}", describe(&op.call)))
-    } else if most <= conditions.hot_bytes {
-        Some(format!("the stream is full, and {most} bytes can wait at most where {} may", conditions.hot_bytes))
-    } else {
-        None
-    }
 }
 
 fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -> Option<String> {
@@ -325,114 +224,6 @@ mod tests {
         run
     }
 
-    /// The last request of a run, with these harms done to it.
-    fn harm(run: &mut Fixture, harms: &[Harm]) {
-        let request = run.history.ops.last().expect("a request").request;
-        harms.iter().for_each(|harm| run.history.harms.harm_request(request, *harm));
-    }
-
-    #[test]
-    fn an_answer_is_missing_or_a_failure_only_where_a_fault_explains_it() {
-        let missing = || None;
-        for (answer, harms, expected) in [
-            (missing(), &[][..], 1),
-            (missing(), &[Harm::ClientMessageLost], 0),
-            (missing(), &[Harm::CallStuck], 0),
-            (missing(), &[Harm::CallLost], 1),
-            (coded(503, "object_unavailable"), &[], 1),
-            (coded(503, "object_unavailable"), &[Harm::ObjectReset], 0),
-            (coded(503, "object_unavailable"), &[Harm::ClientMessageLost], 1),
-            (coded(503, "object_overloaded"), &[Harm::Overloaded], 0),
-            (coded(503, "object_overloaded"), &[Harm::ObjectReset], 1),
-            (coded(500, "internal_error"), &[Harm::ObjectReset], 1),
-        ] {
-            let mut run = run();
-            run.append(1, answer);
-            harm(&mut run, harms);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_failure_of_storage_needs_one_of_the_streams_object_meanwhile() {
-        for (harm, at_ms, code, reads, expected) in [
-            (Harm::StatementFailed, 7, "storage_failed", false, 0),
-            (Harm::StatementFailed, 4, "storage_failed", false, 1),
-            (Harm::StatementFailed, 11, "storage_failed", false, 1),
-            (Harm::GetFailed, 7, "storage_failed", false, 1),
-            (Harm::GetFailed, 7, "cold_storage_unavailable", true, 0),
-            (Harm::GetFailed, 7, "cold_storage_unavailable", false, 1),
-            // The object waits for 3 ms.
-            (Harm::BucketStuck, 1, "cold_storage_unavailable", true, 1),
-            (Harm::BucketStuck, 2, "cold_storage_unavailable", true, 0),
-            (Harm::BucketStuck, 2, "cold_storage_unavailable", false, 1),
-            (Harm::BucketStuck, 11, "cold_storage_unavailable", true, 1),
-            (Harm::BucketStuck, 7, "segment_damaged", true, 1),
-            (Harm::GetDamaged, 7, "cold_storage_unavailable", true, 1),
-            (Harm::GetDamaged, 7, "segment_damaged", true, 0),
-            (Harm::GetDamaged, 7, "segment_damaged", false, 1),
-        ] {
-            let mut run = run();
-            run.history.conditions.read_limit_ms = 3;
-            let answer = coded(500, code);
-            if reads {
-                run.walk(&[], answer);
-            } else {
-                run.append(1, answer);
-            }
-            let op = run.history.ops.last_mut().expect("a request");
-            op.invoked.ms = 5;
-            op.ended.as_mut().expect("it is answered").ms = 10;
-            run.history.harms.harm_stream(0, at_ms, harm);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_lost_instance_fails_the_request_that_lost_it_and_one_that_has_lost_too_many() {
-        let taken = |count: u32| vec![Harm::InstanceTaken; count as usize];
-        for (harms, is_guarded, expected) in [
-            (vec![], true, 1),
-            (vec![Harm::LostInstance], true, 0),
-            (vec![Harm::LostInstance], false, 1),
-            (taken(LOSSES_ENDURED), true, 1),
-            (taken(LOSSES_ENDURED + 1), true, 0),
-        ] {
-            let mut run = run();
-            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
-            harm(&mut run, &harms);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_stream_is_full_only_with_as_many_bytes_as_may_wait_sent_lately_unless_in_an_outage() {
-        // A message has 39 bytes.
-        for (hot_bytes, outage, idle_ms, expected) in [
-            (60, true, 0, 0),
-            (60, true, 60_000, 0),
-            (1_000, true, 0, 1),
-            (60, false, 0, 0),
-            (60, false, 60_000, 1),
-            (45, false, 60_000, 0),
-            (1_000, false, 0, 1),
-        ] {
-            let mut run = run();
-            run.history.conditions.hot_bytes = hot_bytes;
-            run.history.conditions.segment_bytes = 10;
-            run.history.conditions.full_until_ms = if outage { u64::MAX } else { 0 };
-            run.append(1, acked(0, 1));
-            run.wait_ms(idle_ms);
-            run.append(1, coded(507, "storage_full"));
-            check(&run, expected);
-        }
-        let mut run = run();
-        run.history.conditions.full_until_ms = u64::MAX;
-        run.close(coded(507, "storage_full"));
-        run.append(1, coded(507, "stream_full"));
-        check(&run, 2);
-    }
-
     #[test]
     fn a_conflict_needs_a_cause() {
         for (code, expected) in [("stream_closed", 1), ("content_type_mismatch", 1), ("sequence_gap", 1), ("", 1)] {
@@ -442,7 +233,7 @@ mod tests {
         }
         let mut run = run();
         run.close(None);
-        harm(&mut run, &[Harm::ClientMessageLost]);
+        run.harm(&[Harm::ClientMessageLost]);
         run.append(1, coded(409, "stream_closed").map(|answer| ClientAnswer { closed: true, ..answer }));
         check(&run, 0);
     }
@@ -452,7 +243,7 @@ mod tests {
         for (first, expected) in [(written(0, 1), 1), (None, 0), (coded(409, "stream_closed"), 1)] {
             let mut run = run();
             run.produce(0, 0, first);
-            harm(&mut run, &[Harm::ClientMessageLost]);
+            run.harm(&[Harm::ClientMessageLost]);
             run.produce(0, 1, coded(409, "sequence_gap"));
             check(&run, expected);
         }
