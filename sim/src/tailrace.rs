@@ -9,6 +9,7 @@ use tailrace_core::runtime::Request;
 use tailrace_core::storage::schema;
 
 pub use tailrace_core::object::{ColdSettings, Settings};
+pub use tailrace_core::protocol::Waits;
 pub use tailrace_core::stream::StreamLimits;
 
 use crate::kernel::random::Seeds;

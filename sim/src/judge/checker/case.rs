@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, FLIGHT_MS, From, History, Lifetime, Moment, Op, Payload, Reader};
+use crate::judge::history::{Arrival, Call, From, History, Lifetime, Moment, Op, Payload, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -202,7 +202,7 @@ impl<'a> Case<'a> {
         if !matches!(op.call, Call::Live { .. }) {
             return op.invoked;
         }
-        let since_ms = op.invoked.ms.saturating_sub(FLIGHT_MS);
+        let since_ms = op.invoked.ms.saturating_sub(self.history.conditions.flight_ms());
         let first = self.history.ops.partition_point(|other| other.invoked.ms < since_ms);
         self.history.ops.get(first).map_or(op.invoked, |other| other.invoked.min(op.invoked))
     }

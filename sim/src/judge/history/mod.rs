@@ -16,6 +16,7 @@ use bytes::Bytes;
 pub use harms::Harms;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
 
+use crate::tailrace::Waits;
 use crate::world::{Harm, Spell};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
@@ -346,8 +347,8 @@ pub struct Conditions {
     pub event_ms: u64,
     /// How long an object waits for R2 to answer a read, in ms.
     pub read_limit_ms: u64,
-    /// The long-poll time-out in ms.
-    pub long_poll_ms: u64,
+    /// How long live reads wait.
+    pub waits: Waits,
     /// Bytes of a stream that may wait for R2.
     pub hot_bytes: u64,
     /// Bytes after which a segment is sealed.
@@ -356,9 +357,21 @@ pub struct Conditions {
     pub full_until_ms: u64,
 }
 
-/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with
-/// the length of a long-poll where nobody tells it that the stream is gone.
-pub const FLIGHT_MS: u64 = 25_000;
+/// How much longer than a long-poll its flight may last, in ms.
+const FLIGHT_GRACE_MS: u64 = 5_000;
+
+impl Conditions {
+    /// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends
+    /// with the length of a long-poll where nobody tells it that the stream is gone.
+    pub fn flight_ms(&self) -> u64 {
+        self.waits.long_poll_ms + FLIGHT_GRACE_MS
+    }
+
+    /// The longest that a connection with events lasts, in ms: a tenth more than is configured.
+    pub fn connection_ms(&self) -> u64 {
+        self.waits.sse_ms + self.waits.sse_ms / 10
+    }
+}
 
 /// A whole run, seen by its clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

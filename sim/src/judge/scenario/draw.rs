@@ -7,6 +7,7 @@ use super::{Action, Disturbance, Event, Happening, Origin, Scenario, StreamPlan}
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
+use crate::world::BucketFaults;
 
 /// Bytes that a message takes beside its padding, at most.
 pub(super) const FRAME_BYTES: usize = 90;
@@ -21,6 +22,7 @@ impl Scenario {
         let limits = dice.limits();
         let faults = dice.faults();
         let cold = dice.cold(&faults);
+        let waits = dice.waits();
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
             verbs: verbs(&dice),
@@ -30,6 +32,7 @@ impl Scenario {
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
+            bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
             limits,
@@ -40,6 +43,9 @@ impl Scenario {
         draft.open();
         for _ in 0..draft.dice.between(2, 9) {
             draft.burst();
+            if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(300) {
+                draft.replace_while_reading();
+            }
             draft.silence();
         }
         let calm_ms = draft.now_ms;
@@ -61,6 +67,7 @@ impl Scenario {
             faults,
             limits: draft.limits,
             cold,
+            waits,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -80,6 +87,8 @@ pub(super) struct Draft {
     /// How many things happen to the world in a burst, at most.
     pub(super) disturbances: u64,
     pub(super) supersedes: bool,
+    /// How long R2 takes.
+    pub(super) bucket: BucketFaults,
     /// How long it takes to remove the objects of a stream, in ms.
     pub(super) removal_ms: u64,
     pub(super) limits: StreamLimits,
@@ -163,7 +172,32 @@ impl Draft {
     pub(super) fn recreate(&mut self, stream: usize, deleted_ms: u64) {
         let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
         let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
-        self.push(after_ms, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
+        // One that is closed from the start goes to R2 soon.
+        let closes = self.dice.chance(250);
+        self.push(after_ms, client, Action::Create { stream, lifetime, closes, load: Some(load) });
+    }
+
+    /// A stream that is in R2 is read, and meanwhile replaced by another one, which goes there at once.
+    fn replace_while_reading(&mut self) {
+        let (stream, deleter, creator) = (self.stream(), self.client(), self.client());
+        let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
+        self.push(0, deleter, Action::Append { stream, load, closes: true, mistake: None });
+        self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
+        for _ in 0..self.dice.between(2, 4) {
+            let (client, after_ms) = (self.client(), self.dice.between(0, 20));
+            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+        }
+        let deleted_ms = self.dice.between(0, self.bucket.get.max_ms / 2);
+        self.push(deleted_ms, deleter, Action::Delete { stream });
+        self.push(deleted_ms + 1, creator, Action::Create { stream, lifetime, closes: true, load: Some(next) });
+    }
+
+    /// Readers ask shortly before a stream is replaced by another one: what they are fetched from R2 is of the first.
+    pub(super) fn read_before_replacement(&mut self, stream: usize) {
+        for _ in 0..self.dice.between(1, 3) {
+            let (client, after_ms) = (self.client(), self.dice.between(0, 10));
+            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+        }
     }
 
     /// A few ms in which much happens.
@@ -353,6 +387,9 @@ mod tests {
             "limit hot_bytes",
             "cold orphan_age_ms",
             "cold sweep_page",
+            "wait long_poll_ms",
+            "wait sse_ms",
+            "fault hibernate_after_ms",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

@@ -90,7 +90,8 @@ impl Draft {
             Verb::Create => self.creation(stream),
             Verb::Close => Action::Close { stream },
             Verb::Delete => {
-                if self.dice.chance(300) {
+                if self.dice.chance(500) {
+                    self.read_before_replacement(stream);
                     self.recreate(stream, 0);
                 }
                 Action::Delete { stream }

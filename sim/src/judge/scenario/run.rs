@@ -27,12 +27,12 @@ const STRAGGLER_MS: u64 = 60_000;
 /// alarm, whose back-off doubles from 2 s, and past stragglers.
 const QUIET_MS: u64 = 420_000;
 
-/// The server's long-poll time-out in ms.
-const LONG_POLL_MS: u64 = 20_000;
+/// How long after the calm everything that was under way has come to its end, in ms, if it is no connection of events:
+/// a message takes a minute at most, and a reader gives a silent connection up after 40 s.
+const UNDER_WAY_MS: u64 = 66_000;
 
-/// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
-/// connection up after 80 s, a long-poll after less, and both come back within seconds.
-const SETTLING_MS: u64 = 80_000;
+/// How long after that nothing is left of what went wrong before, in ms: readers come back within seconds.
+const SETTLING_MS: u64 = 14_000;
 
 /// How long live readers stay for what was written last, in ms.
 const LINGER_MS: u64 = 12_000;
@@ -81,7 +81,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {
-        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), ..Settings::default() };
+        let settings = Settings { limits: scenario.limits.clone(), cold: scenario.cold.clone(), waits: scenario.waits };
         let mut config = WorldConfig {
             faults: scenario.faults,
             isolates: scenario.isolates,
@@ -123,12 +123,13 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
             + faults.storage.flush.max_ms
             + retries_ms(&scenario.cold),
         read_limit_ms: scenario.cold.read_limit_ms,
-        long_poll_ms: LONG_POLL_MS,
+        waits: scenario.waits,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
     };
     let history = History::new(streams.collect(), conditions);
-    let context = Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
+    let context =
+        Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, scenario.waits.long_poll_ms));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
     let disturbances: Vec<(u64, Disturbance)> =
@@ -163,8 +164,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     {
         let mut history = context.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
+        let settling_ms = history.conditions.connection_ms().max(UNDER_WAY_MS) + SETTLING_MS;
         history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario, history.batches.len());
-        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
+        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + settling_ms);
     }
     hold(&context, scenario, Stage::Calm).await;
     for finished in done {

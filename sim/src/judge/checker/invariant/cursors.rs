@@ -85,7 +85,7 @@ struct Told {
 
 /// Who has polled often enough is told what everybody is told.
 fn divergent(case: &Case<'_>) -> Vec<Violation> {
-    let interval_ms = case.history.conditions.long_poll_ms;
+    let interval_ms = case.history.conditions.waits.long_poll_ms;
     let mut violations = Vec::new();
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
@@ -157,7 +157,6 @@ mod tests {
     fn run() -> Fixture {
         let mut run = Fixture::json();
         run.create(Lifetime::Endless, created(0));
-        run.history.conditions.long_poll_ms = 20_000;
         run
     }
 

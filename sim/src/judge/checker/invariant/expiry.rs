@@ -4,7 +4,7 @@
 use super::durable::unexplained;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, FLIGHT_MS, Lifetime};
+use crate::judge::history::{Call, Lifetime};
 
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
@@ -41,7 +41,7 @@ fn too_late(case: &Case<'_>) -> Vec<Violation> {
             continue;
         }
         let end_ms = case.latest_end_ms(Some(index), op.ended.unwrap_or(op.settled()));
-        let flight_ms = if matches!(op.call, Call::Live { .. }) { FLIGHT_MS } else { 0 };
+        let flight_ms = if matches!(op.call, Call::Live { .. }) { case.history.conditions.flight_ms() } else { 0 };
         if let Some(end_ms) = end_ms.filter(|end_ms| op.invoked.ms > *end_ms + flight_ms) {
             let message =
                 format!("the stream is there at {} ms, and ended at {end_ms} ms at the latest", op.invoked.ms);

@@ -6,7 +6,7 @@
 
 use crate::judge::checker::case::{Case, Sight};
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, FLIGHT_MS, Moment};
+use crate::judge::history::{Call, Moment};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = inversions(case);
@@ -70,7 +70,8 @@ fn resurrections(case: &Case<'_>) -> Vec<Violation> {
             })
             .max_by_key(|(_, other)| other.settled());
         let Some((deletion, deleted)) = deletion else { continue };
-        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + FLIGHT_MS {
+        let flight_ms = case.history.conditions.flight_ms();
+        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + flight_ms {
             continue;
         }
         let created = case.iter().any(|(_, other)| {
