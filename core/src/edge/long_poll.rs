@@ -100,8 +100,8 @@ async fn kept<E: EdgeEnv>(env: &E, config: &EdgeConfig, landing: Landing<E>) -> 
 /// Flies: asks the object and, at the tail, waits for a message or for the end of the wait.
 async fn fly<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64) -> Landing<E> {
     let interval_ms = config.live.waits.long_poll_ms;
-    let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
-    let mut poll = Poll { env, ask, ends_ms, interval_ms, from_now, joined: None, pauses: Pauses::default() };
+    let (joined, pauses) = (None, Pauses::default());
+    let mut poll = Poll { env, ask: live.clone(), ends_ms, interval_ms, joined, pauses };
     match poll.fly().await {
         Ok(landing) => landing,
         Err(error) => Landing::Own(unreachable(config, Method::Get, &error)),
@@ -117,8 +117,6 @@ struct Poll<'a, E: EdgeEnv> {
     ends_ms: u64,
     /// The interval of cursors after silence, in ms.
     interval_ms: u64,
-    /// Whether the client asked from `now`.
-    from_now: bool,
     /// The position from which it waits, and the object's clock, once it has been at the tail.
     joined: Option<(Offset, Clock)>,
     pauses: Pauses,
@@ -135,7 +133,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
                     self.env.sometimes(marks::LIVE_WAITED);
-                    if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
+                    if mutated!(LostWakeUp) && self.joined.is_none() && !self.ask.read.from_now {
                         self.ask.read.from = ReadFrom::Now;
                         self.joined = Some((joined.position.next, joined.clock));
                         continue;
@@ -176,7 +174,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The client's answer from what the object has pushed.
     fn told(&self, position: ReaderPosition, mut answer: Response) -> Response {
         let closed = header::is_true(answer.headers.get(header::STREAM_CLOSED));
-        if self.from_now {
+        if self.ask.read.from_now {
             // At another moment the same URL has another answer.
             answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
             answer = answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());

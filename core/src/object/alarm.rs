@@ -152,7 +152,8 @@ impl<S: ActorState> StreamObject<S> {
         agenda::upsert(&self.state, &Entry { due_ms, failures: entry.failures.saturating_add(1), ..entry.clone() })
     }
 
-    fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+    /// Removes the stream, if its time is up; otherwise sees to it later.
+    pub(super) fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         match slot {
             Slot::Occupied(stream) if !stream.is_expired(now_ms) => {
                 match (&stream.expiry, stream.ends_ms()) {

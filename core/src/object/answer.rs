@@ -103,10 +103,22 @@ pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>
     tagged(stream, page, if_none_match, cache_control)
 }
 
+/// The same for a client that has asked from `now`: its URL has another answer at each moment, so no cache may keep
+/// this one, and it has no entity tag.
+fn of_now(mut answer: Response) -> Response {
+    answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+    answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+}
+
 /// The response to a long-poll that does not have to wait, with its cursor.
 pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u64) -> Response {
     let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, read.cursor).to_string());
-    long_poll(stream, page, read.if_none_match.as_deref(), now_ms).with_some(header::STREAM_CURSOR, cursor)
+    let tag = read.if_none_match.as_deref().filter(|_| !read.from_now);
+    let mut answer = long_poll(stream, page, tag, now_ms);
+    if read.from_now {
+        answer = of_now(answer);
+    }
+    answer.with_some(header::STREAM_CURSOR, cursor)
 }
 
 /// The response to a read of events: a page as the text of its events. The header fields tell the edge where to go on.

@@ -89,6 +89,9 @@ pub struct Read {
     pub live: Option<Live>,
     /// The cursor that the client of a live read echoes.
     pub cursor: Option<u64>,
+    /// Whether the client has asked from `now`, wherever its edge has come to: its URL has another answer at each
+    /// moment.
+    pub from_now: bool,
 }
 
 /// How a live read waits.
@@ -165,6 +168,7 @@ impl Message {
                 writer.optional('m', read.if_none_match.as_deref());
                 writer.optional('w', read.live.map(Live::as_str));
                 writer.optional('k', read.cursor.map(|cursor| cursor.to_string()).as_deref());
+                writer.flag('n', read.from_now);
             }
             Operation::Head | Operation::Delete => {}
         }
@@ -222,6 +226,7 @@ impl Message {
                     None => None,
                     Some(text) => Some(text.parse().ok()?),
                 },
+                from_now: fields.has('n'),
             }),
             'H' => Operation::Head,
             'D' => Operation::Delete,
@@ -317,8 +322,10 @@ mod tests {
                     Operation::Append(Append { content_type, producer, stream_seq, close })
                 }
             ),
-            (from, any::<Option<String>>(), live, any::<Option<u64>>()).prop_map(
-                |(from, if_none_match, live, cursor)| Operation::Read(Read { from, if_none_match, live, cursor })
+            (from, any::<Option<String>>(), live, any::<Option<u64>>(), any::<bool>()).prop_map(
+                |(from, if_none_match, live, cursor, from_now)| {
+                    Operation::Read(Read { from, if_none_match, live, cursor, from_now })
+                }
             ),
             Just(Operation::Head),
             Just(Operation::Delete),

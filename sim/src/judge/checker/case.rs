@@ -299,6 +299,12 @@ impl<'a> Case<'a> {
         match (&op.call, op.status()) {
             (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
             (Call::Append { batch: None, .. }, Some(204)) => read(Some(after)),
+            // A duplicate of a batch that is not its producer's last one is told the tail.
+            (Call::Append { batch: Some(batch), .. }, Some(204)) => {
+                let sent = self.history.batches[*batch].stamp.as_ref().map(|stamp| stamp.seq);
+                let last = op.definite().and_then(|answer| answer.producer_seq);
+                read((last > sent).then_some(after))
+            }
             (Call::Append { .. }, Some(409)) if op.definite().is_some_and(|answer| answer.closed) => read(Some(after)),
             (Call::Read { from, .. }, Some(200 | 304)) => {
                 let at_tail = *from == From::Now || self.history.shown(op)?.up_to_date;
@@ -329,7 +335,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
         Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
         None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),
     };
-    let touches = history.of_stream(stream).filter(|(_, op)| !matches!(op.call, Call::Head));
+    let touches = history.of_stream(stream).filter(|(_, op)| may_touch(op));
     touches
         .map(|(index, op)| {
             let last_ms = match (&op.call, op.definite(), op.ended) {
@@ -340,6 +346,15 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
             Touch { op: index, invoked: op.invoked, last_ms }
         })
         .collect()
+}
+
+/// Whether a request may start a sliding TTL anew. Asking for metadata does not, nor does what is refused.
+fn may_touch(op: &Op) -> bool {
+    match op.call {
+        Call::Head | Call::Delete => false,
+        Call::Live { .. } => true,
+        _ => op.status().is_none_or(|status| status < 400),
+    }
 }
 
 /// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at

@@ -323,6 +323,18 @@ impl Fixture {
         self.call(Call::Read { from, revalidates: Some(op), walk: self.walk }, Some(answer(304)));
     }
 
+    /// The same, with this answer.
+    pub(super) fn revalidate_with(&mut self, answer: Option<ClientAnswer>) {
+        self.revalidate();
+        self.history.ops.last_mut().expect("a request").answer = answer;
+    }
+
+    /// A read from now.
+    pub(super) fn read_now(&mut self, answer: Option<ClientAnswer>) {
+        self.walk += 1;
+        self.call(Call::Read { from: From::Now, revalidates: None, walk: self.walk }, answer);
+    }
+
     /// A read from an offset; the answer holds its body.
     pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<ClientAnswer>) {
         self.walk += 1;

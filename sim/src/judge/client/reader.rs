@@ -60,7 +60,7 @@ impl Session {
         };
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
         let ask = match tag {
-            Some(tag) => ask.with("if-none-match", tag),
+            Some(tag) => ask.with("if-none-match", listed(&tag, walk)),
             None => ask,
         };
         self.ask(stream, Call::Read { from, revalidates, walk }, ask.build()).await
@@ -88,6 +88,16 @@ impl Session {
             reading.seen.push(next.clone());
         }
         if answer.up_to_date { None } else { Some(next) }
+    }
+}
+
+/// A value of `If-None-Match` that names the tag, among others or not.
+fn listed(tag: &str, spelling: usize) -> String {
+    match spelling % 4 {
+        0 => tag.to_owned(),
+        1 => format!("W/{tag}"),
+        2 => format!("\"another, one\", {tag}"),
+        _ => format!("{tag},W/\"another\""),
     }
 }
 

@@ -131,6 +131,8 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         producer_epoch: number("producer-epoch"),
         producer_seq: number("producer-seq"),
         expected_seq: number("producer-expected-seq"),
+        received_seq: number("producer-received-seq"),
+        cache_control: text("cache-control"),
         code: if response.status >= 400 { code(&response.body) } else { None },
         guarded: needed.into_iter().all(|name| response.headers.get(name).is_some()),
         body: response.body.clone(),

@@ -199,6 +199,10 @@ pub struct ClientAnswer {
     pub producer_seq: Option<u64>,
     /// `Producer-Expected-Seq`.
     pub expected_seq: Option<u64>,
+    /// `Producer-Received-Seq`.
+    pub received_seq: Option<u64>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
     /// The stable code of a refusal.
     pub code: Option<String>,
     /// Whether it carries what every response must (SPEC, section 1): a `Cache-Control`,

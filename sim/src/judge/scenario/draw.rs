@@ -98,7 +98,7 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    fn push(&mut self, after_ms: u64, client: usize, action: Action) {
+    pub(super) fn push(&mut self, after_ms: u64, client: usize, action: Action) {
         let what = Happening::Client { client, action };
         self.events.push(Event { at_ms: self.now_ms + after_ms, what });
     }

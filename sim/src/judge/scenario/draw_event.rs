@@ -51,7 +51,12 @@ impl Draft {
             Verb::Produce => {
                 let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
                 let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
-                let closes = self.dice.chance(15);
+                let closes = self.dice.chance(40);
+                if closes {
+                    // What has closed the stream comes once more, soon or after the object has slept.
+                    let after_ms = self.dice.among(&[5, 700, 12_000]);
+                    self.push(after_ms, client, Action::Resend { stream, back: 0 });
+                }
                 Action::Produce { stream, load: self.load(), depth, copies, closes }
             }
             Verb::Sequenced => {

@@ -12,6 +12,7 @@
 //! | `calm` | no reader asks often |
 //! | `awake` | an object is billed only while it has work |
 //! | `cursors` | readers at one position come to ask for the same URL, and for none twice in vain |
+//! | `caching` | caches are told what they may keep, and one tag stands for one answer |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
@@ -20,6 +21,7 @@
 
 mod answers;
 mod awake;
+mod caching;
 mod calm;
 mod closed;
 mod cold;

@@ -35,6 +35,8 @@ macro_rules! invariants {
             Awake = awake;
             /// Cursors grow and converge.
             Cursors = cursors;
+            /// What caches may keep, and under which tag.
+            Caching = caching;
         }
     };
 }

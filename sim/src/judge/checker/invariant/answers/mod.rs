@@ -2,9 +2,11 @@
 //!
 //! | file | what it judges |
 //! | --- | --- |
+//! | `producers` | what idempotent producers are told when they are refused |
 //! | `failures` | answers that did not come, and those that the service has failed |
 
 mod failures;
+mod producers;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
@@ -40,12 +42,16 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Append { defect: Some(Defect::Gap), .. }, 400) => code == "epoch_must_start_at_zero",
         (Call::Append { defect: Some(defect), .. }, 400 | 413 | 415) => code == refusal_of(*defect),
         (Call::Append { .. }, 404) => code == "stream_not_found",
-        (Call::Append { .. }, 403) => code == "stale_epoch" && is_stale(case, op, answer),
+        (Call::Append { .. }, 403) => {
+            code == "stale_epoch" && is_stale(case, op, answer) && !producers::is_outdated(case, op, answer)
+        }
         (Call::Append { defect, .. }, 409) => match code {
+            "stream_closed" if producers::is_closing_repeat(case, op) => false,
             "stream_closed" => answer.closed && may_be_closed(case, op),
-            "content_type_mismatch" => *defect == Some(Defect::WrongType),
+            // Whether the stream is closed comes first.
+            "content_type_mismatch" => *defect == Some(Defect::WrongType) && !producers::is_surely_closed(case, op),
             "stream_seq_regression" => may_regress(case, index, op),
-            "sequence_gap" => may_gap(case, op, *defect),
+            "sequence_gap" if may_gap(case, op, *defect) => return producers::wrong_expectation(case, op, answer),
             _ => false,
         },
         // A new epoch that reaches a new incarnation late.
@@ -244,7 +250,8 @@ mod tests {
             let mut run = run();
             run.produce(0, 0, first);
             run.harm(&[Harm::ClientMessageLost]);
-            run.produce(0, 1, coded(409, "sequence_gap"));
+            let told = |answer| ClientAnswer { expected_seq: Some(0), received_seq: Some(1), ..answer };
+            run.produce(0, 1, coded(409, "sequence_gap").map(told));
             check(&run, expected);
         }
     }
