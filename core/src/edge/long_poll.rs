@@ -176,7 +176,11 @@ impl<E: EdgeEnv> Poll<'_, E> {
         let closed = header::is_true(answer.headers.get(header::STREAM_CLOSED));
         if self.ask.read.from_now {
             // At another moment the same URL has another answer.
-            answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+            if mutated!(TagOfNow) {
+                answer.headers.remove(&[header::CACHE_CONTROL]);
+            } else {
+                answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+            }
             answer = answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
         }
         let cursor = (!closed).then(|| cursor::after_data(position.commit_ms, self.ask.read.cursor).to_string());
@@ -208,8 +212,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
         let silent = cursor::after_silence(joined.clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
         // A reader ahead of the clock is told what others are told that are further ahead.
         let cursor = silent.max(joined.position.commit_ms);
+        let kept = if mutated!(SilenceIsStored) { CacheControl::NoCache } else { CacheControl::NoStore };
         Response::new(204)
-            .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+            .with(header::CACHE_CONTROL, kept.to_string())
             .with(header::STREAM_NEXT_OFFSET, at.to_string())
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with(header::STREAM_CURSOR, cursor.to_string())

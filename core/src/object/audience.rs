@@ -48,6 +48,9 @@ impl ReaderKind {
             Self::Answer => 'p',
             Self::AnswerAhead => 'b',
         };
+        if mutated!(TagWithoutIncarnation) {
+            return letter.to_string();
+        }
         format!("{letter}{}", incarnation.as_str())
     }
 }
@@ -359,7 +362,7 @@ impl Audience {
 
     /// Tells all waiting readers that the stream is gone, and ends their waits.
     pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
-        if self.may_have_readers() {
+        if self.may_have_readers() && !mutated!(ReadersNotDismissed) {
             state.sometimes(marks::LIVE_REMOVAL_PUSHED);
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
         }

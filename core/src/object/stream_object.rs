@@ -293,7 +293,12 @@ impl<S: ActorState> StreamObject<S> {
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
-        stream.tail = stream.strong_tail(self.state.sql())?;
+        if mutated!(HeadTouches) {
+            stream.touch(self.state.sql(), now_ms)?;
+        }
+        if !mutated!(HeadFromMemory) {
+            stream.tail = stream.strong_tail(self.state.sql())?;
+        }
         Ok(answer::head(stream))
     }
 
@@ -335,14 +340,16 @@ impl<S: ActorState> StreamObject<S> {
             Slot::Vacant { .. } => true,
             Slot::Occupied(stream) => stream.is_expired(now_ms),
         };
-        if is_over {
+        if is_over && !mutated!(AbsenceFromMemory) {
             *slot = Slot::load(self.state.sql())?;
         }
         if let Slot::Occupied(stream) = &*slot
             && stream.is_expired(now_ms)
         {
             self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
-            self.expire(slot, now_ms)?;
+            if !mutated!(ExpiredStreamKept | AbsenceFromMemory) {
+                self.expire(slot, now_ms)?;
+            }
         }
         Ok(slot.living(now_ms)?)
     }

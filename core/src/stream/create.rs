@@ -6,6 +6,7 @@ use super::layout::Layout;
 use super::log::{AppendPlan, Content, Marks};
 use super::tail::Tail;
 use super::{Slot, Stream, StreamLimits, lifetime};
+use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
 use crate::protocol::message::Create;
 use crate::protocol::{ErrorCode, Expiry, Incarnation, Refusal};
@@ -54,7 +55,9 @@ impl Slot {
                 let message = "a stream with another content type, lifetime or closure is at this URL";
                 return Ok(CreateOutcome::Refused(Refusal::new(ErrorCode::ConfigurationConflict, message)));
             }
-            stream.touch(sql, now_ms)?;
+            if !mutated!(CreationDoesNotTouch) {
+                stream.touch(sql, now_ms)?;
+            }
             return Ok(CreateOutcome::Exists);
         }
         let content = match body {

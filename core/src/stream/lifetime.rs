@@ -46,7 +46,8 @@ impl Stream {
         let Expiry::Ttl { seconds } = self.expiry else {
             return Ok(());
         };
-        if self.ends_ms() >= Some(now_ms + seconds * 1_000) || mutated!(ExpiryBeforeLastTouch) {
+        let is_late = self.ends_ms() < Some(now_ms + seconds * 1_000) || mutated!(EachTouchWritesARow);
+        if !is_late || mutated!(ExpiryBeforeLastTouch) {
             return Ok(());
         }
         let deadline_ms = deadline_ms(&self.expiry, now_ms);

@@ -107,7 +107,7 @@ impl AppendPlan {
             offset: Offset { read_seq: start.read_seq, position },
             sealed,
             closed: marks.close,
-            commit_ms: now_ms.max(tail.commit_ms + 1),
+            commit_ms: if mutated!(CommitTimeByTheClock) { now_ms } else { now_ms.max(tail.commit_ms + 1) },
             tally: last.tally,
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
             closed_by: marks.closed_by.map(|id| id.as_str().to_owned()),
@@ -253,6 +253,7 @@ fn json_rows(messages: &JsonMessages, start: Offset, tally: u64, limits: &Stream
         } else {
             while let Some(next) = lengths.get(taken).map(|length| bytes + 1 + *length as usize)
                 && next <= limits.row_bytes
+                && !mutated!(RowForEachMessage)
             {
                 bytes = next;
                 taken += 1;

@@ -45,6 +45,11 @@ impl Harms {
         !self.of_requests.is_empty() && self.count(number, kinds) > 0
     }
 
+    /// How many harms were done to a stream.
+    pub fn of_stream(&self, stream: usize) -> usize {
+        self.of_streams.get(&stream).map_or(0, Vec::len)
+    }
+
     /// Whether a harm of these kinds was done to a stream within these virtual ms.
     pub fn has_stream(&self, stream: usize, kinds: &[Harm], within_ms: RangeInclusive<u64>) -> bool {
         let Some(harms) = self.of_streams.get(&stream) else { return false };

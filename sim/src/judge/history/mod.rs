@@ -17,7 +17,7 @@ pub use harms::Harms;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
 
 use crate::tailrace::Waits;
-use crate::world::{Harm, Spell};
+use crate::world::{AlarmCharge, Charge, Harm, Spell};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -117,7 +117,7 @@ pub enum Defect {
 }
 
 /// Where a read starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum From {
     /// `-1`.
     Start,
@@ -333,6 +333,17 @@ pub struct Holding {
     pub sweeps: u64,
 }
 
+/// The commit times of a stream's log, seen from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CommitTimes {
+    /// The stream, an index of [`History::streams`].
+    pub stream: usize,
+    /// When they were looked at.
+    pub at: Moment,
+    /// Segment, first position and commit time in ms of each row, or frame in R2, in the order of the log.
+    pub times: Vec<(u64, u64, u64)>,
+}
+
 /// What a checker must know about the world to be sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
@@ -345,6 +356,8 @@ pub struct Conditions {
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, in ms.
     pub clocks_apart_ms: u64,
+    /// Whether alarms may go off before their time.
+    pub alarms_come_early: bool,
     /// How much too late an alarm goes off at most, in ms.
     pub alarm_late_ms: u64,
     /// The longest that one event of an object takes where nothing waits, in ms.
@@ -357,6 +370,10 @@ pub struct Conditions {
     pub hot_bytes: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
+    /// Bytes that fit a row.
+    pub row_bytes: usize,
+    /// How many isolates there are at the edge.
+    pub isolates: usize,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
 }
@@ -398,6 +415,12 @@ pub struct History {
     pub awake: Vec<Awake>,
     /// What R2 held, now and then.
     pub holdings: Vec<Holding>,
+    /// The commit times of the logs, now and then.
+    pub commits: Vec<CommitTimes>,
+    /// What each request has cost, by its number in the world.
+    pub charges: BTreeMap<u64, Charge>,
+    /// What the alarms of each stream's object have cost.
+    pub alarms: BTreeMap<usize, AlarmCharge>,
     /// What the world was like.
     pub conditions: Conditions,
     ticks: u64,

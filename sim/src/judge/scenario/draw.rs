@@ -3,7 +3,7 @@
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Disturbance, Event, Happening, Origin, Scenario, StreamPlan};
+use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::StreamLimits;
@@ -32,6 +32,7 @@ impl Scenario {
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
+            clock_off_ms: faults.objects.clock_off_ms,
             bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
@@ -45,6 +46,15 @@ impl Scenario {
             draft.burst();
             if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(300) {
                 draft.replace_while_reading();
+            }
+            if draft.supersedes && draft.dice.chance(350) {
+                draft.take_over();
+            }
+            if draft.clock_off_ms > 0 && draft.dice.chance(350) {
+                draft.ask_around_the_end();
+            }
+            if draft.dice.chance(150) {
+                draft.keep_alive();
             }
             draft.silence();
         }
@@ -87,6 +97,8 @@ pub(super) struct Draft {
     /// How many things happen to the world in a burst, at most.
     pub(super) disturbances: u64,
     pub(super) supersedes: bool,
+    /// By how much the clocks of objects are off at most, in ms.
+    pub(super) clock_off_ms: u64,
     /// How long R2 takes.
     pub(super) bucket: BucketFaults,
     /// How long it takes to remove the objects of a stream, in ms.
@@ -103,7 +115,7 @@ impl Draft {
         self.events.push(Event { at_ms: self.now_ms + after_ms, what });
     }
 
-    fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
+    pub(super) fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
         self.events.push(Event { at_ms: self.now_ms + after_ms, what: Happening::World(disturbance) });
     }
 
@@ -177,29 +189,6 @@ impl Draft {
         self.push(after_ms, client, Action::Create { stream, lifetime, closes, load: Some(load) });
     }
 
-    /// A stream that is in R2 is read, and meanwhile replaced by another one, which goes there at once.
-    fn replace_while_reading(&mut self) {
-        let (stream, deleter, creator) = (self.stream(), self.client(), self.client());
-        let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
-        self.push(0, deleter, Action::Append { stream, load, closes: true, mistake: None });
-        self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
-        for _ in 0..self.dice.between(2, 4) {
-            let (client, after_ms) = (self.client(), self.dice.between(0, 20));
-            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
-        }
-        let deleted_ms = self.dice.between(0, self.bucket.get.max_ms / 2);
-        self.push(deleted_ms, deleter, Action::Delete { stream });
-        self.push(deleted_ms + 1, creator, Action::Create { stream, lifetime, closes: true, load: Some(next) });
-    }
-
-    /// Readers ask shortly before a stream is replaced by another one: what they are fetched from R2 is of the first.
-    pub(super) fn read_before_replacement(&mut self, stream: usize) {
-        for _ in 0..self.dice.between(1, 3) {
-            let (client, after_ms) = (self.client(), self.dice.between(0, 10));
-            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
-        }
-    }
-
     /// A few ms in which much happens.
     fn burst(&mut self) {
         let width_ms = self.dice.among(&[0, 2, 8, 40, 200]);
@@ -226,25 +215,6 @@ impl Draft {
             }
         }
         self.now_ms += width_ms;
-    }
-
-    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before. All ask
-    /// the same, because the first who needs the storage of that one may end it.
-    fn ask_both(&mut self, stream: usize, superseded_ms: u64) {
-        let after_ms = superseded_ms + self.dice.between(1, 60);
-        let (client, load) = (self.client(), self.load());
-        self.push(after_ms, client, Action::Append { stream, load, closes: false, mistake: None });
-        let lifetime = self.streams[stream].lifetime;
-        let action = match self.dice.between(0, 3) {
-            0 => Action::Head { stream },
-            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
-            2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
-            _ => Action::Create { stream, lifetime, closes: false, load: None },
-        };
-        for _ in 0..self.dice.between(2, 5) {
-            let (client, asked_ms) = (self.client(), after_ms + self.dice.between(20, 700));
-            self.push(asked_ms, client, action);
-        }
     }
 
     /// Short or long; over the times after which objects hibernate (10 s) and are evicted (70 to 140 s), and around

@@ -9,6 +9,7 @@
 //! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `draw_event` | one thing that a client does, or that happens to the world, drawn |
+//! | `draw_plot` | several events in a row, drawn together |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
@@ -20,6 +21,7 @@ mod action;
 mod dice;
 mod draw;
 mod draw_event;
+mod draw_plot;
 mod event;
 mod field;
 pub mod knobs;

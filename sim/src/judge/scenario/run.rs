@@ -8,7 +8,7 @@ use tailrace_core::mutant;
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
-    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Stage, StreamInfo,
+    Awake, CommitTimes, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Stage, StreamInfo,
 };
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -17,7 +17,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::Link;
+use crate::world::{AlarmCharge, Link};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -117,6 +117,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         edges_apart_ms: 2 * faults.edge.clock_off_ms,
         clocks_apart_ms: 2 * faults.objects.clock_off_ms,
+        alarms_come_early: faults.alarm.early_permille > 0 || faults.objects.clock_off_ms > 0,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
@@ -126,6 +127,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         waits: scenario.waits,
         hot_bytes: scenario.limits.hot_bytes,
         segment_bytes: scenario.limits.segment_bytes,
+        row_bytes: scenario.limits.row_bytes,
+        isolates: scenario.isolates,
     };
     let history = History::new(streams.collect(), conditions);
     let context =
@@ -202,7 +205,14 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     audit(&context, scenario).await;
     let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
-    context.history.borrow_mut().harms = harms;
+    let charges = world.charges();
+    let mut history = context.history.borrow_mut();
+    history.harms = harms;
+    history.charges = charges.of_requests;
+    let of_stream =
+        |(name, charge): (Rc<str>, AlarmCharge)| Some((names.iter().position(|own| **own == *name)?, charge));
+    history.alarms = charges.of_alarms.into_iter().filter_map(of_stream).collect();
+    drop(history);
     context.history.take()
 }
 
@@ -351,8 +361,11 @@ async fn hold(context: &Rc<ClientContext>, scenario: &Scenario, stage: Stage) {
             .map(|stored| stored.key)
             .filter(|key| key.starts_with(&of_object))
             .collect();
+        let times = world.commit_times(&object, &named);
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
+        let times = times.into_iter().map(|(at, ms)| (at.read_seq, at.position, ms)).collect();
+        history.commits.push(CommitTimes { stream, at, times });
         history.holdings.push(Holding {
             stream,
             at,

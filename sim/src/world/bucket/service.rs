@@ -87,6 +87,11 @@ impl Bucket {
         self.store.borrow().objects()
     }
 
+    /// What it holds under a key, seen from outside: no call, and not billed.
+    pub fn content(&self, key: &str) -> Option<Bytes> {
+        self.store.borrow().content(key)
+    }
+
     /// Draws whether a call that arrives now fails before the store sees it; during an outage each does.
     fn stops(&self) -> bool {
         let environment = &self.environment;

@@ -5,15 +5,18 @@
 mod output;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{Actor, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
+use tailrace_core::runtime::{
+    Actor, ActorState as _, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade,
+};
 
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::alarm::service::{self as alarm, Alarmed};
+use crate::world::charges::Account;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
@@ -66,6 +69,7 @@ type Settings<A> = <A as Actor<ObjectState>>::Settings;
 
 /// One life of an object in memory.
 pub(crate) struct Instance<P: Parent> {
+    name: Rc<str>,
     label: String,
     environment: Rc<Environment>,
     object: Weak<P>,
@@ -93,6 +97,7 @@ impl<P: Parent> Instance<P> {
     /// Starts an instance. The constructor runs once the cold start is over, and before any event.
     pub(crate) fn start(object: &Rc<P>, number: u64, state: ObjectState, settings: Settings<P::Class>) -> Rc<Self> {
         let instance = Rc::new(Self {
+            name: object.name().into(),
             label: format!("{}#{number}", object.name()),
             environment: object.environment().clone(),
             object: Rc::downgrade(object),
@@ -166,6 +171,8 @@ impl<P: Parent> Instance<P> {
             }
         });
         let instance = self.clone();
+        let account = cause.map_or(Account::Nobody, Account::Request);
+        self.environment.charge(&account, 1, 0);
         self.spawn_event(event, async move {
             let actor = instance.actor().await;
             let event = async {
@@ -174,7 +181,7 @@ impl<P: Parent> Instance<P> {
                     ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, cause),
                 }
             };
-            let (opened, greeting) = Turns::new(&instance, event).await;
+            let (opened, greeting) = Turns::new(&instance, instance.charged(account, event)).await;
             let Some(sender) = sender.take() else { return };
             match opened {
                 Opened::Answer(response) => instance.answer(busy, sender, response, cause),
@@ -231,6 +238,8 @@ impl<P: Parent> Instance<P> {
             return answer;
         }
         let busy = self.state.activity().begin_event();
+        let account = Account::Alarms(self.name.clone());
+        self.environment.charge(&account, 1, 0);
         let sender = Rc::new(Cell::new(Some(sender)));
         let event = self.under_way.begin({
             let sender = sender.clone();
@@ -242,7 +251,7 @@ impl<P: Parent> Instance<P> {
         let instance = self.clone();
         self.spawn_event(event, async move {
             let actor = instance.actor().await;
-            let outcome = Turns::new(&instance, actor.alarm()).await;
+            let outcome = Turns::new(&instance, instance.charged(account, actor.alarm())).await;
             let Some(sender) = sender.take() else { return };
             if instance.standing.get() != Standing::Owner {
                 // The alarm goes off again, at the successor.
@@ -259,6 +268,18 @@ impl<P: Parent> Instance<P> {
             });
         });
         answer
+    }
+
+    /// The event, whose rows are charged to an account.
+    fn charged<T>(self: &Rc<Self>, account: Account, event: impl Future<Output = T>) -> impl Future<Output = T> {
+        let instance = self.clone();
+        let mut event = Box::pin(event);
+        poll_fn(move |context| {
+            let before = instance.state.rows_written();
+            let polled = event.as_mut().poll(context);
+            instance.environment.charge(&account, 0, instance.state.rows_written() - before);
+            polled
+        })
     }
 
     /// Another instance owns the storage from here on.

@@ -42,10 +42,11 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
 
 /// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
-/// One that waits asks again as long as the object cannot read from R2.
+/// One that waits asks again as long as the object fails, or is of another release, and is told so when its time is up.
 fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent]) || case.is_r2_failing(op);
-    matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
+    let is_slow = || case.is_harmed(op, &[Harm::CallSlow, Harm::SocketSilent, Harm::OtherRelease, Harm::Overloaded]);
+    let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged]);
+    matches!(op.call, Call::Live { .. }) && (is_slow() || fails()) || case.is_harmed(op, UNREACHABLE)
 }
 
 /// A failure has the code of a harm that was done to the request, or to its object meanwhile.
@@ -122,7 +123,7 @@ fn full(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, coded, created};
-    use crate::judge::history::Lifetime;
+    use crate::judge::history::{Lifetime, Mode};
 
     #[track_caller]
     fn check(fixture: &Fixture, expected: usize) {
@@ -158,6 +159,21 @@ mod tests {
             run.harm(harms);
             check(&run, expected);
         }
+    }
+
+    #[test]
+    fn who_waits_for_an_object_of_another_release_is_told_that_it_cannot_be_reached() {
+        for (harms, expected) in [(&[Harm::OtherRelease][..], 0), (&[], 1), (&[Harm::ClientMessageLost], 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, coded(503, "object_unavailable"));
+            run.harm(harms);
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.append(1, coded(503, "object_unavailable"));
+        run.harm(&[Harm::OtherRelease]);
+        check(&run, 1);
     }
 
     #[test]

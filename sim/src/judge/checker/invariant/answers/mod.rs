@@ -9,7 +9,7 @@ mod failures;
 mod producers;
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::{Invariant, Violation};
+use crate::judge::checker::{Invariant, LogPosition, Violation};
 use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
 use crate::world::Harm;
 
@@ -65,6 +65,11 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
         // Who resumes by itself at the end of a closed stream is told not to come back.
         (Call::Live { mode: Mode::Sse, from: From::At(_), .. }, 204) => answer.closed && answer.up_to_date,
+        (Call::Live { from: From::At(offset), .. } | Call::Read { from: From::At(offset), .. }, 400)
+            if is_of_earlier_stream(case, op, offset) =>
+        {
+            false
+        }
         (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
         // What it began to wait for was removed meanwhile, and another stream is in its place.
         (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
@@ -156,6 +161,14 @@ fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
     })
 }
 
+/// Whether the offset is certainly one of an earlier stream at the URL than the request came to.
+fn is_of_earlier_stream(case: &Case<'_>, op: &Op, offset: &str) -> bool {
+    let Some(offset) = LogPosition::parse(offset) else { return false };
+    let later = |other: &Op| case.offset(other).is_some_and(|start| start.segment > offset.segment);
+    let created = |other: &Op| matches!(other.call, Call::Create { .. }) && other.status() == Some(201);
+    case.history.is_strong(op) && case.iter().any(|(_, other)| created(other) && other.precedes(op) && later(other))
+}
+
 fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
     case.iter().any(|(_, other)| {
         let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
@@ -216,7 +229,7 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, duplicate, exists, page, refused, written,
+        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, refused, written,
     };
     use crate::judge::history::Lifetime;
 
@@ -291,6 +304,17 @@ mod tests {
         let mut run = run();
         run.append(1, written(0, 1));
         check(&run, 1);
+    }
+
+    #[test]
+    fn an_offset_of_an_earlier_stream_is_gone_and_not_invalid() {
+        for (from, status, expected) in [((0, 1), 410, 0), ((0, 1), 400, 1), ((1, 5), 400, 0)] {
+            let mut run = run();
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(1));
+            run.read_at(from, refused(status));
+            check(&run, expected);
+        }
     }
 
     #[test]
