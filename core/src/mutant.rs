@@ -168,8 +168,6 @@ mutants! {
     SweepEndsAtOnce = "sweep-ends-at-once";
     /// The objects of a removed stream are listed only once, also where a put may be under way.
     RemovalLooksOnce = "removal-looks-once";
-    /// Each duty that is entered sets the alarm, though another one is due before it.
-    AlarmAlwaysSet = "alarm-always-set";
     /// An alarm that came too early is set to the same time, however often that was in vain.
     EarlyAlarmComesAtOnce = "early-alarm-comes-at-once";
     /// The next stream at a URL sends to the readers of the one before.
@@ -178,8 +176,6 @@ mutants! {
     ReadersNotDismissed = "readers-not-dismissed";
     /// Each message is a row of its own, also where a row has room for all of them.
     RowForEachMessage = "row-for-each-message";
-    /// The index of a segment in R2 is fetched for each page.
-    IndexForgotten = "index-forgotten";
     /// Identical long-polls of an isolate ask the object each for itself.
     FlightsNotShared = "flights-not-shared";
 }

@@ -3,7 +3,6 @@
 use std::ops::ControlFlow;
 
 use super::early_alarms::EarlyAlarms;
-use crate::mutant::mutated;
 use crate::runtime::{ActorState, marks};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage, Statement, schema};
 use crate::stream::{Stream, has_known_bug};
@@ -127,7 +126,7 @@ pub(super) fn upsert<S: ActorState>(state: &S, entry: &Entry) -> Result<(), SqlE
         SqlParam::text_or_null(Some(payload.as_str()).filter(|payload| !payload.is_empty())),
     ];
     sql.run(UPSERT, &params)?;
-    if before.is_none_or(|before_ms| *due_ms < before_ms) || mutated!(AlarmAlwaysSet) {
+    if before.is_none_or(|before_ms| *due_ms < before_ms) {
         set_alarm(state, *due_ms)?;
     }
     debug_assert!(

@@ -14,7 +14,6 @@ use futures_util::future::{LocalBoxFuture, Shared};
 
 use super::key::Prefix;
 use super::{ColdSettings, Settings};
-use crate::mutant::mutated;
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
 use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError, marks};
@@ -173,9 +172,7 @@ impl ColdCache {
         self.indexes.borrow_mut().insert(key.clone(), index.clone());
         let found = index.await;
         self.indexes.borrow_mut().remove(&key);
-        if let Ok(index) = &found
-            && !mutated!(IndexForgotten)
-        {
+        if let Ok(index) = &found {
             self.remember(key, index.clone(), most_bytes);
         }
         found

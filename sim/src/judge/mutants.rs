@@ -103,16 +103,14 @@ register! {
     Core::SilenceIsStored: Caching;
     Core::TagOfNow: Caching;
     Core::CursorOfEventsFalls: Cursors;
-    Core::StaleColdPageTaken: Exact, Stable, Durable, Linear;
+    Core::StaleColdPageTaken: Caching, Exact, Stable;
     Core::SweepWithoutProof: Cold;
     Core::SweepEndsAtOnce: Cold;
     Core::RemovalLooksOnce: Cold;
-    Core::AlarmAlwaysSet: Bill;
     Core::EarlyAlarmComesAtOnce: Answers, Bill;
     Core::TagWithoutIncarnation: Stable, Exact, Live;
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
-    Core::IndexForgotten: Bill;
     Core::FlightsNotShared: Bill;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;

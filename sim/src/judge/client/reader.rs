@@ -80,15 +80,20 @@ impl Session {
             return None;
         }
         if answer.etag.is_some() {
-            reading.tagged = Some((op, from));
+            reading.tagged = Some((op, from.clone()));
         }
         let next = answer.next_offset.clone()?;
         reading.resume = Some(next.clone());
         if reading.seen.last() != Some(&next) {
             reading.seen.push(next.clone());
         }
-        if answer.up_to_date { None } else { Some(next) }
+        // Who is sent to where it stands goes no further.
+        if answer.up_to_date || is_there(&from, &next) { None } else { Some(next) }
     }
+}
+
+fn is_there(from: &From, next: &str) -> bool {
+    matches!(from, From::At(offset) if offset == next)
 }
 
 /// A value of `If-None-Match` that names the tag, among others or not.

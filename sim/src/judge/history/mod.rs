@@ -415,6 +415,8 @@ pub struct History {
     pub awake: Vec<Awake>,
     /// What R2 held, now and then.
     pub holdings: Vec<Holding>,
+    /// The streams, each with a virtual ms, whose objects have deleted from R2 in a turn that has written nothing.
+    pub unproven: Vec<(usize, u64)>,
     /// The commit times of the logs, now and then.
     pub commits: Vec<CommitTimes>,
     /// What each request has cost, by its number in the world.

@@ -47,14 +47,17 @@ impl Scenario {
             if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(300) {
                 draft.replace_while_reading();
             }
-            if draft.supersedes && draft.dice.chance(350) {
+            if draft.supersedes && draft.dice.chance(700) {
                 draft.take_over();
             }
-            if draft.clock_off_ms > 0 && draft.dice.chance(350) {
+            if draft.clock_off_ms > 0 && draft.dice.chance(700) {
                 draft.ask_around_the_end();
             }
-            if draft.dice.chance(150) {
+            if draft.dice.chance(450) {
                 draft.keep_alive();
+            }
+            if draft.dice.chance(250) {
+                draft.repeat_late();
             }
             draft.silence();
         }

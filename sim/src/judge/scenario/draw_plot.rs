@@ -54,10 +54,12 @@ impl Draft {
         let lifetime = self.streams[stream].lifetime;
         let (load, next) = (self.load(), self.load());
         let kind = self.dice.between(0, 3);
+        // Only who is awake can be superseded.
+        self.push(0, writer, Action::Create { stream, lifetime, closes: false, load: None });
         if kind == 3 {
-            self.push(0, writer, Action::Delete { stream });
-            self.now_ms += 400;
+            self.push(1, writer, Action::Delete { stream });
         }
+        self.now_ms += self.dice.among(&[40, 300, 900]);
         self.push_disturbance(0, Disturbance::Supersede { stream });
         let (change, ask) = match kind {
             0 => (Action::Append { stream, load, closes: false, mistake: None }, Action::Head { stream }),
@@ -68,12 +70,12 @@ impl Draft {
             2 => (Action::Close { stream }, Action::Head { stream }),
             _ => (Action::Create { stream, lifetime, closes: false, load: Some(next) }, Action::Head { stream }),
         };
-        self.push(20, writer, change);
+        self.push(5, writer, change);
         for _ in 0..self.dice.between(3, 6) {
-            let (client, asked_ms) = (self.client(), self.dice.between(100, 900));
+            let (client, asked_ms) = (self.client(), self.dice.between(30, 600));
             self.push(asked_ms, client, ask);
         }
-        self.now_ms += 900;
+        self.now_ms += 600;
     }
 
     /// A stream is asked for shortly before its end, where the clock may be ahead, and again where it may not be: an
@@ -98,6 +100,17 @@ impl Draft {
             self.push_disturbance(300, Disturbance::Crash { stream });
             self.now_ms += 400;
         }
+    }
+
+    /// A producer's batch comes once more, after another one of its own and after others have written.
+    pub(super) fn repeat_late(&mut self) {
+        let (stream, producer, other) = (self.stream(), self.client(), self.client());
+        let (load, next) = (self.load(), self.load());
+        self.push(0, producer, Action::Produce { stream, load, depth: 2, copies: 1, closes: false });
+        self.push(400, other, Action::Append { stream, load: next, closes: false, mistake: None });
+        self.push(700, other, Action::Head { stream });
+        self.push(1_100, producer, Action::Resend { stream, back: 1 });
+        self.now_ms += 1_100;
     }
 
     /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked

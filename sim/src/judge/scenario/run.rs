@@ -209,6 +209,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     let mut history = context.history.borrow_mut();
     history.harms = harms;
     history.charges = charges.of_requests;
+    let of_name = |name: &str| names.iter().position(|own| own == name);
+    let unproven = world.services().bucket.unproven();
+    history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();
     let of_stream =
         |(name, charge): (Rc<str>, AlarmCharge)| Some((names.iter().position(|own| **own == *name)?, charge));
     history.alarms = charges.of_alarms.into_iter().filter_map(of_stream).collect();

@@ -27,6 +27,24 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         }
     }
     violations.extend(ambiguous_tags(case));
+    violations.extend(mixed_streams(case));
+    violations
+}
+
+/// A tag begins with the name of its stream, which no other stream at the URL has.
+fn mixed_streams(case: &Case<'_>) -> Vec<Violation> {
+    let mut segments: HashMap<&str, (usize, u64)> = HashMap::new();
+    let mut violations = Vec::new();
+    for (index, op) in case.iter().filter(|(_, op)| op.status() == Some(200)) {
+        let tag = op.definite().and_then(|answer| answer.etag.as_deref());
+        let Some(((name, _), at)) = tag.and_then(|tag| tag.split_once(':')).zip(case.offset(op)) else { continue };
+        let (first, segment) = *segments.entry(name).or_insert((index, at.segment));
+        let (low, high) = (segment.min(at.segment), segment.max(at.segment));
+        if low < high && case.log.starts.range(low + 1..=high).next().is_some() {
+            let message = format!("an answer of segment {high} and one of segment {low} are told to be of one stream");
+            violations.push(case.violation(Invariant::Caching, &[first, index], message));
+        }
+    }
     violations
 }
 
@@ -71,8 +89,9 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
         return Some(format!("{value:?} instead of {fresh_s} s and {stale_s:?} s"));
     }
     // Who shares a flight is told what was true when it began.
-    let waits = matches!(op.call, Call::Live { .. });
-    let flight_ms = if waits { case.history.conditions.flight_ms() } else { 0 };
+    let has_called = case.history.charges.get(&op.request).is_some_and(|charge| charge.calls > 0);
+    let shares = matches!(op.call, Call::Live { .. }) && !has_called;
+    let flight_ms = if shares { case.history.conditions.flight_ms() } else { 0 };
     let end_ms = case.latest_end_ms(None, ended)?;
     let left_ms = (end_ms + flight_ms).saturating_sub(op.invoked.ms);
     (kept_s * 1_000 > left_ms).then(|| format!("{value:?}, and its stream ends within {left_ms} ms"))
@@ -243,6 +262,18 @@ mod tests {
         check(&run, 1);
         run.revalidate_with(part(0, 0).map(|answer| ClientAnswer { status: 304, closed: true, ..answer }));
         check(&run, 2);
+    }
+
+    #[test]
+    fn two_streams_at_a_url_have_tags_of_their_own() {
+        for (tag, expected) in [("\"b:1\"", 0), ("\"a:1\"", 1)] {
+            let mut run = run(Lifetime::Endless);
+            run.walk(&[], tagged("\"a:0\"", page(0, 0)));
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(1));
+            run.walk(&[], tagged(tag, page(1, 0)));
+            check(&run, expected);
+        }
     }
 
     #[test]
