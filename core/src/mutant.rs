@@ -80,12 +80,8 @@ mutants! {
     HeadFromMemory = "head-from-memory";
     /// That there is no stream is answered from memory alone.
     AbsenceFromMemory = "absence-from-memory";
-    /// A stream that was answered to be gone, because it has expired, is not removed before its alarm.
-    ExpiredStreamKept = "expired-stream-kept";
     /// A read from `now` is answered from memory alone.
     NowFromMemory = "now-from-memory";
-    /// That an offset is beyond the tail is answered from memory alone.
-    RefusalFromMemory = "refusal-from-memory";
     /// An offset of an earlier stream at the URL is taken for one that never was.
     EarlierOffsetIsInvalid = "earlier-offset-is-invalid";
     /// The commit time of an append is what the clock says, also where that is behind the last one.
@@ -160,8 +156,6 @@ mutants! {
     TagOfNow = "tag-of-now";
     /// A control event without data has the cursor of the present time alone.
     CursorOfEventsFalls = "cursor-of-events-falls";
-    /// What was fetched from R2 is answered, whatever stream is there by then.
-    StaleColdPageTaken = "stale-cold-page-taken";
     /// Objects are deleted without a durable row, by which an instance proves that it owns the storage.
     SweepWithoutProof = "sweep-without-proof";
     /// A sweep looks for what attempts have left only once.
@@ -170,8 +164,6 @@ mutants! {
     RemovalLooksOnce = "removal-looks-once";
     /// An alarm that came too early is set to the same time, however often that was in vain.
     EarlyAlarmComesAtOnce = "early-alarm-comes-at-once";
-    /// The next stream at a URL sends to the readers of the one before.
-    TagWithoutIncarnation = "tag-without-incarnation";
     /// Who waits is not told that the stream is gone.
     ReadersNotDismissed = "readers-not-dismissed";
     /// Each message is a row of its own, also where a row has room for all of them.

@@ -48,9 +48,6 @@ impl ReaderKind {
             Self::Answer => 'p',
             Self::AnswerAhead => 'b',
         };
-        if mutated!(TagWithoutIncarnation) {
-            return letter.to_string();
-        }
         format!("{letter}{}", incarnation.as_str())
     }
 }

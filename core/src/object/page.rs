@@ -3,7 +3,6 @@
 use super::cold::ColdError;
 use super::failure::Failure;
 use super::stream_object::StreamObject;
-use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, marks};
@@ -35,12 +34,6 @@ impl<S: ActorState> StreamObject<S> {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
                 let stream = self.living(slot, now_ms)?;
-                if mutated!(StaleColdPageTaken)
-                    && let Some((read, Ok(content))) = fetched.take()
-                {
-                    let page = stream.cold_page(&read, content);
-                    return answer(stream, page, now_ms).map(Turn::Answered);
-                }
                 let page = match stream.read(self.state.sql(), &self.settings.limits, from)? {
                     ReadOutcome::Page(page) => page,
                     ReadOutcome::Refused(refusal) => return Err(refusal.into()),

@@ -347,7 +347,7 @@ impl<S: ActorState> StreamObject<S> {
             && stream.is_expired(now_ms)
         {
             self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
-            if !mutated!(ExpiredStreamKept | AbsenceFromMemory) {
+            if !mutated!(AbsenceFromMemory) {
                 self.expire(slot, now_ms)?;
             }
         }

@@ -23,7 +23,6 @@ pub(crate) fn has_known_bug() -> bool {
             | StreamSeqForgottenAtRotation
             | CloseForgottenAtRotation
             | ClosingProducerForgottenAtStart
-            | StaleColdPageTaken
     )
 }
 

@@ -68,9 +68,7 @@ impl Stream {
             Err(refusal) => {
                 // A statement comes first: an instance that has lost its storage must not refuse an offset that its
                 // successor has.
-                if !mutated!(RefusalFromMemory) {
-                    self.strong_tail(sql)?;
-                }
+                self.strong_tail(sql)?;
                 return Ok(ReadOutcome::Refused(refusal));
             }
         };

@@ -63,9 +63,7 @@ register! {
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Core::HeadFromMemory: Linear, Durable;
     Core::AbsenceFromMemory: Durable, Linear, Expiry;
-    Core::ExpiredStreamKept: Linear;
     Core::NowFromMemory: Linear, Durable;
-    Core::RefusalFromMemory: Stable, Live;
     Core::EarlierOffsetIsInvalid: Answers;
     Core::CommitTimeByTheClock: Commits, Cursors;
     Core::CommitTimeForgottenAtRotation: Commits, Cursors, Expiry;
@@ -103,12 +101,10 @@ register! {
     Core::SilenceIsStored: Caching;
     Core::TagOfNow: Caching;
     Core::CursorOfEventsFalls: Cursors;
-    Core::StaleColdPageTaken: Caching, Exact, Stable;
     Core::SweepWithoutProof: Cold;
     Core::SweepEndsAtOnce: Cold;
     Core::RemovalLooksOnce: Cold;
     Core::EarlyAlarmComesAtOnce: Answers, Bill;
-    Core::TagWithoutIncarnation: Stable, Exact, Live;
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
     Core::FlightsNotShared: Bill;

@@ -139,7 +139,8 @@ fn dear_touches(case: &Case<'_>) -> Option<Violation> {
 
 /// Identical long-polls that wait at one time, and in vain, share the call of one of them, at each isolate.
 fn unshared(case: &Case<'_>) -> Vec<Violation> {
-    let mut of_urls: HashMap<(&From, Option<u64>), Vec<(usize, &Op)>> = HashMap::new();
+    type Polls<'a> = Vec<(usize, &'a Op)>;
+    let mut of_urls: HashMap<(&From, Option<u64>), Polls<'_>> = HashMap::new();
     for (index, op, _) in charged(case) {
         if let Call::Live { mode: Mode::LongPoll, from: from @ From::At(_), cursor, .. } = &op.call
             && op.invoked.ms >= case.history.conditions.settled_from_ms
@@ -216,7 +217,12 @@ mod tests {
             (|run| run.head(absent()), RESTORED + REMOVAL),
             (|run| run.walk(&[], page(0, 0)), RESTORED + TOUCH),
             (|run| run.walk(&[], absent()), RESTORED + REMOVAL),
-            (|run| drop(run.append(1, acked(0, 1)).to_string()), RESTORED + SEGMENT + 1),
+            (
+                |run| {
+                    run.append(1, acked(0, 1));
+                },
+                RESTORED + SEGMENT + 1,
+            ),
             (|run| run.produce(0, 0, written(0, 1)), RESTORED + SEGMENT + 2),
             (|run| run.produce(0, 3, coded(409, "sequence_gap")), RESTORED + REMOVAL),
         ];
