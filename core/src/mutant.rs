@@ -76,8 +76,6 @@ mutants! {
     ChecksumIgnored = "checksum-ignored";
     /// Calls of R2 have no time limit.
     R2CallsUnlimited = "r2-calls-unlimited";
-    /// HEAD is answered from memory alone.
-    HeadFromMemory = "head-from-memory";
     /// That there is no stream is answered from memory alone.
     AbsenceFromMemory = "absence-from-memory";
     /// A read from `now` is answered from memory alone.

@@ -296,9 +296,7 @@ impl<S: ActorState> StreamObject<S> {
         if mutated!(HeadTouches) {
             stream.touch(self.state.sql(), now_ms)?;
         }
-        if !mutated!(HeadFromMemory) {
-            stream.tail = stream.strong_tail(self.state.sql())?;
-        }
+        stream.tail = stream.strong_tail(self.state.sql())?;
         Ok(answer::head(stream))
     }
 

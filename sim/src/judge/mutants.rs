@@ -61,7 +61,6 @@ register! {
     Core::AppendInParts: Answers, Exact, Once;
     Core::ChecksumIgnored: Exact;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
-    Core::HeadFromMemory: Linear, Durable;
     Core::AbsenceFromMemory: Durable, Linear, Expiry;
     Core::NowFromMemory: Linear, Durable;
     Core::EarlierOffsetIsInvalid: Answers;

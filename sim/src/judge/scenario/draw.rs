@@ -44,7 +44,7 @@ impl Scenario {
         draft.open();
         for _ in 0..draft.dice.between(2, 9) {
             draft.burst();
-            if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(300) {
+            if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(700) {
                 draft.replace_while_reading();
             }
             if draft.supersedes && draft.dice.chance(700) {

@@ -9,6 +9,7 @@ impl Draft {
     pub(super) fn replace_while_reading(&mut self) {
         let (stream, deleter, creator) = (self.stream(), self.client(), self.client());
         let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
+        self.push(0, deleter, Action::Create { stream, lifetime, closes: false, load: None });
         self.push(0, deleter, Action::Append { stream, load, closes: true, mistake: None });
         self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
         for _ in 0..self.dice.between(2, 4) {
