@@ -259,6 +259,10 @@ impl<S: ActorState> StreamObject<S> {
         if let AppendOutcome::Appended { content, .. } = &outcome {
             debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
+        } else {
+            // What nothing was written for is told by storage too: an instance that has lost it fails here, instead of
+            // refusing, or confirming, what its successor knows better.
+            stream.strong_tail(self.state.sql())?;
         }
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes(marks::APPEND_DEDUPLICATED),

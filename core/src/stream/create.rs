@@ -48,6 +48,8 @@ impl Slot {
         let CreateCommand { now_ms, incarnation, create, body } = command;
         let content_type = create.content_type.clone().unwrap_or_default();
         if let Ok(stream) = self.living(now_ms) {
+            // An instance that has lost its storage fails here, instead of finding what may be gone.
+            stream.strong_tail(sql)?;
             let same = stream.content_type == content_type
                 && stream.expiry == create.expiry
                 && stream.tail.closed == create.closed;
