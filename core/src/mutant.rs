@@ -92,6 +92,98 @@ mutants! {
     NoRoomKept = "no-room-kept";
     /// What is left of a stream that is gone keeps the table of its agenda.
     TablesKeptAfterRemoval = "tables-kept-after-removal";
+    /// That there is no stream is answered from memory alone.
+    AbsenceFromMemory = "absence-from-memory";
+    /// A read from `now` is answered from memory alone.
+    NowFromMemory = "now-from-memory";
+    /// An offset of an earlier stream at the URL is taken for one that never was.
+    EarlierOffsetIsInvalid = "earlier-offset-is-invalid";
+    /// The commit time of an append is what the clock says, also where that is behind the last one.
+    CommitTimeByTheClock = "commit-time-by-the-clock";
+    /// Where the last segment is in R2, a start of the object does not know when the last append was.
+    CommitTimeForgottenAtRotation = "commit-time-forgotten-at-rotation";
+    /// Where the last segment is in R2, a start of the object does not know the last `Stream-Seq`.
+    StreamSeqForgottenAtRotation = "stream-seq-forgotten-at-rotation";
+    /// Where the last segment is in R2, a start of the object does not know that the stream is closed.
+    CloseForgottenAtRotation = "close-forgotten-at-rotation";
+    /// A duplicate of the last batch is answered the tail instead of the end of its batch.
+    DuplicateAnswersTail = "duplicate-answers-tail";
+    /// A duplicate of an older batch is answered the end of its producer's last one instead of the tail.
+    OlderDuplicateAnswersLast = "older-duplicate-answers-last";
+    /// A producer may leave out sequence numbers.
+    GapAccepted = "gap-accepted";
+    /// Who has left out sequence numbers is told the last one instead of the next one.
+    GapExpectsLast = "gap-expects-last";
+    /// A zombie is told the epoch after its own, and not the one that has taken over.
+    StaleEpochTellsNext = "stale-epoch-tells-next";
+    /// A zombie goes on.
+    StaleEpochAccepted = "stale-epoch-accepted";
+    /// A new epoch may start with any sequence number.
+    EpochStartsAnywhere = "epoch-starts-anywhere";
+    /// A duplicate does not extend a sliding TTL.
+    DuplicateDoesNotTouch = "duplicate-does-not-touch";
+    /// A batch that is refused extends a sliding TTL.
+    RefusalTouches = "refusal-touches";
+    /// Closing a closed stream does not extend a sliding TTL.
+    CloseAgainDoesNotTouch = "close-again-does-not-touch";
+    /// The last `Stream-Seq` may come again.
+    StreamSeqMayRepeat = "stream-seq-may-repeat";
+    /// Whether the content type is the stream's is looked at before whether it is closed.
+    ContentTypeBeforeClosure = "content-type-before-closure";
+    /// The batch that has closed a stream is refused when it comes again.
+    ClosingTupleForgotten = "closing-tuple-forgotten";
+    /// Whatever the producer sends that has closed a stream is taken for the batch that did.
+    ClosingProducerAlwaysRepeats = "closing-producer-always-repeats";
+    /// A start of the object does not know which producer has closed the stream.
+    ClosingProducerForgottenAtStart = "closing-producer-forgotten-at-start";
+    /// A creation that finds its stream does not extend a sliding TTL.
+    CreationDoesNotTouch = "creation-does-not-touch";
+    /// HEAD extends a sliding TTL.
+    HeadTouches = "head-touches";
+    /// Each read of a stream with a sliding TTL writes a row.
+    EachTouchWritesARow = "each-touch-writes-a-row";
+    /// A page may be kept by caches for longer than its stream lives.
+    PageOutlivesItsStream = "page-outlives-its-stream";
+    /// A page at the tail is kept by caches as one that never changes.
+    TailIsStored = "tail-is-stored";
+    /// The entity tag of a page at the tail does not change with what is appended after it.
+    TagWithoutTail = "tag-without-tail";
+    /// The entity tag of the last page does not change with the close.
+    TagWithoutClosure = "tag-without-closure";
+    /// A page that ends at the tail does not say so where the last segment is sealed.
+    TailHiddenWhereItIsSealed = "tail-hidden-where-it-is-sealed";
+    /// Each page of the last segment says that it ends at the tail.
+    LastSegmentIsTheTail = "last-segment-is-the-tail";
+    /// What a long-poll was answered may be kept by caches for longer than its stream lives.
+    PollOutlivesItsStream = "poll-outlives-its-stream";
+    /// What is answered to `now` may be kept by caches.
+    NowIsStored = "now-is-stored";
+    /// HEAD does not tell that the stream is closed.
+    HeadHidesTheClose = "head-hides-the-close";
+    /// What a long-poll from `now` was answered from the log may be kept by caches.
+    PollFromNowIsStored = "poll-from-now-is-stored";
+    /// `If-None-Match` is taken for one strong tag.
+    OnlyOneTagIsRead = "only-one-tag-is-read";
+    /// A long-poll for which nothing came may be kept by caches.
+    SilenceIsStored = "silence-is-stored";
+    /// What a long-poll from `now` was answered has an entity tag.
+    TagOfNow = "tag-of-now";
+    /// A control event without data has the cursor of the present time alone.
+    CursorOfEventsFalls = "cursor-of-events-falls";
+    /// Objects are deleted without a durable row, by which an instance proves that it owns the storage.
+    SweepWithoutProof = "sweep-without-proof";
+    /// A sweep looks for what attempts have left only once.
+    SweepEndsAtOnce = "sweep-ends-at-once";
+    /// The objects of a removed stream are listed only once, also where a put may be under way.
+    RemovalLooksOnce = "removal-looks-once";
+    /// An alarm that came too early is set to the same time, however often that was in vain.
+    EarlyAlarmComesAtOnce = "early-alarm-comes-at-once";
+    /// Who waits is not told that the stream is gone.
+    ReadersNotDismissed = "readers-not-dismissed";
+    /// Each message is a row of its own, also where a row has room for all of them.
+    RowForEachMessage = "row-for-each-message";
+    /// Identical long-polls of an isolate ask the object each for itself.
+    FlightsNotShared = "flights-not-shared";
 }
 
 #[cfg(feature = "mutants")]

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::StreamObject;
-use tailrace_core::protocol::{ProjectMode, Response};
+use tailrace_core::protocol::segment::Whole;
+use tailrace_core::protocol::{Offset, ProjectMode, Response};
 use tailrace_core::runtime::Request;
-use tailrace_core::storage::schema;
+use tailrace_core::storage::{RowKey, schema};
 
 pub use tailrace_core::object::{ColdSettings, Settings};
-pub use tailrace_core::protocol::MemoryLimits;
+pub use tailrace_core::protocol::{MemoryLimits, Waits};
 pub use tailrace_core::stream::{EncodingStep, StreamLimits};
 
 use crate::kernel::random::Seeds;
@@ -84,6 +85,26 @@ impl World {
                              FROM segments, stream";
         let id = self.object_id(object);
         self.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
+    }
+
+    /// The commit times of an object's log, each in ms with the first position of its row or frame: those in R2 by these
+    /// keys, and then those in the tables.
+    pub fn commit_times(&self, object: &str, keys: &BTreeSet<String>) -> BTreeSet<(Offset, u64)> {
+        const TABLES: [&str; 2] =
+            ["SELECT key || ' ' || commit_ms FROM log", "SELECT key || ' ' || commit_ms FROM log_b"];
+        let mut times = BTreeSet::new();
+        for content in keys.iter().filter_map(|key| self.services().bucket.content(key)) {
+            if let Ok(Whole { head, frames, .. }) = Whole::decode(&content) {
+                let at = |position| Offset { read_seq: head.read_seq, position };
+                times.extend(frames.iter().map(|frame| (at(frame.first), frame.commit_ms)));
+            }
+        }
+        let rows = TABLES.into_iter().flat_map(|table| self.texts(object, table));
+        times.extend(rows.filter_map(|row| {
+            let (key, commit_ms) = row.split_once(' ')?;
+            Some((RowKey::unpack(key.parse().ok()?).offset, commit_ms.parse().ok()?))
+        }));
+        times
     }
 }
 

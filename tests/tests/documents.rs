@@ -163,6 +163,7 @@ fn drawn() -> BTreeSet<String> {
 fn knobs() -> BTreeSet<String> {
     let (faults, limits, cold) = (knobs::FAULTS.iter(), knobs::LIMITS.iter(), knobs::COLD.iter());
     let names = faults.map(|knob| knob.name).chain(limits.map(|knob| knob.name)).chain(cold.map(|knob| knob.name));
+    let names = names.chain(knobs::WAITS.iter().map(|knob| knob.name));
     names.map(str::to_owned).collect()
 }
 

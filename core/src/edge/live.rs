@@ -1,6 +1,7 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
+use crate::mutant::mutated;
 use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
@@ -91,7 +92,8 @@ impl LiveRead {
     /// The key of its flight, which identical requests have in common. `None` for a read from `now`, which no other is
     /// identical to: `now` is another moment for each.
     pub fn flight_key(&self) -> Option<String> {
-        (self.read.from != ReadFrom::Now).then(|| format!("{}\n{}", self.object, self.message()))
+        let is_shared = self.read.from != ReadFrom::Now && !mutated!(FlightsNotShared);
+        is_shared.then(|| format!("{}\n{}", self.object, self.message()))
     }
 
     /// Asks the object. On a socket, `most_bytes` may have arrived and not been taken. Fails if it does not answer, or if its greeting is of a version that this one does not know.

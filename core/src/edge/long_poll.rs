@@ -138,11 +138,11 @@ async fn fly<E: EdgeEnv>(
     flight: Option<&E::StartedFlight>,
 ) -> Brought<E> {
     let interval_ms = config.live.waits.long_poll_ms;
-    let (ask, from_now) = (live.clone(), live.read.from == ReadFrom::Now);
     // When the request arrived: that costs no look at the clock, and is rather too early than too late.
     let asked_ms = ends_ms.saturating_sub(interval_ms);
-    let (buffer_bytes, joined, pauses) = (config.live.buffer_bytes, None, Pauses::default());
-    let mut poll = Poll { env, ask, asked_ms, ends_ms, interval_ms, buffer_bytes, from_now, flight, joined, pauses };
+    let (ask, buffer_bytes) = (live.clone(), config.live.buffer_bytes);
+    let (joined, pauses) = (None, Pauses::default());
+    let mut poll = Poll { env, ask, asked_ms, ends_ms, interval_ms, buffer_bytes, flight, joined, pauses };
     match poll.fly().await {
         Ok(landing) => landing,
         Err(error) => Brought::Own(unreachable(config, Method::Get, &error)),
@@ -162,8 +162,6 @@ struct Poll<'a, E: EdgeEnv> {
     interval_ms: u64,
     /// How many bytes may have arrived on its socket and not been taken.
     buffer_bytes: usize,
-    /// Whether the client asked from `now`.
-    from_now: bool,
     /// The flight that others may have joined; `None` where nobody can.
     flight: Option<&'a E::StartedFlight>,
     /// The position from which it waits, and the object's clock, once it has been at the tail.
@@ -185,7 +183,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     if let (Some(flight), Some(ms)) = (self.flight, joined.touched_for_ms) {
                         flight.note(self.asked_ms + ms);
                     }
-                    if mutated!(LostWakeUp) && self.joined.is_none() && !self.from_now {
+                    if mutated!(LostWakeUp) && self.joined.is_none() && !self.ask.read.from_now {
                         self.ask.read.from = ReadFrom::Now;
                         self.joined = Some((joined.position.next, joined.clock));
                         continue;
@@ -231,9 +229,13 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The client's answer from what the object has pushed.
     fn told(&self, position: ReaderPosition, mut answer: Response) -> Response {
         let closed = header::is_true(answer.headers.get(header::STREAM_CLOSED));
-        if self.from_now {
+        if self.ask.read.from_now {
             // At another moment the same URL has another answer.
-            answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+            if mutated!(TagOfNow) {
+                answer.headers.remove(&[header::CACHE_CONTROL]);
+            } else {
+                answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+            }
             answer = answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
         }
         let cursor = (!closed).then(|| cursor::after_data(position.commit_ms, self.ask.read.cursor).to_string());
@@ -265,8 +267,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
         let silent = cursor::after_silence(joined.clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
         // A reader ahead of the clock is told what others are told that are further ahead.
         let cursor = silent.max(joined.position.commit_ms);
+        let kept = if mutated!(SilenceIsStored) { CacheControl::NoCache } else { CacheControl::NoStore };
         Response::new(204)
-            .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
+            .with(header::CACHE_CONTROL, kept.to_string())
             .with(header::STREAM_NEXT_OFFSET, at.to_string())
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with(header::STREAM_CURSOR, cursor.to_string())

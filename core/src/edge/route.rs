@@ -259,6 +259,7 @@ impl StreamRequest<'_> {
             if_none_match: if_none_match.filter(|_| live != Some(Live::Sse)).map(str::to_owned),
             live,
             cursor: cursor.filter(|_| live.is_some()),
+            from_now: from == ReadFrom::Now,
         })
     }
 }
@@ -356,7 +357,9 @@ mod tests {
 
     #[test]
     fn reads_are_checked_before_an_object_is_asked() {
-        let read = |from, live| Ok(Operation::Read(Read { from, if_none_match: None, live, cursor: None }));
+        let read = |from, live| {
+            Ok(Operation::Read(Read { from, if_none_match: None, live, cursor: None, from_now: from == ReadFrom::Now }))
+        };
         check(Method::Get, "/v1/stream/a", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=-1&unknown=x", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=now&live=sse", &[], read(ReadFrom::Now, Some(Live::Sse)));
@@ -370,7 +373,7 @@ mod tests {
         let tags = &[(header::IF_NONE_MATCH, "\"x\"")];
         let read = |live, if_none_match: Option<&str>, cursor| {
             let if_none_match = if_none_match.map(str::to_owned);
-            Ok(Operation::Read(Read { from: ReadFrom::Start, if_none_match, live, cursor }))
+            Ok(Operation::Read(Read { from: ReadFrom::Start, if_none_match, live, cursor, from_now: false }))
         };
         let target = "/v1/stream/a?offset=-1&cursor=7";
         check(Method::Get, target, tags, read(None, Some("\"x\""), None));
@@ -383,7 +386,9 @@ mod tests {
     fn a_browser_goes_on_after_its_last_event_whatever_the_offset_says() {
         const ID: &str = "0000000000000003_0000000000000007";
         let offset = Offset { read_seq: 3, position: 7 };
-        let read = |from, live, cursor| Ok(Operation::Read(Read { from, if_none_match: None, live, cursor }));
+        let read = |from, live, cursor| {
+            Ok(Operation::Read(Read { from, if_none_match: None, live, cursor, from_now: from == ReadFrom::Now }))
+        };
         let sse = Some(Live::Sse);
         let resumed = read(ReadFrom::At(offset), sse, None);
         for offset in ["offset=-1", "offset=now", "offset=nonsense", "offset=-1&offset=-1", ""] {

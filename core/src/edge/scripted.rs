@@ -423,7 +423,7 @@ pub(super) fn at(position: u64) -> Offset {
 
 /// A live read of the stream `o`.
 pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead {
-    let read = Read { from, if_none_match: None, live: Some(mode), cursor };
+    let read = Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now };
     let allow_origin = Some("*".to_owned());
     LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false }
 }

@@ -260,7 +260,8 @@ impl<E: EdgeEnv> Reader<'_, E> {
     /// A control event without data.
     fn control(&mut self, up_to_date: bool) -> Vec<u8> {
         let now_ms = self.clock.map_or(0, |clock| clock.now_ms(self.env));
-        let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, self.ask.read.cursor);
+        let told = self.ask.read.cursor.filter(|_| !mutated!(CursorOfEventsFalls));
+        let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, told);
         self.tell(Some(cursor));
         self.told_up_to_date = up_to_date;
         let mut text = std::mem::take(&mut self.preface);

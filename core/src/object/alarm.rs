@@ -152,6 +152,7 @@ impl<S: ActorState> StreamObject<S> {
         agenda::upsert(&self.state, &Entry { due_ms, failures: entry.failures.saturating_add(1), ..entry.clone() })
     }
 
+    /// Removes the stream, if its time is up; otherwise sees to it later.
     fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         self.stay_for_readers(slot, now_ms)?;
         match slot {

@@ -1,5 +1,6 @@
 //! Builds the response to each outcome.
 
+use crate::mutant::mutated;
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
 use crate::protocol::sse::{self, Control, Encoding, Piece};
@@ -62,17 +63,29 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
 
 /// The response to a GET that is not live.
 pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
-    let cache_control = match page.up_to_date {
+    let remaining_ms = stream.remaining_ms(now_ms).filter(|_| !mutated!(PageOutlivesItsStream));
+    let cache_control = match page.up_to_date && !mutated!(TailIsStored) {
         true => CacheControl::NoCache,
-        false => CacheControl::Page { remaining_ms: stream.remaining_ms(now_ms) },
+        false => CacheControl::Page { remaining_ms },
     };
     tagged(stream, page, if_none_match, cache_control)
+}
+
+/// Whether the client is told that the page ends at the tail.
+fn says_up_to_date(stream: &Stream, page: &Page) -> bool {
+    if mutated!(TailHiddenWhereItIsSealed) && stream.tail.sealed {
+        return false;
+    }
+    let is_last_segment = page.next.read_seq == stream.tail.offset.read_seq;
+    page.up_to_date || mutated!(LastSegmentIsTheTail) && is_last_segment
 }
 
 /// A page with its entity tag; 304 if the client has that page already.
 fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_control: CacheControl) -> Response {
     let kind = match (page.up_to_date, page.closed) {
         (false, _) => RangeEnd::Inside,
+        (true, false) if mutated!(TagWithoutTail) => RangeEnd::Inside,
+        (true, true) if mutated!(TagWithoutClosure) => RangeEnd::Tail,
         (true, false) => RangeEnd::Tail,
         (true, true) => RangeEnd::Closed,
     };
@@ -81,7 +94,7 @@ fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_contro
     let response = base(if unchanged { 304 } else { 200 }, cache_control)
         .with(header::ETAG, etag.to_string())
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
-        .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
+        .with_some(header::STREAM_UP_TO_DATE, says_up_to_date(stream, &page).then_some(header::TRUE))
         .with_some(header::STREAM_CLOSED, closed(page.closed))
         .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX);
     match unchanged {
@@ -99,14 +112,27 @@ pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with_some(header::STREAM_CLOSED, closed(page.closed));
     }
-    let cache_control = CacheControl::LongPoll { remaining_ms: stream.remaining_ms(now_ms) };
+    let remaining_ms = stream.remaining_ms(now_ms).filter(|_| !mutated!(PollOutlivesItsStream));
+    let cache_control = CacheControl::LongPoll { remaining_ms };
     tagged(stream, page, if_none_match, cache_control)
+}
+
+/// The same for a client that has asked from `now`: its URL has another answer at each moment, so no cache may keep
+/// this one, and it has no entity tag.
+fn of_now(mut answer: Response) -> Response {
+    answer.headers.remove(&[header::ETAG, header::CACHE_CONTROL]);
+    answer.with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
 }
 
 /// The response to a long-poll that does not have to wait, with its cursor.
 pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u64) -> Response {
     let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, read.cursor).to_string());
-    long_poll(stream, page, read.if_none_match.as_deref(), now_ms).with_some(header::STREAM_CURSOR, cursor)
+    let tag = read.if_none_match.as_deref().filter(|_| !read.from_now);
+    let mut answer = long_poll(stream, page, tag, now_ms);
+    if read.from_now && !mutated!(PollFromNowIsStored) {
+        answer = of_now(answer);
+    }
+    answer.with_some(header::STREAM_CURSOR, cursor)
 }
 
 /// The response to a read of events: a page as the text of its events, from that byte of the page's body on. The header
@@ -133,7 +159,7 @@ pub(super) fn events(stream: &Stream, page: &Page, at: usize, client: Option<u64
 
 /// The response to a GET of `offset=now`: the tail at this moment. No cache may keep it, so it has no entity tag.
 pub(super) fn now(stream: &Stream, page: Page) -> Response {
-    base(200, CacheControl::NoStore)
+    base(200, if mutated!(NowIsStored) { CacheControl::NoCache } else { CacheControl::NoStore })
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
         .with(header::STREAM_UP_TO_DATE, header::TRUE)
         .with_some(header::STREAM_CLOSED, closed(page.closed))
@@ -155,7 +181,7 @@ pub(super) fn head(stream: &Stream) -> Response {
         .with(header::STREAM_NEXT_OFFSET, stream.tail.offset.to_string())
         .with_some(header::STREAM_TTL, ttl)
         .with_some(header::STREAM_EXPIRES_AT, expires_at)
-        .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
+        .with_some(header::STREAM_CLOSED, closed(stream.tail.closed && !mutated!(HeadHidesTheClose)))
 }
 
 /// The response to a DELETE.

@@ -381,7 +381,7 @@ impl Audience {
     /// Tells all waiting readers that the stream is gone, and ends their waits.
     pub(super) fn dismiss(&self, state: &impl ActorState, incarnation: &Incarnation) {
         self.look(state);
-        if self.may_have_readers() {
+        if self.may_have_readers() && !mutated!(ReadersNotDismissed) {
             state.sometimes(marks::LIVE_REMOVAL_PUSHED);
             self.broadcast_all(state, incarnation, &LiveMessage::Gone.encode());
         }

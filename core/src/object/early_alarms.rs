@@ -2,6 +2,8 @@
 
 use std::cell::Cell;
 
+use crate::mutant::mutated;
+
 /// Alarms of one instance that came too early, one after another.
 #[derive(Default)]
 pub(super) struct EarlyAlarms {
@@ -29,6 +31,9 @@ impl EarlyAlarms {
         let count = if self.due_ms.replace(due_ms) == due_ms { self.count.get() } else { 0 };
         self.count.set(count.saturating_add(1));
         let (least_ms, most_ms) = LATER_MS;
+        if mutated!(EarlyAlarmComesAtOnce) {
+            return due_ms;
+        }
         let later_ms = count.checked_sub(1).map_or(0, |doublings| (least_ms << doublings.min(16)).min(most_ms));
         due_ms.saturating_add(later_ms)
     }

@@ -291,6 +291,10 @@ impl<S: ActorState> StreamObject<S> {
         if let AppendOutcome::Appended { content, .. } = &outcome {
             debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
+        } else {
+            // What nothing was written for is told by storage too: an instance that has lost it fails here, instead of
+            // refusing, or confirming, what its successor knows better.
+            stream.strong_tail(self.state.sql())?;
         }
         match outcome {
             AppendOutcome::Duplicate { .. } => self.state.sometimes(marks::APPEND_DEDUPLICATED),
@@ -329,6 +333,9 @@ impl<S: ActorState> StreamObject<S> {
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
+        if mutated!(HeadTouches) {
+            stream.touch(self.state.sql(), now_ms)?;
+        }
         stream.tail = stream.strong_tail(self.state.sql())?;
         Ok(answer::head(stream))
     }
@@ -396,12 +403,15 @@ impl<S: ActorState> StreamObject<S> {
 
     /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance
     /// that has lost its storage must not deny a stream that its successor holds, or has kept alive.
+    ///
+    /// One that has expired, and that no reader is connected to, is removed at once: where the object starts next, the clock may be behind this one, and what
+    /// was said to be gone must not be there again.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         let is_over = match slot {
             Slot::Vacant { .. } => true,
             Slot::Occupied(stream) => stream.is_expired(now_ms),
         };
-        if is_over {
+        if is_over && !mutated!(AbsenceFromMemory) {
             *slot = Slot::load(self.state.sql())?;
             self.stay_for_readers(slot, now_ms)?;
         }
@@ -409,6 +419,9 @@ impl<S: ActorState> StreamObject<S> {
             && stream.is_expired(now_ms)
         {
             self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
+            if !mutated!(AbsenceFromMemory) {
+                self.remove(slot, now_ms)?;
+            }
         }
         Ok(slot.living(now_ms)?)
     }

@@ -91,6 +91,9 @@ pub struct Read {
     pub live: Option<Live>,
     /// The cursor that the client of a live read echoes.
     pub cursor: Option<u64>,
+    /// Whether the client has asked from `now`, wherever its edge has come to: its URL has another answer at each
+    /// moment.
+    pub from_now: bool,
 }
 
 /// Reads on in a large event, whose first piece a read of events has brought. What it is made of does not change, so an
@@ -180,6 +183,7 @@ impl Message {
                 writer.optional('m', read.if_none_match.as_deref());
                 writer.optional('w', read.live.map(Live::as_str));
                 writer.optional('k', read.cursor.map(|cursor| cursor.to_string()).as_deref());
+                writer.flag('n', read.from_now);
             }
             Operation::EventRest(rest) => {
                 writer.field('f', &rest.next.to_string());
@@ -239,6 +243,7 @@ impl Message {
                     Some(text) => Some(Live::parse(&text)?),
                 },
                 cursor: fields.cursor()?,
+                from_now: fields.has('n'),
             }),
             'E' => Operation::EventRest(EventRest {
                 next: Offset::parse(&fields.get('f')?)?,
@@ -344,8 +349,10 @@ mod tests {
                     Operation::Append(Append { content_type, producer, stream_seq, close })
                 }
             ),
-            (from, any::<Option<String>>(), live, any::<Option<u64>>()).prop_map(
-                |(from, if_none_match, live, cursor)| Operation::Read(Read { from, if_none_match, live, cursor })
+            (from, any::<Option<String>>(), live, any::<Option<u64>>(), any::<bool>()).prop_map(
+                |(from, if_none_match, live, cursor, from_now)| {
+                    Operation::Read(Read { from, if_none_match, live, cursor, from_now })
+                }
             ),
             (offsets(), any::<usize>(), any::<Option<u64>>())
                 .prop_map(|(next, at, cursor)| Operation::EventRest(EventRest { next, at, cursor })),

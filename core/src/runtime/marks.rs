@@ -68,7 +68,7 @@ crate::marks! {
     /// A read of a page from R2 shared the fetch of another that was under way.
     COLD_PAGE_SHARED = "cold_page_shared", required;
     /// A page had come from R2, and its stream had been replaced meanwhile.
-    COLD_PAGE_OF_ANOTHER_STREAM_DROPPED = "cold_page_of_another_stream_dropped", optional;
+    COLD_PAGE_OF_ANOTHER_STREAM_DROPPED = "cold_page_of_another_stream_dropped", required;
     /// The index of a segment in R2 was in memory.
     COLD_INDEX_KNOWN = "cold_index_known", required;
     /// A read of R2 failed and was tried again.

@@ -85,7 +85,8 @@ impl Stream {
         body: &Bytes,
         sealed: impl FnOnce() -> Result<(), SqlError>,
     ) -> Result<AppendOutcome, SqlError> {
-        if self.tail.closed {
+        let looks_sound = || append.content_type.as_ref().is_none_or(|sent| *sent == self.content_type);
+        if self.tail.closed && (looks_sound() || !mutated!(ContentTypeBeforeClosure)) {
             return self.append_to_closed(sql, now_ms, append, body);
         }
         let content = match self.content(append, body) {
@@ -97,7 +98,9 @@ impl Stream {
             match producer::judge(sql, stamp)? {
                 Verdict::Accept { is_new } => is_new_producer = is_new,
                 Verdict::Duplicate { last_seq, offset } => {
-                    self.touch(sql, now_ms)?;
+                    if !mutated!(DuplicateDoesNotTouch) {
+                        self.touch(sql, now_ms)?;
+                    }
                     return Ok(AppendOutcome::Duplicate { next: offset.unwrap_or(self.tail.offset), last_seq });
                 }
                 Verdict::StaleEpoch { current } => {
@@ -107,10 +110,18 @@ impl Stream {
                     let refusal = Refusal::new(ErrorCode::EpochMustStartAtZero, "a new epoch starts at sequence 0");
                     return Ok(AppendOutcome::Refused(refusal));
                 }
+                Verdict::Gap { expected } if mutated!(RefusalTouches) => {
+                    self.touch(sql, now_ms)?;
+                    return Ok(AppendOutcome::SequenceGap { expected });
+                }
                 Verdict::Gap { expected } => return Ok(AppendOutcome::SequenceGap { expected }),
             }
         }
-        if append.stream_seq.is_some() && append.stream_seq <= self.tail.stream_seq {
+        let is_equal = append.stream_seq == self.tail.stream_seq;
+        if append.stream_seq.is_some()
+            && append.stream_seq <= self.tail.stream_seq
+            && !(is_equal && mutated!(StreamSeqMayRepeat))
+        {
             let refusal = Refusal::new(ErrorCode::StreamSeqRegression, "Stream-Seq is not above the last one");
             return Ok(AppendOutcome::Refused(refusal));
         }
@@ -166,7 +177,9 @@ impl Stream {
             return Ok(AppendOutcome::Duplicate { next: self.tail.offset, last_seq: stamp.seq });
         }
         if append.close && body.is_empty() {
-            self.touch(sql, now_ms)?;
+            if !mutated!(CloseAgainDoesNotTouch) {
+                self.touch(sql, now_ms)?;
+            }
             return Ok(AppendOutcome::AlreadyClosed);
         }
         Ok(AppendOutcome::Closed)
@@ -175,7 +188,11 @@ impl Stream {
     /// Whether a stamp is that of the append that closed the stream. Nothing follows a close, so this is the last
     /// append of the producer that closed it.
     fn is_closing_append<S: SqlStorage>(&self, sql: &S, stamp: &ProducerStamp) -> Result<bool, SqlError> {
-        Ok(self.tail.closed_by.as_deref() == Some(stamp.id.as_str()) && producer::is_last_append(sql, stamp)?)
+        if mutated!(ClosingTupleForgotten) {
+            return Ok(false);
+        }
+        let is_last = mutated!(ClosingProducerAlwaysRepeats) || producer::is_last_append(sql, stamp)?;
+        Ok(self.tail.closed_by.as_deref() == Some(stamp.id.as_str()) && is_last)
     }
 
     fn content(&self, append: &Append, body: &Bytes) -> Result<Content, Refusal> {

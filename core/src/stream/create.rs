@@ -6,6 +6,7 @@ use super::layout::Layout;
 use super::log::{AppendPlan, Content, Marks};
 use super::tail::Tail;
 use super::{Slot, Stream, StreamLimits, lifetime};
+use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
 use crate::protocol::message::Create;
 use crate::protocol::{ErrorCode, Expiry, Incarnation, Refusal};
@@ -47,6 +48,8 @@ impl Slot {
         let CreateCommand { now_ms, incarnation, create, body } = command;
         let content_type = create.content_type.clone().unwrap_or_default();
         if let Ok(stream) = self.living(now_ms) {
+            // An instance that has lost its storage fails here, instead of finding what may be gone.
+            stream.strong_tail(sql)?;
             let same = stream.content_type == content_type
                 && stream.expiry == create.expiry
                 && stream.tail.closed == create.closed;
@@ -54,7 +57,9 @@ impl Slot {
                 let message = "a stream with another content type, lifetime or closure is at this URL";
                 return Ok(CreateOutcome::Refused(Refusal::new(ErrorCode::ConfigurationConflict, message)));
             }
-            stream.touch(sql, now_ms)?;
+            if !mutated!(CreationDoesNotTouch) {
+                stream.touch(sql, now_ms)?;
+            }
             return Ok(CreateOutcome::Exists);
         }
         let content = match body {

@@ -19,6 +19,10 @@ pub(crate) fn has_known_bug() -> bool {
             | RecreatedStreamReusesObjects
             | MemoryKeptAfterFailedStatement
             | AppendInParts
+            | CommitTimeForgottenAtRotation
+            | StreamSeqForgottenAtRotation
+            | CloseForgottenAtRotation
+            | ClosingProducerForgottenAtStart
     )
 }
 

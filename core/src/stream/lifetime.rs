@@ -74,7 +74,8 @@ impl Stream {
         let Expiry::Ttl { seconds } = self.expiry else {
             return Ok(());
         };
-        if self.ends_ms() >= Some(now_ms + seconds * 1_000) || mutated!(ExpiryBeforeLastTouch) {
+        let is_late = self.ends_ms() < Some(now_ms + seconds * 1_000) || mutated!(EachTouchWritesARow);
+        if !is_late || mutated!(ExpiryBeforeLastTouch) {
             return Ok(());
         }
         self.persist_deadline(sql, now_ms + seconds * 1_000 + slack_ms(seconds))?;

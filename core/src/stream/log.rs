@@ -123,7 +123,7 @@ impl AppendPlan {
             offset: Offset { read_seq: start.read_seq, position },
             sealed,
             closed: marks.close,
-            commit_ms: now_ms.max(tail.commit_ms + 1),
+            commit_ms: if mutated!(CommitTimeByTheClock) { now_ms } else { now_ms.max(tail.commit_ms + 1) },
             tally: last.tally,
             rows: if is_noted { 0 } else { rows_after },
             stream_seq: marks.stream_seq.map(str::to_owned).or_else(|| tail.stream_seq.clone()),
@@ -273,6 +273,7 @@ fn json_rows(messages: &JsonMessages, start: Offset, tally: u64, limits: &Stream
         } else {
             while let Some(next) = lengths.get(taken).map(|length| bytes + 1 + *length as usize)
                 && next <= limits.row_bytes
+                && !mutated!(RowForEachMessage)
             {
                 bytes = next;
                 taken += 1;

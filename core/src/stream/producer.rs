@@ -52,24 +52,30 @@ pub(super) fn judge<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<Ver
     let Some(last) = last else {
         return Ok(if stamp.seq == 0 { Verdict::Accept { is_new: true } } else { Verdict::Gap { expected: 0 } });
     };
-    if stamp.epoch < last.epoch {
-        return Ok(Verdict::StaleEpoch { current: last.epoch });
+    if stamp.epoch < last.epoch && !mutated!(StaleEpochAccepted) {
+        let current = if mutated!(StaleEpochTellsNext) { stamp.epoch + 1 } else { last.epoch };
+        return Ok(Verdict::StaleEpoch { current });
     }
     const NEXT: Verdict = Verdict::Accept { is_new: false };
     if stamp.epoch > last.epoch && !mutated!(DedupeWithoutEpoch) {
-        return Ok(if stamp.seq == 0 { NEXT } else { Verdict::EpochMustStartAtZero });
+        let may_start = stamp.seq == 0 || mutated!(EpochStartsAnywhere);
+        return Ok(if may_start { NEXT } else { Verdict::EpochMustStartAtZero });
     }
     if stamp.seq <= last.seq {
         if mutated!(DedupeOff) {
             return Ok(NEXT);
         }
-        let offset = (stamp.seq == last.seq).then_some(last.offset);
+        let is_told = stamp.seq == last.seq && !mutated!(DuplicateAnswersTail) || mutated!(OlderDuplicateAnswersLast);
+        let offset = is_told.then_some(last.offset);
         return Ok(Verdict::Duplicate { last_seq: last.seq, offset });
     }
     if stamp.seq == last.seq + 1 {
         return Ok(NEXT);
     }
-    Ok(Verdict::Gap { expected: last.seq + 1 })
+    if mutated!(GapAccepted) {
+        return Ok(NEXT);
+    }
+    Ok(Verdict::Gap { expected: if mutated!(GapExpectsLast) { last.seq } else { last.seq + 1 } })
 }
 
 /// Records the stamp of the producer's last append, the end of that append (exclusive), and its commit time. Writes one

@@ -9,6 +9,7 @@ use super::page::{MalformedMessages, Messages, Page, PageBuilder, PageContent};
 use super::record::Record;
 use super::tail::{CONTINUES, Tail};
 use super::{Stream, StreamLimits};
+use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use crate::storage::{RowKey, SqlError, SqlParam, SqlRow, SqlStorage, Statement, log_sql, row_key};
@@ -50,7 +51,7 @@ impl Stream {
         match from {
             ReadFrom::Start => Ok(Offset::start_of(self.first_read_seq)),
             ReadFrom::Now => Ok(tail.offset),
-            ReadFrom::At(offset) if offset.read_seq < self.first_read_seq => {
+            ReadFrom::At(offset) if offset.read_seq < self.first_read_seq && !mutated!(EarlierOffsetIsInvalid) => {
                 Err(Refusal::new(ErrorCode::OffsetGone, "the offset belongs to an earlier stream at this URL"))
             }
             // The end of a sealed segment and the start of the next one are the same position.
@@ -73,7 +74,7 @@ impl Stream {
         };
         if from == ReadFrom::Now {
             // The page is empty, but the tail has to come from a statement in this turn.
-            let tail = self.strong_tail(sql)?;
+            let tail = if mutated!(NowFromMemory) { self.tail.clone() } else { self.strong_tail(sql)? };
             return Ok(ReadOutcome::Page(self.empty_page(tail.offset)));
         }
         match self.segment(sql, limits, start, start)? {

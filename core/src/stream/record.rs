@@ -1,6 +1,7 @@
 //! The record of a segment that is in R2: its row in the table of segments.
 
 use super::tail::{CLOSED, SEALED, Tail};
+use crate::mutant::mutated;
 use crate::protocol::segment::Place;
 use crate::protocol::{Offset, TextEnd};
 use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage};
@@ -44,11 +45,14 @@ impl Record {
             tail: Tail {
                 offset: end,
                 sealed: true,
-                closed: flags & CLOSED != 0,
-                commit_ms: row.count(6)?,
+                closed: flags & CLOSED != 0 && !mutated!(CloseForgottenAtRotation),
+                commit_ms: if mutated!(CommitTimeForgottenAtRotation) { 0 } else { row.count(6)? },
                 tally: 0,
                 rows: 0,
-                stream_seq: row.optional_text(8)?.map(str::to_owned),
+                stream_seq: row
+                    .optional_text(8)?
+                    .filter(|_| !mutated!(StreamSeqForgottenAtRotation))
+                    .map(str::to_owned),
                 closed_by: row.optional_text(9)?.map(str::to_owned),
                 total: row.count(10)?,
                 producers: row.count(12)?,

@@ -77,7 +77,7 @@ impl Tail {
             commit_ms: row.count(2)?,
             tally: row.count(4)?,
             stream_seq: row.optional_text(5)?.map(str::to_owned),
-            closed_by: row.optional_text(6)?.map(str::to_owned),
+            closed_by: row.optional_text(6)?.filter(|_| !mutated!(ClosingProducerForgottenAtStart)).map(str::to_owned),
             total: row.count(7)?,
             producers: row.count(8)?,
             rows: row.count(9)?,

@@ -6,6 +6,7 @@ use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::knobs::FAULTS;
 use crate::judge::scenario::{Action, Happening, Load, Scenario};
 use crate::judge::swarm::judge;
+use crate::tailrace::Waits;
 use crate::world::Faults;
 
 /// Schedules that a candidate is tried with: one event less moves every draw after it.
@@ -84,6 +85,8 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
     }
 
     fn reset_faults(&mut self) {
+        let usual_waits = Scenario { waits: Waits::default(), ..self.best.clone() };
+        self.keep(&usual_waits);
         let good_day = Scenario { faults: Faults::default(), ..self.best.clone() };
         if self.keep(&good_day) {
             return;

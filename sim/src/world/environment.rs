@@ -9,6 +9,7 @@ use crate::kernel::marks::Marks;
 use crate::kernel::random::{Delay, Random, Seeds};
 use crate::kernel::rt::Node;
 use crate::kernel::trace::Trace;
+use crate::world::charges::{Account, Charges};
 use crate::world::clock;
 use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
@@ -32,6 +33,7 @@ pub(crate) struct Environment {
     /// What happened.
     pub(crate) trace: Trace,
     harms: RefCell<Harms>,
+    charges: RefCell<Charges>,
     events: Cell<u64>,
     /// Objects that share an instance of core with an isolate.
     pub(crate) tenants: Tenants,
@@ -57,6 +59,7 @@ impl Environment {
             marks: RefCell::default(),
             trace: Trace::default(),
             harms: RefCell::default(),
+            charges: RefCell::default(),
             events: Cell::default(),
             tenants: Tenants::default(),
             release: Cell::default(),
@@ -132,6 +135,16 @@ impl Environment {
     /// All harms so far.
     pub(crate) fn harms(&self) -> Harms {
         self.harms.borrow().clone()
+    }
+
+    /// An event of an object, and rows that it has written, are billed.
+    pub(crate) fn charge(&self, account: &Account, calls: u64, rows: u64) {
+        self.charges.borrow_mut().add(account, calls, rows);
+    }
+
+    /// All charges so far.
+    pub(crate) fn charges(&self) -> Charges {
+        self.charges.borrow().clone()
     }
 
     /// Something happens, for a client's request or not.

@@ -97,6 +97,12 @@ tailrace_core::marks! {
     SOCKET_HALF_DEAD = "socket_half_dead", required;
     /// A socket was cut because its object was reset.
     SOCKET_CUT = "socket_cut", required;
+    /// An object hibernated before it was idle for 10 s.
+    HIBERNATED_EARLY = "hibernated_early", required;
+    /// An object hibernated after it was idle for more than 10 s.
+    HIBERNATED_LATE = "hibernated_late", required;
+    /// A statement handed over as many bytes as it was asked for, and its caller wanted more.
+    STATEMENT_IN_STEPS = "statement_in_steps", required;
     /// An object with sockets hibernated.
     HIBERNATED_WITH_SOCKETS = "hibernated_with_sockets", required;
     /// A hibernated object with sockets was woken, and sent to them.

@@ -11,6 +11,7 @@
 //! | `host_mutant` | known bugs of a host |
 //! | [`marks`] | the coverage marks of the platform |
 //! | `event` | what happens, as the trace records it |
+//! | `charges` | what requests and alarms cost |
 //! | `harm` | proof of what faults have done, and to whom |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
 //! | `memory` | what isolates have in memory |
@@ -29,6 +30,7 @@
 mod activity;
 mod alarm;
 mod bucket;
+mod charges;
 mod clock;
 mod edge;
 mod environment;
@@ -53,6 +55,7 @@ mod tenants;
 pub use activity::Spell;
 pub use alarm::AlarmFaults;
 pub use bucket::{Bucket, BucketFaults, ObjectBucket, Operations, StoredObject};
+pub use charges::{AlarmCharge, Charge, Charges};
 pub use clock::EPOCH_MS;
 pub use edge::EdgeFaults;
 pub use edge::download::{AnswerBody, Download, Piece};

@@ -14,6 +14,7 @@ use crate::kernel::reply::{ReplySender, reply};
 use crate::kernel::rt;
 use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
+use crate::world::charges::Charges;
 use crate::world::edge::download::{AnswerBody, Piece};
 use crate::world::edge::isolate::EdgeIsolate;
 use crate::world::edge::request::Request;
@@ -385,6 +386,11 @@ impl<P: Program> WorldOf<P> {
     /// What faults have done so far, and to whom.
     pub fn harms(&self) -> Harms {
         self.0.environment.harms()
+    }
+
+    /// What requests and alarms have cost so far.
+    pub fn charges(&self) -> Charges {
+        self.0.environment.charges()
     }
 
     /// The marks that were reached so far.

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::mutant::mutated;
 use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
 use crate::protocol::{Incarnation, Offset};
 
@@ -51,6 +52,9 @@ impl ETag {
             let Some((opaque, after)) = tag.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) else {
                 return false;
             };
+            if mutated!(OnlyOneTagIsRead) {
+                return self.0 == if_none_match;
+            }
             if self.0.strip_prefix('"').and_then(|own| own.strip_suffix('"')) == Some(opaque) {
                 return true;
             }

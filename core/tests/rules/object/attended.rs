@@ -17,7 +17,7 @@ const NOTICES: [fn(&StreamObject<Host>, Expiry); 4] = [
 ];
 
 fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
-    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None };
+    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None, from_now: false };
     crate::host::wait(object, host, &read, 1);
 }
 

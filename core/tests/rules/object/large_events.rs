@@ -34,7 +34,8 @@ fn append(object: &StreamObject<Host>, content_type: Option<ContentType>, body: 
 }
 
 fn read(object: &StreamObject<Host>, from: Offset) -> Response {
-    let read = Read { from: ReadFrom::At(from), if_none_match: None, live: Some(Live::Sse), cursor: Some(5) };
+    let read =
+        Read { from: ReadFrom::At(from), if_none_match: None, live: Some(Live::Sse), cursor: Some(5), from_now: false };
     ask(object, Operation::Read(read), "")
 }
 

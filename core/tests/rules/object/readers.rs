@@ -9,7 +9,7 @@ use tailrace_core::runtime::Actor;
 use crate::host::{Host, append, ask, call, create, object, start};
 
 fn read(live: Option<Live>) -> Operation {
-    Operation::Read(Read { from: ReadFrom::Now, live, cursor: None, if_none_match: None })
+    Operation::Read(Read { from: ReadFrom::Now, live, cursor: None, if_none_match: None, from_now: true })
 }
 
 fn join(object: &StreamObject<Host>, host: &Host, readers: usize) {

@@ -3,9 +3,6 @@
 use super::case::{Case, LIVE_TRAVEL_MS};
 use crate::judge::history::{Call, End, Mode, Op};
 
-/// How long a connection with events lasts at least, in ms, where nothing ends it before.
-const LEAST_LISTENING_MS: u64 = 50_000;
-
 /// Whether one reader's socket was at the stream's object all the time from one virtual ms to another, for sure.
 pub(super) fn is_attended(case: &Case<'_>, from_ms: u64, until_ms: u64) -> bool {
     case.iter().any(|(index, op)| {
@@ -16,7 +13,7 @@ pub(super) fn is_attended(case: &Case<'_>, from_ms: u64, until_ms: u64) -> bool 
         };
         began_ms.is_some_and(|began_ms| began_ms <= from_ms)
             && until_ms + case.history.conditions.clocks_apart_ms
-                < op.invoked.ms + case.history.conditions.longest_wait_ms
+                < op.invoked.ms + case.history.conditions.waits.longest_ms()
             && is_undisturbed(case, op, reader, until_ms)
     })
 }
@@ -28,13 +25,13 @@ pub(super) fn sent_away_ms(case: &Case<'_>, index: usize, op: &Op) -> Option<u64
         Mode::Sse => {
             let (end, how) = case.history.listenings.get(&index)?.end?;
             let had_socket_ms = has_listened(case, index, op, end.ms.saturating_sub(1))?;
-            (had_socket_ms, LEAST_LISTENING_MS, (how == End::Finished).then_some(end.ms)?)
+            (had_socket_ms, case.history.conditions.least_connection_ms(), (how == End::Finished).then_some(end.ms)?)
         }
         Mode::LongPoll => {
             // Before, it may have waited for a flight that was lost.
             let is_settled = op.invoked.ms >= case.history.conditions.settled_from_ms;
             let told = op.ended.filter(|_| is_settled && op.status() == Some(404))?;
-            (op.invoked.ms + LIVE_TRAVEL_MS, case.history.conditions.long_poll_ms, told.ms)
+            (op.invoked.ms + LIVE_TRAVEL_MS, case.history.conditions.waits.long_poll_ms, told.ms)
         }
     };
     let is_in_time = told_ms > had_socket_ms && told_ms < op.invoked.ms + least_ms;

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::{Invariant, Log, LogPosition, Violation, attendance};
-use crate::judge::history::{Arrival, Call, FLIGHT_MS, From, History, Lifetime, Mode, Moment, Op, Payload, Reader};
+use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Payload, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -208,7 +208,7 @@ impl<'a> Case<'a> {
         if !matches!(op.call, Call::Live { .. }) {
             return op.invoked;
         }
-        let since_ms = op.invoked.ms.saturating_sub(FLIGHT_MS);
+        let since_ms = op.invoked.ms.saturating_sub(self.history.conditions.flight_ms());
         let first = self.history.ops.partition_point(|other| other.invoked.ms < since_ms);
         self.history.ops.get(first).map_or(op.invoked, |other| other.invoked.min(op.invoked))
     }
@@ -263,7 +263,7 @@ impl<'a> Case<'a> {
         let waited = op.status() == Some(204) && op.definite().is_some_and(|answer| !answer.closed);
         match op.call {
             Call::Live { mode: Mode::LongPoll, .. } if !waited && self.is_harmed(op, SLOW) => {
-                op.invoked.ms.saturating_sub(FLIGHT_MS)
+                op.invoked.ms.saturating_sub(self.history.conditions.flight_ms())
             }
             Call::Live { mode: Mode::LongPoll, .. } if !waited => op.invoked.ms.saturating_sub(LIVE_TRAVEL_MS),
             _ => op.invoked.ms,
@@ -276,7 +276,7 @@ impl<'a> Case<'a> {
         let others = self.touches.iter().take_while(|touch| touch.invoked < until).filter(|touch| Some(touch.op) != op);
         let last_touch_ms = others.clone().map(|touch| touch.last_ms).max()?;
         let last_socket_ms = others.filter(|touch| touch.is_live).map(|touch| touch.last_ms).max();
-        let stays_until_ms = last_socket_ms.map_or(0, |ms| ms + self.history.conditions.longest_wait_ms);
+        let stays_until_ms = last_socket_ms.map_or(0, |ms| ms + self.history.conditions.waits.longest_ms());
         let mut latest = None;
         for lifetime in self.lifetimes(until) {
             let end_ms = match lifetime {
@@ -331,6 +331,12 @@ impl<'a> Case<'a> {
         match (&op.call, op.status()) {
             (Call::Create { .. }, Some(200)) | (Call::Head, Some(200)) => read(Some(after)),
             (Call::Append { batch: None, .. }, Some(204)) => read(Some(after)),
+            // A duplicate of a batch that is not its producer's last one is told the tail.
+            (Call::Append { batch: Some(batch), .. }, Some(204)) => {
+                let sent = self.history.batches[*batch].stamp.as_ref().map(|stamp| stamp.seq);
+                let last = op.definite().and_then(|answer| answer.producer_seq);
+                read((last > sent).then_some(after))
+            }
             (Call::Append { .. }, Some(409)) if op.definite().is_some_and(|answer| answer.closed) => read(Some(after)),
             (Call::Read { from, .. }, Some(200 | 304)) => {
                 let at_tail = *from == From::Now || self.history.shown(op)?.up_to_date;
@@ -361,7 +367,7 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
         Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
         None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),
     };
-    let touches = history.of_stream(stream).filter(|(_, op)| !matches!(op.call, Call::Head));
+    let touches = history.of_stream(stream).filter(|(_, op)| may_touch(op));
     touches
         .map(|(index, op)| {
             let last_ms = match (&op.call, op.definite(), op.ended) {
@@ -372,6 +378,15 @@ fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<To
             Touch { op: index, invoked: op.invoked, last_ms, is_live: matches!(op.call, Call::Live { .. }) }
         })
         .collect()
+}
+
+/// Whether a request may start a sliding TTL anew. Asking for metadata does not, nor does what is refused.
+fn may_touch(op: &Op) -> bool {
+    match op.call {
+        Call::Head | Call::Delete => false,
+        Call::Live { .. } => true,
+        _ => op.status().is_none_or(|status| status < 400),
+    }
 }
 
 /// By how much a stream may outlive its sliding TTL, in ms (SPEC, section 3): an eighth of it, at most 60 s, and at

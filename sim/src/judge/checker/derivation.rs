@@ -282,8 +282,11 @@ impl Derivation<'_> {
                         .take(id.index)
                         .map(|message| message.len() as u64)
                         .sum();
-                    if before <= anchor.index {
-                        found.insert((id.batch, LogPosition { index: anchor.index - before, ..anchor }));
+                    if let Some(index) = anchor.index.checked_sub(before) {
+                        found.insert((id.batch, LogPosition { index, ..anchor }));
+                        // The batch was written whole, also where what follows is known and its rest is not.
+                        let units = self.history.batches[id.batch].units(self.content);
+                        anchors.insert(LogPosition { index: index + units, ..anchor });
                     } else {
                         foreign.push(Contradiction::Foreign { at: anchor, text: excerpt(&known) });
                     }

@@ -12,6 +12,7 @@ use crate::judge::history::{
     Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
     SentBatch, Stamp, StreamInfo,
 };
+use crate::world::Harm;
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -144,13 +145,7 @@ impl Fixture {
         Self {
             history: History::new(
                 streams,
-                Conditions {
-                    long_poll_ms: 20_000,
-                    longest_wait_ms: 96_000,
-                    producers: PRODUCERS,
-                    row_bytes: 1_024,
-                    ..Conditions::default()
-                },
+                Conditions { producers: PRODUCERS, row_bytes: 1_024, ..Conditions::default() },
             ),
             now_ms: 1_000_000,
             walk: 0,
@@ -337,6 +332,18 @@ impl Fixture {
         self.call(Call::Read { from, revalidates: Some(op), walk: self.walk }, Some(answer(304)));
     }
 
+    /// The same, with this answer.
+    pub(super) fn revalidate_with(&mut self, answer: Option<ClientAnswer>) {
+        self.revalidate();
+        self.history.ops.last_mut().expect("a request").answer = answer;
+    }
+
+    /// A read from now.
+    pub(super) fn read_now(&mut self, answer: Option<ClientAnswer>) {
+        self.walk += 1;
+        self.call(Call::Read { from: From::Now, revalidates: None, walk: self.walk }, answer);
+    }
+
     /// A read from an offset; the answer holds its body.
     pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<ClientAnswer>) {
         self.walk += 1;
@@ -402,6 +409,12 @@ impl Fixture {
         self.now_ms += 1;
         let now = self.history.moment(self.now_ms);
         self.history.listening(op).end = Some((now, end));
+    }
+
+    /// These harms were done to the last request.
+    pub(super) fn harm(&mut self, harms: &[Harm]) {
+        let request = self.history.ops.last().expect("a request").request;
+        harms.iter().for_each(|harm| self.history.harms.harm_request(request, *harm));
     }
 
     pub(super) fn part(&mut self, reader: usize, parting: Parting) {

@@ -6,6 +6,7 @@ use tailrace_core::runtime::Mark;
 
 use super::case::Case;
 use crate::judge::history::{Arrival, Call, End, From, History, Mode, Op, Parting, Payload};
+use crate::tailrace::Waits;
 
 tailrace_core::marks! {
     /// A producer's retry was answered as a duplicate after the first answer had been lost.
@@ -34,14 +35,18 @@ tailrace_core::marks! {
     STALLED_AND_CAUGHT_UP = "stalled_and_caught_up", required;
     /// A reader waited for longer than every time-out, and was sent what was written then.
     SENT_AFTER_LONG_SILENCE = "sent_after_long_silence", required;
+    /// A long-poll waited in vain for another time than 20 s.
+    LONG_POLL_OF_ANOTHER_LENGTH = "long_poll_of_another_length", required;
+    /// A connection with events came to its end in good order after less time than one of a minute lasts.
+    CONNECTION_OF_ANOTHER_LENGTH = "connection_of_another_length", required;
     /// Several readers waited at one position for so long that their cursors had to agree.
     CURSORS_CONVERGED = "cursors_converged", required;
     /// A reader came with a cursor ahead of the clock, was told another one, and came with that.
     CURSOR_AHEAD_ECHOED = "cursor_ahead_echoed", required;
 }
 
-/// A silence longer than every time-out, in ms: a minute of events and its tenth, and a hibernation.
-const LONG_SILENCE_MS: u64 = 90_000;
+/// How much longer than every connection a long silence lasts, in ms: a hibernation.
+const LONG_SILENCE_MS: u64 = 24_000;
 
 /// How long a request waits at least that waits at all, in ms.
 const WAITING_MS: u64 = 1_000;
@@ -78,6 +83,8 @@ pub fn reached(history: &History) -> Vec<Mark> {
             (RESUMED_AFTER_END, resumed_after(&case, End::Finished)),
             (STALLED_AND_CAUGHT_UP, stalled_and_caught_up(&case)),
             (SENT_AFTER_LONG_SILENCE, sent_after_long_silence(&case)),
+            (LONG_POLL_OF_ANOTHER_LENGTH, any(&|op| waited_another_time(&case, op))),
+            (CONNECTION_OF_ANOTHER_LENGTH, lasted_another_time(&case)),
             (CURSORS_CONVERGED, cursors_converged(&case)),
             (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(&case)),
         ];
@@ -173,11 +180,33 @@ fn stalled_and_caught_up(case: &Case<'_>) -> bool {
 
 fn sent_after_long_silence(case: &Case<'_>) -> bool {
     let mut last_ms = std::collections::BTreeMap::new();
+    let long_ms = case.history.conditions.connection_ms() + LONG_SILENCE_MS;
     brought(case).any(|arrival| {
         let joined_ms = case.history.readers[arrival.reader].joined.ms;
         let before_ms = last_ms.insert(arrival.reader, arrival.at.ms).unwrap_or(joined_ms);
-        arrival.at.ms > before_ms + LONG_SILENCE_MS
+        arrival.at.ms > before_ms + long_ms
     })
+}
+
+fn waited_another_time(case: &Case<'_>, op: &Op) -> bool {
+    let is_poll = matches!(op.call, Call::Live { mode: Mode::LongPoll, .. }) && op.status() == Some(204);
+    let waits = case.history.conditions.waits;
+    let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
+    is_poll && waits.long_poll_ms != Waits::default().long_poll_ms && waited_ms >= waits.long_poll_ms
+}
+
+fn lasted_another_time(case: &Case<'_>) -> bool {
+    let shortest_ms = Waits::default().sse_ms * 9 / 10;
+    let ended = case.iter().filter_map(|(index, op)| Some((op, case.history.listenings.get(&index)?)));
+    let mut lasted = ended.filter_map(|(op, listening)| match listening.end? {
+        (at, End::Finished) if !listening.deliveries.iter().any(|delivery| delivery.closed) => {
+            Some(at.ms - op.invoked.ms)
+        }
+        _ => None,
+    });
+    // Nothing else ends one, once nothing goes wrong any more.
+    let settled_ms = case.history.conditions.settled_from_ms;
+    lasted.any(|lasted_ms| (WAITING_MS..shortest_ms).contains(&lasted_ms)) && settled_ms < u64::MAX
 }
 
 /// Whether readers that had come with different cursors asked for one URL in the end.

@@ -60,7 +60,7 @@ impl Session {
         };
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
         let ask = match tag {
-            Some(tag) => ask.with("if-none-match", tag),
+            Some(tag) => ask.with("if-none-match", listed(&tag, walk)),
             None => ask,
         };
         self.ask(stream, Call::Read { from, revalidates, walk }, ask.build()).await
@@ -80,14 +80,29 @@ impl Session {
             return None;
         }
         if answer.etag.is_some() {
-            reading.tagged = Some((op, from));
+            reading.tagged = Some((op, from.clone()));
         }
         let next = answer.next_offset.clone()?;
         reading.resume = Some(next.clone());
         if reading.seen.last() != Some(&next) {
             reading.seen.push(next.clone());
         }
-        if answer.up_to_date { None } else { Some(next) }
+        // Who is sent to where it stands goes no further.
+        if answer.up_to_date || is_there(&from, &next) { None } else { Some(next) }
+    }
+}
+
+fn is_there(from: &From, next: &str) -> bool {
+    matches!(from, From::At(offset) if offset == next)
+}
+
+/// A value of `If-None-Match` that names the tag, among others or not.
+fn listed(tag: &str, spelling: usize) -> String {
+    match spelling % 4 {
+        0 => tag.to_owned(),
+        1 => format!("W/{tag}"),
+        2 => format!("\"another, one\", {tag}"),
+        _ => format!("{tag},W/\"another\""),
     }
 }
 

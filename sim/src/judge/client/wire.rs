@@ -9,8 +9,9 @@ use crate::judge::scenario::Spelling;
 use crate::kernel::rt;
 use crate::world::{Broken, Request, RequestBody};
 
-/// The longest pause between two pieces of a body, in ms.
-const LONGEST_PAUSE_MS: usize = 100;
+/// The longest pause between two pieces of a body, in ms, and the most pieces.
+const LONGEST_PAUSE_MS: usize = 60;
+const MOST_PIECES: usize = 5;
 
 /// A request in the making.
 pub(super) struct Ask {
@@ -73,7 +74,7 @@ impl Ask {
         self
     }
 
-    /// The second half of the body is malformed.
+    /// What follows the first piece of the body is malformed.
     pub(super) fn broken_half_way(mut self) -> Self {
         let whole = match std::mem::replace(&mut self.request.body, RequestBody::Empty) {
             RequestBody::Chunks(chunks) => chunks,
@@ -89,11 +90,18 @@ impl Ask {
     }
 }
 
-/// A body that comes in two pieces, one a while after the other.
+/// A body that comes in one to five pieces, each a while after the other; how many, and how long after, its length
+/// decides.
 fn in_pieces(body: &Bytes) -> impl Stream<Item = Result<Bytes, Broken>> + use<> {
-    let half = body.len() / 2;
-    let pause_ms = (body.len() % LONGEST_PAUSE_MS) as u64;
-    stream::iter([(0, body.slice(..half)), (pause_ms, body.slice(half..))]).then(async |(after_ms, piece)| {
+    let pieces = 1 + body.len() / 3 % MOST_PIECES;
+    let piece_bytes = body.len().div_ceil(pieces).max(1);
+    let body = body.clone();
+    let piece = move |number: usize| {
+        let (from, to) = (number * piece_bytes, ((number + 1) * piece_bytes).min(body.len()));
+        let pause_ms = if number == 0 { 0 } else { (body.len() + 7 * number) % LONGEST_PAUSE_MS };
+        (pause_ms as u64, body.slice(from.min(to)..to))
+    };
+    stream::iter((0..pieces).map(piece)).then(async |(after_ms, piece)| {
         rt::sleep_ms(after_ms).await;
         Ok(piece)
     })
@@ -131,6 +139,8 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         producer_epoch: number("producer-epoch"),
         producer_seq: number("producer-seq"),
         expected_seq: number("producer-expected-seq"),
+        received_seq: number("producer-received-seq"),
+        cache_control: text("cache-control"),
         code: if response.status >= 400 { code(&response.body) } else { None },
         guarded: needed.into_iter().all(|name| response.headers.get(name).is_some()),
         body: response.body.clone(),
@@ -168,6 +178,20 @@ fn instant(at_ms: u64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_body_comes_whole_in_one_to_five_pieces() {
+        rt::block_on(1, async {
+            let mut counts = [0; MOST_PIECES + 1];
+            for length in 0..200 {
+                let body = Bytes::from_iter((0..length).map(|byte| byte as u8));
+                let pieces: Vec<Bytes> = in_pieces(&body).map(|piece| piece.expect("sound")).collect().await;
+                assert_eq!(pieces.concat(), body);
+                counts[pieces.len()] += 1;
+            }
+            assert!(counts[0] == 0 && counts[1..].iter().all(|count| *count > 0), "{counts:?}");
+        });
+    }
 
     #[test]
     fn instants_are_spelled_as_rfc_3339() {

@@ -69,6 +69,11 @@ impl Harms {
         pages.max()
     }
 
+    /// How many harms were done to a stream.
+    pub fn of_stream(&self, stream: usize) -> usize {
+        self.of_streams.get(&stream).map_or(0, Vec::len)
+    }
+
     /// Whether a harm of these kinds was done to a stream within these virtual ms.
     pub fn has_stream(&self, stream: usize, kinds: &[Harm], within_ms: RangeInclusive<u64>) -> bool {
         let Some(harms) = self.of_streams.get(&stream) else { return false };

@@ -5,9 +5,11 @@
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
 //! | `harms` | what faults have done, and to whom |
+//! | `stored` | what the platform stores and bills, seen from outside |
 
 mod harms;
 mod live;
+mod stored;
 
 use std::collections::BTreeMap;
 
@@ -15,8 +17,10 @@ use bytes::Bytes;
 
 pub use harms::Harms;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
+pub use stored::{Awake, CommitTimes, Holding, Leftover, Stage};
 
-use crate::world::{Footprint, Harm, Spell};
+use crate::tailrace::Waits;
+use crate::world::{AlarmCharge, Charge, Footprint, Harm};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -116,7 +120,7 @@ pub enum Defect {
 }
 
 /// Where a read starts.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum From {
     /// `-1`.
     Start,
@@ -198,6 +202,10 @@ pub struct ClientAnswer {
     pub producer_seq: Option<u64>,
     /// `Producer-Expected-Seq`.
     pub expected_seq: Option<u64>,
+    /// `Producer-Received-Seq`.
+    pub received_seq: Option<u64>,
+    /// `Cache-Control`.
+    pub cache_control: Option<String>,
     /// The stable code of a refusal.
     pub code: Option<String>,
     /// Whether it carries what every response must (SPEC, section 1): a `Cache-Control`,
@@ -278,58 +286,6 @@ impl Op {
     }
 }
 
-/// How much of a stream the platform still stores, seen after the run went quiet.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Leftover {
-    /// The stream, an index of [`History::streams`].
-    pub stream: usize,
-    /// When.
-    pub at: Moment,
-    /// Rows of the log, of producers and of everything else that belongs to one incarnation.
-    pub rows: u64,
-    /// The tables, but for that of the tombstone.
-    pub tables: Vec<String>,
-}
-
-/// How far a run is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// What goes wrong has just ended.
-    Calm,
-    /// It ended so long ago that every sealed segment has gone to R2.
-    CaughtUp,
-    /// It ended so long ago that nothing is left to do.
-    Settled,
-}
-
-/// What the platform bills an object for, beside its requests.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Awake {
-    /// The stream that it is the object of, an index of [`History::streams`].
-    pub stream: usize,
-    /// The spells in which an instance of it was kept in memory by something to do, in virtual ms.
-    pub spells: Vec<Spell>,
-}
-
-/// What R2 holds of a stream, beside what the stream's rows name, seen from outside.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Holding {
-    /// The stream, an index of [`History::streams`].
-    pub stream: usize,
-    /// When.
-    pub at: Moment,
-    /// How far the run was.
-    pub stage: Stage,
-    /// Keys that rows name and that no object has.
-    pub missing: Vec<String>,
-    /// Keys of objects that no row names.
-    pub unnamed: Vec<String>,
-    /// Sealed segments that are not in R2.
-    pub waiting: u64,
-    /// Sweeps and removals that the object has still to do.
-    pub sweeps: u64,
-}
-
 /// What a checker must know about the world to be sound.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Conditions {
@@ -342,16 +298,16 @@ pub struct Conditions {
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, in ms.
     pub clocks_apart_ms: u64,
+    /// Whether alarms may go off before their time.
+    pub alarms_come_early: bool,
     /// How much too late an alarm goes off at most, in ms.
     pub alarm_late_ms: u64,
     /// The longest that one event of an object takes where nothing waits, in ms.
     pub event_ms: u64,
     /// How long an object waits for R2 to answer a read, in ms.
     pub read_limit_ms: u64,
-    /// The long-poll time-out in ms.
-    pub long_poll_ms: u64,
-    /// After how many ms nobody holds the edge's end of a reader's socket any more.
-    pub longest_wait_ms: u64,
+    /// How long live reads wait.
+    pub waits: Waits,
     /// Bytes that the rows of a stream may take which wait for R2.
     pub hot_bytes: u64,
     /// Bytes after which a row of the log ends.
@@ -366,6 +322,8 @@ pub struct Conditions {
     pub producer_idle_ms: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
+    /// How many isolates there are at the edge.
+    pub isolates: usize,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
     /// Largest body, in bytes.
@@ -378,9 +336,27 @@ pub struct Conditions {
     pub whole_event_bytes: usize,
 }
 
-/// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends with
-/// the length of a long-poll where nobody tells it that the stream is gone.
-pub const FLIGHT_MS: u64 = 25_000;
+/// How much longer than a long-poll its flight may last, in ms.
+const FLIGHT_GRACE_MS: u64 = 5_000;
+
+impl Conditions {
+    /// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends
+    /// with the length of a long-poll where nobody tells it that the stream is gone.
+    pub fn flight_ms(&self) -> u64 {
+        self.waits.long_poll_ms + FLIGHT_GRACE_MS
+    }
+
+    /// How long a connection with events lasts at least, in ms, where nothing ends it before: a tenth less than is
+    /// configured.
+    pub fn least_connection_ms(&self) -> u64 {
+        self.waits.sse_ms - self.waits.sse_ms / 10
+    }
+
+    /// The longest that a connection with events lasts, in ms: a tenth more than is configured.
+    pub fn connection_ms(&self) -> u64 {
+        self.waits.sse_ms + self.waits.sse_ms / 10
+    }
+}
 
 /// A whole run, seen by its clients.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -405,6 +381,14 @@ pub struct History {
     pub footprint: Footprint,
     /// What R2 held, now and then.
     pub holdings: Vec<Holding>,
+    /// The streams, each with a virtual ms, whose objects have deleted from R2 in a turn that has written nothing.
+    pub unproven: Vec<(usize, u64)>,
+    /// The commit times of the logs, now and then.
+    pub commits: Vec<CommitTimes>,
+    /// What each request has cost, by its number in the world.
+    pub charges: BTreeMap<u64, Charge>,
+    /// What the alarms of each stream's object have cost.
+    pub alarms: BTreeMap<usize, AlarmCharge>,
     /// What the world was like.
     pub conditions: Conditions,
     ticks: u64,

@@ -7,7 +7,7 @@ use tailrace_core::protocol::limits::CLIENT_BUFFER;
 use super::StreamPlan;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
-use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits};
+use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits, Waits};
 use crate::world::{BucketFaults, Faults, Link};
 
 /// The randomness of a seed's scenario. What it draws, and in which order, decides what every seed means.
@@ -76,7 +76,8 @@ impl Dice {
     /// How segments move to R2, where these faults are: a put is on its way for less than the age of an orphan.
     pub(super) fn cold(&self, faults: &Faults) -> ColdSettings {
         let BucketFaults { get, put, delete, list, late, .. } = faults.bucket;
-        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms;
+        // By an object's own clock, which may be off, what has just been put is as old as that.
+        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms + 2 * faults.objects.clock_off_ms;
         let retry_min_ms = self.scale(20, 2_000);
         ColdSettings {
             retry_min_ms,
@@ -94,6 +95,15 @@ impl Dice {
             // Long enough for every call that comes to an end.
             read_limit_ms: get.max_ms.max(list.max_ms) + self.scale(500, 10_000),
             change_limit_ms: faults.storage.flush.max_ms + put.max_ms.max(delete.max_ms) + self.scale(1_000, 60_000),
+        }
+    }
+
+    /// Mostly what a service has. Shorter than a few seconds would heal what is forgotten before a checker sees it, and
+    /// a scenario ends before longer connections do.
+    pub(super) fn waits(&self) -> Waits {
+        match self.chance(650) {
+            true => Waits::default(),
+            false => Waits { long_poll_ms: self.scale(3_000, 25_000), sse_ms: self.scale(6_000, 90_000) },
         }
     }
 
@@ -188,6 +198,9 @@ impl Dice {
         faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
         faults.bucket.stuck_permille = self.permille_if(300, 30, 400);
         faults.storage.statement_full_permille = self.permille_if(250, 5, 100);
+        if self.chance(350) {
+            faults.objects.hibernate_after_ms = self.scale(50, 60_000);
+        }
     }
 
     /// A third of R2 is on its best day.
@@ -196,9 +209,10 @@ impl Dice {
             return BucketFaults::default();
         }
         let slowest_put_ms = self.among(&[200, 3_000, 40_000]);
+        let slowest_get_ms = self.among(&[400, 400, 900]);
         let late_permille = self.permille_if(400, 50, 500);
         BucketFaults {
-            get: self.delay_if(700, 400),
+            get: self.delay_if(700, slowest_get_ms),
             put: self.delay_if(800, slowest_put_ms),
             delete: self.delay_if(700, 1_000),
             list: self.delay_if(700, 1_000),

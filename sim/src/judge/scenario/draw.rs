@@ -5,15 +5,14 @@ mod phase;
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Ahead, Disturbance, Event, Happening, Load, Mistake, Origin, Scenario, StreamPlan};
+use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::{MemoryLimits, StreamLimits};
+use crate::world::BucketFaults;
 
 /// Bytes that a message takes beside its padding, at most.
-const FRAME_BYTES: usize = 90;
-
-const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
+pub(super) const FRAME_BYTES: usize = 90;
 
 /// Live readers of a run, at most: what many of them cost is shown by a test of its own.
 const MOST_READERS: u64 = 16;
@@ -25,6 +24,7 @@ impl Scenario {
         let limits = dice.limits();
         let faults = dice.faults();
         let cold = dice.cold(&faults);
+        let waits = dice.waits();
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
             verbs: verbs(&dice),
@@ -35,6 +35,8 @@ impl Scenario {
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
+            clock_off_ms: faults.objects.clock_off_ms,
+            bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
             limits,
@@ -48,6 +50,21 @@ impl Scenario {
         }
         for _ in 0..draft.dice.between(2, 9) {
             draft.burst();
+            if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(700) {
+                draft.replace_while_reading();
+            }
+            if draft.supersedes && draft.dice.chance(700) {
+                draft.take_over();
+            }
+            if draft.clock_off_ms > 0 && draft.dice.chance(700) {
+                draft.ask_around_the_end();
+            }
+            if draft.dice.chance(450) {
+                draft.keep_alive();
+            }
+            if draft.dice.chance(250) {
+                draft.repeat_late();
+            }
             draft.silence();
         }
         let calm_ms = draft.now_ms;
@@ -70,6 +87,7 @@ impl Scenario {
             limits: draft.limits,
             cold,
             memory: draft.memory,
+            waits,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -77,33 +95,38 @@ impl Scenario {
     }
 }
 
-struct Draft {
-    dice: Dice,
-    verbs: Vec<(Verb, u32)>,
-    clients: usize,
-    isolates: usize,
-    client_buffer_bytes: usize,
-    memory: MemoryLimits,
+/// A scenario in the making.
+pub(super) struct Draft {
+    pub(super) dice: Dice,
+    pub(super) verbs: Vec<(Verb, u32)>,
+    pub(super) clients: usize,
+    pub(super) isolates: usize,
+    pub(super) client_buffer_bytes: usize,
+    pub(super) memory: MemoryLimits,
     /// How many live readers may still join.
-    readers_left: u64,
+    pub(super) readers_left: u64,
     /// How many things happen to the world in a burst, at most.
-    disturbances: u64,
-    supersedes: bool,
+    pub(super) disturbances: u64,
+    pub(super) supersedes: bool,
+    /// By how much the clocks of objects are off at most, in ms.
+    pub(super) clock_off_ms: u64,
+    /// How long R2 takes.
+    pub(super) bucket: BucketFaults,
     /// How long it takes to remove the objects of a stream, in ms.
-    removal_ms: u64,
-    limits: StreamLimits,
-    streams: Vec<StreamPlan>,
-    now_ms: u64,
-    events: Vec<Event>,
+    pub(super) removal_ms: u64,
+    pub(super) limits: StreamLimits,
+    pub(super) streams: Vec<StreamPlan>,
+    pub(super) now_ms: u64,
+    pub(super) events: Vec<Event>,
 }
 
 impl Draft {
-    fn push(&mut self, after_ms: u64, client: usize, action: Action) {
+    pub(super) fn push(&mut self, after_ms: u64, client: usize, action: Action) {
         let what = Happening::Client { client, action };
         self.events.push(Event { at_ms: self.now_ms + after_ms, what });
     }
 
-    fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
+    pub(super) fn push_disturbance(&mut self, after_ms: u64, disturbance: Disturbance) {
         self.events.push(Event { at_ms: self.now_ms + after_ms, what: Happening::World(disturbance) });
     }
 
@@ -140,10 +163,12 @@ impl Draft {
     }
 
     /// Another stream in the place of one that is deleted then, and something in it, while readers may still hang on.
-    fn recreate(&mut self, stream: usize, deleted_ms: u64) {
+    pub(super) fn recreate(&mut self, stream: usize, deleted_ms: u64) {
         let after_ms = deleted_ms + self.dice.among(&[0, 5, 60, 400, 3_000]);
         let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
-        self.push(after_ms, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
+        // One that is closed from the start goes to R2 soon.
+        let closes = self.dice.chance(250);
+        self.push(after_ms, client, Action::Create { stream, lifetime, closes, load: Some(load) });
     }
 
     /// A few ms in which much happens.
@@ -174,25 +199,6 @@ impl Draft {
         self.now_ms += width_ms;
     }
 
-    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before. All ask
-    /// the same, because the first who needs the storage of that one may end it.
-    fn ask_both(&mut self, stream: usize, superseded_ms: u64) {
-        let after_ms = superseded_ms + self.dice.between(1, 60);
-        let (client, load) = (self.client(), self.load());
-        self.push(after_ms, client, Action::Append { stream, load, closes: false, mistake: None });
-        let lifetime = self.streams[stream].lifetime;
-        let action = match self.dice.between(0, 3) {
-            0 => Action::Head { stream },
-            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
-            2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
-            _ => Action::Create { stream, lifetime, closes: false, load: None },
-        };
-        for _ in 0..self.dice.between(2, 5) {
-            let (client, asked_ms) = (self.client(), after_ms + self.dice.between(20, 700));
-            self.push(asked_ms, client, action);
-        }
-    }
-
     /// Short or long; over the times after which objects hibernate (10 s) and are evicted (70 to 140 s), and around
     /// the moment at which a stream ends.
     fn silence(&mut self) {
@@ -218,150 +224,6 @@ impl Draft {
         };
         let off_ms = self.dice.among(&[2, 30, 600]);
         (exact_ms + self.dice.between(0, 2 * off_ms)).saturating_sub(off_ms)
-    }
-
-    fn client(&mut self) -> usize {
-        self.dice.between(0, self.clients as u64 - 1) as usize
-    }
-
-    fn stream(&mut self) -> usize {
-        self.dice.between(0, self.streams.len() as u64 - 1) as usize
-    }
-
-    /// Mostly small; now and then as large as the limit allows, which spans several rows.
-    fn load(&mut self) -> Load {
-        let most = (self.limits.body_bytes / (FRAME_BYTES + 3)).max(1) as u64;
-        let count = match self.dice.between(0, 9) {
-            0..5 => 1,
-            5..9 => self.dice.between(1, 4),
-            _ => self.dice.between(4, 12),
-        };
-        let count = count.min(most) as usize;
-        let room = (self.limits.body_bytes / count).saturating_sub(FRAME_BYTES + 3) as u64;
-        let pad_bytes = if self.dice.chance(150) { room } else { self.dice.between(0, 40).min(room) };
-        Load { count, pad_bytes: pad_bytes as usize }
-    }
-
-    /// What a client does, and which one.
-    fn action(&mut self) -> (usize, Action) {
-        let (client, stream) = (self.client(), self.stream());
-        let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
-        let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
-        let drawn = self.verbs.iter().find(|(_, weight)| match left.checked_sub(*weight) {
-            Some(rest) => {
-                left = rest;
-                false
-            }
-            None => true,
-        });
-        let read = |origin, pages| Action::Read { stream, origin, pages };
-        let action = match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
-            Verb::Append => {
-                let closes = self.dice.chance(15);
-                Action::Append { stream, load: self.load(), closes, mistake: None }
-            }
-            Verb::Produce => {
-                let depth = self.dice.among(&[1, 1, 1, 2, 3]) as usize;
-                let copies = self.dice.among(&[1, 1, 1, 2]) as usize;
-                let closes = self.dice.chance(15);
-                Action::Produce { stream, load: self.load(), depth, copies, closes }
-            }
-            Verb::Sequenced => {
-                let passed = self.dice.chance(200);
-                Action::Sequenced { stream, load: self.load(), passed }
-            }
-            Verb::Mistaken => {
-                let mistakes = [
-                    Mistake::BadElement,
-                    Mistake::EmptyArray,
-                    Mistake::WrongType,
-                    Mistake::TooLarge,
-                    Mistake::NotAscii,
-                    Mistake::Compressed,
-                    Mistake::Malformed,
-                ];
-                let mistake = mistakes[self.dice.between(0, mistakes.len() as u64 - 1) as usize];
-                let closes = self.dice.chance(200);
-                Action::Append { stream, load: self.load(), closes, mistake: Some(mistake) }
-            }
-            Verb::Resend => Action::Resend { stream, back: self.dice.among(&[0, 0, 1, 3]) as usize },
-            Verb::Skip => Action::Skip { stream, load: self.load() },
-            Verb::Restart => Action::Restart,
-            Verb::ReadStart => read(Origin::Start, self.dice.among(&[1, 100]) as usize),
-            Verb::Resume => read(Origin::Resume, self.dice.among(&[1, 2, 100]) as usize),
-            Verb::Now => read(Origin::Now, 1),
-            Verb::Earlier => {
-                read(Origin::Earlier(self.dice.between(0, 50) as usize), self.dice.among(&[1, 100]) as usize)
-            }
-            Verb::Told => read(Origin::Told(self.dice.between(0, 50) as usize), self.dice.among(&[1, 2, 100]) as usize),
-            Verb::Within => {
-                read(Origin::Within(self.dice.between(0, 5_000) as usize), self.dice.among(&[1, 2, 100]) as usize)
-            }
-            Verb::Revalidate => read(Origin::Revalidate, 1),
-            Verb::Head => Action::Head { stream },
-            Verb::Create => self.creation(stream),
-            Verb::Close => Action::Close { stream },
-            Verb::Delete => {
-                if self.dice.chance(300) {
-                    self.recreate(stream, 0);
-                }
-                Action::Delete { stream }
-            }
-            Verb::LongPoll => self.join(stream, Mode::LongPoll),
-            Verb::Listen => self.join(stream, Mode::Sse),
-            Verb::Stall => {
-                let for_ms = self.dice.scale(100, 90_000);
-                Action::Stall { stream, for_ms }
-            }
-            Verb::Leave => Action::Leave { stream },
-        };
-        (client, action)
-    }
-
-    /// Mostly a reader alone, sometimes a few at once.
-    fn join(&mut self, stream: usize, mode: Mode) -> Action {
-        let origin = match self.dice.between(0, 9) {
-            0..3 => Origin::Start,
-            3..6 => Origin::Now,
-            6..9 => Origin::Resume,
-            _ => Origin::Earlier(self.dice.between(0, 50) as usize),
-        };
-        let readers = self.dice.among(&[1, 1, 1, 2, 5]).min(self.readers_left);
-        self.readers_left -= readers;
-        match readers {
-            0 => Action::Leave { stream },
-            _ => {
-                // A day is the most that is accepted.
-                let ahead =
-                    if self.dice.chance(150) { Some(self.dice.among(&[1, 400, 30_000, DAY_MS, DAY_MS])) } else { None };
-                Action::Join { stream, mode, origin, readers: readers as usize, ahead: ahead.map(Ahead) }
-            }
-        }
-    }
-
-    /// Mostly what the stream was created with; sometimes another lifetime, or closed.
-    fn creation(&mut self, stream: usize) -> Action {
-        let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
-        let closes = self.dice.chance(80);
-        let load = if self.dice.chance(400) { Some(self.load()) } else { None };
-        Action::Create { stream, lifetime, closes, load }
-    }
-
-    fn disturbance(&mut self) -> Disturbance {
-        let stream = self.stream();
-        match self.dice.between(0, 14) {
-            0..4 => Disturbance::Crash { stream },
-            4..6 => Disturbance::Evict { stream },
-            6..8 | 13..=14 if self.supersedes => Disturbance::Supersede { stream },
-            6..8 | 13..=14 => Disturbance::Crash { stream },
-            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
-            12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
-            9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
-            _ => {
-                let for_ms = self.dice.among(&[5, 50, 1_000, 8_000]);
-                Disturbance::Lose { for_ms, permille: self.dice.among(&[100, 500, 1_000]) as u32 }
-            }
-        }
     }
 }
 
@@ -483,6 +345,9 @@ mod tests {
             "limit producer_idle_ms",
             "cold orphan_age_ms",
             "cold sweep_page",
+            "wait long_poll_ms",
+            "wait sse_ms",
+            "fault hibernate_after_ms",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

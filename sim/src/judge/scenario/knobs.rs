@@ -1,6 +1,6 @@
 //! Faults, limits and settings as named numbers, one line each: for text, and for shrinking one by one.
 
-use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::Faults;
 
 /// One number of `T`.
@@ -161,6 +161,14 @@ knobs! {
     }
 }
 
+knobs! {
+    /// How long live reads wait.
+    WAITS: Waits {
+        "long_poll_ms": long_poll_ms as u64;
+        "sse_ms": sse_ms as u64;
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -171,6 +179,7 @@ mod tests {
         let mut faults = Faults::default();
         let mut limits = StreamLimits::default();
         let mut cold = ColdSettings::default();
+        let mut waits = Waits::default();
         for (value, knob) in (1..).zip(FAULTS) {
             knob.set(&mut faults, value);
             assert_eq!(
@@ -194,11 +203,16 @@ mod tests {
             knob.set(&mut cold, value);
             assert_eq!(knob.get(&cold), value, "{}", knob.name);
         }
+        for (value, knob) in (1..).zip(WAITS) {
+            knob.set(&mut waits, value);
+            assert_eq!(knob.get(&waits), value, "{}", knob.name);
+        }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
         // Two are truth values.
         assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
         assert_eq!(numbers(format!("{cold:?}")), COLD.len());
+        assert_eq!(numbers(format!("{waits:?}")), WAITS.len());
     }
 }

@@ -8,6 +8,8 @@
 //! | `field` | what an action says in detail |
 //! | `word` | how the parts of an action are spelled |
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
+//! | `draw_event` | one thing that a client does, or that happens to the world, drawn |
+//! | `draw_plot` | several events in a row, drawn together |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
@@ -19,6 +21,8 @@
 mod action;
 mod dice;
 mod draw;
+mod draw_event;
+mod draw_plot;
 mod event;
 mod field;
 pub mod knobs;
@@ -37,7 +41,7 @@ pub use run::{Played, play};
 pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
-use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::Faults;
 
 /// A stream that the clients use.
@@ -67,6 +71,8 @@ pub struct Scenario {
     pub cold: ColdSettings,
     /// What may be in the memory of an isolate at a time.
     pub memory: MemoryLimits,
+    /// How long live reads wait.
+    pub waits: Waits,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.

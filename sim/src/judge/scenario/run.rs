@@ -4,14 +4,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
-use tailrace_core::protocol::Waits;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::memory_bounds::memory_bounds;
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
-    Awake, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Moment, Stage, StreamInfo,
+    Awake, CommitTimes, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Moment, Stage, StreamInfo,
 };
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -20,7 +19,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::{Faults, Link, PAGE_BYTES};
+use crate::world::{AlarmCharge, Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -30,12 +29,12 @@ const STRAGGLER_MS: u64 = 60_000;
 /// alarm, whose back-off doubles from 2 s, and past stragglers.
 const QUIET_MS: u64 = 420_000;
 
-/// The server's long-poll time-out in ms.
-const LONG_POLL_MS: u64 = 20_000;
+/// How long after the calm everything that was under way has come to its end, in ms, if it is no connection of events:
+/// a message takes a minute at most, and a reader gives a silent connection up after 40 s.
+const UNDER_WAY_MS: u64 = 66_000;
 
-/// How long after the calm nothing is left of what went wrong before, in ms: a reader of events gives a silent
-/// connection up after 80 s, a long-poll after less, and both come back within seconds.
-const SETTLING_MS: u64 = 80_000;
+/// How long after that nothing is left of what went wrong before, in ms: readers come back within seconds.
+const SETTLING_MS: u64 = 14_000;
 
 /// How long live readers stay for what was written last, in ms.
 const LINGER_MS: u64 = 12_000;
@@ -88,7 +87,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
             limits: scenario.limits.clone(),
             cold: scenario.cold.clone(),
             memory: scenario.memory.clone(),
-            ..Settings::default()
+            waits: scenario.waits,
         };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),
@@ -134,14 +133,14 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         edges_apart_ms: 2 * faults.edge.clock_off_ms,
         clocks_apart_ms: 2 * faults.objects.clock_off_ms,
+        alarms_come_early: faults.alarm.early_permille > 0 || faults.objects.clock_off_ms > 0,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
             + faults.storage.flush.max_ms
             + retries_ms(&scenario.cold),
         read_limit_ms: scenario.cold.read_limit_ms,
-        long_poll_ms: LONG_POLL_MS,
-        longest_wait_ms: Waits::default().longest_ms(),
+        waits: scenario.waits,
         hot_bytes: scenario.limits.hot_bytes,
         row_bytes: scenario.limits.row_bytes as u64,
         database_bytes: scenario.limits.database_bytes,
@@ -153,9 +152,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         body_bytes: scenario.limits.body_bytes,
         bodies_bytes: scenario.memory.bodies_bytes,
         whole_event_bytes: scenario.limits.page_bytes * 3 / 2,
+        isolates: scenario.isolates,
     };
     let history = History::new(streams.collect(), conditions);
-    let context = Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, LONG_POLL_MS));
+    let context =
+        Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, scenario.waits.long_poll_ms));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
     let disturbances: Vec<(u64, Disturbance)> =
@@ -190,8 +191,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     {
         let mut history = context.history.borrow_mut();
         let calm_ms = world.now_ms() + 1;
+        let settling_ms = history.conditions.connection_ms().max(UNDER_WAY_MS) + SETTLING_MS;
         history.conditions.full_until_ms = calm_ms + catch_up_ms(scenario, history.batches.len());
-        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + SETTLING_MS);
+        history.conditions.settled_from_ms = history.conditions.settled_from_ms.min(calm_ms + settling_ms);
     }
     hold(&context, scenario, Stage::Calm).await;
     for finished in done {
@@ -227,8 +229,17 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     audit(&context, scenario).await;
     let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
-    context.history.borrow_mut().harms = harms;
-    context.history.borrow_mut().footprint = world.footprint();
+    let charges = world.charges();
+    let mut history = context.history.borrow_mut();
+    history.harms = harms;
+    history.footprint = world.footprint();
+    history.charges = charges.of_requests;
+    let of_name = |name: &str| names.iter().position(|own| own == name);
+    let unproven = world.services().bucket.unproven();
+    history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();
+    let of_stream = |(name, charge): (Rc<str>, AlarmCharge)| Some((of_name(&name)?, charge));
+    history.alarms = charges.of_alarms.into_iter().filter_map(of_stream).collect();
+    drop(history);
     context.history.take()
 }
 
@@ -377,8 +388,11 @@ async fn hold(context: &Rc<ClientContext>, scenario: &Scenario, stage: Stage) {
             .map(|stored| stored.key)
             .filter(|key| key.starts_with(&of_object))
             .collect();
+        let times = world.commit_times(&object, &named);
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
+        let times = times.into_iter().map(|(at, ms)| (at.read_seq, at.position, ms)).collect();
+        history.commits.push(CommitTimes { stream, at, times });
         history.holdings.push(Holding {
             stream,
             at,

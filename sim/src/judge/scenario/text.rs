@@ -5,11 +5,11 @@ use std::str::FromStr;
 
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
-use super::knobs::{COLD, FAULTS, Knob, LIMITS, MEMORY};
+use super::knobs::{COLD, FAULTS, Knob, LIMITS, MEMORY, WAITS};
 use super::word::{Word, Words};
 use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime};
-use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits};
+use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::Faults;
 
 /// Text that is no scenario.
@@ -39,6 +39,7 @@ impl fmt::Display for Scenario {
         write_knobs(formatter, "limit", LIMITS, &self.limits, &StreamLimits::default())?;
         write_knobs(formatter, "cold", COLD, &self.cold, &ColdSettings::default())?;
         write_knobs(formatter, "memory", MEMORY, &self.memory, &MemoryLimits::default())?;
+        write_knobs(formatter, "wait", WAITS, &self.waits, &Waits::default())?;
         write_knobs(formatter, "fault", FAULTS, &self.faults, &Faults::default())?;
         for plan in &self.streams {
             let content = match plan.content {
@@ -92,6 +93,7 @@ impl FromStr for Scenario {
             limits: StreamLimits::default(),
             cold: ColdSettings::default(),
             memory: MemoryLimits::default(),
+            waits: Waits::default(),
             streams: Vec::new(),
             calm_ms: 0,
             events: Vec::new(),
@@ -115,6 +117,7 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
         "memory" => read_knob(MEMORY, &mut scenario.memory, &mut words)?,
         "cold" => read_knob(COLD, &mut scenario.cold, &mut words)?,
+        "wait" => read_knob(WAITS, &mut scenario.waits, &mut words)?,
         "fault" => read_knob(FAULTS, &mut scenario.faults, &mut words)?,
         "stream" => {
             let content = match words.next()? {

@@ -82,6 +82,9 @@ impl ObjectStore for ObjectBucket {
         let (sender, deleted) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let (keys, object) = (keys.to_vec(), self.outlet.name.clone());
+        if !self.outlet.sql.journal().has_written() {
+            self.bucket.note_unproven(&object);
+        }
         self.outlet.put_out(move || node.spawn(bucket.delete(keys, object, sender)));
         self.within(limit_ms, deleted).await
     }

@@ -27,6 +27,7 @@ pub struct Bucket {
     down_until_ms: Cell<u64>,
     /// The callers whose puts are under way.
     under_way: RefCell<Vec<Caller>>,
+    unproven: RefCell<Vec<(Rc<str>, u64)>>,
 }
 
 /// An object's name, and one of its instances.
@@ -63,7 +64,13 @@ fn unknown<T>() -> Result<T, StoreError> {
 
 impl Bucket {
     pub(in crate::world) fn new(environment: Rc<Environment>) -> Self {
-        Self { environment, store: RefCell::default(), down_until_ms: Cell::default(), under_way: RefCell::default() }
+        Self {
+            environment,
+            store: RefCell::default(),
+            down_until_ms: Cell::default(),
+            under_way: RefCell::default(),
+            unproven: RefCell::default(),
+        }
     }
 
     /// Has every call fail for this many ms.
@@ -85,6 +92,22 @@ impl Bucket {
     /// Its objects, in the order of their keys.
     pub fn objects(&self) -> Vec<StoredObject> {
         self.store.borrow().objects()
+    }
+
+    /// An object deletes in a turn that has written nothing.
+    pub(super) fn note_unproven(&self, object: &Rc<str>) {
+        self.unproven.borrow_mut().push((object.clone(), self.environment.now_ms()));
+    }
+
+    /// Which objects have asked for deletions in a turn that has written nothing, each with the virtual ms: a confirmed
+    /// write alone proves that an instance still owns the storage.
+    pub fn unproven(&self) -> Vec<(Rc<str>, u64)> {
+        self.unproven.borrow().clone()
+    }
+
+    /// What it holds under a key, seen from outside: no call, and not billed.
+    pub fn content(&self, key: &str) -> Option<Bytes> {
+        self.store.borrow().content(key)
     }
 
     /// Draws whether a call that arrives now fails before the store sees it; during an outage each does.

@@ -71,6 +71,11 @@ impl Store {
         self.operations
     }
 
+    /// The content under a key.
+    pub(super) fn content(&self, key: &str) -> Option<Bytes> {
+        self.objects.get(key).map(|(body, _)| body.clone())
+    }
+
     /// Every object, in the order of the keys.
     pub(super) fn objects(&self) -> Vec<StoredObject> {
         let stored = |(key, (body, uploaded_ms)): (&String, &(Bytes, u64))| StoredObject {

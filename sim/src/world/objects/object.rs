@@ -1,6 +1,7 @@
 //! An object: what of it outlives its instances, and the instances that run.
 
 use std::cell::{Cell, RefCell};
+use std::cmp::Ordering;
 use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{AlarmFailure, ObjectRequest};
@@ -12,6 +13,7 @@ use crate::world::alarm::service::{self as alarm, Alarm, Alarmed};
 use crate::world::clock::MachineClock;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
+use crate::world::faults::Faults;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
@@ -286,6 +288,12 @@ impl<A: ObjectClass> Parent for Object<A> {
         }
         instance.end(if rest == Rest::Hibernated { "hibernates" } else { "evicted" });
         self.rest.set(rest);
+        let usual_ms = Faults::default().objects.hibernate_after_ms;
+        match self.environment.faults().objects.hibernate_after_ms.cmp(&usual_ms) {
+            Ordering::Less if rest == Rest::Hibernated => self.environment.mark(marks::HIBERNATED_EARLY),
+            Ordering::Greater if rest == Rest::Hibernated => self.environment.mark(marks::HIBERNATED_LATE),
+            _ => {}
+        }
         if rest == Rest::Hibernated && !self.sockets.is_empty() {
             self.environment.mark(marks::HIBERNATED_WITH_SOCKETS);
         }

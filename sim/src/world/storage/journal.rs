@@ -149,6 +149,11 @@ impl Journal {
         }
     }
 
+    /// Whether the turn has written, so that what it puts out waits for a write of its own.
+    pub(crate) fn has_written(&self) -> bool {
+        self.state.borrow().dirty
+    }
+
     /// The batch that has to be confirmed before what is put out now may leave: the turn's own if it has written, else
     /// the one before.
     pub(crate) fn position(&self) -> u64 {

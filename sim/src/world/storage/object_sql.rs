@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, Statement};
+use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, SqlValue, Statement};
 
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
@@ -83,6 +83,31 @@ impl ObjectSql {
         fails.then(|| if writes { 0 } else { environment.random.between(0, MOST_ROWS) })
     }
 
+    /// Runs a statement that writes nothing, and marks one that its caller has to go on with in another.
+    fn read(
+        &self,
+        journal: &Journal,
+        statement: Statement<'_>,
+        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
+    ) -> Result<(), SqlError> {
+        let byte_budget = statement.byte_budget;
+        if byte_budget == usize::MAX {
+            return journal.database().exec(statement, row);
+        }
+        let (mut handed, mut wants_more) = (0, true);
+        journal.database().exec(statement, &mut |found| {
+            let blobs = found.0.iter().map(|value| if let SqlValue::Blob(bytes) = value { bytes.len() } else { 0 });
+            handed += blobs.sum::<usize>();
+            let flow = row(found)?;
+            wants_more = flow.is_continue();
+            Ok(flow)
+        })?;
+        if handed >= byte_budget && wants_more {
+            self.environment.mark(marks::STATEMENT_IN_STEPS);
+        }
+        Ok(())
+    }
+
     fn fail(&self, sql: &str) -> SqlError {
         self.environment.mark(marks::STATEMENT_FAILED);
         self.environment.harm_object(Harm::StatementFailed, &self.name);
@@ -128,7 +153,7 @@ impl SqlStorage for ObjectSql {
         }
         let Some(mut rows_left) = self.draw_failure(writes) else {
             if !writes {
-                return journal.database().exec(statement, row);
+                return self.read(&journal, statement, row);
             }
             journal.write();
             return match self.limit_bytes() {

@@ -1,3 +1,4 @@
+//! Nothing is deleted without a write before it, which proves that the instance owns the storage.
 //! What a row names is in R2 at any time. Soon after all has become calm, every sealed segment is there. Once all is
 //! quiet, nothing else is, whatever was retried, came late, was deleted or expired, and no sweep is left to do.
 
@@ -9,6 +10,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let of_stream = case.history.holdings.iter().filter(|holding| holding.stream == case.stream);
     let told = |holding: &Holding| complaints(holding, case.was_alarm_abandoned(holding.at.ms));
     let complaints = of_stream.flat_map(|holding| told(holding).into_iter().map(|text| (holding.at.ms, text)));
+    let unproven = case.history.unproven.iter().filter(|(stream, _)| *stream == case.stream);
+    let without = |(_, at_ms): &(usize, u64)| (*at_ms, "objects were deleted by a turn that wrote nothing".to_owned());
+    let complaints = complaints.chain(unproven.map(without));
     complaints.map(|(at_ms, text)| case.violation(Invariant::Cold, &[], format!("at {at_ms} ms {text}"))).collect()
 }
 
@@ -38,6 +42,16 @@ mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, created};
     use crate::judge::history::{Lifetime, Moment};
+
+    #[test]
+    fn a_deletion_needs_a_write() {
+        for (stream, expected) in [(0, 1), (1, 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.history.unproven.push((stream, 1_000_000));
+            run.check(Invariant::Cold, super::check, expected);
+        }
+    }
 
     type Change = fn(&mut Holding);
 

@@ -15,6 +15,7 @@ const PER_INTERVAL: usize = 2;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = not_greater(case);
+    violations.extend(fallen(case));
     violations.extend(refused(case));
     violations.extend(empty_twice(case));
     violations.extend(divergent(case));
@@ -39,6 +40,21 @@ fn not_greater(case: &Case<'_>) -> Vec<Violation> {
             case.violation(Invariant::Cursors, &[arrival.op], message)
         })
         .collect()
+}
+
+/// The cursors of one connection never fall: its reader comes back with the last one.
+fn fallen(case: &Case<'_>) -> Vec<Violation> {
+    let mut last: BTreeMap<usize, u64> = BTreeMap::new();
+    let mut violations = Vec::new();
+    for arrival in case.arrivals() {
+        let Some(cursor) = arrival.cursor else { continue };
+        let before = last.insert(arrival.op, cursor);
+        if let Some(before) = before.filter(|before| cursor < *before) {
+            let message = format!("cursor {cursor} comes after {before} on the same connection");
+            violations.push(case.violation(Invariant::Cursors, &[arrival.op], message));
+        }
+    }
+    violations
 }
 
 /// No client asks with a cursor that is too far ahead of the clock, unless it was told that one.
@@ -85,7 +101,7 @@ struct Told {
 
 /// Who has polled often enough is told what everybody is told.
 fn divergent(case: &Case<'_>) -> Vec<Violation> {
-    let interval_ms = case.history.conditions.long_poll_ms;
+    let interval_ms = case.history.conditions.waits.long_poll_ms;
     let mut violations = Vec::new();
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
@@ -157,7 +173,6 @@ mod tests {
     fn run() -> Fixture {
         let mut run = Fixture::json();
         run.create(Lifetime::Endless, created(0));
-        run.history.conditions.long_poll_ms = 20_000;
         run
     }
 

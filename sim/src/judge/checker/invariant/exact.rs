@@ -3,13 +3,64 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::log::{Contradiction, Source};
-use crate::judge::checker::{Invariant, Violation};
+use crate::judge::checker::{Invariant, LogPosition, Page, Violation};
+use crate::judge::history::{Call, Mode, Moment, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations: Vec<Violation> =
         case.log.contradictions.iter().filter_map(|contradiction| judge(case, contradiction)).collect();
     violations.extend(duplicates(case));
+    violations.extend(hidden_tails(case));
+    violations.extend(torn(case));
     violations
+}
+
+/// A page that ends where the log ends says so: its reader would else come again for nothing.
+fn hidden_tails(case: &Case<'_>) -> Vec<Violation> {
+    let units = |batch: usize| case.history.batches[batch].units(case.history.streams[case.stream].content);
+    let may_have_written = |op: &Op| match op.definite() {
+        None => true,
+        Some(_) => case.history.appended(op),
+    };
+    // For each request that may have written, the end of all that was written by then; none if a place is not known.
+    let mut ends: Vec<(Moment, Option<LogPosition>)> = Vec::new();
+    let mut end = Some(LogPosition { segment: 0, index: 0 });
+    let is_replaced = case.log.starts.len() > 1 || case.log.hidden_starts;
+    for (_, op) in case.iter() {
+        let Some(batch) = op.batch().filter(|batch| units(*batch) > 0 && may_have_written(op)) else { continue };
+        // What was given up may come to the next stream at the URL, too, and be written there once more.
+        let may_be_elsewhere = op.definite().is_none() && is_replaced;
+        let of_batch = case.log.holds(batch).map(|placed| placed.end).max().filter(|_| !may_be_elsewhere);
+        end = end.zip(of_batch).map(|(end, of_batch)| end.max(of_batch));
+        ends.push((op.invoked, end));
+    }
+    let hides = |page: &&Page| {
+        let op = case.op(page.op);
+        let ended = op.ended.unwrap_or(op.settled());
+        let before = ends.partition_point(|(invoked, _)| *invoked < ended);
+        let at_tail = before.checked_sub(1).is_some_and(|last| ends[last].1.is_some_and(|end| end <= page.to));
+        is_answered_whole(op) && op.status() == Some(200) && !page.up_to_date && at_tail && case.history.is_strong(op)
+    };
+    let hidden = case.log.pages.iter().filter(hides);
+    let message = |page: &Page| format!("a page ends at {}, which is the tail, and does not say so", page.to);
+    hidden.map(|page| case.violation(Invariant::Exact, &[page.op], message(page))).collect()
+}
+
+/// Whether the request is answered with pages as they are; readers of a text in events stand before half a code point.
+fn is_answered_whole(op: &Op) -> bool {
+    matches!(op.call, Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. })
+}
+
+/// The messages of an append are there together: no page reaches the tail in the middle of them.
+fn torn(case: &Case<'_>) -> Vec<Violation> {
+    let is_inside = |page: &Page| {
+        let at = case.log.placed.partition_point(|placed| placed.start < page.to);
+        case.log.placed[..at].iter().rev().take(1).any(|placed| page.to < placed.end)
+    };
+    let is_at_tail = |page: &&Page| page.up_to_date && is_answered_whole(case.op(page.op));
+    let torn = case.log.pages.iter().filter(is_at_tail).filter(|page| is_inside(page));
+    let message = |page: &Page| format!("the log ends at {}, in the middle of an append", page.to);
+    torn.map(|page| case.violation(Invariant::Exact, &[page.op], message(page))).collect()
 }
 
 fn judge(case: &Case<'_>, contradiction: &Contradiction) -> Option<Violation> {
@@ -68,10 +119,38 @@ fn duplicates(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, delivery, empty, page, part, polled};
-    use crate::judge::history::{ClientAnswer, Lifetime, Mode};
+    use crate::judge::history::{ClientAnswer, Lifetime};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Exact, super::check, expected);
+    }
+
+    #[test]
+    fn a_page_at_the_tail_says_so_unless_more_may_be_there() {
+        for (lost, answer, expected) in
+            [(false, page(0, 2), 0), (false, part(0, 2), 1), (false, part(0, 1), 0), (true, part(0, 2), 0)]
+        {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, acked(0, 2));
+            if lost {
+                run.append(1, None);
+            }
+            let shown = if answer == part(0, 1) { &[(0, 0)][..] } else { &[(0, 0), (0, 1)] };
+            run.walk_messages(shown, answer);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_log_never_ends_in_the_middle_of_an_append() {
+        for (answer, expected) in [(page(0, 1), 1), (part(0, 1), 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, None);
+            run.walk_messages(&[(0, 0)], answer);
+            check(&run, expected);
+        }
     }
 
     fn written() -> Fixture {

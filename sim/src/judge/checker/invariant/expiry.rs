@@ -4,7 +4,7 @@
 use super::durable::unexplained;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation, attendance};
-use crate::judge::history::{Call, FLIGHT_MS, Leftover, Lifetime, Moment};
+use crate::judge::history::{Call, Leftover, Lifetime, Moment};
 
 /// How long after a stream's end its rows may still be stored, in ms: the platform retries an alarm six times, with a
 /// back-off that doubles from 2 s (Durable Objects, alarms), and may be late.
@@ -58,7 +58,7 @@ fn too_late(case: &Case<'_>) -> Vec<Violation> {
             continue;
         }
         let end_ms = case.latest_end_ms(Some(index), op.ended.unwrap_or(op.settled()));
-        let flight_ms = if matches!(op.call, Call::Live { .. }) { FLIGHT_MS } else { 0 };
+        let flight_ms = if matches!(op.call, Call::Live { .. }) { case.history.conditions.flight_ms() } else { 0 };
         if let Some(end_ms) = end_ms.filter(|end_ms| op.invoked.ms > *end_ms + flight_ms) {
             let message =
                 format!("the stream is there at {} ms, and ended at {end_ms} ms at the latest", op.invoked.ms);
@@ -94,7 +94,10 @@ fn left_behind(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, delivery, empty, page, tail};
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, closed, coded, created, deleted, delivery, duplicate, empty, exists, page, refused,
+        tail, written,
+    };
     use crate::judge::history::{End, Mode};
     use crate::world::Harm;
 
@@ -127,6 +130,32 @@ mod tests {
         run.wait_ms(11_000);
         run.head(absent());
         check(&run, 0);
+    }
+
+    #[test]
+    fn what_is_refused_is_no_touch_and_what_changes_nothing_is_one() {
+        type Ask = fn(&mut Fixture);
+        let asks: [(Ask, bool); 6] = [
+            (|run| run.produce(0, 5, coded(409, "sequence_gap")), false),
+            (|run| run.create(Lifetime::Endless, coded(409, "configuration_conflict")), false),
+            (|run| run.read_at((0, 7), refused(400)), false),
+            (|run| run.create(Lifetime::Ttl(40), exists(0, 1)), true),
+            (|run| run.retry(0, duplicate(0, 1, 0)), true),
+            (|run| run.close(closed(acked(0, 1))), true),
+        ];
+        for (number, (ask, touches)) in asks.into_iter().enumerate() {
+            for there in [true, false] {
+                let mut run = Fixture::json();
+                run.create(Lifetime::Ttl(40), created(0));
+                run.produce(0, 0, written(0, 1));
+                run.wait_ms(30_000);
+                ask(&mut run);
+                run.wait_ms(if touches && !there { 38_000 } else { 20_000 });
+                run.head(if there { tail(0, 1) } else { absent() });
+                let found = super::check(&run.case());
+                assert_eq!(found.is_empty(), touches == there, "{number}: {found:?}");
+            }
+        }
     }
 
     #[test]

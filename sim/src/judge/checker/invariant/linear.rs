@@ -6,7 +6,7 @@
 
 use crate::judge::checker::case::{Case, Sight};
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, FLIGHT_MS, Moment};
+use crate::judge::history::{Call, Moment, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = inversions(case);
@@ -55,33 +55,36 @@ fn inversions(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// A deleted stream is there again only if somebody may have created it.
+/// A stream that was deleted, or was not there, is there again only if somebody may have created it.
 fn resurrections(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
+    let is_absence = |op: &Op| match op.call {
+        Call::Delete => matches!(op.status(), Some(204 | 404)),
+        Call::Live { .. } => false,
+        _ => op.status() == Some(404),
+    };
+    let mut absences: Vec<(usize, &Op)> =
+        case.iter().filter(|(_, op)| is_absence(op) && case.history.is_strong(op)).collect();
+    absences.sort_by_key(|(_, op)| op.settled());
     for (index, op) in case.iter() {
         if !case.was_present(op) || case.was_absent(op) || !case.history.is_strong(op) {
             continue;
         }
         let until = op.ended.unwrap_or(op.settled());
-        let deletion = case
-            .iter()
-            .filter(|(_, other)| {
-                matches!(other.call, Call::Delete) && other.status() == Some(204) && other.precedes(op)
-            })
-            .max_by_key(|(_, other)| other.settled());
-        let Some((deletion, deleted)) = deletion else { continue };
-        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= deleted.settled().ms + FLIGHT_MS {
+        let Some((gone, missed)) = absences.iter().rev().find(|(_, other)| other.precedes(op)) else { continue };
+        let flight_ms = case.history.conditions.flight_ms();
+        if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= missed.settled().ms + flight_ms {
             continue;
         }
         let created = case.iter().any(|(_, other)| {
             matches!(other.call, Call::Create { .. })
                 && matches!(other.status(), None | Some(201))
-                && other.settled() > deleted.invoked
+                && other.settled() > missed.invoked
                 && other.invoked < until
         });
         if !created {
-            let message = "the stream was deleted, nobody created it again, and it is there".to_owned();
-            violations.push(case.violation(Invariant::Linear, &[deletion, index], message));
+            let message = "the stream was gone, nobody created it again, and it is there".to_owned();
+            violations.push(case.violation(Invariant::Linear, &[*gone, index], message));
         }
     }
     violations
@@ -110,7 +113,9 @@ fn prophecies(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, empty, page, tail};
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, created, deleted, duplicate, empty, page, tail, written,
+    };
     use crate::judge::history::Lifetime;
     use crate::judge::history::Mode;
 
@@ -183,6 +188,33 @@ mod tests {
                 run.create(Lifetime::Endless, answer);
             }
             run.head(tail(1, 0));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_was_not_there_is_not_there_until_it_is_created() {
+        for (creation, expected) in [(None, 1), (Some(created(1)), 0), (Some(None), 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(40), created(0));
+            run.walk(&[], absent());
+            if let Some(answer) = creation {
+                run.create(Lifetime::Endless, answer);
+            }
+            run.head(tail(1, 0));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_duplicate_of_an_older_batch_is_told_the_tail() {
+        for (told, expected) in [(2, 1), (3, 0)] {
+            let mut run = run();
+            run.produce(0, 0, written(0, 1));
+            run.produce(0, 1, written(0, 2));
+            run.append(1, acked(0, 3));
+            run.head(tail(0, 3));
+            run.retry(0, duplicate(0, told, 1));
             check(&run, expected);
         }
     }

@@ -11,9 +11,6 @@ const WITHIN_MS: u64 = 5_000;
 /// How long a request is on its way at most, in ms.
 const TRAVEL_MS: u64 = 2_000;
 
-/// How long a live connection lasts at most, in ms.
-const CONNECTION_MS: u64 = 75_000;
-
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let appended = case.iter().filter(|(_, op)| case.history.appended(op));
     let appends: Vec<(usize, LogPosition)> =
@@ -178,8 +175,9 @@ impl<'a> View<'a> {
         (until.tick, until.ms) = (u64::MAX, request.until_ms);
         let late_ms = self.case.history.conditions.alarm_late_ms;
         let end_ms = self.case.latest_end_ms(None, until)?.saturating_add(late_ms);
+        let connection_ms = self.case.history.conditions.connection_ms() + WITHIN_MS + TRAVEL_MS;
         // Where the alarm was given up, nobody wakes the object until it is asked again: when the connection ends.
-        let is_abandoned = self.case.was_alarm_abandoned(end_ms) && request.until_ms <= asked.ms + CONNECTION_MS;
+        let is_abandoned = self.case.was_alarm_abandoned(end_ms) && request.until_ms <= asked.ms + connection_ms;
         let hung = asked.ms + TRAVEL_MS < end_ms && !is_abandoned && self.hung(request, end_ms);
         hung.then(|| self.violation(&[request.index], "waits on although its stream has expired"))
     }

@@ -13,6 +13,9 @@
 //! | `awake` | an object is billed only while it has work |
 //! | `memory` | what is in the memory of an isolate is bounded |
 //! | `cursors` | readers at one position come to ask for the same URL, and for none twice in vain |
+//! | `commits` | commit times grow with every append, whatever the clocks say |
+//! | `bill` | requests and alarms stay within their budget of rows and calls |
+//! | `caching` | caches are told what they may keep, and one tag stands for one answer |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
@@ -21,9 +24,12 @@
 
 mod answers;
 mod awake;
+mod bill;
+mod caching;
 mod calm;
 mod closed;
 mod cold;
+mod commits;
 mod cursors;
 mod durable;
 mod exact;

@@ -167,8 +167,10 @@ fn in_order<'a>(case: &'a Case<'_>) -> Vec<&'a Placed> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, deleted, duplicate, page, refused, written};
-    use crate::judge::history::Lifetime;
+    use bytes::Bytes;
+
+    use crate::judge::checker::fixture::{Fixture, acked, created, deleted, duplicate, page, part, refused, written};
+    use crate::judge::history::{ClientAnswer, Content, Lifetime};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Once, super::check, expected);
@@ -313,6 +315,24 @@ mod tests {
             let mut run = run();
             run.append(1, acked(0, 1));
             run.produce(0, seq, written(0, 2));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_batch_is_found_after_one_of_which_a_part_is_known() {
+        for (seq, expected) in [(1, 0), (2, 1)] {
+            let mut run = Fixture::bytes();
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, None);
+            run.produce(0, 0, None);
+            run.produce(0, seq, None);
+            let bytes: Vec<u8> = run.history.batches.iter().flat_map(|batch| batch.messages.concat()).collect();
+            let (known, rest) = (20, run.history.batches[0].units(Content::Bytes) - 3);
+            run.walk_bytes(&bytes[..known], part(0, known as u64));
+            let body = Bytes::copy_from_slice(&bytes[rest as usize..]);
+            let last = page(0, bytes.len() as u64).map(|answer| ClientAnswer { body, ..answer });
+            run.read_at((0, rest), last);
             check(&run, expected);
         }
     }

@@ -37,6 +37,12 @@ macro_rules! invariants {
             Memory = memory;
             /// Cursors grow and converge.
             Cursors = cursors;
+            /// Commit times grow with every append.
+            Commits = commits;
+            /// What a request and an alarm cost.
+            Bill = bill;
+            /// What caches may keep, and under which tag.
+            Caching = caching;
         }
     };
 }

@@ -1,109 +1,33 @@
 //! Every request is answered, and refused only for a reason that its sender can see.
+//!
+//! | file | what it judges |
+//! | --- | --- |
+//! | `producers` | what idempotent producers are told when they are refused |
+//! | `failures` | answers that did not come, and those that the service has failed |
 
-use tailrace_core::protocol::limits::LOSSES_ENDURED;
+mod failures;
+mod producers;
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::crowded::may_be_full;
-use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, HIDDEN_FAILURE, Mode, Op};
+use crate::judge::checker::{Invariant, LogPosition, Violation};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
 use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let complaint = match &op.answer {
-            // A reader that leaves waits for no answer.
-            None if op.ended.is_none() => None,
-            None => unanswered(case, op),
-            Some(answer) if answer.is_full() => case.wrongly_full(op, answer),
-            Some(answer) if answer.status >= 500 => failed(case, op, answer),
-            Some(answer) if !answer.guarded => {
+            Some(answer) if answer.status < 500 && answer.guarded => unreasonable(case, index, op, answer),
+            Some(answer) if answer.status < 500 => {
                 Some(format!("the {} lacks fields that every response carries", answer.status))
             }
-            Some(answer) => unreasonable(case, index, op, answer),
+            _ => failures::complaint(case, op),
         };
         if let Some(complaint) = complaint {
             violations.push(case.violation(Invariant::Answers, &[index], complaint));
         }
     }
     violations
-}
-
-/// Harms after which no answer comes, or comes too late.
-const SILENCING: &[Harm] = &[
-    Harm::ClientMessageLost,
-    Harm::ClientMessageSlow,
-    Harm::ClientLeft,
-    Harm::IsolateRestarted,
-    Harm::Vanished,
-    Harm::CallSlow,
-    Harm::CallStuck,
-    Harm::ReplyBroken,
-    Harm::ObjectSuperseded,
-    Harm::SocketSilent,
-];
-
-fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
-    let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let waits_for_r2 = reads && (case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]));
-    let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
-    (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
-}
-
-/// Harms that a live read waits out, and may not live to see the end of.
-const WAITED_OUT: &[Harm] = &[Harm::CallSlow, Harm::SocketSilent, Harm::OtherRelease, Harm::Overloaded];
-
-/// Harms after which the object cannot be reached.
-const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
-
-/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
-/// One that waits asks again as long as the object cannot read from R2, is overloaded or of another release.
-fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = case.is_harmed(op, WAITED_OUT) || case.is_r2_failing(op);
-    matches!(op.call, Call::Live { .. }) && is_slow || case.is_harmed(op, UNREACHABLE)
-}
-
-/// A failure has the code of a harm that was done to the request, or to its object meanwhile.
-fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
-    let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let excused = match answer.code.as_deref() {
-        Some("instance_lost") => lost_its_instance(case, op),
-        Some("object_unavailable") => is_unreachable(case, op),
-        Some(HIDDEN_FAILURE) => {
-            is_unreachable(case, op)
-                || lost_its_instance(case, op)
-                || case.is_r2_failing(op)
-                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
-                || case.is_database_said_to_be_full(op)
-                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
-        }
-        Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
-        Some("busy") => may_be_full(case, op),
-        Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
-        Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
-        // A superseded instance may look for a segment that has been removed since.
-        Some("segment_damaged") => {
-            is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
-        }
-        // An answer to HEAD has no body that could hold the code.
-        None if matches!(op.call, Call::Head) => match answer.status {
-            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
-            _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        },
-        _ => false,
-    };
-    (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
-}
-
-/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not
-/// served anew once it has called, or it has lost more than a request endures.
-fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
-    let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]);
-    match op.call {
-        Call::Live { .. } => taken > 0 || case.is_harmed(op, &[Harm::LostInstance]),
-        _ => taken > LOSSES_ENDURED as usize || case.is_harmed(op, &[Harm::LostInstance]),
-    }
 }
 
 fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -> Option<String> {
@@ -118,12 +42,16 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Append { defect: Some(Defect::Gap), .. }, 400) => code == "epoch_must_start_at_zero",
         (Call::Append { defect: Some(defect), .. }, 400 | 413 | 415) => code == refusal_of(*defect),
         (Call::Append { .. }, 404) => code == "stream_not_found",
-        (Call::Append { .. }, 403) => code == "stale_epoch" && is_stale(case, op, answer),
+        (Call::Append { .. }, 403) => {
+            code == "stale_epoch" && is_stale(case, op, answer) && !producers::is_outdated(case, op, answer)
+        }
         (Call::Append { defect, .. }, 409) => match code {
+            "stream_closed" if producers::is_closing_repeat(case, op) => false,
             "stream_closed" => answer.closed && may_be_closed(case, op),
-            "content_type_mismatch" => *defect == Some(Defect::WrongType),
+            // Whether the stream is closed comes first.
+            "content_type_mismatch" => *defect == Some(Defect::WrongType) && !producers::is_surely_closed(case, op),
             "stream_seq_regression" => may_regress(case, index, op),
-            "sequence_gap" => may_gap(case, op, *defect),
+            "sequence_gap" if may_gap(case, op, *defect) => return producers::wrong_expectation(case, op, answer),
             _ => false,
         },
         // A new epoch that reaches a new incarnation late.
@@ -137,6 +65,11 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Live { mode: Mode::Sse, .. }, 200) => return wrong_events(case, index, answer),
         // Who resumes by itself at the end of a closed stream is told not to come back.
         (Call::Live { mode: Mode::Sse, from: From::At(_), .. }, 204) => answer.closed && answer.up_to_date,
+        (Call::Live { from: From::At(offset), .. } | Call::Read { from: From::At(offset), .. }, 400)
+            if is_of_earlier_stream(case, op, offset) =>
+        {
+            false
+        }
         (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
         // What it began to wait for was removed meanwhile, and another stream is in its place.
         (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
@@ -228,6 +161,14 @@ fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
     })
 }
 
+/// Whether the offset is certainly one of an earlier stream at the URL than the request came to.
+fn is_of_earlier_stream(case: &Case<'_>, op: &Op, offset: &str) -> bool {
+    let Some(offset) = LogPosition::parse(offset) else { return false };
+    let later = |other: &Op| case.offset(other).is_some_and(|start| start.segment > offset.segment);
+    let created = |other: &Op| matches!(other.call, Call::Create { .. }) && other.status() == Some(201);
+    case.history.is_strong(op) && case.iter().any(|(_, other)| created(other) && other.precedes(op) && later(other))
+}
+
 fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
     case.iter().any(|(_, other)| {
         let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
@@ -290,7 +231,7 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, duplicate, exists, page, refused, written,
+        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, refused, written,
     };
     use crate::judge::history::Lifetime;
 
@@ -304,96 +245,6 @@ mod tests {
         run
     }
 
-    /// The last request of a run, with these harms done to it.
-    fn harm(run: &mut Fixture, harms: &[Harm]) {
-        let request = run.history.ops.last().expect("a request").request;
-        harms.iter().for_each(|harm| run.history.harms.harm_request(request, *harm));
-    }
-
-    #[test]
-    fn an_answer_is_missing_or_a_failure_only_where_a_fault_explains_it() {
-        let missing = || None;
-        for (answer, harms, expected) in [
-            (missing(), &[][..], 1),
-            (missing(), &[Harm::ClientMessageLost], 0),
-            (missing(), &[Harm::CallStuck], 0),
-            (missing(), &[Harm::CallLost], 1),
-            (coded(503, "object_unavailable"), &[], 1),
-            (coded(503, "object_unavailable"), &[Harm::ObjectReset], 0),
-            (coded(503, "object_unavailable"), &[Harm::ClientMessageLost], 1),
-            (coded(503, "object_overloaded"), &[Harm::Overloaded], 0),
-            (coded(503, "object_overloaded"), &[Harm::ObjectReset], 1),
-            (coded(500, "internal_error"), &[Harm::ObjectReset], 1),
-        ] {
-            let mut run = run();
-            run.append(1, answer);
-            harm(&mut run, harms);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_failure_of_storage_needs_one_of_the_streams_object_meanwhile() {
-        for (harm, at_ms, code, reads, expected) in [
-            (Harm::StatementFailed, 7, "storage_failed", false, 0),
-            (Harm::StatementFailed, 4, "storage_failed", false, 1),
-            (Harm::StatementFailed, 11, "storage_failed", false, 1),
-            (Harm::GetFailed, 7, "storage_failed", false, 1),
-            (Harm::GetFailed, 7, "cold_storage_unavailable", true, 0),
-            (Harm::GetFailed, 7, "cold_storage_unavailable", false, 1),
-            // The object waits for 3 ms.
-            (Harm::BucketStuck, 1, "cold_storage_unavailable", true, 1),
-            (Harm::BucketStuck, 2, "cold_storage_unavailable", true, 0),
-            (Harm::BucketStuck, 2, "cold_storage_unavailable", false, 1),
-            (Harm::BucketStuck, 11, "cold_storage_unavailable", true, 1),
-            (Harm::BucketStuck, 7, "segment_damaged", true, 1),
-            (Harm::GetDamaged, 7, "cold_storage_unavailable", true, 1),
-            (Harm::GetDamaged, 7, "segment_damaged", true, 0),
-            (Harm::GetDamaged, 7, "segment_damaged", false, 1),
-        ] {
-            let mut run = run();
-            run.history.conditions.read_limit_ms = 3;
-            let answer = coded(500, code);
-            if reads {
-                run.walk(&[], answer);
-            } else {
-                run.append(1, answer);
-            }
-            let op = run.history.ops.last_mut().expect("a request");
-            op.invoked.ms = 5;
-            op.ended.as_mut().expect("it is answered").ms = 10;
-            run.history.harms.harm_stream(0, at_ms, harm);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_lost_instance_fails_the_request_that_lost_it_and_one_that_has_lost_too_many() {
-        let taken = |count: u32| vec![Harm::InstanceTaken; count as usize];
-        for (harms, is_guarded, expected) in [
-            (vec![], true, 1),
-            (vec![Harm::LostInstance], true, 0),
-            (vec![Harm::LostInstance], false, 1),
-            (taken(LOSSES_ENDURED), true, 1),
-            (taken(LOSSES_ENDURED + 1), true, 0),
-        ] {
-            let mut run = run();
-            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
-            harm(&mut run, &harms);
-            check(&run, expected);
-        }
-    }
-
-    #[test]
-    fn a_refusal_for_want_of_room_needs_a_cause_and_offsets_do_not_end_here() {
-        let mut run = run();
-        run.append(1, coded(507, "storage_full"));
-        run.append(1, coded(507, "stream_full"));
-        check(&run, 1);
-        run.history.conditions.hot_bytes = 1 << 30;
-        check(&run, 2);
-    }
-
     #[test]
     fn a_conflict_needs_a_cause() {
         for (code, expected) in [("stream_closed", 1), ("content_type_mismatch", 1), ("sequence_gap", 1), ("", 1)] {
@@ -403,7 +254,7 @@ mod tests {
         }
         let mut run = run();
         run.close(None);
-        harm(&mut run, &[Harm::ClientMessageLost]);
+        run.harm(&[Harm::ClientMessageLost]);
         run.append(1, coded(409, "stream_closed").map(|answer| ClientAnswer { closed: true, ..answer }));
         check(&run, 0);
     }
@@ -413,8 +264,9 @@ mod tests {
         for (first, expected) in [(written(0, 1), 1), (None, 0), (coded(409, "stream_closed"), 1)] {
             let mut run = run();
             run.produce(0, 0, first);
-            harm(&mut run, &[Harm::ClientMessageLost]);
-            run.produce(0, 1, coded(409, "sequence_gap"));
+            run.harm(&[Harm::ClientMessageLost]);
+            let told = |answer| ClientAnswer { expected_seq: Some(0), received_seq: Some(1), ..answer };
+            run.produce(0, 1, coded(409, "sequence_gap").map(told));
             check(&run, expected);
         }
     }
@@ -454,6 +306,17 @@ mod tests {
         let mut run = run();
         run.append(1, written(0, 1));
         check(&run, 1);
+    }
+
+    #[test]
+    fn an_offset_of_an_earlier_stream_is_gone_and_not_invalid() {
+        for (from, status, expected) in [((0, 1), 410, 0), ((0, 1), 400, 1), ((1, 5), 400, 0)] {
+            let mut run = run();
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(1));
+            run.read_at(from, refused(status));
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -1,21 +1,25 @@
 //! An instance: one life of an object in memory, from the constructor until it crashes, sleeps or is superseded.
+//!
+//! `output` is how its answers leave it.
+
+mod output;
 
 use std::cell::{Cell, RefCell};
-use std::future::Future;
+use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::protocol::Response;
-use tailrace_core::runtime::{Actor, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
+use tailrace_core::runtime::{
+    Actor, ActorState as _, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade,
+};
 
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
-use crate::world::activity::Busy;
 use crate::world::alarm::service::{self as alarm, Alarmed};
+use crate::world::charges::Account;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
-use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::Opened;
 use crate::world::objects::class::ObjectClass;
@@ -65,6 +69,7 @@ type Settings<A> = <A as Actor<ObjectState>>::Settings;
 
 /// One life of an object in memory.
 pub(crate) struct Instance<P: Parent> {
+    name: Rc<str>,
     label: String,
     environment: Rc<Environment>,
     object: Weak<P>,
@@ -92,6 +97,7 @@ impl<P: Parent> Instance<P> {
     /// Starts an instance. The constructor runs once the cold start is over, and before any event.
     pub(crate) fn start(object: &Rc<P>, number: u64, state: ObjectState, settings: Settings<P::Class>) -> Rc<Self> {
         let instance = Rc::new(Self {
+            name: object.name().into(),
             label: format!("{}#{number}", object.name()),
             environment: object.environment().clone(),
             object: Rc::downgrade(object),
@@ -166,6 +172,8 @@ impl<P: Parent> Instance<P> {
             }
         });
         let (instance, load) = (self.clone(), self.state.load(request.body.len()));
+        let account = cause.map_or(Account::Nobody, Account::Request);
+        self.environment.charge(&account, 1, 0);
         self.spawn_event(event, async move {
             let _load = load;
             let actor = instance.actor().await;
@@ -175,7 +183,7 @@ impl<P: Parent> Instance<P> {
                     ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, cause),
                 }
             };
-            let (opened, greeting) = Turns::new(&instance, event).await;
+            let (opened, greeting) = Turns::new(&instance, instance.charged(account, event)).await;
             let Some(sender) = sender.take() else { return };
             match opened {
                 Opened::Answer(response) => instance.answer(busy, sender, response, cause),
@@ -232,6 +240,8 @@ impl<P: Parent> Instance<P> {
             return answer;
         }
         let busy = self.state.activity().begin_event();
+        let account = Account::Alarms(self.name.clone());
+        self.environment.charge(&account, 1, 0);
         let sender = Rc::new(Cell::new(Some(sender)));
         let event = self.under_way.begin({
             let sender = sender.clone();
@@ -243,7 +253,7 @@ impl<P: Parent> Instance<P> {
         let instance = self.clone();
         self.spawn_event(event, async move {
             let actor = instance.actor().await;
-            let outcome = Turns::new(&instance, actor.alarm()).await;
+            let outcome = Turns::new(&instance, instance.charged(account, actor.alarm())).await;
             let Some(sender) = sender.take() else { return };
             if instance.standing.get() != Standing::Owner {
                 // The alarm goes off again, at the successor.
@@ -260,6 +270,18 @@ impl<P: Parent> Instance<P> {
             });
         });
         answer
+    }
+
+    /// The event, whose rows are charged to an account.
+    fn charged<T>(self: &Rc<Self>, account: Account, event: impl Future<Output = T>) -> impl Future<Output = T> {
+        let instance = self.clone();
+        let mut event = Box::pin(event);
+        poll_fn(move |context| {
+            let before = instance.state.rows_written();
+            let polled = event.as_mut().poll(context);
+            instance.environment.charge(&account, 0, instance.state.rows_written() - before);
+            polled
+        })
     }
 
     /// Another instance owns the storage from here on.
@@ -375,69 +397,6 @@ impl<P: Parent> Instance<P> {
         if let Some(object) = self.object.upgrade() {
             alarm::arm(&object);
         }
-    }
-
-    fn answer(self: &Rc<Self>, busy: Busy, sender: ReplySender<Opened>, response: Response, cause: Option<u64>) {
-        let (instance, load) = (Rc::downgrade(self), self.state.load(response.body.len()));
-        self.put_out(busy, cause, move || {
-            let _load = load;
-            if let Some(instance) = instance.upgrade() {
-                instance.note_answer(&response, cause);
-                sender.send(Opened::Answer(response));
-            }
-        });
-    }
-
-    fn put_out(self: &Rc<Self>, busy: Busy, cause: Option<u64>, output: impl FnOnce() + 'static) {
-        let instance = Rc::downgrade(self);
-        let output = move || {
-            drop(busy);
-            if let Some(instance) = instance.upgrade() {
-                instance.causes.borrow_mut().retain(|other| Some(*other) != cause);
-            }
-            output();
-        };
-        if self.environment.is_mutated(HostMutant::AnswerBeforeGate) {
-            output();
-        } else if self.state.put_out(output) {
-            self.environment.mark(marks::GATE_HELD_ANSWER);
-            self.crash_while_held();
-        }
-    }
-
-    fn note_answer(&self, response: &Response, cause: Option<u64>) {
-        let superseded = self.standing.get() == Standing::Superseded;
-        let what = What::Answers { status: response.status, superseded };
-        self.environment.note(Lane::Instance(&self.label), what, cause);
-        if superseded {
-            self.environment.mark(marks::SUPERSEDED_INSTANCE_ANSWERED);
-            self.note_stale(cause);
-        }
-    }
-
-    /// What a superseded instance tells may be stale, if its reads do not fail. If they do, whoever answers without a
-    /// read is wrong.
-    fn note_stale(&self, cause: Option<u64>) {
-        if self.standing.get() == Standing::Superseded && !self.state.storage().is_lost() {
-            self.environment.harm(Harm::Stale, cause);
-        }
-    }
-
-    /// Draws whether the object crashes while the gate holds an answer back, and at a random moment of that wait.
-    fn crash_while_held(self: &Rc<Self>) {
-        if !self.environment.chance(self.environment.faults().objects.crash_held_permille) {
-            return;
-        }
-        let wait_ms = self.flushed_ms.get().saturating_sub(self.environment.now_ms());
-        let after_ms = self.environment.random.between(0, wait_ms.saturating_sub(1));
-        let instance = self.clone();
-        self.node.spawn(async move {
-            rt::sleep_ms(after_ms).await;
-            // The answer may have left, or the faults may have ended.
-            if instance.state.gate().holds() && instance.environment.faults().objects.crash_held_permille > 0 {
-                instance.crash();
-            }
-        });
     }
 
     fn crash(self: &Rc<Self>) {

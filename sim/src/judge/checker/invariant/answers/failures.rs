@@ -1,0 +1,217 @@
+//! No answer, and answers that the service has failed: each needs a harm that explains it.
+
+use tailrace_core::protocol::limits::LOSSES_ENDURED;
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::crowded::may_be_full;
+use crate::judge::history::{Call, ClientAnswer, HIDDEN_FAILURE, Op};
+use crate::world::Harm;
+
+/// What is wrong with an answer that did not come, or that says that the service has failed.
+pub(super) fn complaint(case: &Case<'_>, op: &Op) -> Option<String> {
+    match &op.answer {
+        // A reader that leaves waits for no answer.
+        None if op.ended.is_none() => None,
+        None => unanswered(case, op),
+        Some(answer) if answer.is_full() => case.wrongly_full(op, answer),
+        Some(answer) => failed(case, op, answer),
+    }
+}
+
+/// Harms after which no answer comes, or comes too late.
+const SILENCING: &[Harm] = &[
+    Harm::ClientMessageLost,
+    Harm::ClientMessageSlow,
+    Harm::ClientLeft,
+    Harm::IsolateRestarted,
+    Harm::Vanished,
+    Harm::CallSlow,
+    Harm::CallStuck,
+    Harm::ReplyBroken,
+    Harm::ObjectSuperseded,
+    Harm::SocketSilent,
+];
+
+fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
+    let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
+    let waits_for_r2 = reads && (case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]));
+    let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
+    (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
+}
+
+/// Harms that a live read waits out, and may not live to see the end of.
+const WAITED_OUT: &[Harm] = &[Harm::CallSlow, Harm::SocketSilent, Harm::OtherRelease, Harm::Overloaded];
+
+/// Harms after which the object cannot be reached.
+const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
+
+/// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
+/// One that waits asks again as long as the object fails, or is of another release, and is told so when its time is up.
+fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
+    let is_slow = || case.is_harmed(op, WAITED_OUT);
+    let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged]);
+    matches!(op.call, Call::Live { .. }) && (is_slow() || fails()) || case.is_harmed(op, UNREACHABLE)
+}
+
+/// A failure has the code of a harm that was done to the request, or to its object meanwhile.
+fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
+    let is_read = matches!(op.call, Call::Read { .. } | Call::Live { .. });
+    let excused = match answer.code.as_deref() {
+        Some("instance_lost") => lost_its_instance(case, op),
+        Some("object_unavailable") => is_unreachable(case, op),
+        Some(HIDDEN_FAILURE) => {
+            is_unreachable(case, op)
+                || lost_its_instance(case, op)
+                || case.is_r2_failing(op)
+                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
+                || case.is_database_said_to_be_full(op)
+                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
+        }
+        Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
+        Some("busy") => may_be_full(case, op),
+        Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
+        Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
+        Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
+        // A superseded instance may look for a segment that has been removed since.
+        Some("segment_damaged") => {
+            is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
+        }
+        // An answer to HEAD has no body that could hold the code.
+        None if matches!(op.call, Call::Head) => match answer.status {
+            503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
+            _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
+        },
+        _ => false,
+    };
+    (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not
+/// served anew once it has called, or it has lost more than a request endures.
+fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
+    let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]);
+    match op.call {
+        Call::Live { .. } => taken > 0 || case.is_harmed(op, &[Harm::LostInstance]),
+        _ => taken > LOSSES_ENDURED as usize || case.is_harmed(op, &[Harm::LostInstance]),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, coded, created};
+    use crate::judge::history::{Lifetime, Mode};
+
+    #[track_caller]
+    fn check(fixture: &Fixture, expected: usize) {
+        let case = fixture.case();
+        let failures = case.iter().filter(|(_, op)| op.answer.as_ref().is_none_or(|answer| answer.status >= 500));
+        let found: Vec<String> = failures.filter_map(|(_, op)| complaint(&case, op)).collect();
+        assert_eq!(found.len(), expected, "{found:#?}");
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run
+    }
+
+    #[test]
+    fn an_answer_is_missing_or_a_failure_only_where_a_fault_explains_it() {
+        let missing = || None;
+        for (answer, harms, expected) in [
+            (missing(), &[][..], 1),
+            (missing(), &[Harm::ClientMessageLost], 0),
+            (missing(), &[Harm::CallStuck], 0),
+            (missing(), &[Harm::CallLost], 1),
+            (coded(503, "object_unavailable"), &[], 1),
+            (coded(503, "object_unavailable"), &[Harm::ObjectReset], 0),
+            (coded(503, "object_unavailable"), &[Harm::ClientMessageLost], 1),
+            (coded(503, "object_overloaded"), &[Harm::Overloaded], 0),
+            (coded(503, "object_overloaded"), &[Harm::ObjectReset], 1),
+            (coded(500, "internal_error"), &[Harm::ObjectReset], 1),
+        ] {
+            let mut run = run();
+            run.append(1, answer);
+            run.harm(harms);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn who_waits_for_an_object_of_another_release_is_told_that_it_cannot_be_reached() {
+        for (harms, expected) in [(&[Harm::OtherRelease][..], 0), (&[], 1), (&[Harm::ClientMessageLost], 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, coded(503, "object_unavailable"));
+            run.harm(harms);
+            check(&run, expected);
+        }
+        let mut run = run();
+        run.append(1, coded(503, "object_unavailable"));
+        run.harm(&[Harm::OtherRelease]);
+        check(&run, 1);
+    }
+
+    #[test]
+    fn a_failure_of_storage_needs_one_of_the_streams_object_meanwhile() {
+        for (harm, at_ms, code, reads, expected) in [
+            (Harm::StatementFailed, 7, "storage_failed", false, 0),
+            (Harm::StatementFailed, 4, "storage_failed", false, 1),
+            (Harm::StatementFailed, 11, "storage_failed", false, 1),
+            (Harm::GetFailed, 7, "storage_failed", false, 1),
+            (Harm::GetFailed, 7, "cold_storage_unavailable", true, 0),
+            (Harm::GetFailed, 7, "cold_storage_unavailable", false, 1),
+            // The object waits for 3 ms.
+            (Harm::BucketStuck, 1, "cold_storage_unavailable", true, 1),
+            (Harm::BucketStuck, 2, "cold_storage_unavailable", true, 0),
+            (Harm::BucketStuck, 2, "cold_storage_unavailable", false, 1),
+            (Harm::BucketStuck, 11, "cold_storage_unavailable", true, 1),
+            (Harm::BucketStuck, 7, "segment_damaged", true, 1),
+            (Harm::GetDamaged, 7, "cold_storage_unavailable", true, 1),
+            (Harm::GetDamaged, 7, "segment_damaged", true, 0),
+            (Harm::GetDamaged, 7, "segment_damaged", false, 1),
+        ] {
+            let mut run = run();
+            run.history.conditions.read_limit_ms = 3;
+            let answer = coded(500, code);
+            if reads {
+                run.walk(&[], answer);
+            } else {
+                run.append(1, answer);
+            }
+            let op = run.history.ops.last_mut().expect("a request");
+            op.invoked.ms = 5;
+            op.ended.as_mut().expect("it is answered").ms = 10;
+            run.history.harms.harm_stream(0, at_ms, harm);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_lost_instance_fails_the_request_that_lost_it_and_one_that_has_lost_too_many() {
+        let taken = |count: u32| vec![Harm::InstanceTaken; count as usize];
+        for (harms, is_guarded, expected) in [
+            (vec![], true, 1),
+            (vec![Harm::LostInstance], true, 0),
+            (vec![Harm::LostInstance], false, 1),
+            (taken(LOSSES_ENDURED), true, 1),
+            (taken(LOSSES_ENDURED + 1), true, 0),
+        ] {
+            let mut run = run();
+            run.append(1, coded(500, "instance_lost").map(|answer| ClientAnswer { guarded: is_guarded, ..answer }));
+            run.harm(&harms);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_refusal_for_want_of_room_needs_a_cause_and_offsets_do_not_end_here() {
+        let mut run = run();
+        run.append(1, coded(507, "storage_full"));
+        run.append(1, coded(507, "stream_full"));
+        check(&run, 1);
+        run.history.conditions.hot_bytes = 1 << 30;
+        check(&run, 2);
+    }
+}

@@ -1,0 +1,289 @@
+//! What caches may keep: `Cache-Control` says what the answer is (SPEC, section 5), and one entity tag stands for one
+//! answer.
+
+use std::collections::HashMap;
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Call, ClientAnswer, From, HIDDEN_FAILURE, Lifetime, Mode, Op};
+
+const NO_STORE: &str = "no-store";
+const NO_CACHE: &str = "no-cache";
+const EVENTS: &str = "no-cache, no-transform";
+
+/// How long a page in the middle of a stream is fresh, and how long it may be served stale after that, in s.
+const PAGE_S: (u64, u64) = (60, 300);
+
+/// How long the data of a long-poll is fresh, in s.
+const LONG_POLL_S: u64 = 20;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    let answered = case.iter().filter_map(|(index, op)| Some((index, op, op.answer.as_ref()?)));
+    for (index, op, answer) in answered {
+        let value = wrong_value(case, op, answer);
+        if let Some(complaint) = value.or_else(|| wrong_tag(case, op, answer)) {
+            violations.push(case.violation(Invariant::Caching, &[index], complaint));
+        }
+    }
+    violations.extend(ambiguous_tags(case));
+    violations.extend(mixed_streams(case));
+    violations
+}
+
+/// A tag begins with the name of its stream, which no other stream at the URL has.
+fn mixed_streams(case: &Case<'_>) -> Vec<Violation> {
+    let mut segments: HashMap<&str, (usize, u64)> = HashMap::new();
+    let mut violations = Vec::new();
+    for (index, op) in case.iter().filter(|(_, op)| op.status() == Some(200)) {
+        let tag = op.definite().and_then(|answer| answer.etag.as_deref());
+        let Some(((name, _), at)) = tag.and_then(|tag| tag.split_once(':')).zip(case.offset(op)) else { continue };
+        let (first, segment) = *segments.entry(name).or_insert((index, at.segment));
+        let (low, high) = (segment.min(at.segment), segment.max(at.segment));
+        if low < high && case.log.starts.range(low + 1..=high).next().is_some() {
+            let message = format!("an answer of segment {high} and one of segment {low} are told to be of one stream");
+            violations.push(case.violation(Invariant::Caching, &[first, index], message));
+        }
+    }
+    violations
+}
+
+/// How long a cache may keep an answer.
+enum Expected {
+    Exactly(&'static str),
+    /// For so many seconds, and stale for so many more, or as long as its stream lives.
+    Public(u64, Option<u64>),
+}
+
+fn expected(op: &Op, answer: &ClientAnswer) -> Expected {
+    match (&op.call, answer.status) {
+        // A failure that is hidden from a browser comes as events.
+        _ if answer.code.as_deref() == Some(HIDDEN_FAILURE) => Expected::Exactly(EVENTS),
+        (Call::Live { mode: Mode::Sse, .. }, 200) => Expected::Exactly(EVENTS),
+        // At another moment the same URL has another answer.
+        (Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. }, _) => Expected::Exactly(NO_STORE),
+        (Call::Read { .. }, 200 | 304) if answer.up_to_date => Expected::Exactly(NO_CACHE),
+        (Call::Read { .. }, 200 | 304) => Expected::Public(PAGE_S.0, Some(PAGE_S.1)),
+        (Call::Live { mode: Mode::LongPoll, .. }, 200) => Expected::Public(LONG_POLL_S, None),
+        _ => Expected::Exactly(NO_STORE),
+    }
+}
+
+fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
+    // That there is one is for `answers` to judge.
+    let value = answer.cache_control.as_deref()?;
+    let (fresh_s, stale_s) = match expected(op, answer) {
+        Expected::Exactly(expected) if value == expected => return None,
+        Expected::Exactly(expected) => return Some(format!("{value:?} instead of {expected:?}")),
+        Expected::Public(fresh_s, stale_s) => (fresh_s, stale_s),
+    };
+    let Some((told_s, told_stale_s)) = parsed(value).filter(|(_, told)| told.is_some() == stale_s.is_some()) else {
+        return Some(format!("{value:?} for what never changes"));
+    };
+    let kept_s = told_s + told_stale_s.unwrap_or(0);
+    let ended = op.ended.unwrap_or(op.settled());
+    let is_mortal = case.lifetimes(ended).any(|lifetime| lifetime != Lifetime::Endless);
+    let is_too_long = told_s > fresh_s || told_stale_s > stale_s;
+    let is_too_short = !is_mortal && (told_s < fresh_s || told_stale_s < stale_s);
+    if is_too_long || is_too_short {
+        return Some(format!("{value:?} instead of {fresh_s} s and {stale_s:?} s"));
+    }
+    // Who shares a flight is told what was true when it began.
+    let has_called = case.history.charges.get(&op.request).is_some_and(|charge| charge.calls > 0);
+    let shares = matches!(op.call, Call::Live { .. }) && !has_called;
+    let flight_ms = if shares { case.history.conditions.flight_ms() } else { 0 };
+    let end_ms = case.latest_end_ms(None, ended)?;
+    let left_ms = (end_ms + flight_ms).saturating_sub(op.invoked.ms);
+    (kept_s * 1_000 > left_ms).then(|| format!("{value:?}, and its stream ends within {left_ms} ms"))
+}
+
+/// `public, max-age=A`, perhaps with `stale-while-revalidate=B`.
+fn parsed(value: &str) -> Option<(u64, Option<u64>)> {
+    let rest = value.strip_prefix("public, max-age=")?;
+    match rest.split_once(", stale-while-revalidate=") {
+        Some((fresh, stale)) => Some((fresh.parse().ok()?, Some(stale.parse().ok()?))),
+        None => Some((rest.parse().ok()?, None)),
+    }
+}
+
+/// Whatever has a place in the log has a tag, and what has not has none. A tag that is sent back and still stands for
+/// the answer is confirmed, and what it stands for has not changed.
+fn wrong_tag(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
+    let is_now = matches!(op.call, Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. });
+    match (&op.call, answer.status) {
+        (Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }, 200) if is_now == answer.etag.is_some() => {
+            Some(format!("tag {:?} of a read from {}", answer.etag, if is_now { "now" } else { "an offset" }))
+        }
+        (Call::Read { revalidates: Some(earlier), .. }, 200) => {
+            let known = case.op(*earlier).definite()?.etag.as_ref()?;
+            (answer.etag.as_ref() == Some(known)).then(|| format!("the tag {known} is not recognised"))
+        }
+        (Call::Read { revalidates: Some(earlier), .. }, 304) => {
+            let known = case.op(*earlier).definite()?;
+            let same = |one: &ClientAnswer| (one.next_offset.clone(), one.up_to_date, one.closed);
+            (same(known) != same(answer)).then(|| format!("304 for {:?} instead of {:?}", same(answer), same(known)))
+        }
+        _ => None,
+    }
+}
+
+/// One tag stands for one answer, and one answer has one tag.
+fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
+    type Told<'a> = (&'a Option<String>, bool, bool);
+    let mut of_tags: HashMap<&str, (usize, Told<'_>, &[u8])> = HashMap::new();
+    let mut of_ranges: HashMap<(&str, Told<'_>), (usize, &str)> = HashMap::new();
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let from = match &op.call {
+            Call::Read { from, .. } | Call::Live { mode: Mode::LongPoll, from, .. } => from,
+            _ => continue,
+        };
+        let Some(answer) = op.definite().filter(|answer| answer.status == 200) else { continue };
+        let Some(tag) = answer.etag.as_deref() else { continue };
+        let told = (&answer.next_offset, answer.up_to_date, answer.closed);
+        let (first, first_told, body) = *of_tags.entry(tag).or_insert((index, told, &answer.body));
+        if (first_told, body) != (told, answer.body.as_ref()) {
+            let message = format!("the tag {tag} stands for two answers");
+            violations.push(case.violation(Invariant::Caching, &[first, index], message));
+        }
+        let From::At(from) = from else { continue };
+        let (first, known) = *of_ranges.entry((from, told)).or_insert((index, tag));
+        if known != tag {
+            let message = format!("what is after {from} has the tags {known} and {tag}");
+            violations.push(case.violation(Invariant::Caching, &[first, index], message));
+        }
+    }
+    violations
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, created, deleted, empty, page, part, polled, tagged, tail,
+    };
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Caching, super::check, expected);
+    }
+
+    fn kept(value: &str, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+        answer.map(|answer| ClientAnswer { cache_control: Some(value.to_owned()), ..answer })
+    }
+
+    fn run(lifetime: Lifetime) -> Fixture {
+        let mut run = Fixture::json();
+        run.create(lifetime, kept(NO_STORE, created(0)));
+        run
+    }
+
+    const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
+
+    #[test]
+    fn each_kind_of_answer_has_its_value() {
+        type Ask = fn(&mut Fixture, &str);
+        let asks: [(Ask, &str); 9] = [
+            (|run, value| run.head(kept(value, tail(0, 0))), NO_STORE),
+            (|run, value| run.head(kept(value, absent())), NO_STORE),
+            (|run, value| run.delete(kept(value, deleted())), NO_STORE),
+            (
+                |run, value| {
+                    run.append(1, kept(value, acked(0, 1)));
+                },
+                NO_STORE,
+            ),
+            (|run, value| run.read_now(kept(value, tail(0, 0))), NO_STORE),
+            (|run, value| run.walk(&[], kept(value, page(0, 0))), NO_CACHE),
+            (|run, value| run.walk(&[], kept(value, part(0, 1))), PAGE),
+            (
+                |run, value| {
+                    let reader = run.join(Mode::LongPoll);
+                    run.poll(reader, kept(value, polled(0, 1, 1)));
+                },
+                "public, max-age=20",
+            ),
+            (
+                |run, value| {
+                    let reader = run.join(Mode::LongPoll);
+                    run.poll(reader, kept(value, empty(0, 0, 1)));
+                },
+                NO_STORE,
+            ),
+        ];
+        let values = [NO_STORE, NO_CACHE, PAGE, "public, max-age=20", EVENTS, "public, max-age=60", "private"];
+        for (number, (ask, expected)) in asks.into_iter().enumerate() {
+            for value in values {
+                let mut run = run(Lifetime::Endless);
+                ask(&mut run, value);
+                let found = super::check(&run.case());
+                assert_eq!(found.is_empty(), value == expected, "ask {number}, {value}: {found:?}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_kept_longer_than_its_stream_lives() {
+        for (value, expected) in [
+            ("public, max-age=60, stale-while-revalidate=40", 0),
+            ("public, max-age=60, stale-while-revalidate=41", 1),
+            ("public, max-age=61, stale-while-revalidate=0", 1),
+            (PAGE, 1),
+        ] {
+            let mut run = run(Lifetime::Until(1_000_000 + 100_500));
+            run.walk(&[], kept(value, part(0, 1)));
+            check(&run, expected);
+        }
+        for (told_s, expected) in [(20, 1), (14, 1), (13, 0), (0, 0)] {
+            let mut run = run(Lifetime::Until(1_000_000 + 8_500));
+            run.history.conditions.waits.long_poll_ms = 0;
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, kept(&format!("public, max-age={told_s}"), polled(0, 1, 1)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_tag_stands_for_one_answer_and_is_recognised() {
+        for (tag, body_batches, expected) in [("\"a\"", &[0][..], 0), ("\"a\"", &[1], 1), ("\"b\"", &[0], 1)] {
+            let mut run = run(Lifetime::Endless);
+            run.append(1, acked(0, 1));
+            run.append(1, acked(0, 2));
+            run.walk(&[], part(0, 0));
+            run.follow(&[0], tagged("\"a\"", part(0, 1)));
+            run.walk(&[], part(0, 0));
+            run.follow(body_batches, tagged(tag, part(0, 1)));
+            check(&run, expected);
+        }
+        let mut run = run(Lifetime::Endless);
+        run.walk(&[], tagged("\"a\"", page(0, 0)));
+        run.revalidate_with(page(0, 0).map(|answer| ClientAnswer { status: 304, ..answer }));
+        check(&run, 0);
+        run.revalidate_with(tagged("\"a\"", page(0, 0)));
+        check(&run, 1);
+        run.revalidate_with(part(0, 0).map(|answer| ClientAnswer { status: 304, closed: true, ..answer }));
+        check(&run, 2);
+    }
+
+    #[test]
+    fn two_streams_at_a_url_have_tags_of_their_own() {
+        for (tag, expected) in [("\"b:1\"", 0), ("\"a:1\"", 1)] {
+            let mut run = run(Lifetime::Endless);
+            run.walk(&[], tagged("\"a:0\"", page(0, 0)));
+            run.delete(deleted());
+            run.create(Lifetime::Endless, created(1));
+            run.walk(&[], tagged(tag, page(1, 0)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_is_after_now_has_no_tag_and_what_is_after_an_offset_has_one() {
+        let mut run = run(Lifetime::Endless);
+        run.read_now(tail(0, 0));
+        check(&run, 0);
+        run.read_now(tagged("\"a\"", tail(0, 0)));
+        check(&run, 1);
+        run.walk(&[], tagged("\"a\"", page(0, 0)).map(|answer| ClientAnswer { etag: None, ..answer }));
+        check(&run, 2);
+    }
+}

@@ -1,0 +1,150 @@
+//! Several events in a row that together reach what chance alone would hardly ever reach.
+
+use super::draw::Draft;
+use super::{Action, Disturbance, Mistake, Origin};
+use crate::judge::history::Lifetime;
+
+impl Draft {
+    /// A stream that is in R2 is read, and meanwhile replaced by another one, which goes there at once.
+    pub(super) fn replace_while_reading(&mut self) {
+        let (stream, deleter, creator) = (self.stream(), self.client(), self.client());
+        let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
+        self.push(0, deleter, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, deleter, Action::Append { stream, load, closes: true, mistake: None });
+        self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
+        for _ in 0..self.dice.between(2, 4) {
+            let (client, after_ms) = (self.client(), self.dice.between(0, 20));
+            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+        }
+        let deleted_ms = self.dice.between(0, self.bucket.get.max_ms / 2);
+        self.push(deleted_ms, deleter, Action::Delete { stream });
+        self.push(deleted_ms + 1, creator, Action::Create { stream, lifetime, closes: true, load: Some(next) });
+    }
+
+    /// Readers ask shortly before a stream is replaced by another one: what they are fetched from R2 is of the first.
+    pub(super) fn read_before_replacement(&mut self, stream: usize) {
+        for _ in 0..self.dice.between(1, 3) {
+            let (client, after_ms) = (self.client(), self.dice.between(0, 10));
+            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+        }
+    }
+
+    /// After another instance has taken over: it is written to, and then whoever asks may reach the one before. All ask
+    /// the same, because the first who needs the storage of that one may end it.
+    pub(super) fn ask_both(&mut self, stream: usize, superseded_ms: u64) {
+        let after_ms = superseded_ms + self.dice.between(1, 60);
+        let (client, load) = (self.client(), self.load());
+        self.push(after_ms, client, Action::Append { stream, load, closes: false, mistake: None });
+        let lifetime = self.streams[stream].lifetime;
+        let action = match self.dice.between(0, 3) {
+            0 => Action::Head { stream },
+            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
+            2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
+            _ => Action::Create { stream, lifetime, closes: false, load: None },
+        };
+        for _ in 0..self.dice.between(2, 5) {
+            let (client, asked_ms) = (self.client(), after_ms + self.dice.between(20, 700));
+            self.push(asked_ms, client, action);
+        }
+    }
+
+    /// Another instance takes over, the stream changes there, and then all ask the same: whoever reaches the one before
+    /// must not be answered from its memory.
+    pub(super) fn take_over(&mut self) {
+        let (stream, writer) = (self.stream(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        let (load, next) = (self.load(), self.load());
+        let kind = self.dice.between(0, 3);
+        // Only who is awake can be superseded.
+        self.push(0, writer, Action::Create { stream, lifetime, closes: false, load: None });
+        if kind == 3 {
+            self.push(1, writer, Action::Delete { stream });
+        }
+        self.now_ms += self.dice.among(&[40, 300, 900]);
+        self.push_disturbance(0, Disturbance::Supersede { stream });
+        let (change, ask) = match kind {
+            0 => (Action::Append { stream, load, closes: false, mistake: None }, Action::Head { stream }),
+            1 => {
+                let now = Action::Read { stream, origin: Origin::Now, pages: 1 };
+                (Action::Append { stream, load, closes: false, mistake: None }, now)
+            }
+            2 => (Action::Close { stream }, Action::Head { stream }),
+            _ => (Action::Create { stream, lifetime, closes: false, load: Some(next) }, Action::Head { stream }),
+        };
+        self.push(5, writer, change);
+        for _ in 0..self.dice.between(3, 6) {
+            let (client, asked_ms) = (self.client(), self.dice.between(30, 600));
+            self.push(asked_ms, client, ask);
+        }
+        self.now_ms += 600;
+    }
+
+    /// A stream is asked for shortly before its end, where the clock may be ahead, and again where it may not be: an
+    /// object starts with another clock each time.
+    pub(super) fn ask_around_the_end(&mut self) {
+        let (stream, owner) = (self.stream(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        let left_ms = match lifetime {
+            Lifetime::Endless => return,
+            Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
+            Lifetime::Ttl(seconds) => {
+                self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+                seconds * 1_125
+            }
+        };
+        self.now_ms += left_ms.saturating_sub(self.clock_off_ms / 2 + 1);
+        for _ in 0..self.dice.between(2, 4) {
+            for _ in 0..2 {
+                let (client, after_ms) = (self.client(), self.dice.between(0, 200));
+                self.push(after_ms, client, Action::Head { stream });
+            }
+            self.push_disturbance(300, Disturbance::Crash { stream });
+            self.now_ms += 400;
+        }
+    }
+
+    /// A producer's batch comes once more, after another one of its own and after others have written.
+    pub(super) fn repeat_late(&mut self) {
+        let (stream, producer, other) = (self.stream(), self.client(), self.client());
+        let (load, next) = (self.load(), self.load());
+        self.push(0, producer, Action::Produce { stream, load, depth: 2, copies: 1, closes: false });
+        self.push(400, other, Action::Append { stream, load: next, closes: false, mistake: None });
+        self.push(700, other, Action::Head { stream });
+        self.push(1_100, producer, Action::Resend { stream, back: 1 });
+        self.now_ms += 1_100;
+    }
+
+    /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked
+    /// whether the stream is still there, where the one and the other differ.
+    pub(super) fn keep_alive(&mut self) {
+        let (stream, client, other) = (self.stream(), self.client(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        let Lifetime::Ttl(seconds) = lifetime else { return };
+        if seconds == 0 {
+            return;
+        }
+        let ttl_ms = seconds * 1_000;
+        let load = self.load();
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(1, client, Action::Produce { stream, load, depth: 2, copies: 1, closes: self.dice.chance(300) });
+        self.now_ms += 500 + ttl_ms * 3 / 4;
+        let action = match self.dice.between(0, 6) {
+            0 => Action::Head { stream },
+            1 => Action::Skip { stream, load },
+            2 => Action::Create { stream, lifetime, closes: false, load: None },
+            3 => Action::Resend { stream, back: self.dice.between(0, 1) as usize },
+            4 => {
+                self.push(0, client, Action::Close { stream });
+                self.now_ms += ttl_ms * 3 / 4;
+                Action::Close { stream }
+            }
+            5 => Action::Append { stream, load, closes: false, mistake: Some(Mistake::WrongType) },
+            _ => Action::Read { stream, origin: Origin::Now, pages: 1 },
+        };
+        self.push(0, client, action);
+        // After the end that it would have without that, and the slack; before the end that it has with it.
+        self.now_ms += if self.dice.chance(500) { ttl_ms * 9 / 10 } else { ttl_ms / 2 };
+        self.push(0, other, Action::Head { stream });
+        self.now_ms += 50;
+    }
+}
