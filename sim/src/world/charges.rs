@@ -17,6 +17,9 @@ pub struct Charge {
 pub struct AlarmCharge {
     /// How often its handler was called.
     pub calls: u64,
+    /// How many of these calls the object has asked for: on time, and for the first time. The others came too early,
+    /// twice, or once more after a failure.
+    pub asked: u64,
     /// Rows that it wrote, alarms set among them.
     pub rows: u64,
 }
@@ -42,6 +45,11 @@ pub(crate) enum Account {
 }
 
 impl Charges {
+    /// The alarm of an object is called as it has asked for.
+    pub(crate) fn ask(&mut self, object: &str) {
+        self.of_alarms.entry(object.into()).or_default().asked += 1;
+    }
+
     /// Charges an event of an object, and rows that it has written.
     pub(crate) fn add(&mut self, account: &Account, calls: u64, rows: u64) {
         match account {
@@ -74,7 +82,8 @@ mod tests {
         ] {
             charges.add(&account, calls, rows);
         }
+        charges.ask("a");
         assert_eq!(charges.of_requests, BTreeMap::from([(7, Charge { calls: 1, rows: 2 })]));
-        assert_eq!(charges.of_alarms, BTreeMap::from([("a".into(), AlarmCharge { calls: 2, rows: 3 })]));
+        assert_eq!(charges.of_alarms, BTreeMap::from([("a".into(), AlarmCharge { calls: 2, asked: 1, rows: 3 })]));
     }
 }

@@ -142,6 +142,11 @@ impl Environment {
         self.charges.borrow_mut().add(account, calls, rows);
     }
 
+    /// The alarm of an object is called as it has asked for.
+    pub(crate) fn count_asked_alarm(&self, object: &str) {
+        self.charges.borrow_mut().ask(object);
+    }
+
     /// All charges so far.
     pub(crate) fn charges(&self) -> Charges {
         self.charges.borrow().clone()

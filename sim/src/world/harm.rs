@@ -29,9 +29,9 @@ pub enum Harm {
     CallSlow,
     /// Its call of an object never comes to an end.
     CallStuck,
-    /// The object was reset while it worked on its call.
+    /// The object was reset, while it worked on its call.
     ObjectReset,
-    /// Another instance took over from the one that worked on its call, or that its call had reached.
+    /// Another instance of the object took over, from the one that worked on its call, or that its call had reached.
     ObjectSuperseded,
     /// A socket on which it waited was cut.
     SocketCut,
@@ -67,6 +67,18 @@ pub enum Harm {
     GetDamaged,
     /// A put of the object in R2 failed, or took long.
     PutFailed,
+    /// A deletion of the object in R2 failed.
+    DeletionFailed,
+    /// A listing of R2 failed that the object had asked for, or held fewer objects than it might.
+    ListingFailed,
+}
+
+impl Harm {
+    /// Whether nobody but the object's own upkeep can feel it, which its alarm does: it deletes from R2, and asks how
+    /// much is stored.
+    pub fn is_of_upkeep(self) -> bool {
+        matches!(self, Self::DeletionFailed | Self::ListingFailed | Self::DatabaseHas { .. })
+    }
 }
 
 /// All that faults have done.

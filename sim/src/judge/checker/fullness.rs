@@ -45,6 +45,11 @@ impl<'a> Case<'a> {
         self.is_harmed_meanwhile(op, excused)
     }
 
+    /// Whether an append may have been undone meanwhile because it found too little room.
+    pub(super) fn may_have_been_undone(&self, op: &Op) -> bool {
+        self.is_database_said_to_be_full(op) || self.is_database_full(op)
+    }
+
     /// Whether the world has told the object meanwhile that so much of its database is taken that the rest is kept for
     /// the rotation of what can wait.
     fn is_database_full(&self, op: &Op) -> bool {

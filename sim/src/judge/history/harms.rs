@@ -50,10 +50,10 @@ impl Harms {
         self.of_requests.get(&number).is_some_and(|harms| !harms.is_empty())
     }
 
-    /// Whether any harm was done to a stream within these virtual ms.
+    /// Whether any harm was done to a stream within these virtual ms that its clients may feel.
     pub fn has_any_of_stream(&self, stream: usize, within_ms: RangeInclusive<u64>) -> bool {
-        let harms = self.of_streams.get(&stream);
-        harms.is_some_and(|harms| harms.iter().any(|(at_ms, _)| within_ms.contains(at_ms)))
+        let is_felt = |(at_ms, harm): &(u64, Harm)| within_ms.contains(at_ms) && !harm.is_of_upkeep();
+        self.of_streams.get(&stream).is_some_and(|harms| harms.iter().any(is_felt))
     }
 
     /// How large the database of a stream's object was at most when it asked within these virtual ms, in pages. It is
@@ -69,9 +69,10 @@ impl Harms {
         pages.max()
     }
 
-    /// How many harms were done to a stream.
-    pub fn of_stream(&self, stream: usize) -> usize {
-        self.of_streams.get(&stream).map_or(0, Vec::len)
+    /// When each harm was done to a stream, in virtual ms, in the order of time.
+    pub fn times_of_stream(&self, stream: usize) -> impl Iterator<Item = u64> {
+        let harms = self.of_streams.get(&stream).into_iter().flatten();
+        harms.filter(|(_, harm)| !matches!(harm, Harm::DatabaseHas { .. })).map(|(at_ms, _)| *at_ms)
     }
 
     /// Whether a harm of these kinds was done to a stream within these virtual ms.
@@ -91,7 +92,13 @@ mod tests {
         let object = |at_ms, name: &str| (at_ms, name.into(), Harm::GetFailed);
         let done = HarmsDone {
             to_requests: BTreeMap::from([(7, vec![Harm::Stale, Harm::Stale]), (8, vec![Harm::CallLost])]),
-            to_objects: vec![object(10, "a"), object(15, "elsewhere"), object(20, "a")],
+            to_objects: vec![
+                object(10, "a"),
+                object(15, "elsewhere"),
+                (16, "a".into(), Harm::DatabaseHas { pages: 7 }),
+                object(20, "a"),
+                (25, "a".into(), Harm::ListingFailed),
+            ],
         };
         let harms = Harms::of(done, |name| (name == "a").then_some(0));
         assert_eq!(harms.count(7, &[Harm::Stale, Harm::CallLost]), 2);
@@ -106,8 +113,11 @@ mod tests {
             assert_eq!(harms.has_stream(stream, &[kind], within_ms), expected);
         }
         assert!(harms.has_any(7) && !harms.has_any(9));
-        for (stream, within_ms, expected) in [(0, 10..=10, true), (0, 11..=19, false), (1, 0..=30, false)] {
+        for (stream, within_ms, expected) in
+            [(0, 10..=10, true), (0, 11..=19, false), (0, 21..=30, false), (1, 0..=30, false)]
+        {
             assert_eq!(harms.has_any_of_stream(stream, within_ms), expected);
         }
+        assert_eq!(harms.times_of_stream(0).collect::<Vec<_>>(), [10, 20, 25]);
     }
 }

@@ -306,6 +306,10 @@ pub struct Conditions {
     pub event_ms: u64,
     /// How long an object waits for R2 to answer a read, in ms.
     pub read_limit_ms: u64,
+    /// How old an object in R2 is at least that a sweep deletes, in ms: as long as the next sweep waits.
+    pub orphan_age_ms: u64,
+    /// Objects of R2 that a sweep lists at once.
+    pub sweep_page: usize,
     /// How long live reads wait.
     pub waits: Waits,
     /// Bytes that the rows of a stream may take which wait for R2.

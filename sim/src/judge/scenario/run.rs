@@ -140,6 +140,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
             + faults.storage.flush.max_ms
             + retries_ms(&scenario.cold),
         read_limit_ms: scenario.cold.read_limit_ms,
+        orphan_age_ms: scenario.cold.orphan_age_ms,
+        sweep_page: scenario.cold.sweep_page,
         waits: scenario.waits,
         hot_bytes: scenario.limits.hot_bytes,
         row_bytes: scenario.limits.row_bytes as u64,

@@ -71,6 +71,8 @@ pub(crate) fn arm<O: Alarmed>(object: &Rc<O>) {
         }
         if environment.now_ms() < at_ms {
             environment.mark(marks::ALARM_EARLY);
+        } else {
+            environment.count_asked_alarm(object.name());
         }
         ring(object.clone(), setting.version).await;
     });

@@ -219,6 +219,9 @@ impl Bucket {
                 unknown()
             }
         };
+        if course != Course::Applied {
+            environment.harm_object(Harm::DeletionFailed, &object);
+        }
         journey.end().await;
         sender.send(result);
         if let Course::FailedAndLate(late_ms) = course {
@@ -268,6 +271,7 @@ impl Bucket {
             std::future::pending::<()>().await;
         }
         let result = if self.stops() {
+            environment.harm_object(Harm::ListingFailed, object);
             unknown()
         } else {
             let is_short = limit > 0 && environment.chance(faults.short_page_permille);
@@ -277,6 +281,7 @@ impl Bucket {
             environment.note(Lane::Bucket, what, None);
             if is_short && listing.more {
                 environment.mark(marks::LISTING_CAME_SHORT);
+                environment.harm_object(Harm::ListingFailed, object);
             }
             Ok(listing)
         };

@@ -14,6 +14,7 @@ use crate::world::clock::MachineClock;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
+use crate::world::harm::Harm;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::network::callee::{Callee, Opened};
@@ -150,6 +151,7 @@ impl<A: ObjectClass> Object<A> {
         let Some(instance) = self.running.take() else { return };
         let faults = self.environment.faults();
         self.environment.note(Lane::Instance(instance.label()), What::Superseded, None);
+        self.environment.harm_object(Harm::ObjectSuperseded, &self.name);
         instance.supersede(faults.objects.superseded_reads_fail);
         self.superseded.borrow_mut().push(instance.clone());
         self.rest.set(Rest::New);
@@ -278,6 +280,7 @@ impl<A: ObjectClass> Parent for Object<A> {
             self.superseded.borrow_mut().retain(|superseded| !Rc::ptr_eq(superseded, instance));
             return;
         }
+        self.environment.harm_object(Harm::ObjectReset, &self.name);
         self.rest.set(Rest::Crashed);
         self.lose_instance();
     }

@@ -79,6 +79,8 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         // An answer to HEAD has no body that could hold the code.
         None if matches!(op.call, Call::Head) => match answer.status {
             503 => case.is_harmed(op, UNREACHABLE) || case.is_harmed(op, &[Harm::Overloaded, Harm::OtherRelease]),
+            // Who finds that a stream has expired removes it, or lets it go on.
+            507 => case.is_database_said_to_be_full(op),
             _ => lost_its_instance(case, op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         },
         _ => false,

@@ -8,12 +8,17 @@ fn stamp_of<'a>(case: &Case<'a>, op: &Op) -> Option<&'a Stamp> {
     case.history.batches[op.batch()?].stamp.as_ref()
 }
 
-/// Whether the stream that a request came to certainly knew what an earlier one, which was acknowledged, has written.
-fn is_known(case: &Case<'_>, earlier: &Op, op: &Op) -> bool {
+/// Whether the stream that a request came to certainly held what an earlier one, which was acknowledged, has written.
+fn is_held(case: &Case<'_>, earlier: &Op, op: &Op) -> bool {
     let was_told = earlier.precedes(op) && case.history.acknowledged(earlier) && case.history.is_strong(earlier);
     // What a duplicate confirms may have been written when it was first sent, before the stream was removed.
     let sent = || case.carriers(earlier.batch()?).map(|(index, _)| index).min();
     was_told && case.history.is_strong(op) && sent().is_some_and(|sent| !case.removable(sent, op))
+}
+
+/// Whether it certainly knew the producer of the earlier one, too, which has not lost its place meanwhile.
+fn is_known(case: &Case<'_>, earlier: &Op, op: &Op) -> bool {
+    is_held(case, earlier, op) && earlier.batch().is_some_and(|batch| !case.may_have_lost_place_before(batch, op))
 }
 
 /// Whether the epoch that a refused producer is told is an old one.
@@ -44,13 +49,14 @@ pub(super) fn wrong_expectation(case: &Case<'_>, op: &Op, answer: &ClientAnswer)
     (!follows || is_behind()).then(|| format!("{stamp:?} is told that {expected} is expected"))
 }
 
-/// Whether a request repeats the batch that has certainly closed its stream: it is a duplicate, and no conflict.
+/// Whether a request repeats the batch that has certainly closed its stream: it is a duplicate, and no conflict. After
+/// the close nobody appends, so its producer cannot lose its place.
 pub(super) fn is_closing_repeat(case: &Case<'_>, op: &Op) -> bool {
     let Some(batch) = op.batch().filter(|_| stamp_of(case, op).is_some()) else { return false };
     let closed = |other: &Op| {
         matches!(other.call, Call::Append { closes: true, .. })
             && case.history.appended(other)
-            && is_known(case, other, op)
+            && is_held(case, other, op)
     };
     case.carriers(batch).any(|(_, other)| closed(other))
 }
@@ -108,6 +114,21 @@ mod tests {
         let told = ClientAnswer { received_seq: Some(1), expected_seq: Some(0), ..ClientAnswer::default() };
         let case = run.case();
         assert_eq!(wrong_expectation(&case, case.history.ops.last().expect("a request"), &told), None);
+    }
+
+    #[test]
+    fn a_producer_that_may_have_lost_its_place_may_be_told_to_begin_anew() {
+        for (idle_ms, is_wrong) in [(5_000, true), (20_000, false)] {
+            let mut run = run();
+            (run.history.conditions.producers, run.history.conditions.producer_idle_ms) = (0, 10_000);
+            run.produce(0, 0, written(0, 1));
+            run.wait_ms(idle_ms);
+            run.produce(0, 2, coded(409, "sequence_gap"));
+            let told = ClientAnswer { received_seq: Some(2), expected_seq: Some(0), ..ClientAnswer::default() };
+            let case = run.case();
+            let op = case.history.ops.last().expect("a request");
+            assert_eq!(wrong_expectation(&case, op, &told).is_some(), is_wrong, "{idle_ms}");
+        }
     }
 
     #[test]
