@@ -45,16 +45,24 @@ impl<'a> Case<'a> {
         self.is_harmed_meanwhile(op, excused)
     }
 
-    /// Whether an append may have been undone meanwhile because it found too little room.
+    /// Whether an append may have been undone because it found too little room. Its object may have seen it after its
+    /// client has given it up.
     pub(super) fn may_have_been_undone(&self, op: &Op) -> bool {
-        self.is_database_said_to_be_full(op) || self.is_database_full(op)
+        let until_ms = op.settled().ms;
+        let kinds = [Harm::DatabaseFull, Harm::DatabaseOverrun];
+        self.history.harms.has_stream(self.stream, &kinds, op.invoked.ms..=until_ms)
+            || self.is_database_full_by(op, until_ms)
     }
 
     /// Whether the world has told the object meanwhile that so much of its database is taken that the rest is kept for
     /// the rotation of what can wait.
     fn is_database_full(&self, op: &Op) -> bool {
-        let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
-        let Some(pages) = self.history.harms.most_pages(self.stream, op.invoked.ms..=ended_ms) else { return false };
+        self.is_database_full_by(op, op.ended.map_or(u64::MAX, |ended| ended.ms))
+    }
+
+    /// The same until a virtual ms.
+    fn is_database_full_by(&self, op: &Op, until_ms: u64) -> bool {
+        let Some(pages) = self.history.harms.most_pages(self.stream, op.invoked.ms..=until_ms) else { return false };
         let batches = self.sent_before(op).filter_map(|other| other.batch()).collect::<BTreeSet<_>>().len() as u64;
         let kept = RESERVE_BYTES + (batches + 1) * RECORD_BYTES;
         pages * PAGE_BYTES + kept > self.history.conditions.database_bytes

@@ -43,8 +43,8 @@ struct Work {
     failures: u64,
     /// Streams that came, each of which may be removed.
     creations: u64,
-    /// Requests, each of which may move the end of its stream.
-    requests: u64,
+    /// Requests that may have moved the end of a stream with a sliding lifetime, and how often it moved for readers.
+    touches: u64,
     stays: u64,
     /// Steps of sweeps.
     sweeps: u64,
@@ -67,12 +67,13 @@ impl Work {
         let asked = || case.iter().map(|(_, op)| op.invoked.ms);
         let span_ms = asked().max().zip(asked().min()).map_or(0, |(last, first)| last - first);
         let stays = budget.stays(span_ms);
-        Self { segments, failures, creations, requests: case.iter().count() as u64, stays, sweeps }
+        let touches = if budget.has_ttl { case.iter().count() as u64 } else { 0 };
+        Self { segments, failures, creations, touches, stays, sweeps }
     }
 
     /// How often the object asks for an alarm at most.
     fn alarms(&self) -> u64 {
-        SPARE + self.segments + self.failures + 2 * self.creations + self.requests + self.stays + self.sweeps
+        SPARE + self.segments + self.failures + 2 * self.creations + self.touches + self.stays + self.sweeps
     }
 
     /// How many rows its alarms write at most.
@@ -81,7 +82,7 @@ impl Work {
             + STORED * self.segments
             + FAILED * self.failures
             + (RECORDS + REMOVAL) * self.creations
-            + LATER * (self.requests + self.stays)
+            + LATER * (self.touches + self.stays)
             + SWEPT * self.sweeps
     }
 }
@@ -120,7 +121,7 @@ pub(super) fn check(budget: &Budget<'_>) -> Option<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created};
+    use crate::judge::checker::fixture::{Fixture, acked, created, page};
     use crate::judge::history::Lifetime;
     use crate::world::AlarmCharge;
 
@@ -143,8 +144,8 @@ mod tests {
 
     #[test]
     fn an_alarm_goes_off_for_what_there_is_to_do() {
-        // To spare 4; a segment, a removal and its end, two requests, two sweeps.
-        let idle = 4 + 1 + 2 + 2 + 2;
+        // To spare 4; a segment, a removal and its end, two sweeps.
+        let idle = 4 + 1 + 2 + 2;
         check(run(&[]), idle, 0, 0);
         check(run(&[]), idle + 1, 0, 1);
         // Two failures within 20 s: as many more, and seven sweeps.
@@ -154,8 +155,20 @@ mod tests {
     }
 
     #[test]
+    fn a_sliding_end_is_looked_for_again_after_each_touch() {
+        for (asked, expected) in [(16, 0), (17, 1)] {
+            let mut run = Fixture::json();
+            run.history.conditions.sweep_page = 1_000;
+            run.create(Lifetime::Ttl(40), created(0));
+            (0..6).for_each(|_| run.walk(&[], page(0, 0)));
+            // To spare 4; a segment, a removal and its end, two sweeps, and seven requests.
+            check(run, asked, 0, expected);
+        }
+    }
+
+    #[test]
     fn clocks_that_differ_bring_an_alarm_again_and_later_each_time() {
-        for (apart_ms, calls, expected) in [(50, 33, 0), (50, 34, 1), (6_400, 99, 0), (6_400, 100, 1)] {
+        for (apart_ms, calls, expected) in [(50, 27, 0), (50, 28, 1), (6_400, 81, 0), (6_400, 82, 1)] {
             let mut run = run(&[]);
             run.history.conditions.clocks_apart_ms = apart_ms;
             check(run, calls, 0, expected);
@@ -164,7 +177,7 @@ mod tests {
 
     #[test]
     fn alarms_write_for_what_they_do() {
-        let rows = 4 + STORED + RECORDS + REMOVAL + 2 * LATER + 2 * SWEPT;
+        let rows = 4 + STORED + RECORDS + REMOVAL + 2 * SWEPT;
         for (calls, rows, expected) in [(2, 2 + rows, 0), (2, 3 + rows, 1), (3, 3 + rows, 0)] {
             check(run(&[]), calls, rows, expected);
         }
