@@ -45,6 +45,8 @@ pub enum Harm {
     OtherRelease,
     /// It was answered by an instance whose reads may be stale.
     Stale,
+    /// A call of the object's alarm failed, or was cut off.
+    AlarmFailed,
     /// The platform gave the object's alarm up.
     AlarmAbandoned,
     /// A statement of the object failed.
@@ -77,7 +79,7 @@ impl Harm {
     /// Whether nobody but the object's own upkeep can feel it, which its alarm does: it deletes from R2, and asks how
     /// much is stored.
     pub fn is_of_upkeep(self) -> bool {
-        matches!(self, Self::DeletionFailed | Self::ListingFailed | Self::DatabaseHas { .. })
+        matches!(self, Self::AlarmFailed | Self::DeletionFailed | Self::ListingFailed | Self::DatabaseHas { .. })
     }
 }
 

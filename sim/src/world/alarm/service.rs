@@ -101,9 +101,11 @@ async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
                 failures += u32::from(environment.faults().alarm.cut_off_fails);
             }
         }
+        let name = object.name().into();
+        environment.harm_object(Harm::AlarmFailed, &name);
         if failures > environment.faults().alarm.retry_limit {
             environment.mark(marks::ALARM_ABANDONED);
-            environment.harm_object(Harm::AlarmAbandoned, &object.name().into());
+            environment.harm_object(Harm::AlarmAbandoned, &name);
             if is_armed(&object, version) {
                 object.journal().lose_alarm();
             }

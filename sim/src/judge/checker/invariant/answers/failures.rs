@@ -48,9 +48,17 @@ const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBro
 /// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
 /// One that waits asks again as long as the object fails, or is of another release, and is told so when its time is up.
 fn is_unreachable(case: &Case<'_>, op: &Op) -> bool {
-    let is_slow = || case.is_harmed(op, WAITED_OUT);
-    let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged]);
-    matches!(op.call, Call::Live { .. }) && (is_slow() || fails()) || case.is_harmed(op, UNREACHABLE)
+    let waits = matches!(op.call, Call::Live { .. }) && (case.is_harmed(op, WAITED_OUT) || fails_reads(case, op));
+    waits || case.is_harmed(op, UNREACHABLE)
+}
+
+/// Whether the object may have failed to read what it was asked for. A superseded instance may look for a segment that
+/// has been removed since.
+fn fails_reads(case: &Case<'_>, op: &Op) -> bool {
+    case.is_r2_failing(op)
+        || case.is_database_said_to_be_full(op)
+        || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
+        || case.is_harmed(op, &[Harm::Stale])
 }
 
 /// A failure has the code of a harm that was done to the request, or to its object meanwhile.
@@ -62,17 +70,14 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some(HIDDEN_FAILURE) => {
             is_unreachable(case, op)
                 || lost_its_instance(case, op)
-                || case.is_r2_failing(op)
                 || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
-                || case.is_database_said_to_be_full(op)
-                || case.is_harmed_meanwhile(op, &[Harm::StatementFailed, Harm::GetDamaged])
+                || fails_reads(case, op)
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
         Some("busy") => may_be_full(case, op),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
-        // A superseded instance may look for a segment that has been removed since.
         Some("segment_damaged") => {
             is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
         }
@@ -153,6 +158,23 @@ mod tests {
         run.append(1, coded(503, "object_unavailable"));
         run.harm(&[Harm::OtherRelease]);
         check(&run, 1);
+    }
+
+    #[test]
+    fn a_superseded_instance_may_not_find_what_it_reads() {
+        for (code, harms, expected) in [
+            ("segment_damaged", &[Harm::Stale][..], 0),
+            (HIDDEN_FAILURE, &[Harm::Stale], 0),
+            ("segment_damaged", &[Harm::ObjectSuperseded], 1),
+            (HIDDEN_FAILURE, &[Harm::ObjectSuperseded], 1),
+            ("storage_failed", &[Harm::Stale], 1),
+        ] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, coded(500, code));
+            run.harm(harms);
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -71,8 +71,11 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
             false
         }
         (Call::Live { from: From::At(_), .. }, 410 | 400) => true,
-        // What it began to wait for was removed meanwhile, and another stream is in its place.
-        (Call::Live { .. }, 410) => code == "offset_gone" && was_created_meanwhile(case, op),
+        // What it began to wait for was removed meanwhile, or before by another instance, and another stream is in its
+        // place.
+        (Call::Live { .. }, 410) => {
+            code == "offset_gone" && (was_created_meanwhile(case, op) || case.is_harmed(op, &[Harm::Stale]))
+        }
         (Call::Live { .. }, 404) => code == "stream_not_found",
         (Call::Read { .. } | Call::Head | Call::Delete, 404) => {
             code == "stream_not_found" || matches!(op.call, Call::Head)

@@ -13,7 +13,7 @@ use std::collections::{BTreeSet, HashMap};
 use crate::judge::checker::case::{Case, slack_ms};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Content, From, Lifetime, Mode, Moment, Op, SentBatch};
-use crate::world::Charge;
+use crate::world::{Charge, Harm};
 
 /// The first request after a start sets an alarm again that the platform has given up.
 const RESTORED: u64 = 1;
@@ -69,6 +69,8 @@ struct Budget<'a> {
     is_crowded: bool,
     /// How many segments the answers tell of.
     segments: u64,
+    /// What it costs that an alarm is set again: nothing, if none can have been a minute late.
+    restored: u64,
 }
 
 impl<'a> Budget<'a> {
@@ -83,6 +85,10 @@ impl<'a> Budget<'a> {
             may_stay: has_ttl && case.iter().any(|(_, op)| matches!(op.call, Call::Live { .. })),
             is_crowded: producers.len() as u64 > case.history.conditions.producers,
             segments: case.iter().filter_map(|(_, op)| case.offset(op)).map(|at| at.segment + 1).max().unwrap_or(0),
+            restored: match case.history.conditions.clocks_apart_ms {
+                0 if !case.history.harms.has_stream(case.stream, &[Harm::AlarmFailed], 0..=u64::MAX) => 0,
+                _ => RESTORED,
+            },
         }
     }
 
@@ -123,7 +129,7 @@ impl<'a> Budget<'a> {
             (Call::Read { .. } | Call::Head | Call::Delete, _) => REMOVAL,
             (Call::Live { .. }, _) => TOUCH + REMOVAL,
         };
-        RESTORED + if self.may_stay { STAY } else { 0 } + own
+        self.restored + if self.may_stay { STAY } else { 0 } + own
     }
 
     /// The rows of an append: its content, and what belongs to a segment. One that finds no room is undone, may free rows
@@ -166,7 +172,7 @@ impl<'a> Budget<'a> {
         }
         let harms = self.case.history.harms.times_of_stream(self.case.stream).count() as u64;
         let stays = self.stays(last_ms.saturating_sub(first_ms));
-        let most = content + SEGMENT * (self.segments + 1) + RESTORED * (harms + 1) + STAY * stays;
+        let most = content + SEGMENT * (self.segments + 1) + self.restored * (harms + 1) + STAY * stays;
         let message = || format!("the appends wrote {rows} rows, where {content} hold their content, and {most} do");
         (rows > most).then(|| self.case.violation(Invariant::Bill, &[], message()))
     }
@@ -174,7 +180,7 @@ impl<'a> Budget<'a> {
     /// A sliding deadline moves by its slack at least, so reads that move it are that far apart. Where it has moved because a
     /// reader was connected, it has no slack, and one more may move it.
     fn dear_touches(&self) -> Option<Violation> {
-        let is_fair = self.case.history.conditions.clocks_apart_ms == 0 && !self.case.was_alarm_abandoned(u64::MAX);
+        let is_fair = self.case.history.conditions.clocks_apart_ms == 0;
         let ttl = match self.case.iter().find_map(|(_, op)| self.case.lifetimes(op.settled()).next()) {
             Some(Lifetime::Ttl(seconds)) if is_fair => seconds,
             _ => return None,
@@ -182,7 +188,9 @@ impl<'a> Budget<'a> {
         let is_same = |lifetime| lifetime == Lifetime::Ttl(ttl);
         let touching: Vec<(usize, &Op)> = self
             .charged()
-            .filter(|(_, op, charge)| matches!(op.call, Call::Read { .. }) && op.succeeded() && charge.rows > 0)
+            .filter(|(_, op, charge)| {
+                matches!(op.call, Call::Read { .. }) && op.succeeded() && charge.rows > self.restored
+            })
             .filter(|(_, op, _)| self.case.history.is_strong(op))
             .map(|(index, op, _)| (index, op))
             .collect();
@@ -277,19 +285,19 @@ mod tests {
     fn each_request_has_its_budget() {
         type Ask = fn(&mut Fixture);
         let asks: [(Ask, u64); 8] = [
-            (|run| run.head(tail(0, 0)), RESTORED),
-            (|run| run.head(absent()), RESTORED + REMOVAL),
-            (|run| run.walk(&[], page(0, 0)), RESTORED + TOUCH),
-            (|run| run.walk(&[], absent()), RESTORED + REMOVAL),
+            (|run| run.head(tail(0, 0)), 0),
+            (|run| run.head(absent()), REMOVAL),
+            (|run| run.walk(&[], page(0, 0)), TOUCH),
+            (|run| run.walk(&[], absent()), REMOVAL),
             (
                 |run| {
                     run.append(1, acked(0, 1));
                 },
-                RESTORED + SEGMENT + 1,
+                SEGMENT + 1,
             ),
-            (|run| run.produce(0, 0, written(0, 1)), RESTORED + SEGMENT + 2),
-            (|run| run.produce(0, 3, coded(409, "sequence_gap")), RESTORED),
-            (|run| run.produce(0, 3, absent()), RESTORED + REMOVAL),
+            (|run| run.produce(0, 0, written(0, 1)), SEGMENT + 2),
+            (|run| run.produce(0, 3, coded(409, "sequence_gap")), 0),
+            (|run| run.produce(0, 3, absent()), REMOVAL),
         ];
         for (number, (ask, most)) in asks.into_iter().enumerate() {
             for (calls, rows, expected) in [(1, most, 0), (1, most + 1, 1), (2, 0, 1)] {
@@ -299,6 +307,25 @@ mod tests {
                 let found = Budget::of(&run.case()).dear_requests();
                 assert_eq!(found.len(), expected, "ask {number}, {rows} rows: {found:?}");
             }
+        }
+    }
+
+    #[test]
+    fn an_alarm_is_set_again_only_where_it_may_have_been_late() {
+        type Happens = fn(&mut Fixture);
+        let happens: [(Happens, usize); 4] = [
+            (|_| (), 1),
+            (|run| run.history.harms.harm_stream(0, 0, Harm::AlarmFailed), 0),
+            (|run| run.history.harms.harm_stream(0, 0, Harm::ListingFailed), 1),
+            (|run| run.history.conditions.clocks_apart_ms = 1, 0),
+        ];
+        for (number, (happens, expected)) in happens.into_iter().enumerate() {
+            let mut run = run(Lifetime::Endless);
+            run.head(tail(0, 0));
+            charge(&mut run, 1, RESTORED);
+            happens(&mut run);
+            let found = Budget::of(&run.case()).dear_requests();
+            assert_eq!(found.len(), expected, "{number}: {found:?}");
         }
     }
 
@@ -316,7 +343,7 @@ mod tests {
 
     #[test]
     fn appends_together_cost_their_content_and_something_for_each_segment() {
-        for (extra, expected) in [(0, 0), (4, 0), (13, 0), (14, 1)] {
+        for (extra, expected) in [(0, 0), (4, 0), (12, 0), (13, 1)] {
             let mut run = run(Lifetime::Endless);
             for index in 0..20 {
                 run.append(1, acked(0, index + 1));
