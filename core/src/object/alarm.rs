@@ -153,7 +153,7 @@ impl<S: ActorState> StreamObject<S> {
     }
 
     /// Removes the stream, if its time is up; otherwise sees to it later.
-    fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
+    pub(super) fn expire(&self, slot: &mut Slot, now_ms: u64) -> Result<(), SqlError> {
         self.stay_for_readers(slot, now_ms)?;
         match slot {
             Slot::Occupied(stream) if !stream.is_expired(now_ms) => {

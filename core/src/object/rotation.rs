@@ -77,12 +77,17 @@ impl<S: ActorState> StreamObject<S> {
         self.with_slot(|slot| self.end_rotation(slot, entry, &attempt, &stored))
     }
 
-    fn begin_rotation(&self, slot: &Slot) -> Result<Option<(Incarnation, Encoding)>, Failure> {
+    fn begin_rotation(&self, slot: &mut Slot) -> Result<Option<(Incarnation, Encoding)>, Failure> {
+        let now_ms = self.state.now_ms();
+        if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
+            // The duty to expire it has failed, or comes right after. If a reader is connected, the stream goes on.
+            self.expire(slot, now_ms)?;
+        }
         let encoding = match slot {
-            Slot::Occupied(stream) if !stream.is_expired(self.state.now_ms()) => {
+            Slot::Occupied(stream) => {
                 stream.begin_encoding(self.state.sql())?.map(|encoding| (stream.incarnation.clone(), encoding))
             }
-            _ => None,
+            Slot::Vacant { .. } => None,
         };
         match encoding {
             Some(_) => self.warn_of_last_segments(slot),

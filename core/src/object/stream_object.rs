@@ -404,8 +404,8 @@ impl<S: ActorState> StreamObject<S> {
     /// The stream, unless there is none or it has expired. Either is read from storage in this very turn: an instance
     /// that has lost its storage must not deny a stream that its successor holds, or has kept alive.
     ///
-    /// One that has expired, and that no reader is connected to, is removed at once: where the object starts next, the clock may be behind this one, and what
-    /// was said to be gone must not be there again.
+    /// One that has expired, and that no reader is connected to, is removed at once: where the object starts next, the
+    /// clock may be behind this one, and what was said to be gone must not be there again.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         let is_over = match slot {
             Slot::Vacant { .. } => true,

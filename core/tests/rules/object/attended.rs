@@ -4,9 +4,10 @@ use futures_util::FutureExt;
 use tailrace_core::object::{Settings, StreamObject};
 use tailrace_core::protocol::message::{Live, Operation, Read};
 use tailrace_core::protocol::{Expiry, ReadFrom};
-use tailrace_core::runtime::Actor;
+use tailrace_core::runtime::{Actor, ActorState};
+use tailrace_core::storage::SqlStorage;
 
-use crate::host::{Host, START_MS, append, ask, create, object};
+use crate::host::{Bucket, Host, START_MS, append, ask, create, object};
 
 /// Who may be the first to notice that the end has come.
 const NOTICES: [fn(&StreamObject<Host>, Expiry); 4] = [
@@ -104,5 +105,25 @@ fn it_ends_once_the_last_reader_has_left() {
         host.pass_ms(passes_ms);
         assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
         assert_eq!(stream_of(&host).is_some(), is_there);
+    }
+}
+
+#[test]
+fn a_rotation_that_finds_its_time_up_lets_it_go_on_for_its_reader_and_else_removes_it() {
+    for (reads, segments) in [(true, Some(1)), (false, None)] {
+        let (object, host) = object();
+        assert_eq!(create(&object, ttl(10)), 201);
+        if reads {
+            wait(&object, &host, Live::Sse);
+        }
+        assert_eq!((append(&object), append(&object)), (204, 204), "a segment is sealed");
+        // The expiry has failed, and is tried again later.
+        host.sql().run("UPDATE agenda SET due_ms = due_ms + 600000 WHERE kind = 1", &[]).expect("rows of a test");
+        host.store().does.set(Bucket::Works);
+        host.pass_ms(20_000);
+        assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+        let found = stream_of(&host).map(|_| host.rows("SELECT read_seq || '' FROM segments").len());
+        assert_eq!(found, segments);
+        assert_eq!(stream_of(&host).map(|_| end_ms(&host) > 20_000), reads.then_some(true));
     }
 }

@@ -304,6 +304,8 @@ pub struct Conditions {
     pub alarm_late_ms: u64,
     /// The longest that one event of an object takes where nothing waits, in ms.
     pub event_ms: u64,
+    /// How long R2 takes at most for a page, in ms, where nothing fails: for the index of its segment, and its frames.
+    pub cold_read_ms: u64,
     /// How long an object waits for R2 to answer a read, in ms.
     pub read_limit_ms: u64,
     /// How old an object in R2 is at least that a sweep deletes, in ms: as long as the next sweep waits.

@@ -139,6 +139,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
             + faults.objects.cold_start.max_ms
             + faults.storage.flush.max_ms
             + retries_ms(&scenario.cold),
+        cold_read_ms: 2 * faults.bucket.get.max_ms,
         read_limit_ms: scenario.cold.read_limit_ms,
         orphan_age_ms: scenario.cold.orphan_age_ms,
         sweep_page: scenario.cold.sweep_page,

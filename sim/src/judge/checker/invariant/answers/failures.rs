@@ -2,6 +2,7 @@
 
 use tailrace_core::protocol::limits::LOSSES_ENDURED;
 
+use super::created_meanwhile;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::crowded::may_be_full;
 use crate::judge::history::{Call, ClientAnswer, HIDDEN_FAILURE, Op};
@@ -34,9 +35,21 @@ const SILENCING: &[Harm] = &[
 
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
-    let waits_for_r2 = reads && (case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]));
-    let excused = waits_for_r2 || case.is_harmed(op, SILENCING);
+    let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]);
+    let excused = reads && (fails() || is_read_anew(case, op)) || case.is_harmed(op, SILENCING);
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
+}
+
+/// How long the messages of a request are on their way at most, in ms, where none is slow.
+const TRAVEL_MS: u64 = 1_000;
+
+/// Whether a read was given up too early for slow R2: its object reads anew where another stream has come in the place
+/// of the one that it was reading.
+fn is_read_anew(case: &Case<'_>, op: &Op) -> bool {
+    let conditions = &case.history.conditions;
+    let again = created_meanwhile(case, op) as u64;
+    let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
+    again > 0 && waited_ms < (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + TRAVEL_MS
 }
 
 /// Harms that a live read waits out, and may not live to see the end of.
@@ -106,7 +119,7 @@ fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, coded, created};
+    use crate::judge::checker::fixture::{Fixture, coded, created, deleted};
     use crate::judge::history::{Lifetime, Mode};
 
     #[track_caller]
@@ -141,6 +154,25 @@ mod tests {
             let mut run = run();
             run.append(1, answer);
             run.harm(harms);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_read_that_another_stream_has_interrupted_takes_as_long_again() {
+        for (creates, cold_read_ms, waited_ms, expected) in
+            [(true, 1_200, 3_000, 0), (true, 900, 3_000, 1), (true, 1_200, 3_400, 1), (false, 1_200, 3_000, 1)]
+        {
+            let mut run = run();
+            run.history.conditions.cold_read_ms = cold_read_ms;
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            if creates {
+                run.delete(deleted());
+                run.create(Lifetime::Endless, created(1));
+            }
+            run.wait_ms(waited_ms);
+            run.end_live(reader, op, &[], None);
             check(&run, expected);
         }
     }

@@ -173,10 +173,16 @@ fn is_of_earlier_stream(case: &Case<'_>, op: &Op, offset: &str) -> bool {
 }
 
 fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
-    case.iter().any(|(_, other)| {
+    created_meanwhile(case, op) > 0
+}
+
+/// How many streams may have been created while a request was under way.
+fn created_meanwhile(case: &Case<'_>, op: &Op) -> usize {
+    let is_meanwhile = |other: &Op| {
         let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
         creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
-    })
+    };
+    case.iter().filter(|(_, other)| is_meanwhile(other)).count()
 }
 
 fn is_stale(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> bool {
