@@ -92,6 +92,14 @@ mutants! {
     NoRoomKept = "no-room-kept";
     /// What is left of a stream that is gone keeps the table of its agenda.
     TablesKeptAfterRemoval = "tables-kept-after-removal";
+    /// HEAD is answered from memory alone.
+    HeadFromMemory = "head-from-memory";
+    /// That an offset is beyond the tail is answered from memory alone.
+    RefusalFromMemory = "refusal-from-memory";
+    /// What was fetched from R2 is answered, whatever stream is there by then.
+    StaleColdPageTaken = "stale-cold-page-taken";
+    /// A stream that was answered to be gone, because it has expired, is not removed before its alarm.
+    ExpiredStreamKept = "expired-stream-kept";
     /// That there is no stream is answered from memory alone.
     AbsenceFromMemory = "absence-from-memory";
     /// A read from `now` is answered from memory alone.

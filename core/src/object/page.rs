@@ -3,6 +3,7 @@
 use super::cold::ColdError;
 use super::failure::Failure;
 use super::stream_object::StreamObject;
+use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, marks};
@@ -49,13 +50,15 @@ impl<S: ActorState> StreamObject<S> {
                     ReadOutcome::Page(page) => page,
                     ReadOutcome::Refused(refusal) => return Err(refusal.into()),
                     ReadOutcome::Cold(read) => match fetched.take() {
-                        Some((of, content)) if of == read => match content {
-                            Ok(content) => stream.cold_page(&read, content),
-                            Err(error) => {
-                                tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
-                                return Err(error.refusal().into());
+                        Some((of, content)) if of == read || mutated!(StaleColdPageTaken) && content.is_ok() => {
+                            match content {
+                                Ok(content) => stream.cold_page(&read, content),
+                                Err(error) => {
+                                    tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
+                                    return Err(error.refusal().into());
+                                }
                             }
-                        },
+                        }
                         stale => {
                             if stale.is_some() {
                                 self.state.sometimes(marks::COLD_PAGE_OF_ANOTHER_STREAM_DROPPED);

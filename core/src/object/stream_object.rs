@@ -336,7 +336,9 @@ impl<S: ActorState> StreamObject<S> {
         if mutated!(HeadTouches) {
             stream.touch(self.state.sql(), now_ms)?;
         }
-        stream.tail = stream.strong_tail(self.state.sql())?;
+        if !mutated!(HeadFromMemory) {
+            stream.tail = stream.strong_tail(self.state.sql())?;
+        }
         Ok(answer::head(stream))
     }
 
@@ -419,7 +421,7 @@ impl<S: ActorState> StreamObject<S> {
             && stream.is_expired(now_ms)
         {
             self.state.sometimes(marks::EXPIRED_BEFORE_ITS_ALARM);
-            if !mutated!(AbsenceFromMemory) {
+            if !mutated!(ExpiredStreamKept | AbsenceFromMemory) {
                 self.remove(slot, now_ms)?;
             }
         }

@@ -23,6 +23,7 @@ pub(crate) fn has_known_bug() -> bool {
             | StreamSeqForgottenAtRotation
             | CloseForgottenAtRotation
             | ClosingProducerForgottenAtStart
+            | StaleColdPageTaken
     )
 }
 

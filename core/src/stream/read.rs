@@ -68,7 +68,9 @@ impl Stream {
             Err(refusal) => {
                 // A statement comes first: an instance that has lost its storage must not refuse an offset that its
                 // successor has.
-                self.strong_tail(sql)?;
+                if !mutated!(RefusalFromMemory) {
+                    self.strong_tail(sql)?;
+                }
                 return Ok(ReadOutcome::Refused(refusal));
             }
         };

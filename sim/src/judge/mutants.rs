@@ -69,6 +69,10 @@ register! {
     Core::ActiveProducerForgotten: Once, Answers;
     Core::NoRoomKept: Answers, Cold;
     Core::TablesKeptAfterRemoval: Expiry;
+    Core::HeadFromMemory: Linear, Durable, Closed;
+    Core::RefusalFromMemory: Stable, Live;
+    Core::StaleColdPageTaken: Caching, Exact, Stable;
+    Core::ExpiredStreamKept: Linear;
     Core::AbsenceFromMemory: Durable, Linear, Expiry;
     Core::NowFromMemory: Linear, Durable;
     Core::EarlierOffsetIsInvalid: Answers;

@@ -53,6 +53,7 @@ impl Session {
                 [] => (From::Start, None),
                 seen => (From::At(seen[count % seen.len()].clone()), None),
             },
+            Origin::Latest => (self.latest(stream).map_or(From::Start, From::At), None),
             Origin::Told(count) | Origin::Within(count) => {
                 (self.told(stream, count).map_or(From::Start, From::At), None)
             }

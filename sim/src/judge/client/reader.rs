@@ -19,6 +19,7 @@ impl Session {
                 seen => From::At(reading.seen[count % seen].clone()),
             },
             Origin::Told(count) => self.told(stream, count).map_or(From::Start, From::At),
+            Origin::Latest => self.latest(stream).map_or(From::Start, From::At),
             Origin::Within(count) => {
                 let told = self.told(stream, count);
                 told.and_then(|told| before(&told, count)).map_or(From::Start, From::At)
@@ -43,6 +44,13 @@ impl Session {
         let history = self.context.history.borrow();
         let told = || history.of_stream(stream).filter_map(|(_, op)| op.told());
         told().nth(count % told().count().max(1)).map(str::to_owned)
+    }
+
+    /// The offset that anyone was told last.
+    pub(super) fn latest(&self, stream: usize) -> Option<String> {
+        let history = self.context.history.borrow();
+        let told = history.ops.iter().rev().filter(|op| op.stream == stream).find_map(|op| op.told());
+        told.map(str::to_owned)
     }
 
     async fn revalidate(&mut self, stream: usize, op: usize, from: From) {

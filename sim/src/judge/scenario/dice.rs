@@ -203,7 +203,8 @@ impl Dice {
         }
     }
 
-    /// A third of R2 is on its best day.
+    /// A third of R2 is on its best day. A sixth of the others stores quickly what it is slow to read and to list: so
+    /// a stream is replaced, and the next one is stored, while the first is read and before it is removed.
     fn bucket(&self) -> BucketFaults {
         if self.chance(330) {
             return BucketFaults::default();
@@ -211,11 +212,17 @@ impl Dice {
         let slowest_put_ms = self.among(&[200, 3_000, 40_000]);
         let slowest_get_ms = self.among(&[400, 400, 900]);
         let late_permille = self.permille_if(400, 50, 500);
+        let (get, put, list) = match self.chance(167) {
+            true => (Delay::new(200, slowest_get_ms), Delay::new(0, 20), Delay::new(slowest_get_ms, 1_000)),
+            false => {
+                (self.delay_if(700, slowest_get_ms), self.delay_if(800, slowest_put_ms), self.delay_if(700, 1_000))
+            }
+        };
         BucketFaults {
-            get: self.delay_if(700, slowest_get_ms),
-            put: self.delay_if(800, slowest_put_ms),
+            get,
+            put,
             delete: self.delay_if(700, 1_000),
-            list: self.delay_if(700, 1_000),
+            list,
             error_before_permille: self.permille_if(400, 10, 400),
             error_after_permille: self.permille_if(500, 50, 600),
             late_permille,

@@ -50,7 +50,7 @@ impl Scenario {
         }
         for _ in 0..draft.dice.between(2, 9) {
             draft.burst();
-            if draft.bucket.get.max_ms > 2 * draft.bucket.put.min_ms && draft.dice.chance(700) {
+            if draft.bucket.get.max_ms > 2 * draft.bucket.put.max_ms && draft.dice.chance(700) {
                 draft.replace_while_reading();
             }
             if draft.supersedes && draft.dice.chance(700) {
@@ -64,6 +64,9 @@ impl Scenario {
             }
             if draft.dice.chance(250) {
                 draft.repeat_late();
+            }
+            if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
+                draft.stall_through_writes();
             }
             draft.silence();
         }

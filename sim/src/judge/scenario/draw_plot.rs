@@ -1,24 +1,28 @@
 //! Several events in a row that together reach what chance alone would hardly ever reach.
 
+use tailrace_core::protocol::expiry::slack_ms;
+
 use super::draw::Draft;
 use super::{Action, Disturbance, Mistake, Origin};
-use crate::judge::history::Lifetime;
+use crate::judge::history::{Lifetime, Mode};
 
 impl Draft {
-    /// A stream that is in R2 is read, and meanwhile replaced by another one, which goes there at once.
+    /// A stream that is in R2 is read, and meanwhile replaced by another one, which goes there at once. Each client does
+    /// one thing after the other, so the readers are others than the one that replaces it.
     pub(super) fn replace_while_reading(&mut self) {
-        let (stream, deleter, creator) = (self.stream(), self.client(), self.client());
+        let (stream, owner) = (self.stream(), self.client());
         let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
-        self.push(0, deleter, Action::Create { stream, lifetime, closes: false, load: None });
-        self.push(0, deleter, Action::Append { stream, load, closes: true, mistake: None });
+        self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, owner, Action::Append { stream, load, closes: true, mistake: None });
         self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
-        for _ in 0..self.dice.between(2, 4) {
-            let (client, after_ms) = (self.client(), self.dice.between(0, 20));
-            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+        for place in 1..self.clients {
+            let after_ms = self.dice.between(0, 20);
+            let read = Action::Read { stream, origin: Origin::Start, pages: 1 };
+            self.push(after_ms, (owner + place) % self.clients, read);
         }
-        let deleted_ms = self.dice.between(0, self.bucket.get.max_ms / 2);
-        self.push(deleted_ms, deleter, Action::Delete { stream });
-        self.push(deleted_ms + 1, creator, Action::Create { stream, lifetime, closes: true, load: Some(next) });
+        let deleted_ms = 10 + self.dice.between(0, self.bucket.get.max_ms / 4);
+        self.push(deleted_ms, owner, Action::Delete { stream });
+        self.push(deleted_ms + 1, owner, Action::Create { stream, lifetime, closes: true, load: Some(next) });
     }
 
     /// Readers ask shortly before a stream is replaced by another one: what they are fetched from R2 is of the first.
@@ -49,32 +53,34 @@ impl Draft {
     }
 
     /// Another instance takes over, the stream changes there, and then all ask the same: whoever reaches the one before
-    /// must not be answered from its memory.
+    /// must not be answered from its memory. Those who ask are others than the one who writes, who may still wait.
     pub(super) fn take_over(&mut self) {
         let (stream, writer) = (self.stream(), self.client());
         let lifetime = self.streams[stream].lifetime;
         let (load, next) = (self.load(), self.load());
-        let kind = self.dice.between(0, 3);
-        // Only who is awake can be superseded.
-        self.push(0, writer, Action::Create { stream, lifetime, closes: false, load: None });
-        if kind == 3 {
-            self.push(1, writer, Action::Delete { stream });
+        let kind = self.dice.between(0, 4);
+        // Those who are busy come to an end. Only who is awake can be superseded, and a closed stream does not change.
+        self.now_ms += 300;
+        self.push(0, writer, Action::Delete { stream });
+        if kind != 3 {
+            self.push(1, writer, Action::Create { stream, lifetime, closes: false, load: None });
         }
         self.now_ms += self.dice.among(&[40, 300, 900]);
         self.push_disturbance(0, Disturbance::Supersede { stream });
+        let append = Action::Append { stream, load, closes: false, mistake: None };
         let (change, ask) = match kind {
-            0 => (Action::Append { stream, load, closes: false, mistake: None }, Action::Head { stream }),
-            1 => {
-                let now = Action::Read { stream, origin: Origin::Now, pages: 1 };
-                (Action::Append { stream, load, closes: false, mistake: None }, now)
-            }
+            0 => (append, Action::Head { stream }),
+            1 => (append, Action::Read { stream, origin: Origin::Now, pages: 1 }),
             2 => (Action::Close { stream }, Action::Head { stream }),
-            _ => (Action::Create { stream, lifetime, closes: false, load: Some(next) }, Action::Head { stream }),
+            3 => (Action::Create { stream, lifetime, closes: false, load: Some(next) }, Action::Head { stream }),
+            _ => (append, Action::Read { stream, origin: Origin::Latest, pages: 1 }),
         };
         self.push(5, writer, change);
-        for _ in 0..self.dice.between(3, 6) {
-            let (client, asked_ms) = (self.client(), self.dice.between(30, 600));
-            self.push(asked_ms, client, ask);
+        for _ in 0..self.dice.between(1, 2) {
+            for place in 1..self.clients {
+                let asked_ms = self.dice.between(30, 600);
+                self.push(asked_ms, (writer + place) % self.clients, ask);
+            }
         }
         self.now_ms += 600;
     }
@@ -82,14 +88,17 @@ impl Draft {
     /// A stream is asked for shortly before its end, where the clock may be ahead, and again where it may not be: an
     /// object starts with another clock each time.
     pub(super) fn ask_around_the_end(&mut self) {
-        let (stream, owner) = (self.stream(), self.client());
+        let (first, owner) = (self.stream(), self.client());
+        let count = self.streams.len();
+        let ends = |stream: &usize| self.streams[*stream].lifetime != Lifetime::Endless;
+        let Some(stream) = (0..count).map(|place| (first + place) % count).find(ends) else { return };
         let lifetime = self.streams[stream].lifetime;
         let left_ms = match lifetime {
             Lifetime::Endless => return,
             Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
             Lifetime::Ttl(seconds) => {
                 self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
-                seconds * 1_125
+                seconds * 1_000 + slack_ms(seconds)
             }
         };
         self.now_ms += left_ms.saturating_sub(self.clock_off_ms / 2 + 1);
@@ -101,6 +110,21 @@ impl Draft {
             self.push_disturbance(300, Disturbance::Crash { stream });
             self.now_ms += 400;
         }
+    }
+
+    /// Readers stall while something is written, and then catch up.
+    pub(super) fn stall_through_writes(&mut self) {
+        let (stream, follower, writer) = (self.stream(), self.client(), self.client());
+        let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+        let joined = self.join(stream, mode);
+        self.push(0, follower, joined);
+        let for_ms = self.dice.among(&[700, 3_000, 30_000]);
+        self.push(500, follower, Action::Stall { stream, for_ms });
+        for _ in 0..self.dice.between(1, 3) {
+            let (after_ms, load) = (500 + self.dice.between(1, for_ms), self.load());
+            self.push(after_ms, writer, Action::Append { stream, load, closes: false, mistake: None });
+        }
+        self.now_ms += 500 + for_ms;
     }
 
     /// A producer's batch comes once more, after another one of its own and after others have written.

@@ -45,6 +45,8 @@ pub enum Origin {
     Earlier(usize),
     /// An offset that anyone was told of the stream, counted from the first.
     Told(usize),
+    /// The offset that anyone was told last.
+    Latest,
     /// A position of the client's own: somewhere before an offset that anyone was told, in the same segment.
     Within(usize),
     /// Where the client's last page began, with the tag it had.

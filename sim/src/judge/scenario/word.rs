@@ -215,6 +215,7 @@ impl Word for Origin {
             Self::Now => "now".to_owned(),
             Self::Earlier(count) => format!("earlier:{count}"),
             Self::Told(count) => format!("told:{count}"),
+            Self::Latest => "latest".to_owned(),
             Self::Within(count) => format!("within:{count}"),
             Self::Revalidate => "revalidate".to_owned(),
         }
@@ -225,6 +226,7 @@ impl Word for Origin {
             None if word == "start" => Self::Start,
             None if word == "resume" => Self::Resume,
             None if word == "now" => Self::Now,
+            None if word == "latest" => Self::Latest,
             None if word == "revalidate" => Self::Revalidate,
             Some(("earlier", count)) => Self::Earlier(count.parse().ok()?),
             Some(("told", count)) => Self::Told(count.parse().ok()?),

@@ -52,6 +52,12 @@ impl Draft {
         let appends = self.limits.database_bytes / self.limits.body_bytes as u64 + self.dice.between(0, 20);
         let begins_ms = self.now_ms;
         self.pour(stream, appends.min(MOST_APPENDS));
+        // A small one may still find room: a segment that stays open, beside rows that go to R2.
+        for _ in 0..2 {
+            let (client, load) = (self.client(), Load { count: 1, pad_bytes: 0 });
+            self.push(0, client, Action::Append { stream, load, closes: false, mistake: None });
+            self.now_ms += 1;
+        }
         self.now_ms = self.now_ms.max(begins_ms + for_ms);
         self.pour(stream, appends.min(MOST_APPENDS) / 2);
     }
