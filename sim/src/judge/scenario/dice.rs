@@ -193,7 +193,7 @@ impl Dice {
         faults.objects.overloaded_permille = self.permille_if(200, 2, 150);
         faults.bucket.damaged_permille = self.permille_if(300, 20, 500);
         faults.storage.statement_fails_permille = self.permille_if(350, 5, 100);
-        faults.objects.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
+        faults.objects.clock_off_ms = if self.chance(250) { self.scale(self.among(&[1, 500]), 20_000) } else { 0 };
         faults.objects.shares_isolate_permille = self.permille_if(400, 300, 1_000);
         faults.edge.clock_off_ms = if self.chance(250) { self.scale(1, 20_000) } else { 0 };
         faults.bucket.stuck_permille = self.permille_if(300, 30, 400);

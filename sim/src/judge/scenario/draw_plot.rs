@@ -85,8 +85,8 @@ impl Draft {
         self.now_ms += 600;
     }
 
-    /// A stream is asked for shortly before its end, where the clock may be ahead, and again where it may not be: an
-    /// object starts with another clock each time.
+    /// A stream is asked for around its end, where the clock may be ahead, and again where it may not be: an object starts
+    /// with another clock each time.
     pub(super) fn ask_around_the_end(&mut self) {
         let (first, owner) = (self.stream(), self.client());
         let count = self.streams.len();
@@ -97,18 +97,18 @@ impl Draft {
             Lifetime::Endless => return,
             Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
             Lifetime::Ttl(seconds) => {
-                self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+                self.push(0, owner, Action::Delete { stream });
+                self.push(1, owner, Action::Create { stream, lifetime, closes: false, load: None });
                 seconds * 1_000 + slack_ms(seconds)
             }
         };
-        self.now_ms += left_ms.saturating_sub(self.clock_off_ms / 2 + 1);
-        for _ in 0..self.dice.between(2, 4) {
-            for _ in 0..2 {
-                let (client, after_ms) = (self.client(), self.dice.between(0, 200));
-                self.push(after_ms, client, Action::Head { stream });
-            }
-            self.push_disturbance(300, Disturbance::Crash { stream });
-            self.now_ms += 400;
+        self.now_ms += left_ms.saturating_sub(self.clock_off_ms);
+        let step_ms = self.clock_off_ms / 5 + 100;
+        for _ in 0..self.dice.between(4, 10) {
+            let client = self.client();
+            self.push(0, client, Action::Head { stream });
+            self.push_disturbance(step_ms / 2, Disturbance::Crash { stream });
+            self.now_ms += step_ms;
         }
     }
 
