@@ -65,6 +65,9 @@ impl Scenario {
             if draft.dice.chance(250) {
                 draft.repeat_late();
             }
+            if draft.limits.segment_rows <= 3 && draft.disturbances > 0 && draft.dice.chance(150) {
+                draft.sequence_over_rotation();
+            }
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }

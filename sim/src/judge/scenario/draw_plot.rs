@@ -57,30 +57,41 @@ impl Draft {
     pub(super) fn take_over(&mut self) {
         let (stream, writer) = (self.stream(), self.client());
         let lifetime = self.streams[stream].lifetime;
-        let (load, next) = (self.load(), self.load());
-        let kind = self.dice.between(0, 4);
+        let next = self.load();
         // Those who are busy come to an end. Only who is awake can be superseded, and a closed stream does not change.
         self.now_ms += 300;
+        let is_recreated = self.dice.chance(150);
         self.push(0, writer, Action::Delete { stream });
-        if kind != 3 {
+        if !is_recreated {
             self.push(1, writer, Action::Create { stream, lifetime, closes: false, load: None });
         }
         self.now_ms += self.dice.among(&[40, 300, 900]);
-        self.push_disturbance(0, Disturbance::Supersede { stream });
-        let append = Action::Append { stream, load, closes: false, mistake: None };
-        let (change, ask) = match kind {
-            0 => (append, Action::Head { stream }),
-            1 => (append, Action::Read { stream, origin: Origin::Now, pages: 1 }),
-            2 => (Action::Close { stream }, Action::Head { stream }),
-            3 => (Action::Create { stream, lifetime, closes: false, load: Some(next) }, Action::Head { stream }),
-            _ => (append, Action::Read { stream, origin: Origin::Latest, pages: 1 }),
+        let head = Action::Head { stream };
+        if is_recreated {
+            let creation = Action::Create { stream, lifetime, closes: false, load: Some(next) };
+            return self.change_and_ask(stream, writer, creation, head);
+        }
+        let ask = match self.dice.between(0, 2) {
+            0 => head,
+            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
+            _ => Action::Read { stream, origin: Origin::Latest, pages: 1 },
         };
+        // What changes the stream may come to the one before, which ends then. So this is done several times.
+        for _ in 0..self.dice.between(1, 4) {
+            let append = Action::Append { stream, load: self.load(), closes: false, mistake: None };
+            self.change_and_ask(stream, writer, append, ask);
+        }
+        if self.dice.chance(300) {
+            self.change_and_ask(stream, writer, Action::Close { stream }, head);
+        }
+    }
+
+    fn change_and_ask(&mut self, stream: usize, writer: usize, change: Action, ask: Action) {
+        self.push_disturbance(0, Disturbance::Supersede { stream });
         self.push(5, writer, change);
-        for _ in 0..self.dice.between(1, 2) {
-            for place in 1..self.clients {
-                let asked_ms = self.dice.between(30, 600);
-                self.push(asked_ms, (writer + place) % self.clients, ask);
-            }
+        for place in 1..self.clients {
+            let asked_ms = self.dice.between(30, 600);
+            self.push(asked_ms, (writer + place) % self.clients, ask);
         }
         self.now_ms += 600;
     }
@@ -88,10 +99,8 @@ impl Draft {
     /// A stream is asked for around its end, where the clock may be ahead, and again where it may not be: an object starts
     /// with another clock each time.
     pub(super) fn ask_around_the_end(&mut self) {
-        let (first, owner) = (self.stream(), self.client());
-        let count = self.streams.len();
-        let ends = |stream: &usize| self.streams[*stream].lifetime != Lifetime::Endless;
-        let Some(stream) = (0..count).map(|place| (first + place) % count).find(ends) else { return };
+        let owner = self.client();
+        let Some(stream) = self.stream_that(|lifetime| lifetime != Lifetime::Endless) else { return };
         let lifetime = self.streams[stream].lifetime;
         let left_ms = match lifetime {
             Lifetime::Endless => return,
@@ -110,6 +119,29 @@ impl Draft {
             self.push_disturbance(step_ms / 2, Disturbance::Crash { stream });
             self.now_ms += step_ms;
         }
+    }
+
+    /// Any stream whose lifetime is such, if there is one.
+    fn stream_that(&mut self, is_such: impl Fn(Lifetime) -> bool) -> Option<usize> {
+        let (first, count) = (self.stream(), self.streams.len());
+        (0..count).map(|place| (first + place) % count).find(|stream| is_such(self.streams[*stream].lifetime))
+    }
+
+    /// Appends with a sequence seal their segment, which goes to R2; the object starts anew, and a sequence that has
+    /// passed comes again.
+    pub(super) fn sequence_over_rotation(&mut self) {
+        let (stream, client) = (self.stream(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
+        for _ in 0..self.limits.segment_rows {
+            let load = self.load();
+            self.push(1, client, Action::Sequenced { stream, load, passed: false });
+        }
+        self.now_ms += self.bucket.put.max_ms.min(3_000) + 700;
+        self.push_disturbance(0, Disturbance::Crash { stream });
+        let load = self.load();
+        self.push(10, client, Action::Sequenced { stream, load, passed: true });
+        self.now_ms += 20;
     }
 
     /// Readers stall while something is written, and then catch up.
@@ -141,12 +173,11 @@ impl Draft {
     /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked
     /// whether the stream is still there, where the one and the other differ.
     pub(super) fn keep_alive(&mut self) {
-        let (stream, client, other) = (self.stream(), self.client(), self.client());
+        let (client, other) = (self.client(), self.client());
+        let ends = |lifetime| matches!(lifetime, Lifetime::Ttl(1..));
+        let Some(stream) = self.stream_that(ends) else { return };
         let lifetime = self.streams[stream].lifetime;
         let Lifetime::Ttl(seconds) = lifetime else { return };
-        if seconds == 0 {
-            return;
-        }
         let ttl_ms = seconds * 1_000;
         let load = self.load();
         self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
