@@ -24,6 +24,7 @@ pub(crate) fn has_known_bug() -> bool {
             | CloseForgottenAtRotation
             | ClosingProducerForgottenAtStart
             | StaleColdPageTaken
+            | EachTouchWritesARow
     )
 }
 
