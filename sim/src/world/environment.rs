@@ -19,7 +19,7 @@ use crate::world::tenants::Tenants;
 
 /// Events after which a run is given up: far above what any world needs. A bug sends it round in circles, without time
 /// that passes or with hardly any.
-const MOST_EVENTS: u64 = 200_000;
+const MOST_EVENTS: u64 = 1_000_000;
 
 /// What everything in a world shares.
 pub(crate) struct Environment {

@@ -105,7 +105,11 @@ impl<A: ObjectClass> Object<A> {
             let instance = self.instance();
             self.environment.note(Lane::Instance(instance.label()), What::SocketClosed { number }, None);
             instance.wake();
-        } else if let Some(instance) = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)) {
+            return;
+        }
+        // A superseded instance may crash as it wakes, and goes out of the list then.
+        let found = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)).cloned();
+        if let Some(instance) = found {
             instance.wake();
         }
     }
