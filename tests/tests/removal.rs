@@ -19,7 +19,7 @@ fn a_stream_created_where_one_has_expired_sends_the_readers_of_that_one_away_and
     rt::block_on(1, async {
         let faults = Faults::default().with(|faults| faults.alarm.late = Delay::new(LATE_MS, LATE_MS));
         let world = World::new(WorldConfig { faults, ..WorldConfig::of(Settings::default()) });
-        let created = STREAM.ask(&world, Method::Put, "", &[("stream-ttl", "2")], "").await;
+        let created = STREAM.ask(&world, Method::Put, "", &[("stream-expires-at", "2026-01-01T00:00:02Z")], "").await;
         assert_eq!(created.status, 201);
         let sse = STREAM.request(Method::Get, "?live=sse&offset=-1", &[], "");
         let opened = world.open(world.number(), sse, 1_000).await.expect("an answer");
