@@ -202,7 +202,10 @@ impl<S: ActorState> StreamObject<S> {
         body: Result<&Bytes, Refusal>,
     ) -> Result<Response, Failure> {
         let sql = self.state.sql();
-        if slot.living(now_ms).is_err() && agenda::has_most_removals(&self.state)? {
+        self.stay_for_readers(slot, now_ms)?;
+        // At a URL that never had a stream there is nothing to remove, and nothing to ask for.
+        let is_first = matches!(slot, Slot::Vacant { next_read_seq: 0 });
+        if !is_first && slot.living(now_ms).is_err() && agenda::has_most_removals(&self.state)? {
             let message = "too many earlier streams of this URL are still being deleted; try again later";
             return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
         }
@@ -211,7 +214,6 @@ impl<S: ActorState> StreamObject<S> {
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.
         let outcome = sql.transaction(|| {
-            self.stay_for_readers(slot, now_ms)?;
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
                 // The stream has expired, and its alarm has not run yet.
                 self.remove_rows(slot, now_ms, Then::Creation)?;

@@ -1,53 +1,54 @@
 //! Whether a reader was connected to a stream for sure: the stream does not expire then.
 
-use super::case::{Case, LIVE_TRAVEL_MS};
-use crate::judge::history::{Call, End, Mode, Op};
+use crate::judge::history::{Call, End, History, Mode, Op};
+
+/// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
+pub(super) const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// Whether one reader's socket was at the stream's object all the time from one virtual ms to another, for sure.
-pub(super) fn is_attended(case: &Case<'_>, from_ms: u64, until_ms: u64) -> bool {
-    case.iter().any(|(index, op)| {
+pub(super) fn is_attended(history: &History, stream: usize, from_ms: u64, until_ms: u64) -> bool {
+    history.of_stream(stream).any(|(index, op)| {
         let Call::Live { mode, reader, .. } = op.call else { return false };
         let began_ms = match mode {
-            Mode::Sse => has_listened(case, index, op, until_ms),
+            Mode::Sse => has_listened(history, index, op, until_ms),
             Mode::LongPoll => has_waited(op, until_ms),
         };
         began_ms.is_some_and(|began_ms| began_ms <= from_ms)
-            && until_ms + case.history.conditions.clocks_apart_ms
-                < op.invoked.ms + case.history.conditions.waits.longest_ms()
-            && is_undisturbed(case, op, reader, until_ms)
+            && until_ms + history.conditions.clocks_apart_ms < op.invoked.ms + history.conditions.waits.longest_ms()
+            && is_undisturbed(history, stream, op, reader, until_ms)
     })
 }
 
 /// When, in ms, a reader that had a socket was told that its stream is gone, if it was.
-pub(super) fn sent_away_ms(case: &Case<'_>, index: usize, op: &Op) -> Option<u64> {
+pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &Op) -> Option<u64> {
     let Call::Live { mode, reader, .. } = op.call else { return None };
     let (had_socket_ms, least_ms, told_ms) = match mode {
         Mode::Sse => {
-            let (end, how) = case.history.listenings.get(&index)?.end?;
-            let had_socket_ms = has_listened(case, index, op, end.ms.saturating_sub(1))?;
-            (had_socket_ms, case.history.conditions.least_connection_ms(), (how == End::Finished).then_some(end.ms)?)
+            let (end, how) = history.listenings.get(&index)?.end?;
+            let had_socket_ms = has_listened(history, index, op, end.ms.saturating_sub(1))?;
+            (had_socket_ms, history.conditions.least_connection_ms(), (how == End::Finished).then_some(end.ms)?)
         }
         Mode::LongPoll => {
             // Before, it may have waited for a flight that was lost.
-            let is_settled = op.invoked.ms >= case.history.conditions.settled_from_ms;
+            let is_settled = op.invoked.ms >= history.conditions.settled_from_ms;
             let told = op.ended.filter(|_| is_settled && op.status() == Some(404))?;
-            (op.invoked.ms + LIVE_TRAVEL_MS, case.history.conditions.waits.long_poll_ms, told.ms)
+            (op.invoked.ms + LIVE_TRAVEL_MS, history.conditions.waits.long_poll_ms, told.ms)
         }
     };
     let is_in_time = told_ms > had_socket_ms && told_ms < op.invoked.ms + least_ms;
-    (is_in_time && is_undisturbed(case, op, reader, told_ms)).then_some(told_ms)
+    (is_in_time && is_undisturbed(history, stream, op, reader, told_ms)).then_some(told_ms)
 }
 
-fn is_undisturbed(case: &Case<'_>, op: &Op, reader: usize, until_ms: u64) -> bool {
-    case.history.readers[reader].is_attentive(op.invoked.ms, until_ms.saturating_sub(1))
-        && !case.history.harms.has_any(op.request)
-        && !case.history.harms.has_any_of_stream(case.stream, op.invoked.ms..=until_ms)
+fn is_undisturbed(history: &History, stream: usize, op: &Op, reader: usize, until_ms: u64) -> bool {
+    history.readers[reader].is_attentive(op.invoked.ms, until_ms.saturating_sub(1))
+        && !history.harms.has_any(op.request)
+        && !history.harms.has_any_of_stream(stream, op.invoked.ms..=until_ms)
 }
 
 /// Since when, in ms, a connection with events had a socket, if it was open until then: its client had been told that it
 /// was at the tail, and was told so again with each event that came later.
-fn has_listened(case: &Case<'_>, index: usize, op: &Op, until_ms: u64) -> Option<u64> {
-    let listening = case.history.listenings.get(&index).filter(|_| op.status() == Some(200))?;
+fn has_listened(history: &History, index: usize, op: &Op, until_ms: u64) -> Option<u64> {
+    let listening = history.listenings.get(&index).filter(|_| op.status() == Some(200))?;
     let is_open = listening.end.is_none_or(|(end, _)| end.ms > until_ms);
     let first = listening.deliveries.first()?;
     let is_at_tail = listening.deliveries.iter().all(|delivery| delivery.up_to_date && !delivery.closed);

@@ -4,16 +4,14 @@ use std::collections::HashMap;
 
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
-use super::{Invariant, Log, LogPosition, Violation, attendance};
+use super::attendance::{self, LIVE_TRAVEL_MS};
+use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Payload, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
-
-/// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
-pub(super) const LIVE_TRAVEL_MS: u64 = 2_000;
 
 /// Harms after which a request may come long after its client has given it up.
 const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
@@ -253,7 +251,8 @@ impl<'a> Case<'a> {
             Lifetime::Until(at_ms) => latest_ms >= at_ms,
             Lifetime::Ttl(seconds) => touch_ms.is_none_or(|touch_ms| {
                 let end_ms = touch_ms + seconds * 1_000;
-                latest_ms >= end_ms && !attendance::is_attended(self, end_ms.saturating_sub(apart_ms), latest_ms)
+                latest_ms >= end_ms
+                    && !attendance::is_attended(self.history, self.stream, end_ms.saturating_sub(apart_ms), latest_ms)
             }),
         })
     }

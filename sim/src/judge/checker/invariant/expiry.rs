@@ -39,7 +39,7 @@ fn too_early(case: &Case<'_>) -> Vec<Violation> {
 fn under_readers(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        let Some(told_ms) = attendance::sent_away_ms(case, index, op) else { continue };
+        let Some(told_ms) = attendance::sent_away_ms(case.history, case.stream, index, op) else { continue };
         let until = Moment { tick: u64::MAX, ms: told_ms };
         let apart_ms = case.history.conditions.clocks_apart_ms;
         let has_come = |lifetime| matches!(lifetime, Lifetime::Until(at_ms) if at_ms <= told_ms + apart_ms);
