@@ -286,6 +286,7 @@ impl Follower {
                 }
             }
             if is_cut {
+                context.history.borrow_mut().listening(op).is_cut_by_client = true;
                 break End::Cut;
             }
         };

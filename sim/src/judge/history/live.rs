@@ -99,6 +99,8 @@ pub struct Listening {
     pub comments_hastily: bool,
     /// Whether it did not end soon after its client was told of the stream's close.
     pub lingers: bool,
+    /// Whether the client's own side broke it: what was on its way is lost, and the client asks again.
+    pub is_cut_by_client: bool,
     /// When it ended and how.
     pub end: Option<(Moment, End)>,
 }

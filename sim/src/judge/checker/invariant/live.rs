@@ -78,6 +78,15 @@ impl<'a> View<'a> {
         self.requests().filter_map(|request| listenings.get(&request.index)).flat_map(|heard| heard.pieces_ms.clone())
     }
 
+    /// When it asked again after it had broken its connection itself, in virtual ms: then its answer takes its time anew.
+    fn returns_ms(&self) -> impl Iterator<Item = u64> {
+        let listenings = &self.case.history.listenings;
+        let has_cut =
+            |request: &Request<'_>| listenings.get(&request.index).is_some_and(|heard| heard.is_cut_by_client);
+        let later = self.requests().skip(1);
+        self.requests().zip(later).filter(move |(earlier, _)| has_cut(earlier)).map(|(_, later)| later.op.invoked.ms)
+    }
+
     /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
     fn falls_behind(&self) -> Option<Violation> {
         let begins = self.requests().next().and_then(|request| match &request.op.call {
@@ -91,10 +100,10 @@ impl<'a> View<'a> {
             standing.extend(position.filter(|_| brings(arrival) || standing.is_empty()).map(|at| (arrival.at.ms, at)));
         }
         // A large event comes in pieces, each of which is progress.
-        for piece_ms in self.pieces_ms() {
-            let place = standing.partition_point(|(since_ms, _)| *since_ms <= piece_ms);
+        for waits_ms in self.pieces_ms().chain(self.returns_ms()) {
+            let place = standing.partition_point(|(since_ms, _)| *since_ms <= waits_ms);
             if let Some((_, position)) = place.checked_sub(1).and_then(|before| standing.get(before)).copied() {
-                standing.insert(place, (piece_ms, position));
+                standing.insert(place, (waits_ms, position));
             }
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {
@@ -327,6 +336,24 @@ mod tests {
             run.wait_ms(4_000);
             run.deliver(reader, op, delivery(Some("[]"), 0, 1, 1));
             run.hang_up(op, End::Finished);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn who_breaks_its_own_connection_is_given_time_anew_when_it_has_come_back() {
+        for (is_cut_by_client, answers_ms, expected) in [(true, 4_000, 0), (true, 6_000, 1), (false, 4_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.append(1, acked(0, 1));
+            run.wait_ms(4_000);
+            run.hang_up(op, End::Cut);
+            run.history.listening(op).is_cut_by_client = is_cut_by_client;
+            let again = run.listen(reader);
+            run.wait_ms(answers_ms);
+            run.deliver(reader, again, delivery(Some("[]"), 0, 1, 1));
+            run.hang_up(again, End::Finished);
             check(&run, expected);
         }
     }
