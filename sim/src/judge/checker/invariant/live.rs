@@ -152,7 +152,9 @@ impl<'a> View<'a> {
         let hears_nothing = |until_ms: u64| {
             !self.arrivals.iter().any(|arrival| arrival.op == request.index && arrival.at.ms <= until_ms)
         };
-        for (index, other) in self.case.iter().filter(|(_, other)| other.succeeded()) {
+        // A superseded instance may confirm the close of an earlier stream.
+        let is_sure = |other: &Op| other.succeeded() && self.case.history.is_strong(other);
+        for (index, other) in self.case.iter().filter(|(_, other)| is_sure(other)) {
             let owed_ms = other.settled().ms;
             let what = match other.call {
                 Call::Append { closes: true, .. } | Call::Create { closes: true, .. } => {
@@ -241,6 +243,7 @@ mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled};
     use crate::judge::history::{Delivery, End};
+    use crate::world::Harm;
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Live, super::check, expected);
@@ -401,6 +404,23 @@ mod tests {
             }
             run.hang_up(op, End::Finished);
             run.part(reader, if end == "close" { Parting::Closed } else { Parting::Gone });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_close_that_a_superseded_instance_confirms_ends_no_wait() {
+        for (harm, expected) in [(None, 1), (Some(Harm::Stale), 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            run.wait_ms(3_000);
+            run.close(closed(acked(0, 0)));
+            let close = run.history.ops.last().expect("the close").request;
+            harm.into_iter().for_each(|harm| run.history.harms.harm_request(close, harm));
+            run.wait_ms(19_000);
+            run.hang_up(op, End::Finished);
+            run.part(reader, Parting::Left);
             check(&run, expected);
         }
     }

@@ -2,7 +2,7 @@
 
 use tailrace_core::protocol::limits::LOSSES_ENDURED;
 
-use super::created_meanwhile;
+use super::creations::created_meanwhile;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::crowded::may_be_full;
 use crate::judge::history::{Call, ClientAnswer, HIDDEN_FAILURE, Op};

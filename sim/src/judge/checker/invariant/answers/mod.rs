@@ -3,10 +3,14 @@
 //! | file | what it judges |
 //! | --- | --- |
 //! | `producers` | what idempotent producers are told when they are refused |
+//! | `creations` | streams that came while a request was under way |
 //! | `failures` | answers that did not come, and those that the service has failed |
 
+mod creations;
 mod failures;
 mod producers;
+
+use creations::created_meanwhile;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
@@ -174,15 +178,6 @@ fn is_of_earlier_stream(case: &Case<'_>, op: &Op, offset: &str) -> bool {
 
 fn was_created_meanwhile(case: &Case<'_>, op: &Op) -> bool {
     created_meanwhile(case, op) > 0
-}
-
-/// How many streams may have been created while a request was under way.
-fn created_meanwhile(case: &Case<'_>, op: &Op) -> usize {
-    let is_meanwhile = |other: &Op| {
-        let creates = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
-        creates && other.settled() > op.invoked && other.invoked < op.ended.unwrap_or(op.settled())
-    };
-    case.iter().filter(|(_, other)| is_meanwhile(other)).count()
 }
 
 fn is_stale(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> bool {

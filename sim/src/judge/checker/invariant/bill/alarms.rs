@@ -1,6 +1,6 @@
 //! Alarms go off for what there is to do, and write what that takes.
 
-use super::{Budget, REMOVAL, STAY};
+use super::budget::{Budget, REMOVAL, STAY};
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Op};
