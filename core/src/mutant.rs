@@ -37,6 +37,8 @@ mutants! {
     ExpiryBeforeLastTouch = "expiry-before-last-touch";
     /// A sliding TTL runs out while readers are connected.
     ExpiresUnderReaders = "expires-under-readers";
+    /// An object that starts looks through its whole log for the first and the last row.
+    StartReadsTheLog = "start-reads-the-log";
     /// A long-poll that finds nothing waits from the tail at which it gets its socket, not from the offset it asked
     /// for.
     LostWakeUp = "lost-wake-up";

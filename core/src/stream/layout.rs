@@ -153,7 +153,10 @@ impl Layout {
 /// The first and the last segment that have rows in a table. Reads two rows: one statement that asked for both keys
 /// would read all.
 fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>, SqlError> {
-    let first = log_sql!(table, "SELECT key FROM ", " ORDER BY key LIMIT 1");
+    let first = match mutated!(StartReadsTheLog) {
+        false => log_sql!(table, "SELECT key FROM ", " ORDER BY key LIMIT 1"),
+        true => log_sql!(table, "SELECT key FROM ", " ORDER BY key + 0 LIMIT 1"),
+    };
     let last = log_sql!(table, "SELECT key FROM ", " ORDER BY key DESC LIMIT 1");
     let segment = |select| sql.first(select, &[], |row| Ok(RowKey::unpack(row.count(0)?).offset.read_seq));
     Ok(segment(first)?.zip(segment(last)?))

@@ -119,6 +119,7 @@ register! {
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
     Core::FlightsNotShared: Bill;
+    Core::StartReadsTheLog: Bill;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

@@ -31,6 +31,8 @@ pub struct Charges {
     pub of_requests: BTreeMap<u64, Charge>,
     /// By the name of the object.
     pub of_alarms: BTreeMap<Rc<str>, AlarmCharge>,
+    /// By the name of the object: the first statement that looked at more rows than it may, and by how much.
+    pub excesses: BTreeMap<Rc<str>, String>,
 }
 
 /// For what something is charged.

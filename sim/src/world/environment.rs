@@ -147,6 +147,11 @@ impl Environment {
         self.charges.borrow_mut().ask(object);
     }
 
+    /// A statement of an object has looked at more rows than it may.
+    pub(crate) fn count_excess(&self, object: &str, excess: String) {
+        self.charges.borrow_mut().excesses.entry(object.into()).or_insert(excess);
+    }
+
     /// All charges so far.
     pub(crate) fn charges(&self) -> Charges {
         self.charges.borrow().clone()

@@ -395,6 +395,8 @@ pub struct History {
     pub charges: BTreeMap<u64, Charge>,
     /// What the alarms of each stream's object have cost.
     pub alarms: BTreeMap<usize, AlarmCharge>,
+    /// The first statement of each stream's object that looked at more rows than it may, and by how much.
+    pub excesses: BTreeMap<usize, String>,
     /// What the world was like.
     pub conditions: Conditions,
     ticks: u64,

@@ -242,6 +242,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();
     let of_stream = |(name, charge): (Rc<str>, AlarmCharge)| Some((of_name(&name)?, charge));
     history.alarms = charges.of_alarms.into_iter().filter_map(of_stream).collect();
+    let of_stream = |(name, excess): (Rc<str>, String)| Some((of_name(&name)?, excess));
+    history.excesses = charges.excesses.into_iter().filter_map(of_stream).collect();
     drop(history);
     context.history.take()
 }

@@ -2,7 +2,7 @@
 //! a turn is as long as its statements. A plain SQLite does not count rows read; it counts the steps of its machine,
 //! some for each row. So a statement may take steps for the rows that it hands over or writes, and for a few more: for
 //! the tables that there are, the duties of an object, and what it seeks. One that looks through a log to find one row
-//! takes more, and fails the run.
+//! takes more, and the bill is wrong.
 
 /// Steps for each row that is handed over or written. The most that were seen are 30: a page has a dozen expressions.
 const STEPS_A_ROW: u64 = 40;

@@ -108,6 +108,42 @@ impl ObjectSql {
         Ok(())
     }
 
+    /// Runs a statement, unless a fault has it fail.
+    fn exec_or_fail(
+        &self,
+        statement: Statement<'_>,
+        row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
+    ) -> Result<(), SqlError> {
+        let journal = self.journal();
+        let writes = journal.database().is_write(statement.sql)?;
+        if writes && self.environment.chance(self.environment.faults().storage.statement_full_permille) {
+            let error = SqlError::full(format!("database or disk is full: {}", statement.sql));
+            self.note_full(&error, Harm::DatabaseFull);
+            return Err(error);
+        }
+        let Some(mut rows_left) = self.draw_failure(writes) else {
+            if !writes {
+                return self.read(&journal, statement, row);
+            }
+            journal.write();
+            return match self.limit_bytes() {
+                Some(limit_bytes) => journal
+                    .database()
+                    .exec_within(limit_bytes, statement, row)
+                    .inspect_err(|error| self.note_full(error, Harm::DatabaseOverrun)),
+                None => journal.database().exec(statement, row),
+            };
+        };
+        if rows_left == 0 {
+            return Err(self.fail(statement.sql));
+        }
+        journal.database().exec(statement, &mut |found| {
+            let flow = row(found)?;
+            rows_left -= 1;
+            if rows_left == 0 && flow.is_continue() { Err(self.fail(statement.sql)) } else { Ok(flow) }
+        })
+    }
+
     fn fail(&self, sql: &str) -> SqlError {
         self.environment.mark(marks::STATEMENT_FAILED);
         self.environment.harm_object(Harm::StatementFailed, &self.name);
@@ -144,34 +180,11 @@ impl SqlStorage for ObjectSql {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         self.access()?;
-        let journal = self.journal();
-        let writes = journal.database().is_write(statement.sql)?;
-        if writes && self.environment.chance(self.environment.faults().storage.statement_full_permille) {
-            let error = SqlError::full(format!("database or disk is full: {}", statement.sql));
-            self.note_full(&error, Harm::DatabaseFull);
-            return Err(error);
+        let result = self.exec_or_fail(statement, row);
+        if let Some(excess) = self.journal().database().take_excess() {
+            self.environment.count_excess(&self.name, excess);
         }
-        let Some(mut rows_left) = self.draw_failure(writes) else {
-            if !writes {
-                return self.read(&journal, statement, row);
-            }
-            journal.write();
-            return match self.limit_bytes() {
-                Some(limit_bytes) => journal
-                    .database()
-                    .exec_within(limit_bytes, statement, row)
-                    .inspect_err(|error| self.note_full(error, Harm::DatabaseOverrun)),
-                None => journal.database().exec(statement, row),
-            };
-        };
-        if rows_left == 0 {
-            return Err(self.fail(statement.sql));
-        }
-        journal.database().exec(statement, &mut |found| {
-            let flow = row(found)?;
-            rows_left -= 1;
-            if rows_left == 0 && flow.is_continue() { Err(self.fail(statement.sql)) } else { Ok(flow) }
-        })
+        result
     }
 
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {

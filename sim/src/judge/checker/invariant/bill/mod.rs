@@ -12,8 +12,8 @@ mod budget;
 
 use budget::Budget;
 
-use crate::judge::checker::Violation;
 use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let budget = Budget::of(case);
@@ -22,6 +22,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations.extend(budget.dear_touches());
     violations.extend(budget.unshared());
     violations.extend(alarms::check(&budget));
+    let excess = case.history.excesses.get(&case.stream);
+    violations.extend(excess.map(|excess| case.violation(Invariant::Bill, &[], excess.clone())));
     violations
 }
 
@@ -152,6 +154,15 @@ mod tests {
                     run.history.charges.insert(request, Charge { calls: 1, rows: 0 });
                 }
             }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_statement_that_looks_at_too_much_is_dear() {
+        for (excesses, expected) in [(&[(0, "too much")][..], 1), (&[(1, "of another stream")], 0), (&[], 0)] {
+            let mut run = run(Lifetime::Endless);
+            run.history.excesses = excesses.iter().map(|(stream, excess)| (*stream, (*excess).to_owned())).collect();
             check(&run, expected);
         }
     }
