@@ -65,7 +65,10 @@ pub(super) fn judge<S: SqlStorage>(sql: &S, stamp: &ProducerStamp) -> Result<Ver
         if mutated!(DedupeOff) {
             return Ok(NEXT);
         }
-        let is_told = stamp.seq == last.seq && !mutated!(DuplicateAnswersTail) || mutated!(OlderDuplicateAnswersLast);
+        let is_told = match mutated!(OlderDuplicateAnswersLast) {
+            true => true,
+            false => stamp.seq == last.seq && !mutated!(DuplicateAnswersTail),
+        };
         let offset = is_told.then_some(last.offset);
         return Ok(Verdict::Duplicate { last_seq: last.seq, offset });
     }

@@ -7,6 +7,7 @@
 //! | `fan_out` | what a write sends to many readers |
 //! | `gone` | what is left of a stream that is gone |
 //! | `large_events` | events whose text is longer than one answer may be |
+//! | `order` | which of several reasons for a refusal is told |
 //! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `segments_left` | the segments of a URL are counted down |
@@ -17,6 +18,7 @@ mod duties;
 mod fan_out;
 mod gone;
 mod large_events;
+mod order;
 mod readers;
 mod refused_alarm;
 mod segments_left;
