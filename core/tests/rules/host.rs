@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
+    /// How often randomness was drawn: each time it is another byte, again and again.
+    drawn: Cell<u8>,
     /// What was sent to all sockets of a tag, with their number.
     sent: RefCell<Vec<(usize, Bytes)>>,
 }
@@ -105,7 +107,9 @@ impl Isolate for Host {
     }
 
     fn fill_random(&self, bytes: &mut [u8]) {
-        bytes.fill(7);
+        let drawn = &self.0.drawn;
+        drawn.set(drawn.get().wrapping_add(1));
+        bytes.fill(drawn.get());
     }
 
     fn sometimes(&self, mark: Mark) {
@@ -249,6 +253,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         listed: Cell::default(),
         marks: RefCell::default(),
         alarm_ms: Cell::default(),
+        drawn: Cell::default(),
         sent: RefCell::default(),
     };
     let host = Host(Rc::new(shared));

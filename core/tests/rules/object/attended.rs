@@ -94,6 +94,23 @@ fn a_fixed_end_is_moved_by_no_reader() {
 }
 
 #[test]
+fn whoever_notices_that_a_fixed_end_has_come_sends_its_readers_away() {
+    let expiry = Expiry::At { at_ms: START_MS + 10_000, text: "2026-01-01T00:00:10Z".to_owned() };
+    for live in [Live::Sse, Live::LongPoll] {
+        for notice in NOTICES {
+            let (object, host) = object();
+            assert_eq!(create(&object, expiry.clone()), 201);
+            wait(&object, &host, live);
+            host.pass_ms(9_999);
+            assert_eq!((ask(&object, Operation::Head, "").status, host.open_sockets()), (200, 1));
+            host.pass_ms(1);
+            notice(&object, expiry.clone());
+            assert_eq!(host.open_sockets(), 0, "{live:?}");
+        }
+    }
+}
+
+#[test]
 fn it_ends_once_the_last_reader_has_left() {
     let (object, host) = object();
     assert_eq!(create(&object, ttl(10)), 201);
