@@ -1,0 +1,235 @@
+//! What is run against a mutant: core's own tests, and what they let pass goes to the simulator.
+
+use std::fmt;
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::{Context, Result, bail};
+
+use xtask::process::Group;
+use xtask::project::{Project, create_dir};
+
+use super::tree::Tree;
+
+/// How long a build may take.
+const BUILD_LIMIT: Duration = Duration::from_secs(1_200);
+/// How long core's tests may take: ten times what they take on two busy cores. A mutant that takes longer is noticed.
+const TEST_LIMIT: Duration = Duration::from_secs(120);
+/// How long the seeds of one start, or a scenario, may take in the simulator: ten times what they take on two busy
+/// cores.
+const SIMULATOR_LIMIT: Duration = Duration::from_secs(300);
+/// Memory that a mutant may take, in KiB of address space: one that allocates for ever must not take the machine's.
+const MEMORY_KIB: u32 = 8 << 20;
+/// The first seeds of the simulator's runs.
+pub(super) const STARTS: [u64; 3] = [0, 100_000, 200_000];
+/// The seeds of each run.
+pub(super) const SEEDS: u64 = 250;
+/// The folder of the kept scenarios.
+const SCENARIOS: &str = "tests/scenarios";
+/// The tests of core: unit tests, properties, and the rules of a stream.
+const TESTS: &[&str] = &["test", "--package", "tailrace-core", "--lib", "--tests"];
+
+/// What came of a mutant.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Verdict {
+    /// It does not compile.
+    Unviable,
+    /// A test of core fails.
+    Killed,
+    /// The simulator finds a violation, or a panic.
+    Caught,
+    /// Tests or seeds do not end in time.
+    TimedOut,
+    /// Nothing fails.
+    Survived,
+}
+
+impl Verdict {
+    const ALL: [(Self, &str); 5] = [
+        (Self::Unviable, "unviable"),
+        (Self::Killed, "killed"),
+        (Self::Caught, "caught"),
+        (Self::TimedOut, "timed-out"),
+        (Self::Survived, "survived"),
+    ];
+
+    /// The verdict that is written so in the log.
+    pub(super) fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|(_, other)| *other == name).map(|(verdict, _)| verdict)
+    }
+}
+
+impl fmt::Display for Verdict {
+    fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
+        Self::ALL.iter().filter(|(verdict, _)| verdict == self).try_for_each(|(_, name)| out.write_str(name))
+    }
+}
+
+/// The commands that judge the tree as it is.
+pub(super) struct Trial<'a> {
+    project: &'a Project,
+    root: &'a Path,
+    target: PathBuf,
+}
+
+/// How a command ended.
+enum End {
+    Passed,
+    /// With what it printed.
+    Failed(String),
+    TooLate,
+}
+
+impl<'a> Trial<'a> {
+    pub(super) fn new(project: &'a Project, tree: &'a Tree) -> Self {
+        Self { project, root: tree.root(), target: project.generated("mutation/target") }
+    }
+
+    /// Runs everything until something fails: the verdict, and what it is due to.
+    pub(super) fn run(&self) -> Result<(Verdict, String)> {
+        if !self.builds(self.cargo().args(TESTS).arg("--no-run"))? {
+            return Ok((Verdict::Unviable, String::new()));
+        }
+        if let Some(end) = self.fails(self.cargo().args(TESTS), TEST_LIMIT, Verdict::Killed, "tests", failed_test)? {
+            return Ok(end);
+        }
+        if !self.builds(self.cargo().args(["build", "--package", "tailrace-sim", "--bin", "sim"]))? {
+            return Ok((Verdict::Unviable, "only under the feature `mutants`".to_owned()));
+        }
+        for scenario in self.scenarios()? {
+            let mut replay = self.simulator();
+            replay.args(["replay", "--scenario"]).arg(self.root.join(SCENARIOS).join(&scenario));
+            if let Some(end) = self.fails(&mut replay, SIMULATOR_LIMIT, Verdict::Caught, &scenario, last_line)? {
+                return Ok(end);
+            }
+        }
+        for start in STARTS {
+            let mut seeds = self.simulator();
+            seeds.args(["run", "--show", "0", "--seeds", &SEEDS.to_string(), "--from", &start.to_string()]);
+            let what = format!("seeds from {start}");
+            if let Some(end) = self.fails(&mut seeds, SIMULATOR_LIMIT, Verdict::Caught, &what, failed_seed)? {
+                return Ok(end);
+            }
+        }
+        Ok((Verdict::Survived, String::new()))
+    }
+
+    fn cargo(&self) -> Command {
+        self.tuned(self.project.cargo())
+    }
+
+    /// As it is built for tests: with assertions, and in a few seconds after a change.
+    fn simulator(&self) -> Command {
+        self.tuned(Command::new(self.target.join("debug/sim")))
+    }
+
+    fn tuned(&self, mut command: Command) -> Command {
+        command.current_dir(self.root).env("CARGO_TARGET_DIR", &self.target);
+        // Only the changed file is compiled anew, and nobody debugs it.
+        command.env("CARGO_INCREMENTAL", "1").env("CARGO_PROFILE_DEV_DEBUG", "false").env("RUST_BACKTRACE", "0");
+        command
+    }
+
+    /// The names of the kept scenarios.
+    fn scenarios(&self) -> Result<Vec<String>> {
+        let entries = fs::read_dir(self.root.join(SCENARIOS)).context("cannot list the kept scenarios")?;
+        let mut names = Vec::new();
+        for entry in entries {
+            names.push(entry?.file_name().to_string_lossy().into_owned());
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// Whether it compiles. A build that fails for any other reason is an error.
+    fn builds(&self, command: &mut Command) -> Result<bool> {
+        match self.end(command, BUILD_LIMIT)? {
+            End::Passed => Ok(true),
+            End::Failed(printed) if printed.contains("could not compile `tailrace-core`") => Ok(false),
+            End::Failed(printed) => bail!("cargo cannot build:\n{}", tail(&printed)),
+            End::TooLate => bail!("a build did not end within {} s", BUILD_LIMIT.as_secs()),
+        }
+    }
+
+    /// The verdict if a command fails, or is too late, and what it is due to.
+    fn fails(
+        &self,
+        command: &mut Command,
+        limit: Duration,
+        verdict: Verdict,
+        what: &str,
+        reason: fn(&str) -> Option<&str>,
+    ) -> Result<Option<(Verdict, String)>> {
+        let mut bounded = Command::new("sh");
+        bounded.args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$@\""), "sh"]);
+        bounded.arg(command.get_program()).args(command.get_args());
+        bounded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
+        bounded.env_remove("RUSTFLAGS").current_dir(self.root);
+        Ok(match self.end(&mut bounded, limit)? {
+            End::Passed => None,
+            End::Failed(printed) => {
+                let reason = reason(&printed).or_else(|| last_line(&printed)).unwrap_or_default();
+                Some((verdict, format!("{what}: {reason}")))
+            }
+            End::TooLate => Some((Verdict::TimedOut, what.to_owned())),
+        })
+    }
+
+    fn end(&self, command: &mut Command, limit: Duration) -> Result<End> {
+        let log = self.project.generated("logs").join("mutation.log");
+        create_dir(&self.project.generated("logs"))?;
+        let file = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
+        command.stdout(file.try_clone().context("cannot share the log")?).stderr(file);
+        let mut group = Group::spawn(command)?;
+        let Ok(status) = group.wait(Some(limit), false) else { return Ok(End::TooLate) };
+        if status.success() {
+            return Ok(End::Passed);
+        }
+        let printed = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
+        Ok(End::Failed(String::from_utf8_lossy(&printed).into_owned()))
+    }
+}
+
+/// The first test that failed.
+fn failed_test(printed: &str) -> Option<&str> {
+    printed.lines().find_map(|line| line.strip_prefix("test ")?.strip_suffix(" ... FAILED"))
+}
+
+/// The first seed that failed, and the invariant that it violates.
+fn failed_seed(printed: &str) -> Option<&str> {
+    printed.lines().find(|line| line.starts_with("seed ") && line.contains(':'))
+}
+
+fn last_line(printed: &str) -> Option<&str> {
+    printed.trim_end().lines().next_back()
+}
+
+fn tail(printed: &str) -> String {
+    let lines: Vec<&str> = printed.trim_end().lines().collect();
+    lines[lines.len().saturating_sub(20)..].join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_printed_tells_what_failed() {
+        let tests = "test a::b ... ok\ntest a::c ... FAILED\ntest a::d ... FAILED\n\nfailures:\n";
+        assert_eq!(failed_test(tests), Some("a::c"));
+        assert_eq!(failed_test("error: process didn't exit successfully\n"), None);
+        let seeds = "seed 7: durable: lost\nseed 9: exact: twice\n200 seeds from 0: 2 failed\n";
+        assert_eq!(failed_seed(seeds), Some("seed 7: durable: lost"));
+        assert_eq!(last_line("history\ndurable: lost\n"), Some("durable: lost"));
+    }
+
+    #[test]
+    fn every_verdict_has_a_name_of_its_own() {
+        for (verdict, name) in Verdict::ALL {
+            assert_eq!((Verdict::named(name), verdict.to_string().as_str()), (Some(verdict), name));
+        }
+        assert_eq!(Verdict::named("alive"), None);
+    }
+}
