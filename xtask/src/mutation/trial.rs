@@ -2,11 +2,13 @@
 
 use std::fmt;
 use std::fs::{self, File};
+use std::os::unix::process::ExitStatusExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
+use signal_hook::consts::SIGXCPU;
 
 use xtask::process::Group;
 use xtask::project::{Project, create_dir};
@@ -15,21 +17,25 @@ use super::tree::Tree;
 
 /// How long a build may take.
 const BUILD_LIMIT: Duration = Duration::from_secs(1_200);
-/// How long core's tests may take: ten times what they take on two busy cores. A mutant that takes longer is noticed.
-const TEST_LIMIT: Duration = Duration::from_secs(120);
-/// How long the seeds of one start, or a scenario, may take in the simulator: ten times what they take on two busy
-/// cores.
-const SIMULATOR_LIMIT: Duration = Duration::from_secs(300);
+/// Processor time of core's tests, in seconds: ten times what they take. A mutant that takes longer is noticed.
+const TESTS_CPU_S: u32 = 30;
+/// The same for a run of seeds, or of a scenario, in the simulator.
+const SIMULATOR_CPU_S: u32 = 20;
+/// How long either may take if it waits instead of computing.
+const WAIT_LIMIT: Duration = Duration::from_secs(600);
 /// Memory that a mutant may take, in KiB of address space: one that allocates for ever must not take the machine's.
 const MEMORY_KIB: u32 = 8 << 20;
 /// The first seeds of the simulator's runs.
 pub(super) const STARTS: [u64; 3] = [0, 100_000, 200_000];
-/// The seeds of each run.
-pub(super) const SEEDS: u64 = 250;
+/// The seeds from each of them.
+pub(super) const SEEDS: u64 = 200;
+/// The seeds of one run: most mutants that the simulator catches fail within few.
+const SEEDS_AT_ONCE: u64 = 50;
 /// The folder of the kept scenarios.
 const SCENARIOS: &str = "tests/scenarios";
-/// The tests of core: unit tests, properties, and the rules of a stream.
-const TESTS: &[&str] = &["test", "--package", "tailrace-core", "--lib", "--tests"];
+/// The tests of core: unit tests and properties, which are built in half the time, then all.
+const TESTS: [&[&str]; 2] =
+    [&["test", "--package", "tailrace-core", "--lib"], &["test", "--package", "tailrace-core", "--tests"]];
 
 /// What came of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -89,11 +95,15 @@ impl<'a> Trial<'a> {
 
     /// Runs everything until something fails: the verdict, and what it is due to.
     pub(super) fn run(&self) -> Result<(Verdict, String)> {
-        if !self.builds(self.cargo().args(TESTS).arg("--no-run"))? {
-            return Ok((Verdict::Unviable, String::new()));
-        }
-        if let Some(end) = self.fails(self.cargo().args(TESTS), TEST_LIMIT, Verdict::Killed, "tests", failed_test)? {
-            return Ok(end);
+        for tests in TESTS {
+            if !self.builds(self.cargo().args(tests).arg("--no-run"))? {
+                return Ok((Verdict::Unviable, String::new()));
+            }
+            if let Some(end) =
+                self.fails(self.cargo().args(tests), TESTS_CPU_S, Verdict::Killed, "tests", failed_test)?
+            {
+                return Ok(end);
+            }
         }
         if !self.builds(self.cargo().args(["build", "--package", "tailrace-sim", "--bin", "sim"]))? {
             return Ok((Verdict::Unviable, "only under the feature `mutants`".to_owned()));
@@ -101,15 +111,15 @@ impl<'a> Trial<'a> {
         for scenario in self.scenarios()? {
             let mut replay = self.simulator();
             replay.args(["replay", "--scenario"]).arg(self.root.join(SCENARIOS).join(&scenario));
-            if let Some(end) = self.fails(&mut replay, SIMULATOR_LIMIT, Verdict::Caught, &scenario, last_line)? {
+            if let Some(end) = self.fails(&mut replay, SIMULATOR_CPU_S, Verdict::Caught, &scenario, last_line)? {
                 return Ok(end);
             }
         }
-        for start in STARTS {
+        let firsts = (0..SEEDS).step_by(SEEDS_AT_ONCE as usize).flat_map(|add| STARTS.map(|start| start + add));
+        for from in firsts {
             let mut seeds = self.simulator();
-            seeds.args(["run", "--show", "0", "--seeds", &SEEDS.to_string(), "--from", &start.to_string()]);
-            let what = format!("seeds from {start}");
-            if let Some(end) = self.fails(&mut seeds, SIMULATOR_LIMIT, Verdict::Caught, &what, failed_seed)? {
+            seeds.args(["run", "--show", "0", "--seeds", &SEEDS_AT_ONCE.to_string(), "--from", &from.to_string()]);
+            if let Some(end) = self.fails(&mut seeds, SIMULATOR_CPU_S, Verdict::Caught, "seeds", failed_seed)? {
                 return Ok(end);
             }
         }
@@ -157,17 +167,17 @@ impl<'a> Trial<'a> {
     fn fails(
         &self,
         command: &mut Command,
-        limit: Duration,
+        cpu_s: u32,
         verdict: Verdict,
         what: &str,
         reason: fn(&str) -> Option<&str>,
     ) -> Result<Option<(Verdict, String)>> {
         let mut bounded = Command::new("sh");
-        bounded.args(["-c", &format!("ulimit -v {MEMORY_KIB}; exec \"$@\""), "sh"]);
+        bounded.args(["-c", &format!("ulimit -v {MEMORY_KIB} && ulimit -S -t {cpu_s} && exec \"$@\""), "sh"]);
         bounded.arg(command.get_program()).args(command.get_args());
         bounded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         bounded.env_remove("RUSTFLAGS").current_dir(self.root);
-        Ok(match self.end(&mut bounded, limit)? {
+        Ok(match self.end(&mut bounded, WAIT_LIMIT)? {
             End::Passed => None,
             End::Failed(printed) => {
                 let reason = reason(&printed).or_else(|| last_line(&printed)).unwrap_or_default();
@@ -188,7 +198,10 @@ impl<'a> Trial<'a> {
             return Ok(End::Passed);
         }
         let printed = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
-        Ok(End::Failed(String::from_utf8_lossy(&printed).into_owned()))
+        let printed = String::from_utf8_lossy(&printed).into_owned();
+        // The limit of processor time is this signal, to the program itself or to the tests that cargo started.
+        let is_too_late = status.signal() == Some(SIGXCPU) || printed.contains("SIGXCPU");
+        Ok(if is_too_late { End::TooLate } else { End::Failed(printed) })
     }
 }
 
