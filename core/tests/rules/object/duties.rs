@@ -256,3 +256,19 @@ fn what_a_given_up_alarm_was_overdue_for_is_not_taken_away_without_another_alarm
     assert_eq!(create(&object, Expiry::Never), 201, "the stream had expired, and no alarm had said so");
     assert_eq!(host.0.alarm_ms.get(), Some(due_ms(&host, "4")));
 }
+
+#[test]
+fn alarms_that_came_too_early_are_forgotten_once_something_was_due() {
+    let (object, host) = object();
+    assert_eq!(create(&object, MINUTE), 201);
+    let ends_ms = due_ms(&host, "1");
+    for later_ms in [0, 100, 200] {
+        alarm(&object);
+        assert_eq!(host.0.alarm_ms.get(), Some(ends_ms + later_ms));
+    }
+    host.store().does.set(Bucket::Works);
+    assert_eq!((append(&object), append(&object)), (204, 204));
+    assert_eq!(agenda(&host), ["1 in 1 min", "2 in 0 min"], "a segment is sealed");
+    alarm(&object);
+    assert_eq!((agenda(&host), host.0.alarm_ms.get()), (vec!["1 in 1 min".to_owned()], Some(ends_ms)));
+}
