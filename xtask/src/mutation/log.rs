@@ -87,7 +87,7 @@ mod tests {
 
     fn mutant(name: &str, function: &str) -> Mutant {
         let (name, function) = (name.to_owned(), function.to_owned());
-        Mutant { name, path: "a.rs".to_owned(), range: 0..0, replacement: String::new(), function }
+        Mutant { name, path: "a.rs".to_owned(), range: 0..0, replacement: String::new(), function, body: None }
     }
 
     #[test]

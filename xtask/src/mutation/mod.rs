@@ -5,6 +5,7 @@
 //! | `tool` | cargo-mutants, which finds what can be changed |
 //! | `mutant` | one change of one file: its name, and the text that it leads to |
 //! | `sample` | the mutants that are drawn by a seed |
+//! | `switch` | many mutants in one build |
 //! | `tree` | the copy of the repository in which mutants are built |
 //! | `trial` | what is run against a mutant, and the verdict |
 //! | `log` | every verdict so far, from which a run that was stopped goes on |
@@ -16,9 +17,12 @@ mod log;
 mod mutant;
 mod report;
 mod sample;
+mod switch;
 mod tool;
 mod tree;
 mod trial;
+
+use std::time::Instant;
 
 use anyhow::{Result, bail};
 
@@ -84,22 +88,33 @@ fn try_all(project: &Project, open: &[&Mutant], log: &mut Log) -> Result<()> {
     let commit = tree::commit(project)?;
     let tree = Tree::copy(project)?;
     let trial = Trial::new(project, &tree);
+    let together = switch::build(&tree, &trial, open)?;
     say("first the tree as it is: nothing may fail");
-    let (verdict, by) = trial.run()?;
+    let (verdict, by) = if together.is_empty() { trial.build_and_run()? } else { trial.run(None)? };
     if verdict != Verdict::Survived {
         bail!("the tests fail without any mutant: {by}");
     }
-    for (index, mutant) in open.iter().enumerate() {
-        let began = std::time::Instant::now();
-        tree.apply(mutant)?;
-        let tried = trial.run();
-        tree.restore()?;
-        let (verdict, by) = tried?;
+    let mut tried = 0;
+    let mut enter = |mutant: &Mutant, (verdict, by): (Verdict, String), began: Instant| {
         let seconds = began.elapsed().as_secs();
-        println!("{}/{} {verdict} after {seconds} s: {}", index + 1, open.len(), mutant.name);
-        let function = mutant.function.clone();
-        let name = mutant.name.clone();
-        log.add(Record { name, function, verdict, by, seconds, commit: commit.clone() })?;
+        tried += 1;
+        println!("{tried}/{} {verdict} after {seconds} s: {}", open.len(), mutant.name);
+        let (name, function, commit) = (mutant.name.clone(), mutant.function.clone(), commit.clone());
+        log.add(Record { name, function, verdict, by, seconds, commit })
+    };
+    for number in &together {
+        let began = Instant::now();
+        let end = trial.run(Some(*number))?;
+        tree.tidy()?;
+        enter(open[*number], end, began)?;
+    }
+    tree.restore()?;
+    for (_, mutant) in open.iter().enumerate().filter(|(number, _)| !together.contains(number)) {
+        let began = Instant::now();
+        tree.change(&mutant.path, |text| mutant.apply(text))?;
+        let end = trial.build_and_run();
+        tree.restore()?;
+        enter(mutant, end?, began)?;
     }
     Ok(())
 }

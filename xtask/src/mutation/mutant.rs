@@ -20,6 +20,8 @@ pub(super) struct Mutant {
     pub(super) replacement: String,
     /// A digest of the function around it, or of the line of a constant: a verdict is good as long as that is the same.
     pub(super) function: String,
+    /// The bytes of the body of that function, with its braces.
+    pub(super) body: Option<Range<usize>>,
 }
 
 impl Mutant {
@@ -29,14 +31,19 @@ impl Mutant {
         let path = entry["file"].as_str().context("a mutant without a file")?;
         // `path:line:column: what is changed`
         let what = name.splitn(4, ':').nth(3).with_context(|| format!("{name} names no place"))?;
-        let range = range(text, &entry["span"]).with_context(|| format!("{name} is not in its file"))?;
-        let around = range_of_function(text, entry).unwrap_or_else(|| line_around(text, range.start));
+        let range = span(text, &entry["span"]).with_context(|| format!("{name} is not in its file"))?;
+        let function = span(text, &entry["function"]["span"]);
+        let around = function.clone().unwrap_or_else(|| line_around(text, range.start));
+        let body = function
+            .and_then(|function| body(text, function, &entry["function"]))
+            .filter(|body| body.start < range.start && range.end < body.end);
         Ok(Self {
             name: format!("{path}:{what}"),
             path: path.to_owned(),
             range,
             replacement: entry["replacement"].as_str().context("a mutant without a replacement")?.to_owned(),
             function: format!("{:016x}", hash(text.get(around).unwrap_or_default().as_bytes())),
+            body,
         })
     }
 
@@ -46,8 +53,12 @@ impl Mutant {
     }
 }
 
-fn range_of_function(text: &str, entry: &Value) -> Option<Range<usize>> {
-    range(text, &entry["function"]["span"])
+/// The body of a function that stands in these bytes.
+fn body(text: &str, function: Range<usize>, entry: &Value) -> Option<Range<usize>> {
+    let name = entry["function_name"].as_str()?.rsplit("::").next()?;
+    let signature = function.start + text.get(function.clone())?.find(&format!("fn {name}"))?;
+    let start = signature + text.get(signature..function.end)?.find('{')?;
+    text[..function.end].ends_with('}').then_some(start..function.end)
 }
 
 fn line_around(text: &str, at: usize) -> Range<usize> {
@@ -56,7 +67,7 @@ fn line_around(text: &str, at: usize) -> Range<usize> {
 }
 
 /// The bytes of a span, whose lines and columns count characters from 1.
-fn range(text: &str, span: &Value) -> Option<Range<usize>> {
+fn span(text: &str, span: &Value) -> Option<Range<usize>> {
     let range = place(text, &span["start"])?..place(text, &span["end"])?;
     (range.start <= range.end).then_some(range)
 }
@@ -88,6 +99,19 @@ mod tests {
         let text = "// é\nlet é = x;\n";
         assert_eq!(mutant(text, 2, (9, 10)).apply(text), "// é\nlet é = y /* changed */;\n");
         assert_eq!(mutant(text, 1, (1, 5)).apply(text), "y /* changed */\nlet é = x;\n");
+    }
+
+    #[test]
+    fn the_body_of_its_function_is_known() {
+        let text = "/// {\nfn of<T>(x: T) -> T {\n    { x }\n}\n";
+        let place = |line, column| serde_json::json!({ "line": line, "column": column });
+        let entry = serde_json::json!({
+            "file": "a.rs", "name": "a.rs:3:7: replace x", "replacement": "y",
+            "span": { "start": place(3, 7), "end": place(3, 8) },
+            "function": { "function_name": "A::of", "span": { "start": place(1, 1), "end": place(4, 2) } },
+        });
+        let body = Mutant::parse(&entry, text).unwrap().body.unwrap();
+        assert_eq!(&text[body], "{\n    { x }\n}");
     }
 
     #[test]

@@ -158,6 +158,7 @@ mod tests {
             range: 0..0,
             replacement: String::new(),
             function: String::new(),
+            body: None,
         };
         let paths = ["core/src/stream/a.rs", "core/src/protocol/b.rs", "core/src/object/c.rs"];
         paths.iter().flat_map(|path| ["replace || with &&", "delete !"].map(|what| mutant((path, what)))).collect()

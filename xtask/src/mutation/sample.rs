@@ -34,6 +34,7 @@ mod tests {
             range: 0..1,
             replacement: String::new(),
             function: String::new(),
+            body: None,
         };
         (0..count).map(mutant).collect()
     }

@@ -1,7 +1,7 @@
 //! The copy of the repository in which mutants are built. It stays between runs, and with it what cargo has built.
 
 use std::cell::RefCell;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -9,8 +9,6 @@ use anyhow::{Context, Result};
 
 use xtask::process;
 use xtask::project::{Project, create_dir, read, write};
-
-use super::mutant::Mutant;
 
 /// What a verdict depends on, as paths of git.
 const JUDGED: &[&str] = &["core", "sim", "platform/sqlite", "tests/scenarios", "Cargo.toml", "Cargo.lock"];
@@ -26,8 +24,8 @@ pub(super) fn commit(project: &Project) -> Result<String> {
 pub(super) struct Tree {
     root: PathBuf,
     files: BTreeSet<PathBuf>,
-    /// The file that is changed now, and its own text.
-    changed: RefCell<Option<(PathBuf, String)>>,
+    /// The files that are changed now, and their own texts.
+    changed: RefCell<BTreeMap<PathBuf, String>>,
 }
 
 impl Tree {
@@ -48,8 +46,8 @@ impl Tree {
             }
             files.insert(to);
         }
-        let tree = Self { root, files, changed: RefCell::new(None) };
-        tree.remove_others(&tree.root)?;
+        let tree = Self { root, files, changed: RefCell::default() };
+        tree.tidy()?;
         Ok(tree)
     }
 
@@ -58,21 +56,31 @@ impl Tree {
         &self.root
     }
 
+    /// The text of a file as it is in the repository.
+    pub(super) fn original(&self, path: &str) -> Result<String> {
+        let path = self.root.join(path);
+        self.changed.borrow().get(&path).map_or_else(|| read(&path), |text| Ok(text.clone()))
+    }
+
     /// Changes one file.
-    pub(super) fn apply(&self, mutant: &Mutant) -> Result<()> {
-        let path = self.root.join(&mutant.path);
-        let text = read(&path)?;
-        write(&path, mutant.apply(&text))?;
-        *self.changed.borrow_mut() = Some((path, text));
+    pub(super) fn change(&self, path: &str, change: impl FnOnce(&str) -> String) -> Result<()> {
+        let text = self.original(path)?;
+        let path = self.root.join(path);
+        write(&path, change(&text))?;
+        self.changed.borrow_mut().insert(path, text);
         Ok(())
     }
 
-    /// Undoes the change, and removes what tests have written: proptest keeps inputs that failed, and would try them on
-    /// every mutant to come.
+    /// Undoes every change.
     pub(super) fn restore(&self) -> Result<()> {
-        if let Some((path, text)) = self.changed.take() {
-            write(&path, text)?;
-        }
+        let changed = self.changed.take();
+        changed.into_iter().try_for_each(|(path, text)| write(&path, text))?;
+        self.tidy()
+    }
+
+    /// Removes what tests have written: proptest keeps inputs that failed, and would try them on
+    /// every mutant to come.
+    pub(super) fn tidy(&self) -> Result<()> {
         self.remove_others(&self.root)
     }
 

@@ -13,6 +13,7 @@ use signal_hook::consts::SIGXCPU;
 use xtask::process::Group;
 use xtask::project::{Project, create_dir};
 
+use super::switch;
 use super::tree::Tree;
 
 /// How long a build may take.
@@ -36,6 +37,8 @@ const SCENARIOS: &str = "tests/scenarios";
 /// The tests of core: unit tests and properties, which are built in half the time, then all.
 const TESTS: [&[&str]; 2] =
     [&["test", "--package", "tailrace-core", "--lib"], &["test", "--package", "tailrace-core", "--tests"]];
+/// The simulator, as it is built for tests: with assertions, and in a few seconds after a change.
+const SIMULATOR: &[&str] = &["build", "--package", "tailrace-sim", "--bin", "sim"];
 
 /// What came of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,44 +96,70 @@ impl<'a> Trial<'a> {
         Self { project, root: tree.root(), target: project.generated("mutation/target") }
     }
 
-    /// Runs everything until something fails: the verdict, and what it is due to.
-    pub(super) fn run(&self) -> Result<(Verdict, String)> {
+    /// Builds and runs everything until something fails: the verdict, and what it is due to.
+    pub(super) fn build_and_run(&self) -> Result<(Verdict, String)> {
+        let unviable = Ok((Verdict::Unviable, String::new()));
         for tests in TESTS {
-            if !self.builds(self.cargo().args(tests).arg("--no-run"))? {
-                return Ok((Verdict::Unviable, String::new()));
+            if self.errors_of(tests)?.is_some() {
+                return unviable;
             }
-            if let Some(end) =
-                self.fails(self.cargo().args(tests), TESTS_CPU_S, Verdict::Killed, "tests", failed_test)?
-            {
+            if let Some(end) = self.test(tests, None)? {
                 return Ok(end);
             }
         }
-        if !self.builds(self.cargo().args(["build", "--package", "tailrace-sim", "--bin", "sim"]))? {
-            return Ok((Verdict::Unviable, "only under the feature `mutants`".to_owned()));
+        if self.errors_of(SIMULATOR)?.is_some() {
+            return unviable;
         }
+        Ok(self.simulate(None)?.unwrap_or((Verdict::Survived, String::new())))
+    }
+
+    /// The same of what is built, with this mutant on.
+    pub(super) fn run(&self, on: Option<usize>) -> Result<(Verdict, String)> {
+        for tests in TESTS {
+            if let Some(end) = self.test(tests, on)? {
+                return Ok(end);
+            }
+        }
+        Ok(self.simulate(on)?.unwrap_or((Verdict::Survived, String::new())))
+    }
+
+    /// Builds everything. The compiler's errors, if there are any.
+    pub(super) fn errors(&self) -> Result<Option<String>> {
+        for arguments in [TESTS[1], SIMULATOR] {
+            if let Some(errors) = self.errors_of(arguments)? {
+                return Ok(Some(errors));
+            }
+        }
+        Ok(None)
+    }
+
+    fn test(&self, tests: &[&str], on: Option<usize>) -> Result<Option<(Verdict, String)>> {
+        self.fails(self.cargo().args(tests), on, TESTS_CPU_S, Verdict::Killed, "tests", failed_test)
+    }
+
+    fn simulate(&self, on: Option<usize>) -> Result<Option<(Verdict, String)>> {
         for scenario in self.scenarios()? {
             let mut replay = self.simulator();
             replay.args(["replay", "--scenario"]).arg(self.root.join(SCENARIOS).join(&scenario));
-            if let Some(end) = self.fails(&mut replay, SIMULATOR_CPU_S, Verdict::Caught, &scenario, last_line)? {
-                return Ok(end);
+            if let Some(end) = self.fails(&mut replay, on, SIMULATOR_CPU_S, Verdict::Caught, &scenario, last_line)? {
+                return Ok(Some(end));
             }
         }
         let firsts = (0..SEEDS).step_by(SEEDS_AT_ONCE as usize).flat_map(|add| STARTS.map(|start| start + add));
         for from in firsts {
             let mut seeds = self.simulator();
             seeds.args(["run", "--show", "0", "--seeds", &SEEDS_AT_ONCE.to_string(), "--from", &from.to_string()]);
-            if let Some(end) = self.fails(&mut seeds, SIMULATOR_CPU_S, Verdict::Caught, "seeds", failed_seed)? {
-                return Ok(end);
+            if let Some(end) = self.fails(&mut seeds, on, SIMULATOR_CPU_S, Verdict::Caught, "seeds", failed_seed)? {
+                return Ok(Some(end));
             }
         }
-        Ok((Verdict::Survived, String::new()))
+        Ok(None)
     }
 
     fn cargo(&self) -> Command {
         self.tuned(self.project.cargo())
     }
 
-    /// As it is built for tests: with assertions, and in a few seconds after a change.
     fn simulator(&self) -> Command {
         self.tuned(Command::new(self.target.join("debug/sim")))
     }
@@ -153,11 +182,16 @@ impl<'a> Trial<'a> {
         Ok(names)
     }
 
-    /// Whether it compiles. A build that fails for any other reason is an error.
-    fn builds(&self, command: &mut Command) -> Result<bool> {
-        match self.end(command, BUILD_LIMIT)? {
-            End::Passed => Ok(true),
-            End::Failed(printed) if printed.contains("could not compile `tailrace-core`") => Ok(false),
+    /// The compiler's errors about core, if there are any. A build that fails for any other reason is an error.
+    fn errors_of(&self, arguments: &[&str]) -> Result<Option<String>> {
+        let mut build = self.cargo();
+        build.args(arguments).arg("--message-format=short");
+        if arguments[0] == "test" {
+            build.arg("--no-run");
+        }
+        match self.end(&mut build, BUILD_LIMIT)? {
+            End::Passed => Ok(None),
+            End::Failed(printed) if printed.contains("could not compile `tailrace-core`") => Ok(Some(printed)),
             End::Failed(printed) => bail!("cargo cannot build:\n{}", tail(&printed)),
             End::TooLate => bail!("a build did not end within {} s", BUILD_LIMIT.as_secs()),
         }
@@ -167,6 +201,7 @@ impl<'a> Trial<'a> {
     fn fails(
         &self,
         command: &mut Command,
+        on: Option<usize>,
         cpu_s: u32,
         verdict: Verdict,
         what: &str,
@@ -177,6 +212,7 @@ impl<'a> Trial<'a> {
         bounded.arg(command.get_program()).args(command.get_args());
         bounded.envs(command.get_envs().filter_map(|(name, value)| Some((name, value?))));
         bounded.env_remove("RUSTFLAGS").current_dir(self.root);
+        on.map(|number| bounded.env(switch::VARIABLE, number.to_string()));
         Ok(match self.end(&mut bounded, WAIT_LIMIT)? {
             End::Passed => None,
             End::Failed(printed) => {
