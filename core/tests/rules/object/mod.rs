@@ -7,17 +7,21 @@
 //! | `fan_out` | what a write sends to many readers |
 //! | `gone` | what is left of a stream that is gone |
 //! | `large_events` | events whose text is longer than one answer may be |
+//! | `marked` | what the marks tell |
 //! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `segments_left` | the segments of a URL are counted down |
 //! | `steps` | what may happen between two steps of the encoding of a segment |
+//! | `text` | readers of a text over a boundary of segments |
 
 mod attended;
 mod duties;
 mod fan_out;
 mod gone;
 mod large_events;
+mod marked;
 mod readers;
 mod refused_alarm;
 mod segments_left;
 mod steps;
+mod text;
