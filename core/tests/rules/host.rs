@@ -55,6 +55,8 @@ pub(crate) struct Shared {
     pub(crate) marks: RefCell<Vec<Mark>>,
     /// When the alarm is set to go off.
     pub(crate) alarm_ms: Cell<Option<u64>>,
+    /// The rows that it counts as written: one for each time that the alarm was set, and those before the test.
+    rows_written: Cell<u64>,
     /// What was sent to all sockets of a tag, with their number.
     sent: RefCell<Vec<(usize, Bytes)>>,
 }
@@ -140,11 +142,12 @@ impl ActorState for Host {
             return Err(SqlError::new(REFUSED));
         }
         self.0.alarm_ms.set(Some(at_ms));
+        self.0.rows_written.set(self.0.rows_written.get() + 1);
         Ok(())
     }
 
     fn rows_written(&self) -> u64 {
-        0
+        self.0.rows_written.get()
     }
 
     fn rows_read(&self) -> Option<u64> {
@@ -249,6 +252,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         listed: Cell::default(),
         marks: RefCell::default(),
         alarm_ms: Cell::default(),
+        rows_written: Cell::new(1_000),
         sent: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
@@ -277,7 +281,11 @@ pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: impl
 
 /// The answer to a HEAD with debug headers.
 pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
-    let operation = Operation::Head;
+    ask_debugged(object, Operation::Head)
+}
+
+/// The answer to an operation that does not wait, with debug headers.
+pub(crate) fn ask_debugged(object: &StreamObject<Host>, operation: Operation) -> Response {
     let message =
         Message { allow_origin: None, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
     match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {

@@ -3,6 +3,7 @@
 //! | module | rule |
 //! | --- | --- |
 //! | `attended` | a stream with a connected reader does not expire |
+//! | `debugged` | what debug headers tell |
 //! | `duties` | what the alarm does: no duty holds up another |
 //! | `fan_out` | what a write sends to many readers |
 //! | `gone` | what is left of a stream that is gone |
@@ -15,6 +16,7 @@
 //! | `text` | readers of a text over a boundary of segments |
 
 mod attended;
+mod debugged;
 mod duties;
 mod fan_out;
 mod gone;
