@@ -52,3 +52,27 @@ fn a_page_inside_a_segment_does_not_begin_with_it() {
     check(&object, &host, &[fetched, inside], read(0), "", &[fetched]);
     check(&object, &host, &[fetched, inside], read(1), "", &[fetched, inside]);
 }
+
+#[test]
+fn a_rotation_that_never_failed_succeeds_after_no_failures() {
+    let (object, host) = object();
+    assert_eq!(create(&object, Expiry::Never), 201);
+    let outcomes = [marks::ROTATION_FAILED, marks::SEGMENT_ROTATED, marks::ROTATION_SUCCEEDED_AFTER_FAILURES];
+    let [failed, rotated, after_failures] = outcomes;
+    for (bucket, is) in [
+        (Bucket::Works, &[rotated][..]),
+        (Bucket::Fails, &[failed]),
+        (Bucket::Works, &[rotated, after_failures]),
+        (Bucket::Works, &[rotated]),
+    ] {
+        if !matches!(is, [_, _]) {
+            assert_eq!((append(&object), append(&object)), (204, 204), "a segment is sealed");
+        }
+        host.0.marks.take();
+        host.store().does.set(bucket);
+        host.pass_ms(600_000);
+        assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+        let reached: Vec<Mark> = host.0.marks.take().into_iter().filter(|mark| outcomes.contains(mark)).collect();
+        assert_eq!(reached, is, "{bucket:?}");
+    }
+}
