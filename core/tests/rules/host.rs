@@ -13,8 +13,8 @@ use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
 use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
-    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
-    PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
+    Actor, ActorState, After, HibernatingSocket, Isolate, Listed, Listing, Mark, ObjectAnswer, ObjectRequest,
+    ObjectStore, PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
@@ -32,8 +32,10 @@ pub(crate) enum Bucket {
     Fails,
     /// It answers none, as long as it is in this state.
     Silent,
-    /// It does what it is asked. It holds nothing.
+    /// It does what it is asked. It holds what tests have put there.
     Works,
+    /// The same, except that it deletes nothing.
+    DeletesNothing,
     /// It does what it is asked once, and is silent from then on.
     WorksOnce,
 }
@@ -66,6 +68,8 @@ pub(crate) struct Store {
     pub(crate) does: Cell<Bucket>,
     /// The calls so far: `put`, `get`, `delete` or `list`, with the limit in ms.
     pub(crate) calls: RefCell<Vec<(&'static str, u64)>>,
+    /// The objects that a listing tells, whatever it is asked for.
+    pub(crate) objects: RefCell<Vec<Listed>>,
 }
 
 impl Store {
@@ -74,6 +78,7 @@ impl Store {
         poll_fn(|_| if self.does.get() == Bucket::Silent { Poll::Pending } else { Poll::Ready(()) }).await;
         match self.does.get() {
             Bucket::Works => Ok(answer),
+            Bucket::DeletesNothing if name != "delete" => Ok(answer),
             Bucket::WorksOnce => {
                 self.does.set(Bucket::Silent);
                 Ok(answer)
@@ -97,7 +102,8 @@ impl ObjectStore for Store {
     }
 
     async fn list(&self, _: &str, _: Option<&str>, _: usize, limit_ms: u64) -> Result<Listing, StoreError> {
-        self.call("list", limit_ms, Listing::default()).await
+        let objects = self.objects.borrow().clone();
+        self.call("list", limit_ms, Listing { objects, more: false }).await
     }
 }
 
@@ -245,7 +251,7 @@ fn with_short_segments(cold: ColdSettings) -> Settings {
 pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
-        store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
+        store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default(), objects: RefCell::default() },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         sockets: RefCell::default(),

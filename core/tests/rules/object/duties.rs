@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, StreamObject};
 use tailrace_core::protocol::Expiry;
 use tailrace_core::protocol::message::Operation;
-use tailrace_core::runtime::{Actor, ActorState};
+use tailrace_core::runtime::{Actor, ActorState, Listed};
 use tailrace_core::storage::{SqlParam, SqlStorage};
 
 use crate::host::{Bucket, Host, START_MS, append, ask, create, object, object_with};
@@ -271,4 +271,33 @@ fn alarms_that_came_too_early_are_forgotten_once_something_was_due() {
     assert_eq!(agenda(&host), ["1 in 1 min", "2 in 0 min"], "a segment is sealed");
     alarm(&object);
     assert_eq!((agenda(&host), host.0.alarm_ms.get()), (vec!["1 in 1 min".to_owned()], Some(ends_ms)));
+}
+
+#[test]
+fn a_sweep_whose_deletion_fails_finds_the_same_objects_again() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    alarm(&object);
+    host.store().does.set(Bucket::DeletesNothing);
+    host.pass_ms(due_ms(&host, "2") - host.0.now_ms.get());
+    alarm(&object);
+    assert_eq!(agenda(&host), ["3 in 59 min"], "the second attempt was stored, and the first one may have been");
+    let incarnation = host.rows("SELECT incarnation FROM stream").remove(0);
+    let key = format!("segments/0/{incarnation}/0000000000/of-the-first-attempt");
+    host.store().objects.replace(vec![Listed { key, bytes: 1, uploaded_ms: START_MS }]);
+    let deletions = || host.store().calls.borrow().iter().filter(|(name, _)| *name == "delete").count();
+    for failures in 1..=3 {
+        host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+        alarm(&object);
+        assert_eq!(deletions(), failures);
+        assert!(agenda(&host)[0].ends_with(&format!("after {failures}")), "{:?}", agenda(&host));
+    }
+    host.store().does.set(Bucket::Works);
+    host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+    alarm(&object);
+    assert_eq!((deletions(), agenda(&host)), (4, vec!["3 in 60 min".to_owned()]), "a segment was recorded: once more");
+    host.store().objects.take();
+    host.pass_ms(3_600_000);
+    alarm(&object);
+    assert_eq!((deletions(), agenda(&host)), (4, Vec::new()));
 }
