@@ -88,7 +88,34 @@ fn is_of_production(entry: &Value, mutant: &Mutant, text: &str) -> bool {
     let is_asserted = ASSERTED_FILES.contains(&mutant.path.as_str())
         || ASSERTED.iter().any(|name| function.rsplit("::").next() == Some(name));
     let is_switch = mutant.replacement.is_empty() && text[mutant.range.end..].starts_with("mutated!(");
-    !is_asserted && !is_switch
+    !is_asserted && !is_switch && !is_of_known_bug(text, mutant.range.start)
+}
+
+/// Whether a place is inside of what an `if` does only where a known bug is on.
+fn is_of_known_bug(text: &str, at: usize) -> bool {
+    text[..at].match_indices("mutated!(").any(|(switch, _)| {
+        let start = text[..switch].rfind("if ").unwrap_or(switch);
+        let Some(open) = text[switch..].find('{').map(|length| switch + length) else { return false };
+        let condition = &text[start..open];
+        let is_needed = !text[..switch].ends_with('!') && !condition.contains("||") && !condition.contains([';', '}']);
+        is_needed && open < at && at < end_of_block(text, open)
+    })
+}
+
+/// Where the block ends that begins with this brace.
+fn end_of_block(text: &str, open: usize) -> usize {
+    let mut depth = 0_usize;
+    for (at, letter) in text[open..].char_indices() {
+        match letter {
+            '{' => depth += 1,
+            '}' => depth = depth.saturating_sub(1),
+            _ => {}
+        }
+        if depth == 0 {
+            return open + at;
+        }
+    }
+    text.len()
 }
 
 #[cfg(test)]
@@ -122,6 +149,23 @@ mod tests {
             vec![change((7, 8)), change((16, 17))],
             &["core/src/stream/x.rs: replace < with > in f", "core/src/stream/x.rs: replace < with > in f #2"],
         );
+    }
+
+    #[test]
+    fn what_a_known_bug_does_is_not_changed() {
+        let text = "if mutated!(A)\n    && let Some(b) = c\n{\n    let d = { e };\n    f\n} else { g }\nif mutated!(H) || i { j }\n\
+                    if k && !mutated!(L) { m }\nlet n = mutated!(O); if p { q }\n";
+        for (place, is) in [
+            ("b)", false),
+            ("e }", true),
+            ("f\n", true),
+            ("g }", false),
+            ("j }", false),
+            ("m }", false),
+            ("q }", false),
+        ] {
+            assert_eq!(is_of_known_bug(text, text.find(place).unwrap()), is, "{place}");
+        }
     }
 
     #[test]
