@@ -301,3 +301,15 @@ fn a_sweep_whose_deletion_fails_finds_the_same_objects_again() {
     alarm(&object);
     assert_eq!((deletions(), agenda(&host)), (4, Vec::new()));
 }
+
+#[test]
+fn the_next_segment_notices_an_alarm_that_was_lost_a_minute_ago() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    host.0.alarm_ms.set(None);
+    for (pass_ms, alarm_ms) in [(59_999, None), (1, Some(START_MS + 60_000))] {
+        host.pass_ms(pass_ms);
+        assert_eq!((append(&object), append(&object)), (204, 204), "a segment is sealed");
+        assert_eq!(host.0.alarm_ms.get(), alarm_ms);
+    }
+}
