@@ -70,6 +70,8 @@ pub(crate) struct Store {
     pub(crate) calls: RefCell<Vec<(&'static str, u64)>>,
     /// The objects that a listing tells, whatever it is asked for.
     pub(crate) objects: RefCell<Vec<Listed>>,
+    /// Whether a listing says that there are more.
+    pub(crate) has_more: Cell<bool>,
 }
 
 impl Store {
@@ -103,7 +105,7 @@ impl ObjectStore for Store {
 
     async fn list(&self, _: &str, _: Option<&str>, _: usize, limit_ms: u64) -> Result<Listing, StoreError> {
         let objects = self.objects.borrow().clone();
-        self.call("list", limit_ms, Listing { objects, more: false }).await
+        self.call("list", limit_ms, Listing { objects, more: self.has_more.get() }).await
     }
 }
 
@@ -251,7 +253,12 @@ fn with_short_segments(cold: ColdSettings) -> Settings {
 pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
-        store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default(), objects: RefCell::default() },
+        store: Store {
+            does: Cell::new(Bucket::Fails),
+            calls: RefCell::default(),
+            objects: RefCell::default(),
+            has_more: Cell::default(),
+        },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         sockets: RefCell::default(),

@@ -313,3 +313,29 @@ fn the_next_segment_notices_an_alarm_that_was_lost_a_minute_ago() {
         assert_eq!(host.0.alarm_ms.get(), alarm_ms);
     }
 }
+
+#[test]
+fn a_listing_that_goes_on_goes_on_at_once_or_later_if_it_told_nothing() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    alarm(&object);
+    host.store().does.set(Bucket::Works);
+    host.store().has_more.set(true);
+    host.pass_ms(due_ms(&host, "2") - host.0.now_ms.get());
+    alarm(&object);
+    for _ in 0..2 {
+        host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+        alarm(&object);
+        assert_eq!(agenda(&host), ["3 in 5 min"]);
+    }
+    let object_at = |number: u32| Listed { key: format!("strange/{number}"), bytes: 1, uploaded_ms: START_MS };
+    host.store().objects.replace((0..3).map(object_at).collect());
+    let lists = || host.store().calls.borrow().iter().filter(|(name, _)| *name == "list").count();
+    let before = lists();
+    host.store().does.set(Bucket::WorksOnce);
+    host.pass_ms(300_000);
+    let mut handler = pin!(object.alarm());
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(handler.as_mut().poll(&mut context), Poll::Pending, "it lists on");
+    assert_eq!(lists(), before + 2);
+}
