@@ -155,6 +155,10 @@ mod tests {
         assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT + 1).is_some());
         assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT).is_none());
         assert!(changed(|limits| limits.segment_rows = 1).is_none());
+        assert!(changed(|limits| limits.hot_bytes = limits.largest_segment()).is_none());
+        assert!(changed(|limits| limits.hot_bytes = limits.largest_segment() - 1).is_some());
+        assert!(changed(|limits| limits.database_bytes = limits.least_database_bytes()).is_none());
+        assert!(changed(|limits| limits.database_bytes = limits.least_database_bytes() - 1).is_some());
     }
 
     #[test]
