@@ -2,7 +2,7 @@
 
 use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::protocol::{Offset, segment::Place};
-use tailrace_core::storage::SqlError;
+use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::StreamLimits;
 
 use crate::request::{CLOSE, PUT, Put as Creation, post};
@@ -234,4 +234,15 @@ fn an_object_takes_hardly_more_memory_than_its_bytes() {
         let spare = object.capacity() - object.len();
         assert!(spare <= most_spare, "{spare} of {} for {put:?}", object.capacity());
     }
+}
+
+#[test]
+fn an_object_takes_bounded_memory_for_rows_that_storage_only_claims() {
+    let mut url = Url::with(StreamLimits { segment_rows: 3, ..StreamLimits::default() }, PUT);
+    for _ in 0..3 {
+        url.post(post("a"));
+    }
+    url.sql.run("UPDATE log SET segment_rows = 1 << 50", &[]).expect("storage that is wrong");
+    let object = url.encode().expect("a sealed segment").object;
+    assert!(object.capacity() < 32 << 20, "{}", object.capacity());
 }
