@@ -144,6 +144,9 @@ mod tests {
             change(&mut limits);
             limits.problem()
         };
+        let too_large = Some("the body limit is above 8 MiB or the row limit above 1 MiB");
+        assert_eq!(changed(|limits| limits.row_bytes = ROW_LIMIT + 1), too_large);
+        assert_eq!(changed(|limits| limits.body_bytes = BODY_LIMIT + 1), too_large);
         assert!(changed(|limits| limits.page_bytes = 0).is_some());
         assert!(changed(|limits| limits.page_bytes = usize::MAX).is_some());
         assert!(changed(|limits| limits.row_bytes = 1 << 19).is_some());
