@@ -24,14 +24,16 @@ pub(super) struct Record {
     pub(super) seconds: u64,
     /// The commit that was changed.
     pub(super) commit: String,
+    /// The first verdict on this function's mutant: later ones owe something to tests that were written for it.
+    pub(super) first: Verdict,
 }
 
 impl Record {
     /// Fields in a line, by tabs.
     fn line(&self) -> String {
-        let Self { name, function, verdict, by, seconds, commit } = self;
+        let Self { name, function, verdict, by, seconds, commit, first } = self;
         let by = by.replace(['\t', '\n'], " ");
-        format!("{name}\t{function}\t{verdict}\t{by}\t{seconds}\t{commit}\n")
+        format!("{name}\t{function}\t{verdict}\t{by}\t{seconds}\t{commit}\t{first}\n")
     }
 
     /// A line that was written whole.
@@ -39,7 +41,15 @@ impl Record {
         let mut fields = line.strip_suffix('\n')?.split('\t').map(str::to_owned);
         let mut next = || fields.next();
         let (name, function, verdict, by) = (next()?, next()?, Verdict::named(&next()?)?, next()?);
-        Some(Self { name, function, verdict, by, seconds: next()?.parse().ok()?, commit: next()? })
+        let (seconds, commit) = (next()?.parse().ok()?, next()?);
+        let first = next().map_or(Some(verdict), |first| Verdict::named(&first))?;
+        Some(Self { name, function, verdict, by, seconds, commit, first })
+    }
+
+    /// After an earlier one on the same mutant.
+    fn after(self, earlier: Option<&Self>) -> Self {
+        let first = earlier.filter(|earlier| earlier.function == self.function).map_or(self.first, |one| one.first);
+        Self { first, ..self }
     }
 }
 
@@ -55,8 +65,12 @@ impl Log {
         let bytes = if is_fresh || !path.exists() { Vec::new() } else { fs::read(path)? };
         let text = String::from_utf8_lossy(&bytes);
         // The last line of each name counts. One that was not written whole, because the machine stopped, is dropped.
-        let records: BTreeMap<_, _> =
-            text.split_inclusive('\n').filter_map(Record::parse).map(|record| (record.name.clone(), record)).collect();
+        let mut records = BTreeMap::<String, Record>::new();
+        for record in text.split_inclusive('\n').filter_map(Record::parse) {
+            let earlier = records.get(&record.name);
+            let record = record.after(earlier);
+            records.insert(record.name.clone(), record);
+        }
         let whole: String = records.values().map(Record::line).collect();
         fs::write(path, whole).with_context(|| format!("cannot write {}", path.display()))?;
         let file = OpenOptions::new().append(true).open(path);
@@ -70,6 +84,8 @@ impl Log {
 
     /// Writes a verdict down.
     pub(super) fn add(&mut self, record: Record) -> Result<()> {
+        let earlier = self.records.get(&record.name);
+        let record = record.after(earlier);
         self.file.write_all(record.line().as_bytes()).context("cannot write the log")?;
         self.records.insert(record.name.clone(), record);
         Ok(())
@@ -82,7 +98,7 @@ mod tests {
 
     fn record(name: &str, verdict: Verdict) -> Record {
         let (function, by, commit) = ("f1".to_owned(), "a\ttest".to_owned(), "c1".to_owned());
-        Record { name: name.to_owned(), function, verdict, by, seconds: 3, commit }
+        Record { name: name.to_owned(), function, verdict, by, seconds: 3, commit, first: verdict }
     }
 
     fn mutant(name: &str, function: &str) -> Mutant {
@@ -104,7 +120,7 @@ mod tests {
         drop(log);
 
         let mut log = Log::open(&path, false).unwrap();
-        let expected = Record { by: "a test".to_owned(), ..record("a", Verdict::Killed) };
+        let expected = Record { by: "a test".to_owned(), first: Verdict::Survived, ..record("a", Verdict::Killed) };
         assert_eq!(log.of(&mutant("a", "f1")), Some(expected));
         assert_eq!(log.of(&mutant("a", "f2")), None, "its function has changed");
         assert_eq!(log.of(&mutant("c", "f1")), None, "its line is not whole");

@@ -100,7 +100,7 @@ fn try_all(project: &Project, open: &[&Mutant], log: &mut Log) -> Result<()> {
         tried += 1;
         println!("{tried}/{} {verdict} after {seconds} s: {}", open.len(), mutant.name);
         let (name, function, commit) = (mutant.name.clone(), mutant.function.clone(), commit.clone());
-        log.add(Record { name, function, verdict, by, seconds, commit })
+        log.add(Record { name, function, verdict, by, seconds, commit, first: verdict })
     };
     for number in &together {
         let began = Instant::now();

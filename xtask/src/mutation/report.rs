@@ -63,9 +63,13 @@ impl Report<'_> {
     }
 
     fn viable_and_killed(&self) -> (usize, usize) {
-        let count = |verdict| self.count(verdict, "");
-        let killed = count(Verdict::Killed) + count(Verdict::Caught) + count(Verdict::TimedOut);
-        (killed + count(Verdict::Survived), killed)
+        self.viable_and_killed_by(|record| record.verdict)
+    }
+
+    fn viable_and_killed_by(&self, verdict: fn(&Record) -> Verdict) -> (usize, usize) {
+        let verdicts = self.verdicts.iter().filter_map(|(_, record)| record.as_ref().map(verdict));
+        let viable: Vec<Verdict> = verdicts.filter(|verdict| *verdict != Verdict::Unviable).collect();
+        (viable.len(), viable.iter().filter(|verdict| **verdict != Verdict::Survived).count())
     }
 
     fn text(&self, judgements: &BTreeMap<String, String>) -> String {
@@ -76,29 +80,34 @@ impl Report<'_> {
         let commits = commits.into_iter().collect::<Vec<_>>().join(", ");
         let (viable, killed) = self.viable_and_killed();
         let starts = STARTS.map(|start| start.to_string()).join(", ");
-        let scenarios = "the kept scenarios of `tests/scenarios`";
+        let (viable_first, killed_first) = self.viable_and_killed_by(|record| record.first);
         // Formatting to a `String` cannot fail.
         _ = write!(
             text,
             "# What the tests notice\n\n\
              [cargo-mutants](https://mutants.rs) finds small changes of core that should make a test fail: a comparison \
-             turned, a result replaced,\nan arm deleted. `cargo xtask mutate` draws a sample of them by a seed, and \
-             tries one after the other: core's own tests\nfirst, and what they let pass goes to the simulator \
-             ({scenarios}, then {SEEDS} seeds from each of {starts}).\nA run that is stopped goes on where it was. Only \
-             code counts that production runs: not tests, debug assertions, or switches\nof known bugs. Functions that \
-             have changed since their verdict are tried anew.\n\n\
+             turned, a\nresult replaced, an arm deleted. `cargo xtask mutate` draws a sample of them by a seed, and tries \
+             one after the other:\ncore's own tests first, and what they let pass goes to the simulator: the scenarios of \
+             `tests/scenarios`, then\n{SEEDS} seeds from each of {starts}. A run that is stopped goes on where it \
+             was.\n\n\
+             Only code counts that production runs: not tests, debug assertions, or switches of known bugs. A mutant \
+             that takes\nten times as long as the tests do counts as killed. One whose function has changed since its \
+             verdict is tried anew.\n\n\
              ```sh\n\
              cargo xtask mutate --seed {seed} --sample {sample}\n\
              cargo xtask mutate --seed {seed} --sample {sample} --again   # those that survived, once there are new tests\n\
              cargo xtask mutate --seed {seed} --sample {sample} --fresh   # all\n\
              ```\n\n\
-             {sample} of {all} mutants, drawn by seed {seed}, tried at commit {commits}: **{killed} of {viable} viable \
-             ones killed, {percent:.1} %**.\n\n\
+             {sample} of {all} mutants, drawn by seed {seed}, tried at commit {commits}:\n**{killed} of {viable} viable \
+             ones killed, {percent:.1} %**.\n\nWhen each was first tried, before tests were written for those that \
+             survived, it was\n{killed_first} of {viable_first} ({first:.1} %). Another seed tells how much of that holds \
+             for the others.\n\n\
              | folder | drawn | unviable | killed by core's tests | killed by the simulator | timed out | survived |\n\
              | --- | --- | --- | --- | --- | --- | --- |\n",
             seed = self.seed,
             all = self.all,
             percent = percent(killed, viable),
+            first = percent(killed_first, viable_first),
         );
         for (name, folder) in [
             ("`core/src/stream`", "core/src/stream/"),
@@ -173,6 +182,7 @@ mod tests {
             by: String::new(),
             seconds: 1,
             commit: "c1".to_owned(),
+            first: if verdict == Verdict::Killed { Verdict::Survived } else { verdict },
         };
         let verdicts = mutants.iter().zip(verdicts).map(|(mutant, verdict)| (mutant, Some(record(mutant, verdict))));
         Report { seed: 7, all: 60, verdicts: verdicts.collect() }.text(judgements)
@@ -183,7 +193,9 @@ mod tests {
         use Verdict::{Caught, Killed, Survived, TimedOut, Unviable};
         let first = text([Killed, Survived, Unviable, Caught, TimedOut, Survived], &BTreeMap::new());
         for line in [
-            "6 of 60 mutants, drawn by seed 7, tried at commit `c1`: **3 of 5 viable ones killed, 60.0 %**.",
+            "6 of 60 mutants, drawn by seed 7, tried at commit `c1`:",
+            "**3 of 5 viable ones killed, 60.0 %**.",
+            "2 of 5 (40.0 %). Another seed tells how much of that holds for the others.",
             "| `core/src/stream` | 2 | 0 | 1 | 0 | 0 | 1 |",
             "| `core/src/protocol` | 2 | 1 | 0 | 1 | 0 | 0 |",
             "| `core/src/object` | 2 | 0 | 0 | 0 | 1 | 1 |",
@@ -198,5 +210,25 @@ mod tests {
         let second = text([Killed, Killed, Unviable, Caught, TimedOut, Survived], &judgements(&by_hand));
         assert!(second.contains("\n- `core/src/object/c.rs: delete !`: the same, as `x` is never 0\n"), "{second}");
         assert!(!second.contains("- `core/src/stream/a.rs: delete !`"), "{second}");
+    }
+
+    #[test]
+    fn the_committed_report_judges_each_survivor_and_enough_are_killed() {
+        let text = fs::read_to_string(Project::find().unwrap().path(PATH)).unwrap();
+        let share = text.split_once(" viable ones killed, ").and_then(|(_, rest)| rest.split_once(" %**"));
+        let share: f64 = share.unwrap().0.parse().unwrap();
+        assert!(share >= LEAST_KILLED, "{share} %");
+        assert!(!text.contains(UNJUDGED));
+        let (_, all) = text.split_once("\n| all | ").unwrap();
+        let counts: Vec<usize> = all
+            .lines()
+            .next()
+            .unwrap()
+            .trim_end_matches(" |")
+            .split(" | ")
+            .map(|count| count.parse().unwrap())
+            .collect();
+        assert_eq!(counts[0], counts[1..].iter().sum::<usize>(), "every mutant drawn has a verdict");
+        assert_eq!(counts[5], judgements(&text).len(), "each survivor is judged");
     }
 }

@@ -40,6 +40,10 @@ const TESTS: [&[&str]; 2] =
 /// The simulator, as it is built for tests: with assertions, and in a few seconds after a change.
 const SIMULATOR: &[&str] = &["build", "--package", "tailrace-sim", "--bin", "sim"];
 
+/// What helps where a run was stopped while it was building: the compiler's own notes may be of half a build.
+const CLEAN: &str =
+    "If it cannot link, a build was stopped half way: delete .tailrace/mutation/target, and run this again.";
+
 /// What came of a mutant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) enum Verdict {
@@ -192,7 +196,7 @@ impl<'a> Trial<'a> {
         match self.end(&mut build, BUILD_LIMIT)? {
             End::Passed => Ok(None),
             End::Failed(printed) if printed.contains("could not compile `tailrace-core`") => Ok(Some(printed)),
-            End::Failed(printed) => bail!("cargo cannot build:\n{}", tail(&printed)),
+            End::Failed(printed) => bail!("cargo cannot build:\n{}\n{CLEAN}", tail(&printed)),
             End::TooLate => bail!("a build did not end within {} s", BUILD_LIMIT.as_secs()),
         }
     }
