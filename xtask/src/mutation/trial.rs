@@ -240,9 +240,17 @@ impl<'a> Trial<'a> {
         let printed = fs::read(&log).with_context(|| format!("cannot read {}", log.display()))?;
         let printed = String::from_utf8_lossy(&printed).into_owned();
         // The limit of processor time is this signal, to the program itself or to the tests that cargo started.
-        let is_too_late = status.signal() == Some(SIGXCPU) || printed.contains("SIGXCPU");
-        Ok(if is_too_late { End::TooLate } else { End::Failed(printed) })
+        Ok(if status.signal() == Some(SIGXCPU) || tells_too_late(&printed) {
+            End::TooLate
+        } else {
+            End::Failed(printed)
+        })
     }
+}
+
+/// Whether cargo tells that tests were ended by the signal of the limit of processor time.
+fn tells_too_late(printed: &str) -> bool {
+    printed.lines().any(|line| line.contains("exit successfully") && line.contains(&format!("(signal: {SIGXCPU}")))
 }
 
 /// The first test that failed.
@@ -273,6 +281,8 @@ mod tests {
         let tests = "test a::b ... ok\ntest a::c ... FAILED\ntest a::d ... FAILED\n\nfailures:\n";
         assert_eq!(failed_test(tests), Some("a::c"));
         assert_eq!(failed_test("error: process didn't exit successfully\n"), None);
+        assert!(tells_too_late("x\n  process didn't exit successfully: `a/rules-1` (signal: 24)\n"));
+        assert!(!tells_too_late("  process didn't exit successfully: `a/rules-1` (signal: 6, SIGABRT: abort)\n"));
         let seeds = "seed 7: durable: lost\nseed 9: exact: twice\n200 seeds from 0: 2 failed\n";
         assert_eq!(failed_seed(seeds), Some("seed 7: durable: lost"));
         assert_eq!(last_line("history\ndurable: lost\n"), Some("durable: lost"));
