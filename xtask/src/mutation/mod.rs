@@ -11,7 +11,7 @@
 //! | `log` | every verdict so far, from which a run that was stopped goes on |
 //! | `report` | `docs/mutation.md` |
 //!
-//! No mutant is tried by CI: a sample takes hours. `docs/mutation.md` is what came of the last one.
+//! No mutant is tried by CI: a sample takes half an hour or more. `docs/mutation.md` is what came of the last one.
 
 mod log;
 mod mutant;
