@@ -4,6 +4,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `dev`, `build`, `test`, `tidy`, `fuzz` | the verbs |
+//! | `mutation` | changes of core, and whether the tests notice |
 //! | `dependency` | licences and versions of the crates that are compiled in |
 //! | `real` | the verbs of `tests/real`, which start and judge real runtimes |
 //!
@@ -13,6 +14,7 @@ mod build;
 mod dependency;
 mod dev;
 mod fuzz;
+mod mutation;
 mod real;
 mod test;
 mod tidy;
@@ -51,6 +53,8 @@ enum Verb {
     Tidy,
     /// Look for inputs that break what must hold for any
     Fuzz(fuzz::Args),
+    /// Change core a little, many times, and see whether its tests or the simulator notice
+    Mutate(mutation::Args),
     /// Measure requests a second and CPU a request
     #[command(disable_help_flag = true)]
     Bench(Rest),
@@ -85,6 +89,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Conformance(args) => real::become_verb(&project, toolchain, "conformance", &args.arguments),
         Verb::Tidy => tidy::run(&project),
         Verb::Fuzz(args) => fuzz::run(&project, &args),
+        Verb::Mutate(args) => mutation::run(&project, &args),
         Verb::Bench(args) => real::become_verb(&project, toolchain, "bench", &args.arguments),
     }
 }

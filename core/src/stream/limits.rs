@@ -144,6 +144,9 @@ mod tests {
             change(&mut limits);
             limits.problem()
         };
+        let too_large = Some("the body limit is above 8 MiB or the row limit above 1 MiB");
+        assert_eq!(changed(|limits| limits.row_bytes = ROW_LIMIT + 1), too_large);
+        assert_eq!(changed(|limits| limits.body_bytes = BODY_LIMIT + 1), too_large);
         assert!(changed(|limits| limits.page_bytes = 0).is_some());
         assert!(changed(|limits| limits.page_bytes = usize::MAX).is_some());
         assert!(changed(|limits| limits.row_bytes = 1 << 19).is_some());
@@ -155,6 +158,10 @@ mod tests {
         assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT + 1).is_some());
         assert!(changed(|limits| limits.segment_rows = ROWS_LIMIT).is_none());
         assert!(changed(|limits| limits.segment_rows = 1).is_none());
+        assert!(changed(|limits| limits.hot_bytes = limits.largest_segment()).is_none());
+        assert!(changed(|limits| limits.hot_bytes = limits.largest_segment() - 1).is_some());
+        assert!(changed(|limits| limits.database_bytes = limits.least_database_bytes()).is_none());
+        assert!(changed(|limits| limits.database_bytes = limits.least_database_bytes() - 1).is_some());
     }
 
     #[test]

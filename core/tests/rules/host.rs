@@ -13,8 +13,8 @@ use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
 use tailrace_core::protocol::{ContentType, Expiry, Response};
 use tailrace_core::runtime::{
-    Actor, ActorState, After, HibernatingSocket, Isolate, Listing, Mark, ObjectAnswer, ObjectRequest, ObjectStore,
-    PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
+    Actor, ActorState, After, HibernatingSocket, Isolate, Listed, Listing, Mark, ObjectAnswer, ObjectRequest,
+    ObjectStore, PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
@@ -32,8 +32,10 @@ pub(crate) enum Bucket {
     Fails,
     /// It answers none, as long as it is in this state.
     Silent,
-    /// It does what it is asked. It holds nothing.
+    /// It does what it is asked. It holds what tests have put there.
     Works,
+    /// The same, except that it deletes nothing.
+    DeletesNothing,
     /// It does what it is asked once, and is silent from then on.
     WorksOnce,
 }
@@ -57,6 +59,8 @@ pub(crate) struct Shared {
     pub(crate) alarm_ms: Cell<Option<u64>>,
     /// How often randomness was drawn: each time it is another byte, again and again.
     drawn: Cell<u8>,
+    /// The rows that it counts as written: one for each time that the alarm was set, and those before the test.
+    rows_written: Cell<u64>,
     /// What was sent to all sockets of a tag, with their number.
     sent: RefCell<Vec<(usize, Bytes)>>,
 }
@@ -66,6 +70,10 @@ pub(crate) struct Store {
     pub(crate) does: Cell<Bucket>,
     /// The calls so far: `put`, `get`, `delete` or `list`, with the limit in ms.
     pub(crate) calls: RefCell<Vec<(&'static str, u64)>>,
+    /// The objects that a listing tells, whatever it is asked for.
+    pub(crate) objects: RefCell<Vec<Listed>>,
+    /// Whether a listing says that there are more.
+    pub(crate) has_more: Cell<bool>,
 }
 
 impl Store {
@@ -74,6 +82,7 @@ impl Store {
         poll_fn(|_| if self.does.get() == Bucket::Silent { Poll::Pending } else { Poll::Ready(()) }).await;
         match self.does.get() {
             Bucket::Works => Ok(answer),
+            Bucket::DeletesNothing if name != "delete" => Ok(answer),
             Bucket::WorksOnce => {
                 self.does.set(Bucket::Silent);
                 Ok(answer)
@@ -97,7 +106,8 @@ impl ObjectStore for Store {
     }
 
     async fn list(&self, _: &str, _: Option<&str>, _: usize, limit_ms: u64) -> Result<Listing, StoreError> {
-        self.call("list", limit_ms, Listing::default()).await
+        let objects = self.objects.borrow().clone();
+        self.call("list", limit_ms, Listing { objects, more: self.has_more.get() }).await
     }
 }
 
@@ -144,11 +154,12 @@ impl ActorState for Host {
             return Err(SqlError::new(REFUSED));
         }
         self.0.alarm_ms.set(Some(at_ms));
+        self.0.rows_written.set(self.0.rows_written.get() + 1);
         Ok(())
     }
 
     fn rows_written(&self) -> u64 {
-        0
+        self.0.rows_written.get()
     }
 
     fn rows_read(&self) -> Option<u64> {
@@ -246,7 +257,12 @@ fn with_short_segments(cold: ColdSettings) -> Settings {
 pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
-        store: Store { does: Cell::new(Bucket::Fails), calls: RefCell::default() },
+        store: Store {
+            does: Cell::new(Bucket::Fails),
+            calls: RefCell::default(),
+            objects: RefCell::default(),
+            has_more: Cell::default(),
+        },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         sockets: RefCell::default(),
@@ -254,6 +270,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         marks: RefCell::default(),
         alarm_ms: Cell::default(),
         drawn: Cell::default(),
+        rows_written: Cell::new(1_000),
         sent: RefCell::default(),
     };
     let host = Host(Rc::new(shared));
@@ -282,7 +299,11 @@ pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: impl
 
 /// The answer to a HEAD with debug headers.
 pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
-    let operation = Operation::Head;
+    ask_debugged(object, Operation::Head)
+}
+
+/// The answer to an operation that does not wait, with debug headers.
+pub(crate) fn ask_debugged(object: &StreamObject<Host>, operation: Operation) -> Response {
     let message =
         Message { allow_origin: None, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
     match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {

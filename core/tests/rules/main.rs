@@ -15,6 +15,7 @@
 //! | `page_rows` | what a page takes from storage |
 //! | `sealing` | when a segment ends, where its rows go, and what does not change |
 //! | `object` | whole objects: duties, steps of a rotation, readers, what is left of a stream |
+//! | `text_end` | how a text ends before an offset |
 //! | `size` | long logs, small messages, and room in the database |
 //!
 //! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
@@ -34,4 +35,5 @@ mod sealing;
 mod size;
 mod step;
 mod stream_seq;
+mod text_end;
 mod url;

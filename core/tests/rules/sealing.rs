@@ -2,7 +2,7 @@
 
 use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::protocol::{Offset, segment::Place};
-use tailrace_core::storage::SqlError;
+use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::StreamLimits;
 
 use crate::request::{CLOSE, PUT, Put as Creation, post};
@@ -216,4 +216,33 @@ fn only_the_first_sealed_segment_is_recorded() {
     assert_eq!(url.stream().attempts(&url.sql, 0..9).map(|attempts| attempts.into_keys().collect()), Ok(vec![0, 1]));
     assert_eq!(url.stream().attempts(&url.sql, 1..2).map(|attempts| attempts.into_keys().collect()), Ok(vec![1]));
     assert_eq!(url.stream().tail.next_append(), Offset { read_seq: 2, position: 1 });
+}
+
+#[test]
+fn an_object_takes_hardly_more_memory_than_its_bytes() {
+    let numbers: &str = format!("[{}]", vec!["10"; 300].join(",")).leak();
+    let limits = StreamLimits { segment_rows: 3, ..StreamLimits::default() };
+    // In spare are at most the frame of a close, and a byte a message.
+    for (put, body, most_spare) in
+        [(PUT, "abcdefghij", 44), (PUT.json(), "[1,2,3]", 44 + 9), (PUT.json(), numbers, 44 + 910)]
+    {
+        let mut url = Url::with(limits.clone(), put);
+        for _ in 0..3 {
+            url.post(post(body));
+        }
+        let object = url.encode().expect("a sealed segment").object;
+        let spare = object.capacity() - object.len();
+        assert!(spare <= most_spare, "{spare} of {} for {put:?}", object.capacity());
+    }
+}
+
+#[test]
+fn an_object_takes_bounded_memory_for_rows_that_storage_only_claims() {
+    let mut url = Url::with(StreamLimits { segment_rows: 3, ..StreamLimits::default() }, PUT);
+    for _ in 0..3 {
+        url.post(post("a"));
+    }
+    url.sql.run("UPDATE log SET segment_rows = 1 << 50", &[]).expect("storage that is wrong");
+    let object = url.encode().expect("a sealed segment").object;
+    assert!(object.capacity() < 32 << 20, "{}", object.capacity());
 }

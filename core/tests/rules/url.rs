@@ -7,8 +7,8 @@ use bytes::Bytes;
 use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
-    AppendOutcome, CreateCommand, CreateOutcome, EncodingStep, Page, ReadOutcome, Slot, Stream, StreamLimits, index_of,
-    page_of_frames,
+    AppendOutcome, CreateCommand, CreateOutcome, EncodingStep, Page, ReadOutcome, SealedSegment, Slot, Stream,
+    StreamLimits, index_of, page_of_frames,
 };
 use tailrace_sqlite::{Database, Settings};
 
@@ -167,12 +167,20 @@ impl Url {
         self.compare();
     }
 
+    /// The object of the first sealed segment, if there is one.
+    pub(crate) fn encode(&self) -> Option<SealedSegment> {
+        let mut encoding = self.stream().begin_encoding(&self.sql).expect("storage works")?;
+        while !encoding.step(&self.sql, ONE_ROW).expect("storage works") {}
+        Some(encoding.finish(&self.sql).expect("storage works"))
+    }
+
     /// Moves the first sealed segment to R2. Returns whether there was one.
     pub(crate) fn rotate(&mut self) -> bool {
+        if !matches!(self.slot, Slot::Occupied(_)) {
+            return false;
+        }
+        let Some(sealed) = self.encode() else { return false };
         let Slot::Occupied(stream) = &mut self.slot else { return false };
-        let Some(mut encoding) = stream.begin_encoding(&self.sql).expect("storage works") else { return false };
-        while !encoding.step(&self.sql, ONE_ROW).expect("storage works") {}
-        let sealed = encoding.finish(&self.sql).expect("storage works");
         let attempt = format!("{}-{}", self.lives, sealed.read_seq);
         let recorded =
             self.sql.transaction(|| stream.record(&self.sql, sealed.read_seq, sealed.place, &attempt, false));

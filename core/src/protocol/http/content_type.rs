@@ -110,17 +110,22 @@ mod tests {
     }
 
     #[test]
-    fn text_and_json_travel_as_they_are_in_events() {
-        for (text, encoding) in [
-            ("text/plain", Encoding::Text),
-            ("TEXT/html; charset=utf-8", Encoding::Text),
-            ("application/json; charset=utf-8", Encoding::Text),
-            ("application/ndjson", Encoding::Base64),
-            ("application/octet-stream", Encoding::Base64),
-            ("image/png", Encoding::Base64),
-            ("texts/plain", Encoding::Base64),
+    fn text_and_json_travel_as_they_are_in_events_and_text_alone_is_cut_anywhere() {
+        for (text, encoding, is_bytes_of_text) in [
+            ("text/plain", Encoding::Text, true),
+            ("TEXT/html; charset=utf-8", Encoding::Text, true),
+            ("application/json; charset=utf-8", Encoding::Text, false),
+            ("application/ndjson", Encoding::Base64, false),
+            ("application/octet-stream", Encoding::Base64, false),
+            ("image/png", Encoding::Base64, false),
+            ("texts/plain", Encoding::Base64, false),
         ] {
-            assert_eq!(parsed(text).sse_encoding(), encoding, "{text}");
+            let content_type = parsed(text);
+            assert_eq!(
+                (content_type.sse_encoding(), content_type.is_bytes_of_text()),
+                (encoding, is_bytes_of_text),
+                "{text}"
+            );
         }
     }
 

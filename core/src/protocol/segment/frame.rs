@@ -114,3 +114,33 @@ impl<'a> Iterator for Frames<'a> {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn check(kind: ContentKind, lengths: &[u32], messages: u32, payload: &[u8], fits: bool) {
+        let lengths = lengths::pack(lengths);
+        let frame = Frame { first: 0, commit_ms: 0, messages, lengths: &lengths, payload };
+        assert_eq!(frame.check(kind).is_ok(), fits, "{frame:?}");
+    }
+
+    #[test]
+    fn lengths_are_those_of_several_messages() {
+        for (lengths, messages, payload, fits) in [
+            (&[][..], 1, &b"ab"[..], true),
+            (&[2], 1, b"ab", false),
+            (&[], 0, b"ab", false),
+            (&[], 2, b"a,b", false),
+            (&[1, 1], 2, b"a,b", true),
+            (&[1, 1], 1, b"a,b", false),
+            (&[1, 1], 3, b"a,b", false),
+            (&[1, 2], 2, b"a,b", false),
+            (&[1], 2, b"a,b", false),
+            (&[], 1, b"", false),
+        ] {
+            check(ContentKind::Json, lengths, messages, payload, fits);
+            check(ContentKind::Bytes, lengths, messages, payload, fits && messages == 1);
+        }
+    }
+}

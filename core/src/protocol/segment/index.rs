@@ -111,3 +111,30 @@ impl Index {
         Some(u64::from(entry.place)..u64::from(end))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// An index of a segment of 10 positions, whose frames end at byte 90.
+    fn check(entries: [(u32, u32, u32); 2], is_sound: bool) {
+        let entries = entries.map(|(first, place, payload_before)| Entry { first, place, payload_before });
+        let index = Index { read_seq: 3, end: 10, entries: entries.to_vec(), index_at: 90 };
+        let mut bytes = Vec::new();
+        index.encode(&mut bytes).unwrap();
+        let inconsistent = SegmentError::Inconsistent("an index that does not ascend");
+        let expected = if is_sound { Ok(index) } else { Err(inconsistent) };
+        assert_eq!(Index::decode(&bytes, 90), expected, "{entries:?}");
+    }
+
+    #[test]
+    fn an_index_ascends_and_ends_before_its_segment_does() {
+        check([(0, 8, 0), (5, 50, 30)], true);
+        check([(0, 8, 0), (9, 89, 1)], true);
+        for (first, place, payload_before) in
+            [(0, 50, 30), (5, 8, 30), (5, 50, 0), (10, 50, 30), (11, 50, 30), (5, 90, 30), (5, 91, 30)]
+        {
+            check([(0, 8, 0), (first, place, payload_before)], false);
+        }
+    }
+}

@@ -11,7 +11,7 @@ use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, StreamObject};
 use tailrace_core::protocol::Expiry;
 use tailrace_core::protocol::message::Operation;
-use tailrace_core::runtime::{Actor, ActorState};
+use tailrace_core::runtime::{Actor, ActorState, Listed};
 use tailrace_core::storage::{SqlParam, SqlStorage};
 
 use crate::host::{Bucket, Host, START_MS, append, ask, create, object, object_with};
@@ -255,4 +255,87 @@ fn what_a_given_up_alarm_was_overdue_for_is_not_taken_away_without_another_alarm
     host.pass_ms(600_000);
     assert_eq!(create(&object, Expiry::Never), 201, "the stream had expired, and no alarm had said so");
     assert_eq!(host.0.alarm_ms.get(), Some(due_ms(&host, "4")));
+}
+
+#[test]
+fn alarms_that_came_too_early_are_forgotten_once_something_was_due() {
+    let (object, host) = object();
+    assert_eq!(create(&object, MINUTE), 201);
+    let ends_ms = due_ms(&host, "1");
+    for later_ms in [0, 100, 200] {
+        alarm(&object);
+        assert_eq!(host.0.alarm_ms.get(), Some(ends_ms + later_ms));
+    }
+    host.store().does.set(Bucket::Works);
+    assert_eq!((append(&object), append(&object)), (204, 204));
+    assert_eq!(agenda(&host), ["1 in 1 min", "2 in 0 min"], "a segment is sealed");
+    alarm(&object);
+    assert_eq!((agenda(&host), host.0.alarm_ms.get()), (vec!["1 in 1 min".to_owned()], Some(ends_ms)));
+}
+
+#[test]
+fn a_sweep_whose_deletion_fails_finds_the_same_objects_again() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    alarm(&object);
+    host.store().does.set(Bucket::DeletesNothing);
+    host.pass_ms(due_ms(&host, "2") - host.0.now_ms.get());
+    alarm(&object);
+    assert_eq!(agenda(&host), ["3 in 59 min"], "the second attempt was stored, and the first one may have been");
+    let incarnation = host.rows("SELECT incarnation FROM stream").remove(0);
+    let key = format!("segments/0/{incarnation}/0000000000/of-the-first-attempt");
+    host.store().objects.replace(vec![Listed { key, bytes: 1, uploaded_ms: START_MS }]);
+    let deletions = || host.store().calls.borrow().iter().filter(|(name, _)| *name == "delete").count();
+    for failures in 1..=3 {
+        host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+        alarm(&object);
+        assert_eq!(deletions(), failures);
+        assert!(agenda(&host)[0].ends_with(&format!("after {failures}")), "{:?}", agenda(&host));
+    }
+    host.store().does.set(Bucket::Works);
+    host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+    alarm(&object);
+    assert_eq!((deletions(), agenda(&host)), (4, vec!["3 in 60 min".to_owned()]), "a segment was recorded: once more");
+    host.store().objects.take();
+    host.pass_ms(3_600_000);
+    alarm(&object);
+    assert_eq!((deletions(), agenda(&host)), (4, Vec::new()));
+}
+
+#[test]
+fn the_next_segment_notices_an_alarm_that_was_lost_a_minute_ago() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    host.0.alarm_ms.set(None);
+    for (pass_ms, alarm_ms) in [(59_999, None), (1, Some(START_MS + 60_000))] {
+        host.pass_ms(pass_ms);
+        assert_eq!((append(&object), append(&object)), (204, 204), "a segment is sealed");
+        assert_eq!(host.0.alarm_ms.get(), alarm_ms);
+    }
+}
+
+#[test]
+fn a_listing_that_goes_on_goes_on_at_once_or_later_if_it_told_nothing() {
+    let (object, host) = object();
+    create_sealed(&object, Expiry::Never);
+    alarm(&object);
+    host.store().does.set(Bucket::Works);
+    host.store().has_more.set(true);
+    host.pass_ms(due_ms(&host, "2") - host.0.now_ms.get());
+    alarm(&object);
+    for _ in 0..2 {
+        host.pass_ms(due_ms(&host, "3") - host.0.now_ms.get());
+        alarm(&object);
+        assert_eq!(agenda(&host), ["3 in 5 min"]);
+    }
+    let object_at = |number: u32| Listed { key: format!("strange/{number}"), bytes: 1, uploaded_ms: START_MS };
+    host.store().objects.replace((0..3).map(object_at).collect());
+    let lists = || host.store().calls.borrow().iter().filter(|(name, _)| *name == "list").count();
+    let before = lists();
+    host.store().does.set(Bucket::WorksOnce);
+    host.pass_ms(300_000);
+    let mut handler = pin!(object.alarm());
+    let mut context = Context::from_waker(Waker::noop());
+    assert_eq!(handler.as_mut().poll(&mut context), Poll::Pending, "it lists on");
+    assert_eq!(lists(), before + 2);
 }

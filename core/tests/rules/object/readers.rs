@@ -6,7 +6,7 @@ use tailrace_core::protocol::message::{Live, Operation, Read};
 use tailrace_core::protocol::{Expiry, ReadFrom, Waits};
 use tailrace_core::runtime::Actor;
 
-use crate::host::{Host, append, ask, call, create, object, start};
+use crate::host::{Host, START_MS, append, ask, call, create, object, start};
 
 fn read(live: Option<Live>) -> Operation {
     Operation::Read(Read { from: ReadFrom::Now, live, cursor: None, if_none_match: None, from_now: true })
@@ -90,4 +90,26 @@ fn after_a_release_with_longer_waits_no_socket_is_closed_that_may_be_in_use() {
     let object = StreamObject::new(host.clone(), Settings { waits, ..Settings::default() });
     join(&object, &host, 1);
     assert_eq!(host.open_sockets(), kept + 1, "none is older than the longest wait of this release");
+}
+
+#[test]
+fn stale_sockets_are_looked_for_once_in_half_the_longest_wait() {
+    let longest_ms = Waits::default().longest_ms();
+    let mut closed_later = 0;
+    for period in 1..=8 {
+        let (object, host) = object();
+        assert_eq!(create(&object, Expiry::Never), 201);
+        // They join in the last moment of a period.
+        host.0.now_ms.set((START_MS / longest_ms + period) * longest_ms - 1);
+        join(&object, &host, 10);
+        let open_after = |ms| {
+            host.pass_ms(ms);
+            join(&object, &host, 1);
+            host.open_sockets()
+        };
+        assert_eq!(open_after(longest_ms), 11, "none is stale when the first look comes");
+        assert_eq!(open_after(longest_ms / 2 - 1), 12, "it is too early for the next one");
+        closed_later += usize::from(open_after(1) == 3);
+    }
+    assert!(closed_later >= 2, "{closed_later} of 8: some have the color of a period that is still in use");
 }

@@ -114,9 +114,14 @@ fn rotate_all(object: &StreamObject<Host>, host: &Host) {
 fn a_database_that_takes_no_more_content_has_room_for_the_close_and_for_the_rotation() {
     const LIMIT: u64 = 160 * PAGE;
     // Where segments are tiny, their records need more room than their rows.
-    for (body, segment_rows, least) in
-        [("x", 100, LIMIT / 2), ("x", 2, LIMIT / 5), ("a body of some bytes, but not of many", 50, LIMIT / 2)]
-    {
+    let half_a_page: &str = "x".repeat(2_000).leak();
+    for (body, segment_rows, least) in [
+        ("x", 100, LIMIT / 2),
+        ("x", 2, LIMIT / 5),
+        ("a body of some bytes, but not of many", 50, LIMIT / 2),
+        // A segment has pages enough for what the rotation needs, so that each append has to look.
+        (half_a_page, 1_000, LIMIT / 2),
+    ] {
         let (object, host) = object_in(LIMIT, segment_rows);
         assert_eq!(create(&object, Expiry::Never), 201);
         let (appended, refusal) = fill(&object, body);
