@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, StatementStatus};
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
@@ -34,6 +35,9 @@ impl Database {
     fn over(connection: Connection, settings: Settings) -> Result<Self, SqlError> {
         settings.apply(&connection).map_err(|error| failed(&error, "limits"))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        // Without this SQLite prepares a statement anew whenever its limit is bound, to look for a better plan.
+        let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+        stable.map_err(|error| failed(&error, "stable plans"))?;
         Ok(Self { connection: RefCell::new(connection), settings, steps: Cell::default(), is_host: Arc::default() })
     }
 
@@ -176,10 +180,13 @@ impl SqlStorage for Database {
     }
 
     fn database_bytes(&self) -> Result<u64, SqlError> {
-        const BYTES: &str = "SELECT (page_count - freelist_count) * page_size \
-                             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let found = self.query(BYTES, &[], |row| row.count(0))?;
-        found.first().copied().ok_or_else(|| SqlError::new("SQLite does not tell its size"))
+        // Each is a statement that is kept; a SELECT over the pragmas as tables would prepare each of them at each call.
+        let number = |sql| match self.query(sql, &[], |row| row.count(0))?.first() {
+            Some(number) => Ok(*number),
+            None => Err(SqlError::new("SQLite does not tell its size")),
+        };
+        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
+        Ok(pages * number("PRAGMA page_size")?)
     }
 }
 
