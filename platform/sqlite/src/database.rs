@@ -19,6 +19,8 @@ const STATEMENTS_KEPT: usize = 256;
 pub struct Database {
     connection: RefCell<Connection>,
     settings: Settings,
+    /// Bytes of a page, once they were asked for: they stay as they are.
+    page_bytes: Cell<Option<u64>>,
     /// Steps of SQLite's machine that core's statements have taken.
     steps: Cell<u64>,
     /// Whether the host itself asks, which may do anything. The authorizer shares it, and SQLite demands that to be
@@ -38,7 +40,8 @@ impl Database {
         // Without this SQLite prepares a statement anew whenever its limit is bound, to look for a better plan.
         let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
         stable.map_err(|error| failed(&error, "stable plans"))?;
-        Ok(Self { connection: RefCell::new(connection), settings, steps: Cell::default(), is_host: Arc::default() })
+        let (page_bytes, steps, is_host) = <_>::default();
+        Ok(Self { connection: RefCell::new(connection), settings, page_bytes, steps, is_host })
     }
 
     /// A copy in memory of what this connection sees, open savepoints included, with its settings. It has no savepoint
@@ -145,7 +148,9 @@ impl Database {
         let mut rows = prepared.raw_query();
         let mut blob_bytes = 0_usize;
         let mut values = Vec::with_capacity(columns);
-        while let Some(found) = rows.next().map_err(failed)? {
+        // A statement that is prepared anew has been asked about before: only the schema has changed since.
+        let mut next = self.as_host(|| rows.next()).map_err(failed)?;
+        while let Some(found) = next {
             values.clear();
             for index in 0..columns {
                 let value = value::read(found.get_ref(index).map_err(failed)?, self.settings.integers);
@@ -157,6 +162,7 @@ impl Database {
             if row(SqlRow(&values))?.is_break() || blob_bytes >= byte_budget {
                 break;
             }
+            next = rows.next().map_err(failed)?;
         }
         drop(rows);
         Ok(u64::try_from(prepared.reset_status(StatementStatus::VmStep)).unwrap_or_default())
@@ -186,7 +192,10 @@ impl SqlStorage for Database {
             None => Err(SqlError::new("SQLite does not tell its size")),
         };
         let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
-        Ok(pages * number("PRAGMA page_size")?)
+        if self.page_bytes.get().is_none() {
+            self.page_bytes.set(Some(number("PRAGMA page_size")?));
+        }
+        Ok(pages * self.page_bytes.get().unwrap_or_default())
     }
 }
 

@@ -164,8 +164,11 @@ impl Bill {
         let rows = match write {
             Write::Nothing => return Ok(()),
             schema if schema.is_schema() => {
+                if schema_version(database) == version {
+                    return Ok(());
+                }
                 self.forget_schema();
-                if schema_version(database) == version { 0 } else { self.schema_rows(database, schema) }
+                self.schema_rows(database, schema)
             }
             Write::Insert { table } | Write::Update { table, .. } => {
                 write.rows(database.changes(), &self.indexes_of(database, table))
