@@ -98,9 +98,12 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
-        // What drops a table writes nothing only where the table was not there when it was prepared.
-        if *write != Write::Nothing || !statement.sql.starts_with("SELECT ") {
+        if *write != Write::Nothing {
             self.counted.set(None);
+        } else if !statement.sql.starts_with("SELECT ") {
+            // It drops a table that was not there when it was prepared.
+            self.counted.set(None);
+            self.bill.forget_schema();
         }
         let (steps, mut rows, written) = (self.sqlite.steps(), 0, self.bill.rows());
         self.bill.charge(&self.sqlite, &write, || {
