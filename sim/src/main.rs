@@ -6,12 +6,17 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use mimalloc::MiMalloc;
 use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::judge::shrink::shrink;
 use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
 use tailrace_sim::report;
 use tailrace_sim::scenario::Scenario;
 use tailrace_sim::swarm::{Swarm, Verdict, judge};
+
+/// The replacement of the clock makes it think that time flies, so `.cargo/config.toml` has it keep what it is given.
+#[global_allocator]
+static ALLOCATOR: MiMalloc = MiMalloc;
 
 #[derive(Parser)]
 #[command(name = "sim", about = "Tailrace's deterministic simulator")]

@@ -155,7 +155,9 @@ impl Refusal {
 
     /// The body of the answer: `{"error":{"code":…,"message":…}}`.
     pub fn to_json(&self) -> String {
-        serde_json::json!({ "error": { "code": self.code.name(), "message": self.message } }).to_string()
+        // A code needs no escape.
+        let message = serde_json::Value::from(&*self.message);
+        format!(r#"{{"error":{{"code":"{}","message":{message}}}}}"#, self.code.name())
     }
 }
 

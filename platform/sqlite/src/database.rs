@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
+use rusqlite::config::DbConfig;
 use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, StatementStatus};
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
@@ -18,6 +19,8 @@ const STATEMENTS_KEPT: usize = 256;
 pub struct Database {
     connection: RefCell<Connection>,
     settings: Settings,
+    /// Bytes of a page, once they were asked for: they stay as they are.
+    page_bytes: Cell<Option<u64>>,
     /// Steps of SQLite's machine that core's statements have taken.
     steps: Cell<u64>,
     /// Whether the host itself asks, which may do anything. The authorizer shares it, and SQLite demands that to be
@@ -34,7 +37,11 @@ impl Database {
     fn over(connection: Connection, settings: Settings) -> Result<Self, SqlError> {
         settings.apply(&connection).map_err(|error| failed(&error, "limits"))?;
         connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
-        Ok(Self { connection: RefCell::new(connection), settings, steps: Cell::default(), is_host: Arc::default() })
+        // Without this SQLite prepares a statement anew whenever its limit is bound, to look for a better plan.
+        let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
+        stable.map_err(|error| failed(&error, "stable plans"))?;
+        let (page_bytes, steps, is_host) = <_>::default();
+        Ok(Self { connection: RefCell::new(connection), settings, page_bytes, steps, is_host })
     }
 
     /// A copy in memory of what this connection sees, open savepoints included, with its settings. It has no savepoint
@@ -141,7 +148,9 @@ impl Database {
         let mut rows = prepared.raw_query();
         let mut blob_bytes = 0_usize;
         let mut values = Vec::with_capacity(columns);
-        while let Some(found) = rows.next().map_err(failed)? {
+        // A statement that is prepared anew has been asked about before: only the schema has changed since.
+        let mut next = self.as_host(|| rows.next()).map_err(failed)?;
+        while let Some(found) = next {
             values.clear();
             for index in 0..columns {
                 let value = value::read(found.get_ref(index).map_err(failed)?, self.settings.integers);
@@ -153,6 +162,7 @@ impl Database {
             if row(SqlRow(&values))?.is_break() || blob_bytes >= byte_budget {
                 break;
             }
+            next = rows.next().map_err(failed)?;
         }
         drop(rows);
         Ok(u64::try_from(prepared.reset_status(StatementStatus::VmStep)).unwrap_or_default())
@@ -176,10 +186,16 @@ impl SqlStorage for Database {
     }
 
     fn database_bytes(&self) -> Result<u64, SqlError> {
-        const BYTES: &str = "SELECT (page_count - freelist_count) * page_size \
-                             FROM pragma_page_count, pragma_freelist_count, pragma_page_size";
-        let found = self.query(BYTES, &[], |row| row.count(0))?;
-        found.first().copied().ok_or_else(|| SqlError::new("SQLite does not tell its size"))
+        // Each is a statement that is kept; a SELECT over the pragmas as tables would prepare each of them at each call.
+        let number = |sql| match self.query(sql, &[], |row| row.count(0))?.first() {
+            Some(number) => Ok(*number),
+            None => Err(SqlError::new("SQLite does not tell its size")),
+        };
+        let pages = number("PRAGMA page_count")?.saturating_sub(number("PRAGMA freelist_count")?);
+        if self.page_bytes.get().is_none() {
+            self.page_bytes.set(Some(number("PRAGMA page_size")?));
+        }
+        Ok(pages * self.page_bytes.get().unwrap_or_default())
     }
 }
 

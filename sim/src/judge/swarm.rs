@@ -53,9 +53,10 @@ pub fn judge(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Ve
     match played {
         Ok(played) => {
             let mut marks = played.marks;
-            reached::reached(&played.history).into_iter().for_each(|mark| marks.hit(mark.name));
+            let (violations, reached) = checker::check(&played.history);
+            reached.into_iter().for_each(|mark| marks.hit(mark.name));
             Verdict {
-                violations: checker::check(&played.history),
+                violations,
                 marks,
                 hash: played.hash,
                 trace: played.trace,

@@ -27,6 +27,8 @@ const PRUNE_AT: usize = 64;
 
 thread_local! {
     static NODES: RefCell<Vec<Node>> = const { RefCell::new(Vec::new()) };
+    /// The clock of the seed that runs on this thread. The executor keeps it, too, where it is dearer to come by.
+    static CLOCK: RefCell<Option<TimeHandle>> = const { RefCell::new(None) };
 }
 
 /// Runs `future`, and the tasks that it spawns, on virtual time. The next ready task is picked at random by `seed`.
@@ -41,23 +43,29 @@ pub fn block_on<T>(seed: u64, future: impl Future<Output = T>) -> T {
 fn run(seed: u64, future: LocalBoxFuture<'_, ()>) {
     let runtime = Runtime::with_seed_and_config(seed, Config::default());
     runtime.block_on(async move {
+        CLOCK.set(Some(TimeHandle::current()));
         future.await;
         let nodes = NODES.take();
         nodes.iter().for_each(Node::kill);
         // A cancelled task's future is dropped when the executor comes to it.
         sleep_ms(1).await;
     });
+    CLOCK.set(None);
 }
 
 /// Virtual ns since the start of this seed; 0 outside of a seed, where destructors of what remained of one may run.
 pub fn now_ns() -> u64 {
-    TimeHandle::try_current().map_or(0, |clock| clock.elapsed().as_nanos() as u64)
+    let elapsed = |clock: &RefCell<Option<TimeHandle>>| clock.borrow().as_ref().map(TimeHandle::elapsed);
+    // A thread that ends has no clock any more.
+    CLOCK.try_with(elapsed).ok().flatten().map_or(0, |elapsed| elapsed.as_nanos() as u64)
 }
 
 /// Waits for this many ms; for 0 ms it returns at once.
 pub async fn sleep_ms(ms: u64) {
     if ms > 0 {
-        Timer { sleep: Box::pin(madsim::time::sleep(Duration::from_millis(ms))), waker: None }.await;
+        let duration = Duration::from_millis(ms);
+        let sleep = CLOCK.with_borrow(|clock| clock.as_ref().map(|clock| clock.sleep(duration)));
+        Timer { sleep: sleep.expect("a seed runs"), waker: None }.await;
     }
 }
 
@@ -104,7 +112,7 @@ impl Node {
 
 /// A sleep that registers with the clock once for each waker; the executor's own does so at each poll.
 struct Timer {
-    sleep: Pin<Box<Sleep>>,
+    sleep: Sleep,
     waker: Option<Waker>,
 }
 
@@ -117,7 +125,7 @@ impl Future for Timer {
             return Poll::Pending;
         }
         self.waker = Some(context.waker().clone());
-        self.sleep.as_mut().poll(context)
+        Pin::new(&mut self.sleep).poll(context)
     }
 }
 

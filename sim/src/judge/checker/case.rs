@@ -1,12 +1,14 @@
 //! One stream's history, prepared for the checkers: its log, and what may explain that it was there or was not.
 
+use std::cell::LazyCell;
 use std::collections::HashMap;
 
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::attendance::{self, LIVE_TRAVEL_MS};
+use super::touches::Touches;
 use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Payload, Reader};
+use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -14,7 +16,7 @@ use crate::world::Harm;
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 
 /// Harms after which a request may come long after its client has given it up.
-const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
+pub(super) const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
 
 /// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
 pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
@@ -22,9 +24,6 @@ pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
 /// For how long a stream goes on at least that has a connected reader when its sliding TTL has run out, in ms (SPEC,
 /// section 3).
 const LEAST_STAY_MS: u64 = 30_000;
-
-/// Later than everything, and far from overflowing.
-const NEVER_MS: u64 = u64::MAX / 2;
 
 /// One stream of a history.
 #[derive(Debug)]
@@ -37,20 +36,13 @@ pub(super) struct Case<'a> {
     arrivals: Vec<Arrival<'a>>,
     /// The offset that each answer carries, by the tick of its request.
     offsets: HashMap<u64, LogPosition>,
-    /// Requests that may have started a sliding TTL anew, in the order in which they were made.
-    touches: Vec<Touch>,
+    /// Requests that may have started a sliding TTL anew.
+    touches: Touches,
+    /// Creations that may have made the stream anew, and deletions that may have removed it: indices of operations.
+    creations: Vec<usize>,
+    deletions: Vec<usize>,
     /// Creations that may have given the stream its lifetime, in the order in which they were made.
     lifetimes: Vec<(Moment, Lifetime)>,
-}
-
-/// A request that may have started a sliding TTL anew, and the latest virtual ms at which it can have done so. A live
-/// one may have left a socket then, which keeps the stream until it is too old.
-#[derive(Clone, Copy, Debug)]
-struct Touch {
-    op: usize,
-    invoked: Moment,
-    last_ms: u64,
-    is_live: bool,
 }
 
 /// What an answer says about the end of the log.
@@ -77,7 +69,7 @@ impl<'a> Case<'a> {
         let ops = history.of_stream(stream).map(|(index, _)| index).collect();
         let log = Log::derive(history, stream);
         let arrivals: Vec<Arrival<'_>> = history.arrivals(stream).collect();
-        let touches = touches(history, stream, &arrivals);
+        let touches = Touches::of(history, stream, &arrivals);
         let offset = |op: &Op| history.shown(op).or(op.definite())?.next_offset.as_deref().and_then(LogPosition::parse);
         let told = |(_, op): (usize, &Op)| Some((op.invoked.tick, offset(op)?));
         let offsets = history.of_stream(stream).filter_map(told).collect();
@@ -86,7 +78,23 @@ impl<'a> Case<'a> {
             _ => None,
         };
         let lifetimes = history.of_stream(stream).filter_map(lifetime).collect();
-        Self { history, stream, log, ops, arrivals, offsets, touches, lifetimes }
+        let made = |op: &Op| matches!((&op.call, op.status()), (Call::Create { .. }, None | Some(201)));
+        let removed = |op: &Op| matches!((&op.call, op.status()), (Call::Delete, None | Some(204)));
+        let those = |is: &dyn Fn(&Op) -> bool| {
+            history.of_stream(stream).filter(|(_, op)| is(op)).map(|(index, _)| index).collect()
+        };
+        let (creations, deletions) = (those(&made), those(&removed));
+        Self { history, stream, log, ops, arrivals, offsets, touches, creations, deletions, lifetimes }
+    }
+
+    /// Creations that may have made the stream anew: those that did, and those that nobody knows of.
+    pub(super) fn creations(&self) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.creations.iter().map(|index| (*index, &self.history.ops[*index]))
+    }
+
+    /// Deletions that may have removed the stream: those that did, and those that nobody knows of.
+    pub(super) fn deletions(&self) -> impl Iterator<Item = (usize, &'a Op)> {
+        self.deletions.iter().map(|index| (*index, &self.history.ops[*index]))
     }
 
     /// Whether the request was refused because its cursor was told, or allowed, by the clock of another isolate than
@@ -195,12 +203,7 @@ impl<'a> Case<'a> {
 
     /// Whether the stream may have been deleted between two moments.
     pub(super) fn deletion_between(&self, after: Moment, until: Moment) -> bool {
-        self.iter().any(|(_, op)| {
-            matches!(op.call, Call::Delete)
-                && matches!(op.status(), None | Some(204))
-                && op.settled() > after
-                && op.invoked < until
-        })
+        self.deletions().any(|(_, op)| op.settled() > after && op.invoked < until)
     }
 
     /// Since when what an answer tells may have been known: a waiting reader may share a flight that began before.
@@ -226,24 +229,23 @@ impl<'a> Case<'a> {
             let is_seen = index == seen || is_retry;
             !is_seen && other.invoked != op.invoked && other.settled() > after && other.invoked < until
         };
-        let creations = self
-            .iter()
-            .filter(|(index, other)| matches!(other.call, Call::Create { .. }) && between(*index, other))
-            .filter(|(_, other)| matches!(other.status(), None | Some(201)));
+        let mut creations = self.creations().filter(|(index, other)| between(*index, other));
         // A creation whose answer was lost may have been of another stream, which is then the one touched since.
         self.deletion_between(after, until)
             || self.may_have_expired(op, until)
-            || creations.into_iter().any(|(_, other)| other.succeeded() || self.may_have_expired(other, until))
+            || creations.any(|(_, other)| other.succeeded() || self.may_have_expired(other, until))
     }
 
     /// Whether the stream may have come to its end by itself until then, for all touches that were over before `op`
     /// was asked.
     fn may_have_expired(&self, op: &Op, until: Moment) -> bool {
-        let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
-        let touch_ms = touches
-            .filter(|(_, other)| self.history.is_strong(other))
-            .map(|(_, other)| self.touched_since_ms(other))
-            .max();
+        let touch_ms = LazyCell::new(|| {
+            let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
+            touches
+                .filter(|(_, other)| self.history.is_strong(other))
+                .map(|(_, other)| self.touched_since_ms(other))
+                .max()
+        });
         let apart_ms = self.history.conditions.clocks_apart_ms;
         let latest_ms = until.ms + apart_ms;
         self.lifetimes(until).any(|lifetime| match lifetime {
@@ -274,9 +276,11 @@ impl<'a> Case<'a> {
     /// The latest virtual time in ms at which the stream can have come to its end, were it not for `op` itself; `None`
     /// if it has none.
     pub(super) fn latest_end_ms(&self, op: Option<usize>, until: Moment) -> Option<u64> {
-        let others = self.touches.iter().take_while(|touch| touch.invoked < until).filter(|touch| Some(touch.op) != op);
-        let last_touch_ms = others.clone().map(|touch| touch.last_ms).max()?;
-        let last_socket_ms = others.filter(|touch| touch.is_live).map(|touch| touch.last_ms).max();
+        if self.lifetimes(until).any(|lifetime| lifetime == Lifetime::Endless) {
+            return None;
+        }
+        let last_touch_ms = self.touches.last_ms(until, op)?;
+        let last_socket_ms = self.touches.last_live_ms(until, op);
         let stays_until_ms = last_socket_ms.map_or(0, |ms| ms + self.history.conditions.waits.longest_ms());
         let mut latest = None;
         for lifetime in self.lifetimes(until) {
@@ -345,48 +349,6 @@ impl<'a> Case<'a> {
             }
             _ => None,
         }
-    }
-}
-
-/// Requests that may have started a sliding TTL anew. A live read does so where it reads: when it comes, and, if its
-/// edge has to come back for more, until its connection ends.
-fn touches(history: &History, stream: usize, arrivals: &[Arrival<'_>]) -> Vec<Touch> {
-    let conditions = &history.conditions;
-    let mut brought: HashMap<usize, u64> = HashMap::new();
-    for arrival in arrivals.iter().filter(|arrival| arrival.payload != Payload::Empty) {
-        let last_ms = brought.entry(arrival.op).or_default();
-        *last_ms = arrival.at.ms.max(*last_ms);
-    }
-    let straggler_ms = |op: &Op| {
-        let is_slow = history.harms.has(op.request, SLOW);
-        conditions.straggler_ms + if is_slow { SLOW_STRAGGLER_MS } else { 0 }
-    };
-    let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {
-        _ if op.invoked.ms >= conditions.settled_from_ms => {
-            brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + LIVE_TRAVEL_MS)
-        }
-        Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
-        None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),
-    };
-    let touches = history.of_stream(stream).filter(|(_, op)| may_touch(op));
-    touches
-        .map(|(index, op)| {
-            let last_ms = match (&op.call, op.definite(), op.ended) {
-                (Call::Live { .. }, ..) => live_ms(index, op),
-                (_, Some(_), Some(ended)) => ended.ms,
-                _ => op.invoked.ms + straggler_ms(op),
-            };
-            Touch { op: index, invoked: op.invoked, last_ms, is_live: matches!(op.call, Call::Live { .. }) }
-        })
-        .collect()
-}
-
-/// Whether a request may start a sliding TTL anew. Asking for metadata does not, nor does what is refused.
-fn may_touch(op: &Op) -> bool {
-    match op.call {
-        Call::Head | Call::Delete => false,
-        Call::Live { .. } => true,
-        _ => op.status().is_none_or(|status| status < 400),
     }
 }
 

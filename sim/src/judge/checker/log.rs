@@ -130,7 +130,7 @@ pub struct Log {
     pub(super) segments: BTreeMap<u64, Vec<Option<(u32, Source)>>>,
     /// The pages, in the order in which they were asked for.
     pub pages: Vec<Page>,
-    /// The batches that were found, in the order of their positions.
+    /// The batches that were found, in the order in which they were sent.
     pub placed: Vec<Placed>,
     /// Answers that cannot all be true.
     pub contradictions: Vec<Contradiction>,

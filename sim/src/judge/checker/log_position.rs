@@ -14,12 +14,12 @@ pub struct LogPosition {
 impl LogPosition {
     /// From `{segment:016}_{index:016}` and nothing else.
     pub fn parse(text: &str) -> Option<Self> {
-        let (segment, index) = text.split_once('_')?;
-        let number = |digits: &str| {
-            let fits = digits.len() == 16 && digits.bytes().all(|byte| byte.is_ascii_digit());
-            if fits { digits.parse().ok() } else { None }
+        let (segment, index) = text.as_bytes().split_at_checked(16)?;
+        let number = |digits: &[u8]| {
+            let fits = digits.len() == 16 && digits.iter().all(u8::is_ascii_digit);
+            fits.then(|| digits.iter().fold(0, |number, digit| 10 * number + u64::from(digit - b'0')))
         };
-        Some(Self { segment: number(segment)?, index: number(index)? })
+        Some(Self { segment: number(segment)?, index: number(index.strip_prefix(b"_")?)? })
     }
 }
 

@@ -9,6 +9,7 @@
 //! | `delivered` | what live readers were sent, placed in the log |
 //! | `passage`, `event_text` | the events of a text that a reader was sent, and what of the log they must be |
 //! | `attendance` | whether a reader was connected to a stream for sure |
+//! | `touches` | which requests may have started a sliding TTL anew |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
 //! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
@@ -31,7 +32,10 @@ mod log;
 mod log_position;
 mod passage;
 pub mod reached;
+mod touches;
 mod violation;
+
+use tailrace_core::runtime::Mark;
 
 use case::Case;
 pub use invariant::Invariant;
@@ -41,12 +45,10 @@ pub use violation::Violation;
 
 use crate::judge::history::History;
 
-/// Judges a whole history.
-pub fn check(history: &History) -> Vec<Violation> {
-    let cases = (0..history.streams.len()).map(|stream| Case::new(history, stream));
-    cases
-        .flat_map(|case| {
-            Invariant::ALL.iter().flat_map(move |invariant| invariant::check(*invariant, &case)).collect::<Vec<_>>()
-        })
-        .collect()
+/// What a history shows: which invariants do not hold in it, and what it reached.
+pub fn check(history: &History) -> (Vec<Violation>, Vec<Mark>) {
+    let cases: Vec<Case<'_>> = (0..history.streams.len()).map(|stream| Case::new(history, stream)).collect();
+    let judged = cases.iter().flat_map(|case| Invariant::ALL.iter().map(move |invariant| (invariant, case)));
+    let violations = judged.flat_map(|(invariant, case)| invariant::check(*invariant, case)).collect();
+    (violations, reached::reached(&cases))
 }

@@ -1,11 +1,11 @@
 //! What a history reached that only its public side shows.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use tailrace_core::runtime::Mark;
 
 use super::case::Case;
-use crate::judge::history::{Arrival, Call, End, From, History, Mode, Op, Parting, Payload};
+use crate::judge::history::{Arrival, Call, End, From, Mode, Op, Parting, Payload};
 use crate::tailrace::Waits;
 
 tailrace_core::marks! {
@@ -52,41 +52,41 @@ const LONG_SILENCE_MS: u64 = 24_000;
 const WAITING_MS: u64 = 1_000;
 
 /// The marks of a history, each once however often it was reached.
-pub fn reached(history: &History) -> Vec<Mark> {
+pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
     let mut marks = Vec::new();
-    for case in (0..history.streams.len()).map(|stream| Case::new(history, stream)) {
+    for case in cases {
         let any = |is: &dyn Fn(&Op) -> bool| case.iter().any(|(_, op)| is(op));
         let reached = [
-            (LOST_ANSWER_RETRIED, any(&|op| is_retried(&case, op))),
-            (PAGE_ENDED_INSIDE_BATCH, ends_inside_batch(&case)),
-            (EXPIRY_RACED_APPEND, any(&|op| races_expiry(&case, op))),
+            (LOST_ANSWER_RETRIED, any(&|op| is_retried(case, op))),
+            (PAGE_ENDED_INSIDE_BATCH, ends_inside_batch(case)),
+            (EXPIRY_RACED_APPEND, case.iter().any(|(index, op)| races_expiry(case, index, op))),
             (OLD_OFFSET_GONE, any(&|op| op.status() == Some(410))),
             (ZOMBIE_FENCED, any(&|op| op.status() == Some(403))),
             (
                 CLOSE_REACHED_WAITING,
-                ended_while_waiting(&case, Parting::Closed, &|op| {
+                ended_while_waiting(case, Parting::Closed, &|op| {
                     matches!(op.call, Call::Append { closes: true, .. }) && op.succeeded()
                 }),
             ),
             (
                 DELETION_REACHED_WAITING,
-                ended_while_waiting(&case, Parting::Gone, &|op| matches!(op.call, Call::Delete) && op.succeeded()),
+                ended_while_waiting(case, Parting::Gone, &|op| matches!(op.call, Call::Delete) && op.succeeded()),
             ),
-            (EXPIRY_REACHED_WAITING, expired_while_waiting(&case)),
+            (EXPIRY_REACHED_WAITING, expired_while_waiting(case)),
             (
                 RECREATED_UNDER_WAITING,
-                ended_while_waiting(&case, Parting::Gone, &|op| {
+                ended_while_waiting(case, Parting::Gone, &|op| {
                     matches!(op.call, Call::Create { .. }) && op.status() == Some(201)
                 }),
             ),
-            (RESUMED_AFTER_CUT, resumed_after(&case, End::Cut)),
-            (RESUMED_AFTER_END, resumed_after(&case, End::Finished)),
-            (STALLED_AND_CAUGHT_UP, stalled_and_caught_up(&case)),
-            (SENT_AFTER_LONG_SILENCE, sent_after_long_silence(&case)),
-            (LONG_POLL_OF_ANOTHER_LENGTH, any(&|op| waited_another_time(&case, op))),
-            (CONNECTION_OF_ANOTHER_LENGTH, lasted_another_time(&case)),
-            (CURSORS_CONVERGED, cursors_converged(&case)),
-            (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(&case)),
+            (RESUMED_AFTER_CUT, resumed_after(case, End::Cut)),
+            (RESUMED_AFTER_END, resumed_after(case, End::Finished)),
+            (STALLED_AND_CAUGHT_UP, stalled_and_caught_up(case)),
+            (SENT_AFTER_LONG_SILENCE, sent_after_long_silence(case)),
+            (LONG_POLL_OF_ANOTHER_LENGTH, any(&|op| waited_another_time(case, op))),
+            (CONNECTION_OF_ANOTHER_LENGTH, lasted_another_time(case)),
+            (CURSORS_CONVERGED, cursors_converged(case)),
+            (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(case)),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
@@ -111,16 +111,25 @@ fn is_retried(case: &Case<'_>, op: &Op) -> bool {
 }
 
 fn ends_inside_batch(case: &Case<'_>) -> bool {
-    case.log
-        .pages
+    let mut placed: Vec<_> = case.log.placed.iter().map(|placed| (placed.start, placed.end)).collect();
+    placed.sort_unstable();
+    // The farthest end of those that begin so far.
+    let ends: Vec<_> = placed
         .iter()
-        .any(|page| case.log.placed.iter().any(|placed| placed.start < page.to && page.to < placed.end))
+        .scan(None, |farthest, (_, end)| {
+            *farthest = Some(*end).max(*farthest);
+            *farthest
+        })
+        .collect();
+    case.log.pages.iter().any(|page| {
+        let begun = placed.partition_point(|(start, _)| *start < page.to);
+        begun > 0 && page.to < ends[begun - 1]
+    })
 }
 
-fn races_expiry(case: &Case<'_>, op: &Op) -> bool {
+fn races_expiry(case: &Case<'_>, index: usize, op: &Op) -> bool {
     let Some(ended) = op.ended.filter(|_| matches!(op.call, Call::Append { .. })) else { return false };
-    let index = case.iter().find(|(_, other)| other.invoked == op.invoked).map(|(index, _)| index);
-    let end_ms = case.latest_end_ms(index, ended);
+    let end_ms = case.latest_end_ms(Some(index), ended);
     op.definite().is_some() && end_ms.is_some_and(|end_ms| end_ms.abs_diff(op.invoked.ms) < 1_000)
 }
 
@@ -179,7 +188,7 @@ fn stalled_and_caught_up(case: &Case<'_>) -> bool {
 }
 
 fn sent_after_long_silence(case: &Case<'_>) -> bool {
-    let mut last_ms = std::collections::BTreeMap::new();
+    let mut last_ms = BTreeMap::new();
     let long_ms = case.history.conditions.connection_ms() + LONG_SILENCE_MS;
     brought(case).any(|arrival| {
         let joined_ms = case.history.readers[arrival.reader].joined.ms;
@@ -211,19 +220,18 @@ fn lasted_another_time(case: &Case<'_>) -> bool {
 
 /// Whether readers that had come with different cursors asked for one URL in the end.
 fn cursors_converged(case: &Case<'_>) -> bool {
-    let asked = |op: &Op| match &op.call {
-        Call::Live { mode: Mode::LongPoll, from: From::At(at), cursor: Some(cursor), reader } => {
-            Some((at.clone(), *cursor, *reader))
+    // By position and cursor the readers that asked so, and by reader and position the cursor that it came with first.
+    let mut readers: BTreeMap<(&str, u64), BTreeSet<usize>> = BTreeMap::new();
+    let mut first: BTreeMap<(usize, &str), u64> = BTreeMap::new();
+    for (_, op) in case.iter() {
+        if let Call::Live { mode: Mode::LongPoll, from: From::At(at), cursor: Some(cursor), reader } = &op.call {
+            readers.entry((at, *cursor)).or_default().insert(*reader);
+            first.entry((*reader, at)).or_insert(*cursor);
         }
-        _ => None,
-    };
-    let urls: Vec<_> = case.iter().filter_map(|(_, op)| asked(op)).collect();
-    urls.iter().any(|(at, cursor, reader)| {
-        let same = |other: &&(String, u64, usize)| other.0 == *at && other.1 == *cursor && other.2 != *reader;
-        urls.iter().find(same).is_some_and(|other| {
-            let first = |who: usize| urls.iter().find(|url| url.0 == *at && url.2 == who).map(|url| url.1);
-            first(*reader) != first(other.2)
-        })
+    }
+    readers.iter().any(|((at, _), readers)| {
+        let came: BTreeSet<_> = readers.iter().map(|reader| first.get(&(*reader, at))).collect();
+        came.len() > 1
     })
 }
 
@@ -239,7 +247,7 @@ mod tests {
         run.create(Lifetime::Ttl(40), created(0));
         run.append(2, acked(0, 2));
         run.walk(&[0], page(0, 2));
-        assert_eq!(reached(&run.history), []);
+        assert_eq!(reached(&[run.case()]), []);
         run.produce(0, 0, None);
         run.retry(1, duplicate(0, 3, 0));
         run.produce(1, 0, written(0, 4));
@@ -251,6 +259,6 @@ mod tests {
         let mut all =
             [LOST_ANSWER_RETRIED, PAGE_ENDED_INSIDE_BATCH, EXPIRY_RACED_APPEND, OLD_OFFSET_GONE, ZOMBIE_FENCED];
         all.sort_unstable();
-        assert_eq!(reached(&run.history), all);
+        assert_eq!(reached(&[run.case()]), all);
     }
 }

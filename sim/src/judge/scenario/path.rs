@@ -28,7 +28,9 @@ impl Spelling {
 
     /// The path as a URL has it.
     pub(crate) fn spell(self, path: &str) -> String {
-        let mut spelled = String::new();
+        let digits = if self == Self::Small { b"0123456789abcdef" } else { b"0123456789ABCDEF" };
+        let digit = |number: u8| char::from(digits[usize::from(number)]);
+        let mut spelled = String::with_capacity(3 * path.len());
         for byte in path.bytes() {
             let is_kept = byte == b'/'
                 || match self {
@@ -36,10 +38,10 @@ impl Spelling {
                     Self::Small => byte.is_ascii_alphanumeric(),
                     Self::Long => false,
                 };
-            match self {
-                _ if is_kept => spelled.push(byte.into()),
-                Self::Small => spelled.push_str(&format!("%{byte:02x}")),
-                Self::Short | Self::Long => spelled.push_str(&format!("%{byte:02X}")),
+            if is_kept {
+                spelled.push(byte.into());
+            } else {
+                spelled.extend(['%', digit(byte >> 4), digit(byte & 15)]);
             }
         }
         spelled

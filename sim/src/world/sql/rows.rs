@@ -29,7 +29,7 @@ pub(crate) enum Touch {
     CreateTable(String),
     CreateIndex(String),
     AlterTable,
-    Drop,
+    Drop(String),
 }
 
 impl Touch {
@@ -42,7 +42,9 @@ impl Touch {
             AuthAction::CreateTable { table_name } => Some(Self::CreateTable(table_name.into())),
             AuthAction::CreateIndex { table_name, .. } => Some(Self::CreateIndex(table_name.into())),
             AuthAction::AlterTable { .. } => Some(Self::AlterTable),
-            AuthAction::DropTable { .. } | AuthAction::DropIndex { .. } => Some(Self::Drop),
+            AuthAction::DropTable { table_name } | AuthAction::DropIndex { table_name, .. } => {
+                Some(Self::Drop(table_name.into()))
+            }
             _ => None,
         }
     }
@@ -53,8 +55,8 @@ impl Touch {
 pub(crate) enum Write {
     /// Nothing.
     Nothing,
-    /// Drops a table or an index.
-    Drop,
+    /// Drops a table, or an index of it.
+    Drop { table: String },
     /// Adds a column. (Renaming one has another price, which nobody needs.)
     AddColumn,
     /// Inserts rows into a table and all its indexes. An upsert counts as this, the most that it is billed for.
@@ -74,7 +76,7 @@ impl Write {
     /// of the schema's own tables that come with it.
     pub(crate) fn of(touches: &[Touch]) -> Self {
         let schema = touches.iter().find_map(|touch| match touch {
-            Touch::Drop => Some(Self::Drop),
+            Touch::Drop(table) => Some(Self::Drop { table: table.clone() }),
             Touch::AlterTable => Some(Self::AddColumn),
             Touch::CreateTable(table) => Some(Self::CreateTable { table: table.clone() }),
             Touch::CreateIndex(table) => Some(Self::CreateIndex { table: table.clone() }),
@@ -102,14 +104,14 @@ impl Write {
 
     /// Whether the statement changes the schema.
     pub(crate) fn is_schema(&self) -> bool {
-        matches!(self, Self::Drop | Self::AddColumn | Self::CreateTable { .. } | Self::CreateIndex { .. })
+        matches!(self, Self::Drop { .. } | Self::AddColumn | Self::CreateTable { .. } | Self::CreateIndex { .. })
     }
 
     /// Rows billed for a statement that changed `changes` rows of a table with these indexes (each a list of its
     /// columns, `None` for an expression).
     pub(crate) fn rows(&self, changes: u64, indexes: &[Vec<Option<String>>]) -> u64 {
         match self {
-            Self::Nothing | Self::Drop => 0,
+            Self::Nothing | Self::Drop { .. } => 0,
             Self::AddColumn => COLUMN_ROWS,
             Self::Delete => changes,
             Self::Insert { .. } => changes * (1 + indexes.len() as u64),
@@ -132,8 +134,10 @@ type Indexes = Rc<Vec<Vec<Option<String>>>>;
 #[derive(Default)]
 pub(crate) struct Bill {
     rows: Cell<u64>,
-    /// The indexes of the tables that were asked about since the schema changed last, by table.
+    /// The indexes of the tables that were asked about, by table.
     indexes: RefCell<BTreeMap<String, Indexes>>,
+    /// The version of the schema, if it is known.
+    version: Cell<Option<u64>>,
 }
 
 impl Bill {
@@ -147,9 +151,10 @@ impl Bill {
         self.rows.get()
     }
 
-    /// Forgets the indexes: writes were undone, which may have changed the schema.
+    /// Forgets the schema, which may have changed: writes were undone.
     pub(crate) fn forget_schema(&self) {
         self.indexes.borrow_mut().clear();
+        self.version.set(None);
     }
 
     /// Runs a statement that writes this, and bills it.
@@ -159,13 +164,13 @@ impl Bill {
         write: &Write,
         run: impl FnOnce() -> Result<(), SqlError>,
     ) -> Result<(), SqlError> {
-        let version = if write.is_schema() { schema_version(database) } else { 0 };
+        let version = if write.is_schema() { self.version.get().or_else(|| schema_version(database)) } else { None };
         run()?;
         let rows = match write {
             Write::Nothing => return Ok(()),
             schema if schema.is_schema() => {
-                self.forget_schema();
-                if schema_version(database) == version { 0 } else { self.schema_rows(database, schema) }
+                self.version.set(schema_version(database));
+                if self.version.get() == version { 0 } else { self.schema_rows(database, schema) }
             }
             Write::Insert { table } | Write::Update { table, .. } => {
                 write.rows(database.changes(), &self.indexes_of(database, table))
@@ -177,6 +182,9 @@ impl Bill {
     }
 
     fn schema_rows(&self, database: &Database, write: &Write) -> u64 {
+        if let Write::CreateTable { table } | Write::CreateIndex { table } | Write::Drop { table } = write {
+            self.indexes.borrow_mut().retain(|known, _| !known.eq_ignore_ascii_case(table));
+        }
         match write {
             Write::CreateTable { table } => write.rows(0, &self.indexes_of(database, table)),
             Write::CreateIndex { table } => write.rows(rows_of(database, table), &[]),
@@ -204,8 +212,8 @@ pub(crate) fn rows_of(database: &Database, table: &str) -> u64 {
     number(database, &count)
 }
 
-fn schema_version(database: &Database) -> u64 {
-    number(database, "PRAGMA schema_version")
+fn schema_version(database: &Database) -> Option<u64> {
+    Some(number(database, "PRAGMA schema_version"))
 }
 
 fn number(database: &Database, sql: &str) -> u64 {

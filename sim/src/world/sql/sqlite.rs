@@ -1,7 +1,7 @@
 //! A real SQLite with the platform's limits and bans, so that it refuses what Workers refuse, and with the count of
 //! rows that are billed.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 use std::rc::Rc;
@@ -24,6 +24,10 @@ pub(crate) struct Database {
     bill: Bill,
     /// What each statement that has passed the bans writes.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
+    /// The same by where a text is and how long it is: one text may be at several places.
+    places: RefCell<BTreeMap<(usize, usize), Rc<Write>>>,
+    /// Bytes of all pages that are not free, where nothing was written since they were counted.
+    counted: Cell<Option<u64>>,
     /// What is wrong with the last statement that looked at too many rows.
     excess: RefCell<Option<String>>,
 }
@@ -39,7 +43,15 @@ impl Database {
         let guard = Arc::new(Guard::default());
         let asked = guard.clone();
         sqlite.set_authorizer(move |context: AuthContext<'_>| asked.authorize(context)).expect("a fresh database");
-        Self { sqlite, guard, bill, writes: RefCell::default(), excess: RefCell::default() }
+        Self {
+            sqlite,
+            guard,
+            bill,
+            writes: RefCell::default(),
+            places: RefCell::default(),
+            counted: Cell::default(),
+            excess: RefCell::default(),
+        }
     }
 
     /// A copy of the database, including what is not yet durable.
@@ -60,7 +72,9 @@ impl Database {
 
     /// Bytes of all pages that are not free.
     pub(crate) fn bytes(&self) -> u64 {
-        self.sqlite.database_bytes().expect(HOST)
+        let bytes = self.counted.get().unwrap_or_else(|| self.sqlite.database_bytes().expect(HOST));
+        self.counted.set(Some(bytes));
+        bytes
     }
 
     /// Runs a statement that writes, unless it makes the database larger than so many bytes: then it has done nothing,
@@ -76,6 +90,7 @@ impl Database {
             let before = self.bytes();
             self.sqlite.begin(Savepoint::Transaction).expect(HOST);
             let result = self.sqlite.exec(statement, row);
+            self.counted.set(None);
             let after = self.bytes();
             if result.is_ok() && (after <= limit_bytes || after <= before) {
                 self.sqlite.release(Savepoint::Transaction).expect(HOST);
@@ -93,6 +108,13 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
+        if *write != Write::Nothing {
+            self.counted.set(None);
+        } else if !statement.sql.starts_with("SELECT ") {
+            // It drops a table that was not there when it was prepared.
+            self.counted.set(None);
+            self.bill.forget_schema();
+        }
         let (steps, mut rows, written) = (self.sqlite.steps(), 0, self.bill.rows());
         self.bill.charge(&self.sqlite, &write, || {
             self.sqlite.exec(statement, &mut |found| {
@@ -162,13 +184,25 @@ impl Database {
 
     fn undo(&self, savepoint: Savepoint) {
         self.sqlite.undo(savepoint).expect(HOST);
+        self.counted.set(None);
         self.bill.forget_schema();
     }
 
     fn write_of(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
-        if let Some(write) = self.writes.borrow().get(sql) {
+        let place = (sql.as_ptr().addr(), sql.len());
+        if let Some(write) = self.places.borrow().get(&place) {
             return Ok(write.clone());
         }
+        let known = self.writes.borrow().get(sql).cloned();
+        let write = match known {
+            Some(write) => write,
+            None => self.prepare(sql)?,
+        };
+        self.places.borrow_mut().insert(place, write.clone());
+        Ok(write)
+    }
+
+    fn prepare(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
         check_text(sql)?;
         self.guard.take();
         self.sqlite.prepare(sql)?;

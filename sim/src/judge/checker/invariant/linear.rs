@@ -4,8 +4,10 @@
 //! known, and what is left to check is that nobody who asked later stood earlier. A lost answer orders nothing: it may
 //! have happened at any later time, or never.
 
+use std::collections::HashMap;
+
 use crate::judge::checker::case::{Case, Sight};
-use crate::judge::checker::{Invariant, Violation};
+use crate::judge::checker::{Invariant, Placed, Violation};
 use crate::judge::history::{Call, Moment, Op};
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -76,12 +78,7 @@ fn resurrections(case: &Case<'_>) -> Vec<Violation> {
         if matches!(op.call, Call::Live { .. }) && op.invoked.ms <= missed.settled().ms + flight_ms {
             continue;
         }
-        let created = case.iter().any(|(_, other)| {
-            matches!(other.call, Call::Create { .. })
-                && matches!(other.status(), None | Some(201))
-                && other.settled() > missed.invoked
-                && other.invoked < until
-        });
+        let created = case.creations().any(|(_, other)| other.settled() > missed.invoked && other.invoked < until);
         if !created {
             let message = "the stream was gone, nobody created it again, and it is there".to_owned();
             violations.push(case.violation(Invariant::Linear, &[*gone, index], message));
@@ -92,16 +89,23 @@ fn resurrections(case: &Case<'_>) -> Vec<Violation> {
 
 /// Nobody reads what has not been sent yet.
 fn prophecies(case: &Case<'_>) -> Vec<Violation> {
+    let mut sent: HashMap<usize, Moment> = HashMap::new();
+    for (batch, op) in case.iter().filter_map(|(_, op)| Some((op.batch()?, op))) {
+        let first = sent.entry(batch).or_insert(op.invoked);
+        *first = op.invoked.min(*first);
+    }
+    // Each batch that was found, and when it was sent first.
+    let placed: Vec<(&Placed, Option<Moment>)> =
+        case.log.placed.iter().map(|placed| (placed, sent.get(&placed.batch).copied())).collect();
+    let last_sent = placed.iter().filter_map(|(_, sent)| *sent).max();
     let mut violations = Vec::new();
-    for page in &case.log.pages {
+    for page in case.log.pages.iter().filter(|page| page.units > 0 && last_sent > Some(page.shown)) {
         // The page that a 304 confirms was shown earlier.
         if case.op(page.op).status() == Some(304) {
             continue;
         }
-        for placed in case.log.placed.iter().filter(|placed| placed.start.segment == page.to.segment) {
-            let shown = placed.end <= page.to && page.units > 0;
-            let sent = case.carriers(placed.batch).map(|(_, carrier)| carrier.invoked).min();
-            if shown && sent > Some(page.shown) {
+        for (placed, sent) in placed.iter().filter(|(placed, _)| placed.start.segment == page.to.segment) {
+            if placed.end <= page.to && *sent > Some(page.shown) {
                 let message = format!("batch {} was read before it was sent", placed.batch);
                 violations.push(case.violation(Invariant::Linear, &[page.op], message));
             }

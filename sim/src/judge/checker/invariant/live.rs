@@ -1,5 +1,7 @@
 //! When nothing goes wrong any more, whoever waits is told: of what is written, soon; and of the end of its stream.
 
+use std::collections::BTreeMap;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, Content, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
@@ -15,12 +17,23 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let appended = case.iter().filter(|(_, op)| case.history.appended(op));
     let appends: Vec<(usize, LogPosition)> =
         appended.filter_map(|(index, op)| Some((index, case.offset(op)?))).collect();
+    let mut views: BTreeMap<usize, View<'_>> = case
+        .readers()
+        .map(|(number, reader)| {
+            (number, View { case, appends: &appends, number, reader, arrivals: Vec::new(), requests: Vec::new() })
+        })
+        .collect();
+    for arrival in case.arrivals() {
+        views.entry(arrival.reader).and_modify(|view| view.arrivals.push(arrival));
+    }
+    for (index, op) in case.iter() {
+        let Call::Live { reader, .. } = op.call else { continue };
+        views.entry(reader).and_modify(|view| view.requests.push(view.request(index, op)));
+    }
     let mut violations = Vec::new();
-    for (number, reader) in case.readers() {
-        let arrivals = case.arrivals().filter(|arrival| arrival.reader == number).collect();
-        let view = View { case, appends: &appends, number, reader, arrivals };
+    for view in views.values() {
         violations.extend(view.falls_behind());
-        violations.extend(view.requests().find_map(|request| view.hangs_on(&request)));
+        violations.extend(view.requests.iter().find_map(|request| view.hangs_on(request)));
         violations.extend(view.is_refused());
     }
     violations
@@ -34,6 +47,7 @@ struct View<'a> {
     number: usize,
     reader: &'a Reader,
     arrivals: Vec<&'a Arrival<'a>>,
+    requests: Vec<Request<'a>>,
 }
 
 /// A request, and how long it was open.
@@ -53,19 +67,16 @@ impl<'a> View<'a> {
         begin_ms.checked_add(WITHIN_MS).is_some_and(|end_ms| self.reader.is_attentive(begin_ms, end_ms))
     }
 
-    fn requests(&self) -> impl Iterator<Item = Request<'a>> {
+    fn request(&self, index: usize, op: &'a Op) -> Request<'a> {
         let parted_ms = self.reader.parted.map_or(u64::MAX, |(parted, _)| parted.ms);
-        self.case.iter().filter_map(move |(index, op)| match op.call {
-            Call::Live { mode, reader, .. } if reader == self.number => {
-                let listening = self.case.history.listenings.get(&index);
-                let ended = match mode {
-                    Mode::Sse if op.status() == Some(200) => listening.and_then(|listening| Some(listening.end?.0)),
-                    _ => op.ended,
-                };
-                Some(Request { index, op, until_ms: ended.map_or(parted_ms, |ended| ended.ms) })
+        let listening = self.case.history.listenings.get(&index);
+        let ended = match op.call {
+            Call::Live { mode: Mode::Sse, .. } if op.status() == Some(200) => {
+                listening.and_then(|listening| Some(listening.end?.0))
             }
-            _ => None,
-        })
+            _ => op.ended,
+        };
+        Request { index, op, until_ms: ended.map_or(parted_ms, |ended| ended.ms) }
     }
 
     fn violation(&self, ops: &[usize], what: &str) -> Violation {
@@ -75,7 +86,8 @@ impl<'a> View<'a> {
     /// When a piece of an event came that was not its last one, in virtual ms.
     fn pieces_ms(&self) -> impl Iterator<Item = u64> {
         let listenings = &self.case.history.listenings;
-        self.requests().filter_map(|request| listenings.get(&request.index)).flat_map(|heard| heard.pieces_ms.clone())
+        let heard = self.requests.iter().filter_map(|request| listenings.get(&request.index));
+        heard.flat_map(|heard| heard.pieces_ms.iter().copied())
     }
 
     /// When it asked again after it had broken its connection itself, in virtual ms: then its answer takes its time anew.
@@ -89,7 +101,7 @@ impl<'a> View<'a> {
 
     /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
     fn falls_behind(&self) -> Option<Violation> {
-        let begins = self.requests().next().and_then(|request| match &request.op.call {
+        let begins = self.requests.first().and_then(|request| match &request.op.call {
             Call::Live { from: From::At(text), .. } => LogPosition::parse(text),
             _ => None,
         });
@@ -108,10 +120,13 @@ impl<'a> View<'a> {
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {
             let until_ms = standing.get(place + 1).map_or(u64::MAX, |(next_ms, _)| *next_ms);
+            if !is_long(self.settled_ms().max(*since_ms), until_ms) {
+                continue;
+            }
             let owed = self.appends.iter().filter(|(_, end)| position < end).find(|(index, end)| {
                 let op = self.case.op(*index);
                 let begin_ms = op.settled().ms.max(*since_ms).max(self.settled_ms());
-                until_ms.saturating_sub(WITHIN_MS) > begin_ms
+                is_long(begin_ms, until_ms)
                     && self.attends(begin_ms)
                     && self.case.log.same_incarnation(position.segment, end.segment)
                     && !self.is_held_back(*position, *end)
@@ -137,7 +152,7 @@ impl<'a> View<'a> {
         let brings_then = |arrival: &&Arrival<'_>| {
             arrival.op == request.index && brings(arrival) && (begin_ms..=begin_ms + WITHIN_MS).contains(&arrival.at.ms)
         };
-        request.until_ms.saturating_sub(WITHIN_MS) > begin_ms
+        is_long(begin_ms, request.until_ms)
             && self.attends(begin_ms)
             && !self.arrivals.iter().any(brings_then)
             && !self.pieces_ms().any(|piece_ms| (begin_ms..=begin_ms + WITHIN_MS).contains(&piece_ms))
@@ -147,6 +162,9 @@ impl<'a> View<'a> {
     /// particular brings what was appended since.
     fn hangs_on(&self, request: &Request<'_>) -> Option<Violation> {
         let asked = request.op.invoked;
+        if !is_long(asked.ms.max(self.settled_ms()), request.until_ms) {
+            return None;
+        }
         let waited_for = |other: &Op| other.invoked.ms > asked.ms + TRAVEL_MS;
         let begins_nowhere = !matches!(request.op.call, Call::Live { from: From::At(_), .. });
         let hears_nothing = |until_ms: u64| {
@@ -156,6 +174,9 @@ impl<'a> View<'a> {
         let is_sure = |other: &Op| other.succeeded() && self.case.history.is_strong(other);
         for (index, other) in self.case.iter().filter(|(_, other)| is_sure(other)) {
             let owed_ms = other.settled().ms;
+            if !is_long(owed_ms, request.until_ms) {
+                continue;
+            }
             let what = match other.call {
                 Call::Append { closes: true, .. } | Call::Create { closes: true, .. } => {
                     if is_created_since(self.case, other, request.until_ms) {
@@ -196,14 +217,18 @@ impl<'a> View<'a> {
     /// Nothing that a reader asks is wrong, and nothing sends it round in circles.
     fn is_refused(&self) -> Option<Violation> {
         let (parted, parting) = self.reader.parted?;
-        let last =
-            self.case.iter().filter(|(_, op)| matches!(op.call, Call::Live { reader, .. } if reader == self.number));
-        if last.last().is_some_and(|(_, op)| self.case.is_refused_by_another_clock(op)) {
+        let last = self.requests.last();
+        if last.is_some_and(|last| self.case.is_refused_by_another_clock(last.op)) {
             return None;
         }
         let refused = parting == Parting::Refused && parted.ms >= self.settled_ms();
         refused.then(|| self.violation(&[], "is refused"))
     }
+}
+
+/// Whether between two virtual ms is more time than a reader may be without any progress.
+fn is_long(from_ms: u64, until_ms: u64) -> bool {
+    until_ms.saturating_sub(WITHIN_MS) > from_ms
 }
 
 fn brings(arrival: &Arrival<'_>) -> bool {
@@ -212,18 +237,13 @@ fn brings(arrival: &Arrival<'_>) -> bool {
 
 /// Whether another stream may have been created in the place of the one that `op` saw, before some virtual ms.
 fn is_created_since(case: &Case<'_>, op: &Op, until_ms: u64) -> bool {
-    case.iter().any(|(_, other)| {
-        let created = matches!(other.call, Call::Create { .. }) && matches!(other.status(), None | Some(201));
-        created && other.invoked != op.invoked && other.settled() > op.invoked && other.invoked.ms <= until_ms
-    })
+    case.creations()
+        .any(|(_, other)| other.invoked != op.invoked && other.settled() > op.invoked && other.invoked.ms <= until_ms)
 }
 
 /// Whether the stream that an append went to may have been removed before some virtual ms.
 fn may_be_gone(case: &Case<'_>, append: &Op, until_ms: u64) -> bool {
-    let deleted = case.iter().any(|(_, other)| {
-        let deletes = matches!(other.call, Call::Delete) && matches!(other.status(), None | Some(204));
-        deletes && other.settled() > append.invoked && other.invoked.ms <= until_ms
-    });
+    let deleted = case.deletions().any(|(_, other)| other.settled() > append.invoked && other.invoked.ms <= until_ms);
     let latest_ms = until_ms + case.history.conditions.clocks_apart_ms;
     let expired = case.lifetimes(append.settled()).any(|lifetime| match lifetime {
         Lifetime::Endless => false,
