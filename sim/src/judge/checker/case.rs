@@ -6,7 +6,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::attendance::{self, LIVE_TRAVEL_MS};
-use super::touches::Touches;
+use super::touches::{SLOW, Touches};
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Reader};
 use crate::world::Harm;
@@ -14,12 +14,6 @@ use crate::world::Harm;
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
 /// millisecond borrows from the next ones.
 pub(super) const COMMIT_AHEAD_MS: u64 = 100;
-
-/// Harms after which a request may come long after its client has given it up.
-pub(super) const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
-
-/// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
-pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
 
 /// For how long a stream goes on at least that has a connected reader when its sliding TTL has run out, in ms (SPEC,
 /// section 3).

@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 
 use tailrace_core::protocol::limits::{LOG_ROW_BYTES, RESERVE_BYTES};
 
-use super::case::{COMMIT_AHEAD_MS, Case, SLOW_STRAGGLER_MS};
+use super::case::{COMMIT_AHEAD_MS, Case};
+use super::touches::SLOW_STRAGGLER_MS;
 use crate::judge::history::{Call, ClientAnswer, Op, Stamp};
 use crate::world::{Harm, PAGE_BYTES};
 

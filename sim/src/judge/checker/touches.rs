@@ -3,8 +3,14 @@
 use std::collections::HashMap;
 
 use super::attendance::LIVE_TRAVEL_MS;
-use super::case::{SLOW, SLOW_STRAGGLER_MS};
 use crate::judge::history::{Arrival, Call, History, Moment, Op, Payload};
+use crate::world::Harm;
+
+/// Harms after which a request may come long after its client has given it up.
+pub(super) const SLOW: &[Harm] = &[Harm::ClientMessageSlow, Harm::CallSlow];
+
+/// How much longer a request may be under way whose messages take long, in ms: each of them a minute at most.
+pub(super) const SLOW_STRAGGLER_MS: u64 = 130_000;
 
 /// Later than everything, and far from overflowing.
 const NEVER_MS: u64 = u64::MAX / 2;

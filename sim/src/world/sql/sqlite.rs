@@ -17,6 +17,9 @@ use crate::world::sql::rows::{Bill, Write, rows_of};
 /// What a panic says if one of the host's own statements fails, which cannot happen.
 const HOST: &str = "the host's own statement";
 
+/// Where the text of a statement is, and how long it is.
+type Place = (usize, usize);
+
 /// The database of one object.
 pub(crate) struct Database {
     sqlite: tailrace_sqlite::Database,
@@ -25,7 +28,9 @@ pub(crate) struct Database {
     /// What each statement that has passed the bans writes.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
     /// The same by where a text is and how long it is: one text may be at several places.
-    places: RefCell<BTreeMap<(usize, usize), Rc<Write>>>,
+    places: RefCell<BTreeMap<Place, Rc<Write>>>,
+    /// The one that was asked about last: whoever runs a statement has asked before whether it writes.
+    last: RefCell<Option<(Place, Rc<Write>)>>,
     /// Bytes of all pages that are not free, where nothing was written since they were counted.
     counted: Cell<Option<u64>>,
     /// What is wrong with the last statement that looked at too many rows.
@@ -43,15 +48,8 @@ impl Database {
         let guard = Arc::new(Guard::default());
         let asked = guard.clone();
         sqlite.set_authorizer(move |context: AuthContext<'_>| asked.authorize(context)).expect("a fresh database");
-        Self {
-            sqlite,
-            guard,
-            bill,
-            writes: RefCell::default(),
-            places: RefCell::default(),
-            counted: Cell::default(),
-            excess: RefCell::default(),
-        }
+        let (writes, places, last, counted, excess) = <_>::default();
+        Self { sqlite, guard, bill, writes, places, last, counted, excess }
     }
 
     /// A copy of the database, including what is not yet durable.
@@ -190,8 +188,13 @@ impl Database {
 
     fn write_of(&self, sql: &'static str) -> Result<Rc<Write>, SqlError> {
         let place = (sql.as_ptr().addr(), sql.len());
-        if let Some(write) = self.places.borrow().get(&place) {
+        if let Some((_, write)) = self.last.borrow().as_ref().filter(|(last, _)| *last == place) {
             return Ok(write.clone());
+        }
+        let found = self.places.borrow().get(&place).cloned();
+        if let Some(write) = found {
+            self.last.replace(Some((place, write.clone())));
+            return Ok(write);
         }
         let known = self.writes.borrow().get(sql).cloned();
         let write = match known {

@@ -95,8 +95,12 @@ impl<'a> View<'a> {
         let listenings = &self.case.history.listenings;
         let has_cut =
             |request: &Request<'_>| listenings.get(&request.index).is_some_and(|heard| heard.is_cut_by_client);
-        let later = self.requests().skip(1);
-        self.requests().zip(later).filter(move |(earlier, _)| has_cut(earlier)).map(|(_, later)| later.op.invoked.ms)
+        let later = self.requests.iter().skip(1);
+        self.requests
+            .iter()
+            .zip(later)
+            .filter(move |(earlier, _)| has_cut(earlier))
+            .map(|(_, later)| later.op.invoked.ms)
     }
 
     /// A reader that attends and makes no progress for a while has what had been acknowledged before that.
