@@ -109,6 +109,8 @@ tailrace_core::marks! {
     HIBERNATED_WITH_SOCKETS = "hibernated_with_sockets", required;
     /// A hibernated object with sockets was woken, and sent to them.
     WOKEN_AND_SENT = "woken_and_sent", required;
+    /// What was written at once on a streamed answer arrived in several pieces.
+    ANSWER_IN_PIECES = "answer_in_pieces", required;
     /// The connection of a streamed answer broke.
     ANSWER_CUT = "answer_cut", required;
     /// The connection of a streamed answer died without anybody noticing.
