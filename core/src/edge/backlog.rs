@@ -44,7 +44,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         let Pushed::Waiting(bytes) = pushed else { return Written::Gone };
         self.waiting_bytes = bytes;
         let patience = self.patience(wait_ms);
-        let is_late = bytes > length && self.env.waiting_for_clients() > patience.all_bytes;
+        let is_late = bytes > length && body.waiting_for_clients() > patience.all_bytes;
         let buffer_bytes = if is_late { 0 } else { patience.buffer_bytes };
         if bytes <= buffer_bytes {
             return Written::Taken;
@@ -68,7 +68,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
             if written != Written::Stalled || left_ms <= STALL_LOOK_MS {
                 return written;
             }
-            let over_bytes = self.env.waiting_for_clients().saturating_sub(patience.all_bytes);
+            let over_bytes = body.waiting_for_clients().saturating_sub(patience.all_bytes);
             if stalled.is_to_go(over_bytes, self.env.now_ms()) {
                 self.env.sometimes(marks::LIVE_SLOW_CLIENT_CUT);
                 body.cut();

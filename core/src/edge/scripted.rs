@@ -282,10 +282,6 @@ impl EdgeEnv for Scripted {
         self.0.backlogs.clone()
     }
 
-    fn waiting_for_clients(&self) -> usize {
-        self.0.waiting.borrow_mut().pop_front().unwrap_or(0)
-    }
-
     async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
         if reply.is_torn { Err(CallError::Reset) } else { Ok(reply.response) }
     }
@@ -440,6 +436,10 @@ impl Download for ScriptedDownload {
         self.0.takes_ms.set(takes_ms.saturating_sub(patience.wait_ms));
         self.0.waits.set(takes_ms > patience.wait_ms);
         if takes_ms > patience.wait_ms { Written::Stalled } else { Written::Taken }
+    }
+
+    fn waiting_for_clients(&self) -> usize {
+        self.0.waiting.borrow_mut().pop_front().unwrap_or(0)
     }
 
     fn cut(&self) {

@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 
-use super::{CallError, EdgeEnv, EdgeSocket, Reply, SocketEvent};
+use super::{CallError, EdgeSocket, Isolate, Reply, SocketEvent};
 
 /// How much may wait for a client to take it, and for how long.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,6 +88,9 @@ pub trait Download: 'static {
     /// Queues the body of a reply once all of it has arrived. If it breaks off, this fails and queues nothing.
     async fn push_reply(&self, reply: Self::Reply) -> Result<Pushed, CallError>;
 
+    /// How many bytes wait for all clients of the isolate whose answers are written piece by piece.
+    fn waiting_for_clients(&self) -> usize;
+
     /// Breaks the client's connection, and drops what waits for it.
     fn cut(&self);
 
@@ -101,21 +104,21 @@ pub trait Download: 'static {
     }
 
     /// Whether something waits for the client, and too much for all clients.
-    fn is_late(&self, env: &impl EdgeEnv, patience: Patience) -> bool {
-        matches!(self.push(Bytes::new()), Pushed::Waiting(1..)) && env.waiting_for_clients() > patience.all_bytes
+    fn is_late(&self, patience: Patience) -> bool {
+        matches!(self.push(Bytes::new()), Pushed::Waiting(1..)) && self.waiting_for_clients() > patience.all_bytes
     }
 
     /// Passes messages of the socket on to the client, each in one piece, until something else happens: every event
     /// that is delivered goes this way. It is [`EdgeSocket::next`] and [`Self::push`] again and again. A host may do
     /// the same by itself, without asking core about each message, and without handing it the bytes.
-    async fn pipe(&self, env: &impl EdgeEnv, socket: &Self::Socket, rule: PipeRule, patience: Patience) -> Piped {
-        let until_ms = env.now_ms().saturating_add(patience.wait_ms);
-        let mut heard_ms = env.now_ms();
+    async fn pipe(&self, isolate: &impl Isolate, socket: &Self::Socket, rule: PipeRule, patience: Patience) -> Piped {
+        let until_ms = isolate.now_ms().saturating_add(patience.wait_ms);
+        let mut heard_ms = isolate.now_ms();
         let mut last = None;
         loop {
             let ends_ms = until_ms.min(heard_ms.saturating_add(rule.silence_ms));
-            let end = match socket.next(ends_ms.saturating_sub(env.now_ms())).await {
-                SocketEvent::Message(message) if message.starts_with(rule.prefix) && self.is_late(env, patience) => {
+            let end = match socket.next(ends_ms.saturating_sub(isolate.now_ms())).await {
+                SocketEvent::Message(message) if message.starts_with(rule.prefix) && self.is_late(patience) => {
                     PipeEnd::Overflow
                 }
                 SocketEvent::Message(mut message) if message.starts_with(rule.prefix) => {
@@ -124,7 +127,7 @@ pub trait Download: 'static {
                         Pushed::Gone => PipeEnd::Gone,
                         Pushed::Waiting(bytes) => {
                             last = Some(header);
-                            heard_ms = env.now_ms();
+                            heard_ms = isolate.now_ms();
                             if bytes <= patience.buffer_bytes {
                                 continue;
                             }

@@ -96,9 +96,6 @@ pub trait EdgeEnv: Isolate {
     /// Who waits for clients in this instance of core.
     fn backlogs(&self) -> Backlogs;
 
-    /// How many bytes wait for all clients of the isolate whose answers are written piece by piece.
-    fn waiting_for_clients(&self) -> usize;
-
     /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.
     async fn keep(&self, reply: Self::Reply) -> Result<Self::Kept, CallError>;
 

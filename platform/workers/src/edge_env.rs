@@ -145,10 +145,6 @@ impl EdgeEnv for RequestEnv {
         BACKLOGS.with(Backlogs::clone)
     }
 
-    fn waiting_for_clients(&self) -> usize {
-        ask(|io| io.waiting_for_clients()).map_or(0, |bytes| bytes as usize)
-    }
-
     async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
         match operation(|io| io.keep()).await {
             Some(outcome::KEPT) => Ok(Kept),
@@ -281,12 +277,16 @@ impl runtime::Download for Download {
         }
     }
 
+    fn waiting_for_clients(&self) -> usize {
+        ask(|io| io.waiting_for_clients()).map_or(0, |bytes| bytes as usize)
+    }
+
     fn cut(&self) {
         ask(|io| io.cut_download());
     }
 
     /// Does what the provided method does, but in JavaScript (`js/pipe.mjs`): payloads do not cross into wasm.
-    async fn pipe(&self, _env: &impl EdgeEnv, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
+    async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
         let Patience { buffer_bytes, all_bytes, wait_ms } = patience;
         let PipeRule { prefix, header_length, silence_ms } = rule;
         let started = operation(|io| {

@@ -268,6 +268,10 @@ impl runtime::Download for Download {
         }
     }
 
+    fn waiting_for_clients(&self) -> usize {
+        self.context.memory().clients()
+    }
+
     fn cut(&self) {
         self.pipe.cut();
     }

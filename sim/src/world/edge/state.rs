@@ -266,10 +266,6 @@ impl EdgeEnv for EdgeState {
         self.0.shared.backlogs.borrow().clone()
     }
 
-    fn waiting_for_clients(&self) -> usize {
-        self.0.shared.memory.clients()
-    }
-
     fn outlive_client(&self) {
         self.0.context.outlive_client();
     }
