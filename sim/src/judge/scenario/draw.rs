@@ -71,7 +71,7 @@ impl Scenario {
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }
-            if draft.has_little_room() && draft.is_live() && draft.dice.chance(200) {
+            if draft.has_little_room() && draft.is_live() && draft.dice.chance(300) {
                 draft.stall_together();
             }
             draft.silence();
@@ -130,9 +130,9 @@ pub(super) struct Draft {
 }
 
 impl Draft {
-    /// Whether less may wait for clients than in a service.
+    /// Whether less may wait for clients than in a service, and all of them can soon read what they have not read.
     fn has_little_room(&self) -> bool {
-        self.memory.clients_bytes < MemoryLimits::default().clients_bytes
+        self.memory.clients_bytes < MemoryLimits::default().clients_bytes && self.bucket.get.max_ms <= 20
     }
 
     pub(super) fn push(&mut self, after_ms: u64, client: usize, action: Action) {

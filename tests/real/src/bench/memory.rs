@@ -35,7 +35,7 @@ pub(crate) struct Args {
     #[arg(long, value_name = "COMMIT")]
     against: Option<String>,
     /// How many readers by SSE come, get some messages and leave; 0 leaves it out
-    #[arg(long, default_value_t = 5_000)]
+    #[arg(long, default_value_t = 2_000)]
     readers: usize,
     /// How often they come and leave
     #[arg(long, default_value_t = 3)]
