@@ -142,6 +142,9 @@ mod tests {
         let written = |notes: &[String]| notes.iter().filter(|note| note.starts_with("write")).count();
         let notes = heard(&[MOST + 1]);
         assert_eq!((written(&notes), notes.get(3).map(String::as_str)), (2, Some("close")), "{notes:?}");
+        // It is given up if it goes on like that.
+        let notes = heard(&[MOST + 1, MOST + 1, MOST + 1]);
+        assert_eq!((written(&notes), notes.last().map(String::as_str)), (2, Some("cut")), "{notes:?}");
         let notes = heard(&[MOST]);
         assert_eq!(notes.get(3).map(|note| note.starts_with("write b")), Some(true), "{notes:?}");
     }

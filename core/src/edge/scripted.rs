@@ -45,7 +45,7 @@ pub(super) enum Happens {
     Quiet(u64),
     /// A message, after which more bytes wait for the client than may.
     ClientStalls(Bytes),
-    /// A message, which then waits for the client, though no more than may.
+    /// A message, of which a byte then waits for the client for two seconds, if nothing else is written.
     Waits(Bytes),
     /// A message; when the edge passes it on, it learns that the client has gone.
     ClientLeaves(Bytes),
@@ -391,6 +391,7 @@ impl EdgeSocket for ScriptedSocket {
             }
             Some(Happens::Waits(bytes)) => {
                 self.stage.leaves.set(true);
+                self.stage.takes_ms.set(2_000);
                 SocketEvent::Message(bytes)
             }
             Some(Happens::ClientLeaves(bytes)) => {
