@@ -192,6 +192,8 @@ mutants! {
     ReadersNotDismissed = "readers-not-dismissed";
     /// Each message is a row of its own, also where a row has room for all of them.
     RowForEachMessage = "row-for-each-message";
+    /// What waits for all clients of an isolate together has no bound.
+    BacklogsUncounted = "backlogs-uncounted";
     /// Identical long-polls of an isolate ask the object each for itself.
     FlightsNotShared = "flights-not-shared";
 }

@@ -1,7 +1,7 @@
 //! What a deployment configures.
 
-use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS};
-use crate::protocol::{MemoryLimits, ProjectMode, Waits};
+use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
+use crate::protocol::{MemoryLimits, ProjectMode, Waits, sse};
 
 /// Who may use the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -38,11 +38,18 @@ pub struct LiveConfig {
     pub keep_alive_ms: u64,
     /// Bytes that may wait for one client to take them.
     pub buffer_bytes: usize,
+    /// Bytes of one answer of an object to a reader of events, at most.
+    pub piece_bytes: usize,
 }
 
 impl Default for LiveConfig {
     fn default() -> Self {
-        Self { waits: Waits::default(), keep_alive_ms: KEEP_ALIVE_MS, buffer_bytes: CLIENT_BUFFER }
+        Self {
+            waits: Waits::default(),
+            keep_alive_ms: KEEP_ALIVE_MS,
+            buffer_bytes: CLIENT_BUFFER,
+            piece_bytes: sse::piece_bytes(PAGE_BYTES),
+        }
     }
 }
 

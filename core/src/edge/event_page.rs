@@ -26,7 +26,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
     }
 
-    /// Passes on a page of the log.
+    /// Passes on a page of the log, for which there is `room`.
     pub(super) async fn take_page(&mut self, head: &Response, reply: E::Reply, body: &E::Download) -> Next {
         let get = |name| head.headers.get(name);
         let next = match (head.status, get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse)) {
@@ -39,8 +39,12 @@ impl<E: EdgeEnv> Reader<'_, E> {
         let rest = get(header::TAILRACE_EVENT_REST).and_then(|at| at.parse().ok());
         let is_piece = rest.is_some() || self.rest.is_some();
         let wait_ms = if is_piece { self.left_ms().max(PIECE_WAIT_MS) } else { self.left_ms() };
-        let is_taken = match body.write_reply(reply, self.patience(wait_ms)).await {
-            Ok(written) => self.is_taken(written),
+        let is_taken = match body.push_reply(reply).await {
+            Ok(pushed) => {
+                // Of what waits then, nobody knows how much is of this page: as much as it may have at most.
+                let written = self.settled(pushed, self.config.piece_bytes, wait_ms, body).await;
+                self.is_taken(written)
+            }
             Err(error) => {
                 // Nothing of the page was queued for the client.
                 tracing::warn!(%error, "a page broke off");

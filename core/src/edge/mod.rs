@@ -8,6 +8,7 @@
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `serve` | serving a request, from its route to the end of its answer |
+//! | `backlog` | what waits for the client of such a connection, and which one has to go |
 //! | `body` | reading a request's body, if the isolate has room for it |
 //! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
 //! | `live` | what both kinds of live reads have in common |
@@ -17,6 +18,7 @@
 //! | `long_poll` | long-polls, of which identical ones share one flight |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
+mod backlog;
 mod body;
 mod config;
 mod event_page;

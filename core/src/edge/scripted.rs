@@ -16,8 +16,9 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, JoinedFlight,
-    Kept, Landing, Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken, Written,
+    Along, Backlogs, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate,
+    JoinedFlight, Kept, Landing, Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken,
+    Written,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -44,6 +45,8 @@ pub(super) enum Happens {
     Quiet(u64),
     /// A message, after which more bytes wait for the client than may.
     ClientStalls(Bytes),
+    /// A message, of which a byte then waits for the client for two seconds, if nothing else is written.
+    Waits(Bytes),
     /// A message; when the edge passes it on, it learns that the client has gone.
     ClientLeaves(Bytes),
 }
@@ -62,11 +65,20 @@ struct Stage {
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
     stalls: Cell<bool>,
+    /// Whether the client leaves a byte of what it is sent next.
+    leaves: Cell<bool>,
+    /// Whether a byte waits for the client.
+    lingers: Cell<bool>,
+    /// Whether something waits for the client, and more than may.
+    waits: Cell<bool>,
     /// How long the client takes for what it was sent last, in ms.
     takes_ms: Cell<u64>,
     /// Whether the client has gone.
     gone: Cell<bool>,
     held: HeldBodies,
+    backlogs: Backlogs,
+    /// What waits for all clients, at each look in turn; nothing after the last one.
+    waiting: RefCell<VecDeque<usize>>,
 }
 
 /// The reply of a scripted object.
@@ -119,14 +131,24 @@ impl Scripted {
             flights: RefCell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
+            leaves: Cell::default(),
+            lingers: Cell::default(),
+            waits: Cell::default(),
             takes_ms: Cell::default(),
             gone: Cell::default(),
             held: HeldBodies::default(),
+            backlogs: Backlogs::default(),
+            waiting: RefCell::default(),
         }))
     }
 
     pub(super) fn with_flights(self, flights: impl IntoIterator<Item = UnderWay>) -> Self {
         self.0.flights.borrow_mut().extend(flights);
+        self
+    }
+
+    pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
+        self.0.waiting.borrow_mut().extend(waiting);
         self
     }
 
@@ -256,6 +278,10 @@ impl EdgeEnv for Scripted {
         self.0.held.clone()
     }
 
+    fn backlogs(&self) -> Backlogs {
+        self.0.backlogs.clone()
+    }
+
     async fn keep(&self, reply: ScriptedReply) -> Result<Response, CallError> {
         if reply.is_torn { Err(CallError::Reset) } else { Ok(reply.response) }
     }
@@ -363,6 +389,11 @@ impl EdgeSocket for ScriptedSocket {
                 self.stage.stalls.set(true);
                 SocketEvent::Message(bytes)
             }
+            Some(Happens::Waits(bytes)) => {
+                self.stage.leaves.set(true);
+                self.stage.takes_ms.set(2_000);
+                SocketEvent::Message(bytes)
+            }
             Some(Happens::ClientLeaves(bytes)) => {
                 self.stage.gone.set(true);
                 SocketEvent::Message(bytes)
@@ -393,14 +424,27 @@ impl Download for ScriptedDownload {
         }
         if !bytes.is_empty() {
             self.0.note(format!("write {}", short(&bytes)));
+            self.0.waits.set(self.0.stalls.take());
+            self.0.lingers.set(self.0.leaves.take());
         }
-        Pushed::Waiting(if self.0.stalls.take() { usize::MAX } else { 0 })
+        let lingering = usize::from(self.0.lingers.get());
+        Pushed::Waiting(if self.0.waits.get() { usize::MAX } else { lingering })
     }
 
     async fn drained(&self, patience: Patience) -> Written {
         let takes_ms = self.0.takes_ms.take();
         self.0.pass(takes_ms.min(patience.wait_ms));
+        self.0.takes_ms.set(takes_ms.saturating_sub(patience.wait_ms));
+        self.0.waits.set(takes_ms > patience.wait_ms);
         if takes_ms > patience.wait_ms { Written::Stalled } else { Written::Taken }
+    }
+
+    fn waiting_for_clients(&self) -> usize {
+        self.0.waiting.borrow_mut().pop_front().unwrap_or(0)
+    }
+
+    fn cut(&self) {
+        self.0.note("cut");
     }
 
     async fn push_reply(&self, reply: ScriptedReply) -> Result<Pushed, CallError> {

@@ -16,12 +16,16 @@ use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{Download, EdgeEnv, Patience, PipeEnd, PipeRule, Reply, Written, marks};
+use crate::runtime::{Download, EdgeEnv, PipeEnd, PipeRule, Reply, marks};
 
 /// One client of a stream, and its position.
 pub(super) struct Reader<'a, E: EdgeEnv> {
     pub(super) env: &'a E,
-    config: LiveConfig,
+    pub(super) config: LiveConfig,
+    /// What may wait for all clients of the isolate, in bytes.
+    pub(super) clients_bytes: usize,
+    /// What waited for the client when that was last known, in bytes.
+    pub(super) waiting_bytes: usize,
     /// What the object is asked next.
     pub(super) ask: LiveRead,
     /// When the connection ends, by the edge's clock, in ms since the Unix epoch.
@@ -60,6 +64,8 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     let mut reader = Reader {
         env,
         config: config.live,
+        clients_bytes: config.memory.clients_bytes,
+        waiting_bytes: 0,
         ask: live.clone(),
         ends_ms,
         clock: None,
@@ -81,6 +87,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
             let body = env.open(head(live).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
             let next = reader.listen(socket, joined, &body).await;
             reader.go_on(next, &body).await;
+            reader.part(&body).await;
         }
         Ok(Asked::Reply(reply)) => {
             let page = reply.head();
@@ -98,6 +105,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
             body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
             reader.go_on(next, &body).await;
+            reader.part(&body).await;
         }
     }
 }
@@ -139,24 +147,6 @@ impl<E: EdgeEnv> Reader<'_, E> {
     /// How much longer the connection lasts, in ms.
     pub(super) fn left_ms(&self) -> u64 {
         self.ends_ms.saturating_sub(self.env.now_ms())
-    }
-
-    pub(super) fn patience(&self, wait_ms: u64) -> Patience {
-        let buffer_bytes = if mutated!(ClientBufferUnbounded) { usize::MAX } else { self.config.buffer_bytes };
-        Patience { buffer_bytes, wait_ms }
-    }
-
-    /// Writes, and waits until the client has taken enough. Returns whether it has before the connection ends.
-    async fn write(&self, bytes: impl Into<Bytes>, body: &E::Download) -> bool {
-        self.is_taken(body.write(bytes.into(), self.patience(self.left_ms())).await)
-    }
-
-    pub(super) fn is_taken(&self, written: Written) -> bool {
-        if written == Written::Gone {
-            self.env.sometimes(marks::LIVE_CLIENT_GONE);
-        }
-        // A client that has stalled until its connection ends still gets what is on its way, and comes back.
-        written == Written::Taken
     }
 
     pub(super) fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {

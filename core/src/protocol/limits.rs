@@ -115,6 +115,18 @@ pub const TTL_LIMIT_S: u64 = 100 * 366 * 24 * 60 * 60;
 /// data stays in the log, and is read from there once the client has received these bytes.
 pub const CLIENT_BUFFER: usize = 1 << 20;
 
+/// How often a connection that waits for its client looks whether it is to be given up, in ms. Our choice: a client that
+/// is only slow has taken something by then, and whoever needs the room waits no longer than that.
+pub const STALL_LOOK_MS: u64 = 500;
+
+/// For how long a client may take what waits for it when its connection has come to its end, in ms. Our choice: about as
+/// long as a connection lasts.
+pub const TAKEN_WITHIN_MS: u64 = 60_000;
+
+/// Bytes that may wait for a client that nobody looks after any more, since its answer is complete. Our choice: a last
+/// control event.
+pub const CLOSED_AT_ONCE: usize = 4 << 10;
+
 /// Largest content that is pushed to waiting readers, in bytes. Our choice: each socket holds a copy until its edge has
 /// received it, without back-pressure. Of larger content readers are only told; they read it from the log.
 pub const PUSH_LIMIT: usize = 128 << 10;

@@ -11,11 +11,14 @@ pub struct MemoryLimits {
     /// What one object sends at once, all copies for its sockets together: what it sends within a second counts. More
     /// is not pushed but announced, and read from the log.
     pub pushed_bytes: usize,
+    /// What waits for all clients of an isolate whose answers are written piece by piece. Where it is more, nobody is sent
+    /// more who has not taken what was sent before, and whoever has not read for longest loses its connection.
+    pub clients_bytes: usize,
 }
 
 impl Default for MemoryLimits {
     /// Our choice: a quarter of what an isolate has, each.
     fn default() -> Self {
-        Self { bodies_bytes: 32 << 20, pushed_bytes: 32 << 20 }
+        Self { bodies_bytes: 32 << 20, pushed_bytes: 32 << 20, clients_bytes: 32 << 20 }
     }
 }

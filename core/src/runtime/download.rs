@@ -9,6 +9,9 @@ use super::{CallError, EdgeSocket, Isolate, Reply, SocketEvent};
 pub struct Patience {
     /// Bytes that may wait for the client.
     pub buffer_bytes: usize,
+    /// Bytes that may wait for all clients of the isolate together, before nothing more is passed on to one that has not
+    /// taken what it was sent.
+    pub all_bytes: usize,
     /// For how long a call waits until no more bytes wait, in ms.
     pub wait_ms: u64,
 }
@@ -40,8 +43,8 @@ pub enum PipeEnd {
     Message(Bytes),
     /// The socket is closed, or its connection was lost.
     Closed,
-    /// A message was passed on, and now more bytes wait for the client than may; or more had come on the socket than
-    /// may wait there.
+    /// A message was passed on, and now more bytes wait for the client than may; or one was not, because bytes wait for
+    /// this client and too many for all; or more had come on the socket than may wait there.
     Overflow,
     /// The time is up, or nothing has come for as long as the rule says.
     TimedOut,
@@ -85,23 +88,24 @@ pub trait Download: 'static {
     /// Queues the body of a reply once all of it has arrived. If it breaks off, this fails and queues nothing.
     async fn push_reply(&self, reply: Self::Reply) -> Result<Pushed, CallError>;
 
+    /// How many bytes wait for all clients of the isolate whose answers are written piece by piece.
+    fn waiting_for_clients(&self) -> usize;
+
+    /// Breaks the client's connection, and drops what waits for it.
+    fn cut(&self);
+
     /// Queues bytes, and waits until no more bytes wait for the client than may.
     async fn write(&self, bytes: Bytes, patience: Patience) -> Written {
-        self.settled(self.push(bytes), patience).await
-    }
-
-    /// Queues the body of a reply, and waits until no more bytes wait for the client than may.
-    async fn write_reply(&self, reply: Self::Reply, patience: Patience) -> Result<Written, CallError> {
-        Ok(self.settled(self.push_reply(reply).await?, patience).await)
-    }
-
-    /// Waits after a push if more bytes wait for the client than may.
-    async fn settled(&self, pushed: Pushed, patience: Patience) -> Written {
-        match pushed {
+        match self.push(bytes) {
             Pushed::Gone => Written::Gone,
             Pushed::Waiting(bytes) if bytes <= patience.buffer_bytes => Written::Taken,
             Pushed::Waiting(_) => self.drained(patience).await,
         }
+    }
+
+    /// Whether something waits for the client, and too much for all clients.
+    fn is_late(&self, patience: Patience) -> bool {
+        matches!(self.push(Bytes::new()), Pushed::Waiting(1..)) && self.waiting_for_clients() > patience.all_bytes
     }
 
     /// Passes messages of the socket on to the client, each in one piece, until something else happens: every event
@@ -114,6 +118,9 @@ pub trait Download: 'static {
         loop {
             let ends_ms = until_ms.min(heard_ms.saturating_add(rule.silence_ms));
             let end = match socket.next(ends_ms.saturating_sub(isolate.now_ms())).await {
+                SocketEvent::Message(message) if message.starts_with(rule.prefix) && self.is_late(patience) => {
+                    PipeEnd::Overflow
+                }
                 SocketEvent::Message(mut message) if message.starts_with(rule.prefix) => {
                     let header = message.split_to(rule.header_length.min(message.len()));
                     match self.push(message) {

@@ -1,6 +1,8 @@
 //! What a host gives to one request at the edge.
 
-use super::{CallError, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload};
+use super::{
+    Backlogs, CallError, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload,
+};
 use crate::protocol::{Headers, Method, Response};
 
 /// A client's request.
@@ -90,6 +92,9 @@ pub trait EdgeEnv: Isolate {
 
     /// The bodies that the requests of this instance of core hold.
     fn held_bodies(&self) -> HeldBodies;
+
+    /// Who waits for clients in this instance of core.
+    fn backlogs(&self) -> Backlogs;
 
     /// Reads a reply to its end and keeps it as plain data. Fails if the reply breaks off.
     async fn keep(&self, reply: Self::Reply) -> Result<Self::Kept, CallError>;

@@ -123,6 +123,8 @@ crate::marks! {
     LIVE_CLIENT_GONE = "live_client_gone", required;
     /// More bytes waited for a client than may: the edge dropped its socket to the object.
     LIVE_OVERFLOWED = "live_overflowed", required;
+    /// A connection of events was cut, because its client left too much of what it was sent.
+    LIVE_SLOW_CLIENT_CUT = "live_slow_client_cut", required;
     /// There was no room for the body of a request, which was told to come again.
     BODY_FOUND_NO_ROOM = "body_found_no_room", required;
     /// There was none for the rest of a body whose length was not declared.

@@ -8,6 +8,7 @@
 //! | `mark`, `marks` | coverage marks, and core's table of them |
 //! | `edge` | what a host gives to one request at the edge |
 //! | `held_bodies` | how many bytes of bodies the requests of an isolate hold |
+//! | `backlogs` | who waits for its client in an isolate, and who of them has to go |
 //! | `upload` | the client's body |
 //! | `reply` | an object's reply on its way through, and answers that are plain data |
 //! | `download` | the body of an answer that is written piece by piece |
@@ -18,6 +19,7 @@
 //! | `object_store` | storage of whole objects by key: R2 |
 
 mod actor;
+mod backlogs;
 mod call;
 mod download;
 mod edge;
@@ -32,6 +34,7 @@ mod socket;
 mod upload;
 
 pub use actor::{Actor, ActorState, AlarmFailure};
+pub use backlogs::{Backlogs, Stalled};
 pub use call::{CallError, ObjectAnswer, ObjectRequest};
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
 pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};

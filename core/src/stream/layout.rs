@@ -140,7 +140,7 @@ impl Layout {
             table,
             "DELETE FROM ",
             " WHERE key < ?1 AND key <= (SELECT max(key) FROM (SELECT key FROM ",
-            " ORDER BY key LIMIT ?2))"
+            " WHERE key < ?1 ORDER BY key LIMIT ?2))"
         );
         let end = SqlParam::count(keys_of(self.first_hot)?.0)?;
         sql.run(delete, &[end, SqlParam::count(FREED_AT_ONCE)?])?;

@@ -1,6 +1,8 @@
 // The body of an answer that the edge writes piece by piece (events). It counts the bytes that wait for the client, and
 // calls its listener whenever the client has taken some, or is gone.
 
+import { WeakValues } from "./weak_values.mjs";
+
 /** How a wait ended: src/outcome.rs. */
 const GONE = 23;
 const TAKEN = 30;
@@ -8,6 +10,26 @@ const STALLED = 31;
 
 /** What `push` returns if the client is gone: src/outcome.rs. */
 const NOBODY = -4;
+
+/** The bodies that are written, by number. */
+const bodies = new WeakValues();
+let opened = 0;
+
+/** Bytes that wait for the clients of all bodies, and when they were counted anew. */
+let total = 0;
+let countedMs = Date.now();
+
+/** How often they are counted anew, in ms: what a body had that the runtime has ended without a word waits no more. */
+const COUNT_MS = 5_000;
+
+/** How many bytes wait for all clients of the isolate. */
+export function waitingForClients() {
+  if (total > 0 && Date.now() - countedMs >= COUNT_MS) {
+    countedMs = Date.now();
+    total = bodies.values().reduce((sum, body) => sum + body.waiting, 0);
+  }
+  return total;
+}
 
 export class Download {
   /** What the response gets as its body. */
@@ -19,8 +41,10 @@ export class Download {
   /** Whether the client is gone. */
   gone = false;
   #writer;
+  #number = (opened += 1);
 
   constructor() {
+    bodies.set(this.#number, this);
     const { readable, writable } = new IdentityTransformStream();
     this.readable = readable;
     this.#writer = writable.getWriter();
@@ -31,13 +55,14 @@ export class Download {
     if (this.gone) return NOBODY;
     const { length } = bytes;
     if (length > 0) {
-      this.waiting += length;
+      this.#count(length);
       this.#writer.write(bytes).then(
         () => {
-          this.waiting -= length;
+          this.#count(-length);
           this.listener?.();
         },
         () => {
+          this.#count(-length);
           this.gone = true;
           this.listener?.();
         },
@@ -63,8 +88,22 @@ export class Download {
     });
   }
 
+  #count(bytes) {
+    this.waiting += bytes;
+    total += bytes;
+  }
+
+  /** Ends the body once the client has taken what waits. Then nobody holds it any more. */
   close() {
-    this.#writer.close().catch(() => {
+    const done = () => bodies.delete(this.#number);
+    this.#writer.close().then(done, done);
+  }
+
+  /** Breaks the client's connection. What waits is dropped. */
+  cut() {
+    this.gone = true;
+    bodies.delete(this.#number);
+    this.#writer.abort(new Error("the client does not read")).catch(() => {
       // The client is gone.
     });
   }

@@ -5,7 +5,7 @@
 // plain data), a socket, the body of the answer, a flight (flight.mjs). A task has at most one of each kind at a time,
 // and each method here acts on that one.
 
-import { Download } from "./download.mjs";
+import { Download, waitingForClients } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
 import { pipe } from "./pipe.mjs";
 import { fieldsOf, plain } from "./reply.mjs";
@@ -252,8 +252,12 @@ export class EdgeIo {
     }
   }
 
-  pipe(prefix, headerLength, bufferBytes, waitMs, silenceMs) {
-    const piped = pipe(this.#socket, this.#download, prefix.slice(), headerLength, bufferBytes, waitMs, silenceMs);
+  waitingForClients() {
+    return waitingForClients();
+  }
+
+  pipe(prefix, headerLength, limits) {
+    const piped = pipe(this.#socket, this.#download, prefix.slice(), headerLength, limits.slice());
     this.#start(piped.then(([outcome, message, header]) => {
       this.bytes = message ?? NONE;
       this.header = header ?? NONE;
@@ -264,6 +268,11 @@ export class EdgeIo {
   closeSocket() {
     this.#socket?.close();
     this.#socket = null;
+  }
+
+  cutDownload() {
+    this.#download?.cut();
+    this.#download = null;
   }
 
   closeDownload() {

@@ -1,6 +1,8 @@
 // Passes messages of a socket on to a client without asking Rust about each: it takes a message, pushes its payload and
 // counts what waits, again and again. It must do the same as the provided method `Download::pipe` of core.
 
+import { waitingForClients } from "./download.mjs";
+
 /** How the pipe ended: src/outcome.rs. */
 const MESSAGE = 20;
 const TIMED_OUT = 21;
@@ -8,7 +10,7 @@ const OVERFLOW = 22;
 const GONE = 23;
 
 /** A promise of how the pipe ended, the message that was not passed on, and the header of the last one that was. */
-export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs, silenceMs) {
+export function pipe(socket, body, prefix, headerLength, [bufferBytes, allBytes, waitMs, silenceMs]) {
   return new Promise((resolve) => {
     const endsMs = Date.now() + waitMs;
     let heardMs = Date.now();
@@ -32,6 +34,8 @@ export function pipe(socket, body, prefix, headerLength, bufferBytes, waitMs, si
     socket.listener = () => {
       for (let bytes = socket.take(); bytes !== undefined; bytes = socket.take()) {
         if (!startsWith(bytes, prefix)) return end(MESSAGE, bytes);
+        // Nothing more for a client that has not taken what it was sent, while too much waits for all.
+        if (body.waiting > 0 && waitingForClients() > allBytes) return end(OVERFLOW);
         const waiting = body.push(bytes.subarray(headerLength));
         if (body.gone) return end(GONE);
         header = bytes.subarray(0, headerLength);

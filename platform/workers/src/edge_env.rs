@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    self, Along, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, Landing, Patience,
-    PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    self, Along, Backlogs, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, Landing,
+    Patience, PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -24,6 +24,8 @@ mod along {
 thread_local! {
     /// The bodies that all requests of this instance hold.
     static HELD_BODIES: HeldBodies = HeldBodies::default();
+    /// What waits for the clients of all requests of this instance.
+    static BACKLOGS: Backlogs = Backlogs::default();
 }
 
 /// What one request can reach.
@@ -137,6 +139,10 @@ impl EdgeEnv for RequestEnv {
 
     fn held_bodies(&self) -> HeldBodies {
         HELD_BODIES.with(HeldBodies::clone)
+    }
+
+    fn backlogs(&self) -> Backlogs {
+        BACKLOGS.with(Backlogs::clone)
     }
 
     async fn keep(&self, _reply: Reply) -> Result<Kept, CallError> {
@@ -256,7 +262,7 @@ impl runtime::Download for Download {
     }
 
     async fn drained(&self, patience: Patience) -> Written {
-        let Patience { buffer_bytes, wait_ms } = patience;
+        let Patience { buffer_bytes, wait_ms, .. } = patience;
         match operation(|io| io.drained(buffer_bytes as f64, wait_ms as f64)).await {
             Some(outcome::TAKEN) => Written::Taken,
             Some(outcome::STALLED) => Written::Stalled,
@@ -271,12 +277,21 @@ impl runtime::Download for Download {
         }
     }
 
+    fn waiting_for_clients(&self) -> usize {
+        ask(|io| io.waiting_for_clients()).map_or(0, |bytes| bytes as usize)
+    }
+
+    fn cut(&self) {
+        ask(|io| io.cut_download());
+    }
+
     /// Does what the provided method does, but in JavaScript (`js/pipe.mjs`): payloads do not cross into wasm.
     async fn pipe(&self, _isolate: &impl Isolate, _socket: &Socket, rule: PipeRule, patience: Patience) -> Piped {
-        let Patience { buffer_bytes, wait_ms } = patience;
+        let Patience { buffer_bytes, all_bytes, wait_ms } = patience;
         let PipeRule { prefix, header_length, silence_ms } = rule;
         let started = operation(|io| {
-            io.pipe(prefix, header_length as u32, buffer_bytes as f64, wait_ms as f64, silence_ms as f64)
+            let limits = [buffer_bytes as f64, all_bytes as f64, wait_ms as f64, silence_ms as f64];
+            io.pipe(prefix, header_length as u32, &limits)
         });
         let end = match started.await {
             Some(outcome::MESSAGE) => PipeEnd::Message(message_bytes()),

@@ -134,16 +134,18 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drained(this: &EdgeIo, buffer_bytes: f64, wait_ms: f64) -> Result<(), JsValue>;
 
-    /// Starts to pass messages of the socket on to the client: see `Download::pipe` of core.
+    /// Starts to pass messages of the socket on to the client: see `Download::pipe` of core. The limits are the bytes
+    /// that may wait for the client, those that may wait for all clients, and the ms until the end and of silence.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn pipe(
-        this: &EdgeIo,
-        prefix: &[u8],
-        header_length: u32,
-        buffer_bytes: f64,
-        wait_ms: f64,
-        silence_ms: f64,
-    ) -> Result<(), JsValue>;
+    pub(crate) fn pipe(this: &EdgeIo, prefix: &[u8], header_length: u32, limits: &[f64]) -> Result<(), JsValue>;
+
+    /// How many bytes wait for all clients of the isolate whose answers are written piece by piece.
+    #[wasm_bindgen(method, catch, js_name = waitingForClients)]
+    pub(crate) fn waiting_for_clients(this: &EdgeIo) -> Result<f64, JsValue>;
+
+    /// Breaks the client's connection, and drops what waits for it.
+    #[wasm_bindgen(method, catch, js_name = cutDownload)]
+    pub(crate) fn cut_download(this: &EdgeIo) -> Result<(), JsValue>;
 
     /// The header of the last message that the pipe has passed on; empty if it passed on none.
     #[wasm_bindgen(method, getter, catch)]

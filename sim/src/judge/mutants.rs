@@ -63,6 +63,7 @@ register! {
     Core::ChecksumIgnored: Exact;
     Core::PushBudgetIgnored: Memory;
     Core::BodiesUncounted: Memory;
+    Core::BacklogsUncounted: Memory;
     Core::ClientBufferUnbounded: Memory;
     Core::R2CallsUnlimited: Cold, Expiry, Answers;
     Core::ProducersUnlimited: Once;

@@ -314,3 +314,26 @@ fn calls_never_come_to_an_end_never_sometimes_or_always_and_each_fails_when_its_
         }
     }
 }
+
+#[test]
+fn a_call_that_never_comes_to_an_end_keeps_its_object_in_memory_for_fifteen_minutes() {
+    for permille in PERMILLES {
+        run(1, faults(BucketFaults { stuck_permille: permille, ..BucketFaults::default() }), async |world, _| {
+            let mut kept = 0;
+            for number in 0..100 {
+                let object = format!("object-{number}");
+                let is_stuck = answer(&world, &object, "get k").await == "unknown";
+                rt::sleep_ms(14 * 60_000).await;
+                assert_eq!(world.is_running(&object), is_stuck, "an idle object hibernates");
+                rt::sleep_ms(2 * 60_000).await;
+                assert!(!world.is_running(&object));
+                let spells = world.spells(&object);
+                let lasted_ms = spells.iter().map(|spell| spell.end_ms - spell.begin_ms).max();
+                assert_eq!(lasted_ms, Some(if is_stuck { 15 * 60_000 } else { 0 }), "it is billed for that time");
+                kept += usize::from(is_stuck);
+            }
+            check_share(permille, kept);
+            assert_eq!(world.marks().count(marks::CALL_OUTLIVED_ITS_CALLER), kept as u64);
+        });
+    }
+}

@@ -33,6 +33,8 @@ fn all_faults() -> Faults {
         faults.edge.instance_lost_permille = 20;
         faults.edge.request_vanished_permille = 20;
         faults.edge.request_vanishes = Delay::new(0, 40);
+        faults.edge.answer_in_pieces_permille = 300;
+        faults.edge.answer_pause = Delay::new(0, 20);
         faults.edge.reply_broken_permille = 20;
         faults.edge.flight_lost_permille = 300;
         faults.edge.client_gone_noticed_permille = 500;
@@ -130,7 +132,8 @@ fn a_seed_leaves_the_same_trace_on_every_thread_and_another_seed_another() {
 
 /// Marks that this workload cannot reach: the probe streams no answers and asks for no bounded statement, reads of
 /// superseded instances do not fail, and the platform gives up no alarm.
-const OUT_OF_REACH: [Mark; 6] = [
+const OUT_OF_REACH: [Mark; 7] = [
+    marks::ANSWER_IN_PIECES,
     marks::ANSWER_CUT,
     marks::ANSWER_LOST,
     marks::ISOLATE_RESTARTED_STREAMING,

@@ -87,6 +87,8 @@ tailrace_core::marks! {
     BUCKET_WAS_DOWN = "bucket_was_down", required;
     /// A call of R2 never came to an end.
     BUCKET_CALL_STUCK = "bucket_call_stuck", required;
+    /// An object gave a call of R2 up, which then went on and kept it in memory.
+    CALL_OUTLIVED_ITS_CALLER = "call_outlived_its_caller", required;
     /// R2 gave other bytes than it had stored.
     BYTES_DAMAGED = "bytes_damaged", required;
     /// The output gate held a message on a socket back.
@@ -107,6 +109,8 @@ tailrace_core::marks! {
     HIBERNATED_WITH_SOCKETS = "hibernated_with_sockets", required;
     /// A hibernated object with sockets was woken, and sent to them.
     WOKEN_AND_SENT = "woken_and_sent", required;
+    /// What was written at once on a streamed answer arrived in several pieces.
+    ANSWER_IN_PIECES = "answer_in_pieces", required;
     /// The connection of a streamed answer broke.
     ANSWER_CUT = "answer_cut", required;
     /// The connection of a streamed answer died without anybody noticing.

@@ -32,6 +32,8 @@ pub struct Footprint {
     pub bodies: usize,
     /// What waited for one client.
     pub client: usize,
+    /// What waited for all clients of the isolate.
+    pub clients: usize,
     /// What had arrived on one socket.
     pub socket: usize,
     /// What one object has sent on its sockets within a second, all copies together, except for messages that bring no
@@ -50,6 +52,7 @@ pub(crate) struct Meter(Rc<Counts>);
 struct Counts {
     all: Cell<usize>,
     bodies: Cell<usize>,
+    clients: Cell<usize>,
     most: Cell<Footprint>,
 }
 
@@ -69,6 +72,11 @@ impl Meter {
         load
     }
 
+    /// How much waits for clients.
+    pub(crate) fn clients(&self) -> usize {
+        self.0.clients.get()
+    }
+
     pub(crate) fn most(&self) -> Footprint {
         self.0.most.get()
     }
@@ -77,7 +85,7 @@ impl Meter {
 impl Load {
     /// It is so many bytes from now on.
     pub(crate) fn set(&self, bytes: usize) {
-        let Counts { all, bodies, most } = &*self.meter.0;
+        let Counts { all, bodies, clients, most } = &*self.meter.0;
         let before = self.bytes.replace(bytes);
         all.set(all.get() + bytes - before);
         let mut footprint = most.get();
@@ -87,7 +95,11 @@ impl Load {
                 bodies.set(bodies.get() + bytes - before);
                 footprint.bodies = footprint.bodies.max(bodies.get());
             }
-            What::Client => footprint.client = footprint.client.max(bytes),
+            What::Client => {
+                clients.set(clients.get() + bytes - before);
+                footprint.client = footprint.client.max(bytes);
+                footprint.clients = footprint.clients.max(clients.get());
+            }
             What::Socket => footprint.socket = footprint.socket.max(bytes),
             What::Call | What::Reply | What::Object => {}
         }
@@ -143,6 +155,7 @@ impl Footprint {
             all: self.all.max(other.all),
             bodies: self.bodies.max(other.bodies),
             client: self.client.max(other.client),
+            clients: self.clients.max(other.clients),
             socket: self.socket.max(other.socket),
             pushed: self.pushed.max(other.pushed),
         }
@@ -161,10 +174,11 @@ mod tests {
         drop(other);
         let client = meter.load(What::Client, 3);
         client.add(4);
+        drop(meter.load(What::Client, 2));
         client.set(1);
         body.set(12);
         drop(meter.load(What::Socket, 2));
-        let expected = Footprint { all: 17, bodies: 15, client: 7, socket: 2, pushed: 0 };
+        let expected = Footprint { all: 19, bodies: 15, client: 7, clients: 9, socket: 2, pushed: 0 };
         assert_eq!(meter.most(), expected);
         drop((body, client));
         assert_eq!(meter.0.all.get(), 0);

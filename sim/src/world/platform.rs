@@ -156,7 +156,7 @@ impl<P: Program> WorldOf<P> {
             let mut collected = Vec::new();
             loop {
                 match body.next().await {
-                    Piece::Bytes(bytes) => collected.extend_from_slice(&bytes),
+                    Piece::Bytes(bytes) | Piece::Part(bytes) => collected.extend_from_slice(&bytes),
                     Piece::End => break,
                     Piece::Cut => return Err(Lost::Reset),
                 }

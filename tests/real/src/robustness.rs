@@ -39,8 +39,8 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
         };
         let server = Workerd::start(project, &built.node, &options)?;
         let mut test = built.node.test(project, &format!("{SUITES}/{file}"))?;
-        process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
-            .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+        test.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_WORKERD_PROCESS", server.id().to_string());
+        process::run(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     }
     Ok(())
 }

@@ -1,6 +1,7 @@
 //! A live reader: it waits for what comes, by long-polls or with events, and goes on from where it was whatever happens
 //! to its connections.
 
+use bytes::Bytes;
 use std::cell::RefCell;
 use std::rc::Rc;
 
@@ -249,21 +250,32 @@ impl Follower {
         // When the last bytes came, if the reader waited for them for so long that they came as soon as they were sent:
         // of many that follow one another each takes its time, and the ones after them are late.
         let mut heard_ms = None;
+        // What has come of a write.
+        let mut parts = Vec::new();
         let end = loop {
             self.stall(reader).await;
             let waits_ms = context.world.now_ms();
-            let bytes = match rt::within_ms(SILENCE_MS, body.next()).await {
-                None => break End::Abandoned,
-                Some(Piece::End) => break End::Finished,
-                Some(Piece::Cut) => break End::Cut,
-                Some(Piece::Bytes(bytes)) => bytes,
+            let (last, ends) = match rt::within_ms(SILENCE_MS, body.next()).await {
+                None => (Bytes::new(), Some(End::Abandoned)),
+                Some(Piece::End) => (Bytes::new(), Some(End::Finished)),
+                Some(Piece::Cut) => (Bytes::new(), Some(End::Cut)),
+                Some(Piece::Bytes(bytes)) => (bytes, None),
+                Some(Piece::Part(bytes)) => {
+                    parts.extend_from_slice(&bytes);
+                    continue;
+                }
             };
+            let bytes =
+                if parts.is_empty() { last } else { [std::mem::take(&mut parts), last.to_vec()].concat().into() };
+            if let Some(end) = ends.filter(|_| bytes.is_empty()) {
+                break end;
+            }
             pieces += 1;
             let number = (op as u64) << 16 | pieces;
             // The first piece tells a connection from a failure that is hidden.
             let browser = self.browser.as_mut().filter(|_| pieces > 1);
             let cut = browser.and_then(|browser| browser.cut(number, bytes.len()));
-            let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some());
+            let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some() || ends.is_some());
             let now_ms = context.world.now_ms();
             let earlier_ms =
                 std::mem::replace(&mut heard_ms, Some(now_ms).filter(|now_ms| *now_ms > waits_ms + BACKLOG_MS));
@@ -286,8 +298,8 @@ impl Follower {
                 }
             }
             if is_cut {
-                context.history.borrow_mut().listening(op).is_cut_by_client = true;
-                break End::Cut;
+                context.history.borrow_mut().listening(op).is_cut_by_client = ends.is_none();
+                break ends.unwrap_or(End::Cut);
             }
         };
         context.end_listening(op, end);
@@ -306,7 +318,7 @@ impl Follower {
         let (end, defect) = match rt::within_ms(FAREWELL_MS, body.next()).await {
             Some(Piece::End) => (End::Finished, None),
             Some(Piece::Cut) => (End::Cut, None),
-            Some(Piece::Bytes(_)) => (End::Abandoned, Some("something follows the close")),
+            Some(Piece::Bytes(_) | Piece::Part(_)) => (End::Abandoned, Some("something follows the close")),
             None => {
                 self.context.history.borrow_mut().listening(op).lingers = true;
                 (End::Abandoned, None)

@@ -5,6 +5,7 @@ use std::ops::Deref;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
 use super::StreamPlan;
+use super::memory_bounds::piece_bytes;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
 use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits, Waits};
@@ -119,7 +120,8 @@ impl Dice {
         }
         // Sometimes the copies of one small event are more than may be pushed.
         let pushed_bytes = if self.chance(500) { 4 * limits.body_bytes } else { self.scale(200, 4_000) as usize };
-        MemoryLimits { bodies_bytes: limits.body_bytes * self.among(&[1, 2, 4]) as usize, pushed_bytes }
+        let clients_bytes = piece_bytes(limits) * self.among(&[2, 4, 16]) as usize;
+        MemoryLimits { bodies_bytes: limits.body_bytes * self.among(&[1, 2, 4]) as usize, pushed_bytes, clients_bytes }
     }
 
     /// An eighth of the worlds are on their best day, and another has nothing but distances.
@@ -164,6 +166,8 @@ impl Dice {
         faults.edge.answer_lost_permille = self.permille_if(200, 2, 80);
         faults.edge.request_vanished_permille = self.permille_if(250, 5, 200);
         faults.edge.request_vanishes = self.delay_if(800, 30_000);
+        faults.edge.answer_in_pieces_permille = self.permille_if(400, 50, 1_000);
+        faults.edge.answer_pause = self.delay_if(700, 60);
         faults.edge.client_gone_noticed_permille = self.among(&[0, 0, 300, 1_000]) as u32;
         faults.edge.reply_broken_permille = self.permille_if(250, 5, 150);
         faults.edge.flight_lost_permille = self.permille_if(250, 50, 600);

@@ -71,6 +71,9 @@ impl Scenario {
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }
+            if draft.has_little_room() && draft.is_live() && draft.dice.chance(300) {
+                draft.stall_together();
+            }
             draft.silence();
         }
         let calm_ms = draft.now_ms;
@@ -127,6 +130,11 @@ pub(super) struct Draft {
 }
 
 impl Draft {
+    /// Whether less may wait for clients than in a service, and all of them can soon read what they have not read.
+    fn has_little_room(&self) -> bool {
+        self.memory.clients_bytes < MemoryLimits::default().clients_bytes && self.bucket.get.max_ms <= 20
+    }
+
     pub(super) fn push(&mut self, after_ms: u64, client: usize, action: Action) {
         let what = Happening::Client { client, action };
         self.events.push(Event { at_ms: self.now_ms + after_ms, what });
@@ -314,6 +322,7 @@ mod tests {
             " leave ",
             "client-buffer",
             "memory pushed_bytes",
+            "memory clients_bytes",
             "memory bodies_bytes",
             "ahead:",
             "endless",
@@ -336,6 +345,8 @@ mod tests {
             "fault alarm_reject_permille",
             "fault hibernation_missed_permille",
             "fault socket_half_dead_permille",
+            "fault answer_in_pieces_permille",
+            "fault answer_pause",
             "fault answer_cut_permille",
             "fault answer_lost_permille",
             "fault bucket.put.max_ms",

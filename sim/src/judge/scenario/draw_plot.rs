@@ -2,8 +2,8 @@
 
 use tailrace_core::protocol::expiry::slack_ms;
 
-use super::draw::Draft;
-use super::{Action, Disturbance, Mistake, Origin};
+use super::draw::{Draft, FRAME_BYTES};
+use super::{Action, Disturbance, Load, Mistake, Origin};
 use crate::judge::history::{Lifetime, Mode};
 
 impl Draft {
@@ -154,6 +154,29 @@ impl Draft {
         self.push(500, follower, Action::Stall { stream, for_ms });
         for _ in 0..self.dice.between(1, 3) {
             let (after_ms, load) = (500 + self.dice.between(1, for_ms), self.load());
+            self.push(after_ms, writer, Action::Append { stream, load, closes: false, mistake: None });
+        }
+        self.now_ms += 500 + for_ms;
+    }
+
+    /// Many readers stall while much is written: what waits for all of them is more than may. Then they catch up.
+    pub(super) fn stall_together(&mut self) {
+        let (stream, writer) = (self.stream(), self.client());
+        let for_ms = self.dice.among(&[8_000, 20_000]);
+        for follower in 0..self.clients.min(3) {
+            let readers = self.readers_left.min(5);
+            if readers == 0 {
+                break;
+            }
+            self.readers_left -= readers;
+            let (mode, origin) = (Mode::Sse, Origin::Now);
+            self.push(0, follower, Action::Join { stream, mode, origin, readers: readers as usize, ahead: None });
+            self.push(500, follower, Action::Stall { stream, for_ms });
+        }
+        let count = self.dice.between(8, 16);
+        for number in 0..count {
+            let load = Load { count: 1, pad_bytes: self.limits.body_bytes.saturating_sub(FRAME_BYTES + 3) };
+            let after_ms = 700 + number * for_ms / 2 / count;
             self.push(after_ms, writer, Action::Append { stream, load, closes: false, mistake: None });
         }
         self.now_ms += 500 + for_ms;

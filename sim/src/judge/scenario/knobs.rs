@@ -85,6 +85,9 @@ knobs! {
         "client_gone_noticed_permille": edge.client_gone_noticed_permille as u32;
         "reply_broken_permille": edge.reply_broken_permille as u32;
         "flight_lost_permille": edge.flight_lost_permille as u32;
+        "answer_in_pieces_permille": edge.answer_in_pieces_permille as u32;
+        "answer_pause.min_ms": edge.answer_pause.min_ms as u64;
+        "answer_pause.max_ms": edge.answer_pause.max_ms as u64;
         "answer_cut_permille": edge.answer_cut_permille as u32;
         "answer_lost_permille": edge.answer_lost_permille as u32;
         "alarm_late.min_ms": alarm.late.min_ms as u64;
@@ -141,6 +144,7 @@ knobs! {
     MEMORY: MemoryLimits {
         "bodies_bytes": bodies_bytes as usize;
         "pushed_bytes": pushed_bytes as usize;
+        "clients_bytes": clients_bytes as usize;
     }
 }
 

@@ -6,7 +6,7 @@ use std::rc::Rc;
 use tailrace_core::mutant;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
-use super::memory_bounds::memory_bounds;
+use super::memory_bounds::{memory_bounds, piece_bytes};
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
@@ -97,6 +97,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
             ..WorldConfig::of(settings)
         };
         config.edge.live.buffer_bytes = scenario.client_buffer_bytes;
+        config.edge.live.piece_bytes = piece_bytes(&scenario.limits);
         let world = World::new(config);
         let trace = world.trace();
         let guard = keep_trace.then(|| trace.keep("tailrace_core"));

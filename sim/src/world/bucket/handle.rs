@@ -1,5 +1,6 @@
 //! The bucket as one instance of an object reaches it. Like everything that leaves an object, puts and deletions wait
-//! at the output gate. Once they have left, they are carried out whatever becomes of the instance.
+//! at the output gate. Once they have left, they are carried out whatever becomes of the instance. A call that is under
+//! way keeps the object in memory, also once its caller has given it up.
 
 use std::future::Future;
 use std::ops::Range;
@@ -7,12 +8,17 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+use futures_util::future::LocalBoxFuture;
 use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 
 use super::service::{Bucket, Put};
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
+use crate::world::marks;
 use crate::world::storage::outlet::Outlet;
+
+/// The longest time for which a call keeps its object in memory, in ms (Cloudflare, Durable Objects lifecycle).
+const KEPT_MS: u64 = 15 * 60 * 1_000;
 
 /// The bucket as one instance reaches it.
 pub struct ObjectBucket {
@@ -25,15 +31,23 @@ impl ObjectBucket {
         Self { bucket, outlet }
     }
 
-    /// The outcome of a call if it comes within its time.
-    async fn within<T>(
+    /// The outcome of a call if it comes within its time. The call goes on.
+    async fn within<T: 'static>(
         &self,
         limit_ms: u64,
-        call: impl Future<Output = Option<Result<T, StoreError>>>,
+        call: impl Future<Output = Option<Result<T, StoreError>>> + 'static,
     ) -> Result<T, StoreError> {
-        if let Some(outcome) = rt::within_ms(limit_ms, call).await {
+        let Outlet { activity, environment, node, .. } = &*self.outlet;
+        let calling = activity.call();
+        let mut call: LocalBoxFuture<'static, _> = call.boxed_local();
+        if let Some(outcome) = rt::within_ms(limit_ms, &mut call).await {
             return outcome.unwrap_or_else(lost);
         }
+        environment.mark(marks::CALL_OUTLIVED_ITS_CALLER);
+        node.spawn(async move {
+            rt::within_ms(KEPT_MS.saturating_sub(limit_ms), call).await;
+            drop(calling);
+        });
         Err(StoreError::Unknown(format!("no answer within {limit_ms} ms")))
     }
 }
@@ -59,7 +73,6 @@ impl ObjectStore for ObjectBucket {
         limit_ms: u64,
     ) -> Result<PutOutcome, StoreError> {
         check_key(key)?;
-        let _calling = self.outlet.activity.call();
         let (sender, stored) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let by = (self.outlet.name.clone(), Rc::downgrade(&self.outlet));
@@ -70,15 +83,14 @@ impl ObjectStore for ObjectBucket {
 
     async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
-        let _calling = self.outlet.activity.call();
-        self.within(limit_ms, self.bucket.get(key, range, &self.outlet.name).map(Some)).await
+        let (bucket, key, object) = (self.bucket.clone(), key.to_owned(), self.outlet.name.clone());
+        self.within(limit_ms, async move { Some(bucket.get(&key, range, &object).await) }).await
     }
 
     async fn delete(&self, keys: &[String], limit_ms: u64) -> Result<(), StoreError> {
         if keys.len() > BATCH_LIMIT {
             return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
         }
-        let _calling = self.outlet.activity.call();
         let (sender, deleted) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let (keys, object) = (keys.to_vec(), self.outlet.name.clone());
@@ -96,7 +108,8 @@ impl ObjectStore for ObjectBucket {
         limit: usize,
         limit_ms: u64,
     ) -> Result<Listing, StoreError> {
-        let _calling = self.outlet.activity.call();
-        self.within(limit_ms, self.bucket.list(prefix, after, limit, &self.outlet.name).map(Some)).await
+        let (bucket, object) = (self.bucket.clone(), self.outlet.name.clone());
+        let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
+        self.within(limit_ms, async move { Some(bucket.list(&prefix, after.as_deref(), limit, &object).await) }).await
     }
 }

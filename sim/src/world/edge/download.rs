@@ -20,11 +20,16 @@ use crate::world::marks;
 use crate::world::memory::{Load, What};
 use crate::world::network::travel::{SLOW_MS, latency_ms};
 
+/// The most pieces in which what was written at once arrives.
+const MOST_PIECES: u64 = 5;
+
 /// What a client reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Piece {
-    /// Bytes that were written together.
+    /// Bytes that were written together, or the last of them.
     Bytes(Bytes),
+    /// Bytes that were written together with those that come next.
+    Part(Bytes),
     /// The answer is complete.
     End,
     /// The connection broke.
@@ -44,6 +49,8 @@ struct Pipe {
     arrives_ms: Cell<u64>,
     /// Whether nothing more arrives: the answer is complete, or its connection broke, or died without anybody noticing.
     is_over: Cell<bool>,
+    /// Whether the isolate has dropped what the client has not read. What has arrived is the client's.
+    is_dropped: Cell<bool>,
     /// When the edge can notice that the client is gone, in ms since the Unix epoch; `None` if the client is there.
     gone_ms: Cell<Option<u64>>,
     reader: RefCell<Option<Waker>>,
@@ -60,6 +67,7 @@ pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
         arrived: RefCell::default(),
         arrives_ms: Cell::default(),
         is_over: Cell::default(),
+        is_dropped: Cell::default(),
         gone_ms: Cell::default(),
         reader: RefCell::default(),
         writer: RefCell::default(),
@@ -96,6 +104,7 @@ impl Pipe {
         let pipe = self.clone();
         environment.node.spawn(async move {
             rt::sleep_ms(latency_ms).await;
+            pipe.drop_waiting();
             wake(&pipe.writer);
         });
     }
@@ -103,6 +112,33 @@ impl Pipe {
     fn push(self: &Rc<Self>, bytes: Bytes) {
         self.waiting_bytes.set(self.waiting_bytes.get() + bytes.len());
         self.load.set(self.waiting_bytes.get());
+        let pause = self.environment.faults().edge.answer_pause;
+        for (number, piece) in self.in_pieces(bytes).into_iter().enumerate() {
+            self.put_out(piece, if number == 0 { 0 } else { self.environment.draw_ms(pause) });
+        }
+    }
+
+    /// Bytes as they travel: as they were written, or in several pieces, cut between any two bytes.
+    fn in_pieces(&self, mut bytes: Bytes) -> Vec<Piece> {
+        let environment = &self.environment;
+        if bytes.len() < 2 || !environment.chance(environment.faults().edge.answer_in_pieces_permille) {
+            return vec![Piece::Bytes(bytes)];
+        }
+        environment.mark(marks::ANSWER_IN_PIECES);
+        let mut pieces = Vec::new();
+        for _ in 0..environment.random.between(1, MOST_PIECES - 1) {
+            if bytes.len() < 2 {
+                break;
+            }
+            let length = environment.random.between(1, bytes.len() as u64 - 1);
+            pieces.push(Piece::Part(bytes.split_to(length as usize)));
+        }
+        pieces.push(Piece::Bytes(bytes));
+        pieces
+    }
+
+    /// Sends a piece, `pause_ms` after those before.
+    fn put_out(self: &Rc<Self>, piece: Piece, pause_ms: u64) {
         if self.is_over.get() {
             return;
         }
@@ -117,26 +153,39 @@ impl Pipe {
             environment.harm(Harm::AnswerCut, Some(self.number));
             self.is_over.set(true);
         } else {
-            self.travel(Piece::Bytes(bytes));
+            self.travel(piece, pause_ms);
         }
+    }
+
+    /// Breaks the connection from the edge's side: nothing that the client has not read is in the isolate any more.
+    fn cut(self: &Rc<Self>) {
+        self.finish(Piece::Cut);
+        self.drop_waiting();
+    }
+
+    /// The isolate drops what the client has not read.
+    fn drop_waiting(&self) {
+        self.is_dropped.set(true);
+        self.load.set(0);
+        self.waiting_bytes.set(0);
     }
 
     /// Ends the body with the piece that says how it ended.
     fn finish(self: &Rc<Self>, last: Piece) {
         if !self.is_over.replace(true) {
-            self.travel(last);
+            self.travel(last, 0);
         }
     }
 
-    /// Sends a piece on its way, after those sent before.
-    fn travel(self: &Rc<Self>, piece: Piece) {
+    /// Sends a piece on its way, so long after those sent before.
+    fn travel(self: &Rc<Self>, piece: Piece, pause_ms: u64) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
         let latency_ms = latency_ms(environment, environment.faults().network.client_link);
         if latency_ms >= SLOW_MS {
             environment.harm(Harm::ClientMessageSlow, Some(self.number));
         }
-        self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms));
+        self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms) + pause_ms);
         if self.arrives_ms.get() == now_ms {
             return self.arrive(piece);
         }
@@ -185,7 +234,7 @@ impl Breaker {
     /// Breaks the connection, unless the answer is over. Returns whether it was under way.
     pub(crate) fn cut(&self) -> bool {
         let Some(pipe) = self.0.upgrade().filter(|_| self.is_needed()) else { return false };
-        pipe.finish(Piece::Cut);
+        pipe.cut();
         true
     }
 
@@ -219,6 +268,14 @@ impl runtime::Download for Download {
         }
     }
 
+    fn waiting_for_clients(&self) -> usize {
+        self.context.memory().clients()
+    }
+
+    fn cut(&self) {
+        self.pipe.cut();
+    }
+
     async fn push_reply(&self, reply: ObjectReply) -> Result<Pushed, CallError> {
         reply.whole().map(|response| self.push(response.body))
     }
@@ -227,7 +284,10 @@ impl runtime::Download for Download {
 impl Drop for Download {
     fn drop(&mut self) {
         // The task of a request that the platform has ended did not come to its end.
-        self.pipe.finish(if self.context.has_ended() { Piece::Cut } else { Piece::End });
+        match self.context.has_ended() {
+            true => self.pipe.cut(),
+            false => self.pipe.finish(Piece::End),
+        }
     }
 }
 
@@ -246,7 +306,9 @@ impl AnswerBody {
 
     fn try_next(&self) -> Option<Piece> {
         let piece = self.0.arrived.borrow_mut().pop_front()?;
-        if let Piece::Bytes(bytes) = &piece {
+        if let Piece::Bytes(bytes) | Piece::Part(bytes) = &piece
+            && !self.0.is_dropped.get()
+        {
             self.0.waiting_bytes.set(self.0.waiting_bytes.get() - bytes.len());
             self.0.load.set(self.0.waiting_bytes.get());
             wake(&self.0.writer);
@@ -285,7 +347,7 @@ mod tests {
 
     /// 10 bytes may wait, for this many ms.
     fn patience(wait_ms: u64) -> Patience {
-        Patience { buffer_bytes: 10, wait_ms }
+        Patience { buffer_bytes: 10, all_bytes: usize::MAX, wait_ms }
     }
 
     fn bytes(text: &'static str) -> Bytes {
@@ -376,6 +438,56 @@ mod tests {
                 });
             }
         }
+    }
+
+    #[test]
+    fn what_was_written_at_once_arrives_in_pieces_never_sometimes_or_always() {
+        for permille in [0, 300, 1000] {
+            let faults = Faults::default().with(|faults| {
+                faults.edge.answer_in_pieces_permille = permille;
+                faults.edge.answer_pause = Delay::new(1, 30);
+            });
+            run(faults, async |edge, client| {
+                let mut in_pieces = 0;
+                for _ in 0..100 {
+                    let before_ms = rt::now_ns() / 1_000_000;
+                    edge.write(bytes("0123456789"), patience(0)).await;
+                    let mut parts = Vec::new();
+                    let last = loop {
+                        match client.next().await {
+                            Piece::Part(part) => parts.push(part),
+                            last => break last,
+                        }
+                    };
+                    let Piece::Bytes(last) = last else { panic!("nothing goes wrong: {last:?}") };
+                    let took_ms = rt::now_ns() / 1_000_000 - before_ms;
+                    // The last one may come a ms after the one before it, to keep the order.
+                    let most = parts.len() as u64 * 31 + 1;
+                    assert!((parts.len() as u64..=most).contains(&took_ms), "{} and {took_ms} ms", parts.len());
+                    in_pieces += usize::from(!parts.is_empty());
+                    parts.push(last);
+                    assert!(parts.len() <= 5 && parts.iter().all(|part| !part.is_empty()));
+                    assert_eq!(parts.concat(), b"0123456789");
+                }
+                let expected = match permille {
+                    0 => 0..=0,
+                    1000 => 100..=100,
+                    _ => 5..=95,
+                };
+                assert!(expected.contains(&in_pieces), "{in_pieces} of 100 at {permille} permille");
+            });
+        }
+    }
+
+    #[test]
+    fn what_waits_is_dropped_with_a_connection_that_is_cut_and_what_has_arrived_is_read() {
+        run(Faults::default(), async |edge, client| {
+            assert_eq!(edge.push(bytes("0123456789")), Pushed::Waiting(10));
+            edge.cut();
+            assert_eq!(edge.push(Bytes::new()), Pushed::Waiting(0));
+            assert_eq!(client.next().await, Piece::Bytes(bytes("0123456789")));
+            assert_eq!(client.next().await, Piece::Cut);
+        });
     }
 
     #[test]

@@ -25,6 +25,10 @@ pub struct EdgeFaults {
     pub reply_broken_permille: u32,
     /// Of 1,000 flights, those that are lost: they land, and those who have joined them are not told.
     pub flight_lost_permille: u32,
+    /// Of 1,000 writes on streamed answers, those that arrive in several pieces, cut between any two bytes.
+    pub answer_in_pieces_permille: u32,
+    /// How long after the one before each further piece comes.
+    pub answer_pause: Delay,
     /// Of 1,000 pieces of streamed answers, those at which the client's connection breaks. The edge notices when it
     /// writes again.
     pub answer_cut_permille: u32,

@@ -41,9 +41,10 @@ impl<P: Program> EdgeIsolate<P> {
         let (flights, instance) = (Rc::default(), Rc::default());
         let clock = Cell::new(machine_clock(&environment));
         let release = Cell::new(environment.release.get());
-        let (streaming, held_bodies) = (RefCell::default(), RefCell::default());
+        let (streaming, held_bodies, backlogs) = (RefCell::default(), RefCell::default(), RefCell::default());
         let memory = environment.memory(index);
-        let shared = Shared { memory, callee, flights, held_bodies, instance, clock, index, release, streaming };
+        let shared =
+            Shared { memory, callee, flights, held_bodies, backlogs, instance, clock, index, release, streaming };
         Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
@@ -118,6 +119,7 @@ impl<P: Program> EdgeIsolate<P> {
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
         self.shared.held_bodies.take();
+        self.shared.backlogs.take();
         self.shared.clock.set(machine_clock(&self.environment));
         self.shared.release.set(self.environment.release.get());
     }

@@ -10,7 +10,7 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tailrace_core::protocol::Response;
 use tailrace_core::runtime::{
-    Along, CallError, CallOutcome, Called, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past, Sharing,
+    Along, Backlogs, CallError, CallOutcome, Called, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past, Sharing,
 };
 
 use crate::kernel::reply::ReplySender;
@@ -52,6 +52,8 @@ pub(crate) struct Shared {
     pub(crate) flights: Rc<Flights>,
     /// The bodies that requests hold, as the present instance of core counts them.
     pub(crate) held_bodies: RefCell<HeldBodies>,
+    /// Who waits for clients in the present instance of core.
+    pub(crate) backlogs: RefCell<Backlogs>,
     pub(crate) instance: Rc<Instance>,
     pub(crate) clock: Cell<MachineClock>,
     /// The isolate's index.
@@ -129,6 +131,7 @@ impl EdgeState {
         self.0.context.harm(Harm::LostInstance);
         self.0.shared.flights.clear();
         self.0.shared.held_bodies.take();
+        self.0.shared.backlogs.take();
         self.0.shared.instance.lose();
         environment.tenants.lose_core(self.0.shared.index);
         self.serve(when_lost(), None);
@@ -257,6 +260,10 @@ impl EdgeEnv for EdgeState {
 
     fn held_bodies(&self) -> HeldBodies {
         self.0.shared.held_bodies.borrow().clone()
+    }
+
+    fn backlogs(&self) -> Backlogs {
+        self.0.shared.backlogs.borrow().clone()
     }
 
     fn outlive_client(&self) {

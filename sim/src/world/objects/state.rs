@@ -11,7 +11,7 @@ use tailrace_core::runtime::{
 use tailrace_core::storage::SqlError;
 
 use crate::kernel::reply::reply;
-use crate::kernel::rt;
+use crate::kernel::rt::{self, Node};
 use crate::world::activity::Activity;
 use crate::world::bucket::ObjectBucket;
 use crate::world::clock::MachineClock;
@@ -69,6 +69,11 @@ impl ObjectState {
             memory: RefCell::default(),
             outlet,
         }))
+    }
+
+    /// Where what the instance does by itself runs.
+    pub(crate) fn node(&self) -> Node {
+        self.0.outlet.node.clone()
     }
 
     /// Accepts a socket, on which a client's request waits or not.

@@ -3,6 +3,7 @@
 
 use std::rc::Rc;
 
+use crate::kernel::rt::Node;
 use crate::world::activity::{Activity, Spells};
 use crate::world::environment::Environment;
 use crate::world::object_id::object_id;
@@ -20,6 +21,8 @@ pub(crate) struct Outlet {
     pub(crate) sql: ObjectSql,
     pub(crate) gate: Gate,
     pub(crate) activity: Activity,
+    /// Where what the instance does by itself runs; it ends with the instance.
+    pub(crate) node: Node,
 }
 
 impl Outlet {
@@ -29,6 +32,7 @@ impl Outlet {
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(environment.clone(), name.clone(), journal),
             activity: Activity::new(spells),
+            node: Node::new(),
             name,
             environment,
         })

@@ -57,7 +57,8 @@ impl Comparison {
     }
 }
 
-fn build(project: &Project, commit: &str) -> Result<Other> {
+/// Builds the Worker of a commit by its own tools.
+pub(super) fn build(project: &Project, commit: &str) -> Result<Other> {
     let _lock = project.lock(FOLDER)?;
     let mut git = project.command("git");
     git.args(["rev-parse", "--verify", "--end-of-options", &format!("{commit}^{{commit}}")]);

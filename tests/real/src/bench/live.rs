@@ -18,7 +18,7 @@ use super::subject::{Subject, Trivial, start_both};
 use super::usage;
 
 /// The Worker that ours is compared with.
-const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_live.mjs", class: "TrivialLive" };
+pub(super) const TRIVIAL: Trivial = Trivial { source: "tests/real/bench/trivial_live.mjs", class: "TrivialLive" };
 /// How many messages are sent before each measurement, so that code is compiled.
 const WARM_UP: usize = 10;
 /// The time after which long-polls that were sent are taken to wait.

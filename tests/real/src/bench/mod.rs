@@ -8,11 +8,13 @@
 //! | `catchup` | reading from the start, from rows and from the bucket, beside a Worker that joins rows |
 //! | `filling` | the logs that are read |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
+//! | `memory` | the memory that the runtime takes, beside that of another commit |
 //! | `comparison` | what our Worker is compared with, and in how many rounds |
 //! | `subject` | a server to be measured |
 //! | `series` | the values of each round, their medians and ratios |
 //! | `load` | connections that send one request after another |
 //! | `crowd` | many live readers on one thread |
+//! | `waiters` | many live readers that only count what they get |
 //! | `reader` | one live reader: its requests, and the messages that it gets |
 //! | `decoder` | a decoder of HTTP responses that come in pieces |
 //! | `usage` | the CPU time of a process |
@@ -25,10 +27,12 @@ mod decoder;
 mod filling;
 mod live;
 mod load;
+mod memory;
 mod reader;
 mod series;
 mod subject;
 mod usage;
+mod waiters;
 
 use anyhow::Result;
 use clap::Subcommand;
@@ -50,6 +54,8 @@ enum Topic {
     Catchup(catchup::Args),
     /// Delivery to SSE and long-poll readers, beside a trivial Worker in JavaScript
     Live(live::Args),
+    /// The memory that the runtime takes for readers, and after they have left
+    Memory(memory::Args),
 }
 
 /// Runs a benchmark.
@@ -58,5 +64,6 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
         Topic::Append(args) => append::run(project, toolchain, args),
         Topic::Catchup(args) => catchup::run(project, toolchain, args),
         Topic::Live(args) => live::run(project, toolchain, args),
+        Topic::Memory(args) => memory::run(project, toolchain, args),
     }
 }

@@ -25,6 +25,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         ("in all", found.all, most.all),
         ("of request bodies", found.bodies, most.bodies),
         ("that waited for one client", found.client, most.client),
+        ("that waited for all clients", found.clients, most.clients),
         ("that had arrived on one socket", found.socket, most.socket),
         ("that one object pushed within a second", found.pushed, most.pushed),
     ]
@@ -46,22 +47,24 @@ mod tests {
 
     fn check(found: Footprint, expected: usize) {
         let mut run = Fixture::json();
-        run.history.conditions.footprint = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+        run.history.conditions.footprint =
+            Footprint { all: 100, bodies: 40, client: 10, clients: 20, socket: 5, pushed: 30 };
         run.history.footprint = found;
         run.check(Invariant::Memory, super::check, expected);
     }
 
     #[test]
     fn each_kind_of_bytes_has_a_bound_of_its_own_and_all_of_them_together_have_one() {
-        let most = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+        let most = Footprint { all: 100, bodies: 40, client: 10, clients: 20, socket: 5, pushed: 30 };
         check(Footprint::default(), 0);
         check(most, 0);
         check(Footprint { all: 101, ..most }, 1);
         check(Footprint { bodies: 41, ..most }, 1);
         check(Footprint { client: 11, ..most }, 1);
+        check(Footprint { clients: 21, ..most }, 1);
         check(Footprint { socket: 6, ..most }, 1);
         check(Footprint { pushed: 31, ..most }, 1);
-        check(Footprint { all: 101, bodies: 41, client: 11, socket: 6, pushed: 31 }, 5);
+        check(Footprint { all: 101, bodies: 41, client: 11, clients: 21, socket: 6, pushed: 31 }, 6);
     }
 
     #[test]
@@ -74,7 +77,8 @@ mod tests {
                 run.history.harms.harm_request(request, Harm::CallStuck);
             }
             run.history.conditions.body_bytes = 10;
-            run.history.conditions.footprint = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+            run.history.conditions.footprint =
+                Footprint { all: 100, bodies: 40, client: 10, clients: 20, socket: 5, pushed: 30 };
             run.history.footprint = Footprint { bodies, ..Footprint::default() };
             run.check(Invariant::Memory, super::check, expected);
         }
@@ -89,7 +93,8 @@ mod tests {
                 let request = run.history.ops.last().expect("a request").request;
                 run.history.harms.harm_request(request, Harm::InstanceTaken);
             }
-            run.history.conditions.footprint = Footprint { all: 100, bodies: 40, client: 10, socket: 5, pushed: 30 };
+            run.history.conditions.footprint =
+                Footprint { all: 100, bodies: 40, client: 10, clients: 20, socket: 5, pushed: 30 };
             run.history.footprint = Footprint { bodies, ..Footprint::default() };
             run.check(Invariant::Memory, super::check, expected);
         }
