@@ -68,10 +68,13 @@ impl Scenario {
             if draft.limits.segment_rows <= 3 && draft.disturbances > 0 && draft.dice.chance(150) {
                 draft.sequence_over_rotation();
             }
+            if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(300) {
+                draft.poll_before_the_end();
+            }
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }
-            if draft.has_little_room() && draft.is_live() && draft.dice.chance(300) {
+            if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
                 draft.stall_together();
             }
             draft.silence();
@@ -132,7 +135,8 @@ pub(super) struct Draft {
 impl Draft {
     /// Whether less may wait for clients than in a service, and all of them can soon read what they have not read.
     fn has_little_room(&self) -> bool {
-        self.memory.clients_bytes < MemoryLimits::default().clients_bytes && self.bucket.get.max_ms <= 20
+        let reads_soon = self.bucket.get.max_ms <= 20 && self.limits.body_bytes <= 16 * self.limits.page_bytes;
+        self.memory.clients_bytes < MemoryLimits::default().clients_bytes && reads_soon
     }
 
     pub(super) fn push(&mut self, after_ms: u64, client: usize, action: Action) {

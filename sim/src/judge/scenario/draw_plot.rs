@@ -144,6 +144,23 @@ impl Draft {
         self.now_ms += 20;
     }
 
+    /// What a stream holds is asked for by a long-poll shortly before its fixed end, which no reader moves: caches may keep
+    /// the answer until then, and no longer.
+    pub(super) fn poll_before_the_end(&mut self) {
+        let (client, load, now_ms) = (self.client(), self.load(), self.now_ms);
+        let ends_later = |lifetime| matches!(lifetime, Lifetime::Until(at_ms) if at_ms > now_ms + 3_000);
+        let Some(stream) = self.stream_that(ends_later) else { return };
+        let lifetime = self.streams[stream].lifetime;
+        let Lifetime::Until(at_ms) = lifetime else { return };
+        self.readers_left -= 1;
+        self.now_ms = now_ms.max(at_ms - self.dice.between(3_000, 15_000).min(at_ms));
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
+        let (mode, origin) = (Mode::LongPoll, Origin::Start);
+        self.push(1, client, Action::Join { stream, mode, origin, readers: 1, ahead: None });
+        self.push(600, client, Action::Leave { stream });
+        self.now_ms += 600;
+    }
+
     /// Readers stall while something is written, and then catch up.
     pub(super) fn stall_through_writes(&mut self) {
         let (stream, follower, writer) = (self.stream(), self.client(), self.client());
