@@ -39,6 +39,9 @@ const SETTLING_MS: u64 = 14_000;
 /// How long live readers stay for what was written last, in ms.
 const LINGER_MS: u64 = 12_000;
 
+/// How long a step of the encoding of a segment takes at most, in ms: the world's clock shows no less than 1 ms.
+const STEP_MS: u64 = 2;
+
 /// The longest that an event of an object takes, in ms, without the delays of a world: there is nothing that it waits
 /// for.
 const EVENT_MS: u64 = 100;
@@ -139,7 +142,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
             + faults.storage.flush.max_ms
-            + retries_ms(&scenario.cold),
+            + retries_ms(&scenario.cold)
+            + encoding_ms(scenario),
         cold_read_ms: 2 * faults.bucket.get.max_ms,
         read_limit_ms: scenario.cold.read_limit_ms,
         orphan_age_ms: scenario.cold.orphan_age_ms,
@@ -252,6 +256,16 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
 /// How long a read of R2 pauses between its attempts in all, in ms.
 fn retries_ms(cold: &ColdSettings) -> u64 {
     (1..cold.read_attempts).map(|attempt| cold.read_retry_ms << (attempt - 1)).sum()
+}
+
+/// How long the encoding of the largest segment takes at most, in ms: so many rows a step, after each of which other
+/// events may come, and no more rows than all that happens may write.
+fn encoding_ms(scenario: &Scenario) -> u64 {
+    let rows_of_body = (scenario.limits.body_bytes / scenario.limits.row_bytes) as u64 + 1;
+    let rows = (scenario.limits.segment_rows + rows_of_body).min(scenario.events.len() as u64 * rows_of_body);
+    let row_bytes = scenario.limits.row_bytes as u64;
+    let rows_a_step = scenario.cold.encoding.rows.min(scenario.cold.encoding.bytes as u64 / row_bytes).max(1);
+    rows.div_ceil(rows_a_step) * STEP_MS
 }
 
 /// Whether all that ever happens is delay: nothing is lost, cut or reset.
