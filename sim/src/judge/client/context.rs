@@ -73,10 +73,12 @@ impl ClientContext {
     /// Writes a request down that is made now; answers its numbers in the history and in the world, and how long to
     /// wait for its answer, in ms.
     pub(super) fn invoke(&self, client: usize, stream: usize, call: Call) -> (usize, u64, u64) {
-        let patience_ms = PATIENCE_MS[usize::from(self.is_calm())];
-        let number = self.world.number();
+        let (number, now_ms) = (self.world.number(), self.world.now_ms());
         let mut history = self.history.borrow_mut();
-        let op = history.invoke(client, stream, call, self.world.now_ms());
+        // Where nothing is ever lost, a client that is impatient would only begin again what takes its time.
+        let is_settled = self.is_calm() || history.conditions.settled_from_ms <= now_ms;
+        let patience_ms = PATIENCE_MS[usize::from(is_settled)];
+        let op = history.invoke(client, stream, call, now_ms);
         history.ops[op].request = number;
         (op, number, patience_ms)
     }

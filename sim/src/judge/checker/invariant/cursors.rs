@@ -144,9 +144,14 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
     for arrival in case.arrivals() {
         let Some(offset) = arrival.next_offset else { continue };
-        // By any object's clock.
-        let latest_ms = arrival.at.ms + case.history.conditions.clocks_apart_ms;
+        // By any object's clock; where these differ, a cursor may be ahead of one and not of another.
+        let apart_ms = case.history.conditions.clocks_apart_ms;
+        let (earliest_ms, latest_ms) = (arrival.at.ms.saturating_sub(apart_ms), arrival.at.ms + apart_ms);
         let is_ahead = arrival.cursor.is_some_and(|cursor| cursor > latest_ms);
+        if !is_ahead && arrival.cursor.is_some_and(|cursor| cursor > earliest_ms) {
+            polls.remove(&arrival.reader);
+            continue;
+        }
         let position = if is_ahead { format!("{offset}, ahead of the clock,") } else { offset.to_owned() };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
         if !is_empty(case, arrival) || !calm {
@@ -223,6 +228,17 @@ mod tests {
         };
         check(&ahead([9, 9, 0, 0]), 0);
         check(&ahead([9, 100, 0, 0]), 1);
+    }
+
+    #[test]
+    fn where_clocks_differ_a_cursor_between_them_may_be_ahead_or_not() {
+        let now_ms = run().now_ms();
+        for (apart_ms, expected) in [(0, 1), (10_000, 1), (300_000, 0)] {
+            let told = move |index, poll| if index == 0 { 1_000 + 20 * poll } else { now_ms - 30_000 + poll };
+            let mut run = readers(2, 6, told);
+            run.history.conditions.clocks_apart_ms = apart_ms;
+            check(&run, expected);
+        }
     }
 
     #[test]

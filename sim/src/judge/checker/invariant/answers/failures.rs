@@ -5,7 +5,7 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 use super::creations::created_meanwhile;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::crowded::may_be_full;
-use crate::judge::history::{Call, ClientAnswer, HIDDEN_FAILURE, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, HIDDEN_FAILURE, Mode, Op};
 use crate::world::Harm;
 
 /// What is wrong with an answer that did not come, or that says that the service has failed.
@@ -36,18 +36,20 @@ const SILENCING: &[Harm] = &[
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
     let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]);
-    let excused = reads && (fails() || is_read_anew(case, op)) || case.is_harmed(op, SILENCING);
+    let excused = reads && (fails() || is_read_again(case, op)) || case.is_harmed(op, SILENCING);
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
 
 /// How long the messages of a request are on their way at most, in ms, where none is slow.
 const TRAVEL_MS: u64 = 1_000;
 
-/// Whether a read was given up too early for slow R2: its object reads anew where another stream has come in the place
-/// of the one that it was reading.
-fn is_read_anew(case: &Case<'_>, op: &Op) -> bool {
+/// Whether a read was given up too early for slow R2, which its object reads several times: anew where another stream has
+/// come in the place of the one that it was reading; and for the events of a text, how the text ends before them.
+fn is_read_again(case: &Case<'_>, op: &Op) -> bool {
     let conditions = &case.history.conditions;
-    let again = created_meanwhile(case, op) as u64;
+    let is_text = case.history.streams[case.stream].content == Content::Text;
+    let looks_back = is_text && matches!(op.call, Call::Live { mode: Mode::Sse, .. });
+    let again = created_meanwhile(case, op) as u64 + u64::from(looks_back);
     let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
     again > 0 && waited_ms < (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + TRAVEL_MS
 }
@@ -120,7 +122,7 @@ fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, coded, created, deleted};
-    use crate::judge::history::{Lifetime, Mode};
+    use crate::judge::history::Lifetime;
 
     #[track_caller]
     fn check(fixture: &Fixture, expected: usize) {
@@ -173,6 +175,25 @@ mod tests {
             }
             run.wait_ms(waited_ms);
             run.end_live(reader, op, &[], None);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_events_of_a_text_take_as_long_again_for_how_it_ends_before_them() {
+        for (fixture, mode, waited_ms, expected) in [
+            (Fixture::text(), Mode::Sse, 3_000, 0),
+            (Fixture::text(), Mode::Sse, 3_400, 1),
+            (Fixture::text(), Mode::LongPoll, 3_000, 1),
+            (Fixture::json(), Mode::Sse, 3_000, 1),
+        ] {
+            let mut run = fixture;
+            run.create(Lifetime::Endless, created(0));
+            run.history.conditions.cold_read_ms = 1_200;
+            let reader = run.join(mode);
+            let op = run.ask_live(reader, None);
+            run.wait_ms(waited_ms);
+            run.end(op, None);
             check(&run, expected);
         }
     }
