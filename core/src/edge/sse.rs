@@ -32,8 +32,9 @@ pub(super) struct Reader<'a, E: EdgeEnv> {
     ends_ms: u64,
     /// The object's clock, once the object has told it.
     clock: Option<Clock>,
-    /// The client's position: the end offset (exclusive) of what it has been sent.
-    at: Offset,
+    /// The client's position: the end offset (exclusive) of what it has been sent. `None` until this connection has told
+    /// it one: the client knows better then where it is.
+    at: Option<Offset>,
     /// The event that the client has a part of: the offset after it, and where in its payload the next piece begins.
     pub(super) rest: Option<(Offset, usize)>,
     /// What cursors the client has been told.
@@ -69,7 +70,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         ask: live.clone(),
         ends_ms,
         clock: None,
-        at: Offset::start_of(0),
+        at: None,
         rest: None,
         told: cursor::Told::of_client(live.read.cursor),
         told_up_to_date: false,
@@ -150,7 +151,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     pub(super) fn move_to(&mut self, next: Offset, cursor: Option<u64>, up_to_date: bool) {
-        self.at = next;
+        self.at = Some(next);
         self.ask.read.from = ReadFrom::At(next);
         self.tell(cursor);
         self.told_up_to_date = up_to_date;
@@ -165,11 +166,12 @@ impl<E: EdgeEnv> Reader<'_, E> {
     async fn listen(&mut self, socket: E::Socket, joined: Joined, body: &E::Download) -> Next {
         self.env.sometimes(marks::LIVE_WAITED);
         self.clock = Some(joined.clock);
-        self.at = joined.position.next;
-        self.ask.read.from = ReadFrom::At(self.at);
+        let at = joined.position.next;
+        self.at = Some(at);
+        self.ask.read.from = ReadFrom::At(at);
         self.tell(Some(joined.position.commit_ms));
         if !self.told_up_to_date {
-            let control = self.control(true);
+            let control = self.control(at, true);
             if !self.write(control, body).await {
                 return Next::End;
             }
@@ -241,21 +243,23 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
     }
 
-    /// Writes the last control event, with the position and the cursor with which the client comes back.
+    /// Writes the last control event, with the position and the cursor with which the client comes back; nothing if it has
+    /// not been told where it is.
     async fn finish(&mut self, body: &E::Download) {
-        let control = self.control(self.told_up_to_date);
+        let Some(at) = self.at else { return };
+        let control = self.control(at, self.told_up_to_date);
         self.write(control, body).await;
     }
 
     /// A control event without data.
-    fn control(&mut self, up_to_date: bool) -> Vec<u8> {
+    fn control(&mut self, at: Offset, up_to_date: bool) -> Vec<u8> {
         let now_ms = self.clock.map_or(0, |clock| clock.now_ms(self.env));
         let told = self.ask.read.cursor.filter(|_| !mutated!(CursorOfEventsFalls));
         let cursor = cursor::after_silence(now_ms, self.config.waits.long_poll_ms, told);
         self.tell(Some(cursor));
         self.told_up_to_date = up_to_date;
         let mut text = std::mem::take(&mut self.preface);
-        let control = Control { next: self.at, cursor: Some(cursor), up_to_date, closed: false };
+        let control = Control { next: at, cursor: Some(cursor), up_to_date, closed: false };
         sse::write_events(&mut text, Encoding::Text, &[], &control);
         text
     }
@@ -466,6 +470,20 @@ mod tests {
             "close",
         ];
         check([Says::Socket(happens)], &expected);
+    }
+
+    #[test]
+    fn a_connection_that_has_brought_nothing_tells_no_position_at_its_end() {
+        let torn = || Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
+        for from in [ReadFrom::At(at(2)), ReadFrom::Start, ReadFrom::Now] {
+            let notes = heard(from, [torn(), Says::Reply(Response::new(503))]);
+            let told: Vec<&String> = notes.iter().filter(|note| note.starts_with("write ")).collect();
+            assert_eq!(told, ["write retry:200"], "{notes:?}");
+        }
+        // What it has told before holds.
+        let notes = heard(ReadFrom::Start, [page(2, "ab", false), torn()]);
+        let last = r#"write {"streamNextOffset":"2","streamCursor":"1000002"} id 2"#;
+        assert_eq!(notes.last().map(String::as_str), Some(last));
     }
 
     #[test]
