@@ -108,7 +108,7 @@ mutants! {
     NowFromMemory = "now-from-memory";
     /// An offset of an earlier stream at the URL is taken for one that never was.
     EarlierOffsetIsInvalid = "earlier-offset-is-invalid";
-    /// The commit time of an append is what the clock says, also where that is behind the last one.
+    /// The commit time of an append is what the clock says, also where that is earlier than the last one's.
     CommitTimeByTheClock = "commit-time-by-the-clock";
     /// Where the last segment is in R2, a start of the object does not know when the last append was.
     CommitTimeForgottenAtRotation = "commit-time-forgotten-at-rotation";

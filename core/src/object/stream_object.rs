@@ -409,7 +409,7 @@ impl<S: ActorState> StreamObject<S> {
     /// that has lost its storage must not deny a stream that its successor holds, or has kept alive.
     ///
     /// One that has expired, and that no reader is connected to, is removed at once: where the object starts next, the
-    /// clock may be behind this one, and what was said to be gone must not be there again.
+    /// clock may show less than this one, and what was said to be gone must not be there again.
     pub(super) fn living<'a>(&self, slot: &'a mut Slot, now_ms: u64) -> Result<&'a mut Stream, Failure> {
         let is_over = match slot {
             Slot::Vacant { .. } => true,
