@@ -127,6 +127,13 @@ pub(super) fn tagged(etag: &str, answer: Option<ClientAnswer>) -> Option<ClientA
     answer.map(|answer| ClientAnswer { etag: Some(etag.to_owned()), ..answer })
 }
 
+/// A run with a JSON stream that lives for ever.
+pub(super) fn run() -> Fixture {
+    let mut run = Fixture::json();
+    run.create(Lifetime::Endless, created(0));
+    run
+}
+
 impl Fixture {
     pub(super) fn json() -> Self {
         Self::of(Content::Json)

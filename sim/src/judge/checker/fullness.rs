@@ -154,14 +154,7 @@ impl<'a> Case<'a> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, coded, created, written};
-    use crate::judge::history::Lifetime;
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
-    }
+    use crate::judge::checker::fixture::{Fixture, acked, coded, run, written};
 
     /// Whether something is wrong with the last answer, which is a refusal.
     fn is_wrong(run: &Fixture) -> bool {

@@ -174,14 +174,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, coded, created, delivery, empty};
-    use crate::judge::history::Lifetime;
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
-    }
+    use crate::judge::checker::fixture::{Fixture, coded, delivery, empty, run};
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Cursors, super::check, expected);

@@ -118,19 +118,13 @@ fn prophecies(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, created, deleted, duplicate, empty, page, tail, written,
+        Fixture, absent, acked, created, deleted, duplicate, empty, page, run, tail, written,
     };
     use crate::judge::history::Lifetime;
     use crate::judge::history::Mode;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Linear, super::check, expected);
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

@@ -265,18 +265,12 @@ fn was_sent_before(case: &Case<'_>, append: &Op, moment: Moment) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled};
+    use crate::judge::checker::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled, run};
     use crate::judge::history::{Delivery, End};
     use crate::world::Harm;
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Live, super::check, expected);
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

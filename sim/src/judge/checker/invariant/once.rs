@@ -169,17 +169,13 @@ mod tests {
     use super::*;
     use bytes::Bytes;
 
-    use crate::judge::checker::fixture::{Fixture, acked, created, deleted, duplicate, page, part, refused, written};
+    use crate::judge::checker::fixture::{
+        Fixture, acked, created, deleted, duplicate, page, part, refused, run, written,
+    };
     use crate::judge::history::{ClientAnswer, Content, Lifetime};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Once, super::check, expected);
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

@@ -159,7 +159,7 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, acked, created, deleted, delivery, page, part, refused, tagged, tail,
+        Fixture, acked, created, deleted, delivery, page, part, refused, run, tagged, tail,
     };
     use crate::judge::history::{Lifetime, Mode};
 
@@ -170,12 +170,6 @@ mod tests {
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Stable, super::check, expected);
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

@@ -121,7 +121,7 @@ fn lost_its_instance(case: &Case<'_>, op: &Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, coded, created, deleted};
+    use crate::judge::checker::fixture::{Fixture, coded, created, deleted, run};
     use crate::judge::history::Lifetime;
 
     #[track_caller]
@@ -130,12 +130,6 @@ mod tests {
         let failures = case.iter().filter(|(_, op)| op.answer.as_ref().is_none_or(|answer| answer.status >= 500));
         let found: Vec<String> = failures.filter_map(|(_, op)| complaint(&case, op)).collect();
         assert_eq!(found.len(), expected, "{found:#?}");
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

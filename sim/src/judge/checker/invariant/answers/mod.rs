@@ -235,18 +235,12 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, refused, written,
+        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, refused, run, written,
     };
     use crate::judge::history::Lifetime;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Answers, super::check, expected);
-    }
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
     }
 
     #[test]

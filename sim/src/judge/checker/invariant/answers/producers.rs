@@ -73,14 +73,8 @@ pub(super) fn is_surely_closed(case: &Case<'_>, op: &Op) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, closed, coded, created, deleted, written};
+    use crate::judge::checker::fixture::{acked, closed, coded, created, deleted, run, written};
     use crate::judge::history::Lifetime;
-
-    fn run() -> Fixture {
-        let mut run = Fixture::json();
-        run.create(Lifetime::Endless, created(0));
-        run
-    }
 
     #[test]
     fn a_gap_is_told_what_was_received_and_what_comes_after_the_last_batch() {
