@@ -11,6 +11,7 @@
 //! | `reply` | an object's reply on its way through, and kept answers |
 //! | `socket` | the edge's ends of sockets |
 //! | `download` | answers that are written piece by piece, to clients that may be slow or gone |
+//! | `pipe` | what both ends of such an answer share |
 //! | `flights` | the work of one request whose answer identical requests of its isolate share |
 //! | `faults` | what goes wrong |
 
@@ -20,6 +21,7 @@ mod faults;
 mod flights;
 mod instance;
 pub(super) mod isolate;
+pub(super) mod pipe;
 pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod socket;
