@@ -20,7 +20,7 @@ use std::task::Poll;
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{Duty, Entry};
 use super::failure::Failure;
 use super::stream_object::StreamObject;
 use crate::protocol::Expiry;
@@ -56,10 +56,10 @@ impl<S: ActorState> StreamObject<S> {
         loop {
             has_worked |= self.begin_what_is_due(&mut steps, began_ms + ALARM_MS)?;
             if steps.is_empty() {
-                return agenda::set_next_alarm(&self.state, has_worked, &self.early_alarms);
+                return self.agenda.set_next_alarm(&self.state, has_worked, &self.early_alarms);
             }
             let now_ms = self.state.now_ms();
-            let next_ms = agenda::next_due_ms(&self.state, now_ms)?.map(|due_ms| due_ms - now_ms);
+            let next_ms = self.agenda.next_due_ms(&self.state, now_ms)?.map(|due_ms| due_ms - now_ms);
             // Before anything else that is far away falls due, the steps have ended.
             self.go_on(&mut steps, next_ms.filter(|ms| *ms <= self.settings.cold.longest_step_ms())).await?;
         }
@@ -73,7 +73,7 @@ impl<S: ActorState> StreamObject<S> {
             self.handler.looks_now();
             let now_ms = self.state.now_ms();
             let removals = steps.iter().filter(|step| step.entry.duty == Duty::Remove).count();
-            let due = agenda::due(&self.state, now_ms, removals < REMOVALS_AT_ONCE)?;
+            let due = self.agenda.due(&self.state, now_ms, removals < REMOVALS_AT_ONCE)?;
             was_due |= !due.is_empty();
             let is_under_way = |entry: &Entry| steps.iter().any(|step| step.entry.is_same_duty(entry));
             let can_begin = |entry: &Entry| entry.duty == Duty::Expire || (now_ms < ends_ms && !is_under_way(entry));
@@ -139,7 +139,7 @@ impl<S: ActorState> StreamObject<S> {
     /// quarter keeps the streams of a deployment from trying at the same moment. If the entry is no longer what it was
     /// when the duty began, the duty was entered anew or taken away, and the failure does not concern it.
     pub(super) fn back_off(&self, entry: &Entry) -> Result<(), SqlError> {
-        if agenda::find(&self.state, entry.duty, &entry.subject)?.as_ref() != Some(entry) {
+        if self.agenda.find(&self.state, entry.duty, &entry.subject)?.as_ref() != Some(entry) {
             return Ok(());
         }
         let settings = &self.settings.cold;
@@ -149,7 +149,7 @@ impl<S: ActorState> StreamObject<S> {
         self.state.fill_random(&mut random);
         let jitter_ms = wait_ms * u64::from(u16::from_le_bytes(random)) / (4 << 16);
         let due_ms = self.state.now_ms() + wait_ms + jitter_ms;
-        agenda::upsert(&self.state, &Entry { due_ms, failures: entry.failures.saturating_add(1), ..entry.clone() })
+        self.agenda.upsert(&self.state, &Entry { due_ms, failures: entry.failures.saturating_add(1), ..entry.clone() })
     }
 
     /// Removes the stream, if its time is up; otherwise sees to it later.
@@ -160,10 +160,10 @@ impl<S: ActorState> StreamObject<S> {
                 match (&stream.expiry, stream.ends_ms()) {
                     (Expiry::Ttl { .. }, Some(ends_ms)) => {
                         self.state.sometimes(marks::TOUCHED_AFTER_ITS_ALARM_WAS_SET);
-                        agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))
+                        self.agenda.upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))
                     }
                     // The entry belongs to an earlier stream at this URL.
-                    _ => agenda::delete(&self.state, Duty::Expire, ""),
+                    _ => self.agenda.delete(&self.state, Duty::Expire, ""),
                 }
             }
             Slot::Occupied(_) => self.remove(slot, now_ms),

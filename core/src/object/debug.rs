@@ -1,6 +1,6 @@
 //! What debug headers tell about an object.
 
-use super::agenda;
+use super::agenda::Agenda;
 use crate::runtime::ActorState;
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::Slot;
@@ -8,16 +8,16 @@ use crate::stream::Slot;
 /// The value of `Tailrace-Cold`: segments in R2 and waiting for it, bytes of the hot log, duties that delete objects,
 /// objects being deleted and deleted, the rows that this instance has written in requests and alarms, and how many
 /// segments the URL has left.
-pub(super) fn cold_summary<S: ActorState>(state: &S, slot: &Slot) -> Result<String, SqlError> {
+pub(super) fn cold_summary<S: ActorState>(agenda: &Agenda, state: &S, slot: &Slot) -> Result<String, SqlError> {
     let sql = state.sql();
-    let counts = match schema::has_table(sql, "stream")? {
+    let counts = match schema::tables(sql)?.stream {
         true => {
             sql.first("SELECT unswept, swept FROM stream WHERE id = 0", &[], |row| Ok((row.count(0)?, row.count(1)?)))?
         }
         false => None,
     };
     let (unswept, swept) = counts.unwrap_or_default();
-    let sweeps = agenda::count_sweeps(state)?;
+    let sweeps = agenda.count_sweeps(state)?;
     let (segments, waiting, hot_bytes) = match slot {
         Slot::Vacant { .. } => (0, 0, 0),
         Slot::Occupied(stream) => {

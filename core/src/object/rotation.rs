@@ -6,7 +6,7 @@
 
 use bytes::Bytes;
 
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{Duty, Entry};
 use super::failure::Failure;
 use super::key::{self, Prefix};
 use super::stream_object::StreamObject;
@@ -15,7 +15,7 @@ use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
 use crate::runtime::{ActorState, ObjectStore, PutCondition, PutOutcome, StoreError, marks};
-use crate::storage::{SqlError, SqlStorage};
+use crate::storage::SqlError;
 use crate::stream::{Encoding, SealedSegment, Slot, Stream};
 
 /// An attempt to store a segment.
@@ -53,7 +53,7 @@ impl<S: ActorState> StreamObject<S> {
     /// Schedules the rotation. Called in the transaction that seals a segment.
     pub(super) fn schedule_rotation(&self, now_ms: u64) -> Result<(), SqlError> {
         self.handler.look_again();
-        agenda::insert_if_absent(&self.state, &Entry::new(Duty::Rotate, now_ms)).map(drop)
+        self.agenda.insert_if_absent(&self.state, &Entry::new(Duty::Rotate, now_ms)).map(drop)
     }
 
     /// Moves one sealed segment to R2; if there is none, deletes the duty.
@@ -115,7 +115,7 @@ impl<S: ActorState> StreamObject<S> {
         let (now_ms, settings) = (self.state.now_ms(), &self.settings.cold);
         let SealedSegment { read_seq, object, place } = encoding.finish(self.state.sql())?;
         // Durable before the put: whatever becomes of this attempt, a sweep will find the object that it left.
-        let is_only_attempt = sweep_duty::schedule_sweep(&self.state, settings, now_ms, read_seq)?;
+        let is_only_attempt = sweep_duty::schedule_sweep(&self.agenda, &self.state, settings, now_ms, read_seq)?;
         if is_only_attempt {
             // The sweep may fall due during the put.
             self.handler.look_again_after_this_turn();
@@ -141,6 +141,7 @@ impl<S: ActorState> StreamObject<S> {
                 self.state.sometimes(marks::ROTATION_OVERTAKEN);
                 let Attempt { incarnation, read_seq, .. } = attempt;
                 return Ok(sweep_duty::schedule_orphan_check(
+                    &self.agenda,
                     &self.state,
                     &self.settings.cold,
                     slot,
@@ -155,17 +156,17 @@ impl<S: ActorState> StreamObject<S> {
             return Ok(self.back_off(entry)?);
         }
         let record = |stream: &mut Stream, frees_rows| {
-            sql.transaction(|| {
+            self.transaction(|| {
                 let Attempt { read_seq, place, name, .. } = attempt;
                 let dropped = stream.record(sql, *read_seq, *place, name, frees_rows)?;
                 if attempt.is_only_attempt {
-                    agenda::delete(&self.state, Duty::Sweep, "")?;
+                    self.agenda.delete(&self.state, Duty::Sweep, "")?;
                 }
                 if stream.first_sealed().is_none() {
-                    agenda::delete(&self.state, Duty::Rotate, "")?;
+                    self.agenda.delete(&self.state, Duty::Rotate, "")?;
                 } else if entry.failures > 0 {
                     // The count of consecutive failures starts again at zero.
-                    agenda::upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
+                    self.agenda.upsert(&self.state, &Entry::new(Duty::Rotate, now_ms))?;
                 }
                 Ok::<_, SqlError>(dropped)
             })
@@ -180,7 +181,7 @@ impl<S: ActorState> StreamObject<S> {
             outcome => outcome?,
         };
         *stream = recorded;
-        debug_assert!(agenda::has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
+        debug_assert!(self.agenda.has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
         self.state.sometimes(marks::SEGMENT_ROTATED);
         if dropped {
             self.state.sometimes(marks::LOG_TABLE_DROPPED);

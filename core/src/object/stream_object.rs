@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 
 use bytes::Bytes;
 
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{Agenda, Duty, Entry};
 use super::audience::{Audience, News};
 use super::cold::ColdCache;
 use super::early_alarms::EarlyAlarms;
@@ -16,7 +16,7 @@ use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
 use crate::protocol::{ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
-use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stream};
+use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stored, Stream};
 
 /// The object of one stream.
 ///
@@ -29,6 +29,7 @@ pub struct StreamObject<S: ActorState> {
     instance: Incarnation,
     /// What storage holds; `None` before it is loaded, and again after a failure.
     slot: RefCell<Option<Slot>>,
+    pub(super) agenda: Agenda,
     /// The fetches from R2 that are under way, and recent indexes.
     pub(super) cold: ColdCache,
     /// Whether a request of this instance has checked that the platform has not given up the alarm.
@@ -53,9 +54,15 @@ enum Then {
 }
 
 /// Loads what storage holds, and migrates it if an earlier version wrote it.
-fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
+fn load<S: ActorState>(state: &S, agenda: &Agenda) -> Result<Slot, SqlError> {
     let sql = state.sql();
-    let Some(version) = schema::outdated(sql)? else { return Slot::load(sql) };
+    let tables = schema::tables(sql)?;
+    agenda.found(tables.agenda);
+    let version = match Slot::load_from(sql, &tables)? {
+        Stored::Slot(slot) => return Ok(slot),
+        Stored::Outdated { version } => version,
+    };
+    agenda.forget();
     sql.transaction(|| {
         schema::migrate(sql, version)?;
         let slot = Slot::load(sql)?;
@@ -63,7 +70,7 @@ fn load<S: ActorState>(state: &S) -> Result<Slot, SqlError> {
             && stream.first_sealed().is_some()
         {
             // The first version did not move segments to R2.
-            agenda::insert_if_absent(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
+            agenda.insert_if_absent(state, &Entry::new(Duty::Rotate, state.now_ms()))?;
         }
         state.sometimes(marks::SCHEMA_MIGRATED);
         Ok(slot)
@@ -76,13 +83,15 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
     fn new(state: S, settings: Settings) -> Self {
         let instance = state.fresh_id();
         // After a failure the first request loads again, and tells its client if that fails too.
-        let slot = load(&state).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
+        let agenda = Agenda::default();
+        let slot = load(&state, &agenda).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
         let audience = Audience::new(settings.waits, settings.limits.page_bytes, settings.memory.pushed_bytes);
         Self {
             state,
             settings,
             instance,
             slot: RefCell::new(slot),
+            agenda,
             cold: ColdCache::default(),
             has_checked_alarm: Cell::default(),
             has_warned: Cell::default(),
@@ -99,7 +108,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         // Counting costs a crossing on Workers, and only a debug header tells it.
         let rows_before = message.debug.then(|| (self.state.rows_written(), self.state.rows_read()));
         if !self.has_checked_alarm.replace(true)
-            && let Err(error) = agenda::restore_lost_alarm(&self.state)
+            && let Err(error) = self.agenda.restore_lost_alarm(&self.state)
         {
             // If the request needs the storage, it fails by itself and tells its client.
             tracing::error!(%error, "an overdue alarm was not looked for");
@@ -119,7 +128,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let rows = self.state.rows_written() - written_before;
         let rows_read = debug::rows_read(read_before, self.state.rows_read());
         let summary = match message.operation {
-            Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.state, slot)?)).ok(),
+            Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.agenda, &self.state, slot)?)).ok(),
             _ => None,
         };
         ObjectAnswer::Response(
@@ -151,13 +160,18 @@ impl<S: ActorState> StreamObject<S> {
         let mut guard = self.slot.borrow_mut();
         let mut slot = match guard.take() {
             Some(slot) => slot,
-            None => load(&self.state)?,
+            None => load(&self.state, &self.agenda)?,
         };
         let result = body(&mut slot);
         if !matches!(result, Err(Failure::Storage(_))) || mutated!(MemoryKeptAfterFailedStatement) {
             *guard = Some(slot);
         }
         result
+    }
+
+    /// Runs `body`, and undoes what it wrote if it fails; memory then does not know the agenda any more.
+    pub(super) fn transaction<T>(&self, body: impl FnOnce() -> Result<T, SqlError>) -> Result<T, SqlError> {
+        self.state.sql().transaction(body).inspect_err(|_| self.agenda.forget())
     }
 
     /// The body of a request, or why it cannot be kept.
@@ -205,7 +219,7 @@ impl<S: ActorState> StreamObject<S> {
         self.stay_for_readers(slot, now_ms)?;
         // At a URL that never had a stream there is nothing to remove, and nothing to ask for.
         let is_first = matches!(slot, Slot::Vacant { next_read_seq: 0 });
-        if !is_first && slot.living(now_ms).is_err() && agenda::has_most_removals(&self.state)? {
+        if !is_first && slot.living(now_ms).is_err() && self.agenda.has_most_removals(&self.state)? {
             let message = "too many earlier streams of this URL are still being deleted; try again later";
             return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
         }
@@ -213,7 +227,7 @@ impl<S: ActorState> StreamObject<S> {
         let command = CreateCommand { now_ms, incarnation, create, body };
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.
-        let outcome = sql.transaction(|| {
+        let outcome = self.transaction(|| {
             if matches!(slot, Slot::Occupied(stream) if stream.is_expired(now_ms)) {
                 // The stream has expired, and its alarm has not run yet.
                 self.remove_rows(slot, now_ms, Then::Creation)?;
@@ -222,13 +236,16 @@ impl<S: ActorState> StreamObject<S> {
             if let (CreateOutcome::Created, Slot::Occupied(stream)) = (&outcome, &*slot) {
                 self.handler.look_again();
                 match stream.ends_ms() {
-                    Some(ends_ms) => agenda::upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
-                    None => agenda::delete(&self.state, Duty::Expire, "")?,
+                    Some(ends_ms) => self.agenda.upsert(&self.state, &Entry::new(Duty::Expire, ends_ms))?,
+                    None => self.agenda.delete(&self.state, Duty::Expire, "")?,
                 }
                 if stream.first_sealed().is_some() {
                     self.schedule_rotation(now_ms)?;
                 }
-                debug_assert!(agenda::has_duties_of(&self.state, stream), "a creation enters what it makes necessary");
+                debug_assert!(
+                    self.agenda.has_duties_of(&self.state, stream),
+                    "a creation enters what it makes necessary"
+                );
             }
             self.keep_only_tombstone(slot)?;
             Ok::<_, SqlError>(outcome)
@@ -281,17 +298,21 @@ impl<S: ActorState> StreamObject<S> {
         let text_end = self.audience.text_end_before_news(&self.state, stream)?;
         let sealed = || self.schedule_rotation(now_ms);
         let (sql, limits) = (self.state.sql(), &self.settings.limits);
-        let mut outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);
+        let written = |stream: &mut Stream| {
+            let outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);
+            outcome.inspect_err(|_| self.agenda.forget())
+        };
+        let mut outcome = written(stream);
         if matches!(&outcome, Err(error) if error.is_full) {
             self.state.sometimes(marks::DATABASE_TOO_FULL_FOR_APPEND);
             if stream.make_room(sql)? {
                 self.state.sometimes(marks::APPEND_MADE_ROOM);
-                outcome = stream.append(sql, limits, now_ms, append, bytes, sealed);
+                outcome = written(stream);
             }
         }
         let outcome = outcome?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
-            debug_assert!(agenda::has_duties_of(&self.state, stream), "an append enters what it makes necessary");
+            debug_assert!(self.agenda.has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
         } else {
             // What nothing was written for is told by storage too: an instance that has lost it fails here, instead of
@@ -364,14 +385,15 @@ impl<S: ActorState> StreamObject<S> {
     fn remove_rows(&self, slot: &mut Slot, now_ms: u64, then: Then) -> Result<(), SqlError> {
         let sql = self.state.sql();
         self.handler.look_again();
-        sql.transaction(|| {
+        self.transaction(|| {
             let removal = match &*slot {
-                Slot::Occupied(stream) => Some(sweep_duty::removal(&self.state, stream, now_ms)?),
+                Slot::Occupied(stream) => Some(sweep_duty::removal(&self.agenda, &self.state, stream, now_ms)?),
                 Slot::Vacant { .. } => None,
             };
             // The tables go first, so that the rest has room in a database that is full.
             slot.remove(sql)?;
-            let may_be_empty = removal.map_or(Ok(false), |removal| removal.schedule(&self.state, now_ms))?;
+            let may_be_empty =
+                removal.map_or(Ok(false), |removal| removal.schedule(&self.agenda, &self.state, now_ms))?;
             if may_be_empty && then == Then::Nothing { self.keep_only_tombstone(slot) } else { Ok(()) }
         })
     }
@@ -379,15 +401,15 @@ impl<S: ActorState> StreamObject<S> {
     /// Drops what an object without a stream has no use for once its last duty is done: all but the tombstone.
     fn keep_only_tombstone(&self, slot: &Slot) -> Result<(), SqlError> {
         match slot {
-            Slot::Vacant { .. } => agenda::drop_if_empty(&self.state),
+            Slot::Vacant { .. } => self.agenda.drop_if_empty(&self.state),
             Slot::Occupied(_) => Ok(()),
         }
     }
 
     /// Deletes the entry of a duty that is done, and with the last duty of an object without a stream the agenda.
     pub(super) fn end_duty(&self, slot: &Slot, duty: Duty, subject: &str) -> Result<(), SqlError> {
-        self.state.sql().transaction(|| {
-            agenda::delete(&self.state, duty, subject)?;
+        self.transaction(|| {
+            self.agenda.delete(&self.state, duty, subject)?;
             self.keep_only_tombstone(slot)
         })
     }

@@ -7,7 +7,7 @@
 //! A put may be applied late, but at most `orphan_age_ms` after it was sent. So a sweep covers the segments of two of
 //! its periods: what was sent before the last sweep has been applied by this one.
 
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{Duty, Entry};
 use super::failure::Failure;
 use super::key::Prefix;
 use super::stream_object::StreamObject;
@@ -37,7 +37,7 @@ impl<S: ActorState> StreamObject<S> {
         // During the deletion the same may have happened. But no row will ever name an object that was old enough.
         self.with_slot(|slot| {
             let is_done = self.record_deletion_result(&deleted)?;
-            if agenda::find(&self.state, Duty::Sweep, "")?.as_ref() != Some(entry) {
+            if self.agenda.find(&self.state, Duty::Sweep, "")?.as_ref() != Some(entry) {
                 // The rotation whose attempts this sweep was for has recorded the only one, or has entered the next
                 // sweep.
                 return Ok(());
@@ -116,16 +116,16 @@ impl<S: ActorState> StreamObject<S> {
         if listing.more {
             let last = listing.objects.last().and_then(|object| object.key.strip_prefix(prefix.as_str()));
             let cursor = last.map(str::to_owned).or(pass.cursor);
-            return agenda::upsert(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_at_ms(listing)));
+            return self.agenda.upsert(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_at_ms(listing)));
         }
         let first_hot = stream.layout.first_hot;
-        let rotates = agenda::find(&self.state, Duty::Rotate, "")?.is_some();
+        let rotates = self.agenda.find(&self.state, Duty::Rotate, "")?.is_some();
         if mutated!(SweepEndsAtOnce) || pass.young.is_none() && first_hot == pass.mark && !rotates {
             // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.
-            return agenda::delete(&self.state, Duty::Sweep, "");
+            return self.agenda.delete(&self.state, Duty::Sweep, "");
         }
         let from = pass.young.map_or(pass.mark, |young| young.min(pass.mark));
-        agenda::upsert(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
+        self.agenda.upsert(&self.state, &Pass::new(from, first_hot).entry(now_ms + self.settings.cold.orphan_age_ms))
     }
 
     /// When the next step of a listing that goes on is due. After a page without objects the same request is repeated,
@@ -138,7 +138,7 @@ impl<S: ActorState> StreamObject<S> {
     /// Performs one step of the deletion of all objects of a removed stream.
     pub(super) async fn remove_objects(&self, entry: &Entry) -> Result<(), Failure> {
         if mutated!(DeletionForgottenAtCrash) {
-            agenda::delete(&self.state, Duty::Remove, &entry.subject)?;
+            self.agenda.delete(&self.state, Duty::Remove, &entry.subject)?;
         }
         let prefix = Prefix::new(self.state.id(), &entry.subject);
         let cold = &self.settings.cold;
@@ -161,7 +161,7 @@ impl<S: ActorState> StreamObject<S> {
         let now_ms = self.state.now_ms();
         let again = |due_ms, payload: &str| {
             let payload = payload.to_owned();
-            agenda::upsert(&self.state, &Entry { due_ms, payload, failures: 0, ..entry.clone() })
+            self.agenda.upsert(&self.state, &Entry { due_ms, payload, failures: 0, ..entry.clone() })
         };
         self.record_deletion_result(deleted)?;
         let (Ok(listing), Ok(removed)) = (listing, deleted) else { return self.back_off(entry) };

@@ -1,11 +1,11 @@
 //! The duties that delete objects from R2: which events schedule them, and what their payloads hold.
 
 use super::ColdSettings;
-use super::agenda::{self, Duty, Entry};
+use super::agenda::{Agenda, Duty, Entry};
 use super::key::Prefix;
 use crate::protocol::Incarnation;
 use crate::runtime::ActorState;
-use crate::storage::{SqlError, schema};
+use crate::storage::SqlError;
 use crate::stream::{Slot, Stream};
 
 /// One pass over the objects of a stream from a segment on, in steps: the payload of [`Duty::Sweep`].
@@ -52,17 +52,19 @@ impl Pass {
 
 /// Schedules a sweep for what an attempt to store a segment may leave, if none is scheduled; returns whether it did.
 pub(super) fn schedule_sweep<S: ActorState>(
+    agenda: &Agenda,
     state: &S,
     settings: &ColdSettings,
     now_ms: u64,
     read_seq: u64,
 ) -> Result<bool, SqlError> {
-    agenda::insert_if_absent(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
+    agenda.insert_if_absent(state, &Pass::new(read_seq, read_seq).entry(now_ms + settings.orphan_age_ms))
 }
 
 /// Makes sure that a duty will find the object of an attempt whose segment is not wanted any more: a sweep if its
 /// stream is still there, otherwise a removal.
 pub(super) fn schedule_orphan_check<S: ActorState>(
+    agenda: &Agenda,
     state: &S,
     settings: &ColdSettings,
     slot: &Slot,
@@ -72,11 +74,11 @@ pub(super) fn schedule_orphan_check<S: ActorState>(
     let now_ms = state.now_ms();
     match slot {
         Slot::Occupied(stream) if stream.incarnation == *incarnation => {
-            schedule_sweep(state, settings, now_ms, read_seq).map(drop)
+            schedule_sweep(agenda, state, settings, now_ms, read_seq).map(drop)
         }
         _ => {
             let subject = incarnation.as_str().to_owned();
-            agenda::insert_if_absent(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
+            agenda.insert_if_absent(state, &Entry { subject, ..Entry::new(Duty::Remove, now_ms) }).map(drop)
         }
     }
 }
@@ -90,9 +92,14 @@ pub(super) struct Removal {
 }
 
 /// What has to follow the removal of a stream. Called in the transaction that removes its rows, before they go.
-pub(super) fn removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) -> Result<Removal, SqlError> {
-    let has_agenda = schema::has_table(state.sql(), "agenda")?;
-    let attempts = has_agenda && agenda::find(state, Duty::Sweep, "")?.is_some();
+pub(super) fn removal<S: ActorState>(
+    agenda: &Agenda,
+    state: &S,
+    stream: &Stream,
+    now_ms: u64,
+) -> Result<Removal, SqlError> {
+    let has_agenda = agenda.is_there(state.sql())?;
+    let attempts = has_agenda && agenda.find(state, Duty::Sweep, "")?.is_some();
     if stream.layout.first_hot == stream.first_read_seq && !attempts {
         return Ok(Removal { deletion: None, has_agenda });
     }
@@ -106,12 +113,12 @@ pub(super) fn removal<S: ActorState>(state: &S, stream: &Stream, now_ms: u64) ->
 impl Removal {
     /// Enters it in place of the duties that concern the stream itself. Called in the same transaction. Returns whether
     /// there is an agenda that may be empty.
-    pub(super) fn schedule<S: ActorState>(&self, state: &S, now_ms: u64) -> Result<bool, SqlError> {
+    pub(super) fn schedule<S: ActorState>(&self, agenda: &Agenda, state: &S, now_ms: u64) -> Result<bool, SqlError> {
         if self.has_agenda {
-            agenda::delete_all_of_stream(state, now_ms)?;
+            agenda.delete_all_of_stream(state, now_ms)?;
         }
         match &self.deletion {
-            Some(entry) => agenda::upsert(state, entry).map(|()| false),
+            Some(entry) => agenda.upsert(state, entry).map(|()| false),
             None => Ok(self.has_agenda),
         }
     }

@@ -90,22 +90,29 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
     Ok(found.is_some())
 }
 
-/// Which of the tables are there that come and go while a stream lives.
+/// Which of the tables are there that come and go.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub struct ContentTables {
+pub struct Tables {
+    /// Whether there is the table of the stream, or of the tombstone of one.
+    pub stream: bool,
     /// The tables of the hot log, in the order of [`LogTable::ALL`].
     pub log: Vec<LogTable>,
     /// Whether there is the table of the segments in R2.
     pub segments: bool,
+    /// Whether there is the table of the agenda.
+    pub agenda: bool,
 }
 
-/// Which of the tables are there that come and go while a stream lives. One look at the schema for all of them.
-pub fn content_tables<S: SqlStorage>(sql: &S) -> Result<ContentTables, SqlError> {
-    const SELECT: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN ('log', 'log_b', 'segments')";
-    let mut found = ContentTables::default();
+/// Which of the tables are there that come and go. One look at the schema for all of them.
+pub fn tables<S: SqlStorage>(sql: &S) -> Result<Tables, SqlError> {
+    const SELECT: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN \
+                          ('stream', 'log', 'log_b', 'segments', 'agenda')";
+    let mut found = Tables::default();
     sql.exec(Statement { sql: SELECT, params: &[], byte_budget: usize::MAX }, &mut |row| {
         let name = row.text(0)?;
+        found.stream |= name == "stream";
         found.segments |= name == "segments";
+        found.agenda |= name == "agenda";
         found.log.extend(LogTable::ALL.into_iter().filter(|table| table.name() == name));
         Ok(ControlFlow::Continue(()))
     })?;

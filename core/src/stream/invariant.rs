@@ -6,7 +6,7 @@ use super::record::Record;
 use super::{Slot, Stream};
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::SqlStorage;
+use crate::storage::{SqlStorage, schema};
 
 /// Whether a known bug is on that breaks one of these: checkers have to find it from outside.
 pub(crate) fn has_known_bug() -> bool {
@@ -37,7 +37,10 @@ impl Stream {
     /// Whether a start of the object would find tail and layout as memory has them.
     pub(super) fn log_is_stored<S: SqlStorage>(&self, sql: &S) -> bool {
         let differs = |(layout, tail): (Layout, _)| layout != self.layout || tail != self.tail;
-        has_known_bug() || !Layout::load(sql, self.first_read_seq).is_ok_and(differs)
+        has_known_bug()
+            || !schema::tables(sql)
+                .and_then(|tables| Layout::load(sql, &tables, self.first_read_seq))
+                .is_ok_and(differs)
     }
 
     /// Whether what was read of a segment from `at` on ends at the tail or before it.

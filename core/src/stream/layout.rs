@@ -6,7 +6,8 @@ use super::record::Record;
 use super::tail::Tail;
 use crate::mutant::mutated;
 use crate::protocol::Offset;
-use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql, row_key, schema};
+use crate::storage::schema::{self, Tables};
+use crate::storage::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql, row_key};
 
 /// How many rows are deleted at once to make room. Our choice: they take milliseconds, and most databases that are full
 /// have room again.
@@ -40,22 +41,26 @@ impl Layout {
     }
 
     /// Reads the layout and the tail from storage.
-    pub(super) fn load<S: SqlStorage>(sql: &S, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
-        let tables = schema::content_tables(sql)?;
-        let last = if tables.segments { Record::last(sql)? } else { None };
-        let (first_hot, cold_bytes) = match &last {
+    pub(super) fn load<S: SqlStorage>(sql: &S, tables: &Tables, first_read_seq: u64) -> Result<(Self, Tail), SqlError> {
+        let record = if tables.segments { Record::last(sql)? } else { None };
+        let (first_hot, cold_bytes) = match &record {
             Some(record) => (record.read_seq + 1, record.tail.total),
             None => (first_read_seq, 0),
         };
-        let mut extents = Vec::new();
-        for table in tables.log {
-            extents.push((table, extent(sql, table)?));
+        let mut ends = Vec::new();
+        for table in &tables.log {
+            ends.push((*table, Tail::last_row(sql, *table)?));
         }
         // The active table is the one with the later segments. A table without rows belongs to an empty stream.
-        extents.sort_by_key(|(_, extent)| extent.map(|(_, last)| last));
-        let active = extents.last().map(|(table, extent)| (*table, extent.map_or(first_read_seq, |(first, _)| first)));
-        let layout = Self { first_hot, cold_bytes, active, other: extents.len() > 1 };
-        let tail = layout.tail(sql, first_read_seq)?;
+        ends.sort_by_key(|(_, end)| end.as_ref().map(|tail| tail.offset.read_seq));
+        let (other, last) = (ends.len() > 1, ends.pop());
+        let active = match &last {
+            Some((table, Some(_))) => Some((*table, first_segment(sql, *table)?.unwrap_or(first_read_seq))),
+            Some((table, None)) => Some((*table, first_read_seq)),
+            None => None,
+        };
+        let layout = Self { first_hot, cold_bytes, active, other };
+        let tail = layout.tail_after(last.and_then(|(_, row)| row), first_read_seq, || Ok(record))?;
         Ok((layout, tail))
     }
 
@@ -66,12 +71,22 @@ impl Layout {
             Some((table, _)) => Tail::last_row(sql, table)?,
             None => None,
         };
+        self.tail_after(row, first_read_seq, || Record::last(sql))
+    }
+
+    /// The tail after the last row of the active table, if there is one, and the record of the last segment.
+    fn tail_after(
+        &self,
+        row: Option<Tail>,
+        first_read_seq: u64,
+        record: impl FnOnce() -> Result<Option<Record>, SqlError>,
+    ) -> Result<Tail, SqlError> {
         if let Some(tail) = row
             && tail.offset.read_seq >= self.first_hot
         {
             return Ok(tail);
         }
-        let record = if self.first_hot > first_read_seq { Record::last(sql)? } else { None };
+        let record = if self.first_hot > first_read_seq { record()? } else { None };
         let tail = record.map_or_else(|| Tail::empty(first_read_seq), |record| record.tail);
         if mutated!(OffsetReencodedAtRotation) && tail.sealed {
             return Ok(Tail { offset: tail.next_append(), ..tail });
@@ -144,22 +159,19 @@ impl Layout {
         );
         let end = SqlParam::count(keys_of(self.first_hot)?.0)?;
         sql.run(delete, &[end, SqlParam::count(FREED_AT_ONCE)?])?;
-        let first_left = extent(sql, table)?.map_or(first, |(first, _)| first);
+        let first_left = first_segment(sql, table)?.unwrap_or(first);
         self.active = Some((table, first_left));
         Ok(true)
     }
 }
 
-/// The first and the last segment that have rows in a table. Reads two rows: one statement that asked for both keys
-/// would read all.
-fn extent<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<(u64, u64)>, SqlError> {
+/// The first segment that has rows in a table. Reads one row.
+fn first_segment<S: SqlStorage>(sql: &S, table: LogTable) -> Result<Option<u64>, SqlError> {
     let first = match mutated!(StartReadsTheLog) {
         false => log_sql!(table, "SELECT key FROM ", " ORDER BY key LIMIT 1"),
         true => log_sql!(table, "SELECT key FROM ", " ORDER BY key + 0 LIMIT 1"),
     };
-    let last = log_sql!(table, "SELECT key FROM ", " ORDER BY key DESC LIMIT 1");
-    let segment = |select| sql.first(select, &[], |row| Ok(RowKey::unpack(row.count(0)?).offset.read_seq));
-    Ok(segment(first)?.zip(segment(last)?))
+    sql.first(first, &[], |row| Ok(RowKey::unpack(row.count(0)?).offset.read_seq))
 }
 
 /// The range of keys that the rows of a segment can have: the first one, and the end (exclusive).

@@ -44,6 +44,6 @@ pub use limits::StreamLimits;
 pub use page::{MalformedMessages, Page, PageContent};
 pub use read::{ColdRead, ReadOutcome};
 pub use record::Record;
-pub use slot::{Slot, Stream};
+pub use slot::{Slot, Stored, Stream};
 pub use tail::Tail;
 pub use text_end::TextBefore;

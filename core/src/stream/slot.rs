@@ -3,7 +3,8 @@
 use super::layout::Layout;
 use super::tail::Tail;
 use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, Refusal};
-use crate::storage::{SqlError, SqlRow, SqlStorage, schema};
+use crate::storage::schema::{self, Tables};
+use crate::storage::{SqlError, SqlRow, SqlStorage};
 
 /// What a URL holds, as storage tells it. Kept in memory between requests, and loaded again after a failed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,24 +41,47 @@ pub struct Stream {
     pub(super) looked_at: Option<String>,
 }
 
-const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms, looked_at FROM stream WHERE id = 0";
+/// What storage holds.
+#[derive(Debug)]
+// It is taken apart at once.
+#[allow(clippy::large_enum_variant)]
+pub enum Stored {
+    /// What this version understands.
+    Slot(Slot),
+    /// What an earlier version has written, and has to be migrated.
+    Outdated {
+        /// That version.
+        version: u64,
+    },
+}
+
+/// The whole row: that of an earlier version has the same columns in the same places, as far as it has them.
+const SELECT_STREAM: &str = "SELECT * FROM stream WHERE id = 0";
 
 impl Slot {
-    /// Reads the slot from storage. Writes nothing.
+    /// Reads the slot from storage. Writes nothing. Fails if an earlier version has written it.
     pub fn load<S: SqlStorage>(sql: &S) -> Result<Self, SqlError> {
-        if !schema::has_table(sql, "stream")? {
-            return Ok(Self::Vacant { next_read_seq: 0 });
+        match Self::load_from(sql, &schema::tables(sql)?)? {
+            Stored::Slot(slot) => Ok(slot),
+            Stored::Outdated { version } => {
+                Err(SqlError::new(format!("schema version {version} is not {}", schema::VERSION)))
+            }
         }
-        let row = sql.first(SELECT_STREAM, &[], read_stream)?;
-        let Some((first_read_seq, identity)) = row else {
-            return Ok(Self::Vacant { next_read_seq: 0 });
+    }
+
+    /// Reads the slot from storage, where these tables are there. Writes nothing.
+    pub fn load_from<S: SqlStorage>(sql: &S, tables: &Tables) -> Result<Stored, SqlError> {
+        let vacant = |next_read_seq| Ok(Stored::Slot(Self::Vacant { next_read_seq }));
+        let row = if tables.stream { sql.first(SELECT_STREAM, &[], read_stream)? } else { None };
+        let (first_read_seq, identity) = match row {
+            None => return vacant(0),
+            Some(Row::Outdated { version }) => return Ok(Stored::Outdated { version }),
+            Some(Row::Tombstone { next_read_seq }) => return vacant(next_read_seq),
+            Some(Row::Stream { first_read_seq, identity }) => (first_read_seq, identity),
         };
-        let Some(identity) = identity else {
-            return Ok(Self::Vacant { next_read_seq: first_read_seq });
-        };
-        let (layout, tail) = Layout::load(sql, first_read_seq)?;
+        let (layout, tail) = Layout::load(sql, tables, first_read_seq)?;
         let Identity { incarnation, content_type, expiry, deadline_ms, looked_at } = identity;
-        Ok(Self::Occupied(Stream {
+        Ok(Stored::Slot(Self::Occupied(Stream {
             incarnation,
             content_type,
             expiry,
@@ -66,7 +90,7 @@ impl Slot {
             tail,
             layout,
             looked_at,
-        }))
+        })))
     }
 
     /// The incarnation of the stream, expired or not; `None` if there is none.
@@ -94,27 +118,38 @@ struct Identity {
     looked_at: Option<String>,
 }
 
-fn read_stream(row: SqlRow<'_>) -> Result<(u64, Option<Identity>), SqlError> {
-    let version = row.count(0)?;
-    if version != schema::VERSION {
-        return Err(SqlError::new(format!("schema version {version} is not {}", schema::VERSION)));
+/// The row of the table `stream`.
+enum Row {
+    Outdated { version: u64 },
+    Tombstone { next_read_seq: u64 },
+    Stream { first_read_seq: u64, identity: Identity },
+}
+
+/// From the columns of the table `stream`.
+fn read_stream(row: SqlRow<'_>) -> Result<Row, SqlError> {
+    let version = row.count(1)?;
+    if version < schema::VERSION {
+        return Ok(Row::Outdated { version });
     }
-    let first_read_seq = row.count(1)?;
-    let Some(incarnation) = row.optional_text(2)? else {
-        return Ok((first_read_seq, None));
+    if version > schema::VERSION {
+        return Err(SqlError::new(format!("schema version {version} is later than {}", schema::VERSION)));
+    }
+    let first_read_seq = row.count(2)?;
+    let Some(incarnation) = row.optional_text(3)? else {
+        return Ok(Row::Tombstone { next_read_seq: first_read_seq });
     };
     let unreadable = || SqlError::new("the stream row holds no content type or no instant");
-    let expiry = match (row.optional_count(4)?, row.optional_text(5)?) {
+    let expiry = match (row.optional_count(5)?, row.optional_text(6)?) {
         (Some(seconds), _) => Expiry::Ttl { seconds },
         (None, Some(text)) => Expiry::from_stored(text).ok_or_else(unreadable)?,
         (None, None) => Expiry::Never,
     };
     let identity = Identity {
         incarnation: Incarnation::from_stored(incarnation),
-        content_type: ContentType::from_stored(row.text(3)?).ok_or_else(unreadable)?,
+        content_type: ContentType::from_stored(row.text(4)?).ok_or_else(unreadable)?,
         expiry,
-        deadline_ms: row.optional_count(6)?,
-        looked_at: row.optional_text(7)?.map(str::to_owned),
+        deadline_ms: row.optional_count(7)?,
+        looked_at: row.optional_text(10)?.map(str::to_owned),
     };
-    Ok((first_read_seq, Some(identity)))
+    Ok(Row::Stream { first_read_seq, identity })
 }
