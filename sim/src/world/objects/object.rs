@@ -227,11 +227,12 @@ impl<A: ObjectClass> Object<A> {
         instance
     }
 
-    /// As long as clocks differ, an object that starts again is on another machine every other time.
+    /// As long as clocks differ, an object that starts again is on another machine every other time. Where it has
+    /// sockets it is on the same: its machine holds them while it hibernates, and they are cut when it leaves it.
     fn change_machine(&self) {
         let environment = &self.environment;
         let off_ms = environment.faults().objects.clock_off_ms;
-        if off_ms == 0 || environment.chance(500) {
+        if off_ms == 0 || !self.sockets.is_empty() || environment.chance(500) {
             return;
         }
         let clock = MachineClock::draw(&environment.random, off_ms);
