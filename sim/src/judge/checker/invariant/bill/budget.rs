@@ -122,7 +122,8 @@ impl<'a> Budget<'a> {
         if !self.case.may_have_been_undone(op) {
             return once;
         }
-        let before = self.case.iter().filter(|(_, other)| other.invoked < op.invoked);
+        // One that was never answered may come at any later time.
+        let before = self.case.iter().filter(|(_, other)| other.invoked < op.settled());
         2 * once + before.map(|(_, other)| self.content_rows(other)).sum::<u64>().min(FREED)
     }
 
