@@ -48,7 +48,7 @@ impl Scenario {
         if draft.has_small_databases() && draft.disturbances > 0 && draft.dice.chance(800) {
             draft.flood();
         }
-        for _ in 0..draft.dice.between(2, 9) {
+        for _ in 0..draft.dice.between(1, 6) {
             draft.burst();
             if draft.bucket.get.max_ms > 2 * draft.bucket.put.max_ms && draft.dice.chance(700) {
                 draft.replace_while_reading();

@@ -373,8 +373,6 @@ async fn audit(context: &Rc<ClientContext>, scenario: &Scenario) {
             Content::Bytes | Content::Text => 5,
         };
         let load = Load { count: 1, pad_bytes };
-        let walk = Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES };
-        auditor.act(walk).await;
         for count in 0..TOLD {
             // From offsets spread over all that were told, and from positions before them.
             let spread = count * context.told(stream) / TOLD;
@@ -384,7 +382,7 @@ async fn audit(context: &Rc<ClientContext>, scenario: &Scenario) {
         }
         auditor.act(Action::Produce { stream, load, depth: 1, copies: 1, closes: false }).await;
         auditor.act(Action::Head { stream }).await;
-        auditor.act(walk).await;
+        auditor.act(Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES }).await;
     }
 }
 
