@@ -17,7 +17,7 @@ use super::{ColdSettings, Settings};
 use crate::protocol::segment::{ContentKind, Index, SegmentError};
 use crate::protocol::{ErrorCode, Refusal};
 use crate::runtime::{ActorState, ObjectStore, StoreError, marks};
-use crate::stream::{ColdRead, PageContent, Record, index_of, page_of_frames};
+use crate::stream::{ColdRead, Record, index_of};
 
 /// Why a page could not be read from R2.
 #[derive(Clone, Debug)]
@@ -64,7 +64,7 @@ type PageKey = (String, u64, usize);
 /// The fetches under way, and the indexes of the segments that were read last.
 #[derive(Default)]
 pub(super) struct ColdCache {
-    pages: RefCell<BTreeMap<PageKey, Fetch<PageContent>>>,
+    pages: RefCell<BTreeMap<PageKey, Fetch<Bytes>>>,
     indexes: RefCell<BTreeMap<String, Fetch<Rc<Index>>>>,
     /// By key of the object; the most recently used one is the last.
     recent_indexes: RefCell<VecDeque<(String, Rc<Index>)>>,
@@ -107,31 +107,31 @@ impl<S: ActorState> Fetcher<S> {
         index_of(&record, &bytes).map(Rc::new).map_err(ColdError::Damaged)
     }
 
-    async fn page(
+    /// The frames that a page is in.
+    async fn frames(
         self,
         index: Rc<Index>,
         kind: ContentKind,
         position: u64,
         page_bytes: usize,
-    ) -> Result<PageContent, ColdError> {
+    ) -> Result<Bytes, ColdError> {
         let Some(range) = index.range(kind, position, page_bytes) else {
             return Err(ColdError::Damaged(SegmentError::Inconsistent("an index without the position")));
         };
-        let frames = self.range(range).await?;
-        page_of_frames(kind, &frames, position, page_bytes).map_err(ColdError::Damaged)
+        self.range(range).await
     }
 }
 
 impl ColdCache {
-    /// Reads a page of a segment in R2: one fetch for its frames, and one more if the index is not in memory.
-    pub(super) async fn page<S: ActorState>(
+    /// Reads the frames of a page of a segment in R2, and one fetch more if the index is not in memory.
+    pub(super) async fn frames<S: ActorState>(
         &self,
         state: &S,
         settings: &Settings,
         read: &ColdRead,
         kind: ContentKind,
         page_bytes: usize,
-    ) -> Result<PageContent, ColdError> {
+    ) -> Result<Bytes, ColdError> {
         state.sometimes(marks::COLD_PAGE_FETCHED);
         if read.position > 0 {
             state.sometimes(marks::COLD_PAGE_INSIDE_SEGMENT);
@@ -156,12 +156,12 @@ impl ColdCache {
         if let Some(page) = under_way {
             return page.await;
         }
-        let fetch = Fetcher::new(state, settings, &key).page(index, kind, read.position, page_bytes);
+        let fetch = Fetcher::new(state, settings, &key).frames(index, kind, read.position, page_bytes);
         let page = fetch.boxed_local().shared();
         self.pages.borrow_mut().insert(page_key.clone(), page.clone());
-        let content = page.await;
+        let frames = page.await;
         self.pages.borrow_mut().remove(&page_key);
-        content
+        frames
     }
 
     async fn fetch_index<S: ActorState>(&self, fetcher: Fetcher<S>, record: &Record) -> Result<Rc<Index>, ColdError> {

@@ -52,13 +52,13 @@ impl<S: ActorState> StreamObject<S> {
     /// Answers a live read. A reader at the tail of an open stream is added to the waiting ones in the same turn that
     /// read the tail, so that it misses no write.
     pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<ObjectAnswer, Failure> {
-        let mut found = Found::default();
+        let (mut found, mut fetched) = (Found::default(), None);
         loop {
             let from = found.held.as_ref().map_or(read.from, |held| ReadFrom::At(held.next));
             let page_bytes = self.settings.limits.page_bytes;
             let page_bytes = if found.is_short { sse::short_page_bytes(page_bytes) } else { page_bytes };
             let turn = self
-                .with_page_of(from, page_bytes, |stream, page, now_ms| {
+                .with_page_of(from, page_bytes, &mut fetched, |stream, page, now_ms| {
                     self.touch_after_read(stream, &page, now_ms)?;
                     match live == Live::Sse && stream.content_type.is_bytes_of_text() {
                         true => self.text_turn(stream, page, now_ms, read, &found),
@@ -120,7 +120,7 @@ impl<S: ActorState> StreamObject<S> {
         let position = rest.next.position.checked_sub(1).ok_or_else(refused)?;
         let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
         let from = ReadFrom::At(Offset { position, ..rest.next });
-        self.with_page_of(from, 1, |stream, page, now_ms| {
+        self.with_page_of(from, 1, &mut None, |stream, page, now_ms| {
             self.touch_after_read(stream, &page, now_ms)?;
             if page.next != rest.next || !stream.content_type.is_json() || rest.at >= page.body.len() {
                 return Err(refused().into());

@@ -1,5 +1,7 @@
 //! Reading a page: a hot one is answered in the first turn, a cold one in a later turn, after a fetch from R2.
 
+use bytes::Bytes;
+
 use super::cold::ColdError;
 use super::failure::Failure;
 use super::stream_object::StreamObject;
@@ -7,11 +9,32 @@ use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
 use crate::protocol::{ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, marks};
-use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream, StreamLimits};
+use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream, StreamLimits, page_of_frames};
 
 /// How many turns a read takes at most. Each turn but the first follows a fetch from R2; more than two are needed only
 /// if the stream was replaced during the fetch.
 const STARTS: usize = 4;
+
+/// What a read has fetched from R2. Every page can be taken from it that begins where it does and is no longer.
+pub(super) struct Fetched {
+    of: Box<ColdRead>,
+    kind: ContentKind,
+    page_bytes: usize,
+    frames: Result<Bytes, ColdError>,
+}
+
+impl Fetched {
+    /// Whether it holds the page of this read.
+    fn holds(&self, read: &ColdRead, page_bytes: usize) -> bool {
+        let is_same = *self.of == *read || mutated!(StaleColdPageTaken) && self.frames.is_ok();
+        is_same && page_bytes <= self.page_bytes
+    }
+
+    fn page(&self, page_bytes: usize) -> Result<PageContent, ColdError> {
+        let frames = self.frames.as_ref().map_err(ColdError::clone)?;
+        page_of_frames(self.kind, frames, self.of.position, page_bytes).map_err(ColdError::Damaged)
+    }
+}
 
 /// The result of one turn of a read.
 enum Turn<T> {
@@ -27,10 +50,11 @@ impl<S: ActorState> StreamObject<S> {
         from: ReadFrom,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.with_page_of(from, self.settings.limits.page_bytes, answer).await
+        self.with_page_of(from, self.settings.limits.page_bytes, &mut None, answer).await
     }
 
-    /// The same with a page that ends after so many bytes.
+    /// The same with a page that ends after so many bytes. What is `fetched` for it is not fetched again for a shorter
+    /// one.
     ///
     /// During a fetch from R2 anything may happen to the stream. So the turn after it reads again, and uses what was
     /// fetched only if this is the same read: of the same incarnation, from the same position, by the same record.
@@ -38,10 +62,10 @@ impl<S: ActorState> StreamObject<S> {
         &self,
         from: ReadFrom,
         page_bytes: usize,
+        fetched: &mut Option<Fetched>,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let limits = StreamLimits { page_bytes, ..self.settings.limits.clone() };
-        let mut fetched: Option<(Box<ColdRead>, Result<PageContent, ColdError>)> = None;
         for _ in 0..STARTS {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
@@ -49,18 +73,16 @@ impl<S: ActorState> StreamObject<S> {
                 let page = match stream.read(self.state.sql(), &limits, from)? {
                     ReadOutcome::Page(page) => page,
                     ReadOutcome::Refused(refusal) => return Err(refusal.into()),
-                    ReadOutcome::Cold(read) => match fetched.take() {
-                        Some((of, content)) if of == read || mutated!(StaleColdPageTaken) && content.is_ok() => {
-                            match content {
-                                Ok(content) => stream.cold_page(&read, content),
-                                Err(error) => {
-                                    tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
-                                    return Err(error.refusal().into());
-                                }
+                    ReadOutcome::Cold(read) => match &*fetched {
+                        Some(held) if held.holds(&read, page_bytes) => match held.page(page_bytes) {
+                            Ok(content) => stream.cold_page(&read, content),
+                            Err(error) => {
+                                tracing::error!(%error, segment = read.record.read_seq, "a cold read failed");
+                                return Err(error.refusal().into());
                             }
-                        }
-                        stale => {
-                            if stale.is_some() {
+                        },
+                        other => {
+                            if other.as_ref().is_some_and(|held| held.of.incarnation != read.incarnation) {
                                 self.state.sometimes(marks::COLD_PAGE_OF_ANOTHER_STREAM_DROPPED);
                             }
                             return Ok(Turn::Fetch(read, stream.kind()));
@@ -72,8 +94,8 @@ impl<S: ActorState> StreamObject<S> {
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Fetch(read, kind) => {
-                    let content = self.cold.page(&self.state, &self.settings, &read, kind, page_bytes).await;
-                    fetched = Some((read, content));
+                    let frames = self.cold.frames(&self.state, &self.settings, &read, kind, page_bytes).await;
+                    *fetched = Some(Fetched { of: read, kind, page_bytes, frames });
                 }
             }
         }

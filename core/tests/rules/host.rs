@@ -2,6 +2,7 @@
 //! alarm that may be refused.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::ops::{ControlFlow, Range};
 use std::rc::Rc;
@@ -32,7 +33,7 @@ pub(crate) enum Bucket {
     Fails,
     /// It answers none, as long as it is in this state.
     Silent,
-    /// It does what it is asked. It holds what tests have put there.
+    /// It does what it is asked.
     Works,
     /// The same, except that it deletes nothing.
     DeletesNothing,
@@ -74,6 +75,8 @@ pub(crate) struct Store {
     pub(crate) objects: RefCell<Vec<Listed>>,
     /// Whether a listing says that there are more.
     pub(crate) has_more: Cell<bool>,
+    /// What was put, by key.
+    held: RefCell<BTreeMap<String, Bytes>>,
 }
 
 impl Store {
@@ -93,12 +96,15 @@ impl Store {
 }
 
 impl ObjectStore for Store {
-    async fn put(&self, _: &str, _: Bytes, _: PutCondition, limit_ms: u64) -> Result<PutOutcome, StoreError> {
-        self.call("put", limit_ms, PutOutcome::Stored).await
+    async fn put(&self, key: &str, body: Bytes, _: PutCondition, limit_ms: u64) -> Result<PutOutcome, StoreError> {
+        let outcome = self.call("put", limit_ms, PutOutcome::Stored).await?;
+        self.held.borrow_mut().insert(key.to_owned(), body);
+        Ok(outcome)
     }
 
-    async fn get(&self, _: &str, _: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
-        self.call("get", limit_ms, None).await
+    async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
+        let held = self.held.borrow().get(key).map(|body| body.slice(range.start as usize..range.end as usize));
+        self.call("get", limit_ms, held).await
     }
 
     async fn delete(&self, _: &[String], limit_ms: u64) -> Result<(), StoreError> {
@@ -262,6 +268,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
             calls: RefCell::default(),
             objects: RefCell::default(),
             has_more: Cell::default(),
+            held: RefCell::default(),
         },
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),

@@ -1,11 +1,14 @@
 //! Events whose text is longer than one answer may be: shorter pages are read, and a large message leaves in pieces.
 
+use futures_util::FutureExt;
 use tailrace_core::object::{Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, EventRest, Live, Operation, Read};
 use tailrace_core::protocol::sse::{self, Control, Encoding, Piece};
 use tailrace_core::protocol::{ContentType, Expiry, Offset, ReadFrom, Response, header};
 
-use crate::host::{Host, ask, object_of};
+use tailrace_core::runtime::{Actor, ActorState};
+
+use crate::host::{Bucket, Host, ask, object_of};
 
 /// Bytes after which a page ends in these tests.
 const PAGE_BYTES: usize = 60;
@@ -15,9 +18,14 @@ const BESIDE_BYTES: usize = 250;
 
 /// A stream of that type that holds these bodies.
 fn stream_of(content_type: &str, bodies: &[&str]) -> StreamObject<Host> {
+    hosted_stream_of(content_type, bodies).0
+}
+
+/// The same, and its host.
+fn hosted_stream_of(content_type: &str, bodies: &[&str]) -> (StreamObject<Host>, Host) {
     let mut settings = Settings::default();
     settings.limits.page_bytes = PAGE_BYTES;
-    let (object, _) = object_of(settings);
+    let (object, host) = object_of(settings);
     let content_type = Some(ContentType::parse(content_type).expect("a content type"));
     let location = "https://example.test/a".to_owned();
     let create = Create { location, content_type: content_type.clone(), expiry: Expiry::Never, closed: false };
@@ -25,7 +33,7 @@ fn stream_of(content_type: &str, bodies: &[&str]) -> StreamObject<Host> {
     for body in bodies {
         append(&object, content_type.clone(), body);
     }
-    object
+    (object, host)
 }
 
 fn append(object: &StreamObject<Host>, content_type: Option<ContentType>, body: &str) {
@@ -88,6 +96,22 @@ fn a_page_ends_where_its_text_would_be_too_long() {
         let is_long = body.contains('\n');
         assert_eq!(answers > body.len().div_ceil(PAGE_BYTES), is_long, "{answers} answers for {} bytes", body.len());
     }
+}
+
+#[test]
+fn a_page_in_r2_whose_text_is_too_long_is_fetched_once() {
+    let (object, host) = hosted_stream_of("text/plain", &[&"\n".repeat(4 * PAGE_BYTES)]);
+    let close = Append { content_type: None, producer: None, stream_seq: None, close: true };
+    assert_eq!(ask(&object, Operation::Append(close), "").status, 204);
+    host.bucket().does.set(Bucket::Works);
+    assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+    let gets = || host.bucket().calls.borrow().iter().filter(|(name, _)| *name == "get").count();
+    assert_eq!(gets(), 0);
+    let first = read(&object, Offset { read_seq: 0, position: 0 });
+    let short = sse::short_page_bytes(PAGE_BYTES) as u64;
+    assert_eq!((next(&first).position, gets()), (short, 2), "its index, and the frames of the whole page");
+    // The next one begins with a line feed: whether the byte before it is a CR is another fetch.
+    assert_eq!((next(&read(&object, next(&first))).position, gets()), (2 * short, 4));
 }
 
 #[test]
