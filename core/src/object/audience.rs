@@ -119,6 +119,9 @@ pub(super) struct Audience {
     answers_ahead: Cell<bool>,
     /// The largest cursor of readers ahead of the clock; `None` if it is not known since the start.
     largest_ahead: Cell<Option<u64>>,
+    /// Whether readers of events ahead of the clock may wait since before the start. What they were told then may have
+    /// been the cursor of one that has left.
+    ahead_since_before: Cell<bool>,
     /// Whether somebody has asked since the start whether there are sockets.
     has_looked: Cell<bool>,
     stale: StaleSockets,
@@ -148,6 +151,7 @@ impl Audience {
             answers: Cell::new(any),
             answers_ahead: Cell::new(any),
             largest_ahead: Cell::default(),
+            ahead_since_before: Cell::new(true),
             has_looked: Cell::default(),
             stale: StaleSockets::default(),
             text_end: RefCell::default(),
@@ -159,6 +163,7 @@ impl Audience {
     fn look(&self, state: &impl ActorState) {
         if !self.has_looked.replace(true) && !state.has_sockets() {
             ReaderKind::ALL.iter().for_each(|kind| self.of(*kind).set(false));
+            self.ahead_since_before.set(false);
         }
     }
 
@@ -217,10 +222,16 @@ impl Audience {
         if let Some(known) = self.largest_ahead.get() {
             return known;
         }
-        let kinds = [ReaderKind::EventsAhead, ReaderKind::AnswerAhead].into_iter().filter(|kind| self.of(*kind).get());
-        let sockets = kinds.flat_map(|kind| state.sockets(&kind.tag(incarnation)));
-        let cursors = sockets.filter_map(|socket| Attachment::decode(socket.attachment()));
-        let largest = cursors.map(|attachment| attachment.cursor).max().unwrap_or(0);
+        let largest_of = |kind: ReaderKind| {
+            let sockets = if self.of(kind).get() { state.sockets(&kind.tag(incarnation)) } else { Vec::new() };
+            let cursors = sockets.into_iter().filter_map(|socket| Attachment::decode(socket.attachment()));
+            cursors.map(|attachment| attachment.cursor).max()
+        };
+        let of_events = largest_of(ReaderKind::EventsAhead);
+        if of_events.is_none() {
+            self.ahead_since_before.set(false);
+        }
+        let largest = of_events.max(largest_of(ReaderKind::AnswerAhead)).unwrap_or(0);
         self.largest_ahead.set(Some(largest));
         largest
     }
@@ -364,6 +375,11 @@ impl Audience {
         if self.events.get() {
             let event = LiveMessage::event(position, position.commit_ms, closed, encoding, payload);
             self.push(state, ReaderKind::Events, &stream.incarnation, event, after, now_ms);
+        }
+        if self.ahead_since_before.replace(false) && self.events_ahead.get() {
+            // Their edges know what each has been told, and ask with it.
+            state.sometimes(marks::LIVE_AHEAD_ASKED_AGAIN);
+            self.pull(state, &stream.incarnation, &[ReaderKind::EventsAhead]);
         }
         if self.events_ahead.get() {
             let ahead = self.ahead(state, stream, position);

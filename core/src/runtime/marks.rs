@@ -137,6 +137,8 @@ crate::marks! {
     CURSOR_HELD = "cursor_held", required;
     /// A reader ahead of the clock was told the cursor of another one that is further ahead.
     CURSORS_AHEAD_JOINED = "cursors_ahead_joined", required;
+    /// A reader of events ahead of the clock, which had waited while its object slept, was told to ask again.
+    LIVE_AHEAD_ASKED_AGAIN = "live_ahead_asked_again", required;
     /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.

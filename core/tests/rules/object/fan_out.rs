@@ -1,12 +1,12 @@
 //! What a write sends to the readers that wait: encoded once for all of a kind, within a budget of bytes times sockets.
 
-use tailrace_core::object::{Settings, StreamObject};
+use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::limits::{CURSOR_AHEAD_MS, EVENT_LIMIT, PUSH_LIMIT};
 use tailrace_core::protocol::live::LiveMessage;
 use tailrace_core::protocol::message::{Append, Live, Operation, Read};
 use tailrace_core::protocol::{ContentType, Expiry, ReadFrom};
 
-use crate::host::{Host, START_MS, ask, create, object_of, wait};
+use crate::host::{Host, START_MS, ask, create, object_of, start, wait};
 
 /// What a test lets be pushed within a second, in bytes.
 const PUSHED_BYTES: usize = 100_000;
@@ -63,6 +63,22 @@ fn readers_ahead_of_the_clock_are_encoded_once_together_and_told_the_largest_of_
         // The time of the write for those of the clock, in one message; and one message for all others.
         assert_eq!(told, [(3, START_MS), (40, START_MS + CURSOR_AHEAD_MS + 1)], "{live:?}");
     }
+}
+
+#[test]
+fn readers_of_events_ahead_of_the_clock_ask_again_after_their_object_has_slept() {
+    let (object, host) = stream();
+    // One that is further ahead than the others leaves while the object sleeps. What it was told they were told, too.
+    wait(&object, &host, &read(Live::LongPoll, Some(START_MS + 90_000)), 1);
+    wait(&object, &host, &read(Live::Sse, Some(START_MS + 30_000)), 2);
+    wait(&object, &host, &read(Live::Sse, None), 3);
+    append(&object, &host, 1);
+    let object = start(&host, ColdSettings::default());
+    assert_eq!(told(&append(&object, &host, 1)), [(3, None), (2, Some(0))]);
+    // Those who have come since are known.
+    wait(&object, &host, &read(Live::Sse, Some(START_MS + 30_000)), 2);
+    assert_eq!(told(&append(&object, &host, 1)), [(3, None), (2, None)]);
+    assert_eq!(told(&append(&object, &host, 1)), [(3, None), (2, None)]);
 }
 
 #[test]
