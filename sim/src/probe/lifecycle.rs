@@ -2,6 +2,7 @@
 
 use futures_util::future::{join, join_all};
 
+use super::sockets::connect;
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, heard, is_answered, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
@@ -141,6 +142,21 @@ fn clocks_differ_and_step_back_at_restarts_as_far_as_their_knobs_say() {
             assert_eq!(off_ms > 0, world.marks().count(marks::CLOCK_STEPPED_BACK) > 0);
         });
     }
+}
+
+#[test]
+fn the_clock_of_an_object_stays_as_it_is_while_it_sleeps_with_sockets() {
+    run(1, Faults::default().with(|faults| faults.objects.clock_off_ms = 1_000), async |world, _| {
+        let mut offs = std::collections::BTreeSet::new();
+        connect(&world, 1).await;
+        for starts in 1..40 {
+            let told: i64 = answer(&world, "a", "now").await.parse().unwrap();
+            offs.insert(told - world.now_ms() as i64);
+            assert_eq!(world.starts("a"), starts);
+            rt::sleep_ms(60_000).await;
+        }
+        assert_eq!(offs.len(), 1, "{offs:?}");
+    });
 }
 
 #[test]

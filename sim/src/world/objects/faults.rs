@@ -18,7 +18,7 @@ pub struct ObjectFaults {
     /// core, and lose it together.
     pub shares_isolate_permille: u32,
     /// By how much the clock of an instance differs from the world's at most, either way, in ms: when an object starts
-    /// again it may be on another machine.
+    /// again it may be on another machine, unless it has sockets, which its machine holds.
     pub clock_off_ms: u64,
     /// The time from the first event to the constructor.
     pub cold_start: Delay,

@@ -1,7 +1,7 @@
 //! Catching up: readers begin at the first offset and read to the tail, from the object's own rows (hot) and from
 //! segments in the bucket (cold). The log was appended before, while its segments moved, and how long that took is
 //! told as well. Both are compared with a Worker in JavaScript whose object joins rows to pages, or
-//! with the same two of another commit.
+//! with the same two of another commit; or cold logs with one another whose segments are sealed at other numbers of rows.
 //!
 //! The bucket is a service of this process, so that the runtime does not use CPU time for it. No cache is involved.
 
@@ -54,6 +54,9 @@ pub(crate) struct Args {
     /// How many readers read at the same time
     #[arg(long, value_delimiter = ',', default_value = "1,16")]
     readers: Vec<usize>,
+    /// Instead of other Workers, compare cold logs whose segments are sealed at so many rows, with the first one
+    #[arg(long, value_delimiter = ',', value_name = "ROWS", conflicts_with = "against")]
+    segment_rows: Vec<String>,
 }
 
 /// Where a server's log is when it is measured.
@@ -83,7 +86,8 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     }
     let rounds = args.comparison.rounds(ROUNDS)?;
     let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
-    let workers = Workers { project, node, ours, other: args.comparison.build(project)? };
+    let other = args.comparison.build(project)?;
+    let workers = Workers { project, node, ours, other, segment_rows: &args.segment_rows };
     for &filling in &args.logs {
         run_one(&workers, filling, args, rounds)?;
     }
@@ -130,6 +134,7 @@ struct Workers<'a> {
     node: &'a Node,
     ours: &'a Worker,
     other: Option<Other>,
+    segment_rows: &'a [String],
 }
 
 /// Two servers that are compared, by their indexes in a list.
@@ -137,19 +142,31 @@ type Pair = (usize, usize);
 
 /// Starts the servers. Returns them, and which of them are compared.
 fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<Pair>)> {
-    let Workers { project, node, ours, other } = workers;
+    let Workers { project, node, ours, other, segment_rows } = workers;
     let start = |name: String, place, options: &workerd::Options| {
         let bucket = Arc::new(Bucket::start()?);
         let server = Workerd::start_with(project, node, options, Arc::clone(&bucket))?;
         Ok::<_, anyhow::Error>(Subject { name, filling, place, server, bucket })
     };
+    // A put that is held fails after a while, and is not tried again.
+    let usual = [
+        ("TAILRACE_NO_AUTH", "1"),
+        ("TAILRACE_ROTATION_RETRY_MIN_MS", "86400000"),
+        ("TAILRACE_ROTATION_RETRY_MAX_MS", "86400000"),
+    ];
+    if !segment_rows.is_empty() {
+        let sealed_at = |rows: &String| {
+            let bindings = &[&usual[..], &[("TAILRACE_SEGMENT_ROWS", rows.as_str())]].concat();
+            let log = &format!("bench-cold-{rows}");
+            let options = workerd::Options { name: log, bindings, ..workerd::Options::of(ours) };
+            start(format!("cold, {rows} rows"), Place::Cold, &options)
+        };
+        let subjects: Vec<Subject> = segment_rows.iter().map(sealed_at).collect::<Result<_>>()?;
+        let pairs = (1..subjects.len()).map(|other| (0, other)).collect();
+        return Ok((subjects, pairs));
+    }
     let tailrace = |name: String, place, log, worker| {
-        // A put that is held fails after a while, and is not tried again.
-        let bindings = &[
-            ("TAILRACE_NO_AUTH", "1"),
-            ("TAILRACE_ROTATION_RETRY_MIN_MS", "86400000"),
-            ("TAILRACE_ROTATION_RETRY_MAX_MS", "86400000"),
-        ];
+        let bindings = &usual;
         start(name, place, &workerd::Options { name: log, bindings, ..workerd::Options::of(worker) })
     };
     let hot = tailrace("hot".to_owned(), Place::Hot, "bench-hot", ours)?;
