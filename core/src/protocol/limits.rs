@@ -25,8 +25,10 @@ pub const ROW_LIMIT: usize = 1 << 20;
 /// Bytes after which a page of a read ends. Our choice; a page holds at least one message.
 pub const PAGE_BYTES: usize = 1 << 20;
 
-/// Rows of the log after which an append seals its segment. Our choice, by measurement: with fewer, pages of small
-/// appends end early, and each segment costs a put; with more, its index in R2 grows, which a read fetches as a whole.
+/// Rows of the log after which an append seals its segment. Our choice, by measurement (`cargo xtask bench catchup --logs
+/// small --segment-rows 8192,1024,2048,32768`): with fewer, pages of small appends end early, and each segment costs a put
+/// (2,048 rows are read half as fast, 1,024 at a quarter); with more, its index in R2 grows, which a read fetches as a
+/// whole, and little is won (32,768 rows are read at most a tenth faster). Appends meanwhile take as long with each.
 pub const SEGMENT_ROWS: u64 = 8_192;
 
 /// The most rows that a deployment may give a segment. Our choice: a reader that begins in the middle of a segment

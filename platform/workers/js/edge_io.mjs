@@ -205,12 +205,11 @@ export class EdgeIo {
         resolve(outcome);
       };
       const timer = setTimeout(() => end(TIMED_OUT), waitMs);
-      this.#flight.landed.then((kept) => {
+      this.#flight.next().then((kept) => {
         if (isOver) return;
-        this.#kept = kept;
-        end(KEPT);
+        this.#kept = kept ?? null;
+        end(kept === undefined ? NOTED : KEPT);
       });
-      if (this.#flight.noted < 0) this.#flight.hasNoted.then(() => isOver || end(NOTED));
     }));
   }
 

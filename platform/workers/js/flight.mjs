@@ -10,29 +10,41 @@ import { WeakValues } from "./weak_values.mjs";
 export const flights = new WeakValues();
 
 export class Flight {
-  /** A promise of the kept answer; if the flight is lost, it is never fulfilled. */
-  landed;
-  /** Fulfils that promise. */
-  land;
   /** What has been noted for those who join it (a time, which means nothing here), or -1. */
   noted = -1;
-  /** A promise that something has been noted. */
-  hasNoted;
-  #tellNoted;
+  /** A promise of the kept answer; if the flight is lost, it is never fulfilled. */
+  #landed;
+  #tellLanded;
+  /** The same, or of nothing, if something is noted before. */
+  #news;
+  #tellNews;
   #key;
   #beganMs = Date.now();
 
   /** Starts a flight: from here on identical requests join it. */
   constructor(key) {
     this.#key = key;
-    this.landed = new Promise((resolve) => (this.land = resolve));
-    this.hasNoted = new Promise((resolve) => (this.#tellNoted = resolve));
+    this.#landed = new Promise((resolve) => (this.#tellLanded = resolve));
+    this.#news = new Promise((resolve) => (this.#tellNews = resolve));
     flights.set(key, this);
+  }
+
+  /**
+   * A promise of the kept answer, or of nothing, if something is noted where nothing was. It is one promise, because the
+   * runtime takes long to tell a request of what another one has done.
+   */
+  next() {
+    return this.noted < 0 ? this.#news : this.#landed;
   }
 
   note(untilMs) {
     this.noted = untilMs;
-    this.#tellNoted();
+    this.#tellNews();
+  }
+
+  land(kept) {
+    this.#tellNews(kept);
+    this.#tellLanded(kept);
   }
 
   /** How long ago it was started, in ms. */
