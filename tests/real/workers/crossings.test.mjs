@@ -30,7 +30,7 @@ async function crossed(request) {
 /** Each kind of request: how often it crosses into Rust and out of it. */
 const KINDS = [
   ["a request that is answered at the edge", 1, 1, async () => () => send("GET", "/health")],
-  ["a creation", 7, 21, async () => () => create()],
+  ["a creation", 7, 18, async () => () => create()],
   ["an append", 4, 6, async (path) => () => append(path, "a")],
   ["an append without a declared length", 4, 7, async (path) => () => send("POST", path, { headers: TEXT, body: ["a", "b"] })],
   ["a page", 3, 5, async (path) => () => send("GET", `${path}?offset=-1`)],
@@ -42,7 +42,7 @@ const KINDS = [
     await sleep(1_000);
     return () => send("GET", `${path}?offset=-1&live=sse`);
   }],
-  ["a deletion", 5, 14, async (path) => () => send("DELETE", path)],
+  ["a deletion", 5, 13, async (path) => () => send("DELETE", path)],
 ];
 
 for (const [kind, into, out, prepare] of KINDS) {
