@@ -141,23 +141,24 @@ impl Stream {
     /// The place that a new producer gets; `None` if there is none. If a look at some of the producers has found no idle
     /// one, the next look goes on after them, also after a start of the object: that writes one row.
     fn place_for_producer<S: SqlStorage>(
-        &mut self,
+        &self,
         sql: &S,
         limits: &StreamLimits,
         now_ms: u64,
     ) -> Result<Option<Place>, SqlError> {
+        const LAST: &str = "SELECT looked_at FROM stream WHERE id = 0";
         const KEEP: &str = "UPDATE stream SET looked_at = ?1 WHERE id = 0";
         if self.tail.producers < limits.producers || mutated!(ProducersUnlimited) {
             return Ok(Some(Place::Free));
         }
         let until_ms = now_ms.saturating_sub(limits.producer_idle_ms);
         let until_ms = if mutated!(ActiveProducerForgotten) { now_ms } else { until_ms };
-        match producer::find_idle(sql, self.looked_at.as_deref(), until_ms)? {
+        let last = sql.first(LAST, &[], |row| Ok(row.optional_text(0)?.map(str::to_owned)))?.flatten();
+        match producer::find_idle(sql, last.as_deref(), until_ms)? {
             Look::Idle(id) => Ok(Some(Place::Of(id))),
             Look::NoneAtAll => Ok(None),
             Look::NoneUntil(id) => {
                 sql.run(KEEP, &[SqlParam::Text(&id)])?;
-                self.looked_at = Some(id);
                 Ok(None)
             }
         }

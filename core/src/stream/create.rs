@@ -84,7 +84,6 @@ impl Slot {
             deadline_ms: lifetime::deadline_ms(&create.expiry, now_ms),
             tail: Tail::empty(next_read_seq),
             layout: Layout::of_new_stream(next_read_seq),
-            looked_at: None,
         };
         let marks = Marks { close: create.closed, ..Marks::default() };
         let first = match content.is_empty() && !create.closed {

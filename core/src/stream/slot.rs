@@ -37,8 +37,6 @@ pub struct Stream {
     pub tail: Tail,
     /// Where its segments are.
     pub layout: Layout,
-    /// The producer at which the last look for an idle one ended that found none.
-    pub(super) looked_at: Option<String>,
 }
 
 /// What storage holds.
@@ -55,8 +53,9 @@ pub enum Stored {
     },
 }
 
-/// The whole row: that of an earlier version has the same columns in the same places, as far as it has them.
-const SELECT_STREAM: &str = "SELECT * FROM stream WHERE id = 0";
+/// Columns that every version has.
+const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms \
+                             FROM stream WHERE id = 0";
 
 impl Slot {
     /// Reads the slot from storage. Writes nothing. Fails if an earlier version has written it.
@@ -80,7 +79,7 @@ impl Slot {
             Some(Row::Stream { first_read_seq, identity }) => (first_read_seq, identity),
         };
         let (layout, tail) = Layout::load(sql, tables, first_read_seq)?;
-        let Identity { incarnation, content_type, expiry, deadline_ms, looked_at } = identity;
+        let Identity { incarnation, content_type, expiry, deadline_ms } = identity;
         Ok(Stored::Slot(Self::Occupied(Stream {
             incarnation,
             content_type,
@@ -89,7 +88,6 @@ impl Slot {
             deadline_ms,
             tail,
             layout,
-            looked_at,
         })))
     }
 
@@ -115,7 +113,6 @@ struct Identity {
     content_type: ContentType,
     expiry: Expiry,
     deadline_ms: Option<u64>,
-    looked_at: Option<String>,
 }
 
 /// The row of the table `stream`.
@@ -125,31 +122,29 @@ enum Row {
     Stream { first_read_seq: u64, identity: Identity },
 }
 
-/// From the columns of the table `stream`.
 fn read_stream(row: SqlRow<'_>) -> Result<Row, SqlError> {
-    let version = row.count(1)?;
+    let version = row.count(0)?;
     if version < schema::VERSION {
         return Ok(Row::Outdated { version });
     }
     if version > schema::VERSION {
         return Err(SqlError::new(format!("schema version {version} is later than {}", schema::VERSION)));
     }
-    let first_read_seq = row.count(2)?;
-    let Some(incarnation) = row.optional_text(3)? else {
+    let first_read_seq = row.count(1)?;
+    let Some(incarnation) = row.optional_text(2)? else {
         return Ok(Row::Tombstone { next_read_seq: first_read_seq });
     };
     let unreadable = || SqlError::new("the stream row holds no content type or no instant");
-    let expiry = match (row.optional_count(5)?, row.optional_text(6)?) {
+    let expiry = match (row.optional_count(4)?, row.optional_text(5)?) {
         (Some(seconds), _) => Expiry::Ttl { seconds },
         (None, Some(text)) => Expiry::from_stored(text).ok_or_else(unreadable)?,
         (None, None) => Expiry::Never,
     };
     let identity = Identity {
         incarnation: Incarnation::from_stored(incarnation),
-        content_type: ContentType::from_stored(row.text(4)?).ok_or_else(unreadable)?,
+        content_type: ContentType::from_stored(row.text(3)?).ok_or_else(unreadable)?,
         expiry,
-        deadline_ms: row.optional_count(7)?,
-        looked_at: row.optional_text(10)?.map(str::to_owned),
+        deadline_ms: row.optional_count(6)?,
     };
     Ok(Row::Stream { first_read_seq, identity })
 }
