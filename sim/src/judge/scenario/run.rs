@@ -30,8 +30,8 @@ const STRAGGLER_MS: u64 = 60_000;
 const QUIET_MS: u64 = 420_000;
 
 /// How long after the calm everything that was under way has come to its end, in ms, if it is no connection of events:
-/// a message takes a minute at most, and a reader gives a silent connection up after 40 s.
-const UNDER_WAY_MS: u64 = 66_000;
+/// a message takes a minute at most, and then a reader waits for another 40 s before it gives a silent connection up.
+const UNDER_WAY_MS: u64 = 106_000;
 
 /// How long after that nothing is left of what went wrong before, in ms: readers come back within seconds.
 const SETTLING_MS: u64 = 14_000;
