@@ -40,6 +40,9 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
 
+/// How often a stream may be replaced while a read of it waits for R2, before the reader is told to come again.
+const REPLACEMENTS_ENDURED: usize = 2;
+
 /// How long the messages of a request are on their way at most, in ms, where none is slow.
 const TRAVEL_MS: u64 = 1_000;
 
@@ -92,7 +95,9 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some("busy") => may_be_full(case, op),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
-        Some("cold_storage_unavailable") => is_read && case.is_r2_failing(op),
+        Some("cold_storage_unavailable") => {
+            is_read && (case.is_r2_failing(op) || created_meanwhile(case, op) > REPLACEMENTS_ENDURED)
+        }
         Some("segment_damaged") => {
             is_read && (case.is_harmed_meanwhile(op, &[Harm::GetDamaged]) || case.is_harmed(op, &[Harm::Stale]))
         }
@@ -169,6 +174,21 @@ mod tests {
             }
             run.wait_ms(waited_ms);
             run.end_live(reader, op, &[], None);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_read_during_which_its_stream_is_replaced_again_and_again_is_told_to_come_again() {
+        for (replacements, expected) in [(2, 1), (3, 0)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            for segment in 1..=replacements {
+                run.delete(deleted());
+                run.create(Lifetime::Endless, created(segment));
+            }
+            run.end_live(reader, op, &[], coded(503, "cold_storage_unavailable"));
             check(&run, expected);
         }
     }
