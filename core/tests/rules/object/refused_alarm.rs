@@ -43,3 +43,17 @@ fn an_alarm_that_cannot_set_the_next_one_fails_in_the_hosts_words() {
     host.0.refuses.set(true);
     assert_eq!(alarm().map_err(|failure| failure.message), Err(REFUSED.to_owned()));
 }
+
+#[test]
+fn an_alarm_after_an_undone_transaction_finds_no_agenda_that_went_with_it() {
+    let (object, host) = object();
+    host.0.refuses.set(true);
+    assert_eq!(create(&object, Expiry::Ttl { seconds: 60 }), 500);
+    // An alarm that was set for an earlier stream goes off before any other request.
+    assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+    let (object, host) = crate::host::object();
+    assert_eq!(create(&object, Expiry::Never), 201);
+    host.0.refuses.set(true);
+    assert_eq!((append(&object), append(&object)), (204, 500));
+    assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+}
