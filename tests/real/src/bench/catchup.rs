@@ -56,7 +56,7 @@ pub(crate) struct Args {
     readers: Vec<usize>,
     /// Instead of other Workers, compare cold logs whose segments are sealed at so many rows, with the first one
     #[arg(long, value_delimiter = ',', value_name = "ROWS", conflicts_with = "against")]
-    segment_rows: Vec<String>,
+    segment_rows: Vec<u64>,
 }
 
 /// Where a server's log is when it is measured.
@@ -134,7 +134,7 @@ struct Workers<'a> {
     node: &'a Node,
     ours: &'a Worker,
     other: Option<Other>,
-    segment_rows: &'a [String],
+    segment_rows: &'a [u64],
 }
 
 /// Two servers that are compared, by their indexes in a list.
@@ -155,8 +155,9 @@ fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<P
         ("TAILRACE_ROTATION_RETRY_MAX_MS", "86400000"),
     ];
     if !segment_rows.is_empty() {
-        let sealed_at = |rows: &String| {
-            let bindings = &[&usual[..], &[("TAILRACE_SEGMENT_ROWS", rows.as_str())]].concat();
+        let sealed_at = |rows: &u64| {
+            let setting = rows.to_string();
+            let bindings = &[&usual[..], &[("TAILRACE_SEGMENT_ROWS", setting.as_str())]].concat();
             let log = &format!("bench-cold-{rows}");
             let options = workerd::Options { name: log, bindings, ..workerd::Options::of(ours) };
             start(format!("cold, {rows} rows"), Place::Cold, &options)
