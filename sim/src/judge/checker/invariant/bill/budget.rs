@@ -123,7 +123,8 @@ impl<'a> Budget<'a> {
             return once;
         }
         // One that was never answered may come at any later time.
-        let before = self.case.iter().filter(|(_, other)| other.invoked < op.settled());
+        let may_be_before = |other: &Op| other.request != op.request && other.invoked < op.settled();
+        let before = self.case.iter().filter(|(_, other)| may_be_before(other));
         2 * once + before.map(|(_, other)| self.content_rows(other)).sum::<u64>().min(FREED)
     }
 

@@ -125,6 +125,22 @@ mod tests {
     }
 
     #[test]
+    fn an_append_that_finds_no_room_may_free_the_rows_of_those_that_came_before_it() {
+        for (is_answered, rows, expected) in [(false, 1, 0), (false, 2, 1), (true, 1, 1)] {
+            let mut run = run(Lifetime::Endless);
+            run.append(1, if is_answered { acked(0, 1) } else { None });
+            let request = run.history.ops.last().expect("a request").request;
+            run.append(2, acked(0, 3));
+            run.history.harms.harm_stream(0, run.now_ms(), Harm::DatabaseFull);
+            // The messages of each fill one row.
+            let once = SEGMENT + 1;
+            run.history.charges.insert(request, Charge { calls: 1, rows: 2 * once + rows });
+            let found = Budget::of(&run.case()).dear_requests();
+            assert_eq!(found.len(), expected, "{is_answered} {rows}: {found:?}");
+        }
+    }
+
+    #[test]
     fn a_deadline_moves_by_its_slack() {
         for (apart_ms, rows, expected) in [(3_000, 1, 1), (3_000, 0, 0), (5_100, 1, 0)] {
             let mut run = run(Lifetime::Ttl(40));
