@@ -38,7 +38,7 @@ enum Brought<E: EdgeEnv> {
 /// waited for any longer: the reader shares another one for the rest of its time.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     env.outlive_client();
-    let now_ms = env.now_ms();
+    let mut now_ms = env.now_ms();
     let arrived_ms = now_ms.saturating_sub(age_ms);
     let ends_ms = now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms);
     let Some(key) = live.flight_key() else {
@@ -61,8 +61,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             Sharing::Joined { flight, age_ms } => (flight, oldest_flight_ms(config) - age_ms),
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
-        let left_ms = ends_ms.saturating_sub(env.now_ms());
-        match joined(env, &flight, arrived_ms, room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
+        let left_ms = ends_ms.saturating_sub(now_ms);
+        match joined(env, &flight, arrived_ms, now_ms, room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
             // The flight began before this request came. What it was refused for may have changed since: the stream may
             // have been created. So the first refusal is not taken; a second flight began after this request came.
             Flown::Landed(kept) if is_second || kept.status() < REFUSED => return env.answer_kept(kept),
@@ -83,6 +83,7 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
                 }
             }
         }
+        now_ms = env.now_ms();
     }
 }
 
@@ -96,16 +97,20 @@ enum Flown<K> {
     Lost,
 }
 
-/// Waits for the flight that a request has joined which arrived at `arrived_ms`, for at most `wait_ms`.
-async fn joined<E: EdgeEnv>(env: &E, flight: &E::JoinedFlight, arrived_ms: u64, wait_ms: u64) -> Flown<E::Kept> {
-    let until_ms = env.now_ms() + wait_ms;
+/// Waits for the flight that a request has joined which arrived at `arrived_ms`, from `now_ms` for at most `wait_ms`.
+async fn joined<E: EdgeEnv>(
+    env: &E,
+    flight: &E::JoinedFlight,
+    arrived_ms: u64,
+    now_ms: u64,
+    wait_ms: u64,
+) -> Flown<E::Kept> {
+    let mut left_ms = wait_ms;
     loop {
-        if flight.noted().is_some_and(|until_ms| arrived_ms > until_ms) {
-            return Flown::TooEarly;
-        }
-        match flight.landing(until_ms.saturating_sub(env.now_ms())).await {
+        match flight.landing(left_ms).await {
             Landing::Landed(kept) => return Flown::Landed(kept),
-            Landing::Noted => {}
+            Landing::Noted(until_ms) if arrived_ms > until_ms => return Flown::TooEarly,
+            Landing::Noted(_) => left_ms = (now_ms + wait_ms).saturating_sub(env.now_ms()),
             Landing::TimedOut => return Flown::Lost,
         }
     }
@@ -509,10 +514,8 @@ mod tests {
         for (until_ms, status, expected) in
             [(START_MS - 1, 204, &asks_itself[..]), (START_MS, 200, &[]), (u64::MAX, 200, &[])]
         {
-            let before = UnderWay { noted: Some(until_ms), brings: brings.clone(), ..UnderWay::default() };
-            check_under_way(found(), vec![before], status, expected);
-            let meanwhile = UnderWay { will_be_noted: Some(until_ms), brings: brings.clone(), ..UnderWay::default() };
-            check_under_way(found(), vec![meanwhile], status, expected);
+            let under_way = UnderWay { noted: Some(until_ms), brings: brings.clone(), ..UnderWay::default() };
+            check_under_way(found(), vec![under_way], status, expected);
         }
     }
 

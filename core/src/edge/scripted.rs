@@ -111,10 +111,8 @@ pub(super) struct ScriptedFlight(Rc<Stage>);
 pub(super) struct UnderWay {
     /// How old it is when it is joined, in ms.
     pub(super) age_ms: u64,
-    /// What has been noted for those who join it.
+    /// What is noted for those who join it, before or while they wait.
     pub(super) noted: Option<u64>,
-    /// What is noted while it is waited for.
-    pub(super) will_be_noted: Option<u64>,
     /// Its answer; `None` if it never lands.
     pub(super) brings: Option<Response>,
 }
@@ -346,15 +344,10 @@ impl StartedFlight<Response> for ScriptedFlight {
 }
 
 impl JoinedFlight<Response> for OthersFlight {
-    fn noted(&self) -> Option<u64> {
-        self.1.borrow().noted
-    }
-
     async fn landing(&self, wait_ms: u64) -> Landing<Response> {
         let mut under_way = self.1.borrow_mut();
-        if let Some(until_ms) = under_way.will_be_noted.take() {
-            under_way.noted = Some(until_ms);
-            return Landing::Noted;
+        if let Some(until_ms) = under_way.noted.take() {
+            return Landing::Noted(until_ms);
         }
         under_way.brings.take().map_or_else(
             || {

@@ -20,18 +20,16 @@ pub trait StartedFlight<K>: 'static {
 pub enum Landing<K> {
     /// It has landed, with this answer.
     Landed(K),
-    /// Something has been noted for the first time ([`JoinedFlight::noted`]).
-    Noted,
+    /// The request had not been told yet that something is noted: this, by [`StartedFlight::note`].
+    Noted(u64),
     /// Neither came in time.
     TimedOut,
 }
 
 /// A flight of another request, which this one has joined.
 pub trait JoinedFlight<K>: 'static {
-    /// What has been noted for those who join the flight, by [`StartedFlight::note`]; `None` if nothing has.
-    fn noted(&self) -> Option<u64>;
-
-    /// Waits until the flight lands, or until something is noted where nothing was, for at most `wait_ms`.
+    /// Waits until the flight lands, for at most `wait_ms`. It ends once before, as soon as something is noted; at
+    /// once, if something is.
     async fn landing(&self, wait_ms: u64) -> Landing<K>;
 
     /// Takes the flight for lost: the next identical request starts another one. Those who wait for this one go on

@@ -218,15 +218,10 @@ impl runtime::StartedFlight<Kept> for Flight {
 }
 
 impl runtime::JoinedFlight<Kept> for Flight {
-    fn noted(&self) -> Option<u64> {
-        // JavaScript answers -1 for nothing.
-        ask(|io| io.noted()).filter(|until_ms| *until_ms >= 0.0).map(|until_ms| until_ms as u64)
-    }
-
     async fn landing(&self, wait_ms: u64) -> Landing<Kept> {
         match operation(|io| io.landing(wait_ms as f64)).await {
             Some(outcome::KEPT) => Landing::Landed(Kept),
-            Some(outcome::NOTED) => Landing::Noted,
+            Some(outcome::NOTED) => Landing::Noted(ask(|io| io.noted()).unwrap_or_default() as u64),
             _ => Landing::TimedOut,
         }
     }

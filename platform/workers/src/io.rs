@@ -92,7 +92,7 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn note(this: &EdgeIo, until_ms: f64) -> Result<(), JsValue>;
 
-    /// The time that has been noted for those who join the flight, or -1.
+    /// The time that has been noted for those who join the flight, after an outcome [`NOTED`](crate::outcome::NOTED).
     #[wasm_bindgen(method, catch)]
     pub(crate) fn noted(this: &EdgeIo) -> Result<f64, JsValue>;
 
@@ -100,8 +100,8 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn land(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to wait until the joined flight lands, or until something is noted where nothing was. Its answer becomes
-    /// this request's kept answer.
+    /// Starts to wait until the joined flight lands, or until this request can be told that something is noted. The
+    /// flight's answer becomes this request's kept answer.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn landing(this: &EdgeIo, wait_ms: f64) -> Result<(), JsValue>;
 

@@ -144,7 +144,7 @@ impl Probe {
                         env.answer_kept(kept);
                         return true;
                     }
-                    Landing::Noted | Landing::TimedOut => Response::new(503),
+                    Landing::Noted(_) | Landing::TimedOut => Response::new(503),
                 },
             },
             "borrow" => {

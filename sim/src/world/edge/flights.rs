@@ -50,6 +50,8 @@ pub struct Seat {
     flights: Rc<Flights>,
     key: String,
     flight: Rc<Flight>,
+    /// Whether the request has been told what is noted.
+    is_told: Cell<bool>,
 }
 
 impl Flights {
@@ -66,7 +68,8 @@ impl Flights {
                 passengers: RefCell::default(),
             })
         });
-        let seat = Seat { context, flights: self.clone(), key: key.to_owned(), flight };
+        let (flights, is_told) = (self.clone(), Cell::default());
+        let seat = Seat { context, flights, key: key.to_owned(), flight, is_told };
         if let Some(age_ms) = age_ms {
             return Sharing::Joined { flight: seat, age_ms };
         }
@@ -115,7 +118,7 @@ impl StartedFlight<KeptAnswer> for Seat {
     fn note(&self, until_ms: u64) {
         if self.context.admits() && self.flight.noted.replace(Some(until_ms)).is_none() {
             for (_, passenger) in self.flight.passengers.take() {
-                passenger.send(Landing::Noted);
+                passenger.send(Landing::Noted(until_ms));
             }
         }
     }
@@ -140,20 +143,24 @@ impl StartedFlight<KeptAnswer> for Seat {
 }
 
 impl JoinedFlight<KeptAnswer> for Seat {
-    fn noted(&self) -> Option<u64> {
-        self.flight.noted.get()
-    }
-
     async fn landing(&self, wait_ms: u64) -> Landing<KeptAnswer> {
         let landing = self.board();
         let wait = async {
+            if let Some(until_ms) = self.flight.noted.get()
+                && !self.is_told.replace(true)
+            {
+                return Landing::Noted(until_ms);
+            }
             // It may have landed since this request was told what was noted.
             if let Some((flyer, landed)) = &*self.flight.landed.borrow() {
                 self.context.environment().share_harms(*flyer, self.context.number());
                 return Landing::Landed(landed.clone());
             }
             match rt::within_ms(wait_ms, landing).await {
-                Some(Some(landing)) => landing,
+                Some(Some(landing)) => {
+                    self.is_told.set(self.is_told.get() || matches!(landing, Landing::Noted(_)));
+                    landing
+                }
                 Some(None) => std::future::pending().await,
                 None => Landing::TimedOut,
             }
@@ -185,7 +192,7 @@ mod tests {
         loop {
             match seat.landing(wait_ms).await {
                 Landing::Landed(kept) => return Some(kept),
-                Landing::Noted => {}
+                Landing::Noted(_) => {}
                 Landing::TimedOut => return None,
             }
         }
@@ -255,13 +262,13 @@ mod tests {
             let share = || isolate.flights.share(Context::new(isolate.environment.clone(), Meter::default(), 1), "a");
             let Sharing::Started(flight) = share() else { panic!("it is the first") };
             let Sharing::Joined { flight: joined, .. } = share() else { panic!("it is not") };
-            assert_eq!(joined.noted(), None);
             let (told, ()) = join(joined.landing(50), async { flight.note(7) }).await;
-            assert_eq!((told, joined.noted()), (Landing::Noted, Some(7)));
+            assert_eq!(told, Landing::Noted(7));
             let (told, ()) = join(joined.landing(50), async { flight.note(9) }).await;
-            assert_eq!((told, joined.noted()), (Landing::TimedOut, Some(9)));
+            assert_eq!(told, Landing::TimedOut);
             let Sharing::Joined { flight: late, .. } = share() else { panic!("it is under way") };
-            assert_eq!(late.noted(), Some(9));
+            assert_eq!(late.landing(50).await, Landing::Noted(9));
+            assert_eq!(late.landing(50).await, Landing::TimedOut);
             flight.land(&KeptAnswer(Response::new(204)));
             assert_eq!(landed(&joined, 50).await.map(|kept| kept.status()), Some(204));
         });
