@@ -37,7 +37,6 @@ enum Brought<E: EdgeEnv> {
 /// those who have joined it wait at most [`FLIGHT_GRACE_MS`] longer. A flight that is too old is neither joined nor
 /// waited for any longer: the reader shares another one for the rest of its time.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
-    env.outlive_client();
     let mut now_ms = env.now_ms();
     let arrived_ms = now_ms.saturating_sub(age_ms);
     let ends_ms = now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms);
@@ -48,6 +47,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
     loop {
         let (flight, room_ms) = match env.share(&key) {
             Sharing::Started(flight) => {
+                // Others may have joined it when its client goes.
+                env.outlive_client();
                 let landing = fly(env, config, live, ends_ms, Some(&flight)).await;
                 let kept = kept(env, config, landing).await;
                 flight.land(&kept);
