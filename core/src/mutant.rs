@@ -196,6 +196,30 @@ mutants! {
     BacklogsUncounted = "backlogs-uncounted";
     /// Identical long-polls of an isolate ask the object each for itself.
     FlightsNotShared = "flights-not-shared";
+    /// The cache of a datacenter keeps an answer under the URL as the client has spelled it.
+    KeyWithParameterOrder = "key-with-parameter-order";
+    /// Answers to long-polls are kept under a URL without the cursor.
+    KeyWithoutCursor = "key-without-cursor";
+    /// A page that ends at the tail is kept at the edge like any other.
+    TailKeptAtTheEdge = "tail-kept-at-the-edge";
+    /// The edge keeps an answer before it has looked whether it may.
+    KeptBeforeTheGuard = "kept-before-the-guard";
+    /// The edge serves kept answers whatever their age, and does not tell it.
+    AgeIgnored = "age-ignored";
+    /// A kept answer is confirmed to a client that has one of another stream at the same URL.
+    TagOfAnotherIncarnation = "tag-of-another-incarnation";
+    /// A client that wants no kept answer is served one.
+    NoCacheIgnored = "no-cache-ignored";
+    /// What is answered to a client that wants no kept answer is not kept either.
+    NoCacheNotStored = "no-cache-not-stored";
+    /// An answer about an instance is kept for others.
+    DebugAnswerKept = "debug-answer-kept";
+    /// A plain read takes the answer of another one's flight, though it ends at the tail.
+    TailTakenFromAFlight = "tail-taken-from-a-flight";
+    /// Who fills the cache starts a sliding TTL again for itself alone.
+    KeptPageDoesNotTouchAhead = "kept-page-does-not-touch-ahead";
+    /// An answer is kept for longer than a sliding TTL was started again for.
+    KeptLongerThanTouched = "kept-longer-than-touched";
 }
 
 #[cfg(feature = "mutants")]

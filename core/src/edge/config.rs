@@ -1,7 +1,7 @@
 //! What a deployment configures.
 
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
-use crate::protocol::{MemoryLimits, ProjectMode, Waits, sse};
+use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
 
 /// Who may use the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +27,8 @@ pub struct EdgeConfig {
     pub live: LiveConfig,
     /// What may be in memory at a time.
     pub memory: MemoryLimits,
+    /// What caches do for readers.
+    pub policy: CachePolicy,
 }
 
 /// How long live reads wait, and how much may wait for their clients.
@@ -60,7 +62,7 @@ impl EdgeConfig {
     }
 
     /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, `TAILRACE_PROJECTS` = `single` or `multi`,
-    /// and those of [`Waits`].
+    /// and those of [`CachePolicy`] and [`Waits`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
         let (projects, mut problem) = match variable("TAILRACE_PROJECTS") {
             None | Some("single") => (ProjectMode::Single, None),
@@ -75,13 +77,17 @@ impl EdgeConfig {
                 Access::NotConfigured
             }
         };
-        let waits = Waits::from_vars(variable).unwrap_or_else(|wrong| {
+        let policy = CachePolicy::from_vars(&variable).unwrap_or_else(|wrong| {
+            problem = Some(wrong);
+            CachePolicy::default()
+        });
+        let waits = Waits::from_vars(policy.waits, variable).unwrap_or_else(|wrong| {
             problem = Some(wrong);
             Waits::default()
         });
         let access = problem.map_or(access, Access::Misconfigured);
         let live = LiveConfig { waits, ..LiveConfig::default() };
-        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default() }
+        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default(), policy }
     }
 }
 

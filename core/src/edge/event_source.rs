@@ -3,7 +3,7 @@
 //! It takes an error status for the end, and 204 for the wish that it does not come back. Whatever else happens to its
 //! connection, it comes back.
 
-use super::live::{LiveRead, random};
+use super::live::LiveRead;
 use crate::protocol::{CacheControl, Offset, ReadFrom, Response, header, sse};
 use crate::runtime::{Isolate, marks};
 
@@ -22,7 +22,7 @@ pub(super) fn head_of_events(allow_origin: Option<&str>) -> Response {
 /// comes back from where it is.
 pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
     env.sometimes(marks::LIVE_FAILURE_HIDDEN);
-    head_of_events(allow_origin).with_body(sse::retry_after_failure(random(env) >> 32))
+    head_of_events(allow_origin).with_body(sse::retry_after_failure(env.random() >> 32))
 }
 
 /// Whether a page says that the stream is closed and has nothing after this position.

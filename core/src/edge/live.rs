@@ -1,6 +1,7 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
+use super::caching::Caching;
 use crate::mutant::mutated;
 use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
@@ -32,6 +33,8 @@ pub struct LiveRead {
     pub read: Read,
     /// Whether a browser's `EventSource` goes on by itself where its last connection ended (`Last-Event-ID`).
     pub resumes: bool,
+    /// How the cache of the datacenter takes part, if it does.
+    pub caching: Option<Caching>,
 }
 
 /// What the object answered.
@@ -141,7 +144,7 @@ impl Pauses {
     pub(super) async fn pause<E: EdgeEnv>(&mut self, env: &E, until_ms: u64) {
         let most_ms = FIRST_PAUSE_MS.saturating_mul(1 << self.failures.min(10)).min(LONGEST_PAUSE_MS);
         self.failures = self.failures.saturating_add(1);
-        let pause_ms = most_ms / 2 + random(env) % (most_ms / 2 + 1);
+        let pause_ms = most_ms / 2 + env.random() % (most_ms / 2 + 1);
         env.sleep_ms(pause_ms.min(until_ms.saturating_sub(env.now_ms()))).await;
     }
 }
@@ -151,16 +154,9 @@ impl Pauses {
 pub(super) async fn await_turn<E: EdgeEnv>(env: &E, spread_ms: u32, until_ms: u64) {
     // An object of another release may say more than this one believes.
     let spread_ms = u64::from(spread_ms).min(PULL_SPREAD_LIMIT_MS);
-    let wait_ms = (spread_ms - random(env) % (spread_ms + 1)).min(until_ms.saturating_sub(env.now_ms()));
+    let wait_ms = (spread_ms - env.random() % (spread_ms + 1)).min(until_ms.saturating_sub(env.now_ms()));
     if wait_ms > 0 {
         env.sometimes(marks::LIVE_PULL_SPREAD);
         env.sleep_ms(wait_ms).await;
     }
-}
-
-/// A random number.
-pub(super) fn random(env: &impl Isolate) -> u64 {
-    let mut bytes = [0; 8];
-    env.fill_random(&mut bytes);
-    u64::from_be_bytes(bytes)
 }

@@ -5,6 +5,8 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `caching` | how the cache of the datacenter takes part in a read: a pure function |
+//! | `cached` | plain reads through that cache, and what all reads do with it |
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `serve` | serving a request, from its route to the end of its answer |
@@ -16,22 +18,27 @@
 //! | `event_page` | pages of the log on such a connection |
 //! | `event_source` | what a browser's `EventSource` is answered that comes back by itself |
 //! | `long_poll` | long-polls, of which identical ones share one flight |
+//! | `poll` | the flight of a long-poll: it asks the object, and waits |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod backlog;
 mod body;
+mod cached;
+mod caching;
 mod config;
 mod event_page;
 mod event_source;
 mod failure;
 mod live;
 mod long_poll;
+mod poll;
 mod route;
 #[cfg(test)]
 mod scripted;
 mod serve;
 mod sse;
 
+pub use caching::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};
 pub use failure::answer_when_lost;
 pub use live::LiveRead;

@@ -1,7 +1,9 @@
 //! A request's route, and the message to its object: a pure function.
 
+use super::caching::Caching;
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
+use crate::mutant::mutated;
 use crate::protocol::cors::{self, STREAM_METHODS};
 use crate::protocol::field_value::is_token;
 use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
@@ -16,6 +18,7 @@ use crate::protocol::{
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
+    header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -56,6 +59,8 @@ pub struct Forward {
     pub takes_body: bool,
     /// The largest body that goes along, in bytes. Instead of a larger one, the message says that it was too large.
     pub body_limit: usize,
+    /// How the cache of the datacenter takes part, if it does.
+    pub caching: Option<Caching>,
 }
 
 const STREAM_ROUTE: &str = "/v1/stream/";
@@ -135,19 +140,25 @@ impl StreamRequest<'_> {
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
         let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
         let allow_origin = allow_origin.map(str::to_owned);
+        let mut caching = None;
         let operation = match operation {
-            Operation::Read(read) => match read.live {
-                Some(mode) => {
-                    let resumes = mode == Live::Sse && self.last_event_id().is_some();
-                    return Ok(Routed::Live(LiveRead { object, allow_origin, debug, mode, read, resumes }));
+            Operation::Read(mut read) => {
+                caching = self.caching(&object, debug, &read);
+                read.is_kept = caching.is_some();
+                match read.live {
+                    Some(mode) => {
+                        let resumes = mode == Live::Sse && self.last_event_id().is_some();
+                        let live = LiveRead { object, allow_origin, debug, mode, read, resumes, caching };
+                        return Ok(Routed::Live(live));
+                    }
+                    None => Operation::Read(read),
                 }
-                None => Operation::Read(read),
-            },
+            }
             other => other,
         };
         let body_encoded = takes_body && self.has_encoded_body();
         let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
-        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit }))
+        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit, caching }))
     }
 
     fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
@@ -157,6 +168,14 @@ impl StreamRequest<'_> {
                 Err(Refusal::new(ErrorCode::NotImplemented, "the protocol's control APIs are not offered"))
             }
         }
+    }
+
+    /// How the cache of the datacenter takes part in a read. Not in one that tells about instances.
+    fn caching(&self, object: &str, debug: bool, read: &Read) -> Option<Caching> {
+        if debug && !mutated!(DebugAnswerKept) {
+            return None;
+        }
+        Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers)
     }
 
     /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold
@@ -260,6 +279,7 @@ impl StreamRequest<'_> {
             live,
             cursor: cursor.filter(|_| live.is_some()),
             from_now: from == ReadFrom::Now,
+            is_kept: false,
         })
     }
 }
@@ -318,6 +338,7 @@ mod tests {
             body_limit: 100,
             live: LiveConfig::default(),
             memory: crate::protocol::MemoryLimits::default(),
+            policy: crate::protocol::CachePolicy::default(),
         }
     }
 
@@ -358,7 +379,14 @@ mod tests {
     #[test]
     fn reads_are_checked_before_an_object_is_asked() {
         let read = |from, live| {
-            Ok(Operation::Read(Read { from, if_none_match: None, live, cursor: None, from_now: from == ReadFrom::Now }))
+            Ok(Operation::Read(Read {
+                from,
+                if_none_match: None,
+                live,
+                cursor: None,
+                from_now: from == ReadFrom::Now,
+                is_kept: live != Some(Live::Sse) && from != ReadFrom::Now,
+            }))
         };
         check(Method::Get, "/v1/stream/a", &[], read(ReadFrom::Start, None));
         check(Method::Get, "/v1/stream/a?offset=-1&unknown=x", &[], read(ReadFrom::Start, None));
@@ -373,7 +401,8 @@ mod tests {
         let tags = &[(header::IF_NONE_MATCH, "\"x\"")];
         let read = |live, if_none_match: Option<&str>, cursor| {
             let if_none_match = if_none_match.map(str::to_owned);
-            Ok(Operation::Read(Read { from: ReadFrom::Start, if_none_match, live, cursor, from_now: false }))
+            let is_kept = live != Some(Live::Sse);
+            Ok(Operation::Read(Read { from: ReadFrom::Start, if_none_match, live, cursor, from_now: false, is_kept }))
         };
         let target = "/v1/stream/a?offset=-1&cursor=7";
         check(Method::Get, target, tags, read(None, Some("\"x\""), None));
@@ -387,7 +416,14 @@ mod tests {
         const ID: &str = "0000000000000003_0000000000000007";
         let offset = Offset { read_seq: 3, position: 7 };
         let read = |from, live, cursor| {
-            Ok(Operation::Read(Read { from, if_none_match: None, live, cursor, from_now: from == ReadFrom::Now }))
+            Ok(Operation::Read(Read {
+                from,
+                if_none_match: None,
+                live,
+                cursor,
+                from_now: from == ReadFrom::Now,
+                is_kept: live != Some(Live::Sse) && from != ReadFrom::Now,
+            }))
         };
         let sse = Some(Live::Sse);
         let resumed = read(ReadFrom::At(offset), sse, None);

@@ -4,12 +4,14 @@ use super::body::{self, Taken, is_declared_within};
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
 use super::route::{Forward, Routed, resumes, route};
-use super::{event_source, long_poll, sse};
+use super::{cached, event_source, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response};
-use crate::runtime::{Along, CallError, CallOutcome, Called, EdgeEnv, Past, Request, Upload, UploadBroken, marks};
+use crate::runtime::{
+    Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, Request, Upload, UploadBroken, marks,
+};
 
 /// Serves a request from its route to the end of its answer.
 ///
@@ -44,21 +46,40 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,
             }
         }
-        Routed::Forward(forward) => match call(env, config, forward, &headers, body, past).await {
-            Err(Unsent::NoRoom) => {
-                env.sometimes(marks::BODY_FOUND_NO_ROOM);
-                let message = "the service holds as many bytes of requests as it may; nothing was applied";
-                env.answer(refused(config, method, &Refusal::new(ErrorCode::Busy, message)));
-            }
-            Ok(Ok(Called::Reply(reply))) => env.pass_on(reply),
-            Ok(Ok(Called::Socket(_))) => {
-                let error = CallError::Exception("a socket instead of a reply".to_owned());
-                env.answer(unreachable(config, method, &error));
-            }
-            Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
-            // If the connection is gone, the answer reaches nobody. A client whose chunks are malformed gets it.
-            Err(Unsent::Broken) => env.answer(broken_off(config, method)),
-        },
+        Routed::Forward(Forward { object, message, caching: Some(caching), .. }) if !past.has_called => {
+            drain(body).await;
+            cached::read(env, config, &object, &message, &caching).await;
+        }
+        Routed::Forward(forward) => {
+            let changes = forward.caching.as_ref().map_or_else(Changes::default, cached::asked);
+            let outcome = call(env, config, forward, &headers, body, past).await;
+            answer_outcome(env, config, method, outcome, &changes);
+        }
+    }
+}
+
+/// Answers with what a call of an object has brought.
+fn answer_outcome<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    method: Method,
+    outcome: Result<CallOutcome<E>, Unsent>,
+    changes: &Changes,
+) {
+    match outcome {
+        Err(Unsent::NoRoom) => {
+            env.sometimes(marks::BODY_FOUND_NO_ROOM);
+            let message = "the service holds as many bytes of requests as it may; nothing was applied";
+            env.answer(refused(config, method, &Refusal::new(ErrorCode::Busy, message)));
+        }
+        Ok(Ok(Called::Reply(reply))) => env.pass_on(reply, changes),
+        Ok(Ok(Called::Socket(_))) => {
+            let error = CallError::Exception("a socket instead of a reply".to_owned());
+            env.answer(unreachable(config, method, &error));
+        }
+        Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
+        // If the connection is gone, the answer reaches nobody. A client whose chunks are malformed gets it.
+        Err(Unsent::Broken) => env.answer(broken_off(config, method)),
     }
 }
 
@@ -96,7 +117,7 @@ async fn call<E: EdgeEnv>(
         let _held = body.is_some().then(|| body::hold_again(env, headers, forward.body_limit));
         return Ok(env.earlier_call().await);
     }
-    let Forward { object, mut message, takes_body, body_limit } = forward;
+    let Forward { object, mut message, takes_body, body_limit, .. } = forward;
     let body = match body {
         Some(body) if takes_body => match body::take(env, config, headers, body, body_limit).await? {
             Taken::Whole(body, held) => Some((body, held)),

@@ -11,12 +11,12 @@ use bytes::Bytes;
 use super::config::{EdgeConfig, LiveConfig};
 use super::event_source::{come_again, head_of_events, is_end, no_more, with_same};
 use super::failure::unreachable;
-use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, random};
+use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn};
 use crate::mutant::mutated;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
-use crate::runtime::{Download, EdgeEnv, PipeEnd, PipeRule, Reply, marks};
+use crate::runtime::{Changes, Download, EdgeEnv, PipeEnd, PipeRule, Reply, marks};
 
 /// One client of a stream, and its position.
 pub(super) struct Reader<'a, E: EdgeEnv> {
@@ -60,7 +60,7 @@ pub(super) enum Next {
 /// request.
 pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
-    let random = random(env);
+    let random = env.random();
     let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random);
     let mut reader = Reader {
         env,
@@ -96,7 +96,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
                 return env.answer(come_again(env, config.allow_origin()));
             }
             if page.status != 200 {
-                return env.pass_on(reply);
+                return env.pass_on(reply, Changes::NONE);
             }
             if live.resumes && is_end(&page, live.read.from) {
                 return env.answer(no_more(live, &page));

@@ -1,10 +1,11 @@
 //! Builds the response to each outcome.
 
 use crate::mutant::mutated;
+use crate::protocol::cache::AnswerKind;
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
 use crate::protocol::sse::{self, Control, Encoding, Piece};
-use crate::protocol::{CacheControl, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
+use crate::protocol::{CacheControl, CachePolicy, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
 use crate::stream::{AppendOutcome, Page, Stream};
 
 /// A response with the header that every answer about a stream has.
@@ -62,13 +63,20 @@ pub(super) fn appended(stream: &Stream, append: &Append, outcome: AppendOutcome)
 }
 
 /// The response to a GET that is not live.
-pub(super) fn page(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
+pub(super) fn page(stream: &Stream, page: Page, read: &Read, policy: &CachePolicy, now_ms: u64) -> Response {
     let remaining_ms = stream.remaining_ms(now_ms).filter(|_| !mutated!(PageOutlivesItsStream));
-    let cache_control = match page.up_to_date && !mutated!(TailIsStored) {
-        true => CacheControl::NoCache,
-        false => CacheControl::Page { remaining_ms },
+    let kind = match page.up_to_date && !mutated!(TailIsStored) {
+        true => AnswerKind::Tail,
+        false => AnswerKind::Page,
     };
-    tagged(stream, page, if_none_match, cache_control)
+    let answer = tagged(stream, page, read.if_none_match.as_deref(), policy.cache_control(kind, remaining_ms));
+    answer.with_some(header::TAILRACE_AHEAD, touched_ahead(stream, read, now_ms).filter(|_| kind == AnswerKind::Page))
+}
+
+/// For how many ms the edge may serve its copy of the answer to others, who do not start a sliding TTL again.
+fn touched_ahead(stream: &Stream, read: &Read, now_ms: u64) -> Option<String> {
+    let until_ms = Some(stream.touched_until_ms()).filter(|until_ms| read.is_kept && *until_ms < u64::MAX)?;
+    Some(until_ms.saturating_sub(now_ms).to_string())
 }
 
 /// Whether the client is told that the page ends at the tail.
@@ -105,7 +113,13 @@ fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_contro
 
 /// The response to a long-poll: 200 with a page, or 204 at the end of a closed stream. The cursor is missing, because
 /// it differs from client to client.
-pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>, now_ms: u64) -> Response {
+pub(super) fn long_poll(
+    stream: &Stream,
+    page: Page,
+    if_none_match: Option<&str>,
+    policy: &CachePolicy,
+    now_ms: u64,
+) -> Response {
     if page.next == page.start {
         return base(204, CacheControl::NoStore)
             .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
@@ -113,8 +127,7 @@ pub(super) fn long_poll(stream: &Stream, page: Page, if_none_match: Option<&str>
             .with_some(header::STREAM_CLOSED, closed(page.closed));
     }
     let remaining_ms = stream.remaining_ms(now_ms).filter(|_| !mutated!(PollOutlivesItsStream));
-    let cache_control = CacheControl::LongPoll { remaining_ms };
-    tagged(stream, page, if_none_match, cache_control)
+    tagged(stream, page, if_none_match, policy.cache_control(AnswerKind::Delivery, remaining_ms))
 }
 
 /// The same for a client that has asked from `now`: its URL has another answer at each moment, so no cache may keep
@@ -125,14 +138,24 @@ fn of_now(mut answer: Response) -> Response {
 }
 
 /// The response to a long-poll that does not have to wait, with its cursor.
-pub(super) fn long_poll_page(stream: &Stream, page: Page, read: &Read, now_ms: u64) -> Response {
-    let cursor = (!page.closed).then(|| cursor::after_data(page.commit_ms, read.cursor).to_string());
+pub(super) fn long_poll_page(
+    stream: &Stream,
+    page: Page,
+    read: &Read,
+    policy: &CachePolicy,
+    jitter_ms: u64,
+    now_ms: u64,
+) -> Response {
+    let cursor = cursor::after_data(page.commit_ms, read.cursor) + jitter_ms;
+    let cursor = (!page.closed).then(|| cursor.to_string());
     let tag = read.if_none_match.as_deref().filter(|_| !read.from_now);
-    let mut answer = long_poll(stream, page, tag, now_ms);
+    let mut answer = long_poll(stream, page, tag, policy, now_ms);
     if read.from_now && !mutated!(PollFromNowIsStored) {
         answer = of_now(answer);
     }
-    answer.with_some(header::STREAM_CURSOR, cursor)
+    answer
+        .with_some(header::STREAM_CURSOR, cursor)
+        .with_some(header::TAILRACE_AHEAD, touched_ahead(stream, read, now_ms))
 }
 
 /// The response to a read of events: a page as the text of its events, from that byte of the page's body on. The header

@@ -18,7 +18,7 @@ use crate::protocol::limits::{EVENT_LIMIT, PUSH_LIMIT};
 use crate::protocol::live::{HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::message::Live;
 use crate::protocol::text_end::open_bytes;
-use crate::protocol::{Incarnation, Offset, TextEnd, Waits, cursor, sse};
+use crate::protocol::{CachePolicy, Incarnation, Offset, TextEnd, Waits, cursor, sse};
 use crate::runtime::{ActorState, After, HibernatingSocket, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{Page, Stream};
@@ -107,6 +107,7 @@ pub(super) struct News<'a> {
 /// The waiting readers of one object.
 pub(super) struct Audience {
     waits: Waits,
+    policy: CachePolicy,
     /// Content of more bytes than this is not pushed; readers are told to read it from the log.
     push_limit: usize,
     /// Nor is an event whose text has more.
@@ -138,10 +139,11 @@ struct EventNews {
 
 impl Audience {
     /// For the start of an object. Readers may have been waiting while it hibernated: whoever has to know asks.
-    pub(super) fn new(waits: Waits, page_bytes: usize, pushed_bytes: usize) -> Self {
+    pub(super) fn new(waits: Waits, policy: CachePolicy, page_bytes: usize, pushed_bytes: usize) -> Self {
         let any = !mutated!(WaitersForgottenAtHibernation);
         Self {
             waits,
+            policy,
             push_limit: PUSH_LIMIT.min(page_bytes),
             event_limit: EVENT_LIMIT.min(sse::piece_bytes(page_bytes)),
             budget: PushBudget::new(pushed_bytes),
@@ -327,7 +329,7 @@ impl Audience {
                 inside_append: false,
                 commit_ms: position.commit_ms,
             };
-            let answer = answer::long_poll(stream, page, None, news.now_ms);
+            let answer = answer::long_poll(stream, page, None, &self.policy, news.now_ms);
             if self.answers_ahead.get() {
                 let position = self.ahead(state, stream, position);
                 let message = LiveMessage::Answer { position, answer: answer.clone() }.encode();

@@ -59,7 +59,7 @@ impl<S: ActorState> StreamObject<S> {
             let page_bytes = if found.is_short { sse::short_page_bytes(page_bytes) } else { page_bytes };
             let turn = self
                 .with_page_of(from, page_bytes, &mut fetched, |stream, page, now_ms| {
-                    self.touch_after_read(stream, &page, now_ms)?;
+                    self.touch_after_read(stream, &page, read.is_kept, now_ms)?;
                     match live == Live::Sse && stream.content_type.is_bytes_of_text() {
                         true => self.text_turn(stream, page, now_ms, read, &found),
                         false => Ok(self.live_turn(stream, page, now_ms, read, live, &found)),
@@ -90,7 +90,10 @@ impl<S: ActorState> StreamObject<S> {
         }
         match live {
             Live::LongPoll => {
-                Turn::Answered(ObjectAnswer::Response(answer::long_poll_page(stream, page, read, now_ms)))
+                let policy = &self.settings.policy;
+                let jitter_ms = policy.cursors.jitter_ms(|| self.state.random());
+                let answer = answer::long_poll_page(stream, page, read, policy, jitter_ms, now_ms);
+                Turn::Answered(ObjectAnswer::Response(answer))
             }
             Live::Sse => self.events(stream, &page, read, found),
         }
@@ -121,7 +124,7 @@ impl<S: ActorState> StreamObject<S> {
         let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
         let from = ReadFrom::At(Offset { position, ..rest.next });
         self.with_page_of(from, 1, &mut None, |stream, page, now_ms| {
-            self.touch_after_read(stream, &page, now_ms)?;
+            self.touch_after_read(stream, &page, false, now_ms)?;
             if page.next != rest.next || !stream.content_type.is_json() || rest.at >= page.body.len() {
                 return Err(refused().into());
             }

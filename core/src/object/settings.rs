@@ -2,7 +2,7 @@
 
 use crate::mutant::mutated;
 use crate::protocol::limits::{ENCODED_BYTES, ENCODED_ROWS, R2_CHANGE_MS, R2_LIMIT_MS, R2_READ_MS};
-use crate::protocol::{MemoryLimits, Waits};
+use crate::protocol::{CachePolicy, MemoryLimits, Waits};
 use crate::runtime::BATCH_LIMIT;
 use crate::stream::{EncodingStep, StreamLimits};
 
@@ -17,6 +17,8 @@ pub struct Settings {
     pub cold: ColdSettings,
     /// What may be in memory at a time.
     pub memory: MemoryLimits,
+    /// What caches are told, the same as at the edge.
+    pub policy: CachePolicy,
 }
 
 /// How long the encoding of a segment takes at most, in ms: some dozens of turns, between which others may come.
@@ -112,6 +114,7 @@ impl Settings {
     /// | `TAILRACE_ROTATION_RETRY_MIN_MS`, `TAILRACE_ROTATION_RETRY_MAX_MS` | the waits between attempts |
     /// | `TAILRACE_R2_READ_LIMIT_MS`, `TAILRACE_R2_CHANGE_LIMIT_MS` | how long a call of R2 may take |
     /// | `TAILRACE_ORPHAN_AGE_MS` | age at which an object without a row is an orphan |
+    /// | that of [`CachePolicy`] | what caches are told |
     /// | those of [`Waits`] | how long live reads wait |
     ///
     /// Fails with a sentence for the operator where a value is no decimal, or the limits do not fit each other.
@@ -133,10 +136,12 @@ impl Settings {
         number("TAILRACE_R2_CHANGE_LIMIT_MS", &mut cold.change_limit_ms)?;
         number("TAILRACE_ORPHAN_AGE_MS", &mut cold.orphan_age_ms)?;
         limits.page_bytes = usize::try_from(page_bytes).map_err(|_| "TAILRACE_PAGE_BYTES is too large".to_owned())?;
-        match limits.problem().or(cold.problem()) {
-            Some(problem) => Err(problem.to_owned()),
-            None => Ok(Self { limits, waits: Waits::from_vars(variable)?, cold, memory: MemoryLimits::default() }),
+        if let Some(problem) = limits.problem().or(cold.problem()) {
+            return Err(problem.to_owned());
         }
+        let policy = CachePolicy::from_vars(&variable)?;
+        let waits = Waits::from_vars(policy.waits, variable)?;
+        Ok(Self { limits, waits, cold, memory: MemoryLimits::default(), policy })
     }
 }
 

@@ -85,7 +85,8 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         // After a failure the first request loads again, and tells its client if that fails too.
         let agenda = Agenda::default();
         let slot = load(&state, &agenda).inspect_err(|error| tracing::error!(%error, "an object does not start")).ok();
-        let audience = Audience::new(settings.waits, settings.limits.page_bytes, settings.memory.pushed_bytes);
+        let audience =
+            Audience::new(settings.waits, settings.policy, settings.limits.page_bytes, settings.memory.pushed_bytes);
         Self {
             state,
             settings,
@@ -337,21 +338,30 @@ impl<S: ActorState> StreamObject<S> {
 
     async fn read(&self, read: &Read) -> Result<Response, Failure> {
         self.with_page(read.from, |stream, page, now_ms| {
-            self.touch_after_read(stream, &page, now_ms)?;
+            self.touch_after_read(stream, &page, read.is_kept && !page.up_to_date, now_ms)?;
             Ok(match read.from {
                 ReadFrom::Now => answer::now(stream, page),
-                _ => answer::page(stream, page, read.if_none_match.as_deref(), now_ms),
+                _ => answer::page(stream, page, read, &self.settings.policy, now_ms),
             })
         })
         .await
     }
 
-    /// Extends a sliding lifetime, as every read of a page does.
-    pub(super) fn touch_after_read(&self, stream: &mut Stream, page: &Page, now_ms: u64) -> Result<(), SqlError> {
+    /// Extends a sliding lifetime, as every read of a page does: of one that is kept for others, for them as well.
+    pub(super) fn touch_after_read(
+        &self,
+        stream: &mut Stream,
+        page: &Page,
+        is_kept: bool,
+        now_ms: u64,
+    ) -> Result<(), SqlError> {
         if page.inside_append {
             self.state.sometimes(marks::PAGE_ENDED_INSIDE_APPEND);
         }
-        stream.touch(self.state.sql(), now_ms)
+        match is_kept && !mutated!(KeptPageDoesNotTouchAhead) {
+            true => stream.touch_ahead(self.state.sql(), now_ms),
+            false => stream.touch(self.state.sql(), now_ms),
+        }
     }
 
     fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {

@@ -94,6 +94,8 @@ pub struct Read {
     /// Whether the client has asked from `now`, wherever its edge has come to: its URL has another answer at each
     /// moment.
     pub from_now: bool,
+    /// Whether the edge may keep the answer and serve it to others, which then do not ask the object.
+    pub is_kept: bool,
 }
 
 /// Reads on in a large event, whose first piece a read of events has brought. What it is made of does not change, so an
@@ -184,6 +186,7 @@ impl Message {
                 writer.optional('w', read.live.map(Live::as_str));
                 writer.optional('k', read.cursor.map(|cursor| cursor.to_string()).as_deref());
                 writer.flag('n', read.from_now);
+                writer.flag('h', read.is_kept);
             }
             Operation::EventRest(rest) => {
                 writer.field('f', &rest.next.to_string());
@@ -244,6 +247,7 @@ impl Message {
                 },
                 cursor: fields.cursor()?,
                 from_now: fields.has('n'),
+                is_kept: fields.has('h'),
             }),
             'E' => Operation::EventRest(EventRest {
                 next: Offset::parse(&fields.get('f')?)?,
@@ -349,9 +353,9 @@ mod tests {
                     Operation::Append(Append { content_type, producer, stream_seq, close })
                 }
             ),
-            (from, any::<Option<String>>(), live, any::<Option<u64>>(), any::<bool>()).prop_map(
-                |(from, if_none_match, live, cursor, from_now)| {
-                    Operation::Read(Read { from, if_none_match, live, cursor, from_now })
+            (from, any::<Option<String>>(), live, any::<Option<u64>>(), any::<[bool; 2]>()).prop_map(
+                |(from, if_none_match, live, cursor, [from_now, is_kept])| {
+                    Operation::Read(Read { from, if_none_match, live, cursor, from_now, is_kept })
                 }
             ),
             (offsets(), any::<usize>(), any::<Option<u64>>())

@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `cache` | what caches may keep: policies as values |
 //! | `cursor` | what live clients echo, so that they ask for the same URLs |
 //! | `error` | every refusal: stable code, status, message |
 //! | `expiry` | when a stream expires, and the slack of a sliding deadline |
@@ -22,6 +23,7 @@
 //! | `text_end` | how a text ends, as far as that decides what becomes of the bytes after it |
 //! | `waits` | how long live reads wait |
 
+pub mod cache;
 pub mod cursor;
 pub mod error;
 pub mod expiry;
@@ -42,6 +44,7 @@ pub mod sse;
 pub mod text_end;
 pub mod waits;
 
+pub use cache::CachePolicy;
 pub use error::{ErrorCode, Refusal};
 pub use expiry::Expiry;
 pub use fork::ForkRequest;

@@ -22,19 +22,20 @@ impl Default for Waits {
 }
 
 impl Waits {
-    /// From the deployment's variables: `TAILRACE_LONG_POLL_MS`, `TAILRACE_SSE_MS`.
+    /// From the deployment's variables: `TAILRACE_LONG_POLL_MS`, `TAILRACE_SSE_MS`. Without them it is as `default`
+    /// says.
     ///
     /// Fails with a sentence for the operator where a value is no decimal between 1 and its limit: of a long-poll
     /// [`LONG_POLL_LIMIT_MS`], of a connection with events [`WAIT_LIMIT_MS`].
-    pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+    pub fn from_vars<'a>(default: Self, variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
         let number = |name: &str, default: u64, most_ms: u64| match variable(name).map(str::parse) {
             None => Ok(default),
             Some(Ok(ms)) if (1..=most_ms).contains(&ms) => Ok(ms),
             Some(_) => Err(format!("{name} is no decimal between 1 and {most_ms}")),
         };
         Ok(Self {
-            long_poll_ms: number("TAILRACE_LONG_POLL_MS", LONG_POLL_MS, LONG_POLL_LIMIT_MS)?,
-            sse_ms: number("TAILRACE_SSE_MS", SSE_MS, WAIT_LIMIT_MS)?,
+            long_poll_ms: number("TAILRACE_LONG_POLL_MS", default.long_poll_ms, LONG_POLL_LIMIT_MS)?,
+            sse_ms: number("TAILRACE_SSE_MS", default.sse_ms, WAIT_LIMIT_MS)?,
         })
     }
 
@@ -60,13 +61,13 @@ mod tests {
     fn a_long_poll_waits_twenty_seconds_and_events_last_a_minute() {
         let default = Waits::default();
         assert_eq!((default.long_poll_ms, default.sse_ms), (20_000, 60_000));
-        assert_eq!(Waits::from_vars(|_| None), Ok(default));
+        assert_eq!(Waits::from_vars(default, |_| None), Ok(default));
     }
 
     #[test]
     fn variables_are_decimals_within_their_limit() {
         let from = |name: &'static str, text: &'static str| {
-            Waits::from_vars(|variable| (variable == name).then_some(text))
+            Waits::from_vars(Waits::default(), |variable| (variable == name).then_some(text))
                 .map(|waits| (waits.long_poll_ms, waits.sse_ms))
         };
         assert_eq!(from("TAILRACE_LONG_POLL_MS", "3000"), Ok((3_000, SSE_MS)));

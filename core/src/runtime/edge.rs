@@ -1,7 +1,8 @@
 //! What a host gives to one request at the edge.
 
 use super::{
-    Backlogs, CallError, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight, Upload,
+    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight,
+    Upload,
 };
 use crate::protocol::{Headers, Method, Response};
 
@@ -73,6 +74,21 @@ pub trait EdgeEnv: Isolate {
     /// would have done. For requests of which [`Past::has_called`] is true, once.
     async fn earlier_call(&self) -> CallOutcome<Self>;
 
+    /// Looks for a stored answer in the cache of this datacenter, under a key that is an absolute URL. A cache that fails,
+    /// or that there is none, has nothing.
+    ///
+    /// On Workers this is `caches.default`: answers become visible to others a few ms after they were stored, are lost
+    /// at any time, and are those of this datacenter alone.
+    async fn look_up(&self, key: &str) -> Option<Self::Reply>;
+
+    /// Stores a kept answer in the cache of this datacenter, with these fields set in addition to its own. It is stored
+    /// for as long as its `Cache-Control` says; whatever the cache refuses or fails at is as if it had been lost. Ends
+    /// when the cache has taken it, and goes on if this request ends before.
+    async fn store(&self, key: &str, kept: &Self::Kept, fields: &Headers);
+
+    /// Removes a stored answer from the cache of this datacenter.
+    async fn remove(&self, key: &str);
+
     /// Joins the flight of that key in this isolate, or starts one if there is none. Who joins is told how old the
     /// flight is, and may give it up instead of waiting for it.
     ///
@@ -105,12 +121,12 @@ pub trait EdgeEnv: Isolate {
     /// Answers the client. The first answer of a request counts, and later ones are ignored.
     fn answer(&self, response: Response);
 
-    /// Answers the client with a kept answer.
-    fn answer_kept(&self, kept: Self::Kept);
+    /// Answers the client with a kept answer, changed so.
+    fn answer_kept(&self, kept: Self::Kept, changes: &Changes);
 
-    /// Answers the client with an object's reply as it is. Its body never enters core; if it breaks off, so does the
-    /// client's connection.
-    fn pass_on(&self, reply: Self::Reply);
+    /// Answers the client with an object's reply, or a stored answer, changed so. Its body never enters core; if it
+    /// breaks off, so does the client's connection.
+    fn pass_on(&self, reply: Self::Reply, changes: &Changes);
 
     /// Answers the client with a head; the body is written from now on.
     fn open(&self, head: Response) -> Self::Download;

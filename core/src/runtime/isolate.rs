@@ -11,6 +11,13 @@ pub trait Isolate: Clone + 'static {
     /// Fills `bytes` with randomness: cryptographic on Workers, seeded in the simulator.
     fn fill_random(&self, bytes: &mut [u8]);
 
+    /// A random number.
+    fn random(&self) -> u64 {
+        let mut bytes = [0; 8];
+        self.fill_random(&mut bytes);
+        u64::from_be_bytes(bytes)
+    }
+
     /// A fresh random id: for a new stream, a start of an object, or an attempt to store a segment.
     fn fresh_id(&self) -> Incarnation {
         let mut bytes = [0; 16];

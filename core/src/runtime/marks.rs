@@ -152,4 +152,20 @@ crate::marks! {
     LIVE_PAGE_BROKE_OFF = "live_page_broke_off", required;
     /// The flight that a long-poll had joined landed with a failure or a refusal, and the long-poll asked once more.
     LIVE_FLIGHT_RETRIED = "live_flight_retried", required;
+    /// The cache of a datacenter had the answer to a read.
+    CACHE_HIT = "cache_hit", required;
+    /// It had the answer, and the client had it, too.
+    CACHE_HIT_UNCHANGED = "cache_hit_unchanged", required;
+    /// It had an answer that was too old.
+    CACHE_HAD_AN_OLD_ANSWER = "cache_had_an_old_answer", required;
+    /// The answer to a read went into the cache of a datacenter.
+    CACHE_FILLED = "cache_filled", required;
+    /// A client wanted no stored answer.
+    CACHE_BYPASSED = "cache_bypassed", required;
+    /// A plain read was answered by the flight of another.
+    PAGE_FLIGHT_SHARED = "page_flight_shared", required;
+    /// The flight that a plain read had joined landed with nothing for it.
+    PAGE_FLIGHT_OF_NO_USE = "page_flight_of_no_use", required;
+    /// A plain read gave up the flight that it had joined, because it did not land in time.
+    PAGE_FLIGHT_GIVEN_UP = "page_flight_given_up", required;
 }

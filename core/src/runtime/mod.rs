@@ -11,6 +11,7 @@
 //! | `backlogs` | who waits for its client in an isolate, and who of them has to go |
 //! | `upload` | the client's body |
 //! | `reply` | an object's reply on its way through, and answers that are plain data |
+//! | `changes` | how the header fields of an answer change on its way to the client |
 //! | `download` | the body of an answer that is written piece by piece |
 //! | `flight` | the work of one request whose answer identical requests share |
 //! | `call` | a call as it reaches an object, what it answers, and how a call fails |
@@ -21,6 +22,7 @@
 mod actor;
 mod backlogs;
 mod call;
+mod changes;
 mod download;
 mod edge;
 mod flight;
@@ -36,6 +38,7 @@ mod upload;
 pub use actor::{Actor, ActorState, AlarmFailure};
 pub use backlogs::{Backlogs, Stalled};
 pub use call::{CallError, ObjectAnswer, ObjectRequest};
+pub use changes::Changes;
 pub use download::{Download, Patience, PipeEnd, PipeRule, Piped, Pushed, Written};
 pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
 pub use flight::{JoinedFlight, Landing, StartedFlight};

@@ -71,15 +71,31 @@ impl Stream {
     /// Starts a sliding TTL again, after a read or a write. Writes one row, and only if the exact deadline has moved
     /// past the persisted one.
     pub fn touch<S: SqlStorage>(&mut self, sql: &S, now_ms: u64) -> Result<(), SqlError> {
+        self.touch_at_least(sql, now_ms, |_| 0)
+    }
+
+    /// The same after a read whose answer is kept for others: those who come within half a slack, at least, need not
+    /// start the TTL again ([`Self::touched_until_ms`]). The whole slack would cost a row for each such read.
+    pub fn touch_ahead<S: SqlStorage>(&mut self, sql: &S, now_ms: u64) -> Result<(), SqlError> {
+        self.touch_at_least(sql, now_ms, |seconds| slack_ms(seconds) / 2)
+    }
+
+    fn touch_at_least<S: SqlStorage>(
+        &mut self,
+        sql: &S,
+        now_ms: u64,
+        ahead_ms: impl Fn(u64) -> u64,
+    ) -> Result<(), SqlError> {
         let Expiry::Ttl { seconds } = self.expiry else {
             return Ok(());
         };
-        let is_late = self.ends_ms() < Some(now_ms + seconds * 1_000) || mutated!(EachTouchWritesARow);
+        let least_ms = now_ms + seconds * 1_000 + ahead_ms(seconds);
+        let is_late = self.ends_ms() < Some(least_ms) || mutated!(EachTouchWritesARow);
         if !is_late || mutated!(ExpiryBeforeLastTouch) {
             return Ok(());
         }
         self.persist_deadline(sql, now_ms + seconds * 1_000 + slack_ms(seconds))?;
-        debug_assert!(self.ends_ms() >= Some(now_ms + seconds * 1_000), "a stream never ends before its TTL");
+        debug_assert!(self.ends_ms() >= Some(least_ms), "a stream never ends before its TTL");
         Ok(())
     }
 }

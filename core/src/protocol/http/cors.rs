@@ -14,9 +14,9 @@ const ALLOWED_HEADERS: &str = "Authorization, Baggage, Cache-Control, Content-Ty
                                Stream-TTL, Tailrace-Debug, Traceparent, Tracestate";
 
 /// The response headers that scripts of other origins may read: all of the protocol's.
-const EXPOSED_HEADERS: &str = "ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, \
+const EXPOSED_HEADERS: &str = "Age, ETag, Location, Producer-Epoch, Producer-Expected-Seq, Producer-Received-Seq, \
                                Producer-Seq, Retry-After, Stream-Closed, Stream-Cursor, Stream-Expires-At, \
-                               Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date";
+                               Stream-Next-Offset, Stream-SSE-Data-Encoding, Stream-TTL, Stream-Up-To-Date, X-Cache";
 
 /// Seconds for which a browser may remember a preflight. Our choice; browsers cap it themselves.
 const PREFLIGHT_MAX_AGE_S: &str = "86400";

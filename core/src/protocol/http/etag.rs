@@ -38,28 +38,33 @@ impl ETag {
     ///
     /// The comparison is weak, as RFC 9110, section 13.1.2 asks for. What does not parse matches nothing.
     pub fn matches(&self, if_none_match: &str) -> bool {
-        if if_none_match.len() > IF_NONE_MATCH_LIMIT {
+        names(if_none_match, &self.0)
+    }
+}
+
+/// Whether `If-None-Match` names a tag as [`ETag::matches`] says; the tag as it stands in `ETag`.
+pub fn names(if_none_match: &str, own: &str) -> bool {
+    if if_none_match.len() > IF_NONE_MATCH_LIMIT {
+        return false;
+    }
+    let mut rest = if_none_match.trim_matches([' ', '\t']);
+    if rest == "*" {
+        return true;
+    }
+    // A comma may be inside the quotes of a tag, so the list cannot be split at commas.
+    loop {
+        rest = rest.trim_start_matches([' ', '\t', ',']);
+        let tag = rest.strip_prefix("W/").unwrap_or(rest);
+        let Some((opaque, after)) = tag.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) else {
             return false;
+        };
+        if mutated!(OnlyOneTagIsRead) {
+            return own == if_none_match;
         }
-        let mut rest = if_none_match.trim_matches([' ', '\t']);
-        if rest == "*" {
+        if own.strip_prefix('"').and_then(|own| own.strip_suffix('"')) == Some(opaque) {
             return true;
         }
-        // A comma may be inside the quotes of a tag, so the list cannot be split at commas.
-        loop {
-            rest = rest.trim_start_matches([' ', '\t', ',']);
-            let tag = rest.strip_prefix("W/").unwrap_or(rest);
-            let Some((opaque, after)) = tag.strip_prefix('"').and_then(|quoted| quoted.split_once('"')) else {
-                return false;
-            };
-            if mutated!(OnlyOneTagIsRead) {
-                return self.0 == if_none_match;
-            }
-            if self.0.strip_prefix('"').and_then(|own| own.strip_suffix('"')) == Some(opaque) {
-                return true;
-            }
-            rest = after;
-        }
+        rest = after;
     }
 }
 

@@ -7,6 +7,9 @@ use std::borrow::Cow;
 pub struct Headers(Vec<(Cow<'static, str>, String)>);
 
 impl Headers {
+    /// No fields.
+    pub const NONE: Self = Self(Vec::new());
+
     /// The value of the first field of that (lower-case) name.
     pub fn get(&self, name: &str) -> Option<&str> {
         self.0.iter().find(|(key, _)| key == name).map(|(_, value)| value.as_str())

@@ -13,6 +13,7 @@ header_names! {
     ACCESS_CONTROL_ALLOW_ORIGIN = "access-control-allow-origin";
     ACCESS_CONTROL_EXPOSE_HEADERS = "access-control-expose-headers";
     ACCESS_CONTROL_MAX_AGE = "access-control-max-age";
+    AGE = "age";
     ALLOW = "allow";
     CACHE_CONTROL = "cache-control";
     CONTENT_ENCODING = "content-encoding";
@@ -41,13 +42,16 @@ header_names! {
     STREAM_SSE_DATA_ENCODING = "stream-sse-data-encoding";
     STREAM_TTL = "stream-ttl";
     STREAM_UP_TO_DATE = "stream-up-to-date";
+    TAILRACE_AHEAD = "tailrace-ahead";
     TAILRACE_COLD = "tailrace-cold";
     TAILRACE_DEBUG = "tailrace-debug";
     TAILRACE_EVENT_REST = "tailrace-event-rest";
     TAILRACE_INSTANCE = "tailrace-instance";
+    TAILRACE_KEPT = "tailrace-kept";
     TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
     X_ACCEL_BUFFERING = "x-accel-buffering";
+    X_CACHE = "x-cache";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";
 }
 

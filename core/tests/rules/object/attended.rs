@@ -18,7 +18,14 @@ const NOTICES: [fn(&StreamObject<Host>, Expiry); 4] = [
 ];
 
 fn wait(object: &StreamObject<Host>, host: &Host, live: Live) {
-    let read = Read { from: ReadFrom::Start, live: Some(live), cursor: None, if_none_match: None, from_now: false };
+    let read = Read {
+        from: ReadFrom::Start,
+        live: Some(live),
+        cursor: None,
+        if_none_match: None,
+        from_now: false,
+        is_kept: false,
+    };
     crate::host::wait(object, host, &read, 1);
 }
 

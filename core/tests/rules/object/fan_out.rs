@@ -20,7 +20,7 @@ fn stream() -> (StreamObject<Host>, Host) {
 }
 
 fn read(live: Live, cursor: Option<u64>) -> Read {
-    Read { from: ReadFrom::Now, if_none_match: None, live: Some(live), cursor, from_now: true }
+    Read { from: ReadFrom::Now, if_none_match: None, live: Some(live), cursor, from_now: true, is_kept: false }
 }
 
 /// Appends so many bytes; returns what was sent, as the number of sockets and the message.

@@ -42,8 +42,14 @@ fn append(object: &StreamObject<Host>, content_type: Option<ContentType>, body: 
 }
 
 fn read(object: &StreamObject<Host>, from: Offset) -> Response {
-    let read =
-        Read { from: ReadFrom::At(from), if_none_match: None, live: Some(Live::Sse), cursor: Some(5), from_now: false };
+    let read = Read {
+        from: ReadFrom::At(from),
+        if_none_match: None,
+        live: Some(Live::Sse),
+        cursor: Some(5),
+        from_now: false,
+        is_kept: false,
+    };
     ask(object, Operation::Read(read), "")
 }
 

@@ -46,7 +46,7 @@ fn a_page_inside_a_segment_does_not_begin_with_it() {
     assert_eq!(object.alarm().now_or_never(), Some(Ok(())), "the segment is moved");
     let read = |position| {
         let from = ReadFrom::At(Offset { read_seq: 0, position });
-        Operation::Read(Read { from, live: None, cursor: None, if_none_match: None, from_now: false })
+        Operation::Read(Read { from, live: None, cursor: None, if_none_match: None, from_now: false, is_kept: false })
     };
     let (fetched, inside) = (marks::COLD_PAGE_FETCHED, marks::COLD_PAGE_INSIDE_SEGMENT);
     check(&object, &host, &[fetched, inside], read(0), "", &[fetched]);

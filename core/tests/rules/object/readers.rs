@@ -9,7 +9,14 @@ use tailrace_core::runtime::Actor;
 use crate::host::{Host, START_MS, append, ask, call, create, object, start};
 
 fn read(live: Option<Live>) -> Operation {
-    Operation::Read(Read { from: ReadFrom::Now, live, cursor: None, if_none_match: None, from_now: true })
+    Operation::Read(Read {
+        from: ReadFrom::Now,
+        live,
+        cursor: None,
+        if_none_match: None,
+        from_now: true,
+        is_kept: false,
+    })
 }
 
 fn join(object: &StreamObject<Host>, host: &Host, readers: usize) {

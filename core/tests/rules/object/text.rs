@@ -30,7 +30,7 @@ fn append(object: &StreamObject<Host>, row: &'static [u8]) {
 fn check(rows: &[&'static [u8]], from: Offset, data: &str, next: Offset) {
     let (object, _) = text_of(rows);
     let from = ReadFrom::At(from);
-    let read = Read { from, live: Some(Live::Sse), cursor: None, if_none_match: None, from_now: false };
+    let read = Read { from, live: Some(Live::Sse), cursor: None, if_none_match: None, from_now: false, is_kept: false };
     let answer = ask(&object, Operation::Read(read), "");
     let events = String::from_utf8_lossy(&answer.body).into_owned();
     let sent = events.lines().find_map(|line| line.strip_prefix("data:")).expect("a line of data");
@@ -51,8 +51,14 @@ fn what_is_held_back_at_the_end_of_a_segment_is_sent_when_no_code_point_begins_t
 fn an_append_to_a_text_with_readers_reads_no_more_than_one_without() {
     let statements = |readers| {
         let (object, host) = text_of(&[b"ab"]);
-        let read =
-            Read { from: ReadFrom::Now, live: Some(Live::Sse), cursor: None, if_none_match: None, from_now: true };
+        let read = Read {
+            from: ReadFrom::Now,
+            live: Some(Live::Sse),
+            cursor: None,
+            if_none_match: None,
+            from_now: true,
+            is_kept: false,
+        };
         wait(&object, &host, &read, readers);
         append(&object, b"\xe2");
         let before = host.sql().steps();

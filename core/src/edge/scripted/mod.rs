@@ -1,12 +1,21 @@
 //! An edge for tests. Its objects and clients do what a script says, and it notes down what is done to them. Its time
 //! passes only during waits.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `flight` | flights, its own and those of others |
+
+mod flight;
 
 use std::cell::{Cell, RefCell};
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, VecDeque};
 use std::rc::Rc;
 
 use bytes::Bytes;
 use futures_util::FutureExt;
+
+pub(super) use flight::UnderWay;
+use flight::{OthersFlight, ScriptedFlight};
 
 use super::config::{Access, EdgeConfig, LiveConfig};
 use super::live::LiveRead;
@@ -14,11 +23,10 @@ use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
+use crate::protocol::{CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate,
-    JoinedFlight, Kept, Landing, Patience, Pushed, Reply, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken,
-    Written,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
+    Isolate, Kept, Patience, Pushed, Reply, Sharing, SocketEvent, Upload, UploadBroken, Written,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -61,6 +69,8 @@ struct Stage {
     notes: RefCell<Vec<String>>,
     /// The flights of other requests, which `share` joins in turn.
     flights: RefCell<VecDeque<UnderWay>>,
+    /// What the cache of the datacenter has, by key.
+    stored: RefCell<BTreeMap<String, Response>>,
     /// The first answer.
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
@@ -103,23 +113,6 @@ pub(super) struct ScriptedUpload {
     breaks: bool,
 }
 
-/// A flight that the tested request has started.
-pub(super) struct ScriptedFlight(Rc<Stage>);
-
-/// A flight of another request, as the script has it.
-#[derive(Clone, Default)]
-pub(super) struct UnderWay {
-    /// How old it is when it is joined, in ms.
-    pub(super) age_ms: u64,
-    /// What is noted for those who join it, before or while they wait.
-    pub(super) noted: Option<u64>,
-    /// Its answer; `None` if it never lands.
-    pub(super) brings: Option<Response>,
-}
-
-/// A flight of another request that the tested one has joined.
-pub(super) struct OthersFlight(Rc<Stage>, RefCell<UnderWay>);
-
 impl Scripted {
     pub(super) fn new(says: impl IntoIterator<Item = Says>) -> Self {
         Self(Rc::new(Stage {
@@ -127,6 +120,7 @@ impl Scripted {
             says: RefCell::new(says.into_iter().collect()),
             notes: RefCell::default(),
             flights: RefCell::default(),
+            stored: RefCell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
             leaves: Cell::default(),
@@ -143,6 +137,17 @@ impl Scripted {
     pub(super) fn with_flights(self, flights: impl IntoIterator<Item = UnderWay>) -> Self {
         self.0.flights.borrow_mut().extend(flights);
         self
+    }
+
+    /// With an answer that the cache of the datacenter has under that key.
+    pub(super) fn with_stored(self, key: &str, answer: Response) -> Self {
+        self.0.stored.borrow_mut().insert(key.to_owned(), answer);
+        self
+    }
+
+    /// What the cache of the datacenter has under that key.
+    pub(super) fn stored(&self, key: &str) -> Option<Response> {
+        self.0.stored.borrow().get(key).cloned()
     }
 
     pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
@@ -173,7 +178,14 @@ impl Scripted {
 pub(super) fn config() -> EdgeConfig {
     let live = LiveConfig::default();
     let memory = MemoryLimits { bodies_bytes: 10, ..MemoryLimits::default() };
-    EdgeConfig { access: Access::NoAuth, projects: ProjectMode::Single, body_limit: 4, live, memory }
+    EdgeConfig {
+        access: Access::NoAuth,
+        projects: ProjectMode::Single,
+        body_limit: 4,
+        live,
+        memory,
+        policy: CachePolicy::default(),
+    }
 }
 
 impl Stage {
@@ -256,6 +268,22 @@ impl EdgeEnv for Scripted {
         self.0.outcome()
     }
 
+    async fn look_up(&self, key: &str) -> Option<ScriptedReply> {
+        self.stored(key).map(|response| ScriptedReply { response, is_torn: false })
+    }
+
+    async fn store(&self, key: &str, kept: &Response, fields: &Headers) {
+        let mut stored = kept.clone();
+        Changes { set: fields.clone(), left_out: &[] }.apply(&mut stored.headers);
+        self.0.note("store");
+        self.0.stored.borrow_mut().insert(key.to_owned(), stored);
+    }
+
+    async fn remove(&self, key: &str) {
+        self.0.note("remove");
+        self.0.stored.borrow_mut().remove(key);
+    }
+
     fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
         match self.0.flights.borrow_mut().pop_front() {
             Some(under_way) => {
@@ -292,11 +320,13 @@ impl EdgeEnv for Scripted {
         self.0.answer.borrow_mut().get_or_insert(response);
     }
 
-    fn answer_kept(&self, kept: Response) {
+    fn answer_kept(&self, mut kept: Response, changes: &Changes) {
+        changes.apply(&mut kept.headers);
         self.answer(kept);
     }
 
-    fn pass_on(&self, reply: ScriptedReply) {
+    fn pass_on(&self, mut reply: ScriptedReply, changes: &Changes) {
+        changes.apply(&mut reply.response.headers);
         self.answer(reply.response);
     }
 
@@ -330,36 +360,6 @@ impl Upload for ScriptedUpload {
 
     async fn drain(&self) {
         self.stage.note("drain");
-    }
-}
-
-impl StartedFlight<Response> for ScriptedFlight {
-    fn note(&self, until_ms: u64) {
-        self.0.note(format!("note {until_ms}"));
-    }
-
-    fn land(self, brought: &Response) {
-        self.0.note(format!("land {}", brought.status));
-    }
-}
-
-impl JoinedFlight<Response> for OthersFlight {
-    async fn landing(&self, wait_ms: u64) -> Landing<Response> {
-        let mut under_way = self.1.borrow_mut();
-        if let Some(until_ms) = under_way.noted.take() {
-            return Landing::Noted(until_ms);
-        }
-        under_way.brings.take().map_or_else(
-            || {
-                self.0.pass(wait_ms);
-                Landing::TimedOut
-            },
-            Landing::Landed,
-        )
-    }
-
-    fn give_up(self) {
-        self.0.note("give up");
     }
 }
 
@@ -460,9 +460,10 @@ pub(super) fn at(position: u64) -> Offset {
 
 /// A live read of the stream `o`.
 pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead {
-    let read = Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now };
+    let read =
+        Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now, is_kept: false };
     let allow_origin = Some("*".to_owned());
-    LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false }
+    LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false, caching: None }
 }
 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.

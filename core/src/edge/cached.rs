@@ -1,0 +1,399 @@
+//! Plain reads through the cache of the datacenter, and what all reads do with it.
+//!
+//! A stored answer is served only within the time that its own note allows: the cache may keep it longer. What is
+//! stored is complete, and its kind is one that the policy keeps; the rest of its way to other clients is theirs.
+
+use super::caching::Caching;
+use super::config::EdgeConfig;
+use super::failure::unreachable;
+use crate::mutant::mutated;
+use crate::protocol::cache::EntryNote;
+use crate::protocol::message::{Message, Operation};
+use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
+use crate::runtime::{
+    Along, CallError, Called, Changes, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
+};
+
+/// For how long a plain read waits for the flight of another one, in ms, counted from its start. Our choice: a page
+/// comes from memory or storage in less, and who has waited in vain has lost no more.
+const FLIGHT_MS: u64 = 3_000;
+
+/// The status with which a flight lands whose answer is of no use to others.
+const NOT_SHARED: u16 = 204;
+
+/// Fields that no client sees.
+const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT];
+
+/// How an answer that an object has given is changed for the client: it says that it was not kept before.
+pub(super) fn asked(caching: &Caching) -> Changes {
+    let mut set = Headers::default();
+    set.push(header::X_CACHE, if caching.looks_up { "MISS" } else { "BYPASS" });
+    Changes { set, left_out: INTERNAL }
+}
+
+/// Answers from the cache, if it has an answer that is not too old. Returns whether it has.
+pub(super) async fn answer_stored<E: EdgeEnv>(env: &E, caching: &Caching, if_none_match: Option<&str>) -> bool {
+    if !caching.looks_up {
+        env.sometimes(marks::CACHE_BYPASSED);
+        return false;
+    }
+    let Some(stored) = env.look_up(&caching.key).await else { return false };
+    let mut head = stored.head();
+    let note = head.headers.get(header::TAILRACE_KEPT).and_then(EntryNote::parse);
+    let Some(age_s) = note.and_then(|note| note.age_s(env.now_ms())).or(mutated!(AgeIgnored).then_some(0)) else {
+        env.sometimes(marks::CACHE_HAD_AN_OLD_ANSWER);
+        return false;
+    };
+    env.sometimes(marks::CACHE_HIT);
+    let mut set = Headers::default();
+    set.push(header::X_CACHE, "HIT");
+    if !mutated!(AgeIgnored) {
+        set.push(header::AGE, age_s.to_string());
+    }
+    let changes = Changes { set, left_out: INTERNAL };
+    let tag = head.headers.get(header::ETAG);
+    if tag.is_some_and(|tag| if_none_match.is_some_and(|list| is_named(list, tag))) {
+        env.sometimes(marks::CACHE_HIT_UNCHANGED);
+        changes.apply(&mut head.headers);
+        head.headers.remove(&[header::CONTENT_TYPE, header::CONTENT_LENGTH]);
+        env.answer(Response { status: 304, ..head });
+    } else {
+        env.pass_on(stored, &changes);
+    }
+    true
+}
+
+fn is_named(if_none_match: &str, tag: &str) -> bool {
+    if mutated!(TagOfAnotherIncarnation) {
+        // What comes after the incarnation.
+        let range = |tag: &str| tag.split_once(':').map(|(_, range)| range.to_owned());
+        return range(if_none_match).is_some_and(|known| range(tag) == Some(known));
+    }
+    etag::names(if_none_match, tag)
+}
+
+/// The note with which the edge keeps an answer; `None` if it does not keep it.
+pub(super) fn admitted(policy: &CachePolicy, is_long_poll: bool, head: &Response, now_ms: u64) -> Option<EntryNote> {
+    let fresh_s = match policy.admits(is_long_poll, head.status, &head.headers) {
+        None if mutated!(KeptBeforeTheGuard) && head.status == 200 => 20,
+        fresh_s => fresh_s?,
+    };
+    let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
+    let lasts_ms = (fresh_s * 1_000).min(ahead_ms.filter(|_| !mutated!(KeptLongerThanTouched)).unwrap_or(u64::MAX));
+    (lasts_ms > 0).then_some(EntryNote { answered_ms: now_ms, lasts_ms })
+}
+
+/// Stores a kept answer. Nobody waits for that: the client has its answer.
+pub(super) async fn store<E: EdgeEnv>(env: &E, caching: &Caching, kept: &E::Kept, note: EntryNote) {
+    if !caching.looks_up && mutated!(NoCacheNotStored) {
+        return;
+    }
+    env.sometimes(marks::CACHE_FILLED);
+    let mut fields = Headers::default();
+    fields.push(header::TAILRACE_KEPT, note.to_text());
+    env.store(&caching.key, kept, &fields).await;
+}
+
+/// Answers a plain read: from the cache, or by the flight of an identical one, or by asking the object.
+///
+/// What ends at the tail is not taken from a flight: that began before this request came, and what was acknowledged
+/// since would be missing.
+pub(super) async fn read<E: EdgeEnv>(env: &E, config: &EdgeConfig, object: &str, message: &Message, caching: &Caching) {
+    let Operation::Read(read) = &message.operation else { return };
+    if answer_stored(env, caching, read.if_none_match.as_deref()).await {
+        return;
+    }
+    let message = message.encode();
+    if !caching.looks_up {
+        return ask(env, config, object, message, caching, None).await;
+    }
+    match env.share(&format!("{object}\n{message}")) {
+        Sharing::Started(flight) => ask(env, config, object, message, caching, Some(flight)).await,
+        Sharing::Joined { flight, age_ms } => match landed(env, flight, FLIGHT_MS.saturating_sub(age_ms)).await {
+            Some(kept) => {
+                env.sometimes(marks::PAGE_FLIGHT_SHARED);
+                env.answer_kept(kept, &asked(caching));
+            }
+            None => ask(env, config, object, message, caching, None).await,
+        },
+    }
+}
+
+/// The answer of a flight that this request has joined, if that comes in time and is of use to it.
+async fn landed<E: EdgeEnv>(env: &E, flight: E::JoinedFlight, wait_ms: u64) -> Option<E::Kept> {
+    let arrived_ms = env.now_ms();
+    let mut left_ms = wait_ms;
+    loop {
+        match flight.landing(left_ms).await {
+            Landing::Landed(kept) if kept.status() != NOT_SHARED => return Some(kept),
+            Landing::Landed(_) => {
+                env.sometimes(marks::PAGE_FLIGHT_OF_NO_USE);
+                return None;
+            }
+            Landing::Noted(until_ms) if arrived_ms > until_ms => return None,
+            Landing::Noted(_) => left_ms = (arrived_ms + wait_ms).saturating_sub(env.now_ms()),
+            Landing::TimedOut => {
+                env.sometimes(marks::PAGE_FLIGHT_GIVEN_UP);
+                flight.give_up();
+                return None;
+            }
+        }
+    }
+}
+
+/// Asks the object, answers the client, lands the flight, and stores the answer if the policy keeps it.
+async fn ask<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    object: &str,
+    message: String,
+    caching: &Caching,
+    flight: Option<E::StartedFlight>,
+) {
+    let asked_ms = env.now_ms();
+    let brought = match env.call(object, message, Along::Nothing).await {
+        Ok(Called::Reply(reply)) => Ok(reply),
+        Ok(Called::Socket(_)) => Err(CallError::Exception("a socket instead of a reply".to_owned())),
+        Err(error) => Err(error),
+    };
+    let land = |kept: &E::Kept, ahead_ms: Option<u64>| {
+        let Some(flight) = flight else { return };
+        if let Some(ahead_ms) = ahead_ms {
+            flight.note(asked_ms + ahead_ms);
+        }
+        flight.land(kept);
+    };
+    let failed = |error: CallError| env.answer(unreachable(config, Method::Get, &error));
+    let reply = match brought {
+        Ok(reply) => reply,
+        Err(error) => {
+            land(&env.keep_own(Response::new(NOT_SHARED)), None);
+            return failed(error);
+        }
+    };
+    let head = reply.head();
+    let note = admitted(&config.policy, false, &head, env.now_ms());
+    let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
+    else {
+        land(&env.keep_own(Response::new(NOT_SHARED)), None);
+        return env.pass_on(reply, &asked(caching));
+    };
+    match env.keep(reply).await {
+        Ok(kept) => {
+            let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
+            land(&kept, ahead_ms);
+            env.answer_kept(kept.clone(), &asked(caching));
+            if note.lasts_ms > 0 {
+                store(env, caching, &kept, note).await;
+            }
+        }
+        Err(error) => {
+            land(&env.keep_own(Response::new(NOT_SHARED)), None);
+            failed(error);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting};
+    use super::super::serve::serve;
+    use super::*;
+    use crate::protocol::live::{LiveMessage, ReaderPosition};
+    use crate::runtime::{Isolate as _, Past, Request};
+
+    const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
+    const POLL_KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1&live=long-poll";
+    const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
+
+    /// Serves a GET of the stream `a`: the answer, the notes, and what the cache has then under both keys.
+    struct Got {
+        answer: Response,
+        notes: Vec<String>,
+        kept: [Option<Response>; 2],
+    }
+
+    fn get(env: &Scripted, query: &str, fields: &[(&'static str, &str)]) -> Got {
+        let mut headers = Headers::default();
+        fields.iter().for_each(|(name, value)| headers.push(*name, *value));
+        let url = format!("http://localhost/v1/stream/a{query}");
+        let request = Request { method: Method::Get, url, headers, body: None, past: Past::default() };
+        Scripted::run(serve(env, &config(), request)).expect("it waits for nothing but the script");
+        let answer = env.answered().expect("an answer");
+        Got { answer, notes: env.notes(), kept: [KEY, POLL_KEY].map(|key| env.stored(key)) }
+    }
+
+    /// The answer of an object to a read: this status, `Cache-Control`, and whether it ends at the tail.
+    fn page(status: u16, cache_control: &str, up_to_date: bool) -> Response {
+        Response::new(status)
+            .with(header::CACHE_CONTROL, cache_control)
+            .with(header::ETAG, "\"i:0:1\"")
+            .with_some(header::STREAM_UP_TO_DATE, up_to_date.then_some(header::TRUE))
+            .with_body("data")
+    }
+
+    fn kept(answered_ms: u64, lasts_ms: u64) -> Response {
+        let note = EntryNote { answered_ms, lasts_ms };
+        page(200, PAGE, false).with(header::TAILRACE_KEPT, note.to_text()).with(header::TAILRACE_AHEAD, "7")
+    }
+
+    fn told<'a>(answer: &'a Response, name: &str) -> Option<&'a str> {
+        answer.headers.get(name)
+    }
+
+    #[test]
+    fn what_the_policy_keeps_is_stored_with_its_time_and_nothing_else_is() {
+        for (query, answer, lasts_ms) in [
+            ("", page(200, PAGE, false), Some(60_000)),
+            ("", page(200, "public, max-age=2, stale-while-revalidate=0", false), Some(2_000)),
+            ("", page(200, PAGE, false).with(header::TAILRACE_AHEAD, "2500"), Some(2_500)),
+            ("", page(200, PAGE, false).with(header::TAILRACE_AHEAD, "0"), None),
+            ("", page(200, "public, max-age=0, stale-while-revalidate=0", false), None),
+            ("", page(200, "no-store", false), None),
+            ("", page(200, "no-cache", true), None),
+            ("", page(200, PAGE, true), None),
+            ("", page(304, PAGE, false), None),
+            ("", page(404, PAGE, false), None),
+            ("", page(500, PAGE, false), None),
+            ("?offset=-1&live=long-poll", page(200, "public, max-age=20", true), Some(20_000)),
+            ("?offset=-1&live=long-poll", page(200, "public, max-age=20", false), Some(20_000)),
+            ("?offset=-1&live=long-poll", page(204, "no-store", true), None),
+            ("?offset=-1&live=long-poll", page(204, "public, max-age=20", true), None),
+            ("?offset=-1&live=long-poll", page(410, "no-store", true), None),
+        ] {
+            let env = Scripted::new([Says::Reply(answer.clone())]);
+            let got = get(&env, query, &[]);
+            let note = got.kept[usize::from(!query.is_empty())]
+                .as_ref()
+                .map(|kept| EntryNote::parse(told(kept, header::TAILRACE_KEPT).unwrap_or_default()));
+            let expected = lasts_ms.map(|lasts_ms| Some(EntryNote { answered_ms: START_MS, lasts_ms }));
+            assert_eq!(note, expected, "{query} {answer:?}");
+            assert_eq!(got.answer.status, answer.status);
+            let fields = [header::X_CACHE, header::AGE, header::TAILRACE_AHEAD, header::TAILRACE_KEPT];
+            assert_eq!(fields.map(|name| told(&got.answer, name)), [Some("MISS"), None, None, None]);
+        }
+    }
+
+    #[test]
+    fn what_comes_while_a_long_poll_waits_is_stored_until_the_sliding_ttl_has_to_be_started_again() {
+        for (touched_for_ms, lasts_ms) in [(u64::MAX, Some(20_000)), (4_000, Some(1_000)), (3_000, None)] {
+            let joined = LiveMessage::Joined {
+                position: ReaderPosition { next: at(2), commit_ms: START_MS },
+                now_ms: START_MS,
+                touched_until_ms: START_MS.saturating_add(touched_for_ms),
+                encoding: crate::protocol::sse::Encoding::Text,
+            };
+            let position = ReaderPosition { next: at(5), commit_ms: START_MS + 5 };
+            let answer = page(200, "public, max-age=20", true);
+            let comes = Happens::Message(LiveMessage::Answer { position, answer }.encode());
+            let env =
+                Scripted::new([Says::Socket(vec![Happens::Message(joined.encode()), Happens::Quiet(3_000), comes])]);
+            let got = get(&env, "?offset=-1&live=long-poll", &[]);
+            let note = got.kept[1].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT));
+            let expected = lasts_ms.map(|lasts_ms| EntryNote { answered_ms: START_MS + 3_000, lasts_ms }.to_text());
+            assert_eq!(note, expected.as_deref());
+            assert_eq!(told(&got.answer, header::TAILRACE_AHEAD), None);
+        }
+    }
+
+    #[test]
+    fn a_stored_answer_is_served_with_its_age_until_it_is_too_old() {
+        for (answered_ms, lasts_ms, expected) in [
+            (START_MS, 60_000, [Some("HIT"), Some("0")]),
+            (START_MS - 59_999, 60_000, [Some("HIT"), Some("59")]),
+            (START_MS - 60_000, 60_000, [Some("MISS"), None]),
+            (START_MS - 2_500, 2_500, [Some("MISS"), None]),
+            (START_MS + 5_000, 2_500, [Some("HIT"), Some("0")]),
+        ] {
+            let asked = Says::Reply(page(200, PAGE, false));
+            let env = Scripted::new([asked]).with_stored(KEY, kept(answered_ms, lasts_ms));
+            let got = get(&env, "", &[]);
+            assert_eq!([header::X_CACHE, header::AGE].map(|name| told(&got.answer, name)), expected);
+            assert_eq!([header::TAILRACE_AHEAD, header::TAILRACE_KEPT].map(|name| told(&got.answer, name)), [None; 2]);
+            assert_eq!(got.answer.body, "data");
+        }
+        let strange = page(200, PAGE, false);
+        let env = Scripted::new([Says::Reply(page(404, "no-store", false))]).with_stored(KEY, strange);
+        assert_eq!(get(&env, "", &[]).answer.status, 404, "what has no note is not served");
+    }
+
+    #[test]
+    fn a_stored_answer_that_the_client_has_is_confirmed() {
+        for (if_none_match, status) in
+            [("\"i:0:1\"", 304), ("\"x\", W/\"i:0:1\"", 304), ("*", 304), ("\"j:0:1\"", 200), ("i:0:1", 200), ("", 200)]
+        {
+            let env = Scripted::new([]).with_stored(KEY, kept(START_MS - 3_000, 60_000));
+            let got = get(&env, "", &[(header::IF_NONE_MATCH, if_none_match)]);
+            let fields = [header::X_CACHE, header::AGE, header::ETAG, header::TAILRACE_KEPT];
+            let expected = [Some("HIT"), Some("3"), Some("\"i:0:1\""), None];
+            assert_eq!(got.answer.status, status, "{if_none_match}");
+            assert_eq!(fields.map(|name| told(&got.answer, name)), expected);
+            assert_eq!(got.answer.body.is_empty(), status == 304);
+        }
+    }
+
+    #[test]
+    fn a_client_that_wants_no_copy_asks_the_object_and_leaves_a_new_copy() {
+        let env = Scripted::new([Says::Reply(page(200, PAGE, false).with(header::STREAM_TTL, "new"))])
+            .with_stored(KEY, kept(START_MS, 60_000));
+        let got = get(&env, "", &[(header::CACHE_CONTROL, "no-cache")]);
+        let kept = got.kept[0].as_ref().expect("a new copy");
+        let told =
+            [&got.answer, kept].map(|answer| [header::X_CACHE, header::STREAM_TTL].map(|name| told(answer, name)));
+        assert_eq!(told, [[Some("BYPASS"), Some("new")], [None, Some("new")]]);
+        assert_eq!(got.notes, ["call _default/a", "store"]);
+    }
+
+    #[test]
+    fn what_no_cache_may_keep_says_nothing_of_caches() {
+        let asked = || Says::Reply(page(200, PAGE, false));
+        for (query, fields) in [
+            ("?offset=now", &[][..]),
+            ("?offset=now&live=long-poll", &[]),
+            ("", &[(header::TAILRACE_DEBUG, "1")]),
+            ("", &[(header::CACHE_CONTROL, "no-store")]),
+        ] {
+            let env = Scripted::new([asked()]).with_stored(KEY, kept(START_MS, 60_000));
+            let got = get(&env, query, fields);
+            assert_eq!(told(&got.answer, header::X_CACHE), None, "{query}");
+            assert!(!got.notes.iter().any(|note| note == "store"), "{query}");
+        }
+    }
+
+    #[test]
+    fn who_joins_the_flight_of_a_page_takes_it_and_asks_itself_for_anything_else() {
+        let brings = |status| Some(Response::new(status).with(header::STREAM_TTL, "flown"));
+        for (under_way, is_taken) in [
+            (UnderWay { brings: brings(200), ..UnderWay::default() }, true),
+            (UnderWay { brings: brings(NOT_SHARED), ..UnderWay::default() }, false),
+            (UnderWay { brings: None, ..UnderWay::default() }, false),
+            (UnderWay { brings: brings(200), noted: Some(START_MS), ..UnderWay::default() }, true),
+            (UnderWay { brings: brings(200), noted: Some(START_MS - 1), ..UnderWay::default() }, false),
+        ] {
+            let is_lost = under_way.brings.is_none();
+            let env = Scripted::new([Says::Reply(page(200, PAGE, false))]).with_flights([under_way]);
+            let got = get(&env, "", &[]);
+            assert_eq!(told(&got.answer, header::STREAM_TTL).is_some(), is_taken);
+            assert_eq!(env.now_ms() - START_MS, if is_lost { FLIGHT_MS } else { 0 });
+            assert_eq!(told(&got.answer, header::X_CACHE), Some("MISS"));
+        }
+    }
+
+    #[test]
+    fn a_flight_lands_with_the_page_or_with_nothing_for_others() {
+        for (says, landed) in [
+            (Says::Reply(page(200, PAGE, false)), "land 200"),
+            (Says::Reply(page(200, "no-cache", true)), "land 204"),
+            (Says::Reply(page(404, "no-store", true)), "land 204"),
+            (Says::Torn(page(200, PAGE, false)), "land 204"),
+            (Says::Socket(vec![greeting(0)]), "land 204"),
+            (Says::Fails, "land 204"),
+        ] {
+            let got = get(&Scripted::new([says]), "", &[]);
+            assert!(got.notes.contains(&landed.to_owned()), "{:?}", got.notes);
+        }
+        let sliding = Says::Reply(page(200, PAGE, false).with(header::TAILRACE_AHEAD, "2500"));
+        let got = get(&Scripted::new([sliding]), "", &[]);
+        assert_eq!(got.notes, ["call _default/a", "note 1002500", "land 200", "store"]);
+    }
+}

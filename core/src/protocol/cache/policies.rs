@@ -1,0 +1,92 @@
+//! Every policy, as a table.
+
+use super::{AnswerKind, Bound, CachePolicy, Collapse, Cursors, Marker, Rule};
+use crate::protocol::Waits;
+use crate::protocol::limits::{LONG_POLL_MS, SSE_MS};
+
+/// A page in the middle of the log is fresh for a minute: it never changes, but its stream may be deleted.
+const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
+
+/// The same URL always has this data, but later readers should get newer data with it.
+const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, stale_s: None };
+
+const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS };
+
+/// As the earlier system used it in production.
+const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 31_000, stands_s: 30 };
+
+/// What never changes is kept, and what answers long-polls: the default.
+pub(super) const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
+    name: "immutable-and-long-poll",
+    page: PAGE,
+    tail: Rule::Revalidate,
+    delivery: DELIVERY,
+    silence: Rule::Never,
+    kept: &[AnswerKind::Page, AnswerKind::Delivery],
+    cursors: Cursors::Convergent,
+    collapse: Collapse::None,
+    stagger_ms: 0,
+    waits: WAITS,
+    bound: Bound::Race,
+};
+
+/// Only what never changes is kept.
+const IMMUTABLE: CachePolicy = CachePolicy {
+    name: "immutable",
+    kept: &[AnswerKind::Page],
+    delivery: Rule::Never,
+    bound: Bound::None,
+    ..IMMUTABLE_AND_LONG_POLL
+};
+
+/// Nothing is kept.
+const NOTHING: CachePolicy =
+    CachePolicy { name: "nothing", page: Rule::Never, tail: Rule::Never, kept: &[], ..IMMUTABLE };
+
+/// Whatever was answered is kept, what ends at the tail for a short time: an append cannot remove it.
+const EVERYTHING: CachePolicy = CachePolicy {
+    name: "everything",
+    tail: Rule::Fresh { fresh_s: 5, stale_s: None },
+    kept: &[AnswerKind::Page, AnswerKind::Tail, AnswerKind::Delivery],
+    ..IMMUTABLE_AND_LONG_POLL
+};
+
+/// The first miss leaves a marker.
+const SENTINEL: CachePolicy =
+    CachePolicy { name: "sentinel", collapse: Collapse::Sentinel(MARKER), ..IMMUTABLE_AND_LONG_POLL };
+
+/// And those who wait are told one after the other.
+const SENTINEL_AND_STAGGER: CachePolicy = CachePolicy { name: "sentinel-and-stagger", stagger_ms: 100, ..SENTINEL };
+
+/// And the first fills the cache ahead of the others.
+const BRIDGE: CachePolicy =
+    CachePolicy { name: "bridge", collapse: Collapse::Bridge(MARKER, 25_000), ..SENTINEL_AND_STAGGER };
+
+/// What nobody should do: cursors with a random part. Each reader has URLs of its own.
+const RANDOM_CURSORS: CachePolicy =
+    CachePolicy { name: "random-cursors", cursors: Cursors::Random, ..IMMUTABLE_AND_LONG_POLL };
+
+/// What nobody should do: silence is kept, and those who are told of it ask for the same URL again.
+const SILENCE_WITHOUT_CURSORS: CachePolicy = CachePolicy {
+    name: "silence-without-cursors",
+    silence: DELIVERY,
+    kept: &[AnswerKind::Page, AnswerKind::Delivery, AnswerKind::Silence],
+    cursors: Cursors::KeptInSilence,
+    ..IMMUTABLE_AND_LONG_POLL
+};
+
+/// Silence is kept as well: readers that come late into an interval wait for nothing, and are told a new cursor.
+const SILENCE: CachePolicy = CachePolicy { name: "silence", cursors: Cursors::Convergent, ..SILENCE_WITHOUT_CURSORS };
+
+pub(super) const POLICIES: &[CachePolicy] = &[
+    IMMUTABLE_AND_LONG_POLL,
+    IMMUTABLE,
+    NOTHING,
+    EVERYTHING,
+    SENTINEL,
+    SENTINEL_AND_STAGGER,
+    BRIDGE,
+    SILENCE,
+    SILENCE_WITHOUT_CURSORS,
+    RANDOM_CURSORS,
+];
