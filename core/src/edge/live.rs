@@ -1,7 +1,7 @@
 //! What long-polls and connections with events have in common: asking the object, its clock, and the pauses before it
 //! is asked again.
 
-use super::caching::Caching;
+use super::cached::Caching;
 use crate::mutant::mutated;
 use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};

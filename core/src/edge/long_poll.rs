@@ -1,13 +1,14 @@
 //! Long-polls. Identical ones of an isolate share one flight (`runtime::StartedFlight`): the first asks the object and
 //! waits on the socket, the others wait for its answer.
 
-use super::cached;
+use super::cached::marker::Turn;
+use super::cached::{self, bridge, marker};
 use super::config::EdgeConfig;
 use super::failure::unreachable;
 use super::live::LiveRead;
 use super::poll::{Brought, fly};
-use crate::protocol::cache::EntryNote;
-use crate::protocol::{Method, Response};
+use crate::protocol::Method;
+use crate::protocol::cache::Collapse;
 use crate::runtime::{Changes, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks};
 
 /// The first status that is a refusal.
@@ -47,14 +48,7 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             Sharing::Started(flight) => {
                 // Others may have joined it when its client goes.
                 env.outlive_client();
-                let brought = fly(env, config, live, ends_ms, Some(&flight)).await;
-                let (kept, note) = kept(env, config, live, brought).await;
-                flight.land(&kept);
-                env.answer_kept(kept.clone(), &changes(live));
-                if let Some((caching, note)) = live.caching.as_ref().zip(note) {
-                    cached::store(env, caching, &kept, note).await;
-                }
-                return;
+                return lead(env, config, live, ends_ms, flight).await;
             }
             Sharing::Joined { flight, age_ms } if age_ms >= oldest_flight_ms(config) => {
                 env.sometimes(marks::LIVE_FLIGHT_TOO_OLD);
@@ -89,6 +83,36 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             }
         }
         now_ms = env.now_ms();
+    }
+}
+
+/// Serves the request that has started a flight: brings the answer, lands, and has it kept. Where the policy has
+/// markers, those of other isolates do without the object.
+async fn lead<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64, flight: E::StartedFlight) {
+    let marked = live.caching.as_ref().zip(config.policy.collapse.marker()).filter(|(caching, _)| caching.looks_up);
+    if let Some((caching, marker)) = marked
+        && let Turn::Others(stored) = marker::take_turn(env, marker, caching, ends_ms).await
+        && let Some(changes) = cached::served(env, &stored.head())
+    {
+        let kept = match env.keep(stored).await {
+            Ok(kept) => kept,
+            Err(error) => env.keep_own(unreachable(config, Method::Get, &error)),
+        };
+        flight.land(&kept);
+        return env.answer_kept(kept, &changes);
+    }
+    let brought = fly(env, config, live, ends_ms, Some(&flight)).await;
+    let head = marked.map(|_| brought.head());
+    let (kept, note) = cached::kept(env, config, live, brought).await;
+    flight.land(&kept);
+    env.answer_kept(kept.clone(), &changes(live));
+    if let Some((caching, note)) = live.caching.as_ref().zip(note) {
+        cached::store(env, caching, &kept, note).await;
+    }
+    let Some(((caching, marker), head)) = marked.zip(head) else { return };
+    marker::remove(env, caching).await;
+    if let Collapse::Bridge(_, lasts_ms) = config.policy.collapse {
+        bridge::go_on(env, config, live, &head, marker, env.now_ms() + lasts_ms).await;
     }
 }
 
@@ -137,38 +161,12 @@ fn changes(live: &LiveRead) -> Changes {
     live.caching.as_ref().map_or_else(Changes::default, cached::asked)
 }
 
-/// The answer of a flight as plain data, which requests may share, and the note with which the cache of the datacenter
-/// keeps it, if it does.
-async fn kept<E: EdgeEnv>(
-    env: &E,
-    config: &EdgeConfig,
-    live: &LiveRead,
-    brought: Brought<E>,
-) -> (E::Kept, Option<EntryNote>) {
-    let note = |head: &Response| {
-        live.caching.as_ref().and_then(|_| cached::admitted(&config.policy, true, head, env.now_ms()))
-    };
-    match brought {
-        Brought::Own(response) => {
-            let note = note(&response);
-            (env.keep_own(response), note)
-        }
-        Brought::Reply(reply) => {
-            let note = if live.caching.is_some() { note(&reply.head()) } else { None };
-            match env.keep(reply).await {
-                Ok(kept) => (kept, note),
-                Err(error) => (env.keep_own(unreachable(config, Method::Get, &error)), None),
-            }
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{START_MS, Says, Scripted, UnderWay, config, greeting, live};
     use super::*;
-    use crate::protocol::ReadFrom;
     use crate::protocol::message::Live;
+    use crate::protocol::{ReadFrom, Response};
     use crate::runtime::Isolate as _;
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.

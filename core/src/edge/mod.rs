@@ -5,8 +5,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `caching` | how the cache of the datacenter takes part in a read: a pure function |
-//! | `cached` | plain reads through that cache, and what all reads do with it |
+//! | `cached` | the edge cache: the cache of the datacenter, as reads use it |
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `serve` | serving a request, from its route to the end of its answer |
@@ -24,7 +23,6 @@
 mod backlog;
 mod body;
 mod cached;
-mod caching;
 mod config;
 mod event_page;
 mod event_source;
@@ -38,7 +36,7 @@ mod scripted;
 mod serve;
 mod sse;
 
-pub use caching::Caching;
+pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};
 pub use failure::answer_when_lost;
 pub use live::LiveRead;

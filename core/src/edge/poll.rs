@@ -15,6 +15,16 @@ pub(super) enum Brought<E: EdgeEnv> {
     Own(Response),
 }
 
+impl<E: EdgeEnv> Brought<E> {
+    /// The status and the header fields.
+    pub(super) fn head(&self) -> Response {
+        match self {
+            Self::Reply(reply) => reply.head(),
+            Self::Own(response) => response.clone().without_body(),
+        }
+    }
+}
+
 /// Flies: asks the object and, at the tail, waits for a message or for the end of the wait.
 pub(super) async fn fly<E: EdgeEnv>(
     env: &E,
@@ -99,6 +109,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     match socket.next(self.ends_ms.saturating_sub(self.asked_ms)).await {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => {
+                                self.stagger().await;
                                 return Ok(Brought::Own(self.told(position, answer)));
                             }
                             Some(told @ (LiveMessage::Pull { .. } | LiveMessage::Gone)) => {
@@ -169,6 +180,13 @@ impl<E: EdgeEnv> Poll<'_, E> {
             Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Brought::Reply(reply),
             Ok(Asked::Reply(_)) | Err(_) => Brought::Own(self.in_vain(at, joined)),
         }
+    }
+
+    /// Waits for a moment of its own, if the policy wants those who waited not to come back all at once.
+    async fn stagger(&self) {
+        let Some(delays) = self.policy.stagger_ms.checked_add(1).filter(|delays| *delays > 1) else { return };
+        self.env.sometimes(marks::LIVE_STAGGERED);
+        self.env.sleep_ms(self.env.random() % delays).await;
     }
 
     /// The random part of a cursor, in ms.
@@ -374,6 +392,36 @@ mod tests {
             let ask = format!("ask {}", at(2));
             let notes = [&ask].into_iter().map(String::as_str).chain(expected).chain(["close", "land 200"]);
             assert_eq!(env.notes(), notes.collect::<Vec<_>>());
+        }
+    }
+
+    #[test]
+    fn by_a_policy_that_staggers_each_who_waited_is_told_at_a_moment_of_its_own() {
+        for (policy, expected) in [("sentinel-and-stagger", true), ("sentinel", false)] {
+            let policy = crate::protocol::CachePolicy::named(policy).expect("a policy");
+            let config = crate::edge::EdgeConfig { policy, ..config() };
+            let env = Scripted::new([Says::Socket(vec![greeting(2), told(5, false)])]);
+            Scripted::run(wait(&env, &config, &live(ReadFrom::Now, Live::LongPoll, None), 0));
+            assert_eq!(env.notes().iter().any(|note| note.starts_with("sleep")), expected);
+        }
+    }
+
+    #[test]
+    fn silence_is_told_as_the_policy_says() {
+        for (name, cache_control, cursors) in [
+            ("immutable-and-long-poll", "no-store", Some(1_020_000)),
+            ("silence", "public, max-age=20", Some(1_020_000)),
+            ("silence-without-cursors", "public, max-age=20", Some(7)),
+            ("random-cursors", "no-store", Some(1_021_000)),
+        ] {
+            let policy = crate::protocol::CachePolicy::named(name).expect("a policy");
+            let config = crate::edge::EdgeConfig { policy, ..config() };
+            let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
+            Scripted::run(wait(&env, &config, &live(ReadFrom::At(at(2)), Live::LongPoll, Some(7)), 0));
+            let answer = env.answered().expect("an answer");
+            assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some(cache_control), "{name}");
+            let cursor = answer.headers.get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse::<u64>().ok());
+            assert_eq!(cursor, cursors, "{name}");
         }
     }
 }

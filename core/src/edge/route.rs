@@ -1,6 +1,6 @@
 //! A request's route, and the message to its object: a pure function.
 
-use super::caching::Caching;
+use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
 use crate::mutant::mutated;

@@ -162,6 +162,16 @@ crate::marks! {
     CACHE_FILLED = "cache_filled", required;
     /// A client wanted no stored answer.
     CACHE_BYPASSED = "cache_bypassed", required;
+    /// A long-poll found that another isolate makes its answer.
+    MARKER_FOUND = "marker_found", required;
+    /// A long-poll left a marker for others.
+    MARKER_LEFT = "marker_left", required;
+    /// A long-poll asked the object, because the answer that another isolate was making did not come.
+    MARKER_WAITED_IN_VAIN = "marker_waited_in_vain", required;
+    /// A long-poll that was answered went on for others.
+    BRIDGE_WENT_ON = "bridge_went_on", required;
+    /// A long-poll was told later than others, on purpose.
+    LIVE_STAGGERED = "live_staggered", required;
     /// A plain read was answered by the flight of another.
     PAGE_FLIGHT_SHARED = "page_flight_shared", required;
     /// The flight that a plain read had joined landed with nothing for it.

@@ -31,6 +31,11 @@ pub fn key(origin: &str, object: &str, read: &Read, query: &str) -> Option<Strin
     Some(key)
 }
 
+/// The origin that is part of a key.
+pub fn origin_of(key: &str) -> Option<&str> {
+    key.split_once(KEPT).map(|(origin, _)| origin)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -53,7 +58,9 @@ mod tests {
             (read(ReadFrom::Now, None, None), None),
             (read(ReadFrom::Now, poll, Some(7)), None),
         ] {
-            assert_eq!(key("https://a.example", "_default/x y/ü", &read, "token=secret"), expected);
+            let key = key("https://a.example", "_default/x y/ü", &read, "token=secret");
+            assert_eq!(key, expected);
+            assert_eq!(key.as_deref().and_then(origin_of), expected.and(Some("https://a.example")));
         }
         assert_eq!(key("https://ü.example", "a", &read(at, None, None), ""), None);
     }

@@ -1,18 +1,16 @@
-//! Plain reads through the cache of the datacenter, and what all reads do with it.
-//!
-//! A stored answer is served only within the time that its own note allows: the cache may keep it longer. What is
-//! stored is complete, and its kind is one that the policy keeps; the rest of its way to other clients is theirs.
+//! Plain reads: from the cache, by the flight of an identical one, or from the object.
 
-use super::caching::Caching;
-use super::config::EdgeConfig;
-use super::failure::unreachable;
+use crate::edge::config::EdgeConfig;
+use crate::edge::failure::unreachable;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::message::{Message, Operation};
-use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
+use crate::protocol::{Method, Response, header};
 use crate::runtime::{
-    Along, CallError, Called, Changes, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
+    Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
+
+use super::{Caching, admitted, answer_stored, asked, store};
 
 /// For how long a plain read waits for the flight of another one, in ms, counted from its start. Our choice: a page
 /// comes from memory or storage in less, and who has waited in vain has lost no more.
@@ -21,84 +19,17 @@ const FLIGHT_MS: u64 = 3_000;
 /// The status with which a flight lands whose answer is of no use to others.
 const NOT_SHARED: u16 = 204;
 
-/// Fields that no client sees.
-const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT];
-
-/// How an answer that an object has given is changed for the client: it says that it was not kept before.
-pub(super) fn asked(caching: &Caching) -> Changes {
-    let mut set = Headers::default();
-    set.push(header::X_CACHE, if caching.looks_up { "MISS" } else { "BYPASS" });
-    Changes { set, left_out: INTERNAL }
-}
-
-/// Answers from the cache, if it has an answer that is not too old. Returns whether it has.
-pub(super) async fn answer_stored<E: EdgeEnv>(env: &E, caching: &Caching, if_none_match: Option<&str>) -> bool {
-    if !caching.looks_up {
-        env.sometimes(marks::CACHE_BYPASSED);
-        return false;
-    }
-    let Some(stored) = env.look_up(&caching.key).await else { return false };
-    let mut head = stored.head();
-    let note = head.headers.get(header::TAILRACE_KEPT).and_then(EntryNote::parse);
-    let Some(age_s) = note.and_then(|note| note.age_s(env.now_ms())).or(mutated!(AgeIgnored).then_some(0)) else {
-        env.sometimes(marks::CACHE_HAD_AN_OLD_ANSWER);
-        return false;
-    };
-    env.sometimes(marks::CACHE_HIT);
-    let mut set = Headers::default();
-    set.push(header::X_CACHE, "HIT");
-    if !mutated!(AgeIgnored) {
-        set.push(header::AGE, age_s.to_string());
-    }
-    let changes = Changes { set, left_out: INTERNAL };
-    let tag = head.headers.get(header::ETAG);
-    if tag.is_some_and(|tag| if_none_match.is_some_and(|list| is_named(list, tag))) {
-        env.sometimes(marks::CACHE_HIT_UNCHANGED);
-        changes.apply(&mut head.headers);
-        head.headers.remove(&[header::CONTENT_TYPE, header::CONTENT_LENGTH]);
-        env.answer(Response { status: 304, ..head });
-    } else {
-        env.pass_on(stored, &changes);
-    }
-    true
-}
-
-fn is_named(if_none_match: &str, tag: &str) -> bool {
-    if mutated!(TagOfAnotherIncarnation) {
-        // What comes after the incarnation.
-        let range = |tag: &str| tag.split_once(':').map(|(_, range)| range.to_owned());
-        return range(if_none_match).is_some_and(|known| range(tag) == Some(known));
-    }
-    etag::names(if_none_match, tag)
-}
-
-/// The note with which the edge keeps an answer; `None` if it does not keep it.
-pub(super) fn admitted(policy: &CachePolicy, is_long_poll: bool, head: &Response, now_ms: u64) -> Option<EntryNote> {
-    let fresh_s = match policy.admits(is_long_poll, head.status, &head.headers) {
-        None if mutated!(KeptBeforeTheGuard) && head.status == 200 => 20,
-        fresh_s => fresh_s?,
-    };
-    let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
-    let lasts_ms = (fresh_s * 1_000).min(ahead_ms.filter(|_| !mutated!(KeptLongerThanTouched)).unwrap_or(u64::MAX));
-    (lasts_ms > 0).then_some(EntryNote { answered_ms: now_ms, lasts_ms })
-}
-
-/// Stores a kept answer. Nobody waits for that: the client has its answer.
-pub(super) async fn store<E: EdgeEnv>(env: &E, caching: &Caching, kept: &E::Kept, note: EntryNote) {
-    if !caching.looks_up && mutated!(NoCacheNotStored) {
-        return;
-    }
-    env.sometimes(marks::CACHE_FILLED);
-    let mut fields = Headers::default();
-    fields.push(header::TAILRACE_KEPT, note.to_text());
-    env.store(&caching.key, kept, &fields).await;
-}
-
 /// Answers a plain read: from the cache, or by the flight of an identical one, or by asking the object.
 ///
 /// What ends at the tail is not taken from a flight: that began before this request came, and what was acknowledged
 /// since would be missing.
-pub(super) async fn read<E: EdgeEnv>(env: &E, config: &EdgeConfig, object: &str, message: &Message, caching: &Caching) {
+pub(in crate::edge) async fn read<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    object: &str,
+    message: &Message,
+    caching: &Caching,
+) {
     let Operation::Read(read) = &message.operation else { return };
     if answer_stored(env, caching, read.if_none_match.as_deref()).await {
         return;
@@ -196,9 +127,10 @@ async fn ask<E: EdgeEnv>(
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting};
-    use super::super::serve::serve;
     use super::*;
+    use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting};
+    use crate::edge::serve::serve;
+    use crate::protocol::Headers;
     use crate::protocol::live::{LiveMessage, ReaderPosition};
     use crate::runtime::{Isolate as _, Past, Request};
 

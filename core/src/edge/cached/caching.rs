@@ -16,7 +16,7 @@ pub struct Caching {
 
 impl Caching {
     /// How it takes part in this read of an object's stream; `None` if it does not.
-    pub(super) fn of(
+    pub(in crate::edge) fn of(
         policy: &CachePolicy,
         origin: &str,
         object: &str,
@@ -33,6 +33,14 @@ impl Caching {
         }
         let looks_up = !names(directives, "no-cache") && !names(directives, "max-age=0");
         cache::key(origin, object, read, query).map(|key| Self { key, looks_up: looks_up || mutated!(NoCacheIgnored) })
+    }
+}
+
+impl Caching {
+    /// How it takes part in a further read of the same stream.
+    pub(in crate::edge) fn of_next(&self, object: &str, read: &Read) -> Option<Self> {
+        let key = cache::key(cache::origin_of(&self.key)?, object, read, "")?;
+        Some(Self { key, looks_up: true })
     }
 }
 

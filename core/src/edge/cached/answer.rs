@@ -1,0 +1,124 @@
+//! What all reads do with the cache of their datacenter: they look for an answer, and have theirs kept.
+
+use crate::edge::config::EdgeConfig;
+use crate::edge::failure::unreachable;
+use crate::edge::live::LiveRead;
+use crate::edge::poll::Brought;
+use crate::mutant::mutated;
+use crate::protocol::cache::EntryNote;
+use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
+use crate::runtime::{Changes, EdgeEnv, Reply, marks};
+
+use super::Caching;
+
+/// Fields that no client sees.
+const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT];
+
+/// How an answer that an object has given is changed for the client: it says that it was not kept before.
+pub(in crate::edge) fn asked(caching: &Caching) -> Changes {
+    let mut set = Headers::default();
+    set.push(header::X_CACHE, if caching.looks_up { "MISS" } else { "BYPASS" });
+    Changes { set, left_out: INTERNAL }
+}
+
+/// Answers from the cache, if it has an answer that is not too old. Returns whether it has.
+pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
+    env: &E,
+    caching: &Caching,
+    if_none_match: Option<&str>,
+) -> bool {
+    if !caching.looks_up {
+        env.sometimes(marks::CACHE_BYPASSED);
+        return false;
+    }
+    let Some(stored) = env.look_up(&caching.key).await else { return false };
+    let mut head = stored.head();
+    let Some(changes) = served(env, &head) else { return false };
+    let tag = head.headers.get(header::ETAG);
+    if tag.is_some_and(|tag| if_none_match.is_some_and(|list| is_named(list, tag))) {
+        env.sometimes(marks::CACHE_HIT_UNCHANGED);
+        changes.apply(&mut head.headers);
+        head.headers.remove(&[header::CONTENT_TYPE, header::CONTENT_LENGTH]);
+        env.answer(Response { status: 304, ..head });
+    } else {
+        env.pass_on(stored, &changes);
+    }
+    true
+}
+
+/// How a stored answer with this head is changed for the client; `None` if it is too old to be served.
+pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, head: &Response) -> Option<Changes> {
+    let note = head.headers.get(header::TAILRACE_KEPT).and_then(EntryNote::parse);
+    let age_s = note.and_then(|note| note.age_s(env.now_ms()));
+    if age_s.is_none() {
+        env.sometimes(marks::CACHE_HAD_AN_OLD_ANSWER);
+    }
+    let age_s = if mutated!(AgeIgnored) { 0 } else { age_s? };
+    env.sometimes(marks::CACHE_HIT);
+    let mut set = Headers::default();
+    set.push(header::X_CACHE, "HIT");
+    if !mutated!(AgeIgnored) {
+        set.push(header::AGE, age_s.to_string());
+    }
+    Some(Changes { set, left_out: INTERNAL })
+}
+
+fn is_named(if_none_match: &str, tag: &str) -> bool {
+    if mutated!(TagOfAnotherIncarnation) {
+        // What comes after the incarnation.
+        let range = |tag: &str| tag.split_once(':').map(|(_, range)| range.to_owned());
+        return range(if_none_match).is_some_and(|known| range(tag) == Some(known));
+    }
+    etag::names(if_none_match, tag)
+}
+
+/// The note with which the edge keeps an answer; `None` if it does not keep it.
+pub(in crate::edge) fn admitted(
+    policy: &CachePolicy,
+    is_long_poll: bool,
+    head: &Response,
+    now_ms: u64,
+) -> Option<EntryNote> {
+    let fresh_s = match policy.admits(is_long_poll, head.status, &head.headers) {
+        None if mutated!(KeptBeforeTheGuard) && head.status == 200 => 20,
+        fresh_s => fresh_s?,
+    };
+    let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
+    let lasts_ms = (fresh_s * 1_000).min(ahead_ms.filter(|_| !mutated!(KeptLongerThanTouched)).unwrap_or(u64::MAX));
+    (lasts_ms > 0).then_some(EntryNote { answered_ms: now_ms, lasts_ms })
+}
+
+/// Stores a kept answer. Nobody waits for that: the client has its answer.
+pub(in crate::edge) async fn store<E: EdgeEnv>(env: &E, caching: &Caching, kept: &E::Kept, note: EntryNote) {
+    if !caching.looks_up && mutated!(NoCacheNotStored) {
+        return;
+    }
+    env.sometimes(marks::CACHE_FILLED);
+    let mut fields = Headers::default();
+    fields.push(header::TAILRACE_KEPT, note.to_text());
+    env.store(&caching.key, kept, &fields).await;
+}
+
+/// The answer of a flight as plain data, which requests may share, and the note with which the cache of the datacenter
+/// keeps it, if it does.
+pub(in crate::edge) async fn kept<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    live: &LiveRead,
+    brought: Brought<E>,
+) -> (E::Kept, Option<EntryNote>) {
+    let note = |head: &Response| live.caching.as_ref().and_then(|_| admitted(&config.policy, true, head, env.now_ms()));
+    match brought {
+        Brought::Own(response) => {
+            let note = note(&response);
+            (env.keep_own(response), note)
+        }
+        Brought::Reply(reply) => {
+            let note = if live.caching.is_some() { note(&reply.head()) } else { None };
+            match env.keep(reply).await {
+                Ok(kept) => (kept, note),
+                Err(error) => (env.keep_own(unreachable(config, Method::Get, &error)), None),
+            }
+        }
+    }
+}
