@@ -8,9 +8,9 @@ use crate::protocol::{CacheControl, Offset, ReadFrom, Response, header, sse};
 use crate::runtime::{Isolate, marks};
 
 /// The head of a connection with events.
-pub(super) fn head_of_events(allow_origin: Option<&str>) -> Response {
+pub(super) fn head_of_events(cache_control: CacheControl, allow_origin: Option<&str>) -> Response {
     Response::new(200)
-        .with(header::CACHE_CONTROL, CacheControl::Events.to_string())
+        .with(header::CACHE_CONTROL, cache_control.to_string())
         .with(header::CONTENT_TYPE, "text/event-stream")
         // Proxies of the family of nginx gather bytes before they pass them on, unless they are told not to.
         .with(header::X_ACCEL_BUFFERING, "no")
@@ -22,7 +22,7 @@ pub(super) fn head_of_events(allow_origin: Option<&str>) -> Response {
 /// comes back from where it is.
 pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
     env.sometimes(marks::LIVE_FAILURE_HIDDEN);
-    head_of_events(allow_origin).with_body(sse::retry_after_failure(env.random() >> 32))
+    head_of_events(CacheControl::Events, allow_origin).with_body(sse::retry_after_failure(env.random() >> 32))
 }
 
 /// Whether a page says that the stream is closed and has nothing after this position.

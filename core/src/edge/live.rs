@@ -54,6 +54,15 @@ pub(super) struct Joined {
     /// For how long after the object's answer readers may come without asking by themselves in order to start the
     /// stream's sliding TTL again, in ms; `None` for a stream without one.
     pub(super) touched_for_ms: Option<u64>,
+    /// When the stream expires, by the object's clock in ms since the Unix epoch; the end of time if it does not.
+    pub(super) ends_ms: u64,
+}
+
+impl Joined {
+    /// Milliseconds until the stream expires; `None` for never.
+    pub(super) fn remaining_ms(&self, env: &impl Isolate) -> Option<u64> {
+        (self.ends_ms < u64::MAX).then(|| self.ends_ms.saturating_sub(self.clock.now_ms(env)))
+    }
 }
 
 /// An object's time, and the edge's time when it was told. By it, edges whose clocks differ agree on a stream's time.
@@ -109,11 +118,11 @@ impl LiveRead {
             return Err(CallError::Reset);
         };
         match LiveMessage::decode(greeting) {
-            Some(LiveMessage::Joined { position, now_ms, touched_until_ms, encoding }) => {
+            Some(LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding }) => {
                 let clock = Clock { object_ms: now_ms, edge_ms: env.now_ms() };
                 let has_ttl = touched_until_ms < u64::MAX;
                 let touched_for_ms = has_ttl.then(|| touched_until_ms.saturating_sub(now_ms));
-                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_for_ms }))
+                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_for_ms, ends_ms }))
             }
             _ => Err(CallError::Exception("a greeting that this version does not know".to_owned())),
         }

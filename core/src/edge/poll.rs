@@ -155,11 +155,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
         }
         let cursor = cursor::after_data(position.commit_ms, self.ask.read.cursor) + self.jitter_ms();
         let cursor = (!closed).then(|| cursor.to_string());
-        let ahead_ms = self.touched_until_ms.filter(|_| self.ask.caching.is_some());
-        let ahead_ms = ahead_ms.map(|until_ms| until_ms.saturating_sub(self.env.now_ms()).to_string());
         answer
             .with_some(header::STREAM_CURSOR, cursor)
-            .with_some(header::TAILRACE_AHEAD, ahead_ms)
+            .with_some(header::TAILRACE_AHEAD, self.ahead_ms())
             .with_common(self.ask.allow_origin.as_deref())
     }
 
@@ -180,6 +178,12 @@ impl<E: EdgeEnv> Poll<'_, E> {
             Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Brought::Reply(reply),
             Ok(Asked::Reply(_)) | Err(_) => Brought::Own(self.in_vain(at, joined)),
         }
+    }
+
+    /// For how many ms a copy of the answer may be served to others, who do not start a sliding TTL again.
+    fn ahead_ms(&self) -> Option<String> {
+        let until_ms = self.touched_until_ms.filter(|_| self.ask.caching.is_some())?;
+        Some(until_ms.saturating_sub(self.env.now_ms()).to_string())
     }
 
     /// Waits for a moment of its own, if the policy wants those who waited not to come back all at once.
@@ -205,13 +209,14 @@ impl<E: EdgeEnv> Poll<'_, E> {
         };
         let kept = match mutated!(SilenceIsStored) {
             true => CacheControl::NoCache,
-            false => self.policy.cache_control(AnswerKind::Silence, None),
+            false => self.policy.cache_control(AnswerKind::Silence, joined.remaining_ms(self.env)),
         };
         Response::new(204)
             .with(header::CACHE_CONTROL, kept.to_string())
             .with(header::STREAM_NEXT_OFFSET, at.to_string())
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with(header::STREAM_CURSOR, cursor.to_string())
+            .with_some(header::TAILRACE_AHEAD, self.ahead_ms())
             .with_common(self.ask.allow_origin.as_deref())
     }
 }
@@ -306,6 +311,7 @@ mod tests {
                 position,
                 now_ms: START_MS,
                 touched_until_ms: u64::MAX,
+                ends_ms: u64::MAX,
                 encoding: Encoding::Text,
             };
             Says::Socket(vec![Happens::Message(joined.encode())])
@@ -385,7 +391,8 @@ mod tests {
             [(now_ms + 700, Some("note 1000700")), (now_ms - 1, Some("note 1000000")), (u64::MAX, None)]
         {
             let position = ReaderPosition { next: at(2), commit_ms: START_MS };
-            let joined = LiveMessage::Joined { position, now_ms, touched_until_ms, encoding: Encoding::Text };
+            let joined =
+                LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms: u64::MAX, encoding: Encoding::Text };
             let says = Says::Socket(vec![Happens::Message(joined.encode()), told(5, false)]);
             let env = Scripted::new([says]);
             Scripted::run(wait(&env, &config(), &live(ReadFrom::At(at(2)), Live::LongPoll, None), 0));

@@ -13,6 +13,7 @@ use super::event_source::{come_again, head_of_events, is_end, no_more, with_same
 use super::failure::unreachable;
 use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn};
 use crate::mutant::mutated;
+use crate::protocol::cache::AnswerKind;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
 use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
@@ -61,7 +62,8 @@ pub(super) enum Next {
 pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead) {
     env.outlive_client();
     let random = env.random();
-    let ends_ms = env.now_ms() + config.live.waits.sse_lifetime_ms(random);
+    let now_ms = env.now_ms();
+    let ends_ms = now_ms + config.live.waits.sse_lifetime_ms(now_ms, random);
     let mut reader = Reader {
         env,
         config: config.live,
@@ -85,7 +87,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         Err(error) => env.answer(unreachable(config, Method::Get, &error)),
         Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
-            let body = env.open(head(live).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
+            let body = env.open(head(config, live).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
             let next = reader.listen(socket, joined, &body).await;
             reader.go_on(next, &body).await;
             reader.part(&body).await;
@@ -101,7 +103,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
             if live.resumes && is_end(&page, live.read.from) {
                 return env.answer(no_more(live, &page));
             }
-            let head = with_same(head(live), &page, &[header::STREAM_SSE_DATA_ENCODING]);
+            let head = with_same(head(config, live), &page, &[header::STREAM_SSE_DATA_ENCODING]);
             let body = env.open(head);
             body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
@@ -111,8 +113,9 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     }
 }
 
-fn head(live: &LiveRead) -> Response {
-    head_of_events(live.allow_origin.as_deref())
+fn head(config: &EdgeConfig, live: &LiveRead) -> Response {
+    let cache_control = config.policy.cache_control(AnswerKind::Events, None);
+    head_of_events(cache_control, live.allow_origin.as_deref())
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {

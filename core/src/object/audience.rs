@@ -277,6 +277,7 @@ impl Audience {
             position: ReaderPosition { next: place.next, commit_ms },
             now_ms,
             touched_until_ms: stream.touched_until_ms(),
+            ends_ms: stream.ends_ms().unwrap_or(u64::MAX),
             encoding: stream.content_type.sse_encoding(),
         };
         let attachment = Attachment { joined_ms: now_ms, cursor: cursor.unwrap_or(0) };

@@ -67,6 +67,9 @@ pub enum LiveMessage {
         /// Readers that come by this time, by the object's clock in ms since the Unix epoch, need not ask by themselves
         /// in order to start the stream's sliding TTL again.
         touched_until_ms: u64,
+        /// When the stream expires if nobody touches it, by the object's clock in ms since the Unix epoch; the end of
+        /// time for one that does not.
+        ends_ms: u64,
         /// How events carry payloads.
         encoding: Encoding,
     },
@@ -112,14 +115,15 @@ impl LiveMessage {
         let mut out = Vec::with_capacity(match self {
             Self::Event { text, .. } => HEADER_LENGTH + text.len(),
             Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
-            Self::Joined { .. } | Self::Pull { .. } | Self::Gone => HEADER_LENGTH + 2 * size_of::<u64>(),
+            Self::Joined { .. } | Self::Pull { .. } | Self::Gone => HEADER_LENGTH + 3 * size_of::<u64>(),
         });
         match self {
-            Self::Joined { position, now_ms, touched_until_ms, encoding } => {
+            Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding } => {
                 let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };
                 put_header(&mut out, JOINED, flags, Some(*position));
                 out.put_u64(*now_ms);
                 out.put_u64(*touched_until_ms);
+                out.put_u64(*ends_ms);
             }
             Self::Event { position, closed, text } => {
                 put_header(&mut out, EVENT, if *closed { CLOSED } else { 0 }, Some(*position));
@@ -152,7 +156,9 @@ impl LiveMessage {
                 let now_ms = bytes.try_get_u64().ok()?;
                 // The object of an earlier release does not tell it, and has no readers extend a lifetime.
                 let touched_until_ms = bytes.try_get_u64().unwrap_or(u64::MAX);
-                Some(Self::Joined { position, now_ms, touched_until_ms, encoding })
+                // Nor this, and its answers that nothing came are not kept.
+                let ends_ms = bytes.try_get_u64().unwrap_or(now_ms);
+                Some(Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding })
             }
             EVENT => Some(Self::Event { position, closed: header.flags & CLOSED != 0, text: bytes }),
             ANSWER => {
@@ -223,9 +229,9 @@ mod tests {
         let encoding = prop_oneof![Just(Encoding::Text), Just(Encoding::Base64)];
         let fields = prop::collection::vec(("[a-z-]{1,9}", "[^\n]{0,9}"), 0..4);
         prop_oneof![
-            (positions(), any::<u64>(), any::<u64>(), encoding).prop_map(
-                |(position, now_ms, touched_until_ms, encoding)| {
-                    LiveMessage::Joined { position, now_ms, touched_until_ms, encoding }
+            (positions(), any::<[u64; 3]>(), encoding).prop_map(
+                |(position, [now_ms, touched_until_ms, ends_ms], encoding)| {
+                    LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding }
                 }
             ),
             (positions(), any::<bool>(), bodies()).prop_map(|(position, closed, text)| LiveMessage::Event {
@@ -268,10 +274,14 @@ mod tests {
         }
 
         #[test]
-        fn the_greeting_of_an_earlier_release_has_no_reader_extend_a_lifetime(position in positions(), now_ms: u64) {
-            let greets = |touched_until_ms| LiveMessage::Joined { position, now_ms, touched_until_ms, encoding: Encoding::Text };
-            let earlier = greets(0).encode().slice(..HEADER_LENGTH + size_of::<u64>());
-            prop_assert_eq!(LiveMessage::decode(earlier), Some(greets(u64::MAX)));
+        fn the_greeting_of_an_earlier_release_has_no_reader_extend_a_lifetime_and_no_silence_kept(position in positions(), now_ms: u64) {
+            let greets = |touched_until_ms, ends_ms| {
+                LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding: Encoding::Text }
+            };
+            for (told, expected) in [(1, greets(u64::MAX, now_ms)), (2, greets(0, now_ms)), (3, greets(0, 0))] {
+                let earlier = greets(0, 0).encode().slice(..HEADER_LENGTH + told * size_of::<u64>());
+                prop_assert_eq!(LiveMessage::decode(earlier), Some(expected));
+            }
         }
 
         #[test]

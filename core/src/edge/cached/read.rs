@@ -213,6 +213,7 @@ mod tests {
                 position: ReaderPosition { next: at(2), commit_ms: START_MS },
                 now_ms: START_MS,
                 touched_until_ms: START_MS.saturating_add(touched_for_ms),
+                ends_ms: u64::MAX,
                 encoding: crate::protocol::sse::Encoding::Text,
             };
             let position = ReaderPosition { next: at(5), commit_ms: START_MS + 5 };

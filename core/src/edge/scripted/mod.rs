@@ -469,8 +469,13 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.
 pub(super) fn greeting(position: u64) -> Happens {
     let position = ReaderPosition { next: at(position), commit_ms: START_MS };
-    let joined =
-        LiveMessage::Joined { position, now_ms: START_MS + 500, touched_until_ms: u64::MAX, encoding: Encoding::Text };
+    let joined = LiveMessage::Joined {
+        position,
+        now_ms: START_MS + 500,
+        touched_until_ms: u64::MAX,
+        ends_ms: u64::MAX,
+        encoding: Encoding::Text,
+    };
     Happens::Message(joined.encode())
 }
 

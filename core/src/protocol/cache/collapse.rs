@@ -67,4 +67,6 @@ pub enum Bound {
     None,
     /// By each isolate of a datacenter that misses before the answer, or the marker, can be seen there.
     Race,
+    /// By each cache node in front once, and once more for each lock that has timed out and each answer that was lost.
+    Node,
 }

@@ -10,7 +10,7 @@ const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
 /// The same URL always has this data, but later readers should get newer data with it.
 const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, stale_s: None };
 
-const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS };
+const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS, sse_ends_together: false };
 
 /// As the earlier system used it in production.
 const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 31_000, stands_s: 30 };
@@ -22,6 +22,7 @@ pub(super) const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
     tail: Rule::Revalidate,
     delivery: DELIVERY,
     silence: Rule::Never,
+    events: Rule::Revalidate,
     kept: &[AnswerKind::Page, AnswerKind::Delivery],
     cursors: Cursors::Convergent,
     collapse: Collapse::None,
@@ -62,6 +63,21 @@ const SENTINEL_AND_STAGGER: CachePolicy = CachePolicy { name: "sentinel-and-stag
 const BRIDGE: CachePolicy =
     CachePolicy { name: "bridge", collapse: Collapse::Bridge(MARKER, 25_000), ..SENTINEL_AND_STAGGER };
 
+/// A zone's CDN stands in front: requests that reach the edge are for what no cache has, so the edge keeps nothing.
+const ZONE: CachePolicy = CachePolicy { name: "zone", kept: &[], bound: Bound::Node, ..IMMUTABLE_AND_LONG_POLL };
+
+/// Workers Cache stands in front.
+const WORKERS_CACHE: CachePolicy = CachePolicy { name: "workers-cache", ..ZONE };
+
+/// What stands in front shares a connection with events while it is written: those who ask for the same position with
+/// the same cursor within a second get one, and all connections end at the same moment.
+const COLLAPSED_EVENTS: CachePolicy = CachePolicy {
+    name: "collapsed-events",
+    events: Rule::Fresh { fresh_s: 1, stale_s: None },
+    waits: Waits { sse_ends_together: true, ..WAITS },
+    ..ZONE
+};
+
 /// What nobody should do: cursors with a random part. Each reader has URLs of its own.
 const RANDOM_CURSORS: CachePolicy =
     CachePolicy { name: "random-cursors", cursors: Cursors::Random, ..IMMUTABLE_AND_LONG_POLL };
@@ -87,6 +103,9 @@ pub(super) const POLICIES: &[CachePolicy] = &[
     SENTINEL_AND_STAGGER,
     BRIDGE,
     SILENCE,
+    ZONE,
+    WORKERS_CACHE,
+    COLLAPSED_EVENTS,
     SILENCE_WITHOUT_CURSORS,
     RANDOM_CURSORS,
 ];

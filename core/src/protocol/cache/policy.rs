@@ -19,6 +19,8 @@ pub struct CachePolicy {
     pub delivery: Rule,
     /// What caches are told of a long-poll's answer that nothing came.
     pub silence: Rule,
+    /// What caches are told of events. Those that share an answer while it is written serve one connection to many.
+    pub events: Rule,
     /// Which kinds of answers the edge keeps.
     pub kept: &'static [AnswerKind],
     /// How cursors are made.
@@ -64,7 +66,8 @@ impl CachePolicy {
             AnswerKind::Tail => self.tail.cache_control(remaining_ms),
             AnswerKind::Delivery => self.delivery.cache_control(remaining_ms),
             AnswerKind::Silence => self.silence.cache_control(remaining_ms),
-            AnswerKind::Events => CacheControl::Events,
+            AnswerKind::Events if self.events == Rule::Revalidate => CacheControl::Events,
+            AnswerKind::Events => self.events.cache_control(remaining_ms),
         }
     }
 
@@ -90,5 +93,87 @@ impl CachePolicy {
             return None;
         }
         fields.get(header::CACHE_CONTROL).and_then(CacheControl::fresh_s).filter(|seconds| *seconds > 0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::protocol::cache::Marker;
+
+    #[test]
+    fn a_policy_is_found_by_its_name_and_only_by_that() {
+        for policy in CachePolicy::ALL {
+            assert_eq!(CachePolicy::named(policy.name), Some(*policy));
+            assert_eq!(CachePolicy::from_vars(|_| Some(policy.name)), Ok(*policy));
+        }
+        assert_eq!(CachePolicy::from_vars(|_| None), Ok(CachePolicy::default()));
+        for name in ["", "Immutable", "everything "] {
+            assert!(CachePolicy::from_vars(|_| Some(name)).is_err(), "{name:?}");
+        }
+    }
+
+    #[test]
+    fn whatever_the_edge_keeps_caches_are_told_to_keep() {
+        for policy in CachePolicy::ALL {
+            for kind in policy.kept {
+                let told = policy.cache_control(*kind, None).to_string();
+                assert!(CacheControl::fresh_s(&told).is_some(), "{} {kind:?}: {told}", policy.name);
+            }
+            if let Some(Marker { pause_ms, patience_ms, stands_s, .. }) = policy.collapse.marker() {
+                assert!(policy.keeps_any(true) && pause_ms > 0 && pause_ms < patience_ms && stands_s > 0);
+            }
+        }
+    }
+
+    #[test]
+    fn the_default_is_what_the_table_of_answers_says() {
+        let default = CachePolicy::default();
+        for (kind, expected) in AnswerKind::ALL.into_iter().zip([
+            "public, max-age=60, stale-while-revalidate=300",
+            "no-cache",
+            "public, max-age=20",
+            "no-store",
+            "no-cache, no-transform",
+        ]) {
+            assert_eq!(default.cache_control(kind, None).to_string(), expected, "{kind:?}");
+        }
+        let collapsed = CachePolicy::named("collapsed-events").expect("a policy");
+        assert_eq!(collapsed.cache_control(AnswerKind::Events, None).to_string(), "public, max-age=1");
+    }
+
+    #[test]
+    fn only_whole_answers_of_a_kind_that_is_kept_are_admitted_and_only_while_they_are_fresh() {
+        let admits = |policy: &str, is_long_poll, status, up_to_date: bool, told: Option<&str>| {
+            let mut fields = Headers::default();
+            told.into_iter().for_each(|told| fields.push(header::CACHE_CONTROL, told));
+            if up_to_date {
+                fields.push(header::STREAM_UP_TO_DATE, header::TRUE);
+            }
+            CachePolicy::named(policy).expect("a policy").admits(is_long_poll, status, &fields)
+        };
+        let (default, fresh) = ("immutable-and-long-poll", Some("public, max-age=7"));
+        for (policy, is_long_poll, status, up_to_date, told, expected) in [
+            (default, false, 200, false, fresh, Some(7)),
+            (default, false, 200, true, fresh, None),
+            (default, false, 206, false, fresh, None),
+            (default, false, 204, false, fresh, None),
+            (default, false, 304, false, fresh, None),
+            (default, false, 404, false, fresh, None),
+            (default, false, 200, false, None, None),
+            (default, false, 200, false, Some("no-store"), None),
+            (default, false, 200, false, Some("public, max-age=0"), None),
+            (default, true, 200, false, fresh, Some(7)),
+            (default, true, 200, true, fresh, Some(7)),
+            (default, true, 204, true, fresh, None),
+            ("silence", true, 204, true, fresh, Some(7)),
+            ("immutable", true, 200, true, fresh, None),
+            ("everything", false, 200, true, fresh, Some(7)),
+            ("nothing", false, 200, false, fresh, None),
+            ("zone", false, 200, false, fresh, None),
+        ] {
+            let admitted = admits(policy, is_long_poll, status, up_to_date, told);
+            assert_eq!(admitted, expected, "{policy} {is_long_poll} {status} {up_to_date} {told:?}");
+        }
     }
 }
