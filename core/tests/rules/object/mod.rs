@@ -7,6 +7,7 @@
 //! | `duties` | what the alarm does: no duty holds up another |
 //! | `fan_out` | what a write sends to many readers |
 //! | `gone` | what is left of a stream that is gone |
+//! | `kept_ahead` | a read whose answer is kept starts a sliding TTL again for others as well |
 //! | `large_events` | events whose text is longer than one answer may be |
 //! | `marked` | what the marks tell |
 //! | `order` | which of several reasons for a refusal is told |
@@ -21,6 +22,7 @@ mod debugged;
 mod duties;
 mod fan_out;
 mod gone;
+mod kept_ahead;
 mod large_events;
 mod marked;
 mod order;
