@@ -18,6 +18,7 @@
 //! | `event_source` | what a browser's `EventSource` is answered that comes back by itself |
 //! | `long_poll` | long-polls, of which identical ones share one flight |
 //! | `poll` | the flight of a long-poll: it asks the object, and waits |
+//! | `stream_request` | a request for a stream, and the message to its object |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
 mod backlog;
@@ -35,6 +36,7 @@ mod route;
 mod scripted;
 mod serve;
 mod sse;
+mod stream_request;
 
 pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};

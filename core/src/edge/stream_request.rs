@@ -1,0 +1,202 @@
+//! A request for a stream, and the message to its object.
+
+use super::cached::Caching;
+use super::config::{Access, EdgeConfig};
+use super::live::LiveRead;
+use super::route::{Forward, Routed, STREAM_ROUTE};
+use crate::mutant::mutated;
+use crate::protocol::field_value::is_token;
+use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
+use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
+use crate::protocol::path::{ObjectName, StreamTarget};
+use crate::protocol::percent::{self, encode_path};
+use crate::protocol::query::Query;
+use crate::protocol::{
+    ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom, Refusal, cursor,
+    header,
+};
+
+/// A request for a stream.
+pub(super) struct StreamRequest<'a> {
+    pub(super) config: &'a EdgeConfig,
+    pub(super) method: Method,
+    pub(super) origin: &'a str,
+    /// As it was sent.
+    pub(super) path: &'a str,
+    pub(super) query: &'a str,
+    pub(super) headers: &'a Headers,
+}
+
+impl StreamRequest<'_> {
+    /// Where it goes; `stream_path` is the path after the stream route.
+    pub(super) fn routed(
+        &self,
+        stream_path: &str,
+        allow_origin: Option<&str>,
+        now_ms: impl FnOnce() -> u64,
+    ) -> Result<Routed, Refusal> {
+        let object = self.object(stream_path)?;
+        let (object, operation) = match self.method {
+            Method::Put => self.create(object)?,
+            Method::Post => (object, Operation::Append(self.append()?)),
+            Method::Get => (object, Operation::Read(self.read(now_ms)?)),
+            Method::Head => (object, Operation::Head),
+            _ => (object, Operation::Delete),
+        };
+        let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
+        let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
+        let allow_origin = allow_origin.map(str::to_owned);
+        let mut caching = None;
+        let operation = match operation {
+            Operation::Read(mut read) => {
+                caching = self.caching(&object, debug, &read);
+                read.is_kept = caching.is_some();
+                match read.live {
+                    Some(mode) => {
+                        let resumes = mode == Live::Sse && self.last_event_id().is_some();
+                        let live = LiveRead { object, allow_origin, debug, mode, read, resumes, caching };
+                        return Ok(Routed::Live(live));
+                    }
+                    None => Operation::Read(read),
+                }
+            }
+            other => other,
+        };
+        let body_encoded = takes_body && self.has_encoded_body();
+        let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
+        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit, caching }))
+    }
+
+    fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
+        match StreamTarget::parse(self.config.projects, stream_path)? {
+            StreamTarget::Stream(object) => Ok(object),
+            StreamTarget::Reserved => {
+                Err(Refusal::new(ErrorCode::NotImplemented, "the protocol's control APIs are not offered"))
+            }
+        }
+    }
+
+    /// How the cache of the datacenter takes part in a read. Not in one that tells about instances.
+    fn caching(&self, object: &str, debug: bool, read: &Read) -> Option<Caching> {
+        if debug && !mutated!(DebugAnswerKept) {
+            return None;
+        }
+        Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers)
+    }
+
+    /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold
+    /// that, the URL is relative.
+    fn location(&self) -> String {
+        let is_plain = self.origin.bytes().all(|byte| byte.is_ascii_graphic());
+        let origin = if is_plain { self.origin } else { "" };
+        // A path that names a stream can be decoded.
+        format!("{origin}{}", encode_path(&percent::decode(self.path).unwrap_or_default()))
+    }
+
+    /// Debug headers tell about instances, so only the no-auth mode takes them.
+    fn is_debugged(&self) -> bool {
+        self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
+    }
+
+    /// Whether the body is said to be encoded. A reader would get it as it is, and not be told of it.
+    fn has_encoded_body(&self) -> bool {
+        let mut codings = self.headers.get(header::CONTENT_ENCODING).unwrap_or_default().split(',');
+        codings.any(|coding| !is_identity(coding.trim_matches([' ', '\t'])))
+    }
+
+    fn content_type(&self) -> Result<Option<ContentType>, Refusal> {
+        self.headers.get(header::CONTENT_TYPE).map(ContentType::parse).transpose()
+    }
+
+    fn last_event_id(&self) -> Option<Offset> {
+        last_event_id(self.headers)
+    }
+
+    fn create(&self, object: ObjectName) -> Result<(ObjectName, Operation), Refusal> {
+        let get = |name| self.headers.get(name);
+        let content_type = self.content_type()?;
+        let expiry = Expiry::parse(get(header::STREAM_TTL), get(header::STREAM_EXPIRES_AT))?;
+        let fork = ForkRequest::parse(
+            get(header::STREAM_FORKED_FROM),
+            get(header::STREAM_FORK_OFFSET),
+            get(header::STREAM_FORK_SUB_OFFSET),
+        )?;
+        if let Some(fork) = fork {
+            let source = fork.source.strip_prefix(STREAM_ROUTE).ok_or_else(|| {
+                Refusal::new(ErrorCode::InvalidFork, "Stream-Forked-From is no path of a stream of this server")
+            })?;
+            return Ok((self.object(source)?, Operation::Fork(Fork { offset: fork.offset, content_type })));
+        }
+        let location = self.location();
+        let closed = header::is_true(get(header::STREAM_CLOSED));
+        Ok((object, Operation::Create(Create { location, content_type, expiry, closed })))
+    }
+
+    fn append(&self) -> Result<Append, Refusal> {
+        let get = |name| self.headers.get(name);
+        let close = header::is_true(get(header::STREAM_CLOSED));
+        let stream_seq = get(header::STREAM_SEQ);
+        if stream_seq.is_some_and(|seq| !is_token(seq)) {
+            let message = "Stream-Seq is not 1 to 256 bytes of visible ASCII and blanks";
+            return Err(Refusal::new(ErrorCode::InvalidStreamSeq, message));
+        }
+        Ok(Append {
+            // A request that only closes may carry any content type, whatever a library set.
+            content_type: match self.content_type() {
+                Err(_) if close => None,
+                content_type => content_type?,
+            },
+            producer: ProducerStamp::parse(
+                get(header::PRODUCER_ID),
+                get(header::PRODUCER_EPOCH),
+                get(header::PRODUCER_SEQ),
+            )?,
+            stream_seq: stream_seq.map(str::to_owned),
+            close,
+        })
+    }
+
+    fn read(&self, now_ms: impl FnOnce() -> u64) -> Result<Read, Refusal> {
+        let query = Query::parse(self.query);
+        let live = match query.single("live")? {
+            None => None,
+            Some(text) => Some(
+                Live::parse(text)
+                    .ok_or_else(|| Refusal::new(ErrorCode::InvalidLive, "live is neither long-poll nor sse"))?,
+            ),
+        };
+        let from = match self.last_event_id().filter(|_| live == Some(Live::Sse)) {
+            // A browser that comes back asks for the URL with which it began.
+            Some(last) => ReadFrom::At(last),
+            None => {
+                let offset = query.single("offset")?;
+                if live.is_some() && offset.is_none() {
+                    return Err(Refusal::new(ErrorCode::InvalidLive, "a live read needs an offset"));
+                }
+                ReadFrom::parse(offset)?
+            }
+        };
+        let cursor = query.single("cursor")?.map(|text| cursor::parse(text, now_ms())).transpose()?;
+        // Events have no entity tag. A list of tags beyond the limit is ignored, so that messages stay short.
+        let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
+        Ok(Read {
+            from,
+            if_none_match: if_none_match.filter(|_| live != Some(Live::Sse)).map(str::to_owned),
+            live,
+            cursor: cursor.filter(|_| live.is_some()),
+            from_now: from == ReadFrom::Now,
+            is_kept: false,
+        })
+    }
+}
+
+/// The offset after the last event that the client has had. What is none of our ids is ignored, as any server does with
+/// ids that are not its own: the client's `offset` then says where it begins.
+pub(super) fn last_event_id(headers: &Headers) -> Option<Offset> {
+    Offset::parse(headers.get(header::LAST_EVENT_ID)?)
+}
+
+/// Whether a content coding changes nothing. An empty element of a list is none.
+fn is_identity(coding: &str) -> bool {
+    coding.is_empty() || coding.eq_ignore_ascii_case("identity")
+}
