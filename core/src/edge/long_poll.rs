@@ -148,7 +148,7 @@ async fn joined<E: EdgeEnv>(
 /// Answers the client of a long-poll that shares no flight.
 fn answer<E: EdgeEnv>(env: &E, live: &LiveRead, brought: Brought<E>) {
     match brought {
-        Brought::Reply(reply) => env.pass_on(reply, &changes(live)),
+        Brought::Reply(reply, _) => env.pass_on(reply, &changes(live)),
         Brought::Own(mut response) => {
             changes(live).apply(&mut response.headers);
             env.answer(response);

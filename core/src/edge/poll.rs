@@ -11,7 +11,8 @@ use crate::runtime::{CallError, EdgeEnv, EdgeSocket, Reply, SocketEvent, Started
 
 /// The answer of a flight: an object's reply, or an answer of the edge's own.
 pub(super) enum Brought<E: EdgeEnv> {
-    Reply(E::Reply),
+    /// A reply, and not later than when the object was asked for it, by the edge's clock, in ms since the Unix epoch.
+    Reply(E::Reply, u64),
     Own(Response),
 }
 
@@ -19,7 +20,7 @@ impl<E: EdgeEnv> Brought<E> {
     /// The status and the header fields.
     pub(super) fn head(&self) -> Response {
         match self {
-            Self::Reply(reply) => reply.head(),
+            Self::Reply(reply, _) => reply.head(),
             Self::Own(response) => response.clone().without_body(),
         }
     }
@@ -88,7 +89,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
             let failure = match self.ask.ask(self.env, self.buffer_bytes).await {
                 // It has waited before, so the position asked for is one that the object has told.
                 Ok(Asked::Reply(reply)) if self.joined.is_some() && is_passing(reply.head().status) => CallError::Reset,
-                Ok(Asked::Reply(reply)) => return Ok(Brought::Reply(reply)),
+                Ok(Asked::Reply(reply)) => return Ok(Brought::Reply(reply, self.asked_ms)),
                 Err(error) if self.joined.is_none() => return Err(error),
                 Err(error) => error,
                 Ok(Asked::Joined(socket, joined)) => {
@@ -175,7 +176,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                 let position = ReaderPosition { commit_ms, ..joined.position };
                 Brought::Own(self.in_vain(at, Joined { position, ..joined }))
             }
-            Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Brought::Reply(reply),
+            Ok(Asked::Reply(reply)) if !is_passing(reply.head().status) => Brought::Reply(reply, self.asked_ms),
             Ok(Asked::Reply(_)) | Err(_) => Brought::Own(self.in_vain(at, joined)),
         }
     }

@@ -6,6 +6,7 @@ use crate::edge::live::LiveRead;
 use crate::edge::poll::Brought;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
+use crate::protocol::limits::MAX_INTEGER;
 use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
 use crate::runtime::{Changes, EdgeEnv, Reply, marks};
 
@@ -72,20 +73,30 @@ fn is_named(if_none_match: &str, tag: &str) -> bool {
     etag::names(if_none_match, tag)
 }
 
-/// The note with which the edge keeps an answer; `None` if it does not keep it.
+/// The note with which the edge keeps an answer that has come now; `None` if it does not keep it. For how long those
+/// who are served a copy need not start a sliding TTL again counts from when the object answered: not later than
+/// `asked_ms` is safe.
 pub(in crate::edge) fn admitted(
     policy: &CachePolicy,
     is_long_poll: bool,
     head: &Response,
+    asked_ms: u64,
     now_ms: u64,
 ) -> Option<EntryNote> {
     let fresh_s = match policy.admits(is_long_poll, head.status, &head.headers) {
         None if mutated!(KeptBeforeTheGuard) && head.status == 200 => 20,
         fresh_s => fresh_s?,
     };
-    let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
-    let lasts_ms = (fresh_s * 1_000).min(ahead_ms.filter(|_| !mutated!(KeptLongerThanTouched)).unwrap_or(u64::MAX));
+    let ahead_ms = ahead_ms(head).filter(|_| !mutated!(KeptLongerThanTouched));
+    let ahead_ms = ahead_ms.map_or(u64::MAX, |ms| (asked_ms + ms).saturating_sub(now_ms));
+    let lasts_ms = (fresh_s * 1_000).min(ahead_ms);
     (lasts_ms > 0).then_some(EntryNote { answered_ms: now_ms, lasts_ms })
+}
+
+/// For how many ms after an object's answer those who are served a copy need not start a sliding TTL again.
+pub(in crate::edge) fn ahead_ms(head: &Response) -> Option<u64> {
+    // No time that is added to it passes the end of time.
+    head.headers.get(header::TAILRACE_AHEAD)?.parse().ok().map(|ms: u64| ms.min(MAX_INTEGER))
 }
 
 /// Stores a kept answer. Nobody waits for that: the client has its answer.
@@ -107,18 +118,49 @@ pub(in crate::edge) async fn kept<E: EdgeEnv>(
     live: &LiveRead,
     brought: Brought<E>,
 ) -> (E::Kept, Option<EntryNote>) {
-    let note = |head: &Response| live.caching.as_ref().and_then(|_| admitted(&config.policy, true, head, env.now_ms()));
+    let (is_kept, now_ms) = (live.caching.is_some(), env.now_ms());
+    let note = |head: &Response, asked_ms| admitted(&config.policy, true, head, asked_ms, now_ms);
     match brought {
         Brought::Own(response) => {
-            let note = note(&response);
+            let note = if is_kept { note(&response, now_ms) } else { None };
             (env.keep_own(response), note)
         }
-        Brought::Reply(reply) => {
-            let note = if live.caching.is_some() { note(&reply.head()) } else { None };
+        Brought::Reply(reply, asked_ms) => {
+            let note = if is_kept { note(&reply.head(), asked_ms) } else { None };
             match env.keep(reply).await {
                 Ok(kept) => (kept, note),
                 Err(error) => (env.keep_own(unreachable(config, Method::Get, &error)), None),
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_copy_lasts_as_long_as_its_answer_is_fresh_and_no_longer_than_the_stream_was_touched_for() {
+        for (ahead_ms, took_ms, lasts_ms) in [
+            (None, 0, Some(60_000)),
+            (None, 5_000, Some(60_000)),
+            (Some("7500"), 0, Some(7_500)),
+            (Some("7500"), 2_000, Some(5_500)),
+            (Some("7500"), 7_500, None),
+            (Some("7500"), 9_000, None),
+            (Some("90000"), 2_000, Some(60_000)),
+            (Some("18446744073709551615"), 2_000, Some(60_000)),
+        ] {
+            let head = Response::new(200)
+                .with(header::CACHE_CONTROL, "public, max-age=60")
+                .with_some(header::TAILRACE_AHEAD, ahead_ms);
+            let now_ms = 1_000_000;
+            let note = admitted(&CachePolicy::default(), false, &head, now_ms - took_ms, now_ms);
+            assert_eq!(
+                note,
+                lasts_ms.map(|lasts_ms| EntryNote { answered_ms: now_ms, lasts_ms }),
+                "{ahead_ms:?} {took_ms}"
+            );
         }
     }
 }

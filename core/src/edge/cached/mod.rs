@@ -17,6 +17,6 @@ mod caching;
 pub(super) mod marker;
 mod read;
 
-pub(super) use answer::{admitted, answer_stored, asked, kept, served, store};
+pub(super) use answer::{admitted, ahead_ms, answer_stored, asked, kept, served, store};
 pub use caching::Caching;
 pub(super) use read::read;

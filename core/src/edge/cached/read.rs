@@ -5,12 +5,12 @@ use crate::edge::failure::unreachable;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::message::{Message, Operation};
-use crate::protocol::{Method, Response, header};
+use crate::protocol::{Method, Response};
 use crate::runtime::{
     Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
 
-use super::{Caching, admitted, answer_stored, asked, store};
+use super::{Caching, admitted, ahead_ms, answer_stored, asked, store};
 
 /// For how long a plain read waits for the flight of another one, in ms, counted from its start. Our choice: a page
 /// comes from memory or storage in less, and who has waited in vain has lost no more.
@@ -103,7 +103,7 @@ async fn ask<E: EdgeEnv>(
         }
     };
     let head = reply.head();
-    let note = admitted(&config.policy, false, &head, env.now_ms());
+    let note = admitted(&config.policy, false, &head, asked_ms, env.now_ms());
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
         land(&env.keep_own(Response::new(NOT_SHARED)), None);
@@ -111,8 +111,7 @@ async fn ask<E: EdgeEnv>(
     };
     match env.keep(reply).await {
         Ok(kept) => {
-            let ahead_ms = head.headers.get(header::TAILRACE_AHEAD).and_then(|ms| ms.parse().ok());
-            land(&kept, ahead_ms);
+            land(&kept, ahead_ms(&head));
             env.answer_kept(kept.clone(), &asked(caching));
             if note.lasts_ms > 0 {
                 store(env, caching, &kept, note).await;
@@ -130,8 +129,8 @@ mod tests {
     use super::*;
     use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting};
     use crate::edge::serve::serve;
-    use crate::protocol::Headers;
     use crate::protocol::live::{LiveMessage, ReaderPosition};
+    use crate::protocol::{Headers, header};
     use crate::runtime::{Isolate as _, Past, Request};
 
     const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
