@@ -63,7 +63,12 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     env.outlive_client();
     let random = env.random();
     let now_ms = env.now_ms();
-    let ends_ms = now_ms + config.live.waits.sse_lifetime_ms(now_ms, random);
+    let waits = config.live.waits;
+    let ends_ms = now_ms
+        + match config.policy.events_end_together {
+            true => waits.left_together_ms(now_ms),
+            false => waits.sse_lifetime_ms(random),
+        };
     let mut reader = Reader {
         env,
         config: config.live,

@@ -13,13 +13,11 @@ pub struct Waits {
     pub long_poll_ms: u64,
     /// About how long a connection with events lasts, in ms.
     pub sse_ms: u64,
-    /// Whether all connections with events end at the same moments, instead of each at one of its own.
-    pub sse_ends_together: bool,
 }
 
 impl Default for Waits {
     fn default() -> Self {
-        Self { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS, sse_ends_together: false }
+        Self { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS }
     }
 }
 
@@ -38,21 +36,21 @@ impl Waits {
         Ok(Self {
             long_poll_ms: number("TAILRACE_LONG_POLL_MS", default.long_poll_ms, LONG_POLL_LIMIT_MS)?,
             sse_ms: number("TAILRACE_SSE_MS", default.sse_ms, WAIT_LIMIT_MS)?,
-            sse_ends_together: default.sse_ends_together,
         })
     }
 
-    /// How long one connection with events lasts that begins now, in ms: what is configured plus or minus a tenth, so
-    /// that readers which came at the same time do not come back at the same time. Or until the next of the moments at
-    /// which all end, so that they come back together; what begins less than a tenth before that lasts until the one
-    /// after.
-    pub fn sse_lifetime_ms(&self, now_ms: u64, random: u64) -> u64 {
-        if self.sse_ends_together {
-            let left_ms = self.sse_ms - now_ms % self.sse_ms;
-            return if left_ms < self.sse_ms / 10 { left_ms + self.sse_ms } else { left_ms };
-        }
+    /// How long one connection with events lasts, in ms: what is configured plus or minus a tenth, so that readers
+    /// which came at the same time do not come back at the same time.
+    pub fn sse_lifetime_ms(&self, random: u64) -> u64 {
         let tenth = self.sse_ms / 10;
         self.sse_ms - tenth + random % (2 * tenth + 1)
+    }
+
+    /// How long a connection with events lasts that begins now and ends together with all others, in ms: until the next
+    /// of the moments that are as far apart as is configured, or the one after if less than a tenth is left.
+    pub fn left_together_ms(&self, now_ms: u64) -> u64 {
+        let left_ms = self.sse_ms - now_ms % self.sse_ms;
+        if left_ms < self.sse_ms / 10 { left_ms + self.sse_ms } else { left_ms }
     }
 
     /// After how many ms no edge holds the other end of a socket any more.
@@ -94,15 +92,15 @@ mod tests {
         #[test]
         fn a_lifetime_is_within_a_tenth_of_the_configured_one(sse_ms in 1..=WAIT_LIMIT_MS, random: u64) {
             let waits = Waits { sse_ms, ..Waits::default() };
-            let lifetime_ms = waits.sse_lifetime_ms(random, random);
+            let lifetime_ms = waits.sse_lifetime_ms(random);
             prop_assert!(lifetime_ms * 10 >= sse_ms * 9 && lifetime_ms * 10 <= sse_ms * 11, "{lifetime_ms}");
             prop_assert!(lifetime_ms < waits.longest_ms());
         }
 
         #[test]
-        fn connections_that_end_together_do(sse_ms in 1..=WAIT_LIMIT_MS, now_ms in 0..1_u64 << 50, random: u64) {
-            let waits = Waits { sse_ms, sse_ends_together: true, ..Waits::default() };
-            let lifetime_ms = waits.sse_lifetime_ms(now_ms, random);
+        fn connections_that_end_together_do(sse_ms in 1..=WAIT_LIMIT_MS, now_ms in 0..1_u64 << 50) {
+            let waits = Waits { sse_ms, ..Waits::default() };
+            let lifetime_ms = waits.left_together_ms(now_ms);
             prop_assert_eq!((now_ms + lifetime_ms) % sse_ms, 0);
             prop_assert!(lifetime_ms * 10 >= sse_ms && lifetime_ms * 10 <= sse_ms * 11, "{}", lifetime_ms);
             prop_assert!(lifetime_ms < waits.longest_ms());

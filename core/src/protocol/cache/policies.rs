@@ -10,7 +10,7 @@ const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
 /// The same URL always has this data, but later readers should get newer data with it.
 const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, stale_s: None };
 
-const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS, sse_ends_together: false };
+const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS };
 
 /// As the earlier system used it in production.
 const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 31_000, stands_s: 30 };
@@ -28,6 +28,7 @@ pub(super) const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
     collapse: Collapse::None,
     stagger_ms: 0,
     waits: WAITS,
+    events_end_together: false,
     bound: Bound::Race,
 };
 
@@ -74,7 +75,7 @@ const WORKERS_CACHE: CachePolicy = CachePolicy { name: "workers-cache", ..ZONE }
 const COLLAPSED_EVENTS: CachePolicy = CachePolicy {
     name: "collapsed-events",
     events: Rule::Fresh { fresh_s: 1, stale_s: None },
-    waits: Waits { sse_ends_together: true, ..WAITS },
+    events_end_together: true,
     ..ZONE
 };
 

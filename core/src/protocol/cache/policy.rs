@@ -31,6 +31,8 @@ pub struct CachePolicy {
     pub stagger_ms: u64,
     /// How long live reads wait, unless the deployment says otherwise.
     pub waits: Waits,
+    /// Whether all connections with events end at the same moments, instead of each at one of its own.
+    pub events_end_together: bool,
     /// How often an object is asked for one key.
     pub bound: Bound,
 }

@@ -109,11 +109,7 @@ impl Dice {
     pub(super) fn waits(&self) -> Waits {
         match self.chance(650) {
             true => Waits::default(),
-            false => Waits {
-                long_poll_ms: self.scale(3_000, 25_000),
-                sse_ms: self.scale(6_000, 90_000),
-                ..Waits::default()
-            },
+            false => Waits { long_poll_ms: self.scale(3_000, 25_000), sse_ms: self.scale(6_000, 90_000) },
         }
     }
 
