@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `bucket` | R2 for a runtime on this machine |
+//! | `cache` | the cache of a datacenter for a runtime on this machine |
 //! | `cold` | the debug header about an object's segments in the bucket |
 //! | `conformance` | the protocol's own suite |
 //! | `live` | the suites of `live/`, with the servers and the browser that they need |
@@ -16,6 +17,7 @@
 
 mod bench;
 mod bucket;
+mod cache;
 mod cold;
 mod conformance;
 mod fidelity;
