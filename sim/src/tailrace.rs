@@ -69,6 +69,7 @@ impl WorldConfig {
                 body_limit,
                 live,
                 memory: settings.memory.clone(),
+                policy: settings.policy,
             },
             settings,
             isolates: 1,

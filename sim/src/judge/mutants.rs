@@ -121,6 +121,18 @@ register! {
     Core::RowForEachMessage: Bill;
     Core::FlightsNotShared: Bill;
     Core::StartReadsTheLog: Bill;
+    Core::KeyWithParameterOrder: Bill;
+    Core::KeyWithoutCursor: Exact, Calm;
+    Core::TailKeptAtTheEdge: Durable, Linear;
+    Core::KeptBeforeTheGuard: Durable, Linear;
+    Core::AgeIgnored: Expiry;
+    Core::TagOfAnotherIncarnation: Caching;
+    Core::NoCacheIgnored: Bill;
+    Core::NoCacheNotStored: Bill;
+    Core::DebugAnswerKept: Caching;
+    Core::TailTakenFromAFlight: Durable, Linear;
+    Core::KeptPageDoesNotTouchAhead: Expiry;
+    Core::KeptLongerThanTouched: Expiry;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

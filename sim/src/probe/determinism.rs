@@ -7,7 +7,7 @@ use super::{PATIENCE_MS, ask, run};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{BucketFaults, EPOCH_MS, Faults, Link, marks};
+use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, Link, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -65,6 +65,16 @@ fn all_faults() -> Faults {
             damaged_permille: 200,
             stuck_permille: 30,
         };
+        faults.cache = CacheFaults {
+            partitions: 2,
+            look_up: Delay::new(0, 5),
+            put: Delay::new(0, 20),
+            visible: Delay::new(5, 10),
+            put_lost_permille: 100,
+            evicted_permille: 100,
+            look_up_fails_permille: 100,
+            no_zone: false,
+        };
         faults.storage.statement_full_permille = 20;
         faults.storage.database_pages = 40;
     })
@@ -73,7 +83,10 @@ fn all_faults() -> Faults {
 /// A run in which everything happens: the hash of its trace, its text if it is kept, its marks.
 fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     let hibernate_after_ms = [10_000, 4_000, 11_000][seed as usize % 3];
-    let faults = all_faults().with(|faults| faults.objects.hibernate_after_ms = hibernate_after_ms);
+    let faults = all_faults().with(|faults| {
+        faults.objects.hibernate_after_ms = hibernate_after_ms;
+        faults.cache.no_zone = seed % 8 == 7;
+    });
     run(seed, faults, async move |world, _| {
         let guard = keep.then(|| world.trace().keep("tailrace_core"));
         for round in 0..6_u64 {
@@ -94,6 +107,9 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                 "get k",
                 "list ",
                 "delete k l m",
+                "store k",
+                "look-up k",
+                "remove l",
             ];
             let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
             let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));

@@ -11,11 +11,13 @@
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
+//! | `caches` | the cache of a datacenter |
 //! | `harms` | what faults leave behind as proof |
 //! | `determinism` | the same seed does the same |
 
 mod alarms;
 mod bucket;
+mod caches;
 mod determinism;
 mod durability;
 mod harms;
@@ -32,9 +34,9 @@ use std::rc::Rc;
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::{
-    self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, EdgeEnv, EdgeSocket, HibernatingSocket,
-    Isolate, JoinedFlight, Landing, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition, PutOutcome, Sharing,
-    SocketEvent, SocketState, StartedFlight, StoreError, Upgrade,
+    self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, Changes, EdgeEnv, EdgeSocket,
+    HibernatingSocket, Isolate, JoinedFlight, Landing, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition,
+    PutOutcome, Sharing, SocketEvent, SocketState, StartedFlight, StoreError, Upgrade,
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
@@ -97,7 +99,7 @@ impl Program for Probe {
             false => env.call(object, command.to_owned(), along).await,
         };
         let response = match called {
-            Ok(Called::Reply(reply)) => return env.pass_on(reply),
+            Ok(Called::Reply(reply)) => return env.pass_on(reply, Changes::NONE),
             Ok(Called::Socket(socket)) if command.starts_with("listen") => {
                 let mut heard = Vec::new();
                 while let SocketEvent::Message(message) = socket.next(PATIENCE_MS).await {
@@ -130,18 +132,37 @@ impl Probe {
                 notes.finished.set(notes.finished.get() + 1);
                 Response::new(200)
             }
+            "store" | "store-for-no-time" => {
+                let age = if verb == "store" { "public, max-age=60" } else { "no-store" };
+                let answer = Response::new(200).with("cache-control", age).with_body(format!("{rest} is stored"));
+                let mut fields = Headers::default();
+                fields.push("x-extra", "added");
+                env.store(rest, &env.keep_own(answer), &fields).await;
+                Response::new(200)
+            }
+            "look-up" => match env.look_up(rest).await {
+                Some(stored) => {
+                    env.pass_on(stored, Changes::NONE);
+                    return true;
+                }
+                None => Response::new(404),
+            },
+            "remove" => {
+                env.remove(rest).await;
+                Response::new(200)
+            }
             "edge-now" => Response::new(200).with_body(env.now_ms().to_string()),
             "share" => match env.share(rest) {
                 Sharing::Started(flight) => {
                     env.sleep_ms(20).await;
                     let kept = env.keep_own(Response::new(200));
                     flight.land(&kept);
-                    env.answer_kept(kept);
+                    env.answer_kept(kept, Changes::NONE);
                     return true;
                 }
                 Sharing::Joined { flight, .. } => match flight.landing(PATIENCE_MS / 2).await {
                     Landing::Landed(kept) => {
-                        env.answer_kept(kept);
+                        env.answer_kept(kept, Changes::NONE);
                         return true;
                     }
                     Landing::Noted(_) | Landing::TimedOut => Response::new(503),

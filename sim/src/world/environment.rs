@@ -132,6 +132,11 @@ impl Environment {
         self.harms.borrow_mut().share(from, to);
     }
 
+    /// One client's request is answered with what another one has stored: what may be stale in it is stale in both.
+    pub(crate) fn share_weakness(&self, from: u64, to: u64) {
+        self.harms.borrow_mut().share_only(Harm::Stale, from, to);
+    }
+
     /// All harms so far.
     pub(crate) fn harms(&self) -> Harms {
         self.harms.borrow().clone()

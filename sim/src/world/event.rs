@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use tailrace_core::protocol::Method;
 
+use crate::world::cache::Visited;
 use crate::world::harm::Harm;
 use crate::world::lost::Lost;
 
@@ -132,4 +133,6 @@ whats! {
     Deleted { key: &'a str } = "delete {key}";
     /// R2 lists objects.
     Listed { prefix: &'a str, objects: usize } = "list {prefix}, {objects} objects";
+    /// An isolate looks into the cache of its datacenter, or stores something there.
+    CacheVisited { key: &'a str, visited: Visited } = "cache: {visited:?}, {key}";
 }

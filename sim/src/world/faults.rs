@@ -2,6 +2,7 @@
 
 use super::alarm::AlarmFaults;
 use super::bucket::BucketFaults;
+use super::cache::CacheFaults;
 use super::edge::EdgeFaults;
 use super::network::NetworkFaults;
 use super::objects::ObjectFaults;
@@ -42,6 +43,8 @@ faults! {
     alarm: AlarmFaults;
     /// R2.
     bucket: BucketFaults;
+    /// The caches of datacenters.
+    cache: CacheFaults;
 }
 
 impl Faults {
@@ -65,6 +68,7 @@ mod tests {
             faults.objects.cold_start = Delay::new(5, 6);
             faults.storage.flush = Delay::new(7, 8);
             faults.bucket.put = Delay::new(9, 10);
+            faults.cache.visible = Delay::new(11, 12);
         });
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
@@ -74,6 +78,7 @@ mod tests {
             faults.sockets.half_dead_permille = 4;
             faults.alarm.early_permille = 5;
             faults.bucket.damaged_permille = 6;
+            faults.cache.evicted_permille = 9;
             faults.storage.statement_fails_permille = 7;
             faults.network.object_link.slow_permille = 8;
         });

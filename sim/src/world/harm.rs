@@ -98,6 +98,13 @@ impl Harms {
         self.to_requests.entry(number).or_default().push(harm);
     }
 
+    /// One request has the answer of another one, and with it this one harm, if it was done to that one.
+    pub(crate) fn share_only(&mut self, harm: Harm, from: u64, to: u64) {
+        if self.to_requests.get(&from).is_some_and(|harms| harms.contains(&harm)) {
+            self.add(to, harm);
+        }
+    }
+
     /// One request has the answer of another one, and with it what was done to that one so far.
     pub(crate) fn share(&mut self, from: u64, to: u64) {
         if let Some(harms) = self.to_requests.get(&from).cloned() {

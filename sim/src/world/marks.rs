@@ -91,6 +91,20 @@ tailrace_core::marks! {
     CALL_OUTLIVED_ITS_CALLER = "call_outlived_its_caller", required;
     /// R2 gave other bytes than it had stored.
     BYTES_DAMAGED = "bytes_damaged", required;
+    /// An answer was to be stored in a cache, and was lost.
+    CACHE_PUT_LOST = "cache_put_lost", required;
+    /// An answer was evicted from a cache.
+    CACHE_EVICTED = "cache_evicted", required;
+    /// An answer was in a cache, and could not be seen yet.
+    CACHE_NOT_VISIBLE_YET = "cache_not_visible_yet", required;
+    /// The time of an answer in a cache was up.
+    CACHE_ENTRY_ENDED = "cache_entry_ended", required;
+    /// A look into a cache failed.
+    CACHE_LOOK_UP_FAILED = "cache_look_up_failed", required;
+    /// There was no cache for the host name.
+    CACHE_WITHOUT_ZONE = "cache_without_zone", required;
+    /// An answer was stored in a cache though the request that had sent it there had ended.
+    CACHE_PUT_OUTLIVED_ITS_REQUEST = "cache_put_outlived_its_request", required;
     /// The output gate held a message on a socket back.
     GATE_HELD_MESSAGE = "gate_held_message", required;
     /// An edge closed its end of a socket, and the object was told.

@@ -26,10 +26,12 @@
 //! | `sql` | a real SQLite with the platform's limits, and its bill |
 //! | `alarm` | the alarm service |
 //! | `bucket` | R2 |
+//! | `cache` | the caches of datacenters |
 
 mod activity;
 mod alarm;
 mod bucket;
+mod cache;
 mod charges;
 mod clock;
 mod edge;
@@ -55,6 +57,7 @@ mod tenants;
 pub use activity::Spell;
 pub use alarm::AlarmFaults;
 pub use bucket::{Bucket, BucketFaults, ObjectBucket, Operations, StoredObject};
+pub use cache::{CacheFaults, Caches, Visit, Visited};
 pub use charges::{AlarmCharge, Charge, Charges};
 pub use clock::EPOCH_MS;
 pub use edge::EdgeFaults;

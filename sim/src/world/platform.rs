@@ -133,7 +133,9 @@ impl<P: Program> WorldOf<P> {
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         environment.isolates.set(isolates.max(1));
         let isolates = (0..isolates.max(1))
-            .map(|index| EdgeIsolate::new(index, environment.clone(), namespace.clone(), edge.clone()))
+            .map(|index| {
+                EdgeIsolate::new(index, environment.clone(), namespace.clone(), services.cache.clone(), edge.clone())
+            })
             .collect();
         Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
     }

@@ -4,6 +4,7 @@
 use std::rc::Rc;
 
 use super::bucket::Bucket;
+use super::cache::Caches;
 use super::environment::Environment;
 
 macro_rules! services {
@@ -29,4 +30,6 @@ macro_rules! services {
 services! {
     /// R2.
     bucket: Bucket;
+    /// The caches of datacenters.
+    cache: Caches;
 }

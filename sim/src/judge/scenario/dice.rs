@@ -9,7 +9,7 @@ use super::memory_bounds::piece_bytes;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
 use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits, Waits};
-use crate::world::{BucketFaults, Faults, Link};
+use crate::world::{BucketFaults, CacheFaults, Faults, Link};
 
 /// How many pages the largest body takes at most. More would show no more of what pages do, and one seed in a hundred
 /// took as long as forty others.
@@ -186,6 +186,7 @@ impl Dice {
         faults.bucket = self.bucket();
         faults.alarm.reject_permille = self.permille_if(200, 5, 200);
         self.rarer_faults(&mut faults);
+        faults.cache = self.cache();
         faults
     }
 
@@ -239,6 +240,24 @@ impl Dice {
             short_page_permille: self.permille_if(300, 50, 700),
             damaged_permille: 0,
             stuck_permille: 0,
+        }
+    }
+
+    /// Mostly as measured in production; sometimes an answer is visible at once, or only after a second.
+    fn cache(&self) -> CacheFaults {
+        CacheFaults {
+            partitions: self.among(&[1, 1, 1, 2, 3, 20]),
+            look_up: self.delay_if(700, 8),
+            put: self.delay_if(700, 40),
+            visible: match self.between(0, 9) {
+                0..7 => Delay::new(5, 10),
+                7..9 => Delay::NONE,
+                _ => Delay::new(0, 1_000),
+            },
+            put_lost_permille: self.permille_if(250, 20, 700),
+            evicted_permille: self.permille_if(250, 20, 500),
+            look_up_fails_permille: self.permille_if(200, 20, 500),
+            no_zone: self.chance(60),
         }
     }
 

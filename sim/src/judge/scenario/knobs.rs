@@ -121,6 +121,17 @@ knobs! {
         "bucket.short_page_permille": bucket.short_page_permille as u32;
         "bucket.damaged_permille": bucket.damaged_permille as u32;
         "bucket.stuck_permille": bucket.stuck_permille as u32;
+        "cache.partitions": cache.partitions as u64;
+        "cache.look_up.min_ms": cache.look_up.min_ms as u64;
+        "cache.look_up.max_ms": cache.look_up.max_ms as u64;
+        "cache.put.min_ms": cache.put.min_ms as u64;
+        "cache.put.max_ms": cache.put.max_ms as u64;
+        "cache.visible.min_ms": cache.visible.min_ms as u64;
+        "cache.visible.max_ms": cache.visible.max_ms as u64;
+        "cache.put_lost_permille": cache.put_lost_permille as u32;
+        "cache.evicted_permille": cache.evicted_permille as u32;
+        "cache.look_up_fails_permille": cache.look_up_fails_permille as u32;
+        "cache.no_zone": cache.no_zone as bool;
     }
 }
 
@@ -188,7 +199,11 @@ mod tests {
             knob.set(&mut faults, value);
             assert_eq!(
                 knob.get(&faults),
-                if ["superseded_reads_fail", "alarm_cut_off_fails"].contains(&knob.name) { 1 } else { value },
+                if ["superseded_reads_fail", "alarm_cut_off_fails", "cache.no_zone"].contains(&knob.name) {
+                    1
+                } else {
+                    value
+                },
                 "{}",
                 knob.name
             );
@@ -213,8 +228,8 @@ mod tests {
         }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
-        // Two are truth values.
-        assert_eq!(numbers(format!("{faults:?}")) + 2, FAULTS.len());
+        // Three are truth values.
+        assert_eq!(numbers(format!("{faults:?}")) + 3, FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
         assert_eq!(numbers(format!("{cold:?}")), COLD.len());
         assert_eq!(numbers(format!("{waits:?}")), WAITS.len());

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
+use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
@@ -91,6 +92,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
             cold: scenario.cold.clone(),
             memory: scenario.memory.clone(),
             waits: scenario.waits,
+            policy: CachePolicy::default(),
         };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),

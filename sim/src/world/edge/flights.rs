@@ -214,11 +214,11 @@ mod tests {
         /// joined.
         async fn share(&self, key: &str) -> (Option<u16>, bool) {
             let context = Context::new(self.environment.clone(), Meter::default(), 1);
-            match self.flights.share(context, key) {
+            match self.flights.share(context.clone(), key) {
                 Sharing::Started(seat) => {
                     rt::sleep_ms(20).await;
                     self.flown.set(self.flown.get() + 1);
-                    let kept = KeptAnswer(Response::new(200 + self.flown.get()));
+                    let kept = KeptAnswer::new(&context, Response::new(200 + self.flown.get()));
                     seat.land(&kept);
                     (Some(kept.status()), false)
                 }
@@ -269,7 +269,8 @@ mod tests {
             let Sharing::Joined { flight: late, .. } = share() else { panic!("it is under way") };
             assert_eq!(late.landing(50).await, Landing::Noted(9));
             assert_eq!(late.landing(50).await, Landing::TimedOut);
-            flight.land(&KeptAnswer(Response::new(204)));
+            let context = Context::new(isolate.environment.clone(), Meter::default(), 1);
+            flight.land(&KeptAnswer::new(&context, Response::new(204)));
             assert_eq!(landed(&joined, 50).await.map(|kept| kept.status()), Some(204));
         });
     }

@@ -8,6 +8,7 @@ use tailrace_core::runtime::{self, Past};
 
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
+use crate::world::cache::Caches;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::request::{Request, RequestBody};
@@ -36,6 +37,7 @@ impl<P: Program> EdgeIsolate<P> {
         index: usize,
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
+        caches: Rc<Caches>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
@@ -43,8 +45,21 @@ impl<P: Program> EdgeIsolate<P> {
         let release = Cell::new(environment.release.get());
         let (streaming, held_bodies, backlogs) = (RefCell::default(), RefCell::default(), RefCell::default());
         let memory = environment.memory(index);
-        let shared =
-            Shared { memory, callee, flights, held_bodies, backlogs, instance, clock, index, release, streaming };
+        let partition = Cell::new(caches.draw_partition());
+        let shared = Shared {
+            memory,
+            callee,
+            caches,
+            partition,
+            flights,
+            held_bodies,
+            backlogs,
+            instance,
+            clock,
+            index,
+            release,
+            streaming,
+        };
         Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
@@ -121,6 +136,7 @@ impl<P: Program> EdgeIsolate<P> {
         self.shared.held_bodies.take();
         self.shared.backlogs.take();
         self.shared.clock.set(machine_clock(&self.environment));
+        self.shared.partition.set(self.shared.caches.draw_partition());
         self.shared.release.set(self.environment.release.get());
     }
 }

@@ -8,13 +8,16 @@ use std::task::{Context as TaskContext, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past, Sharing,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past,
+    Sharing,
 };
 
-use crate::kernel::reply::ReplySender;
+use crate::kernel::reply::{ReplySender, reply};
 use crate::kernel::rt;
+use crate::world::cache::Caches;
+use crate::world::cache::service::Visitor;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
@@ -49,6 +52,9 @@ pub(crate) struct Shared {
     /// What the isolate has in memory.
     pub(crate) memory: Meter,
     pub(crate) callee: Rc<dyn Callee>,
+    pub(crate) caches: Rc<Caches>,
+    /// The part of the datacenter's cache that the isolate uses.
+    pub(crate) partition: Cell<u64>,
     pub(crate) flights: Rc<Flights>,
     /// The bodies that requests hold, as the present instance of core counts them.
     pub(crate) held_bodies: RefCell<HeldBodies>,
@@ -62,6 +68,18 @@ pub(crate) struct Shared {
     pub(crate) release: Cell<u32>,
     /// The breakers of streamed answers that are under way.
     pub(crate) streaming: RefCell<Vec<Breaker>>,
+}
+
+impl Shared {
+    /// The datacenter of the isolate.
+    fn colo(&self) -> usize {
+        0
+    }
+
+    /// The isolate as the cache of its datacenter knows it, for the request of that number.
+    fn visitor(&self, request: u64) -> Visitor {
+        Visitor { colo: self.colo(), partition: self.partition.get(), isolate: self.index, request }
+    }
 }
 
 /// What one request can reach; clones are of the same request.
@@ -254,6 +272,39 @@ impl EdgeEnv for EdgeState {
         self.called().await
     }
 
+    async fn look_up(&self, key: &str) -> Option<ObjectReply> {
+        let (context, shared) = (&self.0.context, &self.0.shared);
+        let visitor = shared.visitor(context.number());
+        let stored = context.guard(shared.caches.look_up(visitor, key)).await.flatten()?;
+        Some(ObjectReply::new(context.clone(), stored))
+    }
+
+    async fn store(&self, key: &str, kept: &KeptAnswer, fields: &Headers) {
+        let (context, shared) = (self.0.context.clone(), &self.0.shared);
+        if !context.admits() {
+            return;
+        }
+        let (visitor, caches) = (shared.visitor(context.number()), shared.caches.clone());
+        let (key, kept) = (key.to_owned(), kept.clone());
+        let changes = Changes { set: fields.clone(), left_out: &[] };
+        let (sender, stored) = reply();
+        let environment = self.environment().clone();
+        // What has been sent to the cache is stored though the request ends meanwhile.
+        self.environment().node.spawn(async move {
+            caches.put(visitor, &key, kept.changed(&changes)).await;
+            if sender.is_abandoned() {
+                environment.mark(marks::CACHE_PUT_OUTLIVED_ITS_REQUEST);
+            }
+            sender.send(());
+        });
+        context.guard(stored).await;
+    }
+
+    async fn remove(&self, key: &str) {
+        let (context, shared) = (&self.0.context, &self.0.shared);
+        context.guard(shared.caches.remove(shared.visitor(context.number()), key)).await;
+    }
+
     fn share(&self, key: &str) -> Sharing<Seat, Seat> {
         self.0.shared.flights.share(self.0.context.clone(), key)
     }
@@ -271,24 +322,27 @@ impl EdgeEnv for EdgeState {
     }
 
     async fn keep(&self, reply: ObjectReply) -> Result<KeptAnswer, CallError> {
-        reply.whole().map(KeptAnswer)
+        reply.keep()
     }
 
     fn keep_own(&self, response: Response) -> KeptAnswer {
-        KeptAnswer(response)
+        KeptAnswer::new(&self.0.context, response)
     }
 
     fn answer(&self, response: Response) {
         self.serve(response, None);
     }
 
-    fn answer_kept(&self, kept: KeptAnswer) {
-        self.serve(kept.0, None);
+    fn answer_kept(&self, kept: KeptAnswer, changes: &Changes) {
+        self.serve(kept.changed(changes), None);
     }
 
-    fn pass_on(&self, reply: ObjectReply) {
+    fn pass_on(&self, reply: ObjectReply, changes: &Changes) {
         match reply.whole() {
-            Ok(response) => self.serve(response, None),
+            Ok(mut response) => {
+                changes.apply(&mut response.headers);
+                self.serve(response, None);
+            }
             // The client's connection breaks with the reply.
             Err(_) => drop(self.0.client.take()),
         }
