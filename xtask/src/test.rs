@@ -51,6 +51,7 @@ const STEPS: &[Step] = &[
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
     Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
+    Step { name: "checklist", about: "what the edge keeps in a cache, on the real runtime", run: checklist },
     Step {
         name: "robustness",
         about: "bodies at their limit; panics, lost instances and a silent bucket on the real runtime",
@@ -209,6 +210,10 @@ fn live(machine: &mut Machine) -> Result<Outcome> {
 
 fn fidelity(machine: &mut Machine) -> Result<Outcome> {
     judge(machine, "fidelity")
+}
+
+fn checklist(machine: &mut Machine) -> Result<Outcome> {
+    judge(machine, "checklist")
 }
 
 fn robustness(machine: &mut Machine) -> Result<Outcome> {

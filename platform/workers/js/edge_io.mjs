@@ -1,14 +1,15 @@
 // What the task of a request uses: handles, and operations that it waits for. Rust decides what happens; this object
 // does it. The request polls the task in Rust again when an operation has ended (edge_request.mjs).
 //
-// A handle is what Rust uses and never looks into: the client's body, an object's reply, a kept answer (complete, as
-// plain data), a socket, the body of the answer, a flight (flight.mjs). A task has at most one of each kind at a time,
-// and each method here acts on that one.
+// A handle is what Rust uses and never looks into: the client's body, an object's reply or a stored answer, a kept
+// answer (complete, as plain data), a socket, the body of the answer, a flight (flight.mjs). A task has at most one of
+// each kind at a time, and each method here acts on that one.
 
+import * as cache from "./cache.mjs";
 import { Download, waitingForClients } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
 import { pipe } from "./pipe.mjs";
-import { fieldsOf, plain } from "./reply.mjs";
+import { changed, fieldsOf, plain, respond } from "./reply.mjs";
 import { Socket } from "./socket.mjs";
 import { failureOf } from "./stub.mjs";
 
@@ -17,6 +18,8 @@ const REPLY = 10;
 const SOCKET = 11;
 const KEPT = 12;
 const NOTED = 13;
+const ABSENT = 14;
+const OVER = 15;
 const TIMED_OUT = 21;
 
 // What goes along with a call: src/edge_env.rs.
@@ -34,6 +37,8 @@ export class EdgeIo {
 
   #request;
   #reply = null;
+  /** The stored answer that was found, while nobody has asked for its body. */
+  #stored = null;
   #kept = null;
   #flight = null;
   /** Whether the task has started its flight, and has not landed it yet. */
@@ -80,6 +85,7 @@ export class EdgeIo {
     this.#hasEnded = true;
     // A flight that has not landed never will: nobody may join it any more.
     if (this.#flies) this.#flight.forget();
+    this.#dropStored();
     this.closeSocket();
     this.closeDownload();
   }
@@ -94,12 +100,13 @@ export class EdgeIo {
     this.#request.answer(plain(status, fields, body));
   }
 
-  answerKept() {
-    this.#request.answer(this.#kept);
+  answerKept(changes) {
+    this.#request.answer(changes === undefined ? this.#kept : respond(this.#kept, changes));
   }
 
-  passOn() {
-    this.#request.answer(this.#reply);
+  passOn(changes) {
+    this.#stored = null;
+    this.#request.answer(changed(this.#reply, changes));
   }
 
   open(status, fields) {
@@ -148,6 +155,36 @@ export class EdgeIo {
     // The task may have ended while the object answered.
     if (this.#hasEnded) this.closeSocket();
     return SOCKET;
+  }
+
+  lookUp(key) {
+    this.#start(cache.find(key), this.#found);
+  }
+
+  #found(response) {
+    if (response === undefined) return ABSENT;
+    this.#reply = response;
+    this.#stored = response;
+    // The task may have ended while the cache answered.
+    if (this.#hasEnded) this.#dropStored();
+    return REPLY;
+  }
+
+  /** Nobody will read the stored answer that was found. */
+  #dropStored() {
+    this.#stored?.body?.cancel().catch(() => {
+      // It has broken off by itself.
+    });
+    this.#stored = null;
+  }
+
+  store(key, fields) {
+    const [status, own, body] = this.#kept;
+    this.#start(this.#request.outlasting(cache.keep(key, [status, own + fields, body])), () => OVER);
+  }
+
+  remove(key) {
+    this.#start(this.#request.outlasting(cache.remove(key)), () => OVER);
   }
 
   head() {

@@ -125,6 +125,12 @@ class EdgeRequest {
     if (this.#finish === null) this.#ctx.waitUntil(new Promise((resolve) => (this.#finish = resolve)));
   }
 
+  /** The same promise. What it stands for goes on when the request has ended. */
+  outlasting(promise) {
+    this.#ctx.waitUntil(promise);
+    return promise;
+  }
+
   /** Drops the task as soon as the client has gone, and not only once the request is garbage. */
   watchClient() {
     if (this.#isWatched) return;

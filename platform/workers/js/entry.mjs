@@ -9,6 +9,7 @@
 // | upload.mjs, download.mjs | the body of a request; the body of an answer that is written piece by piece |
 // | socket.mjs, pipe.mjs | the edge's end of a socket; passing its messages on to a client |
 // | flight.mjs | the work of one request whose answer identical requests share |
+// | cache.mjs | the cache of the datacenter |
 // | stream_object.mjs | the Durable Object |
 // | object_io.mjs | an object's storage, bucket, alarm, sockets and answers |
 // | stub.mjs | what edge and object agree on |

@@ -6,8 +6,8 @@
 use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
-    self, Along, Backlogs, CallError, CallOutcome, Called, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate, Landing,
-    Patience, PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    self, Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate,
+    Landing, Patience, PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -37,7 +37,7 @@ pub(crate) struct RequestEnv {
 
 /// The body of the client's request.
 pub(crate) struct Upload;
-/// The reply of the object that was called last.
+/// The reply of the object that was called last, or the stored answer that was found last.
 pub(crate) struct Reply;
 /// The kept answer: complete, as plain data.
 #[derive(Clone)]
@@ -71,6 +71,13 @@ fn called(outcome: Option<i64>) -> CallOutcome<RequestEnv> {
         Some(outcome::SOCKET) => Ok(Called::Socket(Socket)),
         failed => Err(failure(failed)),
     }
+}
+
+/// Changes of an answer's fields, as JavaScript takes them: a line with the names that are left out, separated by
+/// blanks; then names and values that are set, in turn, each followed by a line feed. `None` if nothing changes: such an
+/// answer costs what it would cost without changes.
+fn changes_text(changes: &Changes) -> Option<String> {
+    (changes != Changes::NONE).then(|| [&changes.left_out.join(" "), "\n", &changes.set.to_lines()].concat())
 }
 
 fn message_bytes() -> Bytes {
@@ -122,6 +129,21 @@ impl EdgeEnv for RequestEnv {
         called(operation(|io| io.earlier_call()).await)
     }
 
+    async fn look_up(&self, key: &str) -> Option<Reply> {
+        match operation(|io| io.look_up(key)).await {
+            Some(outcome::REPLY) => Some(Reply),
+            _ => None,
+        }
+    }
+
+    async fn store(&self, key: &str, _kept: &Kept, fields: &Headers) {
+        operation(|io| io.store(key, &fields.to_lines())).await;
+    }
+
+    async fn remove(&self, key: &str) {
+        operation(|io| io.remove(key)).await;
+    }
+
     fn share(&self, key: &str) -> Sharing<Flight, Flight> {
         match ask(|io| io.share(key)) {
             Some(age_ms @ 0.0..) => Sharing::Joined { flight: Flight, age_ms: age_ms as u64 },
@@ -161,12 +183,12 @@ impl EdgeEnv for RequestEnv {
         answer_with(&response);
     }
 
-    fn answer_kept(&self, _kept: Kept) {
-        ask(|io| io.answer_kept());
+    fn answer_kept(&self, _kept: Kept, changes: &Changes) {
+        ask(|io| io.answer_kept(changes_text(changes).as_deref()));
     }
 
-    fn pass_on(&self, _reply: Reply) {
-        ask(|io| io.pass_on());
+    fn pass_on(&self, _reply: Reply, changes: &Changes) {
+        ask(|io| io.pass_on(changes_text(changes).as_deref()));
     }
 
     fn open(&self, head: Response) -> Download {
@@ -310,5 +332,25 @@ fn pushed(waiting: Option<i64>) -> Pushed {
 impl Drop for Download {
     fn drop(&mut self) {
         ask(|io| io.close_download());
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn changes_are_one_text_and_no_changes_are_none() {
+        let mut set = Headers::default();
+        set.push("x-cache", "HIT");
+        set.push("age", "3");
+        for (changes, expected) in [
+            (Changes::default(), None),
+            (Changes { set: set.clone(), left_out: &["a", "b"] }, Some("a b\nx-cache\nHIT\nage\n3\n")),
+            (Changes { set, left_out: &[] }, Some("\nx-cache\nHIT\nage\n3\n")),
+            (Changes { set: Headers::default(), left_out: &["a"] }, Some("a\n")),
+        ] {
+            assert_eq!(changes_text(&changes).as_deref(), expected);
+        }
     }
 }

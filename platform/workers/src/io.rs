@@ -19,13 +19,13 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn answer(this: &EdgeIo, status: u16, fields: &str, body: &[u8]) -> Result<(), JsValue>;
 
-    /// Answers the client with the kept answer.
+    /// Answers the client with the kept answer, changed as `edge_env::changes_text` says.
     #[wasm_bindgen(method, catch, js_name = answerKept)]
-    pub(crate) fn answer_kept(this: &EdgeIo) -> Result<(), JsValue>;
+    pub(crate) fn answer_kept(this: &EdgeIo, changes: Option<&str>) -> Result<(), JsValue>;
 
-    /// Answers the client with the object's reply as it is.
+    /// Answers the client with the reply of an object, or a stored answer, changed as `edge_env::changes_text` says.
     #[wasm_bindgen(method, catch, js_name = passOn)]
-    pub(crate) fn pass_on(this: &EdgeIo) -> Result<(), JsValue>;
+    pub(crate) fn pass_on(this: &EdgeIo, changes: Option<&str>) -> Result<(), JsValue>;
 
     /// Answers the client with a head; the body is written from now on.
     #[wasm_bindgen(method, catch)]
@@ -63,11 +63,24 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = earlierCall)]
     pub(crate) fn earlier_call(this: &EdgeIo) -> Result<(), JsValue>;
 
+    /// Starts to look for a stored answer in the cache of the datacenter. It takes the place of the object's reply.
+    #[wasm_bindgen(method, catch, js_name = lookUp)]
+    pub(crate) fn look_up(this: &EdgeIo, key: &str) -> Result<(), JsValue>;
+
+    /// Starts to store the kept answer in the cache of the datacenter. `fields` are added: names and values in turn, each
+    /// followed by a line feed.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn store(this: &EdgeIo, key: &str, fields: &str) -> Result<(), JsValue>;
+
+    /// Starts to remove a stored answer from the cache of the datacenter.
+    #[wasm_bindgen(method, catch)]
+    pub(crate) fn remove(this: &EdgeIo, key: &str) -> Result<(), JsValue>;
+
     /// Why the last call or reply failed, for operators.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn words(this: &EdgeIo) -> Result<String, JsValue>;
 
-    /// The status of the object's reply, and names and values of its fields in turn, each followed by a line feed.
+    /// The status of the reply, and names and values of its fields in turn, each followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn head(this: &EdgeIo) -> Result<String, JsValue>;
 

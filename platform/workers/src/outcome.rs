@@ -1,7 +1,8 @@
 //! How an operation of the edge has ended, as JavaScript tells it: one of these numbers, or a count of bytes.
 //!
-//! JavaScript has three more numbers. Rust does not name them, as each is what is left when all others are excluded: a
-//! call that was reset (-1), a closed socket (24), and an upload that broke off (42).
+//! JavaScript has a few more numbers. Rust does not name them, as each is what is left when all others are excluded: a
+//! call that was reset (-1), a look-up that found nothing (14), a closed socket (24), an upload that broke off (42), and
+//! that what a cache was asked to do is over (15).
 
 use tailrace_core::runtime::CallError;
 
@@ -10,7 +11,7 @@ pub(crate) const OVERLOADED: i64 = -2;
 pub(crate) const EXCEPTION: i64 = -3;
 /// `pushReply`: the client is gone.
 pub(crate) const NOBODY: i64 = -4;
-/// `call`
+/// `call`; `REPLY` of `look_up` too
 pub(crate) const REPLY: i64 = 10;
 pub(crate) const SOCKET: i64 = 11;
 /// `keep`, `landing`

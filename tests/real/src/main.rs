@@ -5,6 +5,8 @@
 //! | --- | --- |
 //! | `workerd` | the real runtime, serving a built Worker on a free port |
 //! | `bucket` | R2 for a runtime on this machine |
+//! | `cache` | the cache of a datacenter for a runtime on this machine |
+//! | `checklist` | the checklist of the edge cache |
 //! | `cold` | the debug header about an object's segments in the bucket |
 //! | `conformance` | the protocol's own suite |
 //! | `live` | the suites of `live/`, with the servers and the browser that they need |
@@ -16,6 +18,8 @@
 
 mod bench;
 mod bucket;
+mod cache;
+mod checklist;
 mod cold;
 mod conformance;
 mod fidelity;
@@ -53,6 +57,8 @@ enum Verb {
     Live,
     /// Compare the answers of the simulator and of the real runtime
     Fidelity,
+    /// The checklist of the edge cache
+    Checklist,
     /// Bodies at their limit; panics and lost instances; a bucket that is silent
     Robustness,
     /// Kill the runtime, and see that what was acknowledged outlives it
@@ -96,6 +102,7 @@ fn run(cli: Cli) -> Result<()> {
         Verb::Conformance(args) => conformance::run(&project, cli.toolchain, &args),
         Verb::Live => live::run(&project, &build(Variant::Plain)?),
         Verb::Fidelity => fidelity::run(&project, &build(Variant::Plain)?),
+        Verb::Checklist => checklist::run(&project, &build(Variant::Plain)?),
         Verb::Robustness => {
             let built = build(Variant::Faults)?;
             silence::run(&project, &built)?;

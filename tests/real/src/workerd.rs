@@ -20,6 +20,7 @@ use xtask::setup::node::Node;
 use xtask::worker::{ENTRY, Worker};
 
 use crate::bucket::Bucket;
+use crate::cache::{self, Parts};
 
 /// How long the runtime may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -42,6 +43,9 @@ pub(crate) struct Options<'a> {
     pub(crate) json: &'a [(&'a str, &'a str)],
     /// The folder in which the objects' data is kept; `None` if it is deleted with the server.
     pub(crate) state: Option<PathBuf>,
+    /// Whether there is a cache, which is empty at the start. The runtime has none of its own: without it,
+    /// `caches.default` fails at everything.
+    pub(crate) has_cache: bool,
 }
 
 impl<'a> Options<'a> {
@@ -52,7 +56,17 @@ impl<'a> Options<'a> {
 
     /// Options for other modules, with their class of objects.
     pub(crate) fn of_modules(name: &'a str, modules: &'a Path, class: &'a str) -> Self {
-        Self { name, modules, entry: ENTRY, beside: None, class, bindings: &[], json: &[], state: None }
+        Self {
+            name,
+            modules,
+            entry: ENTRY,
+            beside: None,
+            class,
+            bindings: &[],
+            json: &[],
+            state: None,
+            has_cache: true,
+        }
     }
 }
 
@@ -90,7 +104,8 @@ impl Workerd {
         modules.sort_by_key(|name| (name != options.entry, name.clone()));
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
-        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket)?)?;
+        let cache = if options.has_cache { Parts::install(node, &folder)? } else { Parts::none() };
+        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &cache)?)?;
 
         let mut command = project.command(node.workerd()?);
         command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
@@ -212,7 +227,14 @@ fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>> {
 }
 
 /// The runtime's configuration.
-fn config(project: &Project, modules: &[String], state: &Path, options: &Options, bucket: &Bucket) -> Result<String> {
+fn config(
+    project: &Project,
+    modules: &[String],
+    state: &Path,
+    options: &Options,
+    bucket: &Bucket,
+    cache: &Parts,
+) -> Result<String> {
     let wrangler = read(&project.path("wrangler.toml"))?;
     let date = wrangler.lines().find_map(|line| line.strip_prefix("compatibility_date = "));
     let date = date.context("wrangler.toml has no compatibility_date")?.trim_matches('"');
@@ -231,6 +253,8 @@ fn config(project: &Project, modules: &[String], state: &Path, options: &Options
     ];
     let bindings = bindings.into_iter().chain(texts).chain(json);
     let bucket = bucket.address();
+    let outbound = if options.has_cache { format!("cacheApiOutbound = {:?},", cache::SERVICE) } else { String::new() };
+    let Parts { services, extensions } = cache;
     let state = fs::canonicalize(state).with_context(|| format!("no folder {}", state.display()))?;
     Ok(format!(
         r#"using Workerd = import "/workerd/workerd.capnp";
@@ -239,10 +263,12 @@ const config :Workerd.Config = (
     (name = "main", worker = .worker),
     (name = "state", disk = (path = {state:?}, writable = true)),
     (name = "bucket", external = (address = "{bucket}", http = ())),
+    {services}
     # Webhooks of tests go to this machine.
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
   sockets = [(name = "http", address = "127.0.0.1:0", http = (), service = "main")],
+  extensions = {extensions},
 );
 const worker :Workerd.Worker = (
   compatibilityDate = "{date}",
@@ -255,6 +281,7 @@ const worker :Workerd.Worker = (
   ],
   durableObjectNamespaces = [(className = {class:?}, uniqueKey = "tailrace-{class}", enableSql = true)],
   durableObjectStorage = (localDisk = "state"),
+  {outbound}
 );
 "#,
         modules = list(modules.collect()),

@@ -21,10 +21,27 @@ function between(before, after) {
 async function crossed(request) {
   const before = await watch();
   await request();
+  // An answer is stored after it was given.
+  await sleep(50);
   const after = await watch();
   const sum = (calls) => calls.reduce((total, [, count]) => total + count, 0);
   const [into, out] = [between(before.exports, after.exports), between(before.imports, after.imports)];
   return { into: sum(into), out: sum(out), names: [...into, ...out].map(([name, count]) => `${name} ${count}`) };
+}
+
+const NO_CACHE = { "cache-control": "no-cache" };
+const POLL = "&live=long-poll";
+
+/** Appends more than one page holds. */
+async function fill(path) {
+  for (const text of ["a", "b"]) await append(path, text.repeat(700_000));
+}
+
+/** A read from the start, with what it must say of caches. Returns its answer. */
+async function told(path, cached, headers = {}, more = "") {
+  const answer = await send("GET", `${path}?offset=-1${more}`, { headers });
+  assert.equal(answer.headers["x-cache"], cached);
+  return answer;
 }
 
 /** Each kind of request: how often it crosses into Rust and out of it. */
@@ -33,9 +50,36 @@ const KINDS = [
   ["a creation", 7, 18, async () => () => create()],
   ["an append", 4, 6, async (path) => () => append(path, "a")],
   ["an append without a declared length", 4, 7, async (path) => () => send("POST", path, { headers: TEXT, body: ["a", "b"] })],
-  ["a page", 3, 5, async (path) => () => send("GET", `${path}?offset=-1`)],
+  ["a read that no cache takes part in", 3, 5, async (path) => () => send("GET", `${path}?offset=now`)],
+  ["a page at the tail", 4, 12, async (path) => () => send("GET", `${path}?offset=-1`)],
+  ["a page at the tail for a client that wants no copy", 3, 9, async (path) => () => told(path, "BYPASS", NO_CACHE)],
+  ["a page that is stored", 6, 14, async (path) => {
+    await fill(path);
+    return () => told(path, "MISS");
+  }],
+  ["a page that is stored for a client that wants no copy", 5, 11, async (path) => {
+    await fill(path);
+    return () => told(path, "BYPASS", NO_CACHE);
+  }],
+  ["a page that was stored", 2, 4, async (path) => {
+    await fill(path);
+    await told(path, "MISS");
+    await sleep(50);
+    return () => told(path, "HIT");
+  }],
+  ["a page that was stored, which the client has", 2, 4, async (path) => {
+    await fill(path);
+    const { etag } = (await told(path, "MISS")).headers;
+    await sleep(50);
+    return () => told(path, "HIT", { "if-none-match": etag });
+  }],
   ["a HEAD", 3, 5, async (path) => () => send("HEAD", path)],
-  ["a long-poll that finds something", 4, 10, async (path) => () => send("GET", `${path}?offset=-1&live=long-poll`)],
+  ["a long-poll that finds something, which is stored", 6, 14, async (path) => () => told(path, "MISS", {}, POLL)],
+  ["a long-poll whose answer was stored", 2, 5, async (path) => {
+    await told(path, "MISS", {}, POLL);
+    await sleep(50);
+    return () => told(path, "HIT", {}, POLL);
+  }],
   ["events of a closed stream out of R2", 11, 38, async (path) => {
     await append(path, "b", { "stream-closed": "true" });
     // Waits until the alarm has moved the segment to R2, which crosses the border too.

@@ -92,13 +92,14 @@ fn worktree(project: &Project, name: &str) -> Result<PathBuf> {
     Ok(tree)
 }
 
-/// Links what our set-up has installed into the worktree: Node, a compiler, and the npm packages if it wants the same
-/// ones. The commit's own set-up checks first whether they will do.
+/// Links what our set-up has installed into the worktree: Node, a compiler, and the npm packages if it wants no others.
+/// The commit's own set-up checks first whether they will do.
 fn share(project: &Project, tree: &Path) -> Result<()> {
     create_dir(&tree.join(".tailrace"))?;
     let wanted = |path: PathBuf| node::wanted_packages(&read(&path)?, Packages::All);
-    let same = wanted(tree.join("package.json"))? == wanted(project.path("package.json"))?;
-    let packages = same.then_some("node_modules");
+    let ours = wanted(project.path("package.json"))?;
+    let packages = wanted(tree.join("package.json"))?.iter().all(|package| ours.contains(package));
+    let packages = packages.then_some("node_modules");
     for name in [".tailrace/node", ".tailrace/rust"].into_iter().chain(packages) {
         let (ours, theirs) = (project.path(name), tree.join(name));
         if ours.exists() && !theirs.exists() {

@@ -1,0 +1,78 @@
+//! The cache of a datacenter for a runtime on this machine, which has none: Miniflare's, as it is published, in the
+//! runtime's own process. One of ours would agree with what the simulator believes of caches, whatever is true.
+//!
+//! Its modules, bindings and compatibility date are those with which Miniflare starts it (its source,
+//! `src/plugins/cache/index.ts`), but for the service that it would tell of errors.
+
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use xtask::project::{create_dir, write};
+use xtask::setup::node::Node;
+
+/// The name of the service that the runtime's configuration binds as `cacheApiOutbound`.
+pub(crate) const SERVICE: &str = "cache";
+
+/// The folder of Miniflare's Workers in `node_modules`.
+const WORKERS: &str = "miniflare/dist/src/workers";
+/// The Workers that are used: what is asked, the object that keeps, and what both import.
+const ENTRY: &str = "cache/cache-entry.worker.js";
+const OBJECT: &str = "cache/cache.worker.js";
+const SHARED: &str = "shared/index.worker.js";
+
+/// Where the answers are kept, in the folder of the server.
+const KEPT: &str = "cache";
+
+/// The services and the extension of a configuration, which embeds files of its own folder.
+pub(crate) struct Parts {
+    /// Items of `services`, each followed by a comma.
+    pub(crate) services: String,
+    /// The value of `extensions`.
+    pub(crate) extensions: String,
+}
+
+impl Parts {
+    /// What a configuration without a cache has.
+    pub(crate) fn none() -> Self {
+        Self { services: String::new(), extensions: "[]".to_owned() }
+    }
+
+    /// Copies the Workers into the folder of a server, whose configuration is to have these parts.
+    pub(crate) fn install(node: &Node, folder: &Path) -> Result<Self> {
+        for name in [ENTRY, OBJECT, SHARED] {
+            let (from, to) = (node.script(WORKERS).join(name), folder.join("miniflare").join(name));
+            create_dir(to.parent().unwrap_or(folder))?;
+            write(&to, std::fs::read(&from).with_context(|| format!("no {}", from.display()))?)?;
+        }
+        let kept = folder.join(KEPT);
+        create_dir(&kept)?;
+        let worker = |module: &str, more: &str| {
+            format!(
+                r#"(compatibilityDate = "2023-07-24", compatibilityFlags = ["nodejs_compat", "experimental"],
+      modules = [(name = "worker.js", esModule = embed "miniflare/{module}")],
+      {more})"#
+            )
+        };
+        let entry = worker(
+            ENTRY,
+            r#"bindings = [(name = "MINIFLARE_OBJECT",
+        durableObjectNamespace = (className = "CacheObject", serviceName = "cache-object"))]"#,
+        );
+        let object = worker(
+            OBJECT,
+            r#"durableObjectNamespaces = [(className = "CacheObject", uniqueKey = "miniflare-CacheObject")],
+      durableObjectStorage = (localDisk = "cache-kept"),
+      bindings = [(name = "MINIFLARE_BLOBS", service = "cache-kept")]"#,
+        );
+        Ok(Self {
+            services: format!(
+                r#"(name = "{SERVICE}", worker = {entry}),
+    (name = "cache-object", worker = {object}),
+    (name = "cache-kept", disk = (path = {kept:?}, writable = true)),"#
+            ),
+            extensions: format!(
+                r#"[(modules = [(name = "miniflare:shared", esModule = embed "miniflare/{SHARED}")])]"#
+            ),
+        })
+    }
+}
