@@ -1,5 +1,7 @@
-//! The step `checklist` of the test: the checklist of the edge cache (`tests/checklist.txt`) on the real runtime, and that
-//! nothing breaks where there is no cache.
+//! The step `checklist` of the test: the checklist of the edge cache (`tests/checklist.txt`) on the real runtime, that
+//! nothing breaks where there is no cache, and the page that tells of it.
+
+mod page;
 
 use std::time::Duration;
 
@@ -34,7 +36,13 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let server = start("checklist", true)?;
     let mut test = built.node.test(project, SUITE)?;
     test.env("TAILRACE_WORKERD_URL", server.url());
-    process::run(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    let real =
+        process::output(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    print!("{real}");
+    let mut test = project.cargo();
+    test.args(["test", "--quiet", "--package", "tailrace-tests", "--test", "checklist", "--", "--format=pretty"]);
+    let simulated = page::passed(&process::output(&mut test)?, |line| line.ends_with("... ok"));
+    page::check(project, &simulated, &page::passed(&real, |line| line.trim_start().starts_with('✔')))?;
     let server = start("cacheless", false)?;
     nothing_breaks(&server).with_context(|| format!("without a cache; the runtime's log is {}", server.log().display()))
 }
