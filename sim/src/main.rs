@@ -7,6 +7,8 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
+use tailrace_core::protocol::CachePolicy;
+use tailrace_sim::judge::comparison::{Workload, follow};
 use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::judge::shrink::shrink;
 use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
@@ -69,6 +71,17 @@ enum Command {
         #[arg(long, value_name = "FILE")]
         keep: Option<PathBuf>,
     },
+    /// Compares the cache policies: followers of a stream with a message a second, in one datacenter.
+    Policies {
+        /// Only those whose names contain one of these.
+        names: Vec<String>,
+        /// How many followers there are.
+        #[arg(long, default_value_t = Workload::default().followers)]
+        followers: usize,
+        /// Between how many isolates their requests are spread.
+        #[arg(long, default_value_t = Workload::default().isolates)]
+        isolates: usize,
+    },
     /// Lists the known bugs, and hunts each from several starting points.
     Mutants {
         /// Only those whose names contain one of these.
@@ -109,8 +122,28 @@ fn main() -> ExitCode {
             }
         },
         Command::Mutants { names } => hunt(&names),
+        Command::Policies { names, followers, isolates } => {
+            compare(&names, Workload { followers, isolates, ..Workload::default() })
+        }
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Prints what comes of a workload under each policy.
+fn compare(names: &[String], workload: Workload) -> bool {
+    println!(
+        "{:<26} {:>6} {:>14} {:>8} {:>8} {:>14}",
+        "policy", "HIT %", "calls a write", "p50 ms", "p99 ms", "requests/s"
+    );
+    let is_meant =
+        |policy: &&CachePolicy| names.is_empty() || names.iter().any(|name| policy.name.contains(name.as_str()));
+    for policy in CachePolicy::ALL.iter().filter(is_meant) {
+        let figures = follow(*policy, workload);
+        let (hits, calls) = (figures.hit_percent(), figures.calls_a_write());
+        let [p50, p99] = [50, 99].map(|percent| figures.delay_ms(percent));
+        println!("{:<26} {hits:>6.1} {calls:>14.1} {p50:>8} {p99:>8} {:>14}", policy.name, figures.most_requests);
+    }
+    true
 }
 
 fn read(path: &PathBuf) -> Result<Scenario, String> {

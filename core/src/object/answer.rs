@@ -146,7 +146,7 @@ pub(super) fn long_poll_page(
     jitter_ms: u64,
     now_ms: u64,
 ) -> Response {
-    let cursor = cursor::after_data(page.commit_ms, read.cursor) + jitter_ms;
+    let cursor = cursor::after_data(page.commit_ms + jitter_ms, read.cursor);
     let cursor = (!page.closed).then(|| cursor.to_string());
     let tag = read.if_none_match.as_deref().filter(|_| !read.from_now);
     let mut answer = long_poll(stream, page, tag, policy, now_ms);

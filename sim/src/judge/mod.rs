@@ -3,6 +3,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`scenario`] | what clients ask and what goes wrong, drawn from a seed, as text, and played |
+//! | [`comparison`] | cache policies compared: the same followers under each of them |
 //! | `client` | clients of the protocol |
 //! | [`history`] | what they asked and were told |
 //! | [`checker`] | invariants, judged from the history alone |
@@ -14,6 +15,7 @@
 
 pub mod checker;
 mod client;
+pub mod comparison;
 pub mod history;
 pub mod known_bug;
 pub mod mutants;

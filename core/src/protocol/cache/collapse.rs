@@ -47,14 +47,15 @@ pub enum Cursors {
     KeptInSilence,
 }
 
-/// Bounds of the random part of a cursor, in ms: the protocol's (section 5.8).
-const JITTER_MS: std::ops::Range<u64> = 1_000..3_600_000;
+/// The random part of a cursor is less than this, in ms. The protocol's is a time of up to an hour that is added where
+/// two cursors are the same; ours are times themselves, and may not be a day ahead of the clock.
+const JITTER_MS: u64 = 1_000;
 
 impl Cursors {
     /// The random part of a cursor, in ms.
     pub fn jitter_ms(self, random: impl FnOnce() -> u64) -> u64 {
         match self {
-            Self::Random => JITTER_MS.start + random() % (JITTER_MS.end - JITTER_MS.start),
+            Self::Random => random() % JITTER_MS,
             Self::Convergent | Self::KeptInSilence => 0,
         }
     }
