@@ -71,6 +71,7 @@ impl WorldConfig {
                 memory: settings.memory.clone(),
             },
             settings,
+            colos: Vec::new(),
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),

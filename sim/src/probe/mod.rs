@@ -3,6 +3,7 @@
 //!
 //! | file | what it tests |
 //! | --- | --- |
+//! | `map` | datacenters, the ways between them, and where objects are |
 //! | `network` | latency, loss, isolates |
 //! | `requests` | the contexts of requests at the edge, and requests that the platform ends |
 //! | `durability` | turns, the output gate, and crashes |
@@ -20,6 +21,7 @@ mod determinism;
 mod durability;
 mod harms;
 mod lifecycle;
+mod map;
 mod network;
 mod requests;
 mod sockets;
@@ -358,12 +360,24 @@ fn run_mutated<T, F: Future<Output = T>>(
     host_mutant: Option<HostMutant>,
     test: impl FnOnce(World, Notes) -> F,
 ) -> T {
+    run_configured(seed, faults, |config| config.host_mutant = host_mutant, test)
+}
+
+/// Runs `test` in a world of the probe with these faults, which `configure` changes.
+fn run_configured<T, F: Future<Output = T>>(
+    seed: u64,
+    faults: Faults,
+    configure: impl FnOnce(&mut WorldConfigOf<Probe>),
+    test: impl FnOnce(World, Notes) -> F,
+) -> T {
     let seeds = Seeds::of(seed);
     rt::block_on(seeds.schedule, async move {
         let notes = Notes::default();
         let (settings, edge) = (notes.clone(), notes.clone());
-        let world = World::new(WorldConfigOf { faults, settings, edge, isolates: 3, host_mutant, seeds });
-        test(world, notes).await
+        let (colos, isolates, host_mutant) = (Vec::new(), 3, None);
+        let mut config = WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, seeds };
+        configure(&mut config);
+        test(World::new(config), notes).await
     })
 }
 

@@ -15,6 +15,10 @@ tailrace_core::marks! {
     OTHER_RELEASE_CALLED = "other_release_called", required;
     /// An object started again on a machine whose clock shows an earlier time than the one before.
     CLOCK_STEPPED_BACK = "clock_stepped_back", required;
+    /// An object was called from another datacenter than its own.
+    OTHER_COLO_CALLED = "other_colo_called", required;
+    /// An object was placed in another datacenter than the one from which it was first called.
+    OBJECT_PLACED_ELSEWHERE = "object_placed_elsewhere", required;
     /// A statement failed.
     STATEMENT_FAILED = "statement_failed", required;
     /// A statement failed because the database of its object was full, or was said to be.

@@ -9,7 +9,7 @@ use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::{MemoryLimits, StreamLimits};
-use crate::world::BucketFaults;
+use crate::world::{BucketFaults, Region};
 
 /// Bytes that a message takes beside its padding, at most.
 pub(super) const FRAME_BYTES: usize = 90;
@@ -29,13 +29,14 @@ impl Scenario {
         let mut draft = Draft {
             verbs: verbs(&dice),
             clients: dice.between(2, 6) as usize,
+            colos: dice.colos(),
             isolates: dice.between(1, 3) as usize,
             client_buffer_bytes: dice.client_buffer_bytes(),
             memory: dice.memory(&limits),
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
-            clock_off_ms: faults.objects.clock_off_ms,
+            clock_off_ms: faults.object_clock_off_ms(),
             bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
@@ -93,6 +94,7 @@ impl Scenario {
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
+            colos: draft.colos,
             isolates: draft.isolates,
             client_buffer_bytes: draft.client_buffer_bytes,
             faults,
@@ -112,6 +114,7 @@ pub(super) struct Draft {
     pub(super) dice: Dice,
     pub(super) verbs: Vec<(Verb, u32)>,
     pub(super) clients: usize,
+    pub(super) colos: Vec<Region>,
     pub(super) isolates: usize,
     pub(super) client_buffer_bytes: usize,
     pub(super) memory: MemoryLimits,
@@ -308,6 +311,11 @@ mod tests {
             "fault statement_fails_permille",
             "fault object_clock_off_ms",
             "fault edge_clock_off_ms",
+            "colo weur",
+            "colo oc",
+            "fault distance_permille",
+            "fault object_elsewhere_permille",
+            "fault colo_clock_off_ms",
             "fault shares_isolate_permille",
             "bad-element",
             "empty-array",

@@ -148,7 +148,10 @@ impl Draft {
             4..6 => Disturbance::Evict { stream },
             6..8 | 13..=14 if self.supersedes => Disturbance::Supersede { stream },
             6..8 | 13..=14 => Disturbance::Crash { stream },
-            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            8 => {
+                let isolates = self.isolates * self.colos.len().max(1);
+                Disturbance::RestartIsolate { isolate: self.dice.between(0, isolates as u64 - 1) as usize }
+            }
             12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
             9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {

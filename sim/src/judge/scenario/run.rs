@@ -94,6 +94,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
         };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),
+            colos: scenario.colos.clone(),
             isolates: scenario.isolates,
             host_mutant,
             seeds,
@@ -135,9 +136,11 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
-        edges_apart_ms: 2 * faults.edge.clock_off_ms,
-        clocks_apart_ms: 2 * faults.objects.clock_off_ms,
-        alarms_come_early: faults.alarm.early_permille > 0 || faults.objects.clock_off_ms > 0,
+        colos: scenario.colo_count(),
+        distance_ms: longest_way_ms(scenario),
+        edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
+        clocks_apart_ms: 2 * faults.object_clock_off_ms(),
+        alarms_come_early: faults.alarm.early_permille > 0 || faults.object_clock_off_ms() > 0,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
@@ -251,6 +254,14 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     history.excesses = charges.excesses.into_iter().filter_map(of_stream).collect();
     drop(history);
     context.history.take()
+}
+
+/// How much longer than within a datacenter a message is on its way between two of them at most, in ms.
+fn longest_way_ms(scenario: &Scenario) -> u64 {
+    let colos = scenario.colos.iter().enumerate();
+    let others = |place: usize| scenario.colos.iter().skip(place + 1);
+    let ways = colos.flat_map(|(place, one)| others(place).map(|other| one.one_way_ms(*other)));
+    ways.max().unwrap_or(0) * u64::from(scenario.faults.map.distance_permille) / 1_000
 }
 
 /// How long a read of R2 pauses between its attempts in all, in ms.

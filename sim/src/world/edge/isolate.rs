@@ -32,19 +32,21 @@ pub(crate) struct EdgeIsolate<P: Program> {
 }
 
 impl<P: Program> EdgeIsolate<P> {
+    /// The isolate of that index, in the datacenter of that index.
     pub(crate) fn new(
         index: usize,
+        colo: usize,
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
-        let clock = Cell::new(machine_clock(&environment));
+        let clock = Cell::new(machine_clock(&environment, colo));
         let release = Cell::new(environment.release.get());
         let (streaming, held_bodies, backlogs) = (RefCell::default(), RefCell::default(), RefCell::default());
         let memory = environment.memory(index);
         let shared =
-            Shared { memory, callee, flights, held_bodies, backlogs, instance, clock, index, release, streaming };
+            Shared { memory, callee, flights, held_bodies, backlogs, instance, clock, index, colo, release, streaming };
         Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
@@ -120,14 +122,15 @@ impl<P: Program> EdgeIsolate<P> {
         self.shared.flights.clear();
         self.shared.held_bodies.take();
         self.shared.backlogs.take();
-        self.shared.clock.set(machine_clock(&self.environment));
+        self.shared.clock.set(machine_clock(&self.environment, self.shared.colo));
         self.shared.release.set(self.environment.release.get());
     }
 }
 
-/// The clock of the machine on which an isolate starts.
-fn machine_clock(environment: &Environment) -> MachineClock {
-    MachineClock::draw(&environment.random, environment.faults().edge.clock_off_ms)
+/// The clock of the machine on which an isolate starts, in the datacenter of that index.
+fn machine_clock(environment: &Environment, colo: usize) -> MachineClock {
+    let off_ms = environment.faults().edge.clock_off_ms;
+    MachineClock::draw(&environment.random, off_ms).in_colo(environment.map.clock(colo))
 }
 
 /// The request as core sees it, each time that it is served. If the client has its body as a whole, it declares the
