@@ -32,6 +32,8 @@ fn all_faults() -> Faults {
         faults.objects.shares_isolate_permille = 500;
         faults.edge.clock_off_ms = 5_000;
         faults.storage.statement_fails_permille = 10;
+        faults.edge.shares_busy_isolate_permille = 500;
+        faults.edge.isolate_idle = Delay::new(0, 5_000);
         faults.edge.isolate_restart_permille = 20;
         faults.edge.instance_lost_permille = 20;
         faults.edge.request_vanished_permille = 20;

@@ -4,7 +4,8 @@
 //! | file | what it tests |
 //! | --- | --- |
 //! | `map` | datacenters, the ways between them, and where objects are |
-//! | `network` | latency, loss, isolates |
+//! | `isolates` | which isolate serves a request, and how long it lives |
+//! | `network` | latency, loss, isolates that restart |
 //! | `requests` | the contexts of requests at the edge, and requests that the platform ends |
 //! | `durability` | turns, the output gate, and crashes |
 //! | `lifecycle` | cold start, hibernation, eviction |
@@ -20,6 +21,7 @@ mod bucket;
 mod determinism;
 mod durability;
 mod harms;
+mod isolates;
 mod lifecycle;
 mod map;
 mod network;

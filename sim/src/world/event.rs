@@ -90,6 +90,8 @@ whats! {
     Calmed = "calm";
     /// An isolate restarts.
     Restarted = "restarts";
+    /// An isolate has died of idleness, and begins anew.
+    BegunAnew = "has died of idleness, and begins anew";
     /// The handle of a request is refused to the task of another one.
     HandleRefused = "a handle is refused to another request";
     /// A call arrives at an object.

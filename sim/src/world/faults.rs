@@ -19,8 +19,8 @@ macro_rules! faults {
         }
 
         impl Faults {
-            /// What is left of the knobs when the faults have ended: latencies, slow starts and slow disks, and how
-            /// often the platform notices that a client has gone.
+            /// What is left of the knobs when the faults have ended: latencies, slow starts and slow disks, which
+            /// isolates there are, and how often the platform notices that a client has gone.
             pub fn delays(&self) -> Self {
                 Self { $($name: self.$name.delays(),)* }
             }

@@ -47,6 +47,12 @@ tailrace_core::marks! {
     ALARM_REJECTED = "alarm_rejected", required;
     /// An alarm was given up after the platform's last attempt.
     ALARM_ABANDONED = "alarm_abandoned", required;
+    /// A request had an isolate of its own while others served other requests.
+    ISOLATE_OF_ITS_OWN = "isolate_of_its_own", required;
+    /// An isolate that served a request served another one, too.
+    BUSY_ISOLATE_SHARED = "busy_isolate_shared", required;
+    /// An edge isolate had died of idleness when the next request came.
+    ISOLATE_DIED_IDLE = "isolate_died_idle", required;
     /// An edge isolate restarted while it served a request.
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
     /// A panic lost the instance of an edge isolate.

@@ -16,8 +16,8 @@ use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
 use crate::world::charges::Charges;
 use crate::world::edge::download::AnswerBody;
-use crate::world::edge::isolate::EdgeIsolate;
 use crate::world::edge::pipe::Piece;
+use crate::world::edge::pool::Pool;
 use crate::world::edge::request::Request;
 use crate::world::edge::state::{ClientEnd, Served};
 use crate::world::environment::Environment;
@@ -46,7 +46,7 @@ pub struct WorldConfigOf<P: Program> {
     pub edge: P::EdgeConfig,
     /// The region of each datacenter. Without any there is one datacenter.
     pub colos: Vec<Region>,
-    /// Edge isolates of a datacenter; at least one.
+    /// Edge isolates of a datacenter at most; at least one.
     pub isolates: usize,
     /// A known bug of the host.
     pub host_mutant: Option<HostMutant>,
@@ -93,7 +93,7 @@ struct Inner<P: Program> {
     services: Rc<Services>,
     namespace: Rc<Namespace<P::Object>>,
     /// The isolates of each datacenter.
-    isolates: Vec<Vec<Rc<EdgeIsolate<P>>>>,
+    isolates: Vec<Pool<P>>,
     requests: Cell<u64>,
 }
 
@@ -142,10 +142,8 @@ impl<P: Program> WorldOf<P> {
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         let of_colo = isolates.max(1);
         environment.isolates.set(of_colo);
-        let isolate = |index, colo| EdgeIsolate::new(index, colo, environment.clone(), namespace.clone(), edge.clone());
-        let isolates = (0..environment.map.count())
-            .map(|colo| (0..of_colo).map(|place| isolate(colo * of_colo + place, colo)).collect())
-            .collect();
+        let pool = |colo| Pool::new(colo, of_colo, environment.clone(), namespace.clone(), edge.clone());
+        let isolates = (0..environment.map.count()).map(pool).collect();
         let inner = Inner { environment, services, namespace, isolates, requests: Cell::default() };
         Self { inner: Rc::new(inner), colo: 0 }
     }
@@ -227,10 +225,7 @@ impl<P: Program> WorldOf<P> {
         if !travel(environment, Way::Client, Leg::Request, Some(number)).await {
             return sender.vanish();
         }
-        // Any isolate may get a request. On the platform, concurrent requests nearly always reach different ones.
-        let isolates = &self.inner.isolates[self.colo];
-        let place = environment.random.between(0, isolates.len() as u64 - 1) as usize;
-        let (served, end) = isolates[place].serve(number, request.received());
+        let (served, end) = self.inner.isolates[self.colo].choose().serve(number, request.received());
         let served = if matches!(*client.borrow(), Whereabouts::Gone) {
             end.leave();
             served
@@ -275,7 +270,7 @@ impl<P: Program> WorldOf<P> {
         environment.release.set(release);
         environment.mark(marks::DEPLOYED);
         environment.note(Lane::World, What::Deploys { release }, None);
-        for isolate in self.inner.isolates.iter().flatten() {
+        for isolate in self.inner.isolates.iter().flat_map(Pool::started) {
             let (isolate, after_ms) = (isolate.clone(), environment.random.between(0, within_ms));
             environment.node.spawn(async move {
                 rt::sleep_ms(after_ms).await;
@@ -291,11 +286,13 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// Restarts an edge isolate, by its index among those of all datacenters; beyond the last one they begin again at the
+    /// Restarts an edge isolate, if it has started, by its index among those of all datacenters; beyond the last one they begin again at the
     /// first.
     pub fn restart_isolate(&self, index: usize) {
-        let isolates: Vec<&Rc<EdgeIsolate<P>>> = self.inner.isolates.iter().flatten().collect();
-        isolates[index % isolates.len()].restart();
+        let (pools, of_colo) = (&self.inner.isolates, self.inner.environment.isolates.get());
+        if let Some(isolate) = pools[index / of_colo % pools.len()].at(index % of_colo) {
+            isolate.restart();
+        }
     }
 
     /// Ends all faults and all superseded instances: from here on everything has to work. Latencies stay.

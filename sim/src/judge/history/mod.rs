@@ -332,7 +332,7 @@ pub struct Conditions {
     pub producer_idle_ms: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
-    /// How many isolates a datacenter has.
+    /// How many isolates a datacenter has at most.
     pub isolates: usize,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,

@@ -210,6 +210,11 @@ impl Dice {
         if self.chance(350) {
             faults.objects.hibernate_after_ms = self.scale(50, 60_000);
         }
+        faults.edge.shares_busy_isolate_permille = self.among(&[0, 300, 700, 1_000]) as u32;
+        if self.chance(400) {
+            let max_ms = self.scale(10, 100_000);
+            faults.edge.isolate_idle = Delay::new(self.between(1, max_ms), max_ms);
+        }
         faults.map.distance_permille = if self.chance(500) { self.among(&[1_000, 1_000, 300]) as u32 } else { 0 };
         faults.map.object_elsewhere_permille = self.permille_if(400, 100, 1_000);
         faults.map.clock_off_ms = if self.chance(200) { self.scale(1, 10_000) } else { 0 };
@@ -251,6 +256,11 @@ impl Dice {
             true => Vec::new(),
             false => (0..self.between(2, 4)).map(|_| self.0.among(Region::ALL)).collect(),
         }
+    }
+
+    /// Mostly so few that requests share them; sometimes enough that each can have one of its own.
+    pub(super) fn isolates(&self) -> usize {
+        if self.chance(850) { self.between(1, 3) as usize } else { self.among(&[8, 20, 50]) as usize }
     }
 
     pub(super) fn stream(&self) -> StreamPlan {

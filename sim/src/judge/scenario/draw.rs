@@ -30,7 +30,7 @@ impl Scenario {
             verbs: verbs(&dice),
             clients: dice.between(2, 6) as usize,
             colos: dice.colos(),
-            isolates: dice.between(1, 3) as usize,
+            isolates: dice.isolates(),
             client_buffer_bytes: dice.client_buffer_bytes(),
             memory: dice.memory(&limits),
             readers_left: MOST_READERS,
@@ -65,6 +65,9 @@ impl Scenario {
             }
             if draft.dice.chance(250) {
                 draft.repeat_late();
+            }
+            if draft.dice.chance(150) {
+                draft.fence_twice();
             }
             if draft.limits.segment_rows <= 3 && draft.disturbances > 0 && draft.dice.chance(150) {
                 draft.sequence_over_rotation();
@@ -316,6 +319,9 @@ mod tests {
             "fault distance_permille",
             "fault object_elsewhere_permille",
             "fault colo_clock_off_ms",
+            "fault shares_busy_isolate_permille",
+            "fault isolate_idle.max_ms",
+            "isolates 20\n",
             "fault shares_isolate_permille",
             "bad-element",
             "empty-array",

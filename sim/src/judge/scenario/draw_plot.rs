@@ -210,6 +210,20 @@ impl Draft {
         self.now_ms += 1_100;
     }
 
+    /// A producer comes back that two epochs have passed by: the one that shares its id has restarted since.
+    pub(super) fn fence_twice(&mut self) {
+        let (stream, load) = (self.stream(), self.load());
+        // Two clients share an id each.
+        let (zombie, other) = (0, 1);
+        let produce = Action::Produce { stream, load, depth: 1, copies: 1, closes: false };
+        self.push(0, zombie, produce);
+        self.push(300, other, produce);
+        self.push(600, other, Action::Restart);
+        self.push(601, other, produce);
+        self.push(1_000, zombie, if self.dice.chance(500) { produce } else { Action::Resend { stream, back: 0 } });
+        self.now_ms += 1_000;
+    }
+
     /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked
     /// whether the stream is still there, where the one and the other differ.
     pub(super) fn keep_alive(&mut self) {

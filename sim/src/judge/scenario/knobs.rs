@@ -64,6 +64,9 @@ knobs! {
         "object_elsewhere_permille": map.object_elsewhere_permille as u32;
         "colo_clock_off_ms": map.clock_off_ms as u64;
         "overloaded_permille": objects.overloaded_permille as u32;
+        "shares_busy_isolate_permille": edge.shares_busy_isolate_permille as u32;
+        "isolate_idle.min_ms": edge.isolate_idle.min_ms as u64;
+        "isolate_idle.max_ms": edge.isolate_idle.max_ms as u64;
         "isolate_restart_permille": edge.isolate_restart_permille as u32;
         "crash_permille": objects.crash_permille as u32;
         "crash_awaiting_permille": objects.crash_awaiting_permille as u32;

@@ -62,7 +62,7 @@ pub struct Scenario {
     /// The region of each datacenter; without any there is one. The n-th client is near the n-th of them, and beyond the
     /// last one they begin again at the first.
     pub colos: Vec<Region>,
-    /// How many edge isolates a datacenter has.
+    /// How many edge isolates a datacenter has at most.
     pub isolates: usize,
     /// How many bytes may wait at the edge for the client of a streamed answer: few enough that slow clients reach it.
     pub client_buffer_bytes: usize,

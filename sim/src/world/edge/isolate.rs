@@ -1,4 +1,5 @@
-//! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail.
+//! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail; one that
+//! is idle for long dies.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -10,6 +11,7 @@ use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
+use crate::world::edge::download::Breaker;
 use crate::world::edge::request::{Request, RequestBody};
 use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
 use crate::world::edge::upload::Upload;
@@ -52,6 +54,7 @@ impl<P: Program> EdgeIsolate<P> {
 
     /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
     pub(crate) fn serve(self: &Rc<Self>, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
+        self.die_if_idle();
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), self.shared.memory.clone(), number);
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
@@ -71,6 +74,26 @@ impl<P: Program> EdgeIsolate<P> {
         self.draw_end(&node, &state);
         self.draw_restart(&node);
         (answer, state.client_end())
+    }
+
+    /// Whether it serves a request.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shared.instance.is_busy()
+    }
+
+    /// If it has been idle for too long by now, it has died meanwhile: nobody could tell before. One that holds what a
+    /// client still reads, or an object, is not idle.
+    fn die_if_idle(&self) {
+        let (environment, shared) = (&self.environment, &self.shared);
+        let after = environment.faults().edge.isolate_idle;
+        let Some(since_ms) = shared.instance.idle_since_ms().filter(|_| after.max_ms > 0) else { return };
+        let holds =
+            environment.tenants.live_in(shared.index) || shared.streaming.borrow().iter().any(Breaker::is_needed);
+        if !holds && environment.now_ms() - since_ms >= environment.draw_ms(after) {
+            environment.mark(marks::ISOLATE_DIED_IDLE);
+            environment.note(Lane::Isolate(shared.index), What::BegunAnew, None);
+            self.begin_anew();
+        }
     }
 
     /// Draws whether the platform ends the request without telling it, and when.
@@ -118,6 +141,11 @@ impl<P: Program> EdgeIsolate<P> {
                 self.environment.mark(marks::ISOLATE_RESTARTED_STREAMING);
             }
         }
+        self.begin_anew();
+    }
+
+    /// Its memory is gone, and what runs in it.
+    fn begin_anew(&self) {
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
         self.shared.held_bodies.take();
