@@ -131,8 +131,10 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
         }
     }
 
-    /// One datacenter, or at least fewer of them.
+    /// One datacenter, or at least fewer of them, with one isolate each.
     fn drop_colos(&mut self) {
+        let single = Scenario { isolates: 1, ..self.best.clone() };
+        self.keep(&single);
         let alone = Scenario { colos: Vec::new(), ..self.best.clone() };
         if self.keep(&alone) {
             return;
@@ -198,7 +200,7 @@ mod tests {
             assert!(synthetic(&shrunk).is_some());
             assert_eq!(shrunk.events.len(), 2, "{shrunk}");
             assert_eq!(shrunk.streams.len(), 1, "{shrunk}");
-            assert_eq!(shrunk.colos, [], "{shrunk}");
+            assert_eq!((&shrunk.colos[..], shrunk.isolates), (&[][..], 1), "{shrunk}");
             let link = shrunk.faults.network.client_link;
             let mut rest = shrunk.faults;
             rest.network.client_link.request_loss_permille = 0;

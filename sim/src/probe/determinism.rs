@@ -108,10 +108,16 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                 let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
                 let commands = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).enumerate();
                 let near: Vec<World> = (0..colos.len()).map(|colo| world.near(colo)).collect();
+                if round % 4 == 2 {
+                    world.cut_off(1, 100);
+                }
                 join_all(commands.map(|(place, command)| ask(&near[place % near.len()], "a", command))).await;
                 match round % 4 {
                     0 => world.supersede("a"),
-                    3 => world.deploy(50),
+                    3 => {
+                        world.deploy(50);
+                        world.fail_host(0);
+                    }
                     1 => {
                         world.crash("b");
                         world.services().bucket.go_down(2_000);

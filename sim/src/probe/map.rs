@@ -1,9 +1,11 @@
 //! Datacenters: the ways between them, their clocks, and where objects are.
 
+use futures_util::future::{join, join_all};
+
 use super::{Notes, PERMILLES, Probe, World, answer, ask, check_share, elapsed_ms, heard, run_configured};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{Faults, Link, MapFaults, Region, WorldConfigOf, marks};
+use crate::world::{Faults, Link, Lost, MapFaults, Region, WorldConfigOf, marks};
 
 /// Two datacenters that are 94 ms apart.
 const COLOS: [Region; 2] = [Region::WesternEurope, Region::SouthAmerica];
@@ -146,4 +148,92 @@ fn the_clocks_of_a_datacenter_are_off_together() {
         });
     }
     assert_eq!(colos_ms.iter().filter(|(is_off, _)| *is_off).count(), 2, "each by another time: {colos_ms:?}");
+}
+
+#[test]
+fn a_host_fails_with_the_isolates_and_objects_of_its_datacenter_and_no_others() {
+    for (failing, expected) in [(0, [true, false]), (1, [false, true]), (2, [true, false])] {
+        run(1, Faults::default(), async |worlds, notes| {
+            let objects = ["a", "b"];
+            for (world, object) in worlds.iter().zip(objects) {
+                answer(world, object, "connect x").await;
+                answer(world, object, "append x").await;
+            }
+            let fails = async {
+                rt::sleep_ms(50).await;
+                worlds[0].fail_host(failing);
+            };
+            let asked = join_all(worlds.iter().map(|world| ask(world, "c", "sleep 100")));
+            let (outcomes, ()) = join(asked, fails).await;
+            assert_eq!([&outcomes[0], &outcomes[1]].map(|outcome| *outcome == Err(Lost::Reset)), expected);
+            for (place, fails) in expected.into_iter().enumerate() {
+                let world = &worlds[place];
+                assert_eq!(world.is_running(objects[place]), !fails);
+                assert_eq!(world.sockets(objects[place]), usize::from(!fails));
+                let socket = notes.sockets.borrow()[place].clone();
+                assert_eq!(heard(&socket).await.contains(&"closed".to_owned()), fails);
+                assert_eq!(answer(world, objects[place], "count").await, "1", "what is durable is kept");
+                assert_eq!(world.starts(objects[place]), if fails { 2 } else { 1 });
+            }
+            assert_eq!(worlds[0].marks().count(marks::HOST_FAILED), 1);
+        });
+    }
+}
+
+#[test]
+fn nothing_passes_between_a_datacenter_that_is_cut_off_and_the_others_for_as_long() {
+    for for_ms in [0, 50, 1_000] {
+        for cut_off in [0, 1] {
+            run(1, Faults::default(), async |[here, there], _| {
+                answer(&here, "a", "append x").await;
+                here.cut_off(cut_off, for_ms);
+                let (mut lost, mut rows) = (0, 1);
+                for _ in 0..100 {
+                    rt::sleep_ms(1).await;
+                    answer(&here, "a", "append x").await;
+                    let is_lost = ask(&there, "a", "append x").await.map(|response| response.status) == Ok(503);
+                    lost += usize::from(is_lost);
+                    rows += if is_lost { 1 } else { 2 };
+                }
+                assert_eq!(lost, for_ms.saturating_sub(1).min(100) as usize);
+                assert_eq!(here.marks().count(marks::LOST_BETWEEN_COLOS), lost as u64);
+                here.calm();
+                assert_eq!(answer(&there, "a", "count").await, rows.to_string(), "calls that are lost never happened");
+            });
+        }
+    }
+}
+
+#[test]
+fn a_socket_outlives_a_cut_unless_something_is_sent_on_it() {
+    for sends in [false, true] {
+        run(1, Faults::default(), async |[here, there], notes| {
+            answer(&here, "a", "connect near").await;
+            answer(&there, "a", "connect far").await;
+            here.cut_off(1, 100);
+            if sends {
+                answer(&here, "a", "broadcast x").await;
+            }
+            rt::sleep_ms(100).await;
+            answer(&here, "a", "broadcast y").await;
+            let (near, far) = (notes.sockets.borrow()[0].clone(), notes.sockets.borrow()[1].clone());
+            assert_eq!(heard(&near).await.last().map(String::as_str), Some("y"));
+            assert_eq!(heard(&far).await.last().map(String::as_str), Some(if sends { "closed" } else { "y" }));
+            assert_eq!(here.marks().count(marks::SOCKET_BROKEN_BETWEEN_COLOS), u64::from(sends));
+        });
+    }
+}
+
+#[test]
+fn an_object_is_not_told_of_the_end_of_a_socket_while_it_is_cut_off() {
+    for (for_ms, sockets) in [(0, 0), (100, 1)] {
+        run(1, Faults::default(), async |[here, there], notes| {
+            answer(&here, "a", "count").await;
+            answer(&there, "a", "connect x").await;
+            here.cut_off(0, for_ms);
+            notes.sockets.take();
+            rt::sleep_ms(1_000).await;
+            assert_eq!(here.sockets("a"), sockets);
+        });
+    }
 }

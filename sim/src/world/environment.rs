@@ -100,6 +100,11 @@ impl Environment {
         })
     }
 
+    /// Whether nothing passes between two datacenters now, by their indices.
+    pub(crate) fn are_apart(&self, from: usize, to: usize) -> bool {
+        self.map.are_apart(from, to, self.now_ms())
+    }
+
     /// How much longer than within a datacenter a message is on its way between two of them, by their indices, in ms.
     pub(crate) fn distance_ms(&self, from: usize, to: usize) -> u64 {
         self.map.distance_ms(from, to, self.faults().map.distance_permille)

@@ -88,6 +88,10 @@ whats! {
     Harmed { harm: Harm } = "harm: {harm:?}";
     /// All faults end.
     Calmed = "calm";
+    /// The host of a datacenter fails.
+    HostFails { colo: usize } = "the host of colo {colo} fails";
+    /// A datacenter is cut off from the others.
+    CutOff { colo: usize, for_ms: u64 } = "colo {colo} is cut off for {for_ms} ms";
     /// An isolate restarts.
     Restarted = "restarts";
     /// An isolate has died of idleness, and begins anew.

@@ -19,6 +19,12 @@ tailrace_core::marks! {
     OTHER_COLO_CALLED = "other_colo_called", required;
     /// An object was placed in another datacenter than the one from which it was first called.
     OBJECT_PLACED_ELSEWHERE = "object_placed_elsewhere", required;
+    /// The host of a datacenter failed, with all that ran on it.
+    HOST_FAILED = "host_failed", required;
+    /// A message was lost because a datacenter was cut off from the others.
+    LOST_BETWEEN_COLOS = "lost_between_colos", required;
+    /// A socket broke because a datacenter was cut off from the others.
+    SOCKET_BROKEN_BETWEEN_COLOS = "socket_broken_between_colos", required;
     /// A statement failed.
     STATEMENT_FAILED = "statement_failed", required;
     /// A statement failed because the database of its object was full, or was said to be.

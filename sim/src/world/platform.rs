@@ -295,11 +295,33 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
+    /// The host of a datacenter fails, by its index: all isolates of it restart, and all objects in it crash.
+    pub fn fail_host(&self, colo: usize) {
+        let environment = &self.inner.environment;
+        let colo = colo % environment.map.count();
+        environment.mark(marks::HOST_FAILED);
+        environment.note(Lane::World, What::HostFails { colo }, None);
+        self.inner.isolates[colo].started().for_each(|isolate| isolate.restart());
+        for object in self.inner.namespace.all().iter().filter(|object| object.colo() == colo) {
+            object.lose_host();
+        }
+    }
+
+    /// Cuts a datacenter off from the others for so many ms, by its index: calls between it and them are lost, and sockets
+    /// break when something is sent on them.
+    pub fn cut_off(&self, colo: usize, for_ms: u64) {
+        let environment = &self.inner.environment;
+        let colo = colo % environment.map.count();
+        environment.note(Lane::World, What::CutOff { colo, for_ms }, None);
+        environment.map.cut_off(colo, environment.now_ms() + for_ms);
+    }
+
     /// Ends all faults and all superseded instances: from here on everything has to work. Latencies stay.
     pub fn calm(&self) {
         self.inner.environment.note(Lane::World, What::Calmed, None);
         self.inner.environment.set_faults(self.inner.environment.faults().delays());
         self.inner.services.calm();
+        self.inner.environment.map.calm();
         for object in self.inner.namespace.all() {
             object.end_all_superseded();
         }

@@ -300,7 +300,7 @@ pub struct Conditions {
     pub distance_ms: u64,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
-    /// By how much the clocks of two instances of an object differ at most, in ms.
+    /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.
     pub clocks_apart_ms: u64,
     /// Whether alarms may go off before their time.
     pub alarms_come_early: bool,

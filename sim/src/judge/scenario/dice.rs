@@ -217,7 +217,11 @@ impl Dice {
         }
         faults.map.distance_permille = if self.chance(500) { self.among(&[1_000, 1_000, 300]) as u32 } else { 0 };
         faults.map.object_elsewhere_permille = self.permille_if(400, 100, 1_000);
-        faults.map.clock_off_ms = if self.chance(200) { self.scale(1, 10_000) } else { 0 };
+        faults.map.clock_off_ms = match faults.objects.clock_off_ms {
+            0 if self.chance(60) => self.scale(1, 10_000),
+            1.. if self.chance(500) => self.scale(1, 20_000),
+            _ => 0,
+        };
     }
 
     /// A third of R2 is on its best day. A sixth of the others stores quickly what it is slow to read and to list: so

@@ -302,6 +302,8 @@ mod tests {
             " evict ",
             " supersede ",
             " restart-isolate ",
+            " host-fails ",
+            " cut-off ",
             " lose ",
             " outage ",
             " deploy ",

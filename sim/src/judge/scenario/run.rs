@@ -139,7 +139,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         colos: scenario.colo_count(),
         distance_ms: longest_way_ms(scenario),
         edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
-        clocks_apart_ms: 2 * faults.object_clock_off_ms(),
+        // Two instances of an object are in the same datacenter.
+        clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),
         alarms_come_early: faults.alarm.early_permille > 0 || faults.object_clock_off_ms() > 0,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
@@ -347,6 +348,8 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
             Disturbance::Evict { stream } => world.evict(&object(stream)),
             Disturbance::Supersede { stream } => world.supersede(&object(stream)),
             Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
+            Disturbance::HostFails { colo } => world.fail_host(colo),
+            Disturbance::CutOff { colo, for_ms } => world.cut_off(colo, for_ms.min(scenario.calm_ms - at_ms - 1)),
             Disturbance::Lose { for_ms, permille } => {
                 let lossy =
                     |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };

@@ -61,11 +61,12 @@ impl Drop for EdgeEnd {
             return;
         }
         let environment = self.context.environment();
-        if environment.chance(environment.faults().sockets.half_dead_permille) {
+        let object_colo = environment.colo_of(&self.object, self.colo);
+        let is_cut_off = environment.are_apart(self.colo, object_colo);
+        if environment.chance(environment.faults().sockets.half_dead_permille) || is_cut_off {
             environment.mark(marks::SOCKET_HALF_DEAD);
             return;
         }
-        let object_colo = environment.colo_of(&self.object, self.colo);
         let wait_ms = environment.draw_ms(environment.faults().network.object_link.latency)
             + environment.distance_ms(self.colo, object_colo);
         let (callee, object, number) = (self.callee.clone(), self.object.clone(), self.number);

@@ -18,8 +18,7 @@ impl WorldMap {
     pub(crate) fn of(regions: &[Region]) -> Self {
         let alone = [Region::ALL[0]];
         let regions = if regions.is_empty() { &alone } else { regions };
-        let clock = MachineClock::default();
-        let colos = regions.iter().map(|region| Colo { region: *region, clock }).collect();
+        let colos = regions.iter().map(|region| Colo::at(*region)).collect();
         Self { colos, placement: Placement::default() }
     }
 
@@ -38,6 +37,21 @@ impl WorldMap {
     /// What the clocks of a datacenter share, by its index.
     pub(crate) fn clock(&self, colo: usize) -> MachineClock {
         self.colos[colo].clock
+    }
+
+    /// Cuts a datacenter off from the others until then, in ms since the Unix epoch.
+    pub(crate) fn cut_off(&self, colo: usize, until_ms: u64) {
+        self.colos[colo].cut_off_until_ms.set(until_ms);
+    }
+
+    /// From here on none is cut off.
+    pub(crate) fn calm(&self) {
+        self.colos.iter().for_each(|colo| colo.cut_off_until_ms.set(0));
+    }
+
+    /// Whether nothing passes between two datacenters at that time, in ms since the Unix epoch.
+    pub(crate) fn are_apart(&self, from: usize, to: usize, now_ms: u64) -> bool {
+        from != to && [from, to].iter().any(|colo| self.colos[*colo].is_cut_off(now_ms))
     }
 
     /// How much longer than within a datacenter a message is on its way between two of them, by their indices, in ms.

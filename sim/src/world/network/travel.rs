@@ -42,6 +42,11 @@ impl Way {
         matches!(self, Self::Object { from, to } if from != to)
     }
 
+    /// Whether nothing passes on it now, because one of its ends is cut off.
+    fn is_cut_off(self, environment: &Environment) -> bool {
+        matches!(self, Self::Object { from, to } if environment.are_apart(from, to))
+    }
+
     /// How much longer a message is on its way because its ends are in different datacenters, in ms.
     fn distance_ms(self, environment: &Environment) -> u64 {
         match self {
@@ -66,7 +71,11 @@ pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause:
         Leg::Request => (link.request_loss_permille, marks::REQUEST_LOST),
         Leg::Response => (link.response_loss_permille, marks::RESPONSE_LOST),
     };
-    let is_lost = environment.chance(permille);
+    let is_cut_off = way.is_cut_off(environment);
+    if is_cut_off {
+        environment.mark(marks::LOST_BETWEEN_COLOS);
+    }
+    let is_lost = environment.chance(permille) || is_cut_off;
     let latency_ms = latency_ms(environment, link) + way.distance_ms(environment);
     if is_lost {
         environment.harm(lost, cause);

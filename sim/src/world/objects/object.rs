@@ -176,6 +176,19 @@ impl<A: ObjectClass> Object<A> {
         });
     }
 
+    /// The index of its datacenter.
+    pub(crate) fn colo(&self) -> usize {
+        self.colo
+    }
+
+    /// The host fails on which it is placed: all its instances are gone.
+    pub(crate) fn lose_host(self: &Rc<Self>) {
+        self.crash();
+        for instance in self.superseded.take() {
+            instance.end("its host fails");
+        }
+    }
+
     /// Ends all superseded instances.
     pub(crate) fn end_all_superseded(&self) {
         for instance in self.superseded.take() {

@@ -140,19 +140,7 @@ impl Sockets {
     /// Cuts all of them: the object was reset.
     pub(crate) fn reset(&self, environment: &Environment) {
         for connection in self.connections.take().into_values() {
-            connection.close();
-            if connection.mailbox.is_abandoned() {
-                continue;
-            }
-            if environment.chance(environment.faults().sockets.half_dead_permille) {
-                environment.mark(marks::SOCKET_HALF_DEAD);
-                environment.harm(Harm::SocketSilent, connection.waiter.cause);
-                connection.mailbox.fall_silent();
-            } else {
-                environment.mark(marks::SOCKET_CUT);
-                environment.harm(Harm::SocketCut, connection.waiter.cause);
-                connection.mailbox.arrive(Arrived::End);
-            }
+            connection.break_off(environment);
         }
     }
 
@@ -166,6 +154,11 @@ impl Sockets {
     pub(crate) fn send(&self, environment: &Environment, connection: &HeldSocket, message: Option<Bytes>) {
         if !connection.open.get() {
             return;
+        }
+        if environment.are_apart(self.colo, connection.waiter.colo) {
+            environment.mark(marks::SOCKET_BROKEN_BETWEEN_COLOS);
+            self.connections.borrow_mut().remove(&connection.number);
+            return connection.break_off(environment);
         }
         let arrived = match message {
             Some(message) => Arrived::Message(message),
@@ -209,6 +202,23 @@ impl HeldSocket {
     /// Where messages on it arrive.
     pub(crate) fn mailbox(&self) -> Rc<Mailbox> {
         self.mailbox.clone()
+    }
+
+    /// Breaks it: its waiter is told, or never hears of it again.
+    fn break_off(&self, environment: &Environment) {
+        self.close();
+        if self.mailbox.is_abandoned() {
+            return;
+        }
+        if environment.chance(environment.faults().sockets.half_dead_permille) {
+            environment.mark(marks::SOCKET_HALF_DEAD);
+            environment.harm(Harm::SocketSilent, self.waiter.cause);
+            self.mailbox.fall_silent();
+        } else {
+            environment.mark(marks::SOCKET_CUT);
+            environment.harm(Harm::SocketCut, self.waiter.cause);
+            self.mailbox.arrive(Arrived::End);
+        }
     }
 
     /// Closes it. Returns whether it was open until now.
