@@ -78,6 +78,9 @@ impl Scenario {
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }
+            if draft.colos.len() > 1 && draft.disturbances > 0 && draft.is_live() && draft.dice.chance(300) {
+                draft.write_through_a_cut();
+            }
             if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
                 draft.stall_together();
             }
