@@ -72,6 +72,7 @@ impl WorldConfig {
                 policy: settings.policy,
             },
             settings,
+            colos: Vec::new(),
             isolates: 1,
             host_mutant: None,
             seeds: Seeds::of(1),

@@ -36,6 +36,7 @@ pub fn minimize(scenario: Scenario, fails: impl FnMut(&Scenario) -> Option<Scena
         search.reset_faults();
         search.lessen_loads();
         search.drop_streams();
+        search.drop_colos();
         if search.best == before || search.left == 0 {
             return search.best;
         }
@@ -129,6 +130,21 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
             }
         }
     }
+
+    /// One datacenter, or at least fewer of them, with one isolate each.
+    fn drop_colos(&mut self) {
+        let single = Scenario { isolates: 1, ..self.best.clone() };
+        self.keep(&single);
+        let alone = Scenario { colos: Vec::new(), ..self.best.clone() };
+        if self.keep(&alone) {
+            return;
+        }
+        for colo in (0..self.best.colos.len()).rev() {
+            let mut candidate = self.best.clone();
+            candidate.colos.remove(colo);
+            self.keep(&candidate);
+        }
+    }
 }
 
 fn small(action: &mut Action) {
@@ -184,6 +200,7 @@ mod tests {
             assert!(synthetic(&shrunk).is_some());
             assert_eq!(shrunk.events.len(), 2, "{shrunk}");
             assert_eq!(shrunk.streams.len(), 1, "{shrunk}");
+            assert_eq!((&shrunk.colos[..], shrunk.isolates), (&[][..], 1), "{shrunk}");
             let link = shrunk.faults.network.client_link;
             let mut rest = shrunk.faults;
             rest.network.client_link.request_loss_permille = 0;

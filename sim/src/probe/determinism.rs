@@ -3,11 +3,11 @@
 use futures_util::future::join_all;
 use tailrace_core::runtime::Mark;
 
-use super::{PATIENCE_MS, ask, run};
+use super::{PATIENCE_MS, World, ask, run_configured};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, Link, marks};
+use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, Link, Region, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -21,6 +21,9 @@ fn all_faults() -> Faults {
     Faults::default().with(|faults| {
         faults.network.client_link = link;
         faults.network.object_link = link;
+        faults.map.distance_permille = 500;
+        faults.map.object_elsewhere_permille = 500;
+        faults.map.clock_off_ms = 3_000;
         faults.network.call_stuck_permille = 20;
         faults.network.client_leaves_permille = 30;
         faults.network.client_leaves = Delay::new(0, 50);
@@ -29,6 +32,8 @@ fn all_faults() -> Faults {
         faults.objects.shares_isolate_permille = 500;
         faults.edge.clock_off_ms = 5_000;
         faults.storage.statement_fails_permille = 10;
+        faults.edge.shares_busy_isolate_permille = 500;
+        faults.edge.isolate_idle = Delay::new(0, 5_000);
         faults.edge.isolate_restart_permille = 20;
         faults.edge.instance_lost_permille = 20;
         faults.edge.request_vanished_permille = 20;
@@ -87,47 +92,60 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
         faults.objects.hibernate_after_ms = hibernate_after_ms;
         faults.cache.no_zone = seed % 8 == 7;
     });
-    run(seed, faults, async move |world, _| {
-        let guard = keep.then(|| world.trace().keep("tailrace_core"));
-        for round in 0..6_u64 {
-            let commands = [
-                "append x",
-                "pair",
-                "count",
-                "call b",
-                "connect x",
-                "listen x",
-                "share k",
-                "borrow",
-                "broadcast z",
-                "send y",
-                "keep k",
-                "put l",
-                "put m",
-                "get k",
-                "list ",
-                "delete k l m",
-                "store k",
-                "look-up k",
-                "remove l",
-            ];
-            let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
-            let asked = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).map(|command| ask(&world, "a", command));
-            join_all(asked).await;
-            match round % 4 {
-                0 => world.supersede("a"),
-                3 => world.deploy(50),
-                1 => {
-                    world.crash("b");
-                    world.services().bucket.go_down(2_000);
+    let colos = [Region::WesternEurope, Region::Oceania, Region::WesternEurope];
+    run_configured(
+        seed,
+        faults,
+        |config| config.colos = colos.to_vec(),
+        async move |world, _| {
+            let guard = keep.then(|| world.trace().keep("tailrace_core"));
+            for round in 0..6_u64 {
+                let commands = [
+                    "append x",
+                    "pair",
+                    "count",
+                    "call b",
+                    "connect x",
+                    "listen x",
+                    "share k",
+                    "borrow",
+                    "broadcast z",
+                    "send y",
+                    "keep k",
+                    "put l",
+                    "put m",
+                    "get k",
+                    "list ",
+                    "delete k l m",
+                    "store k",
+                    "look-up k",
+                    "remove l",
+                ];
+                let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
+                let commands = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).enumerate();
+                let near: Vec<World> = (0..colos.len()).map(|colo| world.near(colo)).collect();
+                if round % 4 == 2 {
+                    world.cut_off(1, 100);
                 }
-                _ => world.evict("a"),
+                join_all(commands.map(|(place, command)| ask(&near[place % near.len()], "a", command))).await;
+                match round % 4 {
+                    0 => world.supersede("a"),
+                    3 => {
+                        world.deploy(50);
+                        world.fail_host(0);
+                    }
+                    1 => {
+                        world.crash("b");
+                        world.services().bucket.go_down(2_000);
+                    }
+                    _ => world.evict("a"),
+                }
+                rt::sleep_ms(PATIENCE_MS * round / 2).await;
             }
-            rt::sleep_ms(PATIENCE_MS * round / 2).await;
-        }
-        drop(guard);
-        (world.trace().hash(), world.trace().text(), world.marks())
-    })
+            drop(guard);
+            (world.trace().hash(), world.trace().text(), world.marks())
+        },
+    )
 }
 
 #[test]

@@ -212,6 +212,8 @@ fn objects_lose_their_memory_with_an_isolate_whose_core_they_share_never_sometim
 fn calls_and_alarms_under_way_are_answered_when_core_is_lost_and_sockets_close_before_the_next_event() {
     let faults = Faults::default().with(|faults| {
         faults.objects.shares_isolate_permille = 1000;
+        // Sooner or later a request reaches the object's isolate, whatever else that serves.
+        faults.edge.shares_busy_isolate_permille = 500;
         faults.bucket.get = Delay::new(500, 500);
     });
     run(1, faults, async |world, notes| {

@@ -3,7 +3,9 @@
 //!
 //! | file | what it tests |
 //! | --- | --- |
-//! | `network` | latency, loss, isolates |
+//! | `map` | datacenters, the ways between them, and where objects are |
+//! | `isolates` | which isolate serves a request, and how long it lives |
+//! | `network` | latency, loss, isolates that restart |
 //! | `requests` | the contexts of requests at the edge, and requests that the platform ends |
 //! | `durability` | turns, the output gate, and crashes |
 //! | `lifecycle` | cold start, hibernation, eviction |
@@ -21,7 +23,9 @@ mod caches;
 mod determinism;
 mod durability;
 mod harms;
+mod isolates;
 mod lifecycle;
+mod map;
 mod network;
 mod requests;
 mod sockets;
@@ -379,12 +383,24 @@ fn run_mutated<T, F: Future<Output = T>>(
     host_mutant: Option<HostMutant>,
     test: impl FnOnce(World, Notes) -> F,
 ) -> T {
+    run_configured(seed, faults, |config| config.host_mutant = host_mutant, test)
+}
+
+/// Runs `test` in a world of the probe with these faults, which `configure` changes.
+fn run_configured<T, F: Future<Output = T>>(
+    seed: u64,
+    faults: Faults,
+    configure: impl FnOnce(&mut WorldConfigOf<Probe>),
+    test: impl FnOnce(World, Notes) -> F,
+) -> T {
     let seeds = Seeds::of(seed);
     rt::block_on(seeds.schedule, async move {
         let notes = Notes::default();
         let (settings, edge) = (notes.clone(), notes.clone());
-        let world = World::new(WorldConfigOf { faults, settings, edge, isolates: 3, host_mutant, seeds });
-        test(world, notes).await
+        let (colos, isolates, host_mutant) = (Vec::new(), 3, None);
+        let mut config = WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, seeds };
+        configure(&mut config);
+        test(World::new(config), notes).await
     })
 }
 

@@ -1,4 +1,4 @@
-//! Latency, loss, isolates.
+//! Latency, loss, isolates that restart.
 
 use futures_util::future::join_all;
 

@@ -24,9 +24,20 @@ impl MachineClock {
         Self { off_ms: drawn_ms.cast_signed() - off_ms.cast_signed() }
     }
 
+    /// The clock of a machine in a datacenter: it is off by as much more as this one.
+    pub(crate) fn in_colo(self, colo: Self) -> Self {
+        Self { off_ms: self.off_ms + colo.off_ms }
+    }
+
     /// What it shows, in ms since the Unix epoch.
     pub(crate) fn now_ms(self) -> u64 {
         now_ms().saturating_add_signed(self.off_ms)
+    }
+
+    /// By how much it is ahead of the world's, in ms.
+    #[cfg(test)]
+    pub(crate) fn off_ms(self) -> i64 {
+        self.off_ms
     }
 
     /// Whether it shows an earlier time than another one at the same moment.

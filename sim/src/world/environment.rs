@@ -15,6 +15,9 @@ use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
+use crate::world::map::Region;
+use crate::world::map::world_map::WorldMap;
+use crate::world::marks;
 use crate::world::memory::{Footprint, Meter};
 use crate::world::tenants::Tenants;
 
@@ -39,7 +42,9 @@ pub(crate) struct Environment {
     pub(crate) tenants: Tenants,
     /// The release of the program that starts now, counted from 0.
     pub(crate) release: Cell<u32>,
-    /// How many isolates there are.
+    /// The datacenters.
+    pub(crate) map: WorldMap,
+    /// How many isolates a datacenter has at most.
     pub(crate) isolates: Cell<usize>,
     /// What each isolate has in memory, by its index.
     memory: RefCell<Vec<Meter>>,
@@ -63,12 +68,46 @@ impl Environment {
             events: Cell::default(),
             tenants: Tenants::default(),
             release: Cell::default(),
+            map: WorldMap::of(&[]),
             isolates: Cell::new(1),
             memory: RefCell::default(),
             pushed: Cell::default(),
             mutant,
             node: Node::new(),
         }
+    }
+
+    /// With a datacenter in each of these regions; with one, if there are none.
+    pub(crate) fn with_colos(mut self, regions: &[Region]) -> Self {
+        self.map = WorldMap::of(regions);
+        self.map.set_clocks(&self.random, self.faults().map.clock_off_ms);
+        self
+    }
+
+    /// The index of the datacenter in which an object is. One that was never called is placed now, by a caller in the
+    /// datacenter of that index.
+    pub(crate) fn colo_of(&self, object: &str, caller: usize) -> usize {
+        let count = self.map.count();
+        if count == 1 {
+            return caller;
+        }
+        self.map.placement.colo_of(object, || {
+            if !self.chance(self.faults().map.object_elsewhere_permille) {
+                return caller;
+            }
+            self.mark(marks::OBJECT_PLACED_ELSEWHERE);
+            (caller + self.random.between(1, count as u64 - 1) as usize) % count
+        })
+    }
+
+    /// Whether nothing passes between two datacenters now, by their indices.
+    pub(crate) fn are_apart(&self, from: usize, to: usize) -> bool {
+        self.map.are_apart(from, to, self.now_ms())
+    }
+
+    /// How much longer than within a datacenter a message is on its way between two of them, by their indices, in ms.
+    pub(crate) fn distance_ms(&self, from: usize, to: usize) -> u64 {
+        self.map.distance_ms(from, to, self.faults().map.distance_permille)
     }
 
     pub(crate) fn faults(&self) -> Faults {

@@ -89,8 +89,14 @@ whats! {
     Harmed { harm: Harm } = "harm: {harm:?}";
     /// All faults end.
     Calmed = "calm";
+    /// The host of a datacenter fails.
+    HostFails { colo: usize } = "the host of colo {colo} fails";
+    /// A datacenter is cut off from the others.
+    CutOff { colo: usize, for_ms: u64 } = "colo {colo} is cut off for {for_ms} ms";
     /// An isolate restarts.
     Restarted = "restarts";
+    /// An isolate has died of idleness, and begins anew.
+    BegunAnew = "has died of idleness, and begins anew";
     /// The handle of a request is refused to the task of another one.
     HandleRefused = "a handle is refused to another request";
     /// A call arrives at an object.

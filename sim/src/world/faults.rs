@@ -4,6 +4,7 @@ use super::alarm::AlarmFaults;
 use super::bucket::BucketFaults;
 use super::cache::CacheFaults;
 use super::edge::EdgeFaults;
+use super::map::MapFaults;
 use super::network::NetworkFaults;
 use super::objects::ObjectFaults;
 use super::sockets::SocketFaults;
@@ -19,8 +20,8 @@ macro_rules! faults {
         }
 
         impl Faults {
-            /// What is left of the knobs when the faults have ended: latencies, slow starts and slow disks, and how
-            /// often the platform notices that a client has gone.
+            /// What is left of the knobs when the faults have ended: latencies, slow starts and slow disks, which
+            /// isolates there are, and how often the platform notices that a client has gone.
             pub fn delays(&self) -> Self {
                 Self { $($name: self.$name.delays(),)* }
             }
@@ -31,6 +32,8 @@ macro_rules! faults {
 faults! {
     /// Between clients, edge isolates and objects.
     network: NetworkFaults;
+    /// Datacenters, and where objects are.
+    map: MapFaults;
     /// Edge isolates and the answers that leave them.
     edge: EdgeFaults;
     /// Objects and their instances.
@@ -48,6 +51,11 @@ faults! {
 }
 
 impl Faults {
+    /// By how much the clock of an object differs from the world's at most, either way, in ms.
+    pub fn object_clock_off_ms(&self) -> u64 {
+        self.map.clock_off_ms + self.objects.clock_off_ms
+    }
+
     /// The same faults with some knobs changed.
     pub fn with(mut self, turn: impl FnOnce(&mut Self)) -> Self {
         turn(&mut self);
@@ -65,6 +73,7 @@ mod tests {
         let slow = Faults::default().with(|faults| {
             faults.network.client_link.latency = Delay::new(1, 2);
             faults.network.object_link.latency = Delay::new(3, 4);
+            faults.map.distance_permille = 9;
             faults.objects.cold_start = Delay::new(5, 6);
             faults.storage.flush = Delay::new(7, 8);
             faults.bucket.put = Delay::new(9, 10);
@@ -72,6 +81,8 @@ mod tests {
         });
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
+            faults.map.object_elsewhere_permille = 2;
+            faults.map.clock_off_ms = 2;
             faults.edge.answer_cut_permille = 2;
             faults.edge.instance_lost_permille = 1;
             faults.objects.crash_permille = 3;

@@ -15,6 +15,16 @@ tailrace_core::marks! {
     OTHER_RELEASE_CALLED = "other_release_called", required;
     /// An object started again on a machine whose clock shows an earlier time than the one before.
     CLOCK_STEPPED_BACK = "clock_stepped_back", required;
+    /// An object was called from another datacenter than its own.
+    OTHER_COLO_CALLED = "other_colo_called", required;
+    /// An object was placed in another datacenter than the one from which it was first called.
+    OBJECT_PLACED_ELSEWHERE = "object_placed_elsewhere", required;
+    /// The host of a datacenter failed, with all that ran on it.
+    HOST_FAILED = "host_failed", required;
+    /// A message was lost because a datacenter was cut off from the others.
+    LOST_BETWEEN_COLOS = "lost_between_colos", required;
+    /// A socket broke because a datacenter was cut off from the others.
+    SOCKET_BROKEN_BETWEEN_COLOS = "socket_broken_between_colos", required;
     /// A statement failed.
     STATEMENT_FAILED = "statement_failed", required;
     /// A statement failed because the database of its object was full, or was said to be.
@@ -43,6 +53,12 @@ tailrace_core::marks! {
     ALARM_REJECTED = "alarm_rejected", required;
     /// An alarm was given up after the platform's last attempt.
     ALARM_ABANDONED = "alarm_abandoned", required;
+    /// A request had an isolate of its own while others served other requests.
+    ISOLATE_OF_ITS_OWN = "isolate_of_its_own", required;
+    /// An isolate that served a request served another one, too.
+    BUSY_ISOLATE_SHARED = "busy_isolate_shared", required;
+    /// An edge isolate had died of idleness when the next request came.
+    ISOLATE_DIED_IDLE = "isolate_died_idle", required;
     /// An edge isolate restarted while it served a request.
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
     /// A panic lost the instance of an edge isolate.

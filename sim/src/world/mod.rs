@@ -15,6 +15,7 @@
 //! | `harm` | proof of what faults have done, and to whom |
 //! | `environment`, `clock` | what everything in a world shares, and its time |
 //! | `memory` | what isolates have in memory |
+//! | `map` | datacenters, how far they are apart, and where objects are |
 //! | `network` | latency and loss |
 //! | `edge` | edge isolates, the requests in them, and their answers |
 //! | `object_id` | the platform's identities of objects |
@@ -41,6 +42,7 @@ mod faults;
 mod harm;
 mod host_mutant;
 mod lost;
+mod map;
 pub mod marks;
 mod memory;
 mod network;
@@ -72,6 +74,7 @@ pub use faults::Faults;
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
 pub use lost::Lost;
+pub use map::{MapFaults, Region};
 pub use memory::Footprint;
 pub use network::{Link, NetworkFaults};
 pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};

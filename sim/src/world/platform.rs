@@ -16,8 +16,8 @@ use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
 use crate::world::charges::Charges;
 use crate::world::edge::download::AnswerBody;
-use crate::world::edge::isolate::EdgeIsolate;
 use crate::world::edge::pipe::Piece;
+use crate::world::edge::pool::Pool;
 use crate::world::edge::request::Request;
 use crate::world::edge::state::{ClientEnd, Served};
 use crate::world::environment::Environment;
@@ -26,6 +26,7 @@ use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
 use crate::world::lost::Lost;
+use crate::world::map::Region;
 use crate::world::marks;
 use crate::world::memory::Footprint;
 use crate::world::network::Link;
@@ -43,7 +44,9 @@ pub struct WorldConfigOf<P: Program> {
     pub settings: P::Settings,
     /// What the edge is configured with.
     pub edge: P::EdgeConfig,
-    /// Edge isolates; at least one.
+    /// The region of each datacenter. Without any there is one datacenter.
+    pub colos: Vec<Region>,
+    /// Edge isolates of a datacenter at most; at least one.
     pub isolates: usize,
     /// A known bug of the host.
     pub host_mutant: Option<HostMutant>,
@@ -77,14 +80,20 @@ impl StoredSummary {
     }
 }
 
-/// A world in which a program runs; clones share it. It lives inside [`crate::kernel::rt::block_on`].
-pub struct WorldOf<P: Program>(Rc<Inner<P>>);
+/// A world in which a program runs, as a client near one of its datacenters uses it; clones share it. It lives inside
+/// [`crate::kernel::rt::block_on`].
+pub struct WorldOf<P: Program> {
+    inner: Rc<Inner<P>>,
+    /// The index of the datacenter that requests reach.
+    colo: usize,
+}
 
 struct Inner<P: Program> {
     environment: Rc<Environment>,
     services: Rc<Services>,
     namespace: Rc<Namespace<P::Object>>,
-    isolates: Vec<Rc<EdgeIsolate<P>>>,
+    /// The isolates of each datacenter.
+    isolates: Vec<Pool<P>>,
     requests: Cell<u64>,
 }
 
@@ -120,30 +129,37 @@ impl Drop for Client {
 
 impl<P: Program> Clone for WorldOf<P> {
     fn clone(&self) -> Self {
-        Self(self.0.clone())
+        Self { inner: self.inner.clone(), colo: self.colo }
     }
 }
 
 impl<P: Program> WorldOf<P> {
-    /// A world without objects, at [`crate::world::EPOCH_MS`].
+    /// A world without objects, at [`crate::world::EPOCH_MS`], as a client near its first datacenter uses it.
     pub fn new(config: WorldConfigOf<P>) -> Self {
-        let WorldConfigOf { faults, settings, edge, isolates, host_mutant, seeds } = config;
-        let environment = Rc::new(Environment::new(faults, seeds, host_mutant));
+        let WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, seeds } = config;
+        let environment = Rc::new(Environment::new(faults, seeds, host_mutant).with_colos(&colos));
         let services = Rc::new(Services::new(&environment));
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
-        environment.isolates.set(isolates.max(1));
-        let isolates = (0..isolates.max(1))
-            .map(|index| {
-                EdgeIsolate::new(index, environment.clone(), namespace.clone(), services.cache.clone(), edge.clone())
-            })
-            .collect();
-        Self(Rc::new(Inner { environment, services, namespace, isolates, requests: Cell::default() }))
+        let of_colo = isolates.max(1);
+        environment.isolates.set(of_colo);
+        let pool = |colo| {
+            Pool::new(colo, of_colo, environment.clone(), namespace.clone(), services.cache.clone(), edge.clone())
+        };
+        let isolates = (0..environment.map.count()).map(pool).collect();
+        let inner = Inner { environment, services, namespace, isolates, requests: Cell::default() };
+        Self { inner: Rc::new(inner), colo: 0 }
+    }
+
+    /// The same world, as a client near the datacenter of that index uses it; beyond the last one they begin again at the
+    /// first.
+    pub fn near(&self, colo: usize) -> Self {
+        Self { inner: self.inner.clone(), colo: colo % self.inner.environment.map.count() }
     }
 
     /// The number of the next request: it tells which harms are the request's own.
     pub fn number(&self) -> u64 {
-        self.0.requests.set(self.0.requests.get() + 1);
-        self.0.requests.get()
+        self.inner.requests.set(self.inner.requests.get() + 1);
+        self.inner.requests.get()
     }
 
     /// Sends a client's request over the network to one of the isolates, and returns the whole answer.
@@ -173,7 +189,7 @@ impl<P: Program> WorldOf<P> {
     /// Sends a client's request of that number, and returns the answer, or its head and a body that is written piece by
     /// piece.
     pub async fn open(&self, number: u64, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
-        let environment = &self.0.environment;
+        let environment = &self.inner.environment;
         let asked = What::Asked { method: request.method, url: &request.url };
         environment.note(Lane::Client, asked, Some(number));
         let (sender, answer) = reply();
@@ -196,7 +212,7 @@ impl<P: Program> WorldOf<P> {
     /// How long the client waits for the answer to the request of that number, in ms: for as long as it wants to,
     /// unless it goes before.
     fn patience_ms(&self, number: u64, timeout_ms: u64) -> u64 {
-        let environment = &self.0.environment;
+        let environment = &self.inner.environment;
         let network = environment.faults().network;
         if !environment.chance(network.client_leaves_permille) {
             return timeout_ms;
@@ -207,13 +223,11 @@ impl<P: Program> WorldOf<P> {
     }
 
     async fn carry(self, number: u64, request: Request, sender: ReplySender<Served>, client: Rc<RefCell<Whereabouts>>) {
-        let environment = &self.0.environment;
+        let environment = &self.inner.environment;
         if !travel(environment, Way::Client, Leg::Request, Some(number)).await {
             return sender.vanish();
         }
-        // Any isolate may get a request. On the platform, concurrent requests nearly always reach different ones.
-        let index = environment.random.between(0, self.0.isolates.len() as u64 - 1) as usize;
-        let (served, end) = self.0.isolates[index].serve(number, request.received());
+        let (served, end) = self.inner.isolates[self.colo].choose().serve(number, request.received());
         let served = if matches!(*client.borrow(), Whereabouts::Gone) {
             end.leave();
             served
@@ -231,21 +245,21 @@ impl<P: Program> WorldOf<P> {
 
     /// Crashes an object, if it is running.
     pub fn crash(&self, object: &str) {
-        if let Some(object) = self.0.namespace.find(object) {
+        if let Some(object) = self.inner.namespace.find(object) {
             object.crash();
         }
     }
 
     /// Evicts an object, if it is running and idle.
     pub fn evict(&self, object: &str) {
-        if let Some(object) = self.0.namespace.find(object) {
+        if let Some(object) = self.inner.namespace.find(object) {
             object.evict();
         }
     }
 
     /// Has a successor take over from an object's running instance, which goes on for a while.
     pub fn supersede(&self, object: &str) {
-        if let Some(object) = self.0.namespace.find(object) {
+        if let Some(object) = self.inner.namespace.find(object) {
             object.supersede();
         }
     }
@@ -253,19 +267,19 @@ impl<P: Program> WorldOf<P> {
     /// Deploys another release: within so many ms every isolate and every object starts again with it, each at a moment
     /// of its own.
     pub fn deploy(&self, within_ms: u64) {
-        let environment = &self.0.environment;
+        let environment = &self.inner.environment;
         let release = environment.release.get() + 1;
         environment.release.set(release);
         environment.mark(marks::DEPLOYED);
         environment.note(Lane::World, What::Deploys { release }, None);
-        for isolate in &self.0.isolates {
+        for isolate in self.inner.isolates.iter().flat_map(Pool::started) {
             let (isolate, after_ms) = (isolate.clone(), environment.random.between(0, within_ms));
             environment.node.spawn(async move {
                 rt::sleep_ms(after_ms).await;
                 isolate.restart();
             });
         }
-        for object in self.0.namespace.all() {
+        for object in self.inner.namespace.all() {
             let after_ms = environment.random.between(0, within_ms);
             environment.node.spawn(async move {
                 rt::sleep_ms(after_ms).await;
@@ -274,17 +288,43 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
-    /// Restarts an edge isolate; an index beyond the last one begins again at the first.
+    /// Restarts an edge isolate, if it has started, by its index among those of all datacenters; beyond the last one they begin again at the
+    /// first.
     pub fn restart_isolate(&self, index: usize) {
-        self.0.isolates[index % self.0.isolates.len()].restart();
+        let (pools, of_colo) = (&self.inner.isolates, self.inner.environment.isolates.get());
+        if let Some(isolate) = pools[index / of_colo % pools.len()].at(index % of_colo) {
+            isolate.restart();
+        }
+    }
+
+    /// The host of a datacenter fails, by its index: all isolates of it restart, and all objects in it crash.
+    pub fn fail_host(&self, colo: usize) {
+        let environment = &self.inner.environment;
+        let colo = colo % environment.map.count();
+        environment.mark(marks::HOST_FAILED);
+        environment.note(Lane::World, What::HostFails { colo }, None);
+        self.inner.isolates[colo].started().for_each(|isolate| isolate.restart());
+        for object in self.inner.namespace.all().iter().filter(|object| object.colo() == colo) {
+            object.lose_host();
+        }
+    }
+
+    /// Cuts a datacenter off from the others for so many ms, by its index: calls between it and them are lost, and sockets
+    /// break when something is sent on them.
+    pub fn cut_off(&self, colo: usize, for_ms: u64) {
+        let environment = &self.inner.environment;
+        let colo = colo % environment.map.count();
+        environment.note(Lane::World, What::CutOff { colo, for_ms }, None);
+        environment.map.cut_off(colo, environment.now_ms() + for_ms);
     }
 
     /// Ends all faults and all superseded instances: from here on everything has to work. Latencies stay.
     pub fn calm(&self) {
-        self.0.environment.note(Lane::World, What::Calmed, None);
-        self.0.environment.set_faults(self.0.environment.faults().delays());
-        self.0.services.calm();
-        for object in self.0.namespace.all() {
+        self.inner.environment.note(Lane::World, What::Calmed, None);
+        self.inner.environment.set_faults(self.inner.environment.faults().delays());
+        self.inner.services.calm();
+        self.inner.environment.map.calm();
+        for object in self.inner.namespace.all() {
             object.end_all_superseded();
         }
     }
@@ -292,7 +332,7 @@ impl<P: Program> WorldOf<P> {
     /// Runs these statements on the storage of an object that has never run, as an earlier version of its class would
     /// have.
     pub fn prepare(&self, object: &str, statements: &[&'static str]) {
-        let object = self.0.namespace.object(object);
+        let object = self.inner.namespace.object(object, self.colo);
         let journal = object.journal();
         for sql in statements {
             journal.write();
@@ -307,31 +347,31 @@ impl<P: Program> WorldOf<P> {
 
     /// Changes the network between clients and isolates, and the one between isolates and objects.
     pub fn set_network(&self, client_link: Link, object_link: Link) {
-        let faults = self.0.environment.faults().with(|faults| {
+        let faults = self.inner.environment.faults().with(|faults| {
             faults.network.client_link = client_link;
             faults.network.object_link = object_link;
         });
-        self.0.environment.set_faults(faults);
+        self.inner.environment.set_faults(faults);
     }
 
     /// Changes what goes wrong.
     pub fn set_faults(&self, faults: Faults) {
-        self.0.environment.set_faults(faults);
+        self.inner.environment.set_faults(faults);
     }
 
     /// The faults as they are now.
     pub fn faults(&self) -> Faults {
-        self.0.environment.faults()
+        self.inner.environment.faults()
     }
 
     /// Virtual ms since the Unix epoch.
     pub fn now_ms(&self) -> u64 {
-        self.0.environment.now_ms()
+        self.inner.environment.now_ms()
     }
 
     /// What an object has stored, and the rows that it is billed for; nothing for one that nobody ever asked for.
     pub fn stored(&self, object: &str) -> StoredSummary {
-        let Some(object) = self.0.namespace.find(object) else { return StoredSummary::default() };
+        let Some(object) = self.inner.namespace.find(object) else { return StoredSummary::default() };
         let database = object.journal().database();
         StoredSummary {
             tables: database.tables(),
@@ -342,23 +382,23 @@ impl<P: Program> WorldOf<P> {
 
     /// The spells in which an object had something to do.
     pub fn spells(&self, object: &str) -> Vec<Spell> {
-        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
+        self.inner.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
     }
 
     /// The most bytes that an isolate had in memory, of each kind.
     pub fn footprint(&self) -> Footprint {
-        self.0.environment.footprint()
+        self.inner.environment.footprint()
     }
 
     /// How many sockets an object holds open.
     pub fn sockets(&self, object: &str) -> usize {
-        self.0.namespace.find(object).map_or(0, |object| object.sockets())
+        self.inner.namespace.find(object).map_or(0, |object| object.sockets())
     }
 
     /// The result of a statement of one text column over an object's storage as it is now, confirmed or not; empty if a
     /// table that it names is not there.
     pub fn texts(&self, object: &str, sql: &str) -> Vec<String> {
-        self.0.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
+        self.inner.namespace.find(object).map_or_else(Vec::new, |object| object.journal().database().texts(sql))
     }
 
     /// The platform's identity of the object of a name.
@@ -368,41 +408,41 @@ impl<P: Program> WorldOf<P> {
 
     /// How often an object was started.
     pub fn starts(&self, object: &str) -> u64 {
-        self.0.namespace.find(object).map_or(0, |object| object.starts())
+        self.inner.namespace.find(object).map_or(0, |object| object.starts())
     }
 
     /// Whether an object is in memory.
     pub fn is_running(&self, object: &str) -> bool {
-        self.0.namespace.find(object).is_some_and(|object| object.is_running())
+        self.inner.namespace.find(object).is_some_and(|object| object.is_running())
     }
 
     /// The services that all objects share.
     pub fn services(&self) -> &Services {
-        &self.0.services
+        &self.inner.services
     }
 
     /// Every object's name, in order.
     pub fn objects(&self) -> Vec<String> {
-        self.0.namespace.all().iter().map(|object| object.name().to_owned()).collect()
+        self.inner.namespace.all().iter().map(|object| object.name().to_owned()).collect()
     }
 
     /// What faults have done so far, and to whom.
     pub fn harms(&self) -> Harms {
-        self.0.environment.harms()
+        self.inner.environment.harms()
     }
 
     /// What requests and alarms have cost so far.
     pub fn charges(&self) -> Charges {
-        self.0.environment.charges()
+        self.inner.environment.charges()
     }
 
     /// The marks that were reached so far.
     pub fn marks(&self) -> Marks {
-        self.0.environment.marks()
+        self.inner.environment.marks()
     }
 
     /// The trace of what happened so far.
     pub fn trace(&self) -> Trace {
-        self.0.environment.trace.clone()
+        self.inner.environment.trace.clone()
     }
 }

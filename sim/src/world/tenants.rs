@@ -24,6 +24,12 @@ impl Tenants {
         tenants.push(tenant);
     }
 
+    /// Whether anything lives in that isolate.
+    pub(crate) fn live_in(&self, isolate: usize) -> bool {
+        let tenants = self.0.borrow();
+        tenants.get(&isolate).is_some_and(|tenants| tenants.iter().any(|tenant| tenant.strong_count() > 0))
+    }
+
     /// The instance of core of that isolate is lost. Its tenants stay: they go on in the next one.
     pub(crate) fn lose_core(&self, isolate: usize) {
         let tenants = self.0.borrow().get(&isolate).cloned().unwrap_or_default();

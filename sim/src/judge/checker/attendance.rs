@@ -2,8 +2,13 @@
 
 use crate::judge::history::{Call, End, History, Mode, Op};
 
+/// How long a live read is on its way to a stream near by, where nothing goes wrong, in ms.
+const LIVE_TRAVEL_MS: u64 = 2_000;
+
 /// How long a live read is on its way to its stream, where nothing goes wrong, in ms.
-pub(super) const LIVE_TRAVEL_MS: u64 = 2_000;
+pub(super) fn live_travel_ms(history: &History) -> u64 {
+    LIVE_TRAVEL_MS + history.conditions.round_trip_ms()
+}
 
 /// Whether one reader's socket was at the stream's object all the time from one virtual ms to another, for sure.
 pub(super) fn is_attended(history: &History, stream: usize, from_ms: u64, until_ms: u64) -> bool {
@@ -11,7 +16,7 @@ pub(super) fn is_attended(history: &History, stream: usize, from_ms: u64, until_
         let Call::Live { mode, reader, .. } = op.call else { return false };
         let began_ms = match mode {
             Mode::Sse => has_listened(history, index, op, until_ms),
-            Mode::LongPoll => has_waited(op, until_ms),
+            Mode::LongPoll => has_waited(history, op, until_ms),
         };
         began_ms.is_some_and(|began_ms| began_ms <= from_ms)
             && until_ms + history.conditions.clocks_apart_ms < op.invoked.ms + history.conditions.waits.longest_ms()
@@ -32,7 +37,7 @@ pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &
             // Before, it may have waited for a flight that was lost.
             let is_settled = op.invoked.ms >= history.conditions.settled_from_ms;
             let told = op.ended.filter(|_| is_settled && op.status() == Some(404))?;
-            (op.invoked.ms + LIVE_TRAVEL_MS, history.conditions.waits.long_poll_ms, told.ms)
+            (op.invoked.ms + live_travel_ms(history), history.conditions.waits.long_poll_ms, told.ms)
         }
     };
     let is_in_time = told_ms > had_socket_ms && told_ms < op.invoked.ms + least_ms;
@@ -57,8 +62,8 @@ fn has_listened(history: &History, index: usize, op: &Op, until_ms: u64) -> Opti
 
 /// Since when, in ms, a long-poll had a socket that waited in vain until after `until_ms`, its own or that of the flight
 /// that it had joined.
-fn has_waited(op: &Op, until_ms: u64) -> Option<u64> {
+fn has_waited(history: &History, op: &Op, until_ms: u64) -> Option<u64> {
     let has_waited = op.status() == Some(204) && op.definite().is_some_and(|answer| !answer.closed);
     let is_open = op.ended.is_some_and(|ended| ended.ms > until_ms);
-    (has_waited && is_open).then_some(op.invoked.ms + LIVE_TRAVEL_MS)
+    (has_waited && is_open).then_some(op.invoked.ms + live_travel_ms(history))
 }

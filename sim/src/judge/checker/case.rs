@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
-use super::attendance::{self, LIVE_TRAVEL_MS};
+use super::attendance::{self, live_travel_ms};
 use super::touches::{SLOW, Touches};
 use super::{Invariant, Log, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Reader};
@@ -262,7 +262,9 @@ impl<'a> Case<'a> {
             Call::Live { mode: Mode::LongPoll, .. } if !waited && self.is_harmed(op, SLOW) => {
                 op.invoked.ms.saturating_sub(self.history.conditions.flight_ms())
             }
-            Call::Live { mode: Mode::LongPoll, .. } if !waited => op.invoked.ms.saturating_sub(LIVE_TRAVEL_MS),
+            Call::Live { mode: Mode::LongPoll, .. } if !waited => {
+                op.invoked.ms.saturating_sub(live_travel_ms(self.history))
+            }
             _ => op.invoked.ms,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use super::attendance::LIVE_TRAVEL_MS;
+use super::attendance::live_travel_ms;
 use crate::judge::history::{Arrival, Call, History, Moment, Op, Payload};
 use crate::world::Harm;
 
@@ -64,7 +64,7 @@ impl Touches {
         };
         let live_ms = |index: usize, op: &Op| match history.listenings.get(&index) {
             _ if op.invoked.ms >= conditions.settled_from_ms => {
-                brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + LIVE_TRAVEL_MS)
+                brought.get(&index).copied().unwrap_or_default().max(op.invoked.ms + live_travel_ms(history))
             }
             Some(listening) => listening.end.map_or(NEVER_MS, |(end, _)| end.ms),
             None => op.ended.map_or(NEVER_MS, |ended| ended.ms + straggler_ms(op)),

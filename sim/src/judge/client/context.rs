@@ -64,10 +64,15 @@ impl ClientContext {
         at_least_ms: u64,
     ) -> usize {
         let (op, number, patience_ms) = self.invoke(client, stream, call);
-        let outcome = self.world.request_as(number, request, patience_ms.max(at_least_ms)).await;
+        let outcome = self.near(client).request_as(number, request, patience_ms.max(at_least_ms)).await;
         let answer = outcome.ok().map(|response| read(&response));
         self.history.borrow_mut().complete(op, answer, self.world.now_ms());
         op
+    }
+
+    /// The world, as a client uses it: each is near a datacenter, in their order.
+    pub(super) fn near(&self, client: usize) -> World {
+        self.world.near(client)
     }
 
     /// Writes a request down that is made now; answers its numbers in the history and in the world, and how long to
@@ -77,7 +82,7 @@ impl ClientContext {
         let mut history = self.history.borrow_mut();
         // Where nothing is ever lost, a client that is impatient would only begin again what takes its time.
         let is_settled = self.is_calm() || history.conditions.settled_from_ms <= now_ms;
-        let patience_ms = PATIENCE_MS[usize::from(is_settled)];
+        let patience_ms = PATIENCE_MS[usize::from(is_settled)] + history.conditions.round_trip_ms();
         let op = history.invoke(client, stream, call, now_ms);
         history.ops[op].request = number;
         (op, number, patience_ms)

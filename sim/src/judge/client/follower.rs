@@ -207,7 +207,7 @@ impl Follower {
     async fn listen(&mut self, reader: usize) -> Outcome {
         let context = self.context.clone();
         let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader));
-        let Ok(opened) = context.world.open(number, self.ask().build(), patience_ms).await else {
+        let Ok(opened) = context.near(self.client).open(number, self.ask().build(), patience_ms).await else {
             context.history.borrow_mut().complete(op, None, context.world.now_ms());
             return Outcome::Failed;
         };

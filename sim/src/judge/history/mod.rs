@@ -294,9 +294,13 @@ pub struct Conditions {
     /// From this virtual time in ms on, nothing that went wrong before is left: connections that died unnoticed have
     /// come to their time-outs.
     pub settled_from_ms: u64,
+    /// How many datacenters there are. Each client is near one, in their order.
+    pub colos: usize,
+    /// How much longer than within a datacenter a message is on its way between two of them at most, in ms.
+    pub distance_ms: u64,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
-    /// By how much the clocks of two instances of an object differ at most, in ms.
+    /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.
     pub clocks_apart_ms: u64,
     /// Whether alarms may go off before their time.
     pub alarms_come_early: bool,
@@ -328,7 +332,7 @@ pub struct Conditions {
     pub producer_idle_ms: u64,
     /// Bytes after which a segment is sealed.
     pub segment_bytes: u64,
-    /// How many isolates there are at the edge.
+    /// How many isolates a datacenter has at most.
     pub isolates: usize,
     /// Before this virtual time in ms, they may be waiting.
     pub full_until_ms: u64,
@@ -346,6 +350,16 @@ pub struct Conditions {
 const FLIGHT_GRACE_MS: u64 = 5_000;
 
 impl Conditions {
+    /// How much longer than within a datacenter it takes at most to go from one to another and back, in ms.
+    pub fn round_trip_ms(&self) -> u64 {
+        2 * self.distance_ms
+    }
+
+    /// The datacenter that a client is near.
+    pub fn colo(&self, client: usize) -> usize {
+        client % self.colos.max(1)
+    }
+
     /// How old what a waiting reader is told may be, in ms: the reader shares a flight that began before, which ends
     /// with the length of a long-poll where nobody tells it that the stream is gone.
     pub fn flight_ms(&self) -> u64 {

@@ -110,6 +110,10 @@ actions! {
         Supersede = "supersede" { stream: usize as Stream };
         /// An edge isolate restarts.
         RestartIsolate = "restart-isolate" { isolate: usize as Plain };
+        /// The host of a datacenter fails: all its isolates restart, and all its objects are reset.
+        HostFails = "host-fails" { colo: usize as Plain };
+        /// For so long nothing passes between a datacenter and the others.
+        CutOff = "cut-off" { colo: usize as Plain, for_ms: u64 as Plain };
         /// For so long, so many of 1,000 requests and responses on every link are lost.
         Lose = "lose" { for_ms: u64 as Plain, permille: u32 as Plain };
         /// Another release is deployed, which takes so long.

@@ -9,7 +9,7 @@ use super::memory_bounds::piece_bytes;
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
 use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits, Waits};
-use crate::world::{BucketFaults, CacheFaults, Faults, Link};
+use crate::world::{BucketFaults, CacheFaults, Faults, Link, Region};
 
 /// How many pages the largest body takes at most. More would show no more of what pages do, and one seed in a hundred
 /// took as long as forty others.
@@ -83,7 +83,7 @@ impl Dice {
     pub(super) fn cold(&self, faults: &Faults) -> ColdSettings {
         let BucketFaults { get, put, delete, list, late, .. } = faults.bucket;
         // By an object's own clock, which may be off, what has just been put is as old as that.
-        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms + 2 * faults.objects.clock_off_ms;
+        let on_its_way_ms = faults.storage.flush.max_ms + put.max_ms + late.max_ms + 2 * faults.object_clock_off_ms();
         let retry_min_ms = self.scale(20, 2_000);
         ColdSettings {
             retry_min_ms,
@@ -211,6 +211,18 @@ impl Dice {
         if self.chance(350) {
             faults.objects.hibernate_after_ms = self.scale(50, 60_000);
         }
+        faults.edge.shares_busy_isolate_permille = self.among(&[0, 300, 700, 1_000]) as u32;
+        if self.chance(400) {
+            let max_ms = self.scale(10, 100_000);
+            faults.edge.isolate_idle = Delay::new(self.between(1, max_ms), max_ms);
+        }
+        faults.map.distance_permille = if self.chance(500) { self.among(&[1_000, 1_000, 300]) as u32 } else { 0 };
+        faults.map.object_elsewhere_permille = self.permille_if(400, 100, 1_000);
+        faults.map.clock_off_ms = match faults.objects.clock_off_ms {
+            0 if self.chance(60) => self.scale(1, 10_000),
+            1.. if self.chance(500) => self.scale(1, 20_000),
+            _ => 0,
+        };
     }
 
     /// A third of R2 is on its best day. A sixth of the others stores quickly what it is slow to read and to list: so
@@ -259,6 +271,19 @@ impl Dice {
             look_up_fails_permille: self.permille_if(200, 20, 500),
             no_zone: self.chance(60),
         }
+    }
+
+    /// Half of the worlds have one datacenter.
+    pub(super) fn colos(&self) -> Vec<Region> {
+        match self.chance(500) {
+            true => Vec::new(),
+            false => (0..self.between(2, 4)).map(|_| self.0.among(Region::ALL)).collect(),
+        }
+    }
+
+    /// Mostly so few that requests share them; sometimes enough that each can have one of its own.
+    pub(super) fn isolates(&self) -> usize {
+        if self.chance(850) { self.between(1, 3) as usize } else { self.among(&[8, 20, 50]) as usize }
     }
 
     pub(super) fn stream(&self) -> StreamPlan {

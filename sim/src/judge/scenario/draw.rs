@@ -9,7 +9,7 @@ use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::{MemoryLimits, StreamLimits};
-use crate::world::BucketFaults;
+use crate::world::{BucketFaults, Region};
 
 /// Bytes that a message takes beside its padding, at most.
 pub(super) const FRAME_BYTES: usize = 90;
@@ -29,13 +29,14 @@ impl Scenario {
         let mut draft = Draft {
             verbs: verbs(&dice),
             clients: dice.between(2, 6) as usize,
-            isolates: dice.between(1, 3) as usize,
+            colos: dice.colos(),
+            isolates: dice.isolates(),
             client_buffer_bytes: dice.client_buffer_bytes(),
             memory: dice.memory(&limits),
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
-            clock_off_ms: faults.objects.clock_off_ms,
+            clock_off_ms: faults.object_clock_off_ms(),
             bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
@@ -65,6 +66,9 @@ impl Scenario {
             if draft.dice.chance(250) {
                 draft.repeat_late();
             }
+            if draft.dice.chance(150) {
+                draft.fence_twice();
+            }
             if draft.limits.segment_rows <= 3 && draft.disturbances > 0 && draft.dice.chance(150) {
                 draft.sequence_over_rotation();
             }
@@ -73,6 +77,9 @@ impl Scenario {
             }
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
+            }
+            if draft.colos.len() > 1 && draft.disturbances > 0 && draft.is_live() && draft.dice.chance(300) {
+                draft.write_through_a_cut();
             }
             if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
                 draft.stall_together();
@@ -93,6 +100,7 @@ impl Scenario {
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
+            colos: draft.colos,
             isolates: draft.isolates,
             client_buffer_bytes: draft.client_buffer_bytes,
             faults,
@@ -112,6 +120,7 @@ pub(super) struct Draft {
     pub(super) dice: Dice,
     pub(super) verbs: Vec<(Verb, u32)>,
     pub(super) clients: usize,
+    pub(super) colos: Vec<Region>,
     pub(super) isolates: usize,
     pub(super) client_buffer_bytes: usize,
     pub(super) memory: MemoryLimits,
@@ -296,6 +305,8 @@ mod tests {
             " evict ",
             " supersede ",
             " restart-isolate ",
+            " host-fails ",
+            " cut-off ",
             " lose ",
             " outage ",
             " deploy ",
@@ -308,6 +319,14 @@ mod tests {
             "fault statement_fails_permille",
             "fault object_clock_off_ms",
             "fault edge_clock_off_ms",
+            "colo weur",
+            "colo oc",
+            "fault distance_permille",
+            "fault object_elsewhere_permille",
+            "fault colo_clock_off_ms",
+            "fault shares_busy_isolate_permille",
+            "fault isolate_idle.max_ms",
+            "isolates 20\n",
             "fault shares_isolate_permille",
             "bad-element",
             "empty-array",

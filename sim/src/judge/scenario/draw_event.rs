@@ -143,12 +143,21 @@ impl Draft {
 
     pub(super) fn disturbance(&mut self) -> Disturbance {
         let stream = self.stream();
-        match self.dice.between(0, 14) {
+        let colos = self.colos.len();
+        match self.dice.between(0, 17) {
             0..4 => Disturbance::Crash { stream },
             4..6 => Disturbance::Evict { stream },
-            6..8 | 13..=14 if self.supersedes => Disturbance::Supersede { stream },
-            6..8 | 13..=14 => Disturbance::Crash { stream },
-            8 => Disturbance::RestartIsolate { isolate: self.dice.between(0, self.isolates as u64 - 1) as usize },
+            15 => Disturbance::HostFails { colo: self.dice.between(0, colos.max(1) as u64 - 1) as usize },
+            16 if colos > 1 => {
+                let colo = self.dice.between(0, colos as u64 - 1) as usize;
+                Disturbance::CutOff { colo, for_ms: self.dice.among(&[50, 1_000, 8_000, 60_000]) }
+            }
+            6..8 | 13..=14 | 16..=17 if self.supersedes => Disturbance::Supersede { stream },
+            6..8 | 13..=14 | 16..=17 => Disturbance::Crash { stream },
+            8 => {
+                let isolates = self.isolates * colos.max(1);
+                Disturbance::RestartIsolate { isolate: self.dice.between(0, isolates as u64 - 1) as usize }
+            }
             12 => Disturbance::Deploy { for_ms: self.dice.among(&[0, 200, 5_000, 300_000]) },
             9..=10 => Disturbance::Outage { for_ms: self.dice.among(&[1_000, 20_000, 300_000, 3_600_000]) },
             _ => {

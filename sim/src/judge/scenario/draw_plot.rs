@@ -176,6 +176,19 @@ impl Draft {
         self.now_ms += 500 + for_ms;
     }
 
+    /// The datacenter of a live reader is cut off, and meanwhile something is written from another one.
+    pub(super) fn write_through_a_cut(&mut self) {
+        let (stream, reader, load) = (self.stream(), self.client(), self.load());
+        let colo = reader % self.colos.len();
+        let mode = if self.dice.chance(500) { Mode::LongPoll } else { Mode::Sse };
+        let joined = self.join(stream, mode);
+        self.push(0, reader, joined);
+        let for_ms = self.dice.among(&[300, 3_000]);
+        self.push_disturbance(700, Disturbance::CutOff { colo, for_ms });
+        self.push(800, reader + 1, Action::Append { stream, load, closes: false, mistake: None });
+        self.now_ms += 1_000;
+    }
+
     /// Many readers stall while much is written: what waits for all of them is more than may. Then they catch up.
     pub(super) fn stall_together(&mut self) {
         let (stream, writer) = (self.stream(), self.client());
@@ -208,6 +221,20 @@ impl Draft {
         self.push(700, other, Action::Head { stream });
         self.push(1_100, producer, Action::Resend { stream, back: 1 });
         self.now_ms += 1_100;
+    }
+
+    /// A producer comes back that two epochs have passed by: the one that shares its id has restarted since.
+    pub(super) fn fence_twice(&mut self) {
+        let (stream, load) = (self.stream(), self.load());
+        // Two clients share an id each.
+        let (zombie, other) = (0, 1);
+        let produce = Action::Produce { stream, load, depth: 1, copies: 1, closes: false };
+        self.push(0, zombie, produce);
+        self.push(300, other, produce);
+        self.push(600, other, Action::Restart);
+        self.push(601, other, produce);
+        self.push(1_000, zombie, if self.dice.chance(500) { produce } else { Action::Resend { stream, back: 0 } });
+        self.now_ms += 1_000;
     }
 
     /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked

@@ -60,7 +60,13 @@ knobs! {
         "client_leaves_permille": network.client_leaves_permille as u32;
         "client_leaves.min_ms": network.client_leaves.min_ms as u64;
         "client_leaves.max_ms": network.client_leaves.max_ms as u64;
+        "distance_permille": map.distance_permille as u32;
+        "object_elsewhere_permille": map.object_elsewhere_permille as u32;
+        "colo_clock_off_ms": map.clock_off_ms as u64;
         "overloaded_permille": objects.overloaded_permille as u32;
+        "shares_busy_isolate_permille": edge.shares_busy_isolate_permille as u32;
+        "isolate_idle.min_ms": edge.isolate_idle.min_ms as u64;
+        "isolate_idle.max_ms": edge.isolate_idle.max_ms as u64;
         "isolate_restart_permille": edge.isolate_restart_permille as u32;
         "crash_permille": objects.crash_permille as u32;
         "crash_awaiting_permille": objects.crash_awaiting_permille as u32;

@@ -41,7 +41,8 @@ pub(super) fn memory_bounds(scenario: &Scenario) -> Footprint {
     // instance has asked for comes besides.
     let clients = scenario.memory.clients_bytes.saturating_add((readers * CONNECTIONS + 1) * piece);
     let answers = (askers + readers + 1) * (limits.body_bytes + piece);
-    let object = pushed.saturating_add(bodies.saturating_mul(scenario.isolates)).saturating_add(answers);
+    let object =
+        pushed.saturating_add(bodies.saturating_mul(scenario.isolates * scenario.colo_count())).saturating_add(answers);
     // Each body is there twice while it is on its way to its object.
     let all = bodies
         .saturating_mul(2)

@@ -42,7 +42,7 @@ pub use text::ParseError;
 
 use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
-use crate::world::Faults;
+use crate::world::{Faults, Region};
 
 /// A stream that the clients use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,7 +59,10 @@ pub struct StreamPlan {
 pub struct Scenario {
     /// From which the executor, the faults and core draw.
     pub schedule: u64,
-    /// How many edge isolates there are.
+    /// The region of each datacenter; without any there is one. The n-th client is near the n-th of them, and beyond the
+    /// last one they begin again at the first.
+    pub colos: Vec<Region>,
+    /// How many edge isolates a datacenter has at most.
     pub isolates: usize,
     /// How many bytes may wait at the edge for the client of a streamed answer: few enough that slow clients reach it.
     pub client_buffer_bytes: usize,
@@ -82,6 +85,11 @@ pub struct Scenario {
 }
 
 impl Scenario {
+    /// How many datacenters there are.
+    pub(super) fn colo_count(&self) -> usize {
+        self.colos.len().max(1)
+    }
+
     /// How a stream is called in scenarios and reports.
     pub fn name(stream: usize) -> String {
         path::name(stream)

@@ -96,6 +96,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
         };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),
+            colos: scenario.colos.clone(),
             isolates: scenario.isolates,
             host_mutant,
             seeds,
@@ -137,9 +138,12 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         full_until_ms: u64::MAX,
         straggler_ms: STRAGGLER_MS,
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
-        edges_apart_ms: 2 * faults.edge.clock_off_ms,
-        clocks_apart_ms: 2 * faults.objects.clock_off_ms,
-        alarms_come_early: faults.alarm.early_permille > 0 || faults.objects.clock_off_ms > 0,
+        colos: scenario.colo_count(),
+        distance_ms: longest_way_ms(scenario),
+        edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
+        // Two instances of an object are in the same datacenter.
+        clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),
+        alarms_come_early: faults.alarm.early_permille > 0 || faults.object_clock_off_ms() > 0,
         alarm_late_ms: faults.alarm.late.max_ms + faults.alarm.early.max_ms,
         event_ms: EVENT_MS
             + faults.objects.cold_start.max_ms
@@ -255,6 +259,14 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     context.history.take()
 }
 
+/// How much longer than within a datacenter a message is on its way between two of them at most, in ms.
+fn longest_way_ms(scenario: &Scenario) -> u64 {
+    let colos = scenario.colos.iter().enumerate();
+    let others = |place: usize| scenario.colos.iter().skip(place + 1);
+    let ways = colos.flat_map(|(place, one)| others(place).map(|other| one.one_way_ms(*other)));
+    ways.max().unwrap_or(0) * u64::from(scenario.faults.map.distance_permille) / 1_000
+}
+
 /// How long a read of R2 pauses between its attempts in all, in ms.
 fn retries_ms(cold: &ColdSettings) -> u64 {
     (1..cold.read_attempts).map(|attempt| cold.read_retry_ms << (attempt - 1)).sum()
@@ -338,6 +350,8 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
             Disturbance::Evict { stream } => world.evict(&object(stream)),
             Disturbance::Supersede { stream } => world.supersede(&object(stream)),
             Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
+            Disturbance::HostFails { colo } => world.fail_host(colo),
+            Disturbance::CutOff { colo, for_ms } => world.cut_off(colo, for_ms.min(scenario.calm_ms - at_ms - 1)),
             Disturbance::Lose { for_ms, permille } => {
                 let lossy =
                     |link: Link| Link { request_loss_permille: permille, response_loss_permille: permille, ..link };

@@ -10,7 +10,7 @@ use super::word::{Word, Words};
 use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
-use crate::world::Faults;
+use crate::world::{Faults, Region};
 
 /// Text that is no scenario.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -32,6 +32,9 @@ impl std::error::Error for ParseError {}
 impl fmt::Display for Scenario {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(formatter, "schedule {}", self.schedule)?;
+        for region in &self.colos {
+            writeln!(formatter, "colo {}", region.name())?;
+        }
         writeln!(formatter, "isolates {}", self.isolates)?;
         if self.client_buffer_bytes != CLIENT_BUFFER {
             writeln!(formatter, "client-buffer {}", self.client_buffer_bytes)?;
@@ -87,6 +90,7 @@ impl FromStr for Scenario {
     fn from_str(text: &str) -> Result<Self, ParseError> {
         let mut scenario = Self {
             schedule: 0,
+            colos: Vec::new(),
             isolates: 1,
             client_buffer_bytes: CLIENT_BUFFER,
             faults: Faults::default(),
@@ -112,6 +116,7 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
     let mut words = line.split_whitespace();
     match words.next()? {
         "schedule" => scenario.schedule = words.next()?.parse().ok()?,
+        "colo" => scenario.colos.push(Region::named(words.next()?)?),
         "isolates" => scenario.isolates = words.next()?.parse().ok()?,
         "client-buffer" => scenario.client_buffer_bytes = words.next()?.parse().ok()?,
         "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
@@ -174,9 +179,15 @@ mod tests {
     fn comments_and_empty_lines_are_skipped_and_nonsense_is_refused() {
         let parsed: Result<Scenario, _> = "# a case\n\nstream json endless # s0\nat 5 c1 head s0\n".parse();
         assert_eq!(parsed.map(|scenario| scenario.events.len()), Ok(1));
-        for line in
-            ["at 5 c1 head", "at x c1 head s0", "fault nothing 1", "stream json", "calm 1 2", "at 1 c1 read s0 x 1"]
-        {
+        for line in [
+            "at 5 c1 head",
+            "at x c1 head s0",
+            "fault nothing 1",
+            "colo atlantis",
+            "stream json",
+            "calm 1 2",
+            "at 1 c1 read s0 x 1",
+        ] {
             let error = line.parse::<Scenario>().map_err(|error| error.line);
             assert_eq!(error, Err(1), "{line}");
         }

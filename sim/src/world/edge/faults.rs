@@ -5,6 +5,11 @@ use crate::kernel::random::Delay;
 /// The knobs of the edge.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct EdgeFaults {
+    /// Of 1,000 requests that come while isolates of their datacenter serve others, those that one of these serves, too.
+    /// Any other has an isolate of its own, as long as there is one (measured: about one isolate per concurrent request).
+    pub shares_busy_isolate_permille: u32,
+    /// How long an isolate has served nothing before it dies; 0 if it never does.
+    pub isolate_idle: Delay,
     /// Of 1,000 requests, those whose edge isolate restarts while it serves them. All its other requests fail with
     /// them.
     pub isolate_restart_permille: u32,
@@ -39,7 +44,12 @@ pub struct EdgeFaults {
 
 impl EdgeFaults {
     pub(in crate::world) fn delays(&self) -> Self {
-        // That the platform notices clients that have gone is no fault: it stays.
-        Self { client_gone_noticed_permille: self.client_gone_noticed_permille, ..Self::default() }
+        // Which isolates there are, and that the platform notices clients that have gone, is no fault: it stays.
+        Self {
+            shares_busy_isolate_permille: self.shares_busy_isolate_permille,
+            isolate_idle: self.isolate_idle,
+            client_gone_noticed_permille: self.client_gone_noticed_permille,
+            ..Self::default()
+        }
     }
 }

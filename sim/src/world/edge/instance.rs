@@ -1,9 +1,10 @@
 //! The instance of core in which the requests of an isolate run. A panic loses it with all tasks in it.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::{Rc, Weak};
 
+use crate::world::clock;
 use crate::world::edge::context::Context;
 use crate::world::harm::Harm;
 
@@ -11,6 +12,8 @@ use crate::world::harm::Harm;
 #[derive(Default)]
 pub(crate) struct Instance {
     running: RefCell<BTreeMap<u64, Weak<Context>>>,
+    /// Since when nothing runs in it, in ms since the Unix epoch; `None` before the first request.
+    idle_since_ms: Cell<Option<u64>>,
 }
 
 /// A request's place in the instance, which it leaves when this is dropped.
@@ -25,6 +28,16 @@ impl Instance {
         let number = context.number();
         self.running.borrow_mut().insert(number, Rc::downgrade(context));
         Place { instance: self.clone(), number }
+    }
+
+    /// Whether requests run in it.
+    pub(crate) fn is_busy(&self) -> bool {
+        !self.running.borrow().is_empty()
+    }
+
+    /// Since when no request runs in it, in ms since the Unix epoch; `None` if one does, or none ever has.
+    pub(crate) fn idle_since_ms(&self) -> Option<u64> {
+        self.idle_since_ms.get().filter(|_| !self.is_busy())
     }
 
     /// A fault touches every request that runs in the instance.
@@ -46,5 +59,6 @@ impl Instance {
 impl Drop for Place {
     fn drop(&mut self) {
         self.instance.running.borrow_mut().remove(&self.number);
+        self.instance.idle_since_ms.set(Some(clock::now_ms()));
     }
 }

@@ -1,4 +1,5 @@
-//! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail.
+//! Edge isolates. They serve requests and share no memory. When one restarts, all requests that it serves fail; one that
+//! is idle for long dies.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -11,6 +12,7 @@ use crate::kernel::rt::{self, Node};
 use crate::world::cache::Caches;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
+use crate::world::edge::download::Breaker;
 use crate::world::edge::request::{Request, RequestBody};
 use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
 use crate::world::edge::upload::Upload;
@@ -33,15 +35,17 @@ pub(crate) struct EdgeIsolate<P: Program> {
 }
 
 impl<P: Program> EdgeIsolate<P> {
+    /// The isolate of that index, in the datacenter of that index.
     pub(crate) fn new(
         index: usize,
+        colo: usize,
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
         caches: Rc<Caches>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
-        let clock = Cell::new(machine_clock(&environment));
+        let clock = Cell::new(machine_clock(&environment, colo));
         let release = Cell::new(environment.release.get());
         let (streaming, held_bodies, backlogs) = (RefCell::default(), RefCell::default(), RefCell::default());
         let memory = environment.memory(index);
@@ -57,6 +61,7 @@ impl<P: Program> EdgeIsolate<P> {
             instance,
             clock,
             index,
+            colo,
             release,
             streaming,
         };
@@ -65,6 +70,7 @@ impl<P: Program> EdgeIsolate<P> {
 
     /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
     pub(crate) fn serve(self: &Rc<Self>, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
+        self.die_if_idle();
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), self.shared.memory.clone(), number);
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
@@ -84,6 +90,26 @@ impl<P: Program> EdgeIsolate<P> {
         self.draw_end(&node, &state);
         self.draw_restart(&node);
         (answer, state.client_end())
+    }
+
+    /// Whether it serves a request.
+    pub(crate) fn is_busy(&self) -> bool {
+        self.shared.instance.is_busy()
+    }
+
+    /// If it has been idle for too long by now, it has died meanwhile: nobody could tell before. One that holds what a
+    /// client still reads, or an object, is not idle.
+    fn die_if_idle(&self) {
+        let (environment, shared) = (&self.environment, &self.shared);
+        let after = environment.faults().edge.isolate_idle;
+        let Some(since_ms) = shared.instance.idle_since_ms().filter(|_| after.max_ms > 0) else { return };
+        let holds =
+            environment.tenants.live_in(shared.index) || shared.streaming.borrow().iter().any(Breaker::is_needed);
+        if !holds && environment.now_ms() - since_ms >= environment.draw_ms(after) {
+            environment.mark(marks::ISOLATE_DIED_IDLE);
+            environment.note(Lane::Isolate(shared.index), What::BegunAnew, None);
+            self.begin_anew();
+        }
     }
 
     /// Draws whether the platform ends the request without telling it, and when.
@@ -131,19 +157,25 @@ impl<P: Program> EdgeIsolate<P> {
                 self.environment.mark(marks::ISOLATE_RESTARTED_STREAMING);
             }
         }
+        self.begin_anew();
+    }
+
+    /// Its memory is gone, and what runs in it.
+    fn begin_anew(&self) {
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
         self.shared.held_bodies.take();
         self.shared.backlogs.take();
-        self.shared.clock.set(machine_clock(&self.environment));
+        self.shared.clock.set(machine_clock(&self.environment, self.shared.colo));
         self.shared.partition.set(self.shared.caches.draw_partition());
         self.shared.release.set(self.environment.release.get());
     }
 }
 
-/// The clock of the machine on which an isolate starts.
-fn machine_clock(environment: &Environment) -> MachineClock {
-    MachineClock::draw(&environment.random, environment.faults().edge.clock_off_ms)
+/// The clock of the machine on which an isolate starts, in the datacenter of that index.
+fn machine_clock(environment: &Environment, colo: usize) -> MachineClock {
+    let off_ms = environment.faults().edge.clock_off_ms;
+    MachineClock::draw(&environment.random, off_ms).in_colo(environment.map.clock(colo))
 }
 
 /// The request as core sees it, each time that it is served. If the client has its body as a whole, it declares the

@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `pool` | the isolates of a datacenter, and which of them serves a request |
 //! | `isolate` | an isolate, its restarts, and requests that the platform ends |
 //! | `state` | what an isolate gives to one request |
 //! | `instance` | the instance of core in which an isolate's requests run, which a panic loses |
@@ -20,8 +21,9 @@ pub(super) mod download;
 mod faults;
 mod flights;
 mod instance;
-pub(super) mod isolate;
+mod isolate;
 pub(super) mod pipe;
+pub(super) mod pool;
 pub(super) mod reply;
 pub(super) mod request;
 pub(super) mod socket;

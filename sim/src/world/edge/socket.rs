@@ -14,6 +14,8 @@ use crate::world::sockets::mailbox::{Arrived, Mailbox};
 /// The edge's end. Dropping it closes the socket. The object is told, unless its end is left half-dead.
 pub struct EdgeEnd {
     context: Rc<Context>,
+    /// The index of the isolate's datacenter.
+    colo: usize,
     callee: Rc<dyn Callee>,
     object: String,
     number: u64,
@@ -23,6 +25,7 @@ pub struct EdgeEnd {
 impl EdgeEnd {
     pub(crate) fn new(
         context: Rc<Context>,
+        colo: usize,
         callee: Rc<dyn Callee>,
         object: &str,
         number: u64,
@@ -31,7 +34,7 @@ impl EdgeEnd {
     ) -> Self {
         context.open_socket();
         mailbox.open(most_bytes, context.memory().load(What::Socket, 0));
-        Self { context, callee, object: object.to_owned(), number, mailbox }
+        Self { context, colo, callee, object: object.to_owned(), number, mailbox }
     }
 }
 
@@ -58,11 +61,14 @@ impl Drop for EdgeEnd {
             return;
         }
         let environment = self.context.environment();
-        if environment.chance(environment.faults().sockets.half_dead_permille) {
+        let object_colo = environment.colo_of(&self.object, self.colo);
+        let is_cut_off = environment.are_apart(self.colo, object_colo);
+        if environment.chance(environment.faults().sockets.half_dead_permille) || is_cut_off {
             environment.mark(marks::SOCKET_HALF_DEAD);
             return;
         }
-        let wait_ms = environment.draw_ms(environment.faults().network.object_link.latency);
+        let wait_ms = environment.draw_ms(environment.faults().network.object_link.latency)
+            + environment.distance_ms(self.colo, object_colo);
         let (callee, object, number) = (self.callee.clone(), self.object.clone(), self.number);
         environment.node.spawn(async move {
             rt::sleep_ms(wait_ms).await;

@@ -30,7 +30,7 @@ use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::memory::{Meter, What};
-use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::callee::{Callee, Caller, Opened};
 use crate::world::network::travel;
 
 /// Breakers of answers that are over are removed once an isolate remembers this many.
@@ -62,8 +62,10 @@ pub(crate) struct Shared {
     pub(crate) backlogs: RefCell<Backlogs>,
     pub(crate) instance: Rc<Instance>,
     pub(crate) clock: Cell<MachineClock>,
-    /// The isolate's index.
+    /// The isolate's index among those of all datacenters.
     pub(crate) index: usize,
+    /// The index of its datacenter.
+    pub(crate) colo: usize,
     /// The release that runs.
     pub(crate) release: Cell<u32>,
     /// The breakers of streamed answers that are under way.
@@ -71,14 +73,9 @@ pub(crate) struct Shared {
 }
 
 impl Shared {
-    /// The datacenter of the isolate.
-    fn colo(&self) -> usize {
-        0
-    }
-
     /// The isolate as the cache of its datacenter knows it, for the request of that number.
     fn visitor(&self, request: u64) -> Visitor {
-        Visitor { colo: self.colo(), partition: self.partition.get(), isolate: self.index, request }
+        Visitor { colo: self.colo, partition: self.partition.get(), isolate: self.index, request }
     }
 }
 
@@ -176,6 +173,11 @@ impl EdgeState {
         self.0.context.environment()
     }
 
+    /// The index of the isolate's datacenter.
+    pub(crate) fn colo(&self) -> usize {
+        self.0.shared.colo
+    }
+
     fn serve(&self, response: Response, body: Option<AnswerBody>) {
         if !self.0.context.admits() {
             return;
@@ -237,6 +239,7 @@ impl EdgeEnv for EdgeState {
         };
         let accept = {
             let (context, callee) = (self.0.context.clone(), self.0.shared.callee.clone());
+            let colo = self.colo();
             let name = object.to_owned();
             // From here on somebody owns the edge's end: if it is dropped, the socket closes.
             move |opened| match opened {
@@ -244,7 +247,7 @@ impl EdgeEnv for EdgeState {
                 Opened::Overloaded => Err(CallError::Overloaded),
                 Opened::Socket(number, mailbox) => {
                     let most_bytes = can_wait.unwrap_or(usize::MAX);
-                    let socket = EdgeEnd::new(context, callee, &name, number, mailbox, most_bytes);
+                    let socket = EdgeEnd::new(context, colo, callee, &name, number, mailbox, most_bytes);
                     match can_wait {
                         Some(_) => Ok(Called::Socket(socket)),
                         None => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
@@ -258,10 +261,11 @@ impl EdgeEnv for EdgeState {
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
         let object = object.to_owned();
         let (release, cause) = (self.0.shared.release.get(), Some(self.0.context.number()));
+        let caller = Caller { colo: self.colo(), release, cause };
         let load = self.0.shared.memory.load(What::Call, body.len());
         let call = async move {
             let _load = load;
-            travel::call(&environment, callee, &object, ObjectRequest { message, body }, release, cause, accept).await?
+            travel::call(&environment, callee, &object, ObjectRequest { message, body }, caller, accept).await?
         };
         self.0.has_called.set(true);
         self.0.calling.replace(Some(call.boxed_local()));

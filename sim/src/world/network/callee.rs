@@ -8,11 +8,21 @@ use tailrace_core::runtime::ObjectRequest;
 use crate::kernel::reply::Reply;
 use crate::world::sockets::mailbox::Mailbox;
 
+/// Who calls an object.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct Caller {
+    /// The index of its datacenter.
+    pub(crate) colo: usize,
+    /// Its release.
+    pub(crate) release: u32,
+    /// The client's request for which it calls, if there is one.
+    pub(crate) cause: Option<u64>,
+}
+
 /// Takes requests to objects.
 pub(crate) trait Callee {
-    /// Hands a request of a sender of some release to an object, for a client's request or not; the reply is dropped if
-    /// the object goes away before it answers.
-    fn call(&self, object: &str, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened>;
+    /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
+    fn call(&self, object: &str, request: ObjectRequest, caller: Caller) -> Reply<Opened>;
 
     /// The edge's end of a socket has gone.
     fn end_socket(&self, object: &str, number: u64);

@@ -10,7 +10,7 @@ use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::Link;
-use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::callee::{Callee, Caller, Opened};
 
 /// Which way a message goes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -24,8 +24,8 @@ pub(crate) enum Leg {
 pub(crate) enum Way {
     /// Between a client and an isolate.
     Client,
-    /// Between an isolate or an object, and an object.
-    Object,
+    /// Between an isolate or an object, and an object, in the datacenters of these indices.
+    Object { from: usize, to: usize },
 }
 
 impl Way {
@@ -33,7 +33,25 @@ impl Way {
         let network = environment.faults().network;
         match self {
             Self::Client => network.client_link,
-            Self::Object => network.object_link,
+            Self::Object { .. } => network.object_link,
+        }
+    }
+
+    /// Whether it leads from one datacenter to another.
+    fn is_long(self) -> bool {
+        matches!(self, Self::Object { from, to } if from != to)
+    }
+
+    /// Whether nothing passes on it now, because one of its ends is cut off.
+    fn is_cut_off(self, environment: &Environment) -> bool {
+        matches!(self, Self::Object { from, to } if environment.are_apart(from, to))
+    }
+
+    /// How much longer a message is on its way because its ends are in different datacenters, in ms.
+    fn distance_ms(self, environment: &Environment) -> u64 {
+        match self {
+            Self::Client => 0,
+            Self::Object { from, to } => environment.distance_ms(from, to),
         }
     }
 
@@ -41,7 +59,7 @@ impl Way {
     fn harms(self) -> (Harm, Harm) {
         match self {
             Self::Client => (Harm::ClientMessageLost, Harm::ClientMessageSlow),
-            Self::Object => (Harm::CallLost, Harm::CallSlow),
+            Self::Object { .. } => (Harm::CallLost, Harm::CallSlow),
         }
     }
 }
@@ -53,8 +71,12 @@ pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause:
         Leg::Request => (link.request_loss_permille, marks::REQUEST_LOST),
         Leg::Response => (link.response_loss_permille, marks::RESPONSE_LOST),
     };
-    let is_lost = environment.chance(permille);
-    let latency_ms = latency_ms(environment, link);
+    let is_cut_off = way.is_cut_off(environment);
+    if is_cut_off {
+        environment.mark(marks::LOST_BETWEEN_COLOS);
+    }
+    let is_lost = environment.chance(permille) || is_cut_off;
+    let latency_ms = latency_ms(environment, link) + way.distance_ms(environment);
     if is_lost {
         environment.harm(lost, cause);
     }
@@ -71,7 +93,7 @@ pub(crate) async fn travel(environment: &Environment, way: Way, leg: Leg, cause:
 /// A message that is on its way for as long as this may cost its request its answer, in ms.
 pub(crate) const SLOW_MS: u64 = 1_000;
 
-/// How long a message is on its way, in ms.
+/// How long a message is on its way within a datacenter, in ms.
 pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
     let latency_ms = environment.draw_ms(link.latency);
     if !environment.chance(link.slow_permille) {
@@ -81,24 +103,27 @@ pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
     latency_ms + environment.draw_ms(link.slow)
 }
 
-/// Calls an object over the network between isolates and objects, from one of some release, for a client's request or
-/// not. `accept` takes its answer when that leaves the object. The request and the answer arrive even if the caller is
-/// gone by then.
+/// Calls an object over the network between isolates and objects. `accept` takes its answer when that leaves the object.
+/// The request and the answer arrive even if the caller is gone by then.
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,
     object: &str,
     request: ObjectRequest,
-    release: u32,
-    cause: Option<u64>,
+    caller: Caller,
     accept: impl FnOnce(Opened) -> T + 'static,
 ) -> Result<T, CallError> {
     let (sender, answer) = reply();
+    let cause = caller.cause;
+    let way = Way::Object { from: caller.colo, to: environment.colo_of(object, caller.colo) };
+    if way.is_long() {
+        environment.mark(marks::OTHER_COLO_CALLED);
+    }
     let journey = {
         let environment = environment.clone();
         let object = object.to_owned();
         async move {
-            if !travel(&environment, Way::Object, Leg::Request, cause).await {
+            if !travel(&environment, way, Leg::Request, cause).await {
                 return;
             }
             let faults = environment.faults();
@@ -107,7 +132,7 @@ pub(crate) async fn call<T: 'static>(
                 environment.harm(Harm::Overloaded, cause);
                 Some(Opened::Overloaded)
             } else {
-                callee.call(&object, request, release, cause).await
+                callee.call(&object, request, caller).await
             };
             let Some(answer) = answered.map(accept) else { return environment.harm(Harm::ObjectReset, cause) };
             if environment.chance(faults.network.call_stuck_permille) {
@@ -115,7 +140,7 @@ pub(crate) async fn call<T: 'static>(
                 environment.harm(Harm::CallStuck, cause);
                 return sender.vanish();
             }
-            if travel(&environment, Way::Object, Leg::Response, cause).await {
+            if travel(&environment, way, Leg::Response, cause).await {
                 sender.send(answer);
             }
         }

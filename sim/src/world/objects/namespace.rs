@@ -8,7 +8,7 @@ use tailrace_core::runtime::ObjectRequest;
 
 use crate::kernel::reply::Reply;
 use crate::world::environment::Environment;
-use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::callee::{Callee, Caller, Opened};
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::object::Object;
 use crate::world::services::Services;
@@ -27,13 +27,15 @@ impl<A: ObjectClass> Namespace<A> {
         Rc::new_cyclic(|own| Self { environment, services, settings, objects: RefCell::default(), own: own.clone() })
     }
 
-    /// The object of that name, which is made if it is not there.
-    pub(crate) fn object(&self, name: &str) -> Rc<Object<A>> {
+    /// The object of that name, which is made if it is not there, for a caller in the datacenter of that index.
+    pub(crate) fn object(&self, name: &str, caller: usize) -> Rc<Object<A>> {
         if let Some(object) = self.objects.borrow().get(name) {
             return object.clone();
         }
-        let object =
-            Object::new(name, self.environment.clone(), self.services.clone(), self.settings.clone(), self.own.clone());
+        let (environment, services, settings) =
+            (self.environment.clone(), self.services.clone(), self.settings.clone());
+        let colo = environment.colo_of(name, caller);
+        let object = Object::new(name, colo, environment, services, settings, self.own.clone());
         self.objects.borrow_mut().insert(name.into(), object.clone());
         object
     }
@@ -50,11 +52,13 @@ impl<A: ObjectClass> Namespace<A> {
 }
 
 impl<A: ObjectClass> Callee for Namespace<A> {
-    fn call(&self, object: &str, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
-        self.object(object).call(request, release, cause)
+    fn call(&self, object: &str, request: ObjectRequest, caller: Caller) -> Reply<Opened> {
+        self.object(object, caller.colo).call(request, caller)
     }
 
     fn end_socket(&self, object: &str, number: u64) {
-        self.object(object).end_socket(number);
+        if let Some(object) = self.find(object) {
+            object.end_socket(number);
+        }
     }
 }

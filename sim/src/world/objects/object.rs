@@ -17,7 +17,7 @@ use crate::world::faults::Faults;
 use crate::world::harm::Harm;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
-use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::callee::{Callee, Caller, Opened};
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::instance::{Instance, Parent, Rest};
 use crate::world::objects::state::ObjectState;
@@ -30,6 +30,8 @@ use crate::world::storage::outlet::Outlet;
 /// An object: what of it outlives its instances, and the instances that run.
 pub(crate) struct Object<A: ObjectClass> {
     name: Rc<str>,
+    /// The index of its datacenter.
+    colo: usize,
     environment: Rc<Environment>,
     services: Rc<Services>,
     settings: A::Settings,
@@ -49,6 +51,7 @@ pub(crate) struct Object<A: ObjectClass> {
 impl<A: ObjectClass> Object<A> {
     pub(crate) fn new(
         name: &str,
+        colo: usize,
         environment: Rc<Environment>,
         services: Rc<Services>,
         settings: A::Settings,
@@ -56,19 +59,20 @@ impl<A: ObjectClass> Object<A> {
     ) -> Rc<Self> {
         Rc::new(Self {
             name: name.into(),
-            environment,
+            colo,
             services,
             settings,
             callee,
             journal: Rc::new(Journal::open()),
-            sockets: Rc::default(),
+            sockets: Rc::new(Sockets::of(colo)),
             spells: Spells::default(),
             alarm: Alarm::default(),
             running: RefCell::default(),
             superseded: RefCell::default(),
             starts: Cell::default(),
             rest: Cell::new(Rest::New),
-            clock: Cell::default(),
+            clock: Cell::new(environment.map.clock(colo)),
+            environment,
         })
     }
 
@@ -95,10 +99,14 @@ impl<A: ObjectClass> Object<A> {
     }
 
     /// A request arrives.
-    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, caller: Caller) -> Reply<Opened> {
         let instance = self.stale_route().unwrap_or_else(|| self.instance());
-        self.environment.note(Lane::Instance(instance.label()), What::Called { message: &request.message }, cause);
-        instance.call(request, release, cause)
+        self.environment.note(
+            Lane::Instance(instance.label()),
+            What::Called { message: &request.message },
+            caller.cause,
+        );
+        instance.call(request, caller)
     }
 
     /// The edge's end of a socket has gone. The platform tells the object, which wakes for it and has nothing to do.
@@ -168,6 +176,19 @@ impl<A: ObjectClass> Object<A> {
         });
     }
 
+    /// The index of its datacenter.
+    pub(crate) fn colo(&self) -> usize {
+        self.colo
+    }
+
+    /// The host fails on which it is placed: all its instances are gone.
+    pub(crate) fn lose_host(self: &Rc<Self>) {
+        self.crash();
+        for instance in self.superseded.take() {
+            instance.end("its host fails");
+        }
+    }
+
     /// Ends all superseded instances.
     pub(crate) fn end_all_superseded(&self) {
         for instance in self.superseded.take() {
@@ -235,7 +256,7 @@ impl<A: ObjectClass> Object<A> {
         if off_ms == 0 || !self.sockets.is_empty() || environment.chance(500) {
             return;
         }
-        let clock = MachineClock::draw(&environment.random, off_ms);
+        let clock = MachineClock::draw(&environment.random, off_ms).in_colo(environment.map.clock(self.colo));
         if clock.is_behind(self.clock.replace(clock)) {
             environment.mark(marks::CLOCK_STEPPED_BACK);
         }
@@ -278,6 +299,10 @@ impl<A: ObjectClass> Alarmed for Object<A> {
 
 impl<A: ObjectClass> Parent for Object<A> {
     type Class = A;
+
+    fn colo(&self) -> usize {
+        self.colo
+    }
 
     fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<Self>>) {
         instance.end("crash");

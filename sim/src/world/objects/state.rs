@@ -18,7 +18,7 @@ use crate::world::clock::MachineClock;
 use crate::world::host_mutant::HostMutant;
 use crate::world::marks;
 use crate::world::memory::{Load, Meter, Pushed, What};
-use crate::world::network::callee::{Callee, Opened};
+use crate::world::network::callee::{Callee, Caller, Opened};
 use crate::world::network::travel;
 use crate::world::services::Services;
 use crate::world::sockets::mailbox::Mailbox;
@@ -76,14 +76,14 @@ impl ObjectState {
         self.0.outlet.node.clone()
     }
 
-    /// Accepts a socket, on which a client's request waits or not.
+    /// Accepts a socket, on which its caller waits.
     pub(crate) fn accept(
         &self,
         tags: [String; 2],
         attachment: Bytes,
-        cause: Option<u64>,
+        caller: Caller,
     ) -> Result<ObjectSocket, AcceptError> {
-        let connection = self.sockets_held().accept(tags, attachment, cause)?;
+        let connection = self.sockets_held().accept(tags, attachment, caller)?;
         if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
             connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
@@ -267,13 +267,15 @@ impl ObjectNamespace {
         let (sender, passed) = reply();
         self.outlet.put_out(move || sender.send(()));
         passed.await.ok_or(CallError::Reset)?;
-        let release = self.outlet.environment.release.get();
+        let environment = &self.outlet.environment;
+        let colo = environment.colo_of(&self.outlet.name, 0);
+        let caller = Caller { colo, release: environment.release.get(), cause: None };
         let accept = |opened| match opened {
             Opened::Answer(response) => Ok(response),
             Opened::Overloaded => Err(CallError::Overloaded),
             Opened::Socket(..) => Err(CallError::Exception("a socket that nobody can wait on".to_owned())),
         };
-        travel::call(&self.outlet.environment, callee, object, request, release, None, accept).await?
+        travel::call(environment, callee, object, request, caller, accept).await?
     }
 }
 

@@ -13,6 +13,7 @@ use crate::world::activity::Busy;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::network::callee::Caller;
 use crate::world::network::travel::{SLOW_MS, latency_ms};
 use crate::world::sockets::mailbox::{Arrived, Mailbox};
 
@@ -51,8 +52,8 @@ pub(crate) struct HeldSocket {
     number: u64,
     tags: [String; 2],
     attachment: Bytes,
-    /// The client's request that waits on it.
-    cause: Option<u64>,
+    /// Who waits on it.
+    waiter: Caller,
     mailbox: Rc<Mailbox>,
     /// When the last message so far arrives at the edge, in ms since the Unix epoch: messages of a socket do not
     /// overtake one another.
@@ -65,22 +66,29 @@ pub(crate) struct HeldSocket {
 /// The sockets of one object, by the order in which they were accepted.
 #[derive(Default)]
 pub(crate) struct Sockets {
+    /// The index of the object's datacenter.
+    colo: usize,
     connections: RefCell<BTreeMap<u64, Rc<HeldSocket>>>,
     accepted: Cell<u64>,
 }
 
 impl Sockets {
+    /// Those of an object in the datacenter of that index, none yet.
+    pub(crate) fn of(colo: usize) -> Self {
+        Self { colo, ..Self::default() }
+    }
+
     /// The sockets of a superseded instance, none yet. Their numbers are far above those of the object's sockets.
     pub(crate) fn apart(&self) -> Self {
         const APART: u64 = 1 << 32;
-        Self { connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
+        Self { colo: self.colo, connections: RefCell::default(), accepted: Cell::new(self.accepted.get() + APART) }
     }
 
     pub(crate) fn accept(
         &self,
         tags: [String; 2],
         attachment: Bytes,
-        cause: Option<u64>,
+        waiter: Caller,
     ) -> Result<Rc<HeldSocket>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
@@ -97,7 +105,7 @@ impl Sockets {
             number,
             tags,
             attachment,
-            cause,
+            waiter,
             mailbox: Rc::default(),
             arrives_ms: Cell::default(),
             open: Cell::new(true),
@@ -132,19 +140,7 @@ impl Sockets {
     /// Cuts all of them: the object was reset.
     pub(crate) fn reset(&self, environment: &Environment) {
         for connection in self.connections.take().into_values() {
-            connection.close();
-            if connection.mailbox.is_abandoned() {
-                continue;
-            }
-            if environment.chance(environment.faults().sockets.half_dead_permille) {
-                environment.mark(marks::SOCKET_HALF_DEAD);
-                environment.harm(Harm::SocketSilent, connection.cause);
-                connection.mailbox.fall_silent();
-            } else {
-                environment.mark(marks::SOCKET_CUT);
-                environment.harm(Harm::SocketCut, connection.cause);
-                connection.mailbox.arrive(Arrived::End);
-            }
+            connection.break_off(environment);
         }
     }
 
@@ -159,6 +155,11 @@ impl Sockets {
         if !connection.open.get() {
             return;
         }
+        if environment.are_apart(self.colo, connection.waiter.colo) {
+            environment.mark(marks::SOCKET_BROKEN_BETWEEN_COLOS);
+            self.connections.borrow_mut().remove(&connection.number);
+            return connection.break_off(environment);
+        }
         let arrived = match message {
             Some(message) => Arrived::Message(message),
             None => {
@@ -168,9 +169,10 @@ impl Sockets {
             }
         };
         let now_ms = environment.now_ms();
-        let latency_ms = latency_ms(environment, environment.faults().network.object_link);
+        let latency_ms = latency_ms(environment, environment.faults().network.object_link)
+            + environment.distance_ms(self.colo, connection.waiter.colo);
         if latency_ms >= SLOW_MS {
-            environment.harm(Harm::CallSlow, connection.cause);
+            environment.harm(Harm::CallSlow, connection.waiter.cause);
         }
         connection.arrives_ms.set(connection.arrives_ms.get().max(now_ms + latency_ms));
         if connection.arrives_ms.get() == now_ms {
@@ -202,6 +204,23 @@ impl HeldSocket {
         self.mailbox.clone()
     }
 
+    /// Breaks it: its waiter is told, or never hears of it again.
+    fn break_off(&self, environment: &Environment) {
+        self.close();
+        if self.mailbox.is_abandoned() {
+            return;
+        }
+        if environment.chance(environment.faults().sockets.half_dead_permille) {
+            environment.mark(marks::SOCKET_HALF_DEAD);
+            environment.harm(Harm::SocketSilent, self.waiter.cause);
+            self.mailbox.fall_silent();
+        } else {
+            environment.mark(marks::SOCKET_CUT);
+            environment.harm(Harm::SocketCut, self.waiter.cause);
+            self.mailbox.arrive(Arrived::End);
+        }
+    }
+
     /// Closes it. Returns whether it was open until now.
     fn close(&self) -> bool {
         self.busy.take();
@@ -220,6 +239,10 @@ mod tests {
         [one, other].map(str::to_owned)
     }
 
+    fn nobody() -> Caller {
+        Caller::default()
+    }
+
     #[test]
     fn the_platforms_limits_hold() {
         let sockets = Sockets::default();
@@ -233,15 +256,15 @@ mod tests {
         ];
         for (tag, attached, expected) in cases {
             let attachment = Bytes::from(vec![0; *attached]);
-            assert_eq!(sockets.accept(tags(tag, ""), attachment.clone(), None).map(drop), *expected);
-            assert_eq!(sockets.accept(tags("", tag), attachment, None).map(drop), *expected);
+            assert_eq!(sockets.accept(tags(tag, ""), attachment.clone(), nobody()).map(drop), *expected);
+            assert_eq!(sockets.accept(tags("", tag), attachment, nobody()).map(drop), *expected);
         }
         while sockets.count() < SOCKET_LIMIT {
-            sockets.accept(tags("", ""), Bytes::new(), None).unwrap();
+            sockets.accept(tags("", ""), Bytes::new(), nobody()).unwrap();
         }
-        assert_eq!(sockets.accept(tags("", ""), Bytes::new(), None).map(drop), Err(AcceptError::TooManySockets));
+        assert_eq!(sockets.accept(tags("", ""), Bytes::new(), nobody()).map(drop), Err(AcceptError::TooManySockets));
         sockets.end(7);
-        assert!(sockets.accept(tags("", ""), Bytes::new(), None).is_ok());
+        assert!(sockets.accept(tags("", ""), Bytes::new(), nobody()).is_ok());
     }
 
     #[test]
@@ -251,7 +274,7 @@ mod tests {
         rt::block_on(1, async move {
             let environment = Environment::new(faults, Seeds::of(1), None);
             let sockets = Sockets::default();
-            let connection = sockets.accept(tags("live", "1"), Bytes::new(), None).unwrap();
+            let connection = sockets.accept(tags("live", "1"), Bytes::new(), nobody()).unwrap();
             let mailbox = connection.mailbox();
             for byte in 0..20_u8 {
                 sockets.send(&environment, &connection, Some(Bytes::copy_from_slice(&[byte])));
@@ -273,7 +296,7 @@ mod tests {
     fn sockets_are_found_by_either_of_their_tags_in_the_order_of_acceptance() {
         let sockets = Sockets::default();
         for (tag, other) in [("a", "1"), ("b", "1"), ("a", "2")] {
-            sockets.accept(tags(tag, other), Bytes::from_static(tag.as_bytes()), None).unwrap();
+            sockets.accept(tags(tag, other), Bytes::from_static(tag.as_bytes()), nobody()).unwrap();
         }
         let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
         assert_eq!(["a", "b", "c", "1", "2"].map(numbers), [vec![0, 2], vec![1], vec![], vec![0, 1], vec![2]]);
@@ -289,7 +312,7 @@ mod tests {
         let sockets = Sockets::default();
         let apart = sockets.apart();
         let (own, other) =
-            [&sockets, &apart].map(|sockets| sockets.accept(tags("a", "1"), Bytes::new(), None).unwrap()).into();
+            [&sockets, &apart].map(|sockets| sockets.accept(tags("a", "1"), Bytes::new(), nobody()).unwrap()).into();
         assert_ne!(own.number(), other.number());
         sockets.reset(&environment);
         assert_eq!((own.mailbox().try_next(), other.mailbox().try_next()), (Some(Arrived::End), None));

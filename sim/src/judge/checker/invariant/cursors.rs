@@ -104,11 +104,13 @@ struct Told {
 /// Who has polled often enough is told what everybody is told.
 fn divergent(case: &Case<'_>) -> Vec<Violation> {
     let interval_ms = case.history.conditions.waits.long_poll_ms;
+    // Who is far away knows the object's time as it was when that left the object.
+    let window_ms = interval_ms.saturating_sub(case.history.conditions.distance_ms);
     let mut violations = Vec::new();
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
         let crowded = told.iter().enumerate().find_map(|(index, first)| {
-            let window: Vec<&Told> = told[index..].iter().take_while(|told| told.ms < first.ms + interval_ms).collect();
+            let window: Vec<&Told> = told[index..].iter().take_while(|told| told.ms < first.ms + window_ms).collect();
             let cursors: BTreeSet<u64> = window.iter().map(|told| told.cursor).collect();
             (cursors.len() > PER_INTERVAL).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
         });
@@ -230,6 +232,16 @@ mod tests {
             let told = move |index, poll| if index == 0 { 1_000 + 20 * poll } else { now_ms - 30_000 + poll };
             let mut run = readers(2, 6, told);
             run.history.conditions.clocks_apart_ms = apart_ms;
+            check(&run, expected);
+        }
+    }
+
+    /// Three readers that are each told another cursor, two of them a third of an interval apart.
+    #[test]
+    fn what_is_told_within_an_interval_may_be_as_old_as_the_way_takes() {
+        for (distance_ms, expected) in [(0, 1), (6_000, 1), (7_000, 0)] {
+            let mut run = readers(3, 2, |index, poll| 1_000 + 100 * poll + index as u64);
+            run.history.conditions.distance_ms = distance_ms;
             check(&run, expected);
         }
     }

@@ -6,11 +6,11 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
 use crate::judge::history::{Arrival, Call, Content, From, Lifetime, Mode, Moment, Op, Parting, Payload, Reader};
 
-/// How long a reader may be without any progress towards what was acknowledged, in ms: far above the distances that
-/// scenarios draw, far below every time-out, so that no time-out heals what was forgotten.
+/// How long a reader near its stream may be without any progress towards what was acknowledged, in ms: far above the
+/// latencies that scenarios draw, far below every time-out, so that no time-out heals what was forgotten.
 const WITHIN_MS: u64 = 5_000;
 
-/// How long a request is on its way at most, in ms.
+/// How long a request is on its way at most to a stream that is near, in ms.
 const TRAVEL_MS: u64 = 2_000;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -58,13 +58,28 @@ struct Request<'a> {
 }
 
 impl<'a> View<'a> {
+    /// How long the reader may be without any progress, in ms: from a stream that may be far.
+    fn within_ms(&self) -> u64 {
+        WITHIN_MS + self.case.history.conditions.round_trip_ms()
+    }
+
+    /// How long a request is on its way at most, in ms.
+    fn travel_ms(&self) -> u64 {
+        TRAVEL_MS + self.case.history.conditions.round_trip_ms()
+    }
+
+    /// Whether between two virtual ms is more time than the reader may be without any progress.
+    fn is_long(&self, from_ms: u64, until_ms: u64) -> bool {
+        until_ms.saturating_sub(self.within_ms()) > from_ms
+    }
+
     fn settled_ms(&self) -> u64 {
         self.case.history.conditions.settled_from_ms
     }
 
     /// From here on for as long as it may take, the reader was there.
     fn attends(&self, begin_ms: u64) -> bool {
-        begin_ms.checked_add(WITHIN_MS).is_some_and(|end_ms| self.reader.is_attentive(begin_ms, end_ms))
+        begin_ms.checked_add(self.within_ms()).is_some_and(|end_ms| self.reader.is_attentive(begin_ms, end_ms))
     }
 
     fn request(&self, index: usize, op: &'a Op) -> Request<'a> {
@@ -124,17 +139,17 @@ impl<'a> View<'a> {
         }
         for (place, (since_ms, position)) in standing.iter().enumerate() {
             let until_ms = standing.get(place + 1).map_or(u64::MAX, |(next_ms, _)| *next_ms);
-            if !is_long(self.settled_ms().max(*since_ms), until_ms) {
+            if !self.is_long(self.settled_ms().max(*since_ms), until_ms) {
                 continue;
             }
             let owed = self.appends.iter().filter(|(_, end)| position < end).find(|(index, end)| {
                 let op = self.case.op(*index);
                 let begin_ms = op.settled().ms.max(*since_ms).max(self.settled_ms());
-                is_long(begin_ms, until_ms)
+                self.is_long(begin_ms, until_ms)
                     && self.attends(begin_ms)
                     && self.case.log.same_incarnation(position.segment, end.segment)
                     && !self.is_held_back(*position, *end)
-                    && !may_be_gone(self.case, op, begin_ms + WITHIN_MS)
+                    && !may_be_gone(self.case, op, begin_ms + self.within_ms())
             });
             if let Some((op, _)) = owed {
                 let what = format!("stands at {position} since {since_ms} ms, and is not sent what was acknowledged");
@@ -154,22 +169,24 @@ impl<'a> View<'a> {
     fn hung(&self, request: &Request<'_>, owed_ms: u64) -> bool {
         let begin_ms = owed_ms.max(request.op.invoked.ms).max(self.settled_ms());
         let brings_then = |arrival: &&Arrival<'_>| {
-            arrival.op == request.index && brings(arrival) && (begin_ms..=begin_ms + WITHIN_MS).contains(&arrival.at.ms)
+            arrival.op == request.index
+                && brings(arrival)
+                && (begin_ms..=begin_ms + self.within_ms()).contains(&arrival.at.ms)
         };
-        is_long(begin_ms, request.until_ms)
+        self.is_long(begin_ms, request.until_ms)
             && self.attends(begin_ms)
             && !self.arrivals.iter().any(brings_then)
-            && !self.pieces_ms().any(|piece_ms| (begin_ms..=begin_ms + WITHIN_MS).contains(&piece_ms))
+            && !self.pieces_ms().any(|piece_ms| (begin_ms..=begin_ms + self.within_ms()).contains(&piece_ms))
     }
 
     /// A request that waits ends soon after its stream: closed, deleted or expired. One that began nowhere in
     /// particular brings what was appended since.
     fn hangs_on(&self, request: &Request<'_>) -> Option<Violation> {
         let asked = request.op.invoked;
-        if !is_long(asked.ms.max(self.settled_ms()), request.until_ms) {
+        if !self.is_long(asked.ms.max(self.settled_ms()), request.until_ms) {
             return None;
         }
-        let waited_for = |other: &Op| other.invoked.ms > asked.ms + TRAVEL_MS;
+        let waited_for = |other: &Op| other.invoked.ms > asked.ms + self.travel_ms();
         let begins_nowhere = !matches!(request.op.call, Call::Live { from: From::At(_), .. });
         let hears_nothing = |until_ms: u64| {
             !self.arrivals.iter().any(|arrival| arrival.op == request.index && arrival.at.ms <= until_ms)
@@ -178,7 +195,7 @@ impl<'a> View<'a> {
         let is_sure = |other: &Op| other.succeeded() && self.case.history.is_strong(other);
         for (index, other) in self.case.iter().filter(|(_, other)| is_sure(other)) {
             let owed_ms = other.settled().ms;
-            if !is_long(owed_ms, request.until_ms) {
+            if !self.is_long(owed_ms, request.until_ms) {
                 continue;
             }
             let what = match other.call {
@@ -190,13 +207,16 @@ impl<'a> View<'a> {
                 }
                 // Who begins nowhere in particular may wait for the next stream at the URL.
                 Call::Delete
-                    if begins_nowhere && is_created_since(self.case, other, owed_ms.saturating_add(WITHIN_MS)) =>
+                    if begins_nowhere
+                        && is_created_since(self.case, other, owed_ms.saturating_add(self.within_ms())) =>
                 {
                     continue;
                 }
                 Call::Delete if waited_for(other) => "waits on although its stream was deleted",
                 Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
-                    if may_be_gone(self.case, other, owed_ms + WITHIN_MS) || was_sent_before(self.case, other, asked) {
+                    if may_be_gone(self.case, other, owed_ms + self.within_ms())
+                        || was_sent_before(self.case, other, asked)
+                    {
                         continue;
                     }
                     "is not sent what was acknowledged since it began to wait"
@@ -211,10 +231,10 @@ impl<'a> View<'a> {
         (until.tick, until.ms) = (u64::MAX, request.until_ms);
         let late_ms = self.case.history.conditions.alarm_late_ms;
         let end_ms = self.case.latest_end_ms(None, until)?.saturating_add(late_ms);
-        let connection_ms = self.case.history.conditions.connection_ms() + WITHIN_MS + TRAVEL_MS;
+        let connection_ms = self.case.history.conditions.connection_ms() + self.within_ms() + self.travel_ms();
         // Where the alarm was given up, nobody wakes the object until it is asked again: when the connection ends.
         let is_abandoned = self.case.was_alarm_abandoned(end_ms) && request.until_ms <= asked.ms + connection_ms;
-        let hung = asked.ms + TRAVEL_MS < end_ms && !is_abandoned && self.hung(request, end_ms);
+        let hung = asked.ms + self.travel_ms() < end_ms && !is_abandoned && self.hung(request, end_ms);
         hung.then(|| self.violation(&[request.index], "waits on although its stream has expired"))
     }
 
@@ -228,11 +248,6 @@ impl<'a> View<'a> {
         let refused = parting == Parting::Refused && parted.ms >= self.settled_ms();
         refused.then(|| self.violation(&[], "is refused"))
     }
-}
-
-/// Whether between two virtual ms is more time than a reader may be without any progress.
-fn is_long(from_ms: u64, until_ms: u64) -> bool {
-    until_ms.saturating_sub(WITHIN_MS) > from_ms
 }
 
 fn brings(arrival: &Arrival<'_>) -> bool {
@@ -275,8 +290,11 @@ mod tests {
 
     #[test]
     fn a_long_poll_that_is_answered_soon_after_a_write_is_live_and_one_that_is_not_is_found() {
-        for (late_ms, expected) in [(0, 0), (4_000, 0), (9_000, 1)] {
+        for (late_ms, distance_ms, expected) in
+            [(0, 0, 0), (4_000, 0, 0), (9_000, 0, 1), (5_100, 0, 1), (5_100, 100, 0), (5_100, 20, 1)]
+        {
             let mut run = run();
+            run.history.conditions.distance_ms = distance_ms;
             let reader = run.join(Mode::LongPoll);
             let op = run.ask_live(reader, None);
             run.wait_ms(3_000);

@@ -21,7 +21,7 @@ use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
-use crate::world::network::callee::Opened;
+use crate::world::network::callee::{Caller, Opened};
 use crate::world::objects::class::ObjectClass;
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, TakesTurns, Turns};
@@ -56,6 +56,9 @@ pub(crate) enum Rest {
 pub(crate) trait Parent: Alarmed + Sized {
     /// Its class.
     type Class: ObjectClass;
+
+    /// The index of its datacenter.
+    fn colo(&self) -> usize;
 
     /// Crashes one of its instances. Unless that was superseded, the object has crashed.
     fn crash_instance(self: &Rc<Self>, instance: &Rc<Instance<Self>>);
@@ -117,7 +120,8 @@ impl<P: Parent> Instance<P> {
         let environment = &instance.environment;
         if environment.chance(environment.faults().objects.shares_isolate_permille) {
             let tenant: Rc<dyn Tenant> = instance.clone();
-            let isolate = environment.random.between(0, environment.isolates.get() as u64 - 1) as usize;
+            let of_colo = environment.isolates.get();
+            let isolate = object.colo() * of_colo + environment.random.between(0, of_colo as u64 - 1) as usize;
             environment.tenants.move_in(isolate, Rc::downgrade(&tenant));
             instance.state.share_memory(environment.memory(isolate));
         }
@@ -146,8 +150,9 @@ impl<P: Parent> Instance<P> {
     }
 
     /// Runs the object's `call` on a request. A socket is accepted in the turn that asks for it.
-    pub(crate) fn call(self: &Rc<Self>, mut request: ObjectRequest, release: u32, cause: Option<u64>) -> Reply<Opened> {
+    pub(crate) fn call(self: &Rc<Self>, mut request: ObjectRequest, caller: Caller) -> Reply<Opened> {
         let (sender, answer) = reply();
+        let Caller { release, cause, .. } = caller;
         if release != self.release {
             self.environment.mark(marks::OTHER_RELEASE_CALLED);
             self.environment.harm(Harm::OtherRelease, cause);
@@ -180,7 +185,7 @@ impl<P: Parent> Instance<P> {
             let event = async {
                 match actor.call(request).await {
                     ObjectAnswer::Response(response) => (Opened::Answer(response), None),
-                    ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, cause),
+                    ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, caller),
                 }
             };
             let (opened, greeting) = Turns::new(&instance, instance.charged(account, event)).await;
@@ -196,9 +201,10 @@ impl<P: Parent> Instance<P> {
         answer
     }
 
-    fn accept(&self, upgrade: Upgrade, cause: Option<u64>) -> (Opened, Option<(ObjectSocket, Bytes)>) {
+    fn accept(&self, upgrade: Upgrade, caller: Caller) -> (Opened, Option<(ObjectSocket, Bytes)>) {
         let Upgrade { tags, attachment, greeting, otherwise } = upgrade;
-        match self.state.accept(tags, attachment, cause) {
+        let cause = caller.cause;
+        match self.state.accept(tags, attachment, caller) {
             Ok(socket) => {
                 let number = socket.number();
                 self.environment.note(Lane::Instance(&self.label), What::SocketAccepted { number }, cause);

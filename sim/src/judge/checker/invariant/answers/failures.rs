@@ -43,7 +43,7 @@ fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
 /// How often a stream may be replaced while a read of it waits for R2, before the reader is told to come again.
 const REPLACEMENTS_ENDURED: usize = 2;
 
-/// How long the messages of a request are on their way at most, in ms, where none is slow.
+/// How long the messages of a request to a stream near by are on their way at most, in ms, where none is slow.
 const TRAVEL_MS: u64 = 1_000;
 
 /// Whether a read was given up too early for slow R2, which its object reads several times: anew where another stream has
@@ -54,7 +54,8 @@ fn is_read_again(case: &Case<'_>, op: &Op) -> bool {
     let looks_back = is_text && matches!(op.call, Call::Live { mode: Mode::Sse, .. });
     let again = created_meanwhile(case, op) as u64 + u64::from(looks_back);
     let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
-    again > 0 && waited_ms < (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + TRAVEL_MS
+    let travel_ms = TRAVEL_MS + conditions.round_trip_ms();
+    again > 0 && waited_ms < (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + travel_ms
 }
 
 /// Harms that a live read waits out, and may not live to see the end of.

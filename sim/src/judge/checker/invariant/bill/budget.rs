@@ -31,7 +31,7 @@ pub(super) const SEGMENT: u64 = 2 + 2 + 1 + 1;
 /// closed from the start, the duty to rotate with an earlier alarm.
 pub(super) const CREATION: u64 = 4 * 2 + 1 + 2 + 2;
 
-/// How long a request and its answer are on their way at most, in ms.
+/// How long a request to a stream near by and its answer are on their way at most, in ms.
 pub(super) const TRAVEL_MS: u64 = 2_000;
 
 /// How often a stream goes on for its readers at most: each time for so many ms at least (SPEC, section 3).
@@ -189,27 +189,28 @@ impl<'a> Budget<'a> {
         })
     }
 
-    /// Identical long-polls that wait at one time, and in vain, share the call of one of them, at each isolate. Whoever comes
-    /// later than the flight has touched a sliding TTL for asks by itself.
+    /// Identical long-polls that wait at one time, and in vain, share the call of one of them, at each isolate of the
+    /// datacenter that they reach. Whoever comes later than the flight has touched a sliding TTL for asks by itself.
     pub(super) fn unshared(&self) -> Vec<Violation> {
         if self.has_ttl {
             return Vec::new();
         }
         type Polls<'a> = Vec<(usize, &'a Op)>;
-        let mut of_urls: HashMap<(&From, Option<u64>), Polls<'_>> = HashMap::new();
+        let conditions = &self.case.history.conditions;
+        let mut of_urls: HashMap<(&From, Option<u64>, usize), Polls<'_>> = HashMap::new();
         for (index, op, _) in self.charged() {
             if let Call::Live { mode: Mode::LongPoll, from: from @ From::At(_), cursor, .. } = &op.call
-                && op.invoked.ms >= self.case.history.conditions.settled_from_ms
+                && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)
             {
-                of_urls.entry((from, *cursor)).or_default().push((index, op));
+                of_urls.entry((from, *cursor, conditions.colo(op.client))).or_default().push((index, op));
             }
         }
-        let isolates = self.case.history.conditions.isolates.max(1);
+        let isolates = conditions.isolates.max(1);
         let mut violations = Vec::new();
-        for ((from, _), polls) in of_urls {
+        for ((from, ..), polls) in of_urls {
             for (place, (index, poll)) in polls.iter().enumerate() {
-                let waits_ms = poll.invoked.ms + TRAVEL_MS;
+                let waits_ms = poll.invoked.ms + TRAVEL_MS + conditions.round_trip_ms();
                 let still_waits = |(_, other): &&(usize, &Op)| other.ended.is_some_and(|ended| ended.ms > waits_ms);
                 let waiting = polls[..place].iter().filter(still_waits).count();
                 if waiting >= isolates {

@@ -155,9 +155,10 @@ mod tests {
 
     #[test]
     fn polls_that_wait_together_share_a_call() {
-        for (isolates, calls, expected) in [(1, 1, 1), (2, 1, 0), (1, 0, 0)] {
+        for (isolates, colos, calls, expected) in [(1, 1, 1, 1), (2, 1, 1, 0), (1, 1, 0, 0), (1, 2, 1, 0), (1, 3, 1, 0)]
+        {
             let mut run = run(Lifetime::Endless);
-            run.history.conditions.isolates = isolates;
+            (run.history.conditions.isolates, run.history.conditions.colos) = (isolates, colos);
             let polls = [(); 2].map(|()| {
                 let reader = run.join(Mode::LongPoll);
                 (reader, run.ask_live(reader, None))
@@ -165,6 +166,7 @@ mod tests {
             run.wait_ms(20_000);
             for (place, (reader, op)) in polls.into_iter().enumerate() {
                 run.end_live(reader, op, &[], empty(0, 0, 7));
+                run.history.ops[op].client = place;
                 let request = run.history.ops[op].request;
                 if place == 0 || calls > 0 {
                     run.history.charges.insert(request, Charge { calls: 1, rows: 0 });

@@ -1,0 +1,80 @@
+//! The isolates of one datacenter. They start when they are needed, and each is a machine's own.
+
+use std::cell::OnceCell;
+use std::rc::Rc;
+
+use crate::world::cache::Caches;
+use crate::world::edge::isolate::EdgeIsolate;
+use crate::world::environment::Environment;
+use crate::world::marks;
+use crate::world::network::callee::Callee;
+use crate::world::program::Program;
+
+/// The isolates of one datacenter, by their places. A place is empty until an isolate is needed there.
+pub(crate) struct Pool<P: Program> {
+    /// The index of the datacenter.
+    colo: usize,
+    environment: Rc<Environment>,
+    callee: Rc<dyn Callee>,
+    caches: Rc<Caches>,
+    config: P::EdgeConfig,
+    isolates: Vec<OnceCell<Rc<EdgeIsolate<P>>>>,
+}
+
+impl<P: Program> Pool<P> {
+    /// So many places, in the datacenter of that index.
+    pub(crate) fn new(
+        colo: usize,
+        places: usize,
+        environment: Rc<Environment>,
+        callee: Rc<dyn Callee>,
+        caches: Rc<Caches>,
+        config: P::EdgeConfig,
+    ) -> Self {
+        let isolates = (0..places).map(|_| OnceCell::new()).collect();
+        Self { colo, environment, callee, caches, config, isolates }
+    }
+
+    /// The isolate that serves a request which comes now. Mostly it serves nothing else: where others do, a request of
+    /// its own isolate is the rule (measured: about one isolate per concurrent request).
+    pub(crate) fn choose(&self) -> Rc<EdgeIsolate<P>> {
+        self.isolate(self.place())
+    }
+
+    fn place(&self) -> usize {
+        let places = self.isolates.len();
+        if places == 1 {
+            return 0;
+        }
+        let environment = &self.environment;
+        let is_busy = |place: &usize| self.isolates[*place].get().is_some_and(|isolate| isolate.is_busy());
+        let (busy, free): (Vec<usize>, Vec<usize>) = (0..places).partition(is_busy);
+        let shares = || environment.chance(environment.faults().edge.shares_busy_isolate_permille);
+        let among = if free.is_empty() || !busy.is_empty() && shares() { &busy } else { &free };
+        if !busy.is_empty() {
+            let is_own = std::ptr::eq(among, &free);
+            environment.mark(if is_own { marks::ISOLATE_OF_ITS_OWN } else { marks::BUSY_ISOLATE_SHARED });
+        }
+        among[environment.random.between(0, among.len() as u64 - 1) as usize]
+    }
+
+    /// The isolate at a place, which starts if none has yet.
+    fn isolate(&self, place: usize) -> Rc<EdgeIsolate<P>> {
+        let start = || {
+            let index = self.colo * self.isolates.len() + place;
+            let (environment, callee, caches) = (self.environment.clone(), self.callee.clone(), self.caches.clone());
+            EdgeIsolate::new(index, self.colo, environment, callee, caches, self.config.clone())
+        };
+        self.isolates[place].get_or_init(start).clone()
+    }
+
+    /// Those that have started, each at its place.
+    pub(crate) fn started(&self) -> impl Iterator<Item = &Rc<EdgeIsolate<P>>> {
+        self.isolates.iter().filter_map(OnceCell::get)
+    }
+
+    /// The one at that place, if it has started.
+    pub(crate) fn at(&self, place: usize) -> Option<&Rc<EdgeIsolate<P>>> {
+        self.isolates[place].get()
+    }
+}
