@@ -33,7 +33,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     };
     let server = start("checklist", true)?;
     let mut test = built.node.test(project, SUITE)?;
-    test.env("TAILRACE_WORKERD_URL", server.url());
+    test.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_WORKERD_LOG", server.log());
     process::run(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     let server = start("cacheless", false)?;
     nothing_breaks(&server).with_context(|| format!("without a cache; the runtime's log is {}", server.log().display()))
