@@ -19,9 +19,17 @@ pub struct Answer {
     pub objects: Option<String>,
 }
 
-/// Fields that are left out: those that hosts and connections add, and the name of the instance.
-const IGNORED: &[&str] =
-    &["connection", "content-length", "date", "keep-alive", "tailrace-instance", "transfer-encoding", "vary"];
+/// Fields that are left out: those that hosts, connections and caches add, and the name of the instance.
+const IGNORED: &[&str] = &[
+    "cf-cache-status",
+    "connection",
+    "content-length",
+    "date",
+    "keep-alive",
+    "tailrace-instance",
+    "transfer-encoding",
+    "vary",
+];
 
 impl Answer {
     /// From an answer as it came from the host at `origin`; remembers its entity tag.
@@ -50,6 +58,7 @@ impl Answer {
                     kept.push((name, "CURSOR".to_owned()));
                     variables.cursor = value;
                 }
+                "age" => kept.push((name, "AGE".to_owned())),
                 name if IGNORED.contains(&name) => {}
                 _ => kept.push((name, value.replace(origin, "ORIGIN"))),
             }
@@ -66,6 +75,11 @@ impl Answer {
             && self.headers == other.headers
             && self.body == other.body
             && (ask.cold.is_none() || self.objects == other.objects)
+    }
+
+    /// What it says of caches.
+    fn cached(&self) -> &str {
+        self.headers.iter().find(|(name, _)| name == "x-cache").map_or("none", |(_, value)| value)
     }
 
     /// A number of its header `tailrace-cold`.
@@ -117,6 +131,9 @@ pub fn check_expectation(ask: &Ask, answer: &Answer) -> Option<String> {
     }
     if ask.rows.is_some() && answer.rows != ask.rows {
         return described(format!("rows written: {:?} instead of {:?}", answer.rows, ask.rows));
+    }
+    if ask.cached.as_deref().is_some_and(|cached| answer.cached() != cached) {
+        return described(format!("cache: {} instead of {:?}\n{answer:?}", answer.cached(), ask.cached));
     }
     let objects = answer.objects.as_deref().unwrap_or_default();
     let mut told = ask.cold.iter().flat_map(|told| told.split("; "));

@@ -42,7 +42,10 @@ fn asked(agent: &Agent, origin: &str, ask: &Ask, variables: &mut Variables) -> A
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("a clock after the epoch");
     variables.now_ms = now.as_millis() as u64;
     let url = format!("{origin}{}", variables.fill(&ask.target));
-    let mut request = Request::builder().method(ask.method.as_str()).uri(&url).header("tailrace-debug", "1");
+    let mut request = Request::builder().method(ask.method.as_str()).uri(&url);
+    if ask.cached.is_none() {
+        request = request.header("tailrace-debug", "1");
+    }
     for (name, value) in &ask.headers {
         let value = HeaderValue::from_bytes(&variables.value(value)).expect("a header value");
         request = request.header(name, value);

@@ -25,6 +25,9 @@ pub struct Ask {
     pub status: u16,
     /// Rows written, if the script says.
     pub rows: Option<u64>,
+    /// What the answer says of caches, if the script says: `X-Cache`, or `none`. Such a request is sent without debug
+    /// headers, since no cache takes part in answers to these.
+    pub cached: Option<String>,
     /// The body of the answer, if the script says.
     pub body: Option<String>,
     /// Lines that the body of the answer has, in this order.
@@ -144,13 +147,10 @@ pub(super) fn parse(text: &str) -> Vec<Step> {
 
 fn ask(line: usize, text: &str) -> Ask {
     let (status, rest) = text.split_once(' ').expect("a status");
-    let (rows, rest) = match rest.strip_prefix("rows=") {
-        None => (None, rest),
-        Some(rest) => {
-            let (rows, rest) = rest.split_once(' ').expect("a method");
-            (Some(rows.parse().expect("a count")), rest)
-        }
-    };
+    let (rows, rest) = named(rest, "rows=");
+    let rows = rows.map(|rows| rows.parse().expect("a count"));
+    let (cached, rest) = named(rest, "cache=");
+    let cached = cached.map(str::to_owned);
     let (method, rest) = rest.split_once(' ').expect("a target");
     let (target, rest) = rest.split_once(' ').unwrap_or((rest, ""));
     let (headers, rest) = match rest.strip_prefix("{ ") {
@@ -169,7 +169,13 @@ fn ask(line: usize, text: &str) -> Ask {
     let status = status.parse().unwrap_or_else(|_| panic!("line {line}: no status"));
     let (method, target) = (method.to_owned(), target.to_owned());
     let (body, body_lines, payload) = (None, Vec::new(), payload(body));
-    Ask { line, within_ms: 0, status, rows, body, body_lines, cold: None, method, target, headers, payload }
+    Ask { line, within_ms: 0, status, rows, cached, body, body_lines, cold: None, method, target, headers, payload }
+}
+
+/// The value after this name, if the text begins with it, and the rest of the text.
+fn named<'a>(text: &'a str, name: &str) -> (Option<&'a str>, &'a str) {
+    let named = text.strip_prefix(name).map(|rest| rest.split_once(' ').expect("a method"));
+    named.map_or((None, text), |(value, rest)| (Some(value), rest))
 }
 
 /// Joins a parameter of a media type (`; charset=x`) to the field before it.
@@ -233,7 +239,7 @@ mod tests {
     #[test]
     fn a_line_is_read_as_it_is_meant() {
         let ask = ask(1, "204 rows=1 POST /a?b { content-type: text/plain; charset=x; stream-seq: 1 } =  two");
-        assert_eq!((ask.status, ask.rows, ask.target.as_str()), (204, Some(1), "/a?b"));
+        assert_eq!((ask.status, ask.rows, ask.cached, ask.target.as_str()), (204, Some(1), None, "/a?b"));
         assert_eq!(
             ask.headers,
             [
@@ -246,5 +252,7 @@ mod tests {
         assert_eq!(variables.fill("{1.2} {etag}"), "0000000000000001_0000000000000002 \"x\"");
         assert_eq!(variables.fill("{cursor} {+10}"), "7 100");
         assert_eq!(variables.value("j\\xFCrgen\\x41\u{e9}"), b"j\xfcrgenA\xc3\xa9");
+        let ask = super::ask(1, "200 cache=HIT GET /a");
+        assert_eq!((ask.rows, ask.cached.as_deref(), ask.target.as_str()), (None, Some("HIT"), "/a"));
     }
 }

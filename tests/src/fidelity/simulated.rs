@@ -62,7 +62,9 @@ fn request(ask: &Ask, variables: &Variables) -> Request {
             headers.push(name.clone(), value);
         }
     }
-    headers.push("tailrace-debug", "1");
+    if ask.cached.is_none() {
+        headers.push("tailrace-debug", "1");
+    }
     let url = format!("{ORIGIN}{}", variables.fill(&ask.target));
     Request { method: Method::from_token(&ask.method), url, headers, body: body(&ask.payload) }
 }

@@ -159,7 +159,7 @@ fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<P
             let setting = rows.to_string();
             let bindings = &[&usual[..], &[("TAILRACE_SEGMENT_ROWS", setting.as_str())]].concat();
             let log = &format!("bench-cold-{rows}");
-            let options = workerd::Options { name: log, bindings, ..workerd::Options::of(ours) };
+            let options = workerd::Options { name: log, bindings, has_cache: false, ..workerd::Options::of(ours) };
             start(format!("cold, {rows} rows"), Place::Cold, &options)
         };
         let subjects: Vec<Subject> = segment_rows.iter().map(sealed_at).collect::<Result<_>>()?;
@@ -168,7 +168,7 @@ fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<P
     }
     let tailrace = |name: String, place, log, worker| {
         let bindings = &usual;
-        start(name, place, &workerd::Options { name: log, bindings, ..workerd::Options::of(worker) })
+        start(name, place, &workerd::Options { name: log, bindings, has_cache: false, ..workerd::Options::of(worker) })
     };
     let hot = tailrace("hot".to_owned(), Place::Hot, "bench-hot", ours)?;
     let cold = tailrace("cold".to_owned(), Place::Cold, "bench-cold", ours)?;
@@ -180,6 +180,7 @@ fn start(workers: &Workers<'_>, filling: Filling) -> Result<(Vec<Subject>, Vec<P
     }
     let modules = TRIVIAL.modules(project)?;
     let options = workerd::Options::of_modules("bench-trivial", &modules, TRIVIAL.class);
+    let options = workerd::Options { has_cache: false, ..options };
     let trivial = start("trivial".to_owned(), Place::Own, &options)?;
     Ok((vec![trivial, hot, cold], vec![(0, 1), (0, 2)]))
 }
@@ -310,7 +311,7 @@ impl Subject {
         let (mut offset, mut bytes, mut pages) = ("-1".to_owned(), 0, 0);
         loop {
             let path = format!("{STREAM}?offset={offset}");
-            let request = connection.request("GET", &path, &[("cache-control", "no-cache")], b"");
+            let request = connection.request("GET", &path, &[("cache-control", "no-store")], b"");
             let reply = connection.send(&request)?;
             let next = reply.head.field("stream-next-offset");
             let (200, Some(next)) = (reply.status, next) else {

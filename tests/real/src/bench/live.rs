@@ -55,11 +55,33 @@ pub(crate) struct Args {
     state_dir: Option<PathBuf>,
 }
 
+/// How many messages are written, after those of the warm-up.
+#[derive(Clone, Copy)]
+pub(super) struct Pace {
+    /// Messages a second.
+    pub(super) rate: u32,
+    /// For so many seconds.
+    seconds: u64,
+}
+
+impl Pace {
+    /// Fails where a measurement would end too early or too late.
+    pub(super) fn new(rate: u32, seconds: u64) -> Result<Self> {
+        if rate == 0 || seconds == 0 || seconds > MOST_SECONDS {
+            bail!("the rate must be at least 1, seconds from 1 to {MOST_SECONDS}");
+        }
+        Ok(Self { rate, seconds })
+    }
+
+    /// How many messages are written, with those of the warm-up.
+    pub(super) fn writes(self) -> Result<usize> {
+        Ok(WARM_UP + usize::try_from(u64::from(self.rate) * self.seconds)?)
+    }
+}
+
 /// Measures both Workers and prints medians and ratios.
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
-    if args.rate == 0 || args.seconds == 0 || args.seconds > MOST_SECONDS {
-        bail!("the rate must be at least 1, seconds from 1 to {MOST_SECONDS}");
-    }
+    let pace = Pace::new(args.rate, args.seconds)?;
     let rounds = args.comparison.rounds(ROUNDS)?;
     let subjects = start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?;
     println!(
@@ -73,20 +95,20 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let crowds = [(Mode::Sse, &args.sse), (Mode::LongPoll, &args.long_poll)];
     for (mode, counts) in crowds {
         for &readers in counts.iter().filter(|&&readers| readers > 0) {
-            measure(&subjects, mode, readers, rounds, args)?;
+            measure(&subjects, mode, readers, rounds, pace)?;
         }
     }
     Ok(())
 }
 
 /// Measures the servers in turn, so that other load of the machine affects them alike.
-fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, args: &Args) -> Result<()> {
+fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, pace: Pace) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for round in 1..=rounds {
         say(&format!("{readers} readers by {}, round {round} of {rounds}", mode.name()));
         for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let path = format!("/v1/stream/bench/{}-{readers}-{round}", mode.name());
-            let figures = deliver(subject, mode, readers, &path, args);
+            let figures = deliver(subject, mode, readers, &path, pace);
             series.push(figures.map_err(|error| anyhow!("{}: {error:#}", subject.name))?);
         }
     }
@@ -100,15 +122,15 @@ fn measure(subjects: &[Subject; 2], mode: Mode, readers: usize, rounds: usize, a
     Ok(())
 }
 
-/// Has readers wait at a stream, and writes to it. Returns the figures.
-fn deliver(subject: &Subject, mode: Mode, readers: usize, path: &str, args: &Args) -> Result<[f64; 4]> {
+/// Has readers wait at a stream, and writes to it. Returns the figures of [`FIGURES`].
+pub(super) fn deliver(subject: &Subject, mode: Mode, readers: usize, path: &str, pace: Pace) -> Result<[f64; 4]> {
     let mut writer = Writer::open(subject.server.host(), path)?;
-    let total = WARM_UP + usize::try_from(u64::from(args.rate) * args.seconds)?;
+    let total = pace.writes()?;
     let crowd = Crowd::open(mode, subject.server.host(), path, readers)?;
     let board = Board::new(total);
     let (used, deliveries) = thread::scope(|scope| {
         let thread = scope.spawn(|| crowd.run(&board));
-        let used = write_all(&mut writer, &board, &thread, subject.server.id(), readers, total, args.rate);
+        let used = write_all(&mut writer, &board, &thread, subject.server.id(), readers, total, pace.rate);
         board.stop();
         let deliveries = thread.join().unwrap_or_else(|_| Err(anyhow!("the readers' thread has panicked")));
         // If the readers failed, their error is the cause, and the writer only timed out.

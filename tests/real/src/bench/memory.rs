@@ -61,7 +61,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let trivial = TRIVIAL.modules(project)?;
     // No connection ends by itself during a case.
     let bindings = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS", "900000")];
-    let of = |worker| workerd::Options { name: "memory", bindings, ..workerd::Options::of(worker) };
+    let of = |worker| workerd::Options { name: "memory", bindings, has_cache: false, ..workerd::Options::of(worker) };
     let ours = ("tailrace", of(&worker));
     let other = other.as_ref().map(|other| (other.name.as_str(), of(&other.worker)));
     let trivial = ("trivial", workerd::Options::of_modules("memory-trivial", &trivial, TRIVIAL.class));

@@ -5,6 +5,7 @@
 //! | module | noun |
 //! | --- | --- |
 //! | `append` | appends, beside a Worker that inserts one row for each request |
+//! | `cache` | the edge cache, beside the same Worker without one |
 //! | `catchup` | reading from the start, from rows and from the bucket, beside a Worker that joins rows |
 //! | `filling` | the logs that are read |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
@@ -20,6 +21,7 @@
 //! | `usage` | the CPU time of a process |
 
 mod append;
+mod cache;
 mod catchup;
 mod comparison;
 mod crowd;
@@ -50,6 +52,8 @@ pub(crate) struct Args {
 enum Topic {
     /// Appends of 100 bytes of JSON, beside a trivial Worker in JavaScript
     Append(append::Args),
+    /// Readers by long-poll, and readers of a log, with an edge cache and without one
+    Cache(cache::Args),
     /// Readers that read a log from the start, and the appends before, beside a trivial Worker in JavaScript
     Catchup(catchup::Args),
     /// Delivery to SSE and long-poll readers, beside a trivial Worker in JavaScript
@@ -62,6 +66,7 @@ enum Topic {
 pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<()> {
     match &args.topic {
         Topic::Append(args) => append::run(project, toolchain, args),
+        Topic::Cache(args) => cache::run(project, toolchain, args),
         Topic::Catchup(args) => catchup::run(project, toolchain, args),
         Topic::Live(args) => live::run(project, toolchain, args),
         Topic::Memory(args) => memory::run(project, toolchain, args),

@@ -50,7 +50,8 @@ pub(super) fn start_both(
     let state =
         |name: &str| -> Option<PathBuf> { state_dir.map(|dir| dir.join(format!("{name}-{}", std::process::id()))) };
     let start = |name: &str, options: workerd::Options| -> Result<Subject> {
-        let options = workerd::Options { state: state(options.name), ..options };
+        // The CPU time of a cache would be counted: it is in the runtime's process.
+        let options = workerd::Options { state: state(options.name), has_cache: false, ..options };
         Ok(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)? })
     };
     let tailrace = |name: &str, log, worker: &Worker| {

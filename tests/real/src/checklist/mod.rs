@@ -35,7 +35,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     };
     let server = start("checklist", true)?;
     let mut test = built.node.test(project, SUITE)?;
-    test.env("TAILRACE_WORKERD_URL", server.url());
+    test.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_WORKERD_LOG", server.log());
     let real =
         process::output(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     print!("{real}");
