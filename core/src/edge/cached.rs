@@ -52,7 +52,7 @@ pub(super) async fn answer_stored<E: EdgeEnv>(env: &E, caching: &Caching, if_non
     }
     let changes = Changes { set, left_out: INTERNAL };
     let tag = head.headers.get(header::ETAG);
-    if tag.is_some_and(|tag| if_none_match.is_some_and(|list| is_named(list, tag))) {
+    if tag.is_some_and(|tag| if_none_match.is_some_and(|list| etag::names(list, tag))) {
         env.sometimes(marks::CACHE_HIT_UNCHANGED);
         changes.apply(&mut head.headers);
         head.headers.remove(&[header::CONTENT_TYPE, header::CONTENT_LENGTH]);
@@ -61,15 +61,6 @@ pub(super) async fn answer_stored<E: EdgeEnv>(env: &E, caching: &Caching, if_non
         env.pass_on(stored, &changes);
     }
     true
-}
-
-fn is_named(if_none_match: &str, tag: &str) -> bool {
-    if mutated!(TagOfAnotherIncarnation) {
-        // What comes after the incarnation.
-        let range = |tag: &str| tag.split_once(':').map(|(_, range)| range.to_owned());
-        return range(if_none_match).is_some_and(|known| range(tag) == Some(known));
-    }
-    etag::names(if_none_match, tag)
 }
 
 /// The note with which the edge keeps an answer; `None` if it does not keep it.
@@ -172,7 +163,8 @@ async fn ask<E: EdgeEnv>(
         }
     };
     let head = reply.head();
-    let note = admitted(&config.policy, false, &head, env.now_ms());
+    // The object has answered since it was asked, and its answer may have been on its way for long.
+    let note = admitted(&config.policy, false, &head, asked_ms);
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
         land(&env.keep_own(Response::new(NOT_SHARED)), None);
@@ -294,6 +286,14 @@ mod tests {
             assert_eq!(note, expected.as_deref());
             assert_eq!(told(&got.answer, header::TAILRACE_AHEAD), None);
         }
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_the_question() {
+        let env = Scripted::new([Says::Late(page(200, PAGE, false), 5_000)]);
+        let got = get(&env, "", &[]);
+        let note = EntryNote { answered_ms: START_MS, lasts_ms: 60_000 }.to_text();
+        assert_eq!(got.kept[0].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
     }
 
     #[test]
