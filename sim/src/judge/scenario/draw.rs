@@ -25,6 +25,7 @@ impl Scenario {
         let faults = dice.faults();
         let cold = dice.cold(&faults);
         let waits = dice.waits();
+        let policy = dice.policy();
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
             verbs: verbs(&dice),
@@ -74,6 +75,7 @@ impl Scenario {
             if draft.is_live() && draft.readers_left > 0 && draft.dice.chance(60) {
                 draft.stall_through_writes();
             }
+            draft.tell_of_copies();
             if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
                 draft.stall_together();
             }
@@ -100,6 +102,7 @@ impl Scenario {
             cold,
             memory: draft.memory,
             waits,
+            policy,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -369,6 +372,21 @@ mod tests {
             "wait long_poll_ms",
             "wait sse_ms",
             "fault hibernate_after_ms",
+            "fault cache.partitions",
+            "fault cache.look_up.max_ms",
+            "fault cache.put.max_ms",
+            "fault cache.visible.max_ms",
+            "fault cache.put_lost_permille",
+            "fault cache.evicted_permille",
+            "fault cache.look_up_fails_permille",
+            "fault cache.no_zone",
+            "policy immutable\n",
+            "policy nothing\n",
+            " no-cache\n",
+            " reordered\n",
+            " debugged\n",
+            " any-tag\n",
+            " browser\n",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();
