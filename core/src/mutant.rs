@@ -200,14 +200,10 @@ mutants! {
     KeyWithParameterOrder = "key-with-parameter-order";
     /// Answers to long-polls are kept under a URL without the cursor.
     KeyWithoutCursor = "key-without-cursor";
-    /// A page that ends at the tail is kept at the edge like any other.
-    TailKeptAtTheEdge = "tail-kept-at-the-edge";
     /// The edge keeps an answer before it has looked whether it may.
     KeptBeforeTheGuard = "kept-before-the-guard";
     /// The edge serves kept answers whatever their age, and does not tell it.
     AgeIgnored = "age-ignored";
-    /// A kept answer is confirmed to a client that has one of another stream at the same URL.
-    TagOfAnotherIncarnation = "tag-of-another-incarnation";
     /// A client that wants no kept answer is served one.
     NoCacheIgnored = "no-cache-ignored";
     /// What is answered to a client that wants no kept answer is not kept either.

@@ -2,7 +2,9 @@
 
 use std::fmt::{self, Write};
 
-use crate::judge::checker::{Invariant, Violation};
+use tailrace_core::runtime::marks as core_marks;
+
+use crate::judge::checker::{Invariant, Violation, reached};
 use crate::judge::history::{Call, Delivery, From, History, Listening, Mode, Op};
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::Scenario;
@@ -66,6 +68,17 @@ pub fn summary(swarm: &Swarm, tally: &Tally) -> String {
         tally.seeds as f64 / seconds,
         tally.virtual_ms as f64 / 1_000.0 / seconds,
         tally.requests as f64 / seconds,
+    );
+    let policies: Vec<String> = tally.policies.iter().map(|(name, seeds)| format!("{seeds} {name}")).collect();
+    _ = writeln!(
+        text,
+        "of these seeds had a cache policy: {}; a HIT: {}; a shared flight of plain reads: {}, of long-polls: {}; \
+         a race for a key: {}",
+        policies.join(", "),
+        tally.seeds_with(core_marks::CACHE_HIT),
+        tally.seeds_with(core_marks::PAGE_FLIGHT_SHARED),
+        tally.seeds_with(core_marks::LIVE_FLIGHT_SHARED),
+        tally.seeds_with(reached::CACHE_RACED),
     );
     for (mark, count) in tally.marks.iter() {
         _ = writeln!(text, "  {count:>9}  {mark}");
@@ -133,6 +146,14 @@ impl fmt::Display for Line<'_> {
         }
         let Some(answer) = &op.answer else { return write!(formatter, " -> lost") };
         write!(formatter, " -> {}", answer.status)?;
+        if let Some(by) = answer.from_browser {
+            write!(formatter, " kept of {by}")?;
+        } else if let Some(x_cache) = &answer.x_cache {
+            write!(formatter, " {x_cache}")?;
+        }
+        if let Some(age_s) = answer.age_s {
+            write!(formatter, ", {age_s} s old,")?;
+        }
         if let Some(code) = &answer.code {
             write!(formatter, " {code}")?;
         }
@@ -201,9 +222,10 @@ fn asked(call: &Call) -> String {
             let defect = defect.map_or_else(String::new, |defect| format!(" {defect:?}"));
             format!("POST{}{defect}", if *closes { " closing" } else { "" })
         }
-        Call::Read { from, revalidates, .. } => {
+        Call::Read { from, revalidates, manner, .. } => {
             let tag = revalidates.map_or_else(String::new, |op| format!(" if not as {op}"));
-            format!("GET {}{tag}", from_text(from))
+            let manner = manner.map_or_else(String::new, |manner| format!(" {manner:?}"));
+            format!("GET {}{tag}{manner}", from_text(from))
         }
         Call::Live { mode, from, cursor, reader } => {
             let mode = match mode {

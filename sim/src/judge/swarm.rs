@@ -110,6 +110,10 @@ pub struct Tally {
     pub failures: BTreeMap<u64, Vec<Violation>>,
     /// What was reached, summed up.
     pub marks: Marks,
+    /// How many seeds have reached each mark, by its name.
+    pub seeds_of_marks: BTreeMap<&'static str, u64>,
+    /// How many seeds had each cache policy, by its name.
+    pub policies: BTreeMap<&'static str, u64>,
     /// Virtual time, summed up, in ms.
     pub virtual_ms: u64,
     /// Requests, summed up.
@@ -126,8 +130,17 @@ impl Tally {
         missing.map(|mark| mark.name).collect()
     }
 
+    /// How many seeds have reached a mark.
+    pub fn seeds_with(&self, mark: Mark) -> u64 {
+        self.seeds_of_marks.get(mark.name).copied().unwrap_or_default()
+    }
+
     fn add(&mut self, seed: u64, verdict: &Verdict) {
         self.seeds += 1;
+        for (mark, _) in verdict.marks.iter() {
+            *self.seeds_of_marks.entry(mark).or_default() += 1;
+        }
+        *self.policies.entry(verdict.history.conditions.policy.name).or_default() += 1;
         self.marks.merge(&verdict.marks);
         self.virtual_ms += verdict.virtual_ms;
         self.requests += verdict.history.ops.len() as u64;

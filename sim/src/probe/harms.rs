@@ -174,9 +174,24 @@ fn a_request_that_shares_a_flight_shares_what_was_done_to_the_first() {
         assert!(join_all(asked).await.iter().all(is_answered));
         let harms = world.harms().to_requests;
         // Each is slow on its way, to and fro; those who joined were slow before they did, and so was the first.
-        let shared = harms.values().filter(|harms| harms.len() == 3).count();
-        assert!(shared >= 3, "{harms:?}");
+        let is_slow = |harm: &&Harm| **harm == Harm::ClientMessageSlow;
+        let shared = harms.values().filter(|harms| harms.iter().filter(is_slow).count() == 3);
+        assert!(shared.clone().count() >= 3, "{harms:?}");
+        assert!(shared.into_iter().all(|harms| harms.contains(&Harm::FlightLost)), "{harms:?}");
     });
+}
+
+#[test]
+fn a_flight_that_is_lost_harms_those_who_have_joined_it() {
+    for permille in [0, 1_000] {
+        run(1, Faults::default().with(|faults| faults.edge.flight_lost_permille = permille), async |world, _| {
+            join_all((0..12).map(|_| ask(&world, "a", "share k"))).await;
+            let harms = world.harms().to_requests;
+            // One in each of the isolates flies.
+            assert_eq!(harms.len(), if permille == 0 { 0 } else { 9 }, "{harms:?}");
+            assert!(harms.values().all(|harms| *harms == [Harm::FlightLost]), "{harms:?}");
+        });
+    }
 }
 
 #[test]

@@ -1,6 +1,7 @@
 //! What everything in a world shares: its faults, its randomness, its clock, its trace and its marks.
 
 use std::cell::{Cell, RefCell};
+use std::collections::BTreeSet;
 use std::rc::Rc;
 
 use tailrace_core::runtime::Mark;
@@ -36,6 +37,10 @@ pub(crate) struct Environment {
     /// What happened.
     pub(crate) trace: Trace,
     harms: RefCell<Harms>,
+    /// Who has joined whose flight.
+    joined: RefCell<Vec<(u64, u64)>>,
+    /// The requests whose flights have landed without a word to those who had joined them.
+    lost_flights: RefCell<BTreeSet<u64>>,
     charges: RefCell<Charges>,
     events: Cell<u64>,
     /// Objects that share an instance of core with an isolate.
@@ -64,6 +69,8 @@ impl Environment {
             marks: RefCell::default(),
             trace: Trace::default(),
             harms: RefCell::default(),
+            joined: RefCell::default(),
+            lost_flights: RefCell::default(),
             charges: RefCell::default(),
             events: Cell::default(),
             tenants: Tenants::default(),
@@ -176,9 +183,26 @@ impl Environment {
         self.harms.borrow_mut().share_only(Harm::Stale, from, to);
     }
 
+    /// One client's request joins the flight of another one, and waits for it.
+    pub(crate) fn join_flight(&self, flyer: u64, passenger: u64) {
+        self.joined.borrow_mut().push((flyer, passenger));
+    }
+
+    /// Nobody is told that the flight of a request has landed.
+    pub(crate) fn lose_flight(&self, flyer: u64) {
+        self.lost_flights.borrow_mut().insert(flyer);
+    }
+
     /// All harms so far.
     pub(crate) fn harms(&self) -> Harms {
-        self.harms.borrow().clone()
+        let mut harms = self.harms.borrow().clone();
+        let lost = self.lost_flights.borrow();
+        for (flyer, passenger) in self.joined.borrow().iter() {
+            if lost.contains(flyer) || self.harms.borrow().to_requests.contains_key(flyer) {
+                harms.add(*passenger, Harm::FlightLost);
+            }
+        }
+        harms
     }
 
     /// An event of an object, and rows that it has written, are billed.

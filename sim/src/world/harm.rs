@@ -67,6 +67,8 @@ pub enum Harm {
     BucketStuck,
     /// R2 gave the object damaged bytes.
     GetDamaged,
+    /// The flight that it had joined was lost, or the request that flew it was harmed.
+    FlightLost,
     /// A put of the object in R2 failed, or took long.
     PutFailed,
     /// A deletion of the object in R2 failed.

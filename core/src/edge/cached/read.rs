@@ -103,7 +103,8 @@ async fn ask<E: EdgeEnv>(
         }
     };
     let head = reply.head();
-    let note = admitted(&config.policy, false, &head, asked_ms, env.now_ms());
+    // The object has answered since it was asked, and its answer may have been on its way for long.
+    let note = admitted(&config.policy, false, &head, asked_ms);
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
         land(&env.keep_own(Response::new(NOT_SHARED)), None);
@@ -226,6 +227,14 @@ mod tests {
             assert_eq!(note, expected.as_deref());
             assert_eq!(told(&got.answer, header::TAILRACE_AHEAD), None);
         }
+    }
+
+    #[test]
+    fn an_answer_is_as_old_as_the_question() {
+        let env = Scripted::new([Says::Late(page(200, PAGE, false), 5_000)]);
+        let got = get(&env, "", &[]);
+        let note = EntryNote { answered_ms: START_MS, lasts_ms: 60_000 }.to_text();
+        assert_eq!(got.kept[0].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
     }
 
     #[test]

@@ -37,6 +37,8 @@ pub(super) enum Says {
     Reply(Response),
     /// A reply that breaks off after its head.
     Torn(Response),
+    /// A reply that comes so many ms after the question.
+    Late(Response, u64),
     /// A reply that the client takes so many ms to take.
     Slow(Response, u64),
     Socket(Vec<Happens>),
@@ -204,6 +206,10 @@ impl Stage {
             Some(Says::Slow(response, ms)) => {
                 self.stalls.set(true);
                 self.takes_ms.set(ms);
+                Ok(Called::Reply(ScriptedReply { response, is_torn: false }))
+            }
+            Some(Says::Late(response, ms)) => {
+                self.pass(ms);
                 Ok(Called::Reply(ScriptedReply { response, is_torn: false }))
             }
             Some(Says::Torn(response)) => Ok(Called::Reply(ScriptedReply { response, is_torn: true })),

@@ -2,7 +2,6 @@
 
 use super::policies::POLICIES;
 use super::{AnswerKind, Bound, Collapse, Cursors, Rule};
-use crate::mutant::mutated;
 use crate::protocol::{CacheControl, Headers, Waits, header};
 
 /// What caches do for readers: what they are told, what the edge keeps, and how requests that miss at the same time are
@@ -83,9 +82,7 @@ impl CachePolicy {
     /// whole answer of a kind that is kept, which says itself for how long it is fresh.
     pub fn admits(&self, is_long_poll: bool, status: u16, fields: &Headers) -> Option<u64> {
         let kind = match (is_long_poll, status) {
-            (false, 200) if fields.get(header::STREAM_UP_TO_DATE).is_some() && !mutated!(TailKeptAtTheEdge) => {
-                AnswerKind::Tail
-            }
+            (false, 200) if fields.get(header::STREAM_UP_TO_DATE).is_some() => AnswerKind::Tail,
             (false, 200) => AnswerKind::Page,
             (true, 200) => AnswerKind::Delivery,
             (true, 204) => AnswerKind::Silence,

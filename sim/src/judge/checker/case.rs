@@ -8,7 +8,7 @@ use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 use super::attendance::{self, live_travel_ms};
 use super::touches::{SLOW, Touches};
 use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, History, Lifetime, Mode, Moment, Op, Reader};
+use crate::judge::history::{Arrival, Call, From, Giver, History, Lifetime, Mode, Moment, Op, Reader};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -17,7 +17,7 @@ pub(super) const COMMIT_AHEAD_MS: u64 = 100;
 
 /// For how long a stream goes on at least that has a connected reader when its sliding TTL has run out, in ms (SPEC,
 /// section 3).
-const LEAST_STAY_MS: u64 = 30_000;
+pub(super) const LEAST_STAY_MS: u64 = 30_000;
 
 /// One stream of a history.
 #[derive(Debug)]
@@ -185,14 +185,30 @@ impl<'a> Case<'a> {
         self.lifetimes.iter().filter(move |(invoked, _)| *invoked < until).map(|(_, lifetime)| *lifetime)
     }
 
-    /// Whether the answer says that this request started a sliding TTL anew.
+    /// Whether the answer says that this request started a sliding TTL anew, or that whoever has filled the cache did so
+    /// for it. The caches of browsers do not count.
     fn touched(&self, op: &Op) -> bool {
+        match self.history.giver(op) {
+            Giver::Object => {}
+            Giver::Browser { .. } => return false,
+            // What was kept of an earlier stream at the URL is no touch of the next one.
+            Giver::Edge { .. } | Giver::Flight if self.may_be_of_an_earlier_stream(op) => return false,
+            Giver::Edge { .. } | Giver::Flight => {}
+        }
         match op.call {
             Call::Head | Call::Delete => false,
             Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
             Call::Live { .. } => matches!(op.status(), Some(200 | 204)),
             Call::Create { .. } | Call::Append { .. } => op.succeeded(),
         }
+    }
+
+    /// Whether the stream that an answer is of may have been replaced since the answer was given.
+    fn may_be_of_an_earlier_stream(&self, op: &Op) -> bool {
+        let (given_ms, _) = self.history.given_ms(op);
+        let until = op.ended.unwrap_or(op.settled());
+        let meanwhile = |other: &Op| other.settled().ms >= given_ms && other.invoked < until;
+        self.creations().chain(self.deletions()).any(|(_, other)| meanwhile(other))
     }
 
     /// Whether the stream may have been deleted between two moments.
@@ -236,7 +252,7 @@ impl<'a> Case<'a> {
         let touch_ms = LazyCell::new(|| {
             let touches = self.iter().filter(|(_, other)| other.precedes(op) && self.touched(other));
             touches
-                .filter(|(_, other)| self.history.is_strong(other))
+                .filter(|(_, other)| self.history.is_true(other))
                 .map(|(_, other)| self.touched_since_ms(other))
                 .max()
         });
@@ -264,6 +280,10 @@ impl<'a> Case<'a> {
             }
             Call::Live { mode: Mode::LongPoll, .. } if !waited => {
                 op.invoked.ms.saturating_sub(live_travel_ms(self.history))
+            }
+            // By the clock of the isolate that answers, which may be behind that of the one that has stored the answer.
+            _ if self.history.giver(op).is_cache() => {
+                op.invoked.ms.saturating_sub(self.history.conditions.edges_apart_ms)
             }
             _ => op.invoked.ms,
         }
@@ -296,14 +316,19 @@ impl<'a> Case<'a> {
 
     /// What the answers say about the end of the log, strong ones alone.
     pub(super) fn sights(&self) -> Vec<Sight> {
-        let answered = self.iter().filter(|(_, op)| self.history.is_strong(op));
-        answered.filter_map(|(index, op)| self.sight(index, op)).chain(self.live_sights()).collect()
+        let answered = self.iter().filter(|(_, op)| self.history.is_true(op));
+        // What has been kept was there when it was given, and stays there. It does not say that there is no more.
+        let sight = |(index, op): (usize, &Op)| {
+            let sight = self.sight(index, op)?;
+            Some(if self.history.is_strong(op) { sight } else { Sight { before: None, closed: false, ..sight } })
+        };
+        answered.filter_map(sight).chain(self.live_sights()).collect()
     }
 
     /// What a live reader was sent was there, and stays there. It may have been on its way for a while, so it does not
     /// say that there was no more.
     fn live_sights(&self) -> impl Iterator<Item = Sight> {
-        let strong = self.arrivals().filter(|arrival| self.history.is_strong(self.op(arrival.op)));
+        let strong = self.arrivals().filter(|arrival| self.history.is_true(self.op(arrival.op)));
         strong.filter_map(|arrival| {
             Some(Sight {
                 op: arrival.op,

@@ -12,7 +12,7 @@ use crate::judge::history::{
     Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
     SentBatch, Stamp, StreamInfo,
 };
-use crate::world::Harm;
+use crate::world::{Charge, Harm, Visit, Visited};
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -125,6 +125,11 @@ pub(super) fn closed(answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
 /// The same with this tag.
 pub(super) fn tagged(etag: &str, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
     answer.map(|answer| ClientAnswer { etag: Some(etag.to_owned()), ..answer })
+}
+
+/// The same, handed out by the browser that this request has given it to.
+pub(super) fn kept(by: usize, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+    answer.map(|answer| ClientAnswer { from_browser: Some(by), ..answer })
 }
 
 /// A run with a JSON stream that lives for ever.
@@ -289,7 +294,7 @@ impl Fixture {
 
     fn read(&mut self, from: From, walk: usize, body: Bytes, answer: Option<ClientAnswer>) {
         let answer = answer.map(|answer| ClientAnswer { body, ..answer });
-        self.call(Call::Read { from, revalidates: None, walk }, answer);
+        self.call(Call::Read { from, revalidates: None, walk, manner: None }, answer);
     }
 
     /// A read from the start that shows these batches.
@@ -336,7 +341,7 @@ impl Fixture {
         let op = self.history.ops.iter().rposition(tagged).expect("a read with a tag");
         let Call::Read { from, .. } = self.history.ops[op].call.clone() else { panic!("not a read") };
         self.walk += 1;
-        self.call(Call::Read { from, revalidates: Some(op), walk: self.walk }, Some(answer(304)));
+        self.call(Call::Read { from, revalidates: Some(op), walk: self.walk, manner: None }, Some(answer(304)));
     }
 
     /// The same, with this answer.
@@ -348,14 +353,14 @@ impl Fixture {
     /// A read from now.
     pub(super) fn read_now(&mut self, answer: Option<ClientAnswer>) {
         self.walk += 1;
-        self.call(Call::Read { from: From::Now, revalidates: None, walk: self.walk }, answer);
+        self.call(Call::Read { from: From::Now, revalidates: None, walk: self.walk, manner: None }, answer);
     }
 
     /// A read from an offset; the answer holds its body.
     pub(super) fn read_at(&mut self, from: (u64, u64), answer: Option<ClientAnswer>) {
         self.walk += 1;
         let from = From::At(offset(from.0, from.1).expect("an offset"));
-        self.call(Call::Read { from, revalidates: None, walk: self.walk }, answer);
+        self.call(Call::Read { from, revalidates: None, walk: self.walk, manner: None }, answer);
     }
 
     /// A live reader that begins at the start of the first stream.
@@ -416,6 +421,34 @@ impl Fixture {
         self.now_ms += 1;
         let now = self.history.moment(self.now_ms);
         self.history.listening(op).end = Some((now, end));
+    }
+
+    /// The last request has called its object so often.
+    pub(super) fn charge_last(&mut self, calls: u64) {
+        let request = self.history.ops.last().expect("a request").request;
+        self.history.charges.insert(request, Charge { calls, rows: 0 });
+    }
+
+    /// The answer to the last request was stored in the cache, where it can be seen so many ms later.
+    pub(super) fn store(&mut self, after_ms: u64) {
+        self.visit(0, Visited::Stored { visible_ms: self.now_ms + after_ms });
+    }
+
+    /// The last request was answered with what that one had stored.
+    pub(super) fn hit(&mut self, by: usize) {
+        let by = self.history.ops[by].request;
+        self.visit(0, Visited::Hit { by });
+    }
+
+    /// The last request has visited the cache, so many ms ago.
+    pub(super) fn visit(&mut self, ago_ms: u64, what: Visited) {
+        self.visit_of(self.history.ops.len() - 1, 0, ago_ms, what);
+    }
+
+    /// A request has visited the cache, from this isolate.
+    pub(super) fn visit_of(&mut self, op: usize, isolate: usize, ago_ms: u64, what: Visited) {
+        let (ms, request) = (self.now_ms - ago_ms, self.history.ops[op].request);
+        self.history.visits.push(Visit { ms, colo: 0, partition: 0, isolate, request, key: "".into(), what });
     }
 
     /// These harms were done to the last request.

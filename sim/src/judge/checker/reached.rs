@@ -5,7 +5,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use tailrace_core::runtime::Mark;
 
 use super::case::Case;
-use crate::judge::history::{Arrival, Call, End, From, Mode, Op, Parting, Payload};
+use super::invariant;
+use crate::judge::history::{Arrival, Call, End, From, Giver, Manner, Mode, Op, Parting, Payload};
 use crate::tailrace::Waits;
 
 tailrace_core::marks! {
@@ -41,6 +42,16 @@ tailrace_core::marks! {
     CONNECTION_OF_ANOTHER_LENGTH = "connection_of_another_length", required;
     /// Several readers waited at one position for so long that their cursors had to agree.
     CURSORS_CONVERGED = "cursors_converged", required;
+    /// Two requests for one key missed in one datacenter before the answer could be seen there.
+    CACHE_RACED = "cache_raced", required;
+    /// A page of a stream that was gone came from a cache.
+    GONE_STREAM_FROM_CACHE = "gone_stream_from_cache", required;
+    /// A browser handed out what it had kept.
+    BROWSER_HANDED_OUT = "browser_handed_out", required;
+    /// A browser handed out what was stale, and asked for it meanwhile.
+    BROWSER_HANDED_OUT_STALE = "browser_handed_out_stale", required;
+    /// A browser asked with the tag of what it had kept, and was told that it still holds.
+    BROWSER_REVALIDATED = "browser_revalidated", required;
     /// A reader came with a cursor ahead of the clock, was told another one, and came with that.
     CURSOR_AHEAD_ECHOED = "cursor_ahead_echoed", required;
 }
@@ -87,12 +98,28 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
             (CONNECTION_OF_ANOTHER_LENGTH, lasted_another_time(case)),
             (CURSORS_CONVERGED, cursors_converged(case)),
             (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(case)),
+            (CACHE_RACED, invariant::raced(case)),
+            (GONE_STREAM_FROM_CACHE, case.iter().any(|(_, op)| invariant::is_of_gone_stream(case, op))),
+            (BROWSER_HANDED_OUT, any(&|op| matches!(case.history.giver(op), Giver::Browser { .. }))),
+            (BROWSER_HANDED_OUT_STALE, any(&|op| is_stale(case, op))),
+            (BROWSER_REVALIDATED, any(&is_revalidated)),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
     marks.sort_unstable();
     marks.dedup();
     marks
+}
+
+/// Whether a browser handed out what was no longer fresh.
+fn is_stale(case: &Case<'_>, op: &Op) -> bool {
+    let Giver::Browser { by } = case.history.giver(op) else { return false };
+    let asks = |other: &Op| matches!(other.call, Call::Read { revalidates: Some(known), .. } if known == by);
+    case.iter().any(|(_, other)| asks(other) && other.invoked.ms == op.invoked.ms)
+}
+
+fn is_revalidated(op: &Op) -> bool {
+    op.status() == Some(304) && matches!(op.call, Call::Read { manner: Some(Manner::Browser), .. })
 }
 
 fn cursor_ahead_echoed(case: &Case<'_>) -> bool {

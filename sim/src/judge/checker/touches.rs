@@ -71,7 +71,7 @@ impl Touches {
         };
         let mut touches = Self::default();
         let (mut latest, mut latest_live) = (Latest::default(), Latest::default());
-        for (index, op) in history.of_stream(stream).filter(|(_, op)| may_touch(op)) {
+        for (index, op) in history.of_stream(stream).filter(|(_, op)| may_touch(op) && !history.giver(op).is_cache()) {
             let last_ms = match (&op.call, op.definite(), op.ended) {
                 (Call::Live { .. }, ..) => live_ms(index, op),
                 (_, Some(_), Some(ended)) => ended.ms,

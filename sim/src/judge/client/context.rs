@@ -101,6 +101,11 @@ impl ClientContext {
         self.node.spawn(task);
     }
 
+    /// Asks for something beside what a client does else.
+    pub(super) fn run_along(&self, task: impl Future<Output = ()> + 'static) {
+        self.node.spawn(task);
+    }
+
     /// Whether nothing goes wrong any more.
     pub(super) fn is_calm(&self) -> bool {
         self.calm.get()

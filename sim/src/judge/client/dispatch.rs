@@ -18,7 +18,7 @@ impl Session {
             Action::Resend { stream, back } => self.resend(stream, back).await,
             Action::Skip { stream, load } => self.skip(stream, load).await,
             Action::Restart => self.producing.clear(),
-            Action::Read { stream, origin, pages } => self.walk(stream, origin, pages).await,
+            Action::Read { stream, origin, pages, manner } => self.walk(stream, origin, pages, manner).await,
             Action::Head { stream } => self.head(stream).await,
             Action::Join { stream, mode, origin, readers, ahead } => self.join(stream, mode, origin, readers, ahead),
             Action::Stall { stream, for_ms } => self.stall(stream, for_ms),

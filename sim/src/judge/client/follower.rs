@@ -175,7 +175,10 @@ impl Follower {
             Mode::LongPoll => "long-poll",
             Mode::Sse => "sse",
         };
-        let ask = Ask::new(Method::Get, &Scenario::path(self.stream)).with_live(self.cursor, live, offset);
+        // Which client it is decides how it orders the parameters.
+        let is_in_order = self.client % 3 != 1;
+        let ask = Ask::new(Method::Get, &Scenario::path(self.stream));
+        let ask = ask.with_live(self.cursor, live, offset, is_in_order);
         match last_id {
             Some(last_id) => ask.with("last-event-id", last_id),
             None => ask,

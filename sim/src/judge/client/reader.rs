@@ -4,11 +4,11 @@ use tailrace_core::protocol::Method;
 
 use super::session::Session;
 use super::wire::Ask;
-use crate::judge::history::{Call, From};
-use crate::judge::scenario::{Origin, Scenario};
+use crate::judge::history::{Call, From, Manner};
+use crate::judge::scenario::{Origin, Scenario, Spelling};
 
 impl Session {
-    pub(super) async fn walk(&mut self, stream: usize, origin: Origin, pages: usize) {
+    pub(super) async fn walk(&mut self, stream: usize, origin: Origin, pages: usize, manner: Option<Manner>) {
         let reading = self.reading.entry(stream).or_default();
         let mut from = match origin {
             Origin::Start => From::Start,
@@ -25,13 +25,13 @@ impl Session {
                 told.and_then(|told| before(&told, count)).map_or(From::Start, From::At)
             }
             Origin::Revalidate => match reading.tagged.clone() {
-                Some((op, from)) => return self.revalidate(stream, op, from).await,
+                Some((op, from)) => return self.revalidate(stream, op, from, manner).await,
                 None => From::Start,
             },
         };
         let walk = self.next_walk();
         for _ in 0..pages.max(1) {
-            let op = self.page(stream, from.clone(), None, walk).await;
+            let op = self.page(stream, from.clone(), None, walk, manner).await;
             match self.remember(stream, op, from) {
                 Some(next) => from = From::At(next),
                 None => return,
@@ -53,25 +53,37 @@ impl Session {
         told.map(str::to_owned)
     }
 
-    async fn revalidate(&mut self, stream: usize, op: usize, from: From) {
+    async fn revalidate(&mut self, stream: usize, op: usize, from: From, manner: Option<Manner>) {
         let walk = self.next_walk();
-        let op = self.page(stream, from.clone(), Some(op), walk).await;
+        // A browser knows the tags by itself, and any tag is none that is known.
+        let manner = manner.filter(|manner| !matches!(manner, Manner::Browser | Manner::AnyTag));
+        let op = self.page(stream, from.clone(), Some(op), walk, manner).await;
         self.remember(stream, op, from);
     }
 
-    async fn page(&self, stream: usize, from: From, revalidates: Option<usize>, walk: usize) -> usize {
-        let ask = Ask::new(Method::Get, &Scenario::path(stream));
-        let ask = match &from {
-            From::Start => ask,
-            From::Now => ask.with_offset("now"),
-            From::At(offset) => ask.with_offset(offset),
-        };
+    async fn page(
+        &self,
+        stream: usize,
+        from: From,
+        revalidates: Option<usize>,
+        walk: usize,
+        manner: Option<Manner>,
+    ) -> usize {
+        let call = |revalidates| Call::Read { from: from.clone(), revalidates, walk, manner };
+        if manner == Some(Manner::Browser) {
+            let request = |tag: Option<&str>| match tag {
+                Some(tag) => page_of(stream, &from, None).with("if-none-match", tag).build(),
+                None => page_of(stream, &from, None).build(),
+            };
+            return self.ask_browser(stream, call, request).await;
+        }
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
+        let ask = page_of(stream, &from, manner);
         let ask = match tag {
             Some(tag) => ask.with("if-none-match", listed(&tag, walk)),
-            None => ask,
+            None => ask.with_if(manner == Some(Manner::AnyTag), "if-none-match", "*"),
         };
-        self.ask(stream, Call::Read { from, revalidates, walk }, ask.build()).await
+        self.ask(stream, call(revalidates), ask.build()).await
     }
 
     /// Takes an answer into account. Where the walk goes on, unless it is at its end.
@@ -79,6 +91,9 @@ impl Session {
         let reading = self.reading.entry(stream).or_default();
         let history = self.context.history.borrow();
         let answer = history.ops[op].definite()?;
+        // A browser hands out what a 304 confirms.
+        let is_browser = matches!(history.ops[op].call, Call::Read { manner: Some(Manner::Browser), .. });
+        let answer = history.shown(&history.ops[op]).filter(|_| is_browser).unwrap_or(answer);
         if answer.status == 304 {
             return None;
         }
@@ -97,6 +112,22 @@ impl Session {
         }
         // Who is sent to where it stands goes no further.
         if answer.up_to_date || is_there(&from, &next) { None } else { Some(next) }
+    }
+}
+
+/// A read from there, asked for in that manner.
+fn page_of(stream: usize, from: &From, manner: Option<Manner>) -> Ask {
+    let path = Scenario::path(stream);
+    let ask = match manner {
+        Some(Manner::Reordered) => Ask::spelled(Method::Get, &path, Spelling::of(Method::Post)).with_nothing(),
+        Some(Manner::NoCache) => Ask::new(Method::Get, &path).with("cache-control", "no-cache"),
+        Some(Manner::Debugged) => Ask::new(Method::Get, &path).with("tailrace-debug", "1"),
+        Some(Manner::AnyTag | Manner::Browser) | None => Ask::new(Method::Get, &path),
+    };
+    match from {
+        From::Start => ask,
+        From::Now => ask.with_offset("now"),
+        From::At(offset) => ask.with_offset(offset),
     }
 }
 

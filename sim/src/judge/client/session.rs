@@ -5,6 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
+use super::browser::Browser;
 use super::context::ClientContext;
 use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};
@@ -24,11 +25,19 @@ pub(crate) struct Session {
     pub(super) producing: BTreeMap<usize, Producing>,
     pub(super) reading: BTreeMap<usize, Reading>,
     pub(super) following: BTreeMap<usize, Following>,
+    pub(super) browser: Browser,
 }
 
 impl Session {
     pub(crate) fn new(context: Rc<ClientContext>, client: usize) -> Self {
-        Self { context, client, producing: BTreeMap::new(), reading: BTreeMap::new(), following: BTreeMap::new() }
+        Self {
+            context,
+            client,
+            producing: BTreeMap::new(),
+            reading: BTreeMap::new(),
+            following: BTreeMap::new(),
+            browser: Browser::default(),
+        }
     }
 
     pub(super) fn content(&self, stream: usize) -> Content {

@@ -21,7 +21,12 @@ pub(super) struct Ask {
 impl Ask {
     /// A request to the stream of a path. Requests of different methods spell it in different ways.
     pub(super) fn new(method: Method, path: &str) -> Self {
-        let url = format!("https://tailrace.test/v1/stream/{}", Spelling::of(method).spell(path));
+        Self::spelled(method, path, Spelling::of(method))
+    }
+
+    /// The same, with the path spelled so.
+    pub(super) fn spelled(method: Method, path: &str, spelling: Spelling) -> Self {
+        let url = format!("https://tailrace.test/v1/stream/{}", spelling.spell(path));
         Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 
@@ -34,17 +39,33 @@ impl Ask {
         if wanted { self.with(name, value) } else { self }
     }
 
-    pub(super) fn with_offset(mut self, offset: &str) -> Self {
-        self.request.url.push_str("?offset=");
-        self.request.url.push_str(offset);
+    /// A parameter.
+    fn with_parameter(mut self, name: &str, value: &str) -> Self {
+        self.request.url.push(if self.request.url.contains('?') { '&' } else { '?' });
+        self.request.url.push_str(&format!("{name}={value}"));
         self
     }
 
-    /// The query of a live read, in the order of its names.
-    pub(super) fn with_live(mut self, cursor: Option<u64>, live: &str, offset: &str) -> Self {
-        let cursor = cursor.map_or_else(String::new, |cursor| format!("cursor={cursor}&"));
-        self.request.url.push_str(&format!("?{cursor}live={live}&offset={offset}"));
-        self
+    pub(super) fn with_offset(self, offset: &str) -> Self {
+        self.with_parameter("offset", offset)
+    }
+
+    /// A parameter that means nothing.
+    pub(super) fn with_nothing(self) -> Self {
+        self.with_parameter("a", "b")
+    }
+
+    /// The query of a live read, in the order of its names or in another one.
+    pub(super) fn with_live(self, cursor: Option<u64>, live: &str, offset: &str, is_in_order: bool) -> Self {
+        let cursor = cursor.map(|cursor| cursor.to_string());
+        let with_cursor = |ask: Self| match &cursor {
+            Some(cursor) => ask.with_parameter("cursor", cursor),
+            None => ask,
+        };
+        match is_in_order {
+            true => with_cursor(self).with_parameter("live", live).with_parameter("offset", offset),
+            false => with_cursor(self.with_parameter("offset", offset).with_parameter("live", live)),
+        }
     }
 
     pub(super) fn with_lifetime(self, lifetime: Lifetime) -> Self {
@@ -141,6 +162,11 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         expected_seq: number("producer-expected-seq"),
         received_seq: number("producer-received-seq"),
         cache_control: text("cache-control"),
+        x_cache: text("x-cache"),
+        age_s: number("age"),
+        from_browser: None,
+        tells_instance: response.headers.get("tailrace-instance").is_some(),
+        tells_internals: ["tailrace-ahead", "tailrace-kept"].iter().any(|name| response.headers.get(name).is_some()),
         code: if response.status >= 400 { code(&response.body) } else { None },
         guarded: needed.into_iter().all(|name| response.headers.get(name).is_some()),
         body: response.body.clone(),

@@ -4,23 +4,30 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
+//! | `kept` | answers that a cache has kept, as they tell by themselves |
+//! | `manner` | how a reader asks, beside where it begins |
 //! | `harms` | what faults have done, and to whom |
 //! | `stored` | what the platform stores and bills, seen from outside |
 
 mod harms;
+mod kept;
 mod live;
+mod manner;
 mod stored;
 
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use tailrace_core::protocol::CachePolicy;
 
 pub use harms::Harms;
+pub use kept::Giver;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
+pub use manner::Manner;
 pub use stored::{Awake, CommitTimes, Holding, Leftover, Stage};
 
 use crate::tailrace::Waits;
-use crate::world::{AlarmCharge, Charge, Footprint, Harm};
+use crate::world::{AlarmCharge, Charge, Footprint, Harm, Visit};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -159,6 +166,8 @@ pub enum Call {
         revalidates: Option<usize>,
         /// Pages of one walk through the stream share this number and follow each other.
         walk: usize,
+        /// How it asks, if not as usual.
+        manner: Option<Manner>,
     },
     /// GET that waits.
     Live {
@@ -206,6 +215,17 @@ pub struct ClientAnswer {
     pub received_seq: Option<u64>,
     /// `Cache-Control`.
     pub cache_control: Option<String>,
+    /// `X-Cache`.
+    pub x_cache: Option<String>,
+    /// `Age`.
+    pub age_s: Option<u64>,
+    /// The request that has brought the answer from which a browser's cache made this one, an index of
+    /// [`History::ops`]; none where the service was asked.
+    pub from_browser: Option<usize>,
+    /// Whether it tells which instance has given it.
+    pub tells_instance: bool,
+    /// Whether it has a field that edge and object keep to themselves.
+    pub tells_internals: bool,
     /// The stable code of a refusal.
     pub code: Option<String>,
     /// Whether it carries what every response must (SPEC, section 1): a `Cache-Control`,
@@ -318,6 +338,12 @@ pub struct Conditions {
     pub sweep_page: usize,
     /// How long live reads wait.
     pub waits: Waits,
+    /// What caches do for readers.
+    pub policy: CachePolicy,
+    /// How long a put takes in the cache of a datacenter at most, in ms, and a look-up.
+    pub cache_ms: (u64, u64),
+    /// Whether there is such a cache.
+    pub has_cache: bool,
     /// Bytes that the rows of a stream may take which wait for R2.
     pub hot_bytes: u64,
     /// Bytes after which a row of the log ends.
@@ -405,6 +431,8 @@ pub struct History {
     pub unproven: Vec<(usize, u64)>,
     /// The commit times of the logs, now and then.
     pub commits: Vec<CommitTimes>,
+    /// What came of each look into the caches of datacenters, and of each put.
+    pub visits: Vec<Visit>,
     /// What each request has cost, by its number in the world.
     pub charges: BTreeMap<u64, Charge>,
     /// What the alarms of each stream's object have cost.
@@ -460,8 +488,19 @@ impl History {
         }
     }
 
-    /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it.
+    /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it. What a
+    /// cache has kept, or another one's flight has brought to a plain read, is older than the request.
     pub fn is_strong(&self, op: &Op) -> bool {
+        let is_late = match op.call {
+            Call::Read { .. } => self.giver(op) != Giver::Object,
+            _ => self.giver(op).is_cache(),
+        };
+        self.is_true(op) && !is_late
+    }
+
+    /// Whether what an answer says was certainly true when it was given: no superseded instance has given it, or it needed
+    /// a confirmed write.
+    pub fn is_true(&self, op: &Op) -> bool {
         let wrote = match &op.call {
             Call::Create { .. } => op.status() == Some(201),
             Call::Append { .. } => self.appended(op),

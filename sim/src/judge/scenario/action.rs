@@ -4,7 +4,7 @@ use std::fmt;
 
 use super::field::{Ahead, Load, Mistake, Origin};
 use super::word::{Close, Optional, Passed, Plain, Spelling, Stream, Words};
-use crate::judge::history::{Lifetime, Mode};
+use crate::judge::history::{Lifetime, Manner, Mode};
 
 /// Of each line: the first word of its text, and the fields in the order of the words that follow, each with how it is
 /// spelled.
@@ -82,7 +82,9 @@ actions! {
         /// id become zombies.
         Restart = "restart";
         /// GETs until the tail is reached or `pages` are read.
-        Read = "read" { stream: usize as Stream, origin: Origin as Plain, pages: usize as Plain };
+        Read = "read" {
+            stream: usize as Stream, origin: Origin as Plain, pages: usize as Plain, manner: Option<Manner> as Optional
+        };
         /// HEAD.
         Head = "head" { stream: usize as Stream };
         /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until

@@ -2,10 +2,11 @@
 
 use std::ops::Deref;
 
+use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
-use super::StreamPlan;
 use super::memory_bounds::piece_bytes;
+use super::{StreamPlan, policy};
 use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::{Delay, Random};
 use crate::tailrace::{ColdSettings, EncodingStep, MemoryLimits, StreamLimits, Waits};
@@ -253,6 +254,13 @@ impl Dice {
             damaged_permille: 0,
             stuck_permille: 0,
         }
+    }
+
+    /// Mostly the default.
+    pub(super) fn policy(&self) -> CachePolicy {
+        let correct = policy::correct();
+        let place = if self.chance(700) { 0 } else { self.between(0, correct.len() as u64 - 1) as usize };
+        correct[place]
     }
 
     /// Mostly as measured in production; sometimes an answer is visible at once, or only after a second.

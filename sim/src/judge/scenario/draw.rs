@@ -25,6 +25,7 @@ impl Scenario {
         let faults = dice.faults();
         let cold = dice.cold(&faults);
         let waits = dice.waits();
+        let policy = dice.policy();
         let streams: Vec<StreamPlan> = (0..dice.between(1, 3)).map(|_| dice.stream()).collect();
         let mut draft = Draft {
             verbs: verbs(&dice),
@@ -81,6 +82,7 @@ impl Scenario {
             if draft.colos.len() > 1 && draft.disturbances > 0 && draft.is_live() && draft.dice.chance(300) {
                 draft.write_through_a_cut();
             }
+            draft.tell_of_copies();
             if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
                 draft.stall_together();
             }
@@ -108,6 +110,7 @@ impl Scenario {
             cold,
             memory: draft.memory,
             waits,
+            policy,
             streams: draft.streams,
             calm_ms,
             events: draft.events,
@@ -388,6 +391,21 @@ mod tests {
             "wait long_poll_ms",
             "wait sse_ms",
             "fault hibernate_after_ms",
+            "fault cache.partitions",
+            "fault cache.look_up.max_ms",
+            "fault cache.put.max_ms",
+            "fault cache.visible.max_ms",
+            "fault cache.put_lost_permille",
+            "fault cache.evicted_permille",
+            "fault cache.look_up_fails_permille",
+            "fault cache.no_zone",
+            "policy immutable\n",
+            "policy nothing\n",
+            " no-cache\n",
+            " reordered\n",
+            " debugged\n",
+            " any-tag\n",
+            " browser\n",
         ];
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();

@@ -3,7 +3,7 @@
 use super::draw::{Draft, FRAME_BYTES};
 use super::verb::Verb;
 use super::{Action, Ahead, Disturbance, Load, Mistake, Origin};
-use crate::judge::history::Mode;
+use crate::judge::history::{Manner, Mode};
 
 const DAY_MS: u64 = 24 * 60 * 60 * 1_000;
 
@@ -33,6 +33,7 @@ impl Draft {
     /// What a client does, and which one.
     pub(super) fn action(&mut self) -> (usize, Action) {
         let (client, stream) = (self.client(), self.stream());
+        let manner = self.manner();
         let total: u32 = self.verbs.iter().map(|(_, weight)| weight).sum();
         let mut left = self.dice.between(0, u64::from(total) - 1) as u32;
         let drawn = self.verbs.iter().find(|(_, weight)| match left.checked_sub(*weight) {
@@ -42,7 +43,7 @@ impl Draft {
             }
             None => true,
         });
-        let read = |origin, pages| Action::Read { stream, origin, pages };
+        let read = |origin, pages| Action::Read { stream, origin, pages, manner };
         let action = match drawn.map_or(Verb::Append, |(verb, _)| *verb) {
             Verb::Append => {
                 let closes = self.dice.chance(15);
@@ -110,6 +111,18 @@ impl Draft {
             Verb::Leave => Action::Leave { stream },
         };
         (client, action)
+    }
+
+    /// How a reader asks: mostly as usual.
+    fn manner(&mut self) -> Option<Manner> {
+        match self.dice.between(0, 99) {
+            0..6 => Some(Manner::NoCache),
+            6..12 => Some(Manner::Reordered),
+            12..15 => Some(Manner::Debugged),
+            15..17 => Some(Manner::AnyTag),
+            17..26 => Some(Manner::Browser),
+            _ => None,
+        }
     }
 
     /// Mostly a reader alone, sometimes a few at once.

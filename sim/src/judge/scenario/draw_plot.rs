@@ -17,7 +17,7 @@ impl Draft {
         self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
         for place in 1..self.clients {
             let after_ms = self.dice.between(0, 20);
-            let read = Action::Read { stream, origin: Origin::Start, pages: 1 };
+            let read = Action::Read { stream, origin: Origin::Start, pages: 1, manner: None };
             self.push(after_ms, (owner + place) % self.clients, read);
         }
         let deleted_ms = 10 + self.dice.between(0, self.bucket.get.max_ms / 4);
@@ -29,7 +29,7 @@ impl Draft {
     pub(super) fn read_before_replacement(&mut self, stream: usize) {
         for _ in 0..self.dice.between(1, 3) {
             let (client, after_ms) = (self.client(), self.dice.between(0, 10));
-            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1 });
+            self.push(after_ms, client, Action::Read { stream, origin: Origin::Start, pages: 1, manner: None });
         }
     }
 
@@ -42,8 +42,8 @@ impl Draft {
         let lifetime = self.streams[stream].lifetime;
         let action = match self.dice.between(0, 3) {
             0 => Action::Head { stream },
-            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
-            2 => Action::Read { stream, origin: Origin::Start, pages: 100 },
+            1 => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
+            2 => Action::Read { stream, origin: Origin::Start, pages: 100, manner: None },
             _ => Action::Create { stream, lifetime, closes: false, load: None },
         };
         for _ in 0..self.dice.between(2, 5) {
@@ -73,8 +73,8 @@ impl Draft {
         }
         let ask = match self.dice.between(0, 2) {
             0 => head,
-            1 => Action::Read { stream, origin: Origin::Now, pages: 1 },
-            _ => Action::Read { stream, origin: Origin::Latest, pages: 1 },
+            1 => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
+            _ => Action::Read { stream, origin: Origin::Latest, pages: 1, manner: None },
         };
         // What changes the stream may come to the one before, which ends then. So this is done several times.
         for _ in 0..self.dice.between(1, 4) {
@@ -122,7 +122,7 @@ impl Draft {
     }
 
     /// Any stream whose lifetime is such, if there is one.
-    fn stream_that(&mut self, is_such: impl Fn(Lifetime) -> bool) -> Option<usize> {
+    pub(super) fn stream_that(&mut self, is_such: impl Fn(Lifetime) -> bool) -> Option<usize> {
         let (first, count) = (self.stream(), self.streams.len());
         (0..count).map(|place| (first + place) % count).find(|stream| is_such(self.streams[*stream].lifetime))
     }
@@ -261,7 +261,7 @@ impl Draft {
                 Action::Close { stream }
             }
             5 => Action::Append { stream, load, closes: false, mistake: Some(Mistake::WrongType) },
-            _ => Action::Read { stream, origin: Origin::Now, pages: 1 },
+            _ => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
         };
         self.push(0, client, action);
         // After the end that it would have without that, and the slack; before the end that it has with it.

@@ -10,9 +10,11 @@
 //! | `draw` | from a seed to a scenario, each with its own world, workload and mix of faults |
 //! | `draw_event` | one thing that a client does, or that happens to the world, drawn |
 //! | `draw_plot` | several events in a row, drawn together |
+//! | `draw_copies` | the same, about copies in caches |
 //! | `verb` | what a client can do, and how often |
 //! | `dice` | the dice of a seed |
 //! | `path` | the paths of streams, and how clients spell them |
+//! | `policy` | which cache policies keep what a service promises |
 //! | `knobs` | faults and limits as named numbers |
 //! | `memory_bounds` | how much may be in the memory of an isolate |
 //! | `text` | a scenario as text, and back |
@@ -21,6 +23,7 @@
 mod action;
 mod dice;
 mod draw;
+mod draw_copies;
 mod draw_event;
 mod draw_plot;
 mod event;
@@ -28,6 +31,7 @@ mod field;
 pub mod knobs;
 mod memory_bounds;
 mod path;
+pub mod policy;
 mod run;
 mod text;
 mod verb;
@@ -39,6 +43,8 @@ pub use field::{Ahead, Load, Mistake, Origin};
 pub(crate) use path::Spelling;
 pub use run::{Played, play};
 pub use text::ParseError;
+
+use tailrace_core::protocol::CachePolicy;
 
 use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
@@ -76,6 +82,8 @@ pub struct Scenario {
     pub memory: MemoryLimits,
     /// How long live reads wait.
     pub waits: Waits,
+    /// What caches do for readers.
+    pub policy: CachePolicy,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.

@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
-use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
@@ -92,7 +91,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
             cold: scenario.cold.clone(),
             memory: scenario.memory.clone(),
             waits: scenario.waits,
-            policy: CachePolicy::default(),
+            policy: scenario.policy,
         };
         let mut config = WorldConfig {
             faults: with_database_limit(scenario),
@@ -155,6 +154,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         orphan_age_ms: scenario.cold.orphan_age_ms,
         sweep_page: scenario.cold.sweep_page,
         waits: scenario.waits,
+        policy: scenario.policy,
+        cache_ms: (faults.cache.put.max_ms, faults.cache.look_up.max_ms),
+        has_cache: !faults.cache.no_zone,
         hot_bytes: scenario.limits.hot_bytes,
         row_bytes: scenario.limits.row_bytes as u64,
         database_bytes: scenario.limits.database_bytes,
@@ -241,6 +243,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     }
     hold(&context, scenario, Stage::Settled).await;
     audit(&context, scenario).await;
+    // What was sent to caches gets there.
+    rt::sleep_ms(scenario.faults.cache.put.max_ms + 1).await;
     let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
     let charges = world.charges();
@@ -248,6 +252,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     history.harms = harms;
     history.footprint = world.footprint();
     history.charges = charges.of_requests;
+    history.visits = world.services().cache.visits();
     let of_name = |name: &str| names.iter().position(|own| own == name);
     let unproven = world.services().bucket.unproven();
     history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();
@@ -300,6 +305,8 @@ fn is_reliable(scenario: &Scenario) -> bool {
         delays.alarm.early_permille = faults.alarm.early_permille;
         delays.alarm.early = faults.alarm.early;
         delays.alarm.duplicate_permille = faults.alarm.duplicate_permille;
+        // A cache that loses what it has makes more requests of objects, and no answer other.
+        delays.cache = faults.cache;
     });
     !disturbed && *faults == delays
 }
@@ -393,12 +400,12 @@ async fn audit(context: &Rc<ClientContext>, scenario: &Scenario) {
             // From offsets spread over all that were told, and from positions before them.
             let spread = count * context.told(stream) / TOLD;
             for origin in [Origin::Told(spread), Origin::Within(spread)] {
-                auditor.act(Action::Read { stream, origin, pages: 1 }).await;
+                auditor.act(Action::Read { stream, origin, pages: 1, manner: None }).await;
             }
         }
         auditor.act(Action::Produce { stream, load, depth: 1, copies: 1, closes: false }).await;
         auditor.act(Action::Head { stream }).await;
-        auditor.act(Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES }).await;
+        auditor.act(Action::Read { stream, origin: Origin::Start, pages: AUDIT_PAGES, manner: None }).await;
     }
 }
 

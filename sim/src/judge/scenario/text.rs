@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
 use super::knobs::{COLD, FAULTS, Knob, LIMITS, MEMORY, WAITS};
@@ -36,6 +37,9 @@ impl fmt::Display for Scenario {
             writeln!(formatter, "colo {}", region.name())?;
         }
         writeln!(formatter, "isolates {}", self.isolates)?;
+        if self.policy != CachePolicy::default() {
+            writeln!(formatter, "policy {}", self.policy.name)?;
+        }
         if self.client_buffer_bytes != CLIENT_BUFFER {
             writeln!(formatter, "client-buffer {}", self.client_buffer_bytes)?;
         }
@@ -98,6 +102,7 @@ impl FromStr for Scenario {
             cold: ColdSettings::default(),
             memory: MemoryLimits::default(),
             waits: Waits::default(),
+            policy: CachePolicy::default(),
             streams: Vec::new(),
             calm_ms: 0,
             events: Vec::new(),
@@ -118,6 +123,7 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         "schedule" => scenario.schedule = words.next()?.parse().ok()?,
         "colo" => scenario.colos.push(Region::named(words.next()?)?),
         "isolates" => scenario.isolates = words.next()?.parse().ok()?,
+        "policy" => scenario.policy = CachePolicy::named(words.next()?)?,
         "client-buffer" => scenario.client_buffer_bytes = words.next()?.parse().ok()?,
         "limit" => read_knob(LIMITS, &mut scenario.limits, &mut words)?,
         "memory" => read_knob(MEMORY, &mut scenario.memory, &mut words)?,

@@ -4,7 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use super::field::{Ahead, Load, Mistake, Origin};
-use crate::judge::history::{Lifetime, Mode};
+use crate::judge::history::{Lifetime, Manner, Mode};
 
 /// The words of a line that were not read yet.
 pub(super) struct Words<'a> {
@@ -136,6 +136,13 @@ macro_rules! words {
 
 words! {
     Mode { Mode::LongPoll = "long-poll", Mode::Sse = "sse", }
+    Manner {
+        Manner::NoCache = "no-cache",
+        Manner::Reordered = "reordered",
+        Manner::Debugged = "debugged",
+        Manner::AnyTag = "any-tag",
+        Manner::Browser = "browser",
+    }
     Mistake {
         Mistake::BadElement = "bad-element",
         Mistake::EmptyArray = "empty-array",

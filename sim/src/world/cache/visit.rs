@@ -1,6 +1,6 @@
 //! What came of each look and each put, for those who judge.
 
-use std::rc::Rc;
+use std::sync::Arc;
 
 /// A look into a cache, or a put.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,7 +16,7 @@ pub struct Visit {
     /// The number of the client's request.
     pub request: u64,
     /// The URL.
-    pub key: Rc<str>,
+    pub key: Arc<str>,
     /// What came of it.
     pub what: Visited,
 }

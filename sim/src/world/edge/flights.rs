@@ -23,6 +23,8 @@ const PRUNE_AT: usize = 64;
 
 /// A flight under way.
 struct Flight {
+    /// The number of the request that flies it.
+    flyer: u64,
     /// When it was started, in ms since the Unix epoch.
     began_ms: u64,
     /// What has been noted for those who join it.
@@ -62,6 +64,7 @@ impl Flights {
         let age_ms = under_way.as_ref().map(|flight| now_ms - flight.began_ms);
         let flight = under_way.unwrap_or_else(|| {
             Rc::new(Flight {
+                flyer: context.number(),
                 began_ms: now_ms,
                 noted: Cell::default(),
                 landed: RefCell::default(),
@@ -71,6 +74,7 @@ impl Flights {
         let (flights, is_told) = (self.clone(), Cell::default());
         let seat = Seat { context, flights, key: key.to_owned(), flight, is_told };
         if let Some(age_ms) = age_ms {
+            seat.context.environment().join_flight(seat.flight.flyer, seat.context.number());
             return Sharing::Joined { flight: seat, age_ms };
         }
         let mut flights = self.by_key.borrow_mut();
@@ -131,6 +135,7 @@ impl StartedFlight<KeptAnswer> for Seat {
         if environment.chance(environment.faults().edge.flight_lost_permille) {
             // Nobody is told. The flight stays in the map as long as somebody waits for it.
             environment.mark(marks::FLIGHT_LOST);
+            environment.lose_flight(self.context.number());
             return;
         }
         self.forget();

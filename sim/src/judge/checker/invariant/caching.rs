@@ -5,7 +5,7 @@ use std::collections::HashMap;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, From, HIDDEN_FAILURE, Lifetime, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, From, HIDDEN_FAILURE, Lifetime, Manner, Mode, Op};
 
 const NO_STORE: &str = "no-store";
 const NO_CACHE: &str = "no-cache";
@@ -55,8 +55,12 @@ enum Expected {
     Public(u64, Option<u64>),
 }
 
-fn expected(op: &Op, answer: &ClientAnswer) -> Expected {
+fn expected(policy: &str, op: &Op, answer: &ClientAnswer) -> Expected {
     match (&op.call, answer.status) {
+        (Call::Read { .. }, _) | (Call::Live { mode: Mode::LongPoll, .. }, _) if policy == "nothing" => {
+            Expected::Exactly(NO_STORE)
+        }
+        (Call::Live { mode: Mode::LongPoll, .. }, _) if policy == "immutable" => Expected::Exactly(NO_STORE),
         // A failure that is hidden from a browser comes as events.
         _ if answer.code.as_deref() == Some(HIDDEN_FAILURE) => Expected::Exactly(EVENTS),
         (Call::Live { mode: Mode::Sse, .. }, 200) => Expected::Exactly(EVENTS),
@@ -72,7 +76,7 @@ fn expected(op: &Op, answer: &ClientAnswer) -> Expected {
 fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     // That there is one is for `answers` to judge.
     let value = answer.cache_control.as_deref()?;
-    let (fresh_s, stale_s) = match expected(op, answer) {
+    let (fresh_s, stale_s) = match expected(case.history.conditions.policy.name, op, answer) {
         Expected::Exactly(expected) if value == expected => return None,
         Expected::Exactly(expected) => return Some(format!("{value:?} instead of {expected:?}")),
         Expected::Public(fresh_s, stale_s) => (fresh_s, stale_s),
@@ -93,7 +97,8 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     let shares = matches!(op.call, Call::Live { .. }) && !has_called;
     let flight_ms = if shares { case.history.conditions.flight_ms() } else { 0 };
     let end_ms = case.latest_end_ms(None, ended)?;
-    let left_ms = (end_ms + flight_ms).saturating_sub(op.invoked.ms);
+    let (given_ms, _) = case.history.given_ms(op);
+    let left_ms = (end_ms + flight_ms).saturating_sub(given_ms);
     (kept_s * 1_000 > left_ms).then(|| format!("{value:?}, and its stream ends within {left_ms} ms"))
 }
 
@@ -114,12 +119,18 @@ fn wrong_tag(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> 
         (Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }, 200) if is_now == answer.etag.is_some() => {
             Some(format!("tag {:?} of a read from {}", answer.etag, if is_now { "now" } else { "an offset" }))
         }
+        (Call::Read { manner: Some(Manner::AnyTag), .. }, 200) if !is_now => {
+            Some("any tag, and none is recognised".to_owned())
+        }
         (Call::Read { revalidates: Some(earlier), .. }, 200) => {
             let known = case.op(*earlier).definite()?.etag.as_ref()?;
             (answer.etag.as_ref() == Some(known)).then(|| format!("the tag {known} is not recognised"))
         }
         (Call::Read { revalidates: Some(earlier), .. }, 304) => {
             let known = case.op(*earlier).definite()?;
+            if known.etag != answer.etag {
+                return Some(format!("304 for {:?} instead of {:?}", answer.etag, known.etag));
+            }
             let same = |one: &ClientAnswer| (one.next_offset.clone(), one.up_to_date, one.closed);
             (same(known) != same(answer)).then(|| format!("304 for {:?} instead of {:?}", same(answer), same(known)))
         }
@@ -160,7 +171,7 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, created, deleted, empty, page, part, polled, tagged, tail,
+        Fixture, absent, acked, closed, created, deleted, empty, page, part, polled, tagged, tail,
     };
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -256,12 +267,15 @@ mod tests {
         }
         let mut run = run(Lifetime::Endless);
         run.walk(&[], tagged("\"a\"", page(0, 0)));
-        run.revalidate_with(page(0, 0).map(|answer| ClientAnswer { status: 304, ..answer }));
+        let confirmed = |answer: Option<ClientAnswer>| answer.map(|answer| ClientAnswer { status: 304, ..answer });
+        run.revalidate_with(confirmed(tagged("\"a\"", page(0, 0))));
         check(&run, 0);
         run.revalidate_with(tagged("\"a\"", page(0, 0)));
         check(&run, 1);
-        run.revalidate_with(part(0, 0).map(|answer| ClientAnswer { status: 304, closed: true, ..answer }));
+        run.revalidate_with(confirmed(closed(tagged("\"a\"", part(0, 0)))));
         check(&run, 2);
+        run.revalidate_with(confirmed(tagged("\"b\"", page(0, 0))));
+        check(&run, 3);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, End, Listening, Mode, Op};
+use crate::judge::history::{Call, End, From, Listening, Mode, Op};
 use crate::world::Harm;
 
 /// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
@@ -21,7 +21,9 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
     let fruitless: Vec<(usize, u64)> = case
         .iter()
         .filter(|(index, op)| match op.call {
-            Call::Live { mode: Mode::LongPoll, reader, .. } => reader == number && op.status() == Some(204),
+            Call::Live { mode: Mode::LongPoll, reader, .. } => {
+                reader == number && (op.status() == Some(204) || leads_nowhere(op))
+            }
             Call::Live { mode: Mode::Sse, reader, .. } => {
                 // One that breaks is followed by another as late as the reader wants.
                 reader == number
@@ -40,6 +42,12 @@ fn hurries(case: &Case<'_>, number: usize) -> Option<Violation> {
     Some(case.violation(Invariant::Calm, &ops, message))
 }
 
+/// Whether a long-poll was answered, by whomever, with what leaves its reader where it was.
+fn leads_nowhere(op: &Op) -> bool {
+    let Call::Live { from: From::At(from), .. } = &op.call else { return false };
+    op.status() == Some(200) && op.told() == Some(from)
+}
+
 fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
     // The connections of an instance end when it is lost, as if they were finished.
     let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
@@ -50,7 +58,7 @@ fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, created, delivery, empty};
+    use crate::judge::checker::fixture::{Fixture, created, delivery, empty, polled};
     use crate::judge::history::Lifetime;
 
     /// A reader whose long-polls are answered empty, so far apart.
@@ -76,6 +84,20 @@ mod tests {
     fn a_reader_that_is_sent_round_is_found() {
         check(1, FRUITLESS + 1, 1);
         check(50, 100, 1);
+    }
+
+    #[test]
+    fn a_copy_that_leads_nowhere_counts_however_it_came() {
+        for (apart_ms, expected) in [(1, 1), (400, 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            let reader = run.join(Mode::LongPoll);
+            for poll in 0..10 {
+                run.poll(reader, polled(0, 0, poll + 1));
+                run.wait_ms(apart_ms);
+            }
+            run.check(Invariant::Calm, super::check, expected);
+        }
     }
 
     #[test]

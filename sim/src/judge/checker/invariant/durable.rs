@@ -95,8 +95,9 @@ fn walks(case: &Case<'_>) -> Vec<Vec<usize>> {
             ops.first().is_some_and(|op| matches!(case.op(*op).call, Call::Read { from: From::Start, .. }));
         let to_tail = ops.last().and_then(|op| case.history.shown(case.op(*op))).is_some_and(|shown| shown.up_to_date);
         let whole =
-            ops.iter().all(|op| case.history.shown(case.op(*op)).is_some() && case.history.is_strong(case.op(*op)));
-        from_start && to_tail && whole
+            ops.iter().all(|op| case.history.shown(case.op(*op)).is_some() && case.history.is_true(case.op(*op)));
+        // Pages before the tail never change, whoever has kept them.
+        from_start && to_tail && whole && ops.last().is_some_and(|op| case.history.is_strong(case.op(*op)))
     };
     walks.into_values().filter(complete).collect()
 }

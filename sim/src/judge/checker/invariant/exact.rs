@@ -39,7 +39,7 @@ fn hidden_tails(case: &Case<'_>) -> Vec<Violation> {
         let ended = op.ended.unwrap_or(op.settled());
         let before = ends.partition_point(|(invoked, _)| *invoked < ended);
         let at_tail = before.checked_sub(1).is_some_and(|last| ends[last].1.is_some_and(|end| end <= page.to));
-        is_answered_whole(op) && op.status() == Some(200) && !page.up_to_date && at_tail && case.history.is_strong(op)
+        is_answered_whole(op) && op.status() == Some(200) && !page.up_to_date && at_tail && case.history.is_true(op)
     };
     let hidden = case.log.pages.iter().filter(hides);
     let message = |page: &Page| format!("a page ends at {}, which is the tail, and does not say so", page.to);

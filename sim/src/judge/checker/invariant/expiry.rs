@@ -54,12 +54,14 @@ fn under_readers(case: &Case<'_>) -> Vec<Violation> {
 fn too_late(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        if !case.was_present(op) || case.was_absent(op) || !case.history.is_strong(op) {
+        if !case.was_present(op) || case.was_absent(op) || !case.history.is_true(op) {
             continue;
         }
         let end_ms = case.latest_end_ms(Some(index), op.ended.unwrap_or(op.settled()));
         let flight_ms = if matches!(op.call, Call::Live { .. }) { case.history.conditions.flight_ms() } else { 0 };
-        if let Some(end_ms) = end_ms.filter(|end_ms| op.invoked.ms > *end_ms + flight_ms) {
+        // No copy outlives its stream, by the clock of the isolate that hands it out.
+        let apart_ms = if case.history.giver(op).is_cache() { case.history.conditions.edges_apart_ms } else { 0 };
+        if let Some(end_ms) = end_ms.filter(|end_ms| op.invoked.ms > *end_ms + flight_ms + apart_ms) {
             let message =
                 format!("the stream is there at {} ms, and ended at {end_ms} ms at the latest", op.invoked.ms);
             violations.push(case.violation(Invariant::Expiry, &[index], message));

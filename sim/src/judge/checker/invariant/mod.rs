@@ -16,6 +16,9 @@
 //! | `commits` | commit times grow with every append, whatever the clocks say |
 //! | `bill` | requests and alarms stay within their budget of rows and calls |
 //! | `caching` | caches are told what they may keep, and one tag stands for one answer |
+//! | `fresh` | strong reads come from no cache, and copies are used no longer than they may be |
+//! | `collapse` | an object is asked for one key no more often than the policy says |
+//! | `leak` | a cache hands out what was stored for the same question, and nothing that is nobody's business |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
@@ -29,11 +32,14 @@ mod caching;
 mod calm;
 mod closed;
 mod cold;
+mod collapse;
 mod commits;
 mod cursors;
 mod durable;
 mod exact;
 mod expiry;
+mod fresh;
+mod leak;
 mod linear;
 mod live;
 mod memory;
@@ -41,6 +47,8 @@ mod once;
 mod stable;
 mod table;
 
+pub(super) use collapse::raced;
+pub(super) use fresh::is_of_gone_stream;
 pub use table::Invariant;
 
 use super::case::Case;

@@ -43,6 +43,12 @@ macro_rules! invariants {
             Bill = bill;
             /// What caches may keep, and under which tag.
             Caching = caching;
+            /// A strong read is never served from a cache, and a deleted stream is gone when its copies are too old.
+            Fresh = fresh;
+            /// An object is asked for one key no more often than the policy says.
+            Collapse = collapse;
+            /// No byte of another stream, and none of a stream that was deleted too long ago, comes from a cache.
+            Leak = leak;
         }
     };
 }

@@ -5,6 +5,8 @@ use tailrace_core::protocol::limits::LOSSES_ENDURED;
 use super::creations::created_meanwhile;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::crowded::may_be_full;
+use crate::judge::checker::invariant::fresh::is_cacheable;
+use crate::judge::checker::invariant::leak::question;
 use crate::judge::history::{Call, ClientAnswer, Content, HIDDEN_FAILURE, Mode, Op};
 use crate::world::Harm;
 
@@ -31,6 +33,7 @@ const SILENCING: &[Harm] = &[
     Harm::ReplyBroken,
     Harm::ObjectSuperseded,
     Harm::SocketSilent,
+    Harm::FlightLost,
 ];
 
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
@@ -53,9 +56,23 @@ fn is_read_again(case: &Case<'_>, op: &Op) -> bool {
     let is_text = case.history.streams[case.stream].content == Content::Text;
     let looks_back = is_text && matches!(op.call, Call::Live { mode: Mode::Sse, .. });
     let again = created_meanwhile(case, op) as u64 + u64::from(looks_back);
-    let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
+    // It may have waited for the flight of an identical read, which then was of no use.
+    let flight_ms = flight_before_ms(case, op);
+    let begins_ms = flight_ms.unwrap_or(op.invoked.ms);
+    let waited_ms = op.ended.map_or(0, |ended| ended.ms.saturating_sub(begins_ms));
     let travel_ms = TRAVEL_MS + conditions.round_trip_ms();
-    again > 0 && waited_ms < (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + travel_ms
+    let most_ms = (again + 1) * (conditions.cold_read_ms + conditions.event_ms) + travel_ms;
+    (again > 0 || flight_ms.is_some()) && waited_ms < most_ms
+}
+
+/// When the last identical read was answered that was under way when this one came, if there was one, in virtual ms.
+fn flight_before_ms(case: &Case<'_>, op: &Op) -> Option<u64> {
+    if !matches!(op.call, Call::Read { .. }) || !is_cacheable(case, op) {
+        return None;
+    }
+    let ended_ms = |other: &Op| other.ended.filter(|ended| other.invoked < op.invoked && *ended > op.invoked);
+    let identical = case.iter().filter(|(_, other)| other.request != op.request && question(other) == question(op));
+    identical.filter_map(|(_, other)| Some(ended_ms(other)?.ms)).max()
 }
 
 /// Harms that a live read waits out, and may not live to see the end of.

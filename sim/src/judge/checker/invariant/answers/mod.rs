@@ -14,7 +14,7 @@ use creations::created_meanwhile;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, LogPosition, Violation};
-use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, Content, Defect, Delivery, From, Manner, Mode, Op};
 use crate::world::Harm;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -61,7 +61,7 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         // A new epoch that reaches a new incarnation late.
         (Call::Append { .. }, 400) => code == "epoch_must_start_at_zero" && may_gap(case, op, None),
         (Call::Read { .. }, 200) => answer.etag.is_some() || matches!(op.call, Call::Read { from: From::Now, .. }),
-        (Call::Read { revalidates, .. }, 304) => revalidates.is_some(),
+        (Call::Read { revalidates, manner, .. }, 304) => revalidates.is_some() || *manner == Some(Manner::AnyTag),
         (Call::Live { mode: Mode::LongPoll, .. }, 200) => answer.cursor.is_some() || answer.closed,
         (Call::Live { mode: Mode::LongPoll, .. }, 204) => {
             answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)

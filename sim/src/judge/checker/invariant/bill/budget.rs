@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeSet, HashMap};
 
+use tailrace_core::protocol::cache::AnswerKind;
+
 use crate::judge::checker::case::{Case, slack_ms};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Content, From, Lifetime, Mode, Moment, Op, SentBatch};
@@ -179,10 +181,14 @@ impl<'a> Budget<'a> {
             .map(|(index, op, _)| (index, op))
             .collect();
         let most = if self.may_stay { 2 } else { 1 };
+        // Whoever reads what is kept for others starts the TTL again for half a slack more.
+        let keeps = self.case.history.conditions.policy.kept.contains(&AnswerKind::Page);
+        let is_kept = |op: &Op| keeps && self.case.history.shown(op).is_some_and(|shown| !shown.up_to_date);
+        let apart_ms = |op: &Op| if is_kept(op) { slack_ms(ttl) / 2 } else { slack_ms(ttl) };
         touching.windows(most + 1).find_map(|moved| {
             let ((first, before), (second, after)) = (*moved.first()?, *moved.last()?);
             let ended = after.ended?;
-            let is_near = before.precedes(after) && ended.ms < before.invoked.ms + slack_ms(ttl);
+            let is_near = before.precedes(after) && ended.ms < before.invoked.ms + apart_ms(after);
             let is_one_stream = self.case.lifetimes(ended).all(is_same) && !self.case.removable(first, after);
             let message = || format!("a deadline moved {} times within {} ms", most + 1, ended.ms - before.invoked.ms);
             (is_near && is_one_stream).then(|| self.case.violation(Invariant::Bill, &[first, second], message()))

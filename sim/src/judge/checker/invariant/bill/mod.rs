@@ -31,7 +31,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::budget::*;
     use crate::judge::checker::Invariant;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, coded, created, empty, page, tail, written};
+    use crate::judge::checker::fixture::{Fixture, absent, acked, coded, created, empty, page, part, tail, written};
     use crate::judge::history::{Lifetime, Mode};
     use crate::world::{Charge, Harm};
 
@@ -142,12 +142,19 @@ mod tests {
 
     #[test]
     fn a_deadline_moves_by_its_slack() {
-        for (apart_ms, rows, expected) in [(3_000, 1, 1), (3_000, 0, 0), (5_100, 1, 0)] {
+        // A page that is kept for others, which is not at the tail, moves it once half of the slack is over.
+        for (second, apart_ms, rows, expected) in [
+            (page(0, 0), 3_000, 1, 1),
+            (page(0, 0), 3_000, 0, 0),
+            (page(0, 0), 5_100, 1, 0),
+            (part(0, 0), 3_000, 1, 0),
+            (part(0, 0), 2_000, 1, 1),
+        ] {
             let mut run = run(Lifetime::Ttl(40));
             run.walk(&[], page(0, 0));
             charge(&mut run, 1, 1);
             run.wait_ms(apart_ms);
-            run.walk(&[], page(0, 0));
+            run.walk(&[], second);
             charge(&mut run, 1, rows);
             check(&run, expected);
         }

@@ -1,0 +1,145 @@
+//! What a cache hands out is what was stored for the same question: of the same stream, the same incarnation, position and
+//! cursor. Nothing of how edge and object work together reaches a client, and nothing about instances that did not ask.
+
+use std::collections::HashMap;
+
+use crate::judge::checker::case::Case;
+use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::{Call, ClientAnswer, From, Giver, Manner, Op};
+use crate::world::Visited;
+
+pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        if let Some(complaint) = op.answer.as_ref().and_then(|answer| strays(op, answer)) {
+            violations.push(case.violation(Invariant::Leak, &[index], complaint.to_owned()));
+        }
+    }
+    violations.extend(strangers(case));
+    violations
+}
+
+fn strays(op: &Op, answer: &ClientAnswer) -> Option<&'static str> {
+    let has_asked = matches!(op.call, Call::Read { manner: Some(Manner::Debugged), .. });
+    if answer.tells_internals {
+        return Some("it has a field that edge and object keep to themselves");
+    }
+    (answer.tells_instance && !has_asked).then_some("it tells about an instance, and nobody has asked")
+}
+
+/// What a read asks for: what caches may tell apart.
+pub(in crate::judge::checker) fn question(op: &Op) -> Option<(usize, &From, bool, Option<u64>)> {
+    match &op.call {
+        Call::Read { from, .. } => Some((op.stream, from, false, None)),
+        Call::Live { from, cursor, .. } => Some((op.stream, from, true, *cursor)),
+        _ => None,
+    }
+}
+
+/// The bytes in a cache are known by the request that has stored them.
+fn strangers(case: &Case<'_>) -> Vec<Violation> {
+    // Of any stream: an answer may come from another one's.
+    let of_requests: HashMap<u64, usize> =
+        case.history.ops.iter().enumerate().map(|(index, op)| (op.request, index)).collect();
+    let mut violations = Vec::new();
+    for visit in &case.history.visits {
+        let Visited::Hit { by } = visit.what else { continue };
+        let (Some(index), Some(by)) = (of_requests.get(&visit.request), of_requests.get(&by)) else { continue };
+        let (op, source) = (&case.history.ops[*index], &case.history.ops[*by]);
+        if op.stream != case.stream || !matches!(case.history.giver(op), Giver::Edge { .. }) {
+            continue;
+        }
+        let complaint = match (op.definite(), source.definite()) {
+            _ if question(op) != question(source) => Some("it was stored for another question"),
+            (Some(answer), Some(stored)) if stored.status == 200 => differs(answer, stored),
+            _ => None,
+        };
+        if let Some(complaint) = complaint {
+            violations.push(case.violation(Invariant::Leak, &[*by, *index], complaint.to_owned()));
+        }
+    }
+    violations
+}
+
+fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str> {
+    if answer.etag != stored.etag || answer.next_offset != stored.next_offset || answer.cursor != stored.cursor {
+        return Some("it is another answer than the one that was stored");
+    }
+    (answer.status == 200 && answer.body != stored.body).then_some("it has other bytes than were stored")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::checker::fixture::{Fixture, acked, created, part, polled, tagged};
+    use crate::judge::history::{Lifetime, Mode};
+
+    fn check(fixture: &Fixture, expected: usize) {
+        fixture.check(Invariant::Leak, super::check, expected);
+    }
+
+    fn hit(answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+        answer.map(|answer| ClientAnswer { x_cache: Some("HIT".to_owned()), age_s: Some(0), ..answer })
+    }
+
+    fn run() -> Fixture {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run.append(2, acked(0, 2));
+        run.walk_messages(&[(0, 0)], part(0, 1));
+        run.store(5);
+        run
+    }
+
+    #[test]
+    fn a_copy_is_what_was_stored() {
+        for (shown, answer, expected) in [
+            (&[(0, 0)][..], hit(part(0, 1)), 0),
+            (&[(0, 1)], hit(part(0, 1)), 1),
+            (&[(0, 0)], hit(tagged("\"other\"", part(0, 1))), 1),
+            (&[(0, 0), (0, 1)], hit(part(0, 2)), 1),
+        ] {
+            let mut run = run();
+            run.walk_messages(shown, answer);
+            run.hit(2);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_was_stored_for_the_same_question() {
+        for (cursor, expected) in [(None, 0), (Some(7), 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[0], polled(0, 2, 9));
+            run.store(5);
+            let stored = run.history.ops.len() - 1;
+            let Call::Live { from, mode, .. } = run.history.ops[stored].call.clone() else { panic!("a long-poll") };
+            let other = run.join(Mode::LongPoll);
+            let op = run.ask_live(other, None);
+            run.history.ops[op].call = Call::Live { from, mode, cursor, reader: other };
+            run.end_live(other, op, &[0], hit(polled(0, 2, 9)));
+            run.hit(stored);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn nothing_is_told_that_is_nobody_elses_business() {
+        for (manner, tells_instance, tells_internals, expected) in [
+            (None, false, false, 0),
+            (None, true, false, 1),
+            (Some(Manner::Debugged), true, false, 0),
+            (Some(Manner::Debugged), false, true, 1),
+        ] {
+            let mut run = run();
+            run.walk_messages(
+                &[(0, 0)],
+                part(0, 1).map(|answer| ClientAnswer { tells_instance, tells_internals, ..answer }),
+            );
+            let last = run.history.ops.last_mut().expect("a request");
+            last.call = Call::Read { from: From::Start, revalidates: None, walk: 1, manner };
+            check(&run, expected);
+        }
+    }
+}

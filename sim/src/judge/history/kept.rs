@@ -1,0 +1,97 @@
+//! Answers that a cache has kept, as they tell by themselves.
+
+use super::{Call, History, Op};
+
+/// How much longer than its own time a flight of plain reads lasts at most, in ms: how long who has joined it waits.
+const PAGE_FLIGHT_MS: u64 = 3_000;
+
+/// Who gave an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Giver {
+    /// The object, when it was asked.
+    Object,
+    /// The object, when an identical plain read asked that was under way.
+    Flight,
+    /// The edge's cache, which was given it so many seconds ago.
+    Edge {
+        /// `Age`; 0 if it does not tell.
+        age_s: u64,
+    },
+    /// The client's own browser, which was given it by this request.
+    Browser {
+        /// An index of [`History::ops`].
+        by: usize,
+    },
+}
+
+impl Giver {
+    /// Whether what it says may have been true only some time before it was asked.
+    pub fn is_cache(self) -> bool {
+        matches!(self, Self::Edge { .. } | Self::Browser { .. })
+    }
+}
+
+impl History {
+    /// Who gave the answer to a request.
+    pub fn giver(&self, op: &Op) -> Giver {
+        let Some(answer) = &op.answer else { return Giver::Object };
+        if let Some(by) = answer.from_browser {
+            return Giver::Browser { by };
+        }
+        match (answer.x_cache.as_deref(), &op.call) {
+            (Some("HIT"), _) => Giver::Edge { age_s: answer.age_s.unwrap_or(0) },
+            (Some("MISS"), Call::Read { .. }) if answer.status == 200 && !self.has_called(op) => Giver::Flight,
+            _ => Giver::Object,
+        }
+    }
+
+    /// Whether the request itself reached an object.
+    pub fn has_called(&self, op: &Op) -> bool {
+        self.charges.get(&op.request).is_some_and(|charge| charge.calls > 0)
+    }
+
+    /// From when to when, in virtual ms, the object can have given the answer.
+    pub fn given_ms(&self, op: &Op) -> (u64, u64) {
+        let ended_ms = op.ended.map_or(u64::MAX, |ended| ended.ms);
+        let apart_ms = self.conditions.edges_apart_ms;
+        match self.giver(op) {
+            Giver::Object => (op.invoked.ms, ended_ms),
+            Giver::Flight => (op.invoked.ms.saturating_sub(PAGE_FLIGHT_MS), ended_ms),
+            Giver::Edge { age_s } => (
+                op.invoked.ms.saturating_sub(age_s * 1_000 + 1_000 + apart_ms),
+                (ended_ms + apart_ms).saturating_sub(age_s * 1_000),
+            ),
+            // What a browser was given by a request was not given by a browser.
+            Giver::Browser { by } if self.ops.get(by).is_some_and(|by| by.invoked < op.invoked) => {
+                self.given_ms(&self.ops[by])
+            }
+            Giver::Browser { .. } => (0, ended_ms),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::judge::history::{ClientAnswer, Conditions, From};
+    use crate::world::Charge;
+
+    #[test]
+    fn an_answer_tells_who_gave_it_and_when() {
+        let mut history = History::new(Vec::new(), Conditions { edges_apart_ms: 10, ..Conditions::default() });
+        let mut ask = |x_cache: Option<&str>, age_s, from_browser, calls| {
+            let call = Call::Read { from: From::Start, revalidates: None, walk: 0, manner: None };
+            let op = history.invoke(0, 0, call, 100_000);
+            let x_cache = x_cache.map(str::to_owned);
+            let answer = ClientAnswer { status: 200, x_cache, age_s, from_browser, ..ClientAnswer::default() };
+            history.complete(op, Some(answer), 100_005);
+            history.charges.insert(history.ops[op].request, Charge { calls, rows: 0 });
+            (history.giver(&history.ops[op]), history.given_ms(&history.ops[op]))
+        };
+        assert_eq!(ask(Some("HIT"), Some(7), None, 0), (Giver::Edge { age_s: 7 }, (91_990, 93_015)));
+        assert_eq!(ask(Some("MISS"), None, None, 1), (Giver::Object, (100_000, 100_005)));
+        assert_eq!(ask(Some("MISS"), None, None, 0), (Giver::Flight, (97_000, 100_005)));
+        assert_eq!(ask(Some("BYPASS"), None, None, 1), (Giver::Object, (100_000, 100_005)));
+        assert_eq!(ask(None, None, Some(0), 0), (Giver::Browser { by: 0 }, (91_990, 93_015)));
+    }
+}

@@ -1,0 +1,24 @@
+//! Which cache policies keep what a service promises.
+
+use tailrace_core::protocol::CachePolicy;
+
+/// The names of the policies under which everything must hold. Core has others as well: what those break is shown by
+/// tests.
+const CORRECT: [&str; 3] = ["immutable-and-long-poll", "immutable", "nothing"];
+
+/// The policies under which everything must hold, the default first.
+pub fn correct() -> Vec<CachePolicy> {
+    CORRECT.iter().filter_map(|name| CachePolicy::named(name)).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_correct_policy_is_one_of_core_and_the_first_is_the_default() {
+        let correct = correct();
+        assert_eq!(correct.len(), CORRECT.len());
+        assert_eq!(correct.first(), Some(&CachePolicy::default()));
+    }
+}
