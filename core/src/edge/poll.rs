@@ -210,6 +210,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
         };
         let kept = match mutated!(SilenceIsStored) {
             true => CacheControl::NoCache,
+            // At another moment the same URL has another answer.
+            false if self.ask.read.from_now => CacheControl::NoStore,
             false => self.policy.cache_control(AnswerKind::Silence, joined.remaining_ms(self.env)),
         };
         Response::new(204)
@@ -430,6 +432,10 @@ mod tests {
             assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some(cache_control), "{name}");
             let cursor = answer.headers.get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse::<u64>().ok());
             assert_eq!(cursor, cursors, "{name}");
+            let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
+            Scripted::run(wait(&env, &config, &live(ReadFrom::Now, Live::LongPoll, Some(7)), 0));
+            let answer = env.answered().expect("an answer");
+            assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some("no-store"), "{name} from now");
         }
     }
 }

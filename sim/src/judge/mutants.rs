@@ -25,10 +25,11 @@ pub struct Entry {
 }
 
 macro_rules! register {
-    ($($owner:ident::$bug:ident: $($invariant:ident),+;)*) => {
+    ($($owner:ident::$bug:ident: $($invariant:ident),+;)* $(=> $name:literal: $($breaks:ident),+;)*) => {
         /// All known bugs.
         pub const REGISTER: &[Entry] = &[
             $(Entry { bug: register!(@$owner $bug), caught_by: &[$(Invariant::$invariant),+] },)*
+            $(Entry { bug: KnownBug::Policy($name), caught_by: &[$(Invariant::$breaks),+] },)*
         ];
     };
     (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
@@ -136,6 +137,12 @@ register! {
     Host::WaiterKeepsAwake: Awake;
     Host::SocketsForgottenAtHibernation: Live;
     Host::MessageBeforeGate: Stable, Linear, Exact;
+    => "everything": Fresh;
+    => "sentinel": Expiry;
+    => "sentinel-and-stagger": Expiry;
+    => "bridge": Expiry;
+    => "silence-without-cursors": Calm;
+    => "random-cursors": Cursors;
 }
 
 /// A hunt's catch.
@@ -182,6 +189,8 @@ impl Entry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::scenario::policy;
+    use tailrace_core::protocol::CachePolicy;
 
     #[test]
     fn every_known_bug_is_registered_once_under_its_name() {
@@ -193,6 +202,13 @@ mod tests {
             let entry = Entry::named(mutant.name());
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Host(*mutant)));
         }
-        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len());
+        // Each other policy is one under which everything must hold.
+        let correct = policy::correct();
+        let broken = CachePolicy::ALL.iter().filter(|policy| !correct.contains(policy));
+        for policy in broken.clone() {
+            let entry = Entry::named(policy.name);
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Policy(policy.name)));
+        }
+        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len() + broken.count());
     }
 }

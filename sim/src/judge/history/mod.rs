@@ -395,7 +395,9 @@ impl Conditions {
     /// How long a connection with events lasts at least, in ms, where nothing ends it before: a tenth less than is
     /// configured.
     pub fn least_connection_ms(&self) -> u64 {
-        self.waits.sse_ms - self.waits.sse_ms / 10
+        // Where all end together, who comes late has a tenth at least.
+        let tenth_ms = self.waits.sse_ms / 10;
+        if self.policy.events_end_together { tenth_ms } else { self.waits.sse_ms - tenth_ms }
     }
 
     /// The longest that a connection with events lasts, in ms: a tenth more than is configured.

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
+use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
@@ -81,6 +82,10 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
     let (core, host_mutant) = match bug {
         Some(KnownBug::Core(mutant)) => (Some(mutant), None),
         Some(KnownBug::Host(mutant)) => (None, Some(mutant)),
+        Some(KnownBug::Policy(name)) => {
+            let policy = CachePolicy::named(name).expect("the register names policies of core");
+            return play(&Scenario { policy, ..scenario.clone() }, None, keep_trace);
+        }
         None => (None, None),
     };
     mutant::activate(core);
@@ -252,7 +257,9 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     history.harms = harms;
     history.footprint = world.footprint();
     history.charges = charges.of_requests;
+    // A marker is no answer.
     history.visits = world.services().cache.visits();
+    history.visits.retain(|visit| !visit.key.ends_with("&marker"));
     let of_name = |name: &str| names.iter().position(|own| own == name);
     let unproven = world.services().bucket.unproven();
     history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();

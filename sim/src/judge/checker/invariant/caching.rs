@@ -3,6 +3,9 @@
 
 use std::collections::HashMap;
 
+use tailrace_core::protocol::CachePolicy;
+use tailrace_core::protocol::cache::Rule;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, HIDDEN_FAILURE, Lifetime, Manner, Mode, Op};
@@ -10,12 +13,6 @@ use crate::judge::history::{Call, ClientAnswer, From, HIDDEN_FAILURE, Lifetime, 
 const NO_STORE: &str = "no-store";
 const NO_CACHE: &str = "no-cache";
 const EVENTS: &str = "no-cache, no-transform";
-
-/// How long a page in the middle of a stream is fresh, and how long it may be served stale after that, in s.
-const PAGE_S: (u64, u64) = (60, 300);
-
-/// How long the data of a long-poll is fresh, in s.
-const LONG_POLL_S: u64 = 20;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -48,38 +45,34 @@ fn mixed_streams(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// How long a cache may keep an answer.
-enum Expected {
-    Exactly(&'static str),
-    /// For so many seconds, and stale for so many more, or as long as its stream lives.
-    Public(u64, Option<u64>),
-}
-
-fn expected(policy: &str, op: &Op, answer: &ClientAnswer) -> Expected {
+/// What caches are told of an answer under a policy.
+fn expected(policy: &CachePolicy, op: &Op, answer: &ClientAnswer) -> Rule {
     match (&op.call, answer.status) {
-        (Call::Read { .. }, _) | (Call::Live { mode: Mode::LongPoll, .. }, _) if policy == "nothing" => {
-            Expected::Exactly(NO_STORE)
-        }
-        (Call::Live { mode: Mode::LongPoll, .. }, _) if policy == "immutable" => Expected::Exactly(NO_STORE),
         // A failure that is hidden from a browser comes as events.
-        _ if answer.code.as_deref() == Some(HIDDEN_FAILURE) => Expected::Exactly(EVENTS),
-        (Call::Live { mode: Mode::Sse, .. }, 200) => Expected::Exactly(EVENTS),
+        _ if answer.code.as_deref() == Some(HIDDEN_FAILURE) => Rule::Revalidate,
+        (Call::Live { mode: Mode::Sse, .. }, 200) => policy.events,
         // At another moment the same URL has another answer.
-        (Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. }, _) => Expected::Exactly(NO_STORE),
-        (Call::Read { .. }, 200 | 304) if answer.up_to_date => Expected::Exactly(NO_CACHE),
-        (Call::Read { .. }, 200 | 304) => Expected::Public(PAGE_S.0, Some(PAGE_S.1)),
-        (Call::Live { mode: Mode::LongPoll, .. }, 200) => Expected::Public(LONG_POLL_S, None),
-        _ => Expected::Exactly(NO_STORE),
+        (Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. }, _) => Rule::Never,
+        (Call::Read { .. }, 200 | 304) if answer.up_to_date => policy.tail,
+        (Call::Read { .. }, 200 | 304) => policy.page,
+        (Call::Live { mode: Mode::LongPoll, .. }, 200) => policy.delivery,
+        (Call::Live { mode: Mode::LongPoll, .. }, 204) if !answer.closed => policy.silence,
+        _ => Rule::Never,
     }
 }
 
 fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
     // That there is one is for `answers` to judge.
     let value = answer.cache_control.as_deref()?;
-    let (fresh_s, stale_s) = match expected(case.history.conditions.policy.name, op, answer) {
-        Expected::Exactly(expected) if value == expected => return None,
-        Expected::Exactly(expected) => return Some(format!("{value:?} instead of {expected:?}")),
-        Expected::Public(fresh_s, stale_s) => (fresh_s, stale_s),
+    let are_events = matches!(op.call, Call::Live { mode: Mode::Sse, .. }) && answer.status == 200;
+    let exactly = |expected| (value != expected).then(|| format!("{value:?} instead of {expected:?}"));
+    let (fresh_s, stale_s) = match expected(&case.history.conditions.policy, op, answer) {
+        Rule::Never => return exactly(NO_STORE),
+        Rule::Revalidate if are_events || answer.code.as_deref() == Some(HIDDEN_FAILURE) => return exactly(EVENTS),
+        Rule::Revalidate => return exactly(NO_CACHE),
+        // The edge has opened the connection, and does not know when the stream ends.
+        Rule::Fresh { fresh_s, .. } if are_events => return exactly(&format!("public, max-age={fresh_s}")),
+        Rule::Fresh { fresh_s, stale_s } => (fresh_s, stale_s),
     };
     let Some((told_s, told_stale_s)) = parsed(value).filter(|(_, told)| told.is_some() == stale_s.is_some()) else {
         return Some(format!("{value:?} for what never changes"));
@@ -189,6 +182,15 @@ mod tests {
     }
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
+
+    /// What the table of answers says (SPEC, section 5).
+    #[test]
+    fn the_default_has_the_rules_of_the_table() {
+        let default = CachePolicy::default();
+        assert_eq!(default.page, Rule::Fresh { fresh_s: 60, stale_s: Some(300) });
+        assert_eq!(default.delivery, Rule::Fresh { fresh_s: 20, stale_s: None });
+        assert_eq!([default.tail, default.silence, default.events], [Rule::Revalidate, Rule::Never, Rule::Revalidate]);
+    }
 
     #[test]
     fn each_kind_of_answer_has_its_value() {

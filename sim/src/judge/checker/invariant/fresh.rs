@@ -3,6 +3,7 @@
 
 use std::collections::HashMap;
 
+use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::AnswerKind;
 
 use crate::judge::checker::case::{Case, LEAST_STAY_MS, slack_ms};
@@ -21,7 +22,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         let giver = case.history.giver(op);
         let complaints = [
             wrong_mark(case, op, answer),
-            not_to_be_given(op, answer, giver),
+            not_to_be_given(&case.history.conditions.policy, op, answer, giver),
             too_old(case, op, answer, giver),
             ages.untrue(case, op, answer, giver),
             outlives_its_stream(case, op, answer, giver),
@@ -61,12 +62,14 @@ fn wrong_mark(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String>
 }
 
 /// What ends at the tail is the object's to answer, and so is what a client wants no copy of.
-fn not_to_be_given(op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
+fn not_to_be_given(policy: &CachePolicy, op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
     let is_read = matches!(op.call, Call::Read { .. });
+    let keeps_silence = policy.kept.contains(&AnswerKind::Silence);
     let complaint = match giver {
         Giver::Object => return None,
         Giver::Flight if answer.up_to_date => "the tail is taken from another one's flight",
         Giver::Edge { .. } if is_read && answer.up_to_date => "the tail comes from a cache",
+        Giver::Edge { .. } if answer.status == 204 && keeps_silence && !answer.closed => return None,
         Giver::Edge { .. } if !matches!(answer.status, 200 | 304) => "a refusal, or nothing, comes from a cache",
         Giver::Edge { .. } if answer.age_s.is_none() => "a kept answer does not tell its age",
         _ => return None,

@@ -3,6 +3,8 @@
 
 use std::collections::HashMap;
 
+use tailrace_core::protocol::cache::Collapse;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Manner, Op};
@@ -47,6 +49,11 @@ fn strangers(case: &Case<'_>) -> Vec<Violation> {
         let (Some(index), Some(by)) = (of_requests.get(&visit.request), of_requests.get(&by)) else { continue };
         let (op, source) = (&case.history.ops[*index], &case.history.ops[*by]);
         if op.stream != case.stream || !matches!(case.history.giver(op), Giver::Edge { .. }) {
+            continue;
+        }
+        // One that goes on for others stores what they ask next.
+        let goes_on = matches!(case.history.conditions.policy.collapse, Collapse::Bridge(..));
+        if goes_on && op.stream == source.stream && question(op) != question(source) {
             continue;
         }
         let complaint = match (op.definite(), source.definite()) {
