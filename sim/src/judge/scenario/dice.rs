@@ -221,7 +221,7 @@ impl Dice {
         faults.map.object_elsewhere_permille = self.permille_if(400, 100, 1_000);
         faults.map.clock_off_ms = match faults.objects.clock_off_ms {
             0 if self.chance(60) => self.scale(1, 10_000),
-            1.. if self.chance(500) => self.scale(1, 20_000),
+            off_ms @ 1.. if self.chance(400) => self.scale(1, off_ms),
             _ => 0,
         };
     }

@@ -37,7 +37,7 @@ impl Scenario {
             readers_left: MOST_READERS,
             disturbances: if faults == faults.delays() { 0 } else { dice.among(&[0, 1, 2, 4]) },
             supersedes: faults.objects.superseded != Delay::NONE,
-            clock_off_ms: faults.object_clock_off_ms(),
+            clock_off_ms: faults.objects.clock_off_ms,
             bucket: faults.bucket,
             removal_ms: faults.storage.flush.max_ms + faults.bucket.list.max_ms + faults.bucket.delete.max_ms,
             dice,
@@ -58,7 +58,7 @@ impl Scenario {
             if draft.supersedes && draft.dice.chance(700) {
                 draft.take_over();
             }
-            if draft.clock_off_ms > 0 && draft.dice.chance(700) {
+            if draft.clock_off_ms > 0 && draft.dice.chance(900) {
                 draft.ask_around_the_end();
             }
             if draft.dice.chance(450) {

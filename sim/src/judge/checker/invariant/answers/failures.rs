@@ -39,7 +39,8 @@ const SILENCING: &[Harm] = &[
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
     let reads = matches!(op.call, Call::Read { .. } | Call::Live { .. });
     let fails = || case.is_r2_failing(op) || case.is_harmed_meanwhile(op, &[Harm::GetDamaged]);
-    let excused = reads && (fails() || is_read_again(case, op)) || case.is_harmed(op, SILENCING);
+    let takes_longer = || is_read_again(case, op) || joins_again(case, op);
+    let excused = reads && (fails() || takes_longer()) || case.is_harmed(op, SILENCING);
     (!excused).then(|| "no fault has touched the request, and there was no answer".to_owned())
 }
 
@@ -73,6 +74,20 @@ fn flight_before_ms(case: &Case<'_>, op: &Op) -> Option<u64> {
     let ended_ms = |other: &Op| other.ended.filter(|ended| other.invoked < op.invoked && *ended > op.invoked);
     let identical = case.iter().filter(|(_, other)| other.request != op.request && question(other) == question(op));
     identical.filter_map(|(_, other)| Some(ended_ms(other)?.ms)).max()
+}
+
+/// How much longer a long-poll waits each time that it loses its instance, in ms, if the flight that it joins then is lost
+/// as well.
+const JOINS_AGAIN_MS: u64 = 3_000;
+
+/// Whether a long-poll was given up too early for how often it has lost its instance.
+fn joins_again(case: &Case<'_>, op: &Op) -> bool {
+    let conditions = &case.history.conditions;
+    let is_poll = matches!(op.call, Call::Live { mode: Mode::LongPoll, .. });
+    let taken = case.history.harms.count(op.request, &[Harm::InstanceTaken]) as u64;
+    let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
+    let travel_ms = TRAVEL_MS + conditions.round_trip_ms();
+    is_poll && taken > 0 && waited_ms < conditions.waits.long_poll_ms + taken * JOINS_AGAIN_MS + travel_ms
 }
 
 /// Harms that a live read waits out, and may not live to see the end of.
@@ -179,17 +194,36 @@ mod tests {
 
     #[test]
     fn a_read_that_another_stream_has_interrupted_takes_as_long_again() {
-        for (creates, cold_read_ms, waited_ms, expected) in
-            [(true, 1_200, 3_000, 0), (true, 900, 3_000, 1), (true, 1_200, 3_400, 1), (false, 1_200, 3_000, 1)]
-        {
+        for (creates, cold_read_ms, distance_ms, waited_ms, expected) in [
+            (true, 1_200, 0, 3_000, 0),
+            (true, 900, 0, 3_000, 1),
+            (true, 1_200, 0, 3_400, 1),
+            (true, 1_200, 100, 3_400, 0),
+            (true, 1_200, 100, 3_600, 1),
+            (false, 1_200, 0, 3_000, 1),
+        ] {
             let mut run = run();
             run.history.conditions.cold_read_ms = cold_read_ms;
+            run.history.conditions.distance_ms = distance_ms;
             let reader = run.join(Mode::LongPoll);
             let op = run.ask_live(reader, None);
             if creates {
                 run.delete(deleted());
                 run.create(Lifetime::Endless, created(1));
             }
+            run.wait_ms(waited_ms);
+            run.end_live(reader, op, &[], None);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_long_poll_that_loses_its_instance_again_and_again_may_take_longer() {
+        for (taken, waited_ms, expected) in [(3, 28_000, 0), (2, 28_000, 1), (0, 28_000, 1), (3, 31_000, 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, None);
+            run.harm(&vec![Harm::InstanceTaken; taken]);
             run.wait_ms(waited_ms);
             run.end_live(reader, op, &[], None);
             check(&run, expected);
