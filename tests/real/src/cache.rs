@@ -4,10 +4,11 @@
 //! Its modules, bindings and compatibility date are those with which Miniflare starts it (its source,
 //! `src/plugins/cache/index.ts`), but for the service that it would tell of errors.
 
+use std::fs;
 use std::path::Path;
 
 use anyhow::{Context, Result};
-use xtask::project::{create_dir, write};
+use xtask::project::{create_dir, remove_dir, write};
 use xtask::setup::node::Node;
 
 /// The name of the service that the runtime's configuration binds as `cacheApiOutbound`.
@@ -19,9 +20,6 @@ const WORKERS: &str = "miniflare/dist/src/workers";
 const ENTRY: &str = "cache/cache-entry.worker.js";
 const OBJECT: &str = "cache/cache.worker.js";
 const SHARED: &str = "shared/index.worker.js";
-
-/// Where the answers are kept, in the folder of the server.
-const KEPT: &str = "cache";
 
 /// The services and the extension of a configuration, which embeds files of its own folder.
 pub(crate) struct Parts {
@@ -37,15 +35,17 @@ impl Parts {
         Self { services: String::new(), extensions: "[]".to_owned() }
     }
 
-    /// Copies the Workers into the folder of a server, whose configuration is to have these parts.
-    pub(crate) fn install(node: &Node, folder: &Path) -> Result<Self> {
+    /// Copies the Workers into the folder of a server, whose configuration is to have these parts. The answers are in
+    /// the folder `kept`, which is emptied.
+    pub(crate) fn install(node: &Node, folder: &Path, kept: &Path) -> Result<Self> {
         for name in [ENTRY, OBJECT, SHARED] {
             let (from, to) = (node.script(WORKERS).join(name), folder.join("miniflare").join(name));
             create_dir(to.parent().unwrap_or(folder))?;
-            write(&to, std::fs::read(&from).with_context(|| format!("no {}", from.display()))?)?;
+            write(&to, fs::read(&from).with_context(|| format!("no {}", from.display()))?)?;
         }
-        let kept = folder.join(KEPT);
-        create_dir(&kept)?;
+        remove_dir(kept)?;
+        create_dir(kept)?;
+        let kept = fs::canonicalize(kept).with_context(|| format!("no folder {}", kept.display()))?;
         let worker = |module: &str, more: &str| {
             format!(
                 r#"(compatibilityDate = "2023-07-24", compatibilityFlags = ["nodejs_compat", "experimental"],

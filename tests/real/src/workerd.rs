@@ -41,7 +41,8 @@ pub(crate) struct Options<'a> {
     pub(crate) bindings: &'a [(&'a str, &'a str)],
     /// Bindings of JSON: names and texts of their values.
     pub(crate) json: &'a [(&'a str, &'a str)],
-    /// The folder in which the objects' data is kept; `None` if it is deleted with the server.
+    /// The folder in which the objects' data is kept; `None` if it is deleted with the server. The data of the cache is
+    /// in one beside it, and always deleted.
     pub(crate) state: Option<PathBuf>,
     /// Whether there is a cache, which is empty at the start. The runtime has none of its own: without it,
     /// `caches.default` fails at everything.
@@ -77,6 +78,8 @@ pub(crate) struct Workerd {
     _bucket: Arc<Bucket>,
     host: String,
     folder: PathBuf,
+    /// The folder of the cache.
+    cache: PathBuf,
     log: PathBuf,
 }
 
@@ -104,15 +107,17 @@ impl Workerd {
         modules.sort_by_key(|name| (name != options.entry, name.clone()));
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
-        let cache = if options.has_cache { Parts::install(node, &folder)? } else { Parts::none() };
-        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &cache)?)?;
+        // Beside the objects' data, so that it is on the same disk.
+        let cache = state.with_extension("cache");
+        let parts = if options.has_cache { Parts::install(node, &folder, &cache)? } else { Parts::none() };
+        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &parts)?)?;
 
         let mut command = project.command(node.workerd()?);
         command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
         let errors = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
         command.current_dir(&folder).env("PWD", &folder).stdout(Stdio::piped()).stderr(errors);
         let group = Group::spawn(&mut command)?;
-        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, log };
+        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, cache, log };
         server.host = format!("127.0.0.1:{}", server.port().map_err(|error| server.explain(&error))?);
         server.wait_until_healthy().map_err(|error| server.explain(&error))?;
         Ok(server)
@@ -189,6 +194,7 @@ impl Drop for Workerd {
         self.group.end();
         // If this fails, the files stay in a folder that may be deleted any time.
         let _ = remove_dir(&self.folder);
+        let _ = remove_dir(&self.cache);
     }
 }
 
