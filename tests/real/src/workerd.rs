@@ -20,7 +20,7 @@ use xtask::setup::node::Node;
 use xtask::worker::{ENTRY, Worker};
 
 use crate::bucket::Bucket;
-use crate::cache::{self, Parts};
+use crate::cache::{self, Apart, Parts};
 
 /// How long the runtime may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -47,6 +47,8 @@ pub(crate) struct Options<'a> {
     /// Whether there is a cache, which is empty at the start. The runtime has none of its own: without it,
     /// `caches.default` fails at everything.
     pub(crate) has_cache: bool,
+    /// Whether that cache is in a process of its own.
+    pub(crate) is_cache_apart: bool,
 }
 
 impl<'a> Options<'a> {
@@ -67,6 +69,7 @@ impl<'a> Options<'a> {
             json: &[],
             state: None,
             has_cache: true,
+            is_cache_apart: false,
         }
     }
 }
@@ -74,6 +77,7 @@ impl<'a> Options<'a> {
 /// A running server; dropping it ends it.
 pub(crate) struct Workerd {
     group: Group,
+    _cache_apart: Option<Apart>,
     /// Dropped with the last server that uses it.
     _bucket: Arc<Bucket>,
     host: String,
@@ -109,16 +113,20 @@ impl Workerd {
         create_dir(&state)?;
         // Beside the objects' data, so that it is on the same disk.
         let cache = state.with_extension("cache");
-        let parts = if options.has_cache { Parts::install(node, &folder, &cache)? } else { Parts::none() };
+        let apart = match options.has_cache && options.is_cache_apart {
+            true => Some(Apart::start(project, node, &folder, &cache, &log.with_extension("cache.log"))?),
+            false => None,
+        };
+        let parts = match &apart {
+            Some(apart) => apart.parts(),
+            None if options.has_cache => Parts::install(node, &folder, &cache)?,
+            None => Parts::none(),
+        };
         write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &parts)?)?;
-
-        let mut command = project.command(node.workerd()?);
-        command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
-        let errors = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
-        command.current_dir(&folder).env("PWD", &folder).stdout(Stdio::piped()).stderr(errors);
-        let group = Group::spawn(&mut command)?;
-        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, cache, log };
-        server.host = format!("127.0.0.1:{}", server.port().map_err(|error| server.explain(&error))?);
+        let group = spawn(project, node, &folder, "config.capnp", &log)?;
+        let mut server = Self { group, _cache_apart: apart, _bucket: bucket, host: String::new(), folder, cache, log };
+        let port = port(&mut server.group).map_err(|error| server.explain(&error))?;
+        server.host = format!("127.0.0.1:{port}");
         server.wait_until_healthy().map_err(|error| server.explain(&error))?;
         Ok(server)
     }
@@ -148,24 +156,6 @@ impl Workerd {
         &self.log
     }
 
-    /// The port that the runtime has chosen, which it tells as a line of JSON.
-    fn port(&mut self) -> Result<u64> {
-        let stdout = self.group.stdout().context("the runtime has no stdout")?;
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-                if json["event"] == "listen"
-                    && let Some(port) = json["port"].as_u64()
-                {
-                    // Sending fails only once the port is known and nobody waits for it any more.
-                    let _ = sender.send(port);
-                }
-            }
-        });
-        receiver.recv_timeout(START_LIMIT).map_err(|_| anyhow!("the runtime does not listen"))
-    }
-
     fn wait_until_healthy(&mut self) -> Result<()> {
         let start = Instant::now();
         while !http::healthy(&self.host) {
@@ -187,6 +177,33 @@ impl Workerd {
         let tail = lines[lines.len().saturating_sub(20)..].join("\n");
         anyhow!("{error:#}; the end of {}:\n{tail}", self.log.display())
     }
+}
+
+/// Starts the runtime with a configuration in this folder.
+pub(crate) fn spawn(project: &Project, node: &Node, folder: &Path, config: &str, log: &Path) -> Result<Group> {
+    let mut command = project.command(node.workerd()?);
+    command.args(["serve", "--verbose", "--experimental", "--control-fd=1", config]);
+    let errors = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    command.current_dir(folder).env("PWD", folder).stdout(Stdio::piped()).stderr(errors);
+    Group::spawn(&mut command)
+}
+
+/// The port that a runtime has chosen, which it tells as a line of JSON.
+pub(crate) fn port(group: &mut Group) -> Result<u64> {
+    let stdout = group.stdout().context("the runtime has no stdout")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if json["event"] == "listen"
+                && let Some(port) = json["port"].as_u64()
+            {
+                // Sending fails only once the port is known and nobody waits for it any more.
+                let _ = sender.send(port);
+            }
+        }
+    });
+    receiver.recv_timeout(START_LIMIT).map_err(|_| anyhow!("the runtime does not listen"))
 }
 
 impl Drop for Workerd {
