@@ -132,6 +132,7 @@ export class EdgeIo {
 
   call(target, nameLength, along, mostBytes) {
     this.#mostBytes = mostBytes;
+    this.#dropStored();
     const message = target.slice(nameLength);
     const calling = this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING);
     this.#start(calling, this.#called);

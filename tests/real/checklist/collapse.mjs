@@ -82,5 +82,16 @@ export const CHECKS = {
     assert.deepEqual([...told(answer), text(answer)], [200, "HIT", "two"]);
     assert.ok(now() - start < AT_ONCE_MS);
     assert.deepEqual(late, early);
+    // The same where nothing comes: one that has waited for a while is met within two polls by one that joins.
+    const [earlier, joiner] = [{ ...early }, { offset: early.offset, cursor: undefined }];
+    const cursors = async (reader, polls) => {
+      const seen = [];
+      while (seen.length < polls) seen.push(cursor(await ask(reader)));
+      return seen;
+    };
+    const waited = cursors(earlier, 4);
+    await sleep(1_300);
+    const [theirs, found] = await Promise.all([waited, cursors(joiner, 2)]);
+    assert.ok(found.some((cursor) => theirs.includes(cursor)), `${found} and ${theirs}`);
   },
 };

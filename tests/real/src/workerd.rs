@@ -20,7 +20,7 @@ use xtask::setup::node::Node;
 use xtask::worker::{ENTRY, Worker};
 
 use crate::bucket::Bucket;
-use crate::cache::{self, Parts};
+use crate::cache::{self, Apart, Parts};
 
 /// How long the runtime may take until it answers.
 const START_LIMIT: Duration = Duration::from_secs(20);
@@ -41,11 +41,14 @@ pub(crate) struct Options<'a> {
     pub(crate) bindings: &'a [(&'a str, &'a str)],
     /// Bindings of JSON: names and texts of their values.
     pub(crate) json: &'a [(&'a str, &'a str)],
-    /// The folder in which the objects' data is kept; `None` if it is deleted with the server.
+    /// The folder in which the objects' data is kept; `None` if it is deleted with the server. The data of the cache is
+    /// in one beside it, and always deleted.
     pub(crate) state: Option<PathBuf>,
     /// Whether there is a cache, which is empty at the start. The runtime has none of its own: without it,
     /// `caches.default` fails at everything.
     pub(crate) has_cache: bool,
+    /// Whether that cache is in a process of its own.
+    pub(crate) is_cache_apart: bool,
 }
 
 impl<'a> Options<'a> {
@@ -66,6 +69,7 @@ impl<'a> Options<'a> {
             json: &[],
             state: None,
             has_cache: true,
+            is_cache_apart: false,
         }
     }
 }
@@ -73,10 +77,13 @@ impl<'a> Options<'a> {
 /// A running server; dropping it ends it.
 pub(crate) struct Workerd {
     group: Group,
+    _cache_apart: Option<Apart>,
     /// Dropped with the last server that uses it.
     _bucket: Arc<Bucket>,
     host: String,
     folder: PathBuf,
+    /// The folder of the cache.
+    cache: PathBuf,
     log: PathBuf,
 }
 
@@ -104,16 +111,22 @@ impl Workerd {
         modules.sort_by_key(|name| (name != options.entry, name.clone()));
         let state = options.state.clone().unwrap_or_else(|| folder.join("state"));
         create_dir(&state)?;
-        let cache = if options.has_cache { Parts::install(node, &folder)? } else { Parts::none() };
-        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &cache)?)?;
-
-        let mut command = project.command(node.workerd()?);
-        command.args(["serve", "--verbose", "--experimental", "--control-fd=1", "config.capnp"]);
-        let errors = File::create(&log).with_context(|| format!("cannot create {}", log.display()))?;
-        command.current_dir(&folder).env("PWD", &folder).stdout(Stdio::piped()).stderr(errors);
-        let group = Group::spawn(&mut command)?;
-        let mut server = Self { group, _bucket: bucket, host: String::new(), folder, log };
-        server.host = format!("127.0.0.1:{}", server.port().map_err(|error| server.explain(&error))?);
+        // Beside the objects' data, so that it is on the same disk.
+        let cache = state.with_extension("cache");
+        let apart = match options.has_cache && options.is_cache_apart {
+            true => Some(Apart::start(project, node, &folder, &cache, &log.with_extension("cache.log"))?),
+            false => None,
+        };
+        let parts = match &apart {
+            Some(apart) => apart.parts(),
+            None if options.has_cache => Parts::install(node, &folder, &cache)?,
+            None => Parts::none(),
+        };
+        write(&folder.join("config.capnp"), config(project, &modules, &state, options, &bucket, &parts)?)?;
+        let group = spawn(project, node, &folder, "config.capnp", &log)?;
+        let mut server = Self { group, _cache_apart: apart, _bucket: bucket, host: String::new(), folder, cache, log };
+        let port = port(&mut server.group).map_err(|error| server.explain(&error))?;
+        server.host = format!("127.0.0.1:{port}");
         server.wait_until_healthy().map_err(|error| server.explain(&error))?;
         Ok(server)
     }
@@ -143,24 +156,6 @@ impl Workerd {
         &self.log
     }
 
-    /// The port that the runtime has chosen, which it tells as a line of JSON.
-    fn port(&mut self) -> Result<u64> {
-        let stdout = self.group.stdout().context("the runtime has no stdout")?;
-        let (sender, receiver) = mpsc::channel();
-        thread::spawn(move || {
-            for line in BufReader::new(stdout).lines().map_while(Result::ok) {
-                let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
-                if json["event"] == "listen"
-                    && let Some(port) = json["port"].as_u64()
-                {
-                    // Sending fails only once the port is known and nobody waits for it any more.
-                    let _ = sender.send(port);
-                }
-            }
-        });
-        receiver.recv_timeout(START_LIMIT).map_err(|_| anyhow!("the runtime does not listen"))
-    }
-
     fn wait_until_healthy(&mut self) -> Result<()> {
         let start = Instant::now();
         while !http::healthy(&self.host) {
@@ -184,11 +179,39 @@ impl Workerd {
     }
 }
 
+/// Starts the runtime with a configuration in this folder.
+pub(crate) fn spawn(project: &Project, node: &Node, folder: &Path, config: &str, log: &Path) -> Result<Group> {
+    let mut command = project.command(node.workerd()?);
+    command.args(["serve", "--verbose", "--experimental", "--control-fd=1", config]);
+    let errors = File::create(log).with_context(|| format!("cannot create {}", log.display()))?;
+    command.current_dir(folder).env("PWD", folder).stdout(Stdio::piped()).stderr(errors);
+    Group::spawn(&mut command)
+}
+
+/// The port that a runtime has chosen, which it tells as a line of JSON.
+pub(crate) fn port(group: &mut Group) -> Result<u64> {
+    let stdout = group.stdout().context("the runtime has no stdout")?;
+    let (sender, receiver) = mpsc::channel();
+    thread::spawn(move || {
+        for line in BufReader::new(stdout).lines().map_while(Result::ok) {
+            let json: serde_json::Value = serde_json::from_str(&line).unwrap_or_default();
+            if json["event"] == "listen"
+                && let Some(port) = json["port"].as_u64()
+            {
+                // Sending fails only once the port is known and nobody waits for it any more.
+                let _ = sender.send(port);
+            }
+        }
+    });
+    receiver.recv_timeout(START_LIMIT).map_err(|_| anyhow!("the runtime does not listen"))
+}
+
 impl Drop for Workerd {
     fn drop(&mut self) {
         self.group.end();
         // If this fails, the files stay in a folder that may be deleted any time.
         let _ = remove_dir(&self.folder);
+        let _ = remove_dir(&self.cache);
     }
 }
 

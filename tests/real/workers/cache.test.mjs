@@ -18,6 +18,7 @@ function task(operations) {
   const [answers, outlasting] = [[], []];
   const io = new EdgeIo({
     answer: (answer) => answers.push(answer),
+    call: async () => found("an object's"),
     outlasting: (promise) => (outlasting.push(promise), promise),
   });
   return { io, answers, outlasting };
@@ -131,12 +132,17 @@ test("a stored answer is removed by its key, and outlasts its request; a failure
 });
 
 test("the body of a stored answer that nobody wants is let go, of one that was passed on it is not", async () => {
-  for (const [use, isLetGo] of [[() => {}, true], [(io) => io.passOn(undefined), false]]) {
+  const called = async (io) => {
+    io.call("objectmessage", 6, 0, 0);
+    await io.ended();
+    io.passOn(undefined);
+  };
+  for (const [use, isLetGo] of [[() => {}, true], [called, true], [(io) => io.passOn(undefined), false]]) {
     let letGo = false;
     const body = new ReadableStream({ cancel: () => void (letGo = true) });
     const { io } = task({ match: async () => new Response(body) });
     await ended(io, (io) => io.lookUp(KEY));
-    use(io);
+    await use(io);
     io.end();
     await new Promise(setImmediate);
     assert.equal(letGo, isLetGo);

@@ -2,8 +2,8 @@
 //! counted by the Worker's isolate. The runtime has one isolate, whose requests share their flights whether or not there
 //! is a cache; on Workers there are many, and a cache saves more.
 //!
-//! The cache is Miniflare's, in the runtime's own process, and writes its answers to the disk: its CPU time is counted,
-//! which Workers do not bill.
+//! The cache is Miniflare's, in a process of its own, whose CPU time is not counted: Workers are not billed for it. What
+//! it costs to ask that process is counted.
 
 use std::path::PathBuf;
 use std::sync::Barrier;
@@ -75,12 +75,12 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
             bindings: &[("TAILRACE_NO_AUTH", "1")],
             state: args.state_dir.as_ref().map(|dir| dir.join(format!("{log}-{}", std::process::id()))),
             has_cache,
+            is_cache_apart: true,
             ..workerd::Options::of(worker)
         };
         Ok::<_, anyhow::Error>(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)? })
     };
     let subjects = [start("without a cache", "bench-cacheless", false)?, start("with a cache", "bench-cache", true)?];
-    println!("the cache is in the runtime's process: its CPU time is counted, too");
     for &readers in args.long_poll.iter().filter(|&&readers| readers > 0) {
         live(&subjects, readers, pace, args.rounds)?;
     }
