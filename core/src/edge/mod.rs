@@ -8,6 +8,7 @@
 //! | `cached` | the edge cache: the cache of the datacenter, as reads use it |
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
+//! | `routed` | where a request goes, as a value |
 //! | `serve` | serving a request, from its route to the end of its answer |
 //! | `backlog` | what waits for the client of such a connection, and which one has to go |
 //! | `body` | reading a request's body, if the isolate has room for it |
@@ -32,6 +33,7 @@ mod live;
 mod long_poll;
 mod poll;
 mod route;
+mod routed;
 #[cfg(test)]
 mod scripted;
 mod serve;
@@ -42,5 +44,6 @@ pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};
 pub use failure::answer_when_lost;
 pub use live::LiveRead;
-pub use route::{Forward, PICKED_HEADERS, Routed, route};
+pub use route::{PICKED_HEADERS, route};
+pub use routed::{Forward, Routed};
 pub use serve::serve;

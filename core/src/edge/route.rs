@@ -1,11 +1,10 @@
 //! A request's route, and the message to its object: a pure function.
 
-use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
-use super::live::LiveRead;
-use super::stream_request::{StreamRequest, last_event_id};
+use super::routed::Routed;
+use super::stream_request::{STREAM_ROUTE, StreamRequest, last_event_id};
 use crate::protocol::cors::{self, STREAM_METHODS};
-use crate::protocol::message::{Live, Message};
+use crate::protocol::message::Live;
 use crate::protocol::query::Query;
 use crate::protocol::{CacheControl, ErrorCode, Headers, Method, Refusal, Response, header};
 
@@ -29,35 +28,6 @@ pub const PICKED_HEADERS: &[&str] = &[
     header::STREAM_TTL,
     header::TAILRACE_DEBUG,
 ];
-
-/// Where a request goes.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Routed {
-    /// It is answered at the edge. A body is to be read and dropped first.
-    Answer(Response),
-    /// An object answers it.
-    Forward(Forward),
-    /// It is a live read: an object answers it, or it waits. A body is to be read and dropped first.
-    Live(LiveRead),
-}
-
-/// A call of an object, whose answer goes to the client.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Forward {
-    /// The object's name.
-    pub object: String,
-    /// The message.
-    pub message: Message,
-    /// Whether the body goes along. If not, it is to be read and dropped.
-    pub takes_body: bool,
-    /// The largest body that goes along, in bytes. Instead of a larger one, the message says that it was too large.
-    pub body_limit: usize,
-    /// How the cache of the datacenter takes part, if it does.
-    pub caching: Option<Caching>,
-}
-
-/// What the paths of streams begin with.
-pub(super) const STREAM_ROUTE: &str = "/v1/stream/";
 
 /// Decides where a request goes. `url` is absolute. The clock, in ms since the Unix epoch, is asked only if it matters.
 pub fn route(

@@ -3,7 +3,8 @@
 use super::body::{self, Taken, is_declared_within};
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
-use super::route::{Forward, Routed, resumes, route};
+use super::route::{resumes, route};
+use super::routed::{Forward, Routed};
 use super::{cached, event_source, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};

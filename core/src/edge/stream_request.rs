@@ -3,7 +3,7 @@
 use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
-use super::route::{Forward, Routed, STREAM_ROUTE};
+use super::routed::{Forward, Routed};
 use crate::mutant::mutated;
 use crate::protocol::field_value::is_token;
 use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
@@ -15,6 +15,9 @@ use crate::protocol::{
     ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom, Refusal, cursor,
     header,
 };
+
+/// What the paths of streams begin with.
+pub(super) const STREAM_ROUTE: &str = "/v1/stream/";
 
 /// A request for a stream.
 pub(super) struct StreamRequest<'a> {

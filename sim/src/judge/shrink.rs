@@ -1,5 +1,7 @@
 //! The shortest history that still fails: delta debugging over a scenario's events, then its faults one by one.
 
+use tailrace_core::protocol::CachePolicy;
+
 use crate::judge::checker::Invariant;
 use crate::judge::history::Lifetime;
 use crate::judge::known_bug::KnownBug;
@@ -88,6 +90,8 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
     fn reset_faults(&mut self) {
         let usual_waits = Scenario { waits: Waits::default(), ..self.best.clone() };
         self.keep(&usual_waits);
+        let usual_policy = Scenario { policy: CachePolicy::default(), ..self.best.clone() };
+        self.keep(&usual_policy);
         let good_day = Scenario { faults: Faults::default(), ..self.best.clone() };
         if self.keep(&good_day) {
             return;

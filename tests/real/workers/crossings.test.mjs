@@ -52,7 +52,7 @@ const KINDS = [
   ["an append without a declared length", 4, 7, async (path) => () => send("POST", path, { headers: TEXT, body: ["a", "b"] })],
   ["a read that no cache takes part in", 3, 5, async (path) => () => send("GET", `${path}?offset=now`)],
   ["a page at the tail", 4, 12, async (path) => () => send("GET", `${path}?offset=-1`)],
-  ["a page at the tail for a client that wants no copy", 3, 9, async (path) => () => told(path, "BYPASS", NO_CACHE)],
+  ["a page at the tail for a client that wants no copy", 3, 8, async (path) => () => told(path, "BYPASS", NO_CACHE)],
   ["a page that is stored", 6, 14, async (path) => {
     await fill(path);
     return () => told(path, "MISS");

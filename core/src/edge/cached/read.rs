@@ -87,18 +87,16 @@ async fn ask<E: EdgeEnv>(
         Ok(Called::Socket(_)) => Err(CallError::Exception("a socket instead of a reply".to_owned())),
         Err(error) => Err(error),
     };
-    let land = |kept: &E::Kept, ahead_ms: Option<u64>| {
-        let Some(flight) = flight else { return };
-        if let Some(ahead_ms) = ahead_ms {
-            flight.note(asked_ms + ahead_ms);
+    let land_nothing = |flight: Option<E::StartedFlight>| {
+        if let Some(flight) = flight {
+            flight.land(&env.keep_own(Response::new(NOT_SHARED)));
         }
-        flight.land(kept);
     };
     let failed = |error: CallError| env.answer(unreachable(config, Method::Get, &error));
     let reply = match brought {
         Ok(reply) => reply,
         Err(error) => {
-            land(&env.keep_own(Response::new(NOT_SHARED)), None);
+            land_nothing(flight);
             return failed(error);
         }
     };
@@ -107,19 +105,24 @@ async fn ask<E: EdgeEnv>(
     let note = admitted(&config.policy, false, &head, asked_ms);
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
-        land(&env.keep_own(Response::new(NOT_SHARED)), None);
+        land_nothing(flight);
         return env.pass_on(reply, &asked(caching));
     };
     match env.keep(reply).await {
         Ok(kept) => {
-            land(&kept, ahead_ms(&head));
+            if let Some(flight) = flight {
+                if let Some(ahead_ms) = ahead_ms(&head) {
+                    flight.note(asked_ms + ahead_ms);
+                }
+                flight.land(&kept);
+            }
             env.answer_kept(kept.clone(), &asked(caching));
             if note.lasts_ms > 0 {
                 store(env, caching, &kept, note).await;
             }
         }
         Err(error) => {
-            land(&env.keep_own(Response::new(NOT_SHARED)), None);
+            land_nothing(flight);
             failed(error);
         }
     }

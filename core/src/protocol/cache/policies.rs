@@ -16,7 +16,7 @@ const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS };
 const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 31_000, stands_s: 30 };
 
 /// What never changes is kept, and what answers long-polls: the default.
-pub(super) const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
+const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
     name: "immutable-and-long-poll",
     page: PAGE,
     tail: Rule::Revalidate,
@@ -95,7 +95,7 @@ const SILENCE_WITHOUT_CURSORS: CachePolicy = CachePolicy {
 /// Silence is kept as well: readers that come late into an interval wait for nothing, and are told a new cursor.
 const SILENCE: CachePolicy = CachePolicy { name: "silence", cursors: Cursors::Convergent, ..SILENCE_WITHOUT_CURSORS };
 
-pub(super) const POLICIES: &[CachePolicy] = &[
+const ALL_POLICIES: &[CachePolicy] = &[
     IMMUTABLE_AND_LONG_POLL,
     IMMUTABLE,
     NOTHING,
@@ -110,3 +110,45 @@ pub(super) const POLICIES: &[CachePolicy] = &[
     SILENCE_WITHOUT_CURSORS,
     RANDOM_CURSORS,
 ];
+
+impl Default for CachePolicy {
+    fn default() -> Self {
+        IMMUTABLE_AND_LONG_POLL
+    }
+}
+
+impl CachePolicy {
+    /// All policies.
+    pub const ALL: &[Self] = ALL_POLICIES;
+
+    /// The policy of that name.
+    pub fn named(name: &str) -> Option<Self> {
+        ALL_POLICIES.iter().find(|policy| policy.name == name).copied()
+    }
+
+    /// From the deployment's variable `TAILRACE_CACHE_POLICY`, the name of a policy. Fails with a sentence for the
+    /// operator where there is none of that name.
+    pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        match variable("TAILRACE_CACHE_POLICY") {
+            None => Ok(Self::default()),
+            Some(name) => Self::named(name).ok_or_else(|| "TAILRACE_CACHE_POLICY names no cache policy".to_owned()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_policy_is_found_by_its_name_and_only_by_that() {
+        for policy in CachePolicy::ALL {
+            assert_eq!(CachePolicy::named(policy.name), Some(*policy));
+            assert_eq!(CachePolicy::from_vars(|_| Some(policy.name)), Ok(*policy));
+        }
+        assert_eq!(CachePolicy::from_vars(|_| None), Ok(CachePolicy::default()));
+        for name in ["", "Immutable", "everything "] {
+            assert!(CachePolicy::from_vars(|_| Some(name)).is_err(), "{name:?}");
+        }
+    }
+}

@@ -1,6 +1,5 @@
 //! A policy: its rules, and what follows from them.
 
-use super::policies::POLICIES;
 use super::{AnswerKind, Bound, Collapse, Cursors, Rule};
 use crate::protocol::{CacheControl, Headers, Waits, header};
 
@@ -36,30 +35,7 @@ pub struct CachePolicy {
     pub bound: Bound,
 }
 
-impl Default for CachePolicy {
-    fn default() -> Self {
-        super::policies::IMMUTABLE_AND_LONG_POLL
-    }
-}
-
 impl CachePolicy {
-    /// All policies.
-    pub const ALL: &[Self] = POLICIES;
-
-    /// The policy of that name.
-    pub fn named(name: &str) -> Option<Self> {
-        POLICIES.iter().find(|policy| policy.name == name).copied()
-    }
-
-    /// From the deployment's variable `TAILRACE_CACHE_POLICY`, the name of a policy. Fails with a sentence for the
-    /// operator where there is none of that name.
-    pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
-        match variable("TAILRACE_CACHE_POLICY") {
-            None => Ok(Self::default()),
-            Some(name) => Self::named(name).ok_or_else(|| "TAILRACE_CACHE_POLICY names no cache policy".to_owned()),
-        }
-    }
-
     /// What caches are told of a kind of answer of a stream that expires in so many ms (`None`: never).
     pub fn cache_control(&self, kind: AnswerKind, remaining_ms: Option<u64>) -> CacheControl {
         match kind {
@@ -99,18 +75,6 @@ impl CachePolicy {
 mod tests {
     use super::*;
     use crate::protocol::cache::Marker;
-
-    #[test]
-    fn a_policy_is_found_by_its_name_and_only_by_that() {
-        for policy in CachePolicy::ALL {
-            assert_eq!(CachePolicy::named(policy.name), Some(*policy));
-            assert_eq!(CachePolicy::from_vars(|_| Some(policy.name)), Ok(*policy));
-        }
-        assert_eq!(CachePolicy::from_vars(|_| None), Ok(CachePolicy::default()));
-        for name in ["", "Immutable", "everything "] {
-            assert!(CachePolicy::from_vars(|_| Some(name)).is_err(), "{name:?}");
-        }
-    }
 
     #[test]
     fn whatever_the_edge_keeps_caches_are_told_to_keep() {

@@ -127,6 +127,11 @@ pub(super) fn tagged(etag: &str, answer: Option<ClientAnswer>) -> Option<ClientA
     answer.map(|answer| ClientAnswer { etag: Some(etag.to_owned()), ..answer })
 }
 
+/// The same, handed out by the cache of the datacenter, which was given it so many seconds ago.
+pub(super) fn hit(age_s: u64, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
+    answer.map(|answer| ClientAnswer { x_cache: Some("HIT".to_owned()), age_s: Some(age_s), ..answer })
+}
+
 /// The same, handed out by the browser that this request has given it to.
 pub(super) fn kept(by: usize, answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
     answer.map(|answer| ClientAnswer { from_browser: Some(by), ..answer })

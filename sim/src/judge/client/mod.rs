@@ -13,12 +13,13 @@
 //! | `writer` | appends without producer headers, and with `Stream-Seq` |
 //! | `producer` | idempotent producers, their restarts and their zombies |
 //! | `reader` | walks through a stream |
-//! | `browser` | a browser's own cache, and how a client asks by way of it |
+//! | `browser`, `browser_cache` | how a client asks by way of its browser, and that one's cache |
 //! | `follow`, `reader_control` | live readers that join, stall, leave and resume |
 //! | `follower` | one live reader |
 //! | `event_stream`, `control` | server-sent events, and what they say |
 
 mod browser;
+mod browser_cache;
 mod context;
 mod control;
 mod dispatch;

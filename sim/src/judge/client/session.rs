@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
-use super::browser::Browser;
+use super::browser_cache::Browser;
 use super::context::ClientContext;
 use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};

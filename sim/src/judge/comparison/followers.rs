@@ -5,14 +5,13 @@ use std::collections::VecDeque;
 use std::rc::Rc;
 
 use futures_util::future::{join, join_all};
-use tailrace_core::object::Settings;
 use tailrace_core::protocol::{CachePolicy, Headers, Method, Response, header};
 
 use super::figures::Figures;
 use super::workload::Workload;
 use crate::kernel::random::Seeds;
 use crate::kernel::rt;
-use crate::tailrace::{World, WorldConfig};
+use crate::tailrace::{Settings, World, WorldConfig};
 use crate::world::{Request, RequestBody};
 
 const STREAM: &str = "https://tailrace.test/v1/stream/followed";

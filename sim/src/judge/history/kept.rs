@@ -1,6 +1,7 @@
-//! Answers that a cache has kept, as they tell by themselves.
+//! Answers that a cache has kept, as they tell by themselves, and what an answer is worth.
 
 use super::{Call, History, Op};
+use crate::world::Harm;
 
 /// How much longer than its own time a flight of plain reads lasts at most, in ms: how long who has joined it waits.
 const PAGE_FLIGHT_MS: u64 = 3_000;
@@ -43,6 +44,28 @@ impl History {
             (Some("MISS"), Call::Read { .. }) if answer.status == 200 && !self.has_called(op) => Giver::Flight,
             _ => Giver::Object,
         }
+    }
+
+    /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it. What a
+    /// cache has kept, or another one's flight has brought to a plain read, is older than the request.
+    pub fn is_strong(&self, op: &Op) -> bool {
+        let is_late = match op.call {
+            Call::Read { .. } => self.giver(op) != Giver::Object,
+            _ => self.giver(op).is_cache(),
+        };
+        self.is_true(op) && !is_late
+    }
+
+    /// Whether what an answer says was certainly true when it was given: no superseded instance has given it, or it needed
+    /// a confirmed write.
+    pub fn is_true(&self, op: &Op) -> bool {
+        let wrote = match &op.call {
+            Call::Create { .. } => op.status() == Some(201),
+            Call::Append { .. } => self.appended(op),
+            Call::Delete => op.status() == Some(204),
+            Call::Read { .. } | Call::Live { .. } | Call::Head => false,
+        };
+        wrote || !self.harms.has(op.request, &[Harm::Stale])
     }
 
     /// Whether the request itself reached an object.

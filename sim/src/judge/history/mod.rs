@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
-//! | `kept` | answers that a cache has kept, as they tell by themselves |
+//! | `kept` | answers that a cache has kept, as they tell by themselves, and what an answer is worth |
 //! | `manner` | how a reader asks, beside where it begins |
 //! | `harms` | what faults have done, and to whom |
 //! | `stored` | what the platform stores and bills, seen from outside |
@@ -27,7 +27,7 @@ pub use manner::Manner;
 pub use stored::{Awake, CommitTimes, Holding, Leftover, Stage};
 
 use crate::tailrace::Waits;
-use crate::world::{AlarmCharge, Charge, Footprint, Harm, Visit};
+use crate::world::{AlarmCharge, Charge, Footprint, Visit};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -488,28 +488,6 @@ impl History {
             (Call::Read { revalidates: Some(earlier), .. }, 304) => self.ops.get(*earlier)?.definite(),
             _ => None,
         }
-    }
-
-    /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it. What a
-    /// cache has kept, or another one's flight has brought to a plain read, is older than the request.
-    pub fn is_strong(&self, op: &Op) -> bool {
-        let is_late = match op.call {
-            Call::Read { .. } => self.giver(op) != Giver::Object,
-            _ => self.giver(op).is_cache(),
-        };
-        self.is_true(op) && !is_late
-    }
-
-    /// Whether what an answer says was certainly true when it was given: no superseded instance has given it, or it needed
-    /// a confirmed write.
-    pub fn is_true(&self, op: &Op) -> bool {
-        let wrote = match &op.call {
-            Call::Create { .. } => op.status() == Some(201),
-            Call::Append { .. } => self.appended(op),
-            Call::Delete => op.status() == Some(204),
-            Call::Read { .. } | Call::Live { .. } | Call::Head => false,
-        };
-        wrote || !self.harms.has(op.request, &[Harm::Stale])
     }
 
     /// Whether the answer says that this very request put its batch at the end of the log.

@@ -147,7 +147,7 @@ impl Dice {
             ..Link::default()
         };
         let (client_link, object_link) = (link(250), link(100));
-        let superseded = match self.chance(500) {
+        let superseded = match self.chance(600) {
             true => Delay::new(0, self.scale(1_000, 30_000)),
             false => Delay::NONE,
         };

@@ -55,7 +55,7 @@ impl Scenario {
             if draft.bucket.get.max_ms > 2 * draft.bucket.put.max_ms && draft.dice.chance(700) {
                 draft.replace_while_reading();
             }
-            if draft.supersedes && draft.dice.chance(700) {
+            if draft.supersedes && draft.dice.chance(900) {
                 draft.take_over();
             }
             if draft.clock_off_ms > 0 && draft.dice.chance(900) {

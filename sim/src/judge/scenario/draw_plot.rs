@@ -71,9 +71,9 @@ impl Draft {
             let creation = Action::Create { stream, lifetime, closes: false, load: Some(next) };
             return self.change_and_ask(stream, writer, creation, head);
         }
-        let ask = match self.dice.between(0, 2) {
-            0 => head,
-            1 => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
+        let ask = match self.dice.between(0, 6) {
+            0..=1 => head,
+            2..=3 => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
             _ => Action::Read { stream, origin: Origin::Latest, pages: 1, manner: None },
         };
         // What changes the stream may come to the one before, which ends then. So this is done several times.

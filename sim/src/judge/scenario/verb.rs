@@ -22,7 +22,7 @@ verbs! {
     Mistaken = 3, 300;
     Resend = 4, 450;
     Skip = 1, 200;
-    Restart = 4, 450;
+    Restart = 5, 600;
     ReadStart = 4, 700;
     Resume = 6, 700;
     Now = 1, 250;

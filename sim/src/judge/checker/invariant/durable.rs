@@ -105,7 +105,7 @@ fn walks(case: &Case<'_>) -> Vec<Vec<usize>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, page, tail};
+    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, hit, page, part, tail};
     use crate::world::Harm;
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -130,6 +130,20 @@ mod tests {
         run.append(1, acked(0, 2));
         run.walk(&[0], page(0, 1));
         check(&run, 2);
+    }
+
+    #[test]
+    fn a_walk_by_way_of_copies_shows_all_that_was_acknowledged_if_its_end_is_none() {
+        for (end, expected) in [(page(0, 2), 2), (hit(1, page(0, 2)), 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, acked(0, 2));
+            run.append(1, acked(0, 3));
+            run.walk_messages(&[(0, 0)], hit(1, part(0, 1)));
+            let second = run.json_of(&[0]).len();
+            run.follow_bytes(&run.clone().json_of(&[0])[..second], end);
+            check(&run, expected);
+        }
     }
 
     #[test]

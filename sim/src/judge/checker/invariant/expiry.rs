@@ -97,8 +97,8 @@ fn left_behind(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, closed, coded, created, deleted, delivery, duplicate, empty, exists, page, refused,
-        tail, written,
+        Fixture, absent, acked, closed, coded, created, deleted, delivery, duplicate, empty, exists, hit, kept, page,
+        part, refused, tail, written,
     };
     use crate::judge::history::{End, Mode};
     use crate::world::Harm;
@@ -119,6 +119,33 @@ mod tests {
             run.walk(&[], page(0, 0));
             run.wait_ms(idle_ms);
             run.head(if there { tail(0, 0) } else { absent() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_is_a_touch_of_its_own_stream_and_a_browsers_is_none() {
+        for (kind, there, expected) in [
+            ("edge", false, 1),
+            ("edge", true, 0),
+            ("browser", false, 0),
+            ("replaced", false, 0),
+            ("edge, and too late", true, 1),
+        ] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(40), created(0));
+            run.append(2, acked(0, 2));
+            run.walk_messages(&[(0, 0)], part(0, 1));
+            let first = run.history.ops.len() - 1;
+            if kind == "replaced" {
+                run.delete(deleted());
+                run.create(Lifetime::Ttl(40), created(1));
+            }
+            run.wait_ms(30_000);
+            let answer = if kind == "browser" { kept(first, part(0, 1)) } else { hit(29, part(0, 1)) };
+            run.walk_messages(&[(0, 0)], answer);
+            run.wait_ms(if kind == "edge, and too late" { 50_000 } else { 12_000 });
+            run.head(if there { tail(0, 2) } else { absent() });
             check(&run, expected);
         }
     }

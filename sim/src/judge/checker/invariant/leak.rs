@@ -78,15 +78,11 @@ fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, part, polled, tagged};
+    use crate::judge::checker::fixture::{Fixture, acked, created, hit, part, polled, tagged};
     use crate::judge::history::{Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Leak, super::check, expected);
-    }
-
-    fn hit(answer: Option<ClientAnswer>) -> Option<ClientAnswer> {
-        answer.map(|answer| ClientAnswer { x_cache: Some("HIT".to_owned()), age_s: Some(0), ..answer })
     }
 
     fn run() -> Fixture {
@@ -101,10 +97,10 @@ mod tests {
     #[test]
     fn a_copy_is_what_was_stored() {
         for (shown, answer, expected) in [
-            (&[(0, 0)][..], hit(part(0, 1)), 0),
-            (&[(0, 1)], hit(part(0, 1)), 1),
-            (&[(0, 0)], hit(tagged("\"other\"", part(0, 1))), 1),
-            (&[(0, 0), (0, 1)], hit(part(0, 2)), 1),
+            (&[(0, 0)][..], hit(0, part(0, 1)), 0),
+            (&[(0, 1)], hit(0, part(0, 1)), 1),
+            (&[(0, 0)], hit(0, tagged("\"other\"", part(0, 1))), 1),
+            (&[(0, 0), (0, 1)], hit(0, part(0, 2)), 1),
         ] {
             let mut run = run();
             run.walk_messages(shown, answer);
@@ -125,7 +121,7 @@ mod tests {
             let other = run.join(Mode::LongPoll);
             let op = run.ask_live(other, None);
             run.history.ops[op].call = Call::Live { from, mode, cursor, reader: other };
-            run.end_live(other, op, &[0], hit(polled(0, 2, 9)));
+            run.end_live(other, op, &[0], hit(0, polled(0, 2, 9)));
             run.hit(stored);
             check(&run, expected);
         }

@@ -118,7 +118,7 @@ fn prophecies(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, created, deleted, duplicate, empty, page, run, tail, written,
+        Fixture, absent, acked, created, deleted, duplicate, empty, hit, page, part, run, tail, written,
     };
     use crate::judge::history::Lifetime;
     use crate::judge::history::Mode;
@@ -186,6 +186,17 @@ mod tests {
                 run.create(Lifetime::Endless, answer);
             }
             run.head(tail(1, 0));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_copy_of_a_deleted_stream_does_not_say_that_it_is_there() {
+        for (answer, expected) in [(hit(1, part(0, 1)), 0), (part(0, 1), 1)] {
+            let mut run = run();
+            run.append(2, acked(0, 2));
+            run.delete(deleted());
+            run.walk_messages(&[(0, 0)], answer);
             check(&run, expected);
         }
     }

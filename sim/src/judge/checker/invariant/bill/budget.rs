@@ -88,6 +88,9 @@ impl<'a> Budget<'a> {
     }
 
     fn complaint(&self, op: &Op, Charge { calls, rows }: Charge) -> Option<String> {
+        if calls > 0 && self.case.history.giver(op).is_cache() {
+            return Some("a call of the object, and the answer is a copy".to_owned());
+        }
         if calls > 1 && !matches!(op.call, Call::Live { .. }) {
             return Some(format!("{calls} calls of the object, where one does"));
         }

@@ -31,7 +31,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::budget::*;
     use crate::judge::checker::Invariant;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, coded, created, empty, page, part, tail, written};
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, coded, created, empty, hit, page, part, tail, written,
+    };
     use crate::judge::history::{Lifetime, Mode};
     use crate::world::{Charge, Harm};
 
@@ -78,6 +80,17 @@ mod tests {
                 let found = Budget::of(&run.case()).dear_requests();
                 assert_eq!(found.len(), expected, "ask {number}, {rows} rows: {found:?}");
             }
+        }
+    }
+
+    #[test]
+    fn a_copy_costs_no_call() {
+        for (calls, expected) in [(0, 0), (1, 1)] {
+            let mut run = run(Lifetime::Endless);
+            run.walk(&[], hit(1, part(0, 1)));
+            charge(&mut run, calls, 0);
+            let found = Budget::of(&run.case()).dear_requests();
+            assert_eq!(found.len(), expected, "{found:?}");
         }
     }
 
