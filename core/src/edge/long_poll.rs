@@ -4,10 +4,8 @@
 use super::cached::marker::Turn;
 use super::cached::{self, bridge, marker};
 use super::config::EdgeConfig;
-use super::failure::unreachable;
 use super::live::LiveRead;
 use super::poll::{Brought, fly};
-use crate::protocol::Method;
 use crate::protocol::cache::Collapse;
 use crate::runtime::{Changes, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks};
 
@@ -93,11 +91,8 @@ async fn lead<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms
     if let Some((caching, marker)) = marked
         && let Turn::Others(stored) = marker::take_turn(env, marker, caching, ends_ms).await
         && let Some(changes) = cached::served(env, &stored.head())
+        && let Ok(kept) = env.keep(stored).await
     {
-        let kept = match env.keep(stored).await {
-            Ok(kept) => kept,
-            Err(error) => env.keep_own(unreachable(config, Method::Get, &error)),
-        };
         flight.land(&kept);
         return env.answer_kept(kept, &changes);
     }

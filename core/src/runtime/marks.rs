@@ -163,15 +163,15 @@ crate::marks! {
     /// A client wanted no stored answer.
     CACHE_BYPASSED = "cache_bypassed", required;
     /// A long-poll found that another isolate makes its answer.
-    MARKER_FOUND = "marker_found", required;
+    MARKER_FOUND = "marker_found", optional;
     /// A long-poll left a marker for others.
-    MARKER_LEFT = "marker_left", required;
+    MARKER_LEFT = "marker_left", optional;
     /// A long-poll asked the object, because the answer that another isolate was making did not come.
-    MARKER_WAITED_IN_VAIN = "marker_waited_in_vain", required;
+    MARKER_WAITED_IN_VAIN = "marker_waited_in_vain", optional;
     /// A long-poll that was answered went on for others.
-    BRIDGE_WENT_ON = "bridge_went_on", required;
+    BRIDGE_WENT_ON = "bridge_went_on", optional;
     /// A long-poll was told later than others, on purpose.
-    LIVE_STAGGERED = "live_staggered", required;
+    LIVE_STAGGERED = "live_staggered", optional;
     /// A plain read was answered by the flight of another.
     PAGE_FLIGHT_SHARED = "page_flight_shared", required;
     /// The flight that a plain read had joined landed with nothing for it.

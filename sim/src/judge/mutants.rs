@@ -138,9 +138,9 @@ register! {
     Host::SocketsForgottenAtHibernation: Live;
     Host::MessageBeforeGate: Stable, Linear, Exact;
     => "everything": Fresh;
-    => "sentinel": Expiry;
-    => "sentinel-and-stagger": Expiry;
-    => "bridge": Expiry;
+    => "sentinel": Live, Expiry;
+    => "sentinel-and-stagger": Live, Expiry;
+    => "bridge": Live, Expiry;
     => "silence-without-cursors": Calm;
     => "random-cursors": Cursors;
 }
