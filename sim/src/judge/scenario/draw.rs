@@ -92,6 +92,9 @@ impl Scenario {
             draft.quiet_phase();
         }
         let schedule = draft.dice.next_u64();
+        if draft.dice.chance(120) {
+            draft.fence_twice();
+        }
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,

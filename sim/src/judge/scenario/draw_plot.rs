@@ -210,6 +210,24 @@ impl Draft {
         self.now_ms += 1_100;
     }
 
+    /// Of two producers that share an id, one starts twice, and then the other one goes on: it is told which epoch has taken
+    /// over.
+    pub(super) fn fence_twice(&mut self) {
+        let (stream, zombie, other) = (self.stream(), 0, 1);
+        let (lifetime, load) = (self.streams[stream].lifetime, self.load());
+        let produce = Action::Produce { stream, load, depth: 1, copies: 1, closes: false };
+        self.push(0, other, Action::Delete { stream });
+        self.push(1, other, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(700, zombie, Action::Restart);
+        self.push(701, zombie, produce);
+        for after_ms in [1_400, 2_100] {
+            self.push(after_ms, other, Action::Restart);
+            self.push(after_ms + 1, other, produce);
+        }
+        self.push(2_800, zombie, produce);
+        self.now_ms += 2_800;
+    }
+
     /// Shortly before a sliding lifetime is over, something happens that extends it, or does not; and then it is asked
     /// whether the stream is still there, where the one and the other differ.
     pub(super) fn keep_alive(&mut self) {
