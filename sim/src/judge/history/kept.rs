@@ -59,6 +59,10 @@ impl History {
     /// Whether what an answer says was certainly true when it was given: no superseded instance has given it, or it needed
     /// a confirmed write.
     pub fn is_true(&self, op: &Op) -> bool {
+        if let Giver::Browser { by } = self.giver(op) {
+            // What a browser was given by a request was not given by a browser.
+            return self.ops.get(by).is_some_and(|by| by.invoked < op.invoked && self.is_true(by));
+        }
         let wrote = match &op.call {
             Call::Create { .. } => op.status() == Some(201),
             Call::Append { .. } => self.appended(op),
@@ -98,6 +102,19 @@ mod tests {
     use super::*;
     use crate::judge::history::{ClientAnswer, Conditions, From};
     use crate::world::Charge;
+
+    #[test]
+    fn what_a_browser_hands_out_is_as_true_as_what_it_was_given() {
+        for (harm, expected) in [(Harm::Stale, false), (Harm::CallSlow, true)] {
+            let mut history = History::new(Vec::new(), Conditions::default());
+            for from_browser in [None, Some(0)] {
+                let op = history.invoke(0, 0, Call::Head, 5);
+                history.complete(op, Some(ClientAnswer { from_browser, ..ClientAnswer::default() }), 5);
+            }
+            history.harms.harm_request(history.ops[0].request, harm);
+            assert_eq!(history.is_true(&history.ops[1]), expected);
+        }
+    }
 
     #[test]
     fn an_answer_tells_who_gave_it_and_when() {

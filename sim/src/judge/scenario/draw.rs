@@ -83,7 +83,7 @@ impl Scenario {
                 draft.write_through_a_cut();
             }
             draft.tell_of_copies();
-            if draft.has_little_room() && draft.is_live() && draft.dice.chance(500) {
+            if draft.has_little_room() && draft.is_live() && draft.dice.chance(800) {
                 draft.stall_together();
             }
             draft.silence();

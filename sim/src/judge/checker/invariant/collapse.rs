@@ -89,13 +89,23 @@ fn kept_page<'a>(case: &Case<'_>, op: &'a Op) -> Option<&'a ClientAnswer> {
     (fresh_s(answer) > 0 && case.history.giver(op) == Giver::Object).then_some(answer)
 }
 
+/// The answer to a read of any kind, if the edge keeps such.
+fn kept_answer<'a>(case: &Case<'_>, op: &'a Op) -> Option<&'a ClientAnswer> {
+    if !matches!(op.call, Call::Live { .. }) {
+        return kept_page(case, op);
+    }
+    let answer = op.definite().filter(|answer| is_cacheable(case, op) && answer.status == 200)?;
+    (fresh_s(answer) > 0 && case.history.giver(op) == Giver::Object).then_some(answer)
+}
+
 /// How long a copy of the answer may be used at least, in ms after it was asked for; `None` if that is not known. Whoever
 /// fills the cache starts a sliding TTL again for half a slack more.
 fn lasts_ms(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<u64> {
     let mut lasts_ms = fresh_s(answer) * 1_000;
     for lifetime in case.lifetimes(op.ended?) {
         if let Lifetime::Ttl(seconds) = lifetime {
-            if case.history.conditions.clocks_apart_ms > 0 {
+            // A long-poll that waits has touched the stream when it came.
+            if case.history.conditions.clocks_apart_ms > 0 || matches!(op.call, Call::Live { .. }) {
                 return None;
             }
             lasts_ms = lasts_ms.min(slack_ms(seconds) / 2);
@@ -138,7 +148,7 @@ fn asked_again(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
         let op = case.op(*index);
         match visit.what {
             Visited::Stored { visible_ms } => {
-                let lasts = kept_page(case, op).and_then(|answer| lasts_ms(case, op, answer));
+                let lasts = kept_answer(case, op).and_then(|answer| lasts_ms(case, op, answer));
                 if let Some(lasts_ms) = lasts {
                     let apart_ms = case.history.conditions.edges_apart_ms;
                     let until_ms = (op.invoked.ms + lasts_ms).saturating_sub(apart_ms);
@@ -219,7 +229,8 @@ fn not_shared(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, page, part};
+    use crate::judge::checker::fixture::{Fixture, acked, created, page, part, polled};
+    use crate::judge::history::Mode;
     use crate::world::Harm;
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -296,6 +307,26 @@ mod tests {
             if x_cache == "MISS" {
                 run.store(5);
             }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_what_another_one_was_told() {
+        for (waits_ms, visited, expected) in
+            [(1_000, Visited::Missed, 1), (1_000, Visited::Evicted, 0), (21_000, Visited::Ended, 0)]
+        {
+            let told = |x_cache: &str| {
+                let control = Some("public, max-age=20".to_owned());
+                told(x_cache, polled(0, 2, 9)).map(|answer| ClientAnswer { cache_control: control, ..answer })
+            };
+            let mut run = run(Lifetime::Endless);
+            let readers = [(); 2].map(|()| run.join(Mode::LongPoll));
+            run.poll_with(readers[0], &[0], told("MISS"));
+            run.store(5);
+            run.wait_ms(waits_ms);
+            run.poll_with(readers[1], &[0], told("MISS"));
+            run.visit(0, visited);
             check(&run, expected);
         }
     }

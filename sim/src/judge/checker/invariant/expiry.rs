@@ -142,7 +142,11 @@ mod tests {
                 run.create(Lifetime::Ttl(40), created(1));
             }
             run.wait_ms(30_000);
-            let answer = if kind == "browser" { kept(first, part(0, 1)) } else { hit(29, part(0, 1)) };
+            let answer = match kind {
+                "browser" => kept(first, part(0, 1)),
+                "replaced" => hit(31, part(0, 1)),
+                _ => hit(29, part(0, 1)),
+            };
             run.walk_messages(&[(0, 0)], answer);
             run.wait_ms(if kind == "edge, and too late" { 50_000 } else { 12_000 });
             run.head(if there { tail(0, 2) } else { absent() });
