@@ -44,7 +44,7 @@ pub fn follow(policy: CachePolicy, workload: Workload) -> Figures {
 #[derive(Default)]
 struct Noted {
     figures: Figures,
-    /// The numbers of the followers' requests that were answered while messages are counted.
+    /// The numbers of the followers' requests.
     requests: Vec<u64>,
     /// Whether messages are counted.
     counts: bool,
@@ -68,10 +68,13 @@ impl Run {
         join(followers, self.write()).await;
         let mut noted = self.noted.take();
         noted.figures.delays_ms.sort_unstable();
-        let charges = self.world.charges();
-        let calls = noted.requests.iter().filter_map(|number| charges.of_requests.get(number));
-        noted.figures.object_calls = calls.map(|charge| charge.calls).sum();
         noted.figures
+    }
+
+    /// Calls of the object for followers so far, those of requests that were answered and go on for others among them.
+    fn calls(&self) -> u64 {
+        let (charges, noted) = (self.world.charges(), self.noted.borrow());
+        noted.requests.iter().filter_map(|number| charges.of_requests.get(number)).map(|charge| charge.calls).sum()
     }
 
     async fn ask(&self, number: u64, method: Method, query: &str, body: impl Into<bytes::Bytes>) -> Response {
@@ -83,10 +86,14 @@ impl Run {
 
     /// Writes a message a second, which says when; then there is silence.
     async fn write(&self) {
+        let mut calls_before = 0;
         for written in 0..self.workload.writes {
             rt::sleep_ms(1_000).await;
             let now_ms = self.world.now_ms();
-            self.noted.borrow_mut().counts = written >= WARM_UP;
+            if written == WARM_UP {
+                calls_before = self.calls();
+                self.noted.borrow_mut().counts = true;
+            }
             let appended = self.ask(self.world.number(), Method::Post, "", now_ms.to_string()).await;
             assert_eq!(appended.status, 204, "{appended:?}");
             if written >= WARM_UP {
@@ -94,7 +101,11 @@ impl Run {
             }
         }
         rt::sleep_ms(1_000).await;
-        self.noted.borrow_mut().counts = false;
+        let object_calls = self.calls() - calls_before;
+        let mut noted = self.noted.borrow_mut();
+        noted.counts = false;
+        noted.figures.object_calls = object_calls;
+        drop(noted);
         rt::sleep_ms(1_000 * self.workload.silence_s).await;
         self.noted.borrow_mut().is_over = true;
     }
@@ -107,9 +118,10 @@ impl Run {
             requests += 1;
             self.note_request(&mut sent);
             let number = self.world.number();
+            self.noted.borrow_mut().requests.push(number);
             let answer = self.ask(number, Method::Get, &format!("?offset={offset}&live=long-poll{cursor}"), "").await;
             assert!(matches!(answer.status, 200 | 204), "{answer:?}");
-            self.note_answer(number, &answer);
+            self.note_answer(&answer);
             let field = |name| answer.headers.get(name).unwrap_or_default().to_owned();
             offset = field(header::STREAM_NEXT_OFFSET);
             cursor = format!("&cursor={}", field(header::STREAM_CURSOR));
@@ -127,12 +139,11 @@ impl Run {
         noted.figures.most_requests = noted.figures.most_requests.max(sent.len() as u64);
     }
 
-    fn note_answer(&self, number: u64, answer: &Response) {
+    fn note_answer(&self, answer: &Response) {
         let mut noted = self.noted.borrow_mut();
         if !noted.counts {
             return;
         }
-        noted.requests.push(number);
         noted.figures.answers += 1;
         noted.figures.hits += u64::from(answer.headers.get(header::X_CACHE) == Some("HIT"));
         let now_ms = self.world.now_ms();
