@@ -212,8 +212,6 @@ mutants! {
     DebugAnswerKept = "debug-answer-kept";
     /// A plain read takes the answer of another one's flight, though it ends at the tail.
     TailTakenFromAFlight = "tail-taken-from-a-flight";
-    /// The marker of an answer in the making stays when that is there.
-    MarkerNeverRemoved = "marker-never-removed";
     /// Who fills the cache starts a sliding TTL again for itself alone.
     KeptPageDoesNotTouchAhead = "kept-page-does-not-touch-ahead";
     /// An answer is kept for longer than a sliding TTL was started again for.

@@ -5,7 +5,6 @@
 //! both find none, and both ask.
 
 use super::Caching;
-use crate::mutant::mutated;
 use crate::protocol::cache::Marker;
 use crate::protocol::{CacheControl, Headers, Response, header};
 use crate::runtime::{EdgeEnv, marks};
@@ -64,9 +63,7 @@ pub(in crate::edge) async fn leave<E: EdgeEnv>(env: &E, marker: Marker, caching:
 
 /// Removes the marker: the answer is there, or there is none to wait for.
 pub(in crate::edge) async fn remove<E: EdgeEnv>(env: &E, caching: &Caching) {
-    if !mutated!(MarkerNeverRemoved) {
-        env.remove(&marker_key(&caching.key)).await;
-    }
+    env.remove(&marker_key(&caching.key)).await;
 }
 
 #[cfg(test)]
