@@ -101,13 +101,15 @@ impl Run {
             }
         }
         rt::sleep_ms(1_000).await;
-        let object_calls = self.calls() - calls_before;
+        self.end_counting(self.calls() - calls_before);
+        rt::sleep_ms(1_000 * self.workload.silence_s).await;
+        self.noted.borrow_mut().is_over = true;
+    }
+
+    fn end_counting(&self, object_calls: u64) {
         let mut noted = self.noted.borrow_mut();
         noted.counts = false;
         noted.figures.object_calls = object_calls;
-        drop(noted);
-        rt::sleep_ms(1_000 * self.workload.silence_s).await;
-        self.noted.borrow_mut().is_over = true;
     }
 
     async fn follow(self, mut offset: String) {
