@@ -258,9 +258,9 @@ impl Dice {
 
     /// Mostly the default.
     pub(super) fn policy(&self) -> CachePolicy {
-        let correct = policy::correct();
-        let place = if self.chance(700) { 0 } else { self.between(0, correct.len() as u64 - 1) as usize };
-        correct[place]
+        let drawn = policy::drawn();
+        let place = if self.chance(700) { 0 } else { self.between(0, drawn.len() as u64 - 1) as usize };
+        drawn[place]
     }
 
     /// Mostly as measured in production; sometimes an answer is visible at once, or only after a second.

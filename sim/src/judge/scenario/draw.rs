@@ -401,6 +401,7 @@ mod tests {
             "fault cache.no_zone",
             "policy immutable\n",
             "policy nothing\n",
+            "policy silence\n",
             " no-cache\n",
             " reordered\n",
             " debugged\n",
