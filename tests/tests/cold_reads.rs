@@ -29,6 +29,8 @@ async fn world(segment_rows: u64, appends: &[&'static [u8]]) -> World {
     let bucket = BucketFaults { get: Delay::new(GET_MS, GET_MS), ..BucketFaults::default() };
     let world = World::new(WorldConfig {
         faults: Faults::default().with(|faults| faults.bucket = bucket),
+        // So that concurrent requests meet in the object, and not in an isolate.
+        isolates: 20,
         ..WorldConfig::of(Settings { limits, ..Settings::default() })
     });
     assert_eq!(ask(&world, Method::Put, "", "").await.status, 201);
