@@ -212,7 +212,11 @@ impl<E: EdgeEnv> Poll<'_, E> {
             true => CacheControl::NoCache,
             // At another moment the same URL has another answer.
             false if self.ask.read.from_now => CacheControl::NoStore,
-            false => self.policy.cache_control(AnswerKind::Silence, joined.remaining_ms(self.env)),
+            // For no longer than an interval: who comes late would else be sent from one silence to the next.
+            false => {
+                let remaining_ms = joined.remaining_ms(self.env).unwrap_or(u64::MAX).min(self.interval_ms);
+                self.policy.cache_control(AnswerKind::Silence, Some(remaining_ms))
+            }
         };
         Response::new(204)
             .with(header::CACHE_CONTROL, kept.to_string())
@@ -432,6 +436,12 @@ mod tests {
             assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some(cache_control), "{name}");
             let cursor = answer.headers.get(header::STREAM_CURSOR).and_then(|cursor| cursor.parse::<u64>().ok());
             assert_eq!(cursor, cursors, "{name}");
+            let mut short = config.clone();
+            short.live.waits.long_poll_ms = 3_000;
+            let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
+            Scripted::run(wait(&env, &short, &live(ReadFrom::At(at(2)), Live::LongPoll, Some(7)), 0));
+            let told = env.answered().expect("an answer").headers.get(header::CACHE_CONTROL).map(str::to_owned);
+            assert_eq!(told, Some(cache_control.replace("20", "3")), "{name}: for an interval at most");
             let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
             Scripted::run(wait(&env, &config, &live(ReadFrom::Now, Live::LongPoll, Some(7)), 0));
             let answer = env.answered().expect("an answer");

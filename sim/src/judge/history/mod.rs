@@ -485,7 +485,8 @@ impl History {
         let answer = op.definite()?;
         match (&op.call, answer.status) {
             (Call::Read { .. }, 200) => Some(answer),
-            (Call::Read { revalidates: Some(earlier), .. }, 304) => self.ops.get(*earlier)?.definite(),
+            // The answer whose tag it confirmed may itself have confirmed an earlier one.
+            (Call::Read { revalidates: Some(earlier), .. }, 304) => self.shown(self.ops.get(*earlier)?),
             _ => None,
         }
     }

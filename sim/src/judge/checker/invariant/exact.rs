@@ -118,11 +118,24 @@ fn duplicates(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, delivery, empty, page, part, polled};
+    use crate::judge::checker::fixture::{Fixture, acked, created, delivery, empty, page, part, polled, tagged};
     use crate::judge::history::{ClientAnswer, Lifetime};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Exact, super::check, expected);
+    }
+
+    #[test]
+    fn what_is_confirmed_again_and_again_is_what_was_read_at_first() {
+        let mut run = Fixture::json();
+        run.create(Lifetime::Endless, created(0));
+        run.append(2, acked(0, 2));
+        run.walk(&[0], tagged("\"a\"", page(0, 2)));
+        for _ in 0..2 {
+            let unchanged = tagged("\"a\"", page(0, 2)).map(|answer| ClientAnswer { status: 304, ..answer });
+            run.revalidate_with(unchanged);
+            check(&run, 0);
+        }
     }
 
     #[test]
