@@ -119,6 +119,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
                                 if let LiveMessage::Pull { spread_ms } = told {
                                     await_turn(self.env, spread_ms, self.ends_ms).await;
                                 }
+                                self.asked_ms = self.env.now_ms();
                                 continue;
                             }
                             _ => CallError::Exception("a message that this version does not know".to_owned()),

@@ -241,6 +241,18 @@ mod tests {
     }
 
     #[test]
+    fn what_a_long_poll_was_told_to_read_is_as_old_as_the_question_after_that() {
+        let pull = Happens::Message(LiveMessage::Pull { spread_ms: 0 }.encode());
+        let env = Scripted::new([
+            Says::Socket(vec![greeting(2), Happens::Quiet(12_000), pull]),
+            Says::Reply(page(200, "public, max-age=20", false)),
+        ]);
+        let got = get(&env, "?offset=-1&live=long-poll", &[]);
+        let note = EntryNote { answered_ms: START_MS + 12_000, lasts_ms: 20_000 }.to_text();
+        assert_eq!(got.kept[1].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
+    }
+
+    #[test]
     fn a_stored_answer_is_served_with_its_age_until_it_is_too_old() {
         for (answered_ms, lasts_ms, expected) in [
             (START_MS, 60_000, [Some("HIT"), Some("0")]),
