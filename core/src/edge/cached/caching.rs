@@ -34,9 +34,7 @@ impl Caching {
         let looks_up = !names(directives, "no-cache") && !names(directives, "max-age=0");
         cache::key(origin, object, read, query).map(|key| Self { key, looks_up: looks_up || mutated!(NoCacheIgnored) })
     }
-}
 
-impl Caching {
     /// How it takes part in a further read of the same stream.
     pub(in crate::edge) fn of_next(&self, object: &str, read: &Read) -> Option<Self> {
         let key = cache::key(cache::origin_of(&self.key)?, object, read, "")?;

@@ -281,7 +281,7 @@ impl<'a> Case<'a> {
             Call::Live { mode: Mode::LongPoll, .. } if !waited => {
                 op.invoked.ms.saturating_sub(live_travel_ms(self.history))
             }
-            // By the clock of the isolate that answers, which may be behind that of the one that has stored the answer.
+            // By the clock of the isolate that answers, which may show less than that of the one that has stored the answer.
             _ if self.history.giver(op).is_cache() => {
                 op.invoked.ms.saturating_sub(self.history.conditions.edges_apart_ms)
             }

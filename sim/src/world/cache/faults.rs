@@ -15,7 +15,7 @@ pub struct CacheFaults {
     /// How long after it was stored an answer can be seen, also by the isolate that has stored it (measured in
     /// production: 5 to 10 ms).
     pub visible: Delay,
-    /// Of 1,000 puts, those that leave nothing behind. Nobody is told.
+    /// Of 1,000 puts, those of which nothing is stored. Nobody is told.
     pub put_lost_permille: u32,
     /// Of 1,000 look-ups, those before which the answer was evicted.
     pub evicted_permille: u32,

@@ -161,9 +161,10 @@ fn asked_again(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
             Visited::Evicted => entries.retain(|entry| entry.visible_ms > visit.ms),
             Visited::Missed | Visited::Ended | Visited::Hit { .. } => {
                 let back_ms = case.history.conditions.cache_ms.1 + STEP_MS;
-                let is_seen = |entry: &&Entry| entry.visible_ms <= visit.ms && visit.ms + back_ms < entry.until_ms;
-                // An older one may be seen until a later one is, which may be older itself.
-                let seen = entries.iter().filter(is_seen).max_by_key(|entry| entry.visible_ms);
+                let is_visible = |entry: &&Entry| entry.visible_ms <= visit.ms;
+                // The one that came last is in the place of the others, though its own question may be older than theirs.
+                let last = entries.iter().filter(is_visible).max_by_key(|entry| entry.visible_ms);
+                let seen = last.filter(|entry| visit.ms + back_ms < entry.until_ms);
                 let is_given = matches!(visit.what, Visited::Hit { .. })
                     && (op.answer.is_none() || matches!(case.history.giver(op), Giver::Edge { .. }));
                 let is_excused = case.history.harms.has_any(op.request);
@@ -219,8 +220,11 @@ fn not_shared(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
             violations.push(case.violation(Invariant::Collapse, &[*first, *index], message));
         }
         if let Some(stored_ms) = stored.get(index).filter(|_| is_alone(visit.isolate, from_ms, to_ms)) {
-            let until_ms = stored_ms.saturating_sub(put_ms + STEP_MS).min(from_ms + FLIGHT_MS);
-            flights.insert(visit.isolate, (*index, to_ms, until_ms));
+            // From one that takes longer nobody waits for the answer until it comes.
+            let until_ms = stored_ms.saturating_sub(put_ms + STEP_MS);
+            if *stored_ms <= from_ms + FLIGHT_MS {
+                flights.insert(visit.isolate, (*index, to_ms, until_ms));
+            }
         }
     }
     violations
@@ -349,6 +353,40 @@ mod tests {
                 run.visit_of(first, 0, 0, Visited::Stored { visible_ms: run.now_ms() + 1_000 });
             }
             run.visit_of(second, isolate, 0, Visited::Stored { visible_ms: run.now_ms() + 1_000 });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_copy_that_came_last_is_in_the_place_of_the_others() {
+        for (waits_ms, expected) in [(39_000, 1), (41_000, 0)] {
+            let mut run = run(Lifetime::Endless);
+            let older = read(&mut run);
+            run.wait_ms(20_000);
+            let newer = read(&mut run);
+            run.visit_of(newer, 1, 0, Visited::Stored { visible_ms: run.now_ms() });
+            run.wait_ms(5);
+            run.visit_of(older, 2, 0, Visited::Stored { visible_ms: run.now_ms() });
+            run.wait_ms(waits_ms);
+            let third = read(&mut run);
+            run.visit_of(third, 0, 0, Visited::Hit { by: 2 });
+            run.visit_of(third, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn nobody_shares_a_flight_that_takes_too_long() {
+        for (takes_ms, expected) in [(2_900, 1), (3_100, 0)] {
+            let mut run = run(Lifetime::Endless);
+            let first = read(&mut run);
+            run.visit_of(first, 0, 0, Visited::Missed);
+            run.wait_ms(2_800);
+            let second = read(&mut run);
+            run.visit_of(second, 0, 0, Visited::Missed);
+            run.wait_ms(takes_ms - 2_800);
+            run.visit_of(first, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
+            run.visit_of(second, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
             check(&run, expected);
         }
     }
