@@ -140,14 +140,18 @@ impl<S: ActorState> StreamObject<S> {
             _ => {
                 self.state.sometimes(marks::ROTATION_OVERTAKEN);
                 let Attempt { incarnation, read_seq, .. } = attempt;
-                return Ok(sweep_duty::schedule_orphan_check(
-                    &self.agenda,
-                    &self.state,
-                    &self.settings.cold,
-                    slot,
-                    incarnation,
-                    *read_seq,
-                )?);
+                // The table of the agenda may have gone with the stream, and comes together with its first row or not
+                // at all: an empty one would stay.
+                return Ok(self.transaction(|| {
+                    sweep_duty::schedule_orphan_check(
+                        &self.agenda,
+                        &self.state,
+                        &self.settings.cold,
+                        slot,
+                        incarnation,
+                        *read_seq,
+                    )
+                })?);
             }
         };
         if !matches!(stored, Ok(PutOutcome::Stored)) {

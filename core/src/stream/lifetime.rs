@@ -105,17 +105,25 @@ const BURY: &str = "UPDATE stream SET first_read_seq = ?1, incarnation = NULL, c
 
 impl Slot {
     /// The first segment of the next stream at this URL: later than all that were used before.
+    ///
+    /// One is left out. The end of a stream has a second spelling, the begin of the segment that follows, which must
+    /// not be the begin of the next stream: an instance that was superseded before that stream came would take the
+    /// position for its own stream's end.
     pub(super) fn next_read_seq(&self) -> u64 {
         match self {
             Self::Vacant { next_read_seq } => *next_read_seq,
             Self::Occupied(stream) if mutated!(RecreatedStreamReusesObjects) => stream.first_read_seq,
-            Self::Occupied(stream) => stream.tail.offset.read_seq + 1,
+            Self::Occupied(stream) => stream.tail.offset.read_seq + 2,
         }
     }
 
     /// How many segments this stream, or those after it at this URL, may still begin.
     pub fn segments_left(&self) -> u64 {
-        row_key::READ_SEQS.saturating_sub(self.next_read_seq())
+        let next = match self {
+            Self::Vacant { next_read_seq } => *next_read_seq,
+            Self::Occupied(stream) => stream.tail.offset.read_seq + 1,
+        };
+        row_key::READ_SEQS.saturating_sub(next)
     }
 
     /// Whether nine tenths of the segments of this URL are used up.

@@ -135,10 +135,10 @@ fn a_stream_may_be_past_its_end_as_soon_as_it_is_there() {
                 (Put(PUT.ends(over).body("a")), "201 0_1"),
                 (Get("-1"), "404 stream_not_found"),
                 (Post(post("b")), "404 stream_not_found"),
-                (Put(PUT.ends(over).closed()), "201 1_0 closed"),
-                (Put(PUT), "201 2_0"),
+                (Put(PUT.ends(over).closed()), "201 2_0 closed"),
+                (Put(PUT), "201 4_0"),
                 (Get("0_0"), "410 offset_gone"),
-                (Get("-1"), "- 2_0 tail"),
+                (Get("-1"), "- 4_0 tail"),
             ],
         );
     }

@@ -188,7 +188,7 @@ fn tables_come_with_segments_and_go_whole() {
         (Post(CLOSE), "4_1 closed", "log producers segments stream"),
         (Rotate, "", "producers segments stream"),
         (Delete, "", "stream"),
-        (Put(PUT.closed()), "201 5_0 closed", "log producers stream"),
+        (Put(PUT.closed()), "201 6_0 closed", "log producers stream"),
         (Delete, "", "stream"),
     ] {
         run(&mut url, &[(step, outcome)]);

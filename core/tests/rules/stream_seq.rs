@@ -82,8 +82,8 @@ fn the_order_is_that_of_one_stream_for_all_its_producers() {
             // A repeated batch is a duplicate, though its value no longer sorts after the last one.
             (Post(post("a").seq("m").by("p", 0, 0)), "duplicate 0_1 last 0"),
             (Delete, ""),
-            (Put(PUT), "201 1_0"),
-            (Post(post("a").seq("a")), "1_1"),
+            (Put(PUT), "201 2_0"),
+            (Post(post("a").seq("a")), "2_1"),
         ],
     );
 }

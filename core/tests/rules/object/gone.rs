@@ -139,3 +139,20 @@ fn an_agenda_that_is_lost_during_a_duty_fails_no_handler() {
     assert_eq!(handler.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(())));
     assert!(is_only_a_tombstone(&host), "the object of the put was looked for: {:?}", tables(&host));
 }
+
+#[test]
+fn a_check_for_an_orphan_is_entered_whole_or_not_at_all() {
+    let (object, host) = object();
+    assert_eq!((create(&object, Expiry::Never), append(&object), append(&object)), (201, 204, 204));
+    host.store().does.set(Bucket::Silent);
+    let mut handler = std::pin::pin!(object.alarm());
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    assert!(handler.as_mut().poll(&mut context).is_pending());
+    host.rows("DELETE FROM agenda WHERE kind = 3 RETURNING 'gone'");
+    assert_eq!(ask(&object, Operation::Delete, "").status, 204);
+    assert!(is_only_a_tombstone(&host), "{:?}", tables(&host));
+    host.store().does.set(Bucket::WorksOnce);
+    host.0.refuses.set(true);
+    assert_eq!(handler.as_mut().poll(&mut context), std::task::Poll::Ready(Ok(())));
+    assert!(is_only_a_tombstone(&host), "{:?}", tables(&host));
+}

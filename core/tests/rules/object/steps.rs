@@ -50,7 +50,7 @@ fn a_turn_between_two_steps_may_do_anything_and_only_what_is_still_wanted_is_put
         ("close", close, &["put"], &["0 4"]),
         ("delete", delete, &[], &[]),
         ("create again", create_again, &[], &[]),
-        ("seal again", seal_again, &["put"], &["1 0"]),
+        ("seal again", seal_again, &["put"], &["2 0"]),
     ];
     for (name, turn, calls, segments) in cases {
         // After the first step, and after the last row was read.
