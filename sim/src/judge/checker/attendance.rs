@@ -14,6 +14,9 @@ pub(super) fn live_travel_ms(history: &History) -> u64 {
 pub(super) fn is_attended(history: &History, stream: usize, from_ms: u64, until_ms: u64) -> bool {
     history.of_stream(stream).any(|(index, op)| {
         let Call::Live { mode, reader, .. } = op.call else { return false };
+        if history.giver(op).is_cache() {
+            return false;
+        }
         let began_ms = match mode {
             Mode::Sse => has_listened(history, index, op, until_ms),
             Mode::LongPoll => has_waited(history, op, until_ms),
@@ -27,6 +30,9 @@ pub(super) fn is_attended(history: &History, stream: usize, from_ms: u64, until_
 /// When, in ms, a reader that had a socket was told that its stream is gone, if it was.
 pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &Op) -> Option<u64> {
     let Call::Live { mode, reader, .. } = op.call else { return None };
+    if history.giver(op).is_cache() {
+        return None;
+    }
     let (had_socket_ms, least_ms, told_ms) = match mode {
         Mode::Sse => {
             let (end, how) = history.listenings.get(&index)?.end?;

@@ -190,7 +190,7 @@ impl<'a> Case<'a> {
     fn touched(&self, op: &Op) -> bool {
         match self.history.giver(op) {
             Giver::Object => {}
-            Giver::Browser { .. } => return false,
+            Giver::Browser { .. } | Giver::Front(_) => return false,
             // What was kept of an earlier stream at the URL is no touch of the next one.
             Giver::Edge { .. } | Giver::Flight if self.may_be_of_an_earlier_stream(op) => return false,
             Giver::Edge { .. } | Giver::Flight => {}

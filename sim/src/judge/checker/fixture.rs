@@ -9,8 +9,8 @@ use super::case::Case;
 use super::{Invariant, Violation};
 use crate::judge::client::message::messages;
 use crate::judge::history::{
-    Call, ClientAnswer, Conditions, Content, Delivery, End, From, History, Leftover, Lifetime, Mode, Parting,
-    SentBatch, Stamp, StreamInfo,
+    Call, ClientAnswer, Conditions, Content, Delivery, End, Fetch, From, Handed, History, How, Leftover, Lifetime,
+    Mode, Op, Parting, SentBatch, Stamp, StreamInfo, Why,
 };
 use crate::world::{Charge, Harm, Visit, Visited};
 
@@ -312,8 +312,13 @@ impl Fixture {
     /// A read from the start that shows these messages, each by batch and place.
     pub(super) fn walk_messages(&mut self, shown: &[(usize, usize)], answer: Option<ClientAnswer>) {
         self.walk += 1;
-        let body = array(shown.iter().map(|(batch, index)| &self.history.batches[*batch].messages[*index]));
+        let body = self.json_of_messages(shown);
         self.read(From::Start, self.walk, body, answer);
+    }
+
+    /// These messages, each by its batch and its place in it.
+    pub(super) fn json_of_messages(&self, shown: &[(usize, usize)]) -> Bytes {
+        array(shown.iter().map(|(batch, index)| &self.history.batches[*batch].messages[*index]))
     }
 
     pub(super) fn walk_text(&mut self, body: &'static str, answer: Option<ClientAnswer>) {
@@ -335,7 +340,7 @@ impl Fixture {
         self.follow_with(Bytes::copy_from_slice(body), answer);
     }
 
-    fn follow_with(&mut self, body: Bytes, answer: Option<ClientAnswer>) {
+    pub(super) fn follow_with(&mut self, body: Bytes, answer: Option<ClientAnswer>) {
         let last = self.history.ops.last().and_then(|op| op.definite()).and_then(|answer| answer.next_offset.clone());
         self.read(From::At(last.expect("a read before")), self.walk, body, answer);
     }
@@ -454,6 +459,26 @@ impl Fixture {
     pub(super) fn visit_of(&mut self, op: usize, isolate: usize, ago_ms: u64, what: Visited) {
         let (ms, request) = (self.now_ms - ago_ms, self.history.ops[op].request);
         self.history.visits.push(Visit { ms, colo: 0, partition: 0, isolate, request, key: "".into(), what });
+    }
+
+    /// A cache in front has sent that request to the Worker, and had its answer so many ms later.
+    pub(super) fn fetch(&mut self, op: usize, takes_ms: u64) {
+        self.fetch_for(op, takes_ms, Why::Missed);
+    }
+
+    /// The same, for that reason.
+    pub(super) fn fetch_for(&mut self, op: usize, takes_ms: u64, why: Why) {
+        let Op { request, invoked, .. } = self.history.ops[op];
+        let (from_ms, to_ms) = (invoked.ms, Some(invoked.ms + takes_ms));
+        let fetch = Fetch { asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why };
+        self.history.fronts.fetches.insert(request, fetch);
+    }
+
+    /// The last request was answered by a cache in front, with what that one had brought.
+    pub(super) fn hand_out(&mut self, by: usize, how: How) {
+        let request = self.history.ops.last().expect("a request").request;
+        let by = self.history.ops[by].request;
+        self.history.fronts.handed.insert(request, Handed { ms: self.now_ms, by, confirmed: None, how });
     }
 
     /// These harms were done to the last request.

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 
 use super::attendance::live_travel_ms;
-use crate::judge::history::{Arrival, Call, History, Moment, Op, Payload};
+use crate::judge::history::{Arrival, Call, Giver, Handed, History, How, Moment, Op, Payload};
 use crate::world::Harm;
 
 /// Harms after which a request may come long after its client has given it up.
@@ -71,7 +71,12 @@ impl Touches {
         };
         let mut touches = Self::default();
         let (mut latest, mut latest_live) = (Latest::default(), Latest::default());
-        for (index, op) in history.of_stream(stream).filter(|(_, op)| may_touch(op) && !history.giver(op).is_cache()) {
+        // What is handed out stale is asked for again meanwhile.
+        let is_copy = |op: &Op| match history.giver(op) {
+            Giver::Front(Handed { how, .. }) => how != How::Stale,
+            giver => giver.is_cache(),
+        };
+        for (index, op) in history.of_stream(stream).filter(|(_, op)| may_touch(op) && !is_copy(op)) {
             let last_ms = match (&op.call, op.definite(), op.ended) {
                 (Call::Live { .. }, ..) => live_ms(index, op),
                 (_, Some(_), Some(ended)) => ended.ms,

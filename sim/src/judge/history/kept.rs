@@ -1,6 +1,6 @@
 //! Answers that a cache has kept, as they tell by themselves, and what an answer is worth.
 
-use super::{Call, History, Op};
+use super::{Call, Handed, History, Op};
 use crate::world::Harm;
 
 /// How much longer than its own time a flight of plain reads lasts at most, in ms: how long who has joined it waits.
@@ -18,6 +18,8 @@ pub enum Giver {
         /// `Age`; 0 if it does not tell.
         age_s: u64,
     },
+    /// A cache in front of the Worker.
+    Front(Handed),
     /// The client's own browser, which was given it by this request.
     Browser {
         /// An index of [`History::ops`].
@@ -28,7 +30,7 @@ pub enum Giver {
 impl Giver {
     /// Whether what it says may have been true only some time before it was asked.
     pub fn is_cache(self) -> bool {
-        matches!(self, Self::Edge { .. } | Self::Browser { .. })
+        matches!(self, Self::Edge { .. } | Self::Front(_) | Self::Browser { .. })
     }
 }
 
@@ -38,6 +40,9 @@ impl History {
         let Some(answer) = &op.answer else { return Giver::Object };
         if let Some(by) = answer.from_browser {
             return Giver::Browser { by };
+        }
+        if let Some(handed) = self.fronts.handed_to(op) {
+            return Giver::Front(handed);
         }
         match (answer.x_cache.as_deref(), &op.call) {
             (Some("HIT"), _) => Giver::Edge { age_s: answer.age_s.unwrap_or(0) },
@@ -62,6 +67,9 @@ impl History {
         if let Giver::Browser { by } = self.giver(op) {
             // What a browser was given by a request was not given by a browser.
             return self.ops.get(by).is_some_and(|by| by.invoked < op.invoked && self.is_true(by));
+        }
+        if let Giver::Front(Handed { by, .. }) = self.giver(op) {
+            return !self.harms.has(by, &[Harm::Stale]);
         }
         let wrote = match &op.call {
             Call::Create { .. } => op.status() == Some(201),
@@ -88,6 +96,10 @@ impl History {
                 op.invoked.ms.saturating_sub(age_s * 1_000 + 1_000 + apart_ms),
                 (ended_ms + apart_ms).saturating_sub(age_s * 1_000),
             ),
+            Giver::Front(Handed { by, .. }) => {
+                let (from_ms, to_ms) = self.fronts.given_ms(by);
+                (from_ms, to_ms.min(ended_ms))
+            }
             // What a browser was given by a request was not given by a browser.
             Giver::Browser { by } if self.ops.get(by).is_some_and(|by| by.invoked < op.invoked) => {
                 self.given_ms(&self.ops[by])

@@ -5,10 +5,12 @@
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
 //! | `kept` | answers that a cache has kept, as they tell by themselves, and what an answer is worth |
+//! | `front` | what caches in front of the Worker have done |
 //! | `manner` | how a reader asks, beside where it begins |
 //! | `harms` | what faults have done, and to whom |
 //! | `stored` | what the platform stores and bills, seen from outside |
 
+mod front;
 mod harms;
 mod kept;
 mod live;
@@ -20,6 +22,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 use tailrace_core::protocol::CachePolicy;
 
+pub use front::{Fetch, Fronts, Handed, How, Why};
 pub use harms::Harms;
 pub use kept::Giver;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};
@@ -435,6 +438,8 @@ pub struct History {
     pub commits: Vec<CommitTimes>,
     /// What came of each look into the caches of datacenters, and of each put.
     pub visits: Vec<Visit>,
+    /// What caches in front of the Worker have done.
+    pub fronts: Fronts,
     /// What each request has cost, by its number in the world.
     pub charges: BTreeMap<u64, Charge>,
     /// What the alarms of each stream's object have cost.

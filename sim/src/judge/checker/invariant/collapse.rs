@@ -9,6 +9,7 @@ use tailrace_core::protocol::cache::{AnswerKind, Bound};
 
 use super::fresh::is_cacheable;
 use super::leak::question;
+use super::nodes;
 use crate::judge::checker::case::{Case, slack_ms};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Op};
@@ -37,6 +38,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         violations.extend(visits.values().flat_map(|visits| asked_again(case, visits)));
         violations.extend(visits.values().flat_map(|visits| not_shared(case, visits)));
     }
+    violations.extend(nodes::check(case));
     violations
 }
 
@@ -77,7 +79,7 @@ pub(in crate::judge::checker) fn raced(case: &Case<'_>) -> bool {
 }
 
 /// For how many seconds the answer says that it is fresh.
-fn fresh_s(answer: &ClientAnswer) -> u64 {
+pub(super) fn fresh_s(answer: &ClientAnswer) -> u64 {
     let control = answer.cache_control.as_deref().unwrap_or_default();
     control.split(", ").find_map(|part| part.strip_prefix("max-age=")?.parse().ok()).unwrap_or(0)
 }

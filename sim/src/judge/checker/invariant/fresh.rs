@@ -4,11 +4,11 @@
 use std::collections::HashMap;
 
 use tailrace_core::protocol::CachePolicy;
-use tailrace_core::protocol::cache::AnswerKind;
+use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::{Case, LEAST_STAY_MS, slack_ms};
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, From, Giver, Handed, How, Lifetime, Manner, Mode, Op};
 use crate::world::{Visit, Visited};
 
 /// How long the messages of a request are on their way at most, in ms, where a cache answers.
@@ -26,6 +26,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             too_old(case, op, answer, giver),
             ages.untrue(case, op, answer, giver),
             outlives_its_stream(case, op, answer, giver),
+            handed_out_too_late(case, answer, giver),
         ];
         let complaints = complaints.into_iter().flatten();
         violations.extend(complaints.map(|complaint| case.violation(Invariant::Fresh, &[index], complaint)));
@@ -71,10 +72,17 @@ fn not_to_be_given(policy: &CachePolicy, op: &Op, answer: &ClientAnswer, giver: 
         Giver::Edge { .. } if is_read && answer.up_to_date => "the tail comes from a cache",
         Giver::Edge { .. } if answer.status == 204 && keeps_silence && !answer.closed => return None,
         Giver::Edge { .. } if !matches!(answer.status, 200 | 304) => "a refusal, or nothing, comes from a cache",
+        Giver::Front(_) if is_read && answer.up_to_date => "the tail comes from a cache in front",
+        Giver::Front(_) if answer.status == 204 && is_fresh(policy.silence) && !answer.closed => return None,
+        Giver::Front(_) if !matches!(answer.status, 200 | 304) => "a refusal, or nothing, comes from a cache in front",
         Giver::Edge { .. } if answer.age_s.is_none() => "a kept answer does not tell its age",
         _ => return None,
     };
     Some(complaint.to_owned())
+}
+
+fn is_fresh(rule: Rule) -> bool {
+    matches!(rule, Rule::Fresh { .. })
 }
 
 /// For how long the answer may be used without asking, and stale, in s.
@@ -138,6 +146,23 @@ impl<'a> Ages<'a> {
     }
 }
 
+/// A cache in front hands out what it was given or told last no longer than that said: fresh, or stale while it asks
+/// again.
+fn handed_out_too_late(case: &Case<'_>, answer: &ClientAnswer, giver: Giver) -> Option<String> {
+    let Giver::Front(Handed { ms, by, confirmed, how }) = giver else { return None };
+    let (_, to_ms) = case.history.fronts.given_ms(confirmed.unwrap_or(by));
+    let (fresh_s, stale_s) = told_s(answer);
+    let most_ms = match how {
+        How::Hit => fresh_s * 1_000,
+        How::Stale => (fresh_s + stale_s) * 1_000,
+        // It has waited for the answer.
+        How::Joined => return None,
+    };
+    let age_ms = ms.saturating_sub(to_ms);
+    (age_ms > most_ms)
+        .then(|| format!("a cache in front hands it out after {age_ms} ms, and it lasts for {most_ms} ms"))
+}
+
 /// A copy of a stream that is gone was made before that, and is used no longer than it says.
 fn outlives_its_stream(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
     // A superseded instance may have read a stream that its successor had removed.
@@ -152,7 +177,7 @@ fn outlives_its_stream(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: G
     }
     let (fresh_s, stale_s) = told_s(answer);
     let most_ms = match giver {
-        Giver::Browser { .. } => (fresh_s + stale_s) * 1_000,
+        Giver::Browser { .. } | Giver::Front(_) => (fresh_s + stale_s) * 1_000,
         _ => fresh_s * 1_000,
     };
     let apart_ms = case.history.conditions.edges_apart_ms + flight_ms + HIT_TRAVEL_MS;
@@ -189,7 +214,7 @@ fn gone_ms(case: &Case<'_>, op: &Op) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, deleted, kept, page, part, polled};
+    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, kept, page, part, polled};
     use crate::judge::history::Lifetime;
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
@@ -271,6 +296,42 @@ mod tests {
             let mut run = run(lifetime);
             run.wait_ms(70_000);
             run.walk_messages(&[(0, 0)], told(Some("HIT"), Some(age_s), part(0, 1)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_cache_in_front_has_no_tail_and_no_refusal_and_keeps_a_page_for_as_long_as_that_says() {
+        let poll = |run: &mut Fixture, answer| {
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[0], answer);
+        };
+        type Ask = fn(&mut Fixture, &dyn Fn(&mut Fixture, Option<ClientAnswer>));
+        let page_part: Ask = |run, _| run.walk_messages(&[(0, 0)], told(None, None, part(0, 1)));
+        let tail: Ask = |run, _| run.walk(&[0], told(None, None, page(0, 2)));
+        let refusal: Ask = |run, _| run.walk(&[], told(None, None, absent()));
+        let delivery: Ask = |run, poll| poll(run, told(None, None, polled(0, 2, 7)));
+        for (ask, after_ms, how, expected) in [
+            (page_part, 59_900, How::Hit, 0),
+            (page_part, 60_100, How::Hit, 1),
+            (page_part, 60_100, How::Stale, 0),
+            (page_part, 359_900, How::Stale, 0),
+            (page_part, 360_100, How::Stale, 1),
+            (page_part, 400_000, How::Joined, 0),
+            (tail, 0, How::Hit, 1),
+            (tail, 0, How::Joined, 1),
+            (refusal, 0, How::Hit, 1),
+            (refusal, 0, How::Joined, 1),
+            (delivery, 0, How::Joined, 0),
+        ] {
+            let mut run = run(Lifetime::Endless);
+            run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
+            ask(&mut run, &poll);
+            run.fetch(2, 0);
+            run.charge_last(1);
+            run.wait_ms(after_ms);
+            ask(&mut run, &poll);
+            run.hand_out(2, how);
             check(&run, expected);
         }
     }

@@ -7,7 +7,7 @@ use tailrace_core::protocol::cache::Collapse;
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, From, Giver, Manner, Op};
+use crate::judge::history::{Call, ClientAnswer, From, Giver, Handed, Manner, Op};
 use crate::world::Visited;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -18,6 +18,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         }
     }
     violations.extend(strangers(case));
+    violations.extend(mixed_up_in_front(case));
     violations
 }
 
@@ -68,6 +69,29 @@ fn strangers(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
+/// The same of a cache in front, whose bytes are known by the request to the Worker that has brought them.
+fn mixed_up_in_front(case: &Case<'_>) -> Vec<Violation> {
+    // Of any stream: an answer may come from another one's.
+    let of_requests: HashMap<u64, usize> =
+        case.history.ops.iter().enumerate().map(|(index, op)| (op.request, index)).collect();
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let Giver::Front(Handed { by, .. }) = case.history.giver(op) else { continue };
+        let Some(asked) = case.history.fronts.fetches.get(&by) else { continue };
+        let Some(source) = of_requests.get(&asked.asks).map(|source| &case.history.ops[*source]) else { continue };
+        let stored = source.definite().filter(|stored| asked.asks == by && stored.status == 200);
+        let complaint = match (op.definite(), stored) {
+            _ if question(op) != question(source) => Some("it was asked for with another question"),
+            (Some(answer), Some(stored)) => differs(answer, stored),
+            _ => None,
+        };
+        if let Some(complaint) = complaint {
+            violations.push(case.violation(Invariant::Leak, &[of_requests[&asked.asks], index], complaint.to_owned()));
+        }
+    }
+    violations
+}
+
 fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str> {
     if answer.etag != stored.etag || answer.next_offset != stored.next_offset || answer.cursor != stored.cursor {
         return Some("it is another answer than the one that was stored");
@@ -79,7 +103,7 @@ fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str>
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, hit, part, polled, tagged};
-    use crate::judge::history::{Lifetime, Mode};
+    use crate::judge::history::{How, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Leak, super::check, expected);
@@ -105,6 +129,24 @@ mod tests {
             let mut run = run();
             run.walk_messages(shown, answer);
             run.hit(2);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_cache_in_front_hands_out_is_what_was_brought_to_it_for_the_same_question() {
+        for (shown, answer, by, expected) in [
+            (&[(0, 0)][..], part(0, 1), 2, 0),
+            (&[(0, 1)], part(0, 1), 2, 1),
+            (&[(0, 0)], tagged("\"other\"", part(0, 1)), 2, 1),
+            (&[(0, 0)], part(0, 1), 3, 1),
+        ] {
+            let mut run = run();
+            run.fetch(2, 0);
+            run.follow_with(run.json_of_messages(&[(0, 1)]), part(0, 2));
+            run.fetch(3, 0);
+            run.walk_messages(shown, answer);
+            run.hand_out(by, How::Hit);
             check(&run, expected);
         }
     }

@@ -43,6 +43,7 @@ mod leak;
 mod linear;
 mod live;
 mod memory;
+mod nodes;
 mod once;
 mod stable;
 mod table;
