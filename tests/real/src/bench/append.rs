@@ -1,5 +1,6 @@
 //! Appends, compared with a Worker in JavaScript whose object inserts one row for each request: the least that an
-//! acknowledged write costs on this runtime.
+//! acknowledged write costs on this runtime. And reads of a few messages by way of no cache, whose object reads as many
+//! rows.
 
 use std::path::PathBuf;
 use std::time::Duration;
@@ -25,6 +26,8 @@ const WARM_UP: Duration = Duration::from_secs(1);
 /// The columns of the table.
 const FIGURES: [(&str, usize); 4] = [("requests/s", 0), ("CPU us", 1), ("p50 ms", 2), ("p99 ms", 2)];
 
+/// How many messages a read brings.
+const MESSAGES: usize = 10;
 /// How many rounds, unless the command says otherwise.
 const ROUNDS: usize = 5;
 
@@ -39,6 +42,9 @@ pub(crate) struct Args {
     /// How many connections send at the same time, each to a stream of its own
     #[arg(long, value_delimiter = ',', default_value = "1,32")]
     connections: Vec<usize>,
+    /// Read ten messages from the start, by way of no cache, instead of appending
+    #[arg(long)]
+    reads: bool,
     /// Let all connections send to one stream
     #[arg(long)]
     one_stream: bool,
@@ -58,9 +64,10 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let paths: Vec<String> =
         (0..if args.one_stream { 1 } else { most }).map(|n| format!("/v1/stream/bench/{n}")).collect();
     for subject in &subjects {
-        create(subject, &paths)?;
+        create(subject, &paths, if args.reads { MESSAGES } else { 0 })?;
     }
-    println!("appends of {} bytes of JSON; medians of {} rounds of {} s", BODY.len(), rounds, args.seconds);
+    let what = if args.reads { format!("reads of {MESSAGES} messages") } else { "appends".to_owned() };
+    println!("{what} of {} bytes of JSON; medians of {rounds} rounds of {} s", BODY.len(), args.seconds);
     for &connections in &args.connections {
         measure(&subjects, &paths, connections, rounds, args)?;
     }
@@ -71,13 +78,13 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
 fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for subject in subjects {
-        load(subject, paths).run(connections, WARM_UP)?;
+        load(subject, paths, args.reads).run(connections, WARM_UP)?;
     }
     for round in 1..=rounds {
         say(&format!("{connections} connections, round {round} of {rounds}"));
         for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let before = usage::cpu(subject.server.id())?;
-            let done = load(subject, paths).run(connections, Duration::from_secs(args.seconds))?;
+            let done = load(subject, paths, args.reads).run(connections, Duration::from_secs(args.seconds))?;
             let used = usage::cpu(subject.server.id())?.saturating_sub(before);
             let cpu_us = used.as_secs_f64() * 1e6 / f64::from(done.requests);
             let [p50, p99] = [0.5, 0.99].map(|share| percentile(&done.latencies, share).as_secs_f64() * 1e3);
@@ -94,25 +101,30 @@ fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds
     Ok(())
 }
 
-/// Creates the streams. For the trivial Worker this is an append like any other.
-fn create(subject: &Subject, paths: &[String]) -> Result<()> {
+/// Creates the streams, each with so many messages. For the trivial Worker a creation is an append like any other.
+fn create(subject: &Subject, paths: &[String], messages: usize) -> Result<()> {
     let mut connection = Connection::open(subject.server.host(), Duration::from_secs(30))?;
     for path in paths {
-        let request = connection.request("PUT", path, &[("content-type", "application/json")], b"");
-        let reply = connection.send(&request)?;
-        if !(200..300).contains(&reply.status) {
-            bail!("{}: PUT {path} was answered {}", subject.name, reply.status);
+        let create = [("PUT", b"".as_slice())];
+        let append = std::iter::repeat_n(("POST", BODY.as_slice()), messages);
+        for (method, body) in create.into_iter().chain(append) {
+            let request = connection.request(method, path, &[("content-type", "application/json")], body);
+            let reply = connection.send(&request)?;
+            if !(200..300).contains(&reply.status) {
+                bail!("{}: {method} {path} was answered {}", subject.name, reply.status);
+            }
         }
     }
     Ok(())
 }
 
-fn load<'a>(subject: &'a Subject, paths: &'a [String]) -> Load<'a> {
-    Load {
-        host: subject.server.host(),
-        paths,
-        headers: &[("content-type", "application/json")],
-        body: BODY,
-        status: 204,
+fn load<'a>(subject: &'a Subject, paths: &'a [String], reads: bool) -> Load<'a> {
+    let host = subject.server.host();
+    match reads {
+        true => Load { method: "GET", host, paths, headers: &[("cache-control", "no-store")], body: b"", status: 200 },
+        false => {
+            let headers = &[("content-type", "application/json")];
+            Load { method: "POST", host, paths, headers, body: BODY, status: 204 }
+        }
     }
 }

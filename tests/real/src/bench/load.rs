@@ -13,13 +13,15 @@ const LIMIT: Duration = Duration::from_secs(30);
 
 /// What every connection sends, again and again.
 pub(super) struct Load<'a> {
+    /// The method.
+    pub(super) method: &'a str,
     /// `host:port`.
     pub(super) host: &'a str,
     /// Paths, dealt to the connections in turn.
     pub(super) paths: &'a [String],
     /// Header fields besides host and length.
     pub(super) headers: &'a [(&'a str, &'a str)],
-    /// The body of a POST.
+    /// The body; empty where there is none.
     pub(super) body: &'a [u8],
     /// The status that every answer must have.
     pub(super) status: u16,
@@ -66,7 +68,7 @@ impl Load<'_> {
         let connection = Connection::open(self.host, LIMIT);
         barrier.wait();
         let mut connection = connection?;
-        let request = connection.request("POST", path, self.headers, self.body);
+        let request = connection.request(self.method, path, self.headers, self.body);
         let mut latencies = Vec::with_capacity(1 << 16);
         let start = Instant::now();
         while start.elapsed() < during {
@@ -75,7 +77,7 @@ impl Load<'_> {
             latencies.push(sent.elapsed());
             if reply.status != self.status {
                 let body = String::from_utf8_lossy(&reply.body).into_owned();
-                bail!("POST {path} was answered {} instead of {}: {body}", reply.status, self.status);
+                bail!("{} {path} was answered {} instead of {}: {body}", self.method, reply.status, self.status);
             }
         }
         Ok(latencies)
