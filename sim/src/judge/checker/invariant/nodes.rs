@@ -129,4 +129,23 @@ mod tests {
             run.check(Invariant::Collapse, super::check, expected);
         }
     }
+
+    #[test]
+    fn a_cache_in_front_remembers_no_longer_than_it_is_true_that_others_have_no_use_for_an_answer() {
+        for (second, expected) in [("no-cache", 0), (PAGE, 1)] {
+            let mut run = Fixture::json();
+            run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, acked(0, 2));
+            let told = [("no-cache", Why::Missed), (second, Why::Uncacheable), (PAGE, Why::Uncacheable)];
+            for (number, (cache_control, why)) in told.into_iter().enumerate() {
+                let told =
+                    ClientAnswer { cache_control: Some(cache_control.to_owned()), ..part(0, 1).expect("a page") };
+                run.walk_messages(&[(0, 0)], Some(told));
+                run.fetch_for(2 + number, 5, why);
+                run.wait_ms(1_000);
+            }
+            run.check(Invariant::Collapse, super::check, expected);
+        }
+    }
 }
