@@ -99,11 +99,12 @@ pub enum Verdict<A> {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Failed;
 
-/// A fetch for which nobody waits any more, or which the cache has given up.
+/// What comes of it that a visitor leaves for which something was fetched: the fetch is given up, and nothing is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Abandoned<A> {
-    /// The fetch: the caller ends it, and does not report it.
-    pub fetch: u64,
+    /// The fetch: the caller ends it, and does not report it. `None` if the visitor's cache has waited for another
+    /// tier.
+    pub fetch: Option<u64>,
     /// What becomes of those who had waited for it.
     pub others: Vec<(u64, Verdict<A>)>,
 }

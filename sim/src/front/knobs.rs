@@ -21,8 +21,8 @@ pub struct FreshnessKnobs {
     /// Whether an answer that says `no-cache`, or that is fresh for no time, is kept to be asked for by its tag
     /// (Cloudflare, "Origin Cache Control": kept and revalidated where that is on, as it is by default).
     pub keeps_no_cache: bool,
-    /// Whether the fields that `Vary` names select among answers; if not, `Vary` is ignored but for `*` (Cloudflare,
-    /// "Vary for images": a zone considers no `Vary` values otherwise).
+    /// Whether the fields that `Vary` names select among answers; if not, `Vary` is ignored but for `*`. A zone does so
+    /// only by a Cache Rule, Workers Cache always does (Cloudflare, "Vary", "Workers Cache").
     pub honours_vary: bool,
     /// Whether a request's own `no-cache` is honoured ((assumed) not: visitors cannot purge a CDN).
     pub honours_no_cache: bool,
@@ -109,7 +109,7 @@ impl Default for ZoneKnobs {
 impl Default for WorkersCacheKnobs {
     fn default() -> Self {
         // "Cached for 2 hours": Cloudflare, "Workers Cache", where an answer of 200, 203 or 204 says nothing.
-        let freshness = FreshnessKnobs { unsaid_s: 7_200, ..FreshnessKnobs::default() };
+        let freshness = FreshnessKnobs { honours_vary: true, unsaid_s: 7_200, ..FreshnessKnobs::default() };
         // What is uncacheable does not collapse there; whether keys are remembered as such is (assumed).
         Self { freshness, lock: LockKnobs::default() }
     }

@@ -5,6 +5,19 @@ use super::arrival::{Abandoned, Arrival, Failed, Verdict};
 use super::asking::Asking;
 use super::head::Head;
 
+/// What a cache keeps and hands out.
+pub trait Answer: Clone {
+    /// What is kept, with the fields of the 304 that has found it to be still right (RFC 9111, 3.2).
+    fn freshened(self, not_modified: Self) -> Self;
+}
+
+/// A number that stands for an answer.
+impl Answer for u64 {
+    fn freshened(self, _: Self) -> Self {
+        self
+    }
+}
+
 /// How a fetch ends: with an answer, its head, and the number of the request that has brought it.
 pub type Outcome<A> = Result<(Head, A, u64), Failed>;
 
@@ -26,8 +39,9 @@ pub trait Front<K, A> {
     /// among them, if it has one. It is an error of the caller to report a fetch twice; the second report means nothing.
     fn fetched(&mut self, now_us: u64, fetch: u64, outcome: Outcome<A>) -> Vec<(u64, Verdict<A>)>;
 
-    /// A visitor has waited for as long as it was told to. `None` if it does not wait any more.
-    fn wait_over(&mut self, now_us: u64, visitor: u64) -> Option<Verdict<A>>;
+    /// A visitor has waited for as long as it was told to. Returns what becomes of it, and of others if it concerns
+    /// them; nothing if it does not wait any more.
+    fn wait_over(&mut self, now_us: u64, visitor: u64) -> Vec<(u64, Verdict<A>)>;
 
     /// A visitor leaves before it has its answer. `None` if that concerns nobody else.
     fn left(&mut self, now_us: u64, visitor: u64) -> Option<Abandoned<A>>;
