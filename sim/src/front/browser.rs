@@ -70,7 +70,8 @@ impl<K: Ord + Clone, A: Clone> Browser<K, A> {
         let given_us = asked_us.saturating_sub(head.age_s.saturating_mul(SECOND_US));
         let tag = head.tag.clone();
         match head.status {
-            200 => {
+            // A long-poll's answer is kept as any other; that nothing came is one, too.
+            200 | 204 => {
                 self.entries.insert(key.clone(), Entry { answer, tag, given_us, fresh_s, stale_s });
             }
             304 => {
@@ -126,6 +127,20 @@ mod tests {
             let looks = [100_001, 130_000, 170_000, 460_000].map(|now_ms| cache.look(now_ms * 1_000, &"u"));
             assert_eq!(looks, expected, "{cache_control} {age_s:?}");
             assert_eq!(cache.look(100 * SECOND_US, &"other"), Look::Nothing);
+        }
+    }
+
+    #[test]
+    fn what_answers_a_long_poll_is_kept_as_any_other() {
+        for (status, cache_control, expected) in [
+            (200, "public, max-age=20", Look::Fresh(3)),
+            (204, "public, max-age=20", Look::Fresh(3)),
+            (204, "no-store", Look::Nothing),
+        ] {
+            let mut cache = Browser::default();
+            cache.take(0, &"u", Some((&Head::new(status, cache_control), 3)));
+            assert_eq!(cache.look(19 * SECOND_US, &"u"), expected, "{status} {cache_control}");
+            assert_eq!(cache.look(20 * SECOND_US, &"u"), Look::Nothing, "{status} {cache_control}");
         }
     }
 
