@@ -1,15 +1,17 @@
 //! The simulator: the platform with its faults, on virtual time and from seeds.
 //!
-//! Five wings, each of which knows only those above it in this table:
+//! Six wings, each of which knows only those above it in this table:
 //!
 //! | module | what it holds |
 //! | --- | --- |
 //! | [`kernel`] | executor, seeded randomness, trace, marks, one-shot replies: knows nothing of a platform |
+//! | [`front`] | caches in front of a Worker: knows HTTP caching alone |
 //! | [`world`] | the platform: network, isolates, objects, SQL and services; knows nothing of Tailrace |
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
 
+pub mod front;
 pub mod judge;
 pub mod kernel;
 #[cfg(test)]

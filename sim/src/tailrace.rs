@@ -75,6 +75,7 @@ impl WorldConfig {
             colos: Vec::new(),
             isolates: 1,
             host_mutant: None,
+            front_bug: None,
             seeds: Seeds::of(1),
         }
     }

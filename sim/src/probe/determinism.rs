@@ -3,11 +3,12 @@
 use futures_util::future::join_all;
 use tailrace_core::runtime::Mark;
 
+use super::fronts::ask_front;
 use super::{PATIENCE_MS, World, ask, run_configured};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, Link, Region, marks};
+use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, FrontFaults, Link, Region, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -80,6 +81,21 @@ fn all_faults() -> Faults {
             look_up_fails_permille: 100,
             no_zone: false,
         };
+        faults.front = FrontFaults {
+            zone: true,
+            nodes: 2,
+            affinity_lost_permille: 200,
+            sub_request_permille: 200,
+            tiered: true,
+            keeps_no_cache: true,
+            lock_wait_ms: 60,
+            lock_age_ms: 100,
+            streams: true,
+            predicts: 3,
+            origin_unresolved_permille: 50,
+            origin_gives_up: Delay::new(0, 50),
+            ..FrontFaults::default()
+        };
         faults.storage.statement_full_permille = 20;
         faults.storage.database_pages = 40;
     })
@@ -91,6 +107,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     let faults = all_faults().with(|faults| {
         faults.objects.hibernate_after_ms = hibernate_after_ms;
         faults.cache.no_zone = seed % 8 == 7;
+        (faults.front.zone, faults.front.workers_cache) = (seed % 3 != 0, seed % 3 == 0);
     });
     let colos = [Region::WesternEurope, Region::Oceania, Region::WesternEurope];
     run_configured(
@@ -128,6 +145,14 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     world.cut_off(1, 100);
                 }
                 join_all(commands.map(|(place, command)| ask(&near[place % near.len()], "a", command))).await;
+                let kept = [
+                    "say 20 max-age=1, stale-while-revalidate=60",
+                    "say 5 no-store",
+                    "confirm 5 no-cache",
+                    "tell 5 max-age=1",
+                ];
+                let in_front = (0..24).map(|place| ask_front(&near[place % near.len()], kept[place % kept.len()]));
+                join_all(in_front).await;
                 match round % 4 {
                     0 => world.supersede("a"),
                     3 => {

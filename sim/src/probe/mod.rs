@@ -14,6 +14,7 @@
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
 //! | `caches` | the cache of a datacenter |
+//! | `fronts` | what stands in front of the isolates |
 //! | `harms` | what faults leave behind as proof |
 //! | `determinism` | the same seed does the same |
 
@@ -22,6 +23,7 @@ mod bucket;
 mod caches;
 mod determinism;
 mod durability;
+mod fronts;
 mod harms;
 mod isolates;
 mod lifecycle;
@@ -76,6 +78,8 @@ struct Notes {
     sockets: Rc<RefCell<Vec<Rc<EdgeEnd>>>>,
     /// How many waits at the edge have ended.
     finished: Rc<Cell<usize>>,
+    /// How many requests have come to the edge with an entity tag.
+    asked_by_tag: Rc<Cell<usize>>,
 }
 
 struct Probe;
@@ -93,7 +97,9 @@ impl Program for Probe {
     /// keeps the socket; after `listen` the request keeps it, and answers what comes on it.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
-        if Self::waits(env, notes, command).await {
+        let has_tag = request.headers.get("if-none-match").is_some();
+        notes.asked_by_tag.set(notes.asked_by_tag.get() + usize::from(has_tag));
+        if Self::waits(env, notes, command, has_tag).await {
             return;
         }
         let connects = command.starts_with("connect") || command.starts_with("listen");
@@ -125,7 +131,7 @@ impl Program for Probe {
 impl Probe {
     /// Commands that are answered at the edge: a wait, a flight that is shared, a socket of another request. Returns
     /// whether it was one of them.
-    async fn waits(env: &EdgeState, notes: &Notes, command: &str) -> bool {
+    async fn waits(env: &EdgeState, notes: &Notes, command: &str, has_tag: bool) -> bool {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         let response = match verb {
             "sleep" | "outlive" => {
@@ -154,6 +160,27 @@ impl Probe {
             "remove" => {
                 env.remove(rest).await;
                 Response::new(200)
+            }
+            // After so many ms, how many answers of this kind there were so far, for caches to keep as they are told; or
+            // that what was asked for by its tag is still right.
+            "say" | "confirm" => {
+                let (after_ms, control) = rest.split_once(' ').unwrap_or((rest, ""));
+                let number = notes.finished.get() + 1;
+                notes.finished.set(number);
+                env.sleep_ms(after_ms.parse().unwrap_or_default()).await;
+                let status = if verb == "confirm" && has_tag { 304 } else { 200 };
+                Response::new(status).with("cache-control", control).with("etag", "\"t\"").with_body(number.to_string())
+            }
+            // The same, a byte at a time, with so many ms before each.
+            "tell" => {
+                let (pause_ms, control) = rest.split_once(' ').unwrap_or((rest, ""));
+                notes.finished.set(notes.finished.get() + 1);
+                let download = env.open(Response::new(200).with("cache-control", control));
+                for text in ["a", "b", "c"] {
+                    env.sleep_ms(pause_ms.parse().unwrap_or_default()).await;
+                    runtime::Download::push(&download, Bytes::from_static(text.as_bytes()));
+                }
+                return true;
             }
             "edge-now" => Response::new(200).with_body(env.now_ms().to_string()),
             "share" => match env.share(rest) {
@@ -398,7 +425,7 @@ fn run_configured<T, F: Future<Output = T>>(
         let notes = Notes::default();
         let (settings, edge) = (notes.clone(), notes.clone());
         let (colos, isolates, host_mutant) = (Vec::new(), 3, None);
-        let mut config = WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, seeds };
+        let mut config = WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, front_bug: None, seeds };
         configure(&mut config);
         test(World::new(config), notes).await
     })

@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::Mark;
 
+use crate::front::FrontBug;
 use crate::kernel::marks::Marks;
 use crate::kernel::random::{Delay, Random, Seeds};
 use crate::kernel::rt::Node;
@@ -56,6 +57,8 @@ pub(crate) struct Environment {
     /// The most that an object has pushed within a second.
     pub(crate) pushed: Cell<usize>,
     mutant: Option<HostMutant>,
+    /// A known bug of what stands in front of the isolates.
+    pub(crate) front_bug: Cell<Option<FrontBug>>,
     /// Runs the tasks of neither isolates nor objects: of networks, and of the platform's own services.
     pub(crate) node: Node,
 }
@@ -80,6 +83,7 @@ impl Environment {
             memory: RefCell::default(),
             pushed: Cell::default(),
             mutant,
+            front_bug: Cell::default(),
             node: Node::new(),
         }
     }

@@ -6,6 +6,7 @@ use std::ops::Range;
 use tailrace_core::protocol::Method;
 
 use crate::world::cache::Visited;
+use crate::world::front::FrontVisited;
 use crate::world::harm::Harm;
 use crate::world::lost::Lost;
 
@@ -44,6 +45,8 @@ pub(crate) enum Lane<'a> {
     Instance(&'a str),
     /// In R2.
     Bucket,
+    /// At what stands in front of the isolates.
+    Front,
 }
 
 impl fmt::Display for Lane<'_> {
@@ -55,6 +58,7 @@ impl fmt::Display for Lane<'_> {
             Self::Edge => formatter.write_str("edge"),
             Self::Object(label) | Self::Instance(label) => formatter.write_str(label),
             Self::Bucket => formatter.write_str("bucket"),
+            Self::Front => formatter.write_str("front"),
         }
     }
 }
@@ -141,4 +145,6 @@ whats! {
     Listed { prefix: &'a str, objects: usize } = "list {prefix}, {objects} objects";
     /// An isolate looks into the cache of its datacenter, or stores something there.
     CacheVisited { key: &'a str, visited: Visited } = "cache: {visited:?}, {key}";
+    /// A request comes to something at what stands in front of the isolates.
+    FrontVisited { key: &'a str, visited: FrontVisited } = "{visited:?}, {key}";
 }

@@ -4,6 +4,7 @@ use super::alarm::AlarmFaults;
 use super::bucket::BucketFaults;
 use super::cache::CacheFaults;
 use super::edge::EdgeFaults;
+use super::front::FrontFaults;
 use super::map::MapFaults;
 use super::network::NetworkFaults;
 use super::objects::ObjectFaults;
@@ -48,6 +49,8 @@ faults! {
     bucket: BucketFaults;
     /// The caches of datacenters.
     cache: CacheFaults;
+    /// What stands in front of the isolates.
+    front: FrontFaults;
 }
 
 impl Faults {
@@ -78,6 +81,8 @@ mod tests {
             faults.storage.flush = Delay::new(7, 8);
             faults.bucket.put = Delay::new(9, 10);
             faults.cache.visible = Delay::new(11, 12);
+            faults.front.zone = true;
+            faults.front.lock_wait_ms = 13;
         });
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
@@ -90,6 +95,7 @@ mod tests {
             faults.alarm.early_permille = 5;
             faults.bucket.damaged_permille = 6;
             faults.cache.evicted_permille = 9;
+            faults.front.origin_unresolved_permille = 10;
             faults.storage.statement_fails_permille = 7;
             faults.network.object_link.slow_permille = 8;
         });

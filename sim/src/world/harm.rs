@@ -9,6 +9,8 @@ use std::rc::Rc;
 pub enum Harm {
     /// A message between its client and the edge was lost.
     ClientMessageLost,
+    /// The name of the origin did not resolve for what stands in front of it.
+    OriginUnresolved,
     /// A message between its client and the edge took long.
     ClientMessageSlow,
     /// Its client gave it up.

@@ -121,6 +121,28 @@ tailrace_core::marks! {
     CACHE_WITHOUT_ZONE = "cache_without_zone", required;
     /// An answer was stored in a cache though the request that had sent it there had ended.
     CACHE_PUT_OUTLIVED_ITS_REQUEST = "cache_put_outlived_its_request", required;
+    /// A cache in front served what it had kept.
+    FRONT_HIT = "front_hit", optional;
+    /// A visitor of a cache in front was served what had been fetched for another one.
+    FRONT_JOINED = "front_joined", optional;
+    /// A cache in front served what was stale.
+    FRONT_STALE_SERVED = "front_stale_served", optional;
+    /// A cache in front served what it had kept after a 304.
+    FRONT_REVALIDATED = "front_revalidated", optional;
+    /// A visitor of a cache in front had waited too long for another's fetch.
+    FRONT_LOCK_WAIT_OVER = "front_lock_wait_over", optional;
+    /// A visitor of a cache in front had no answer, since its fetch was lost.
+    FRONT_FETCH_LOST = "front_fetch_lost", optional;
+    /// A request passed a cache in front that remembered its key as uncacheable.
+    FRONT_PREDICTED_UNCACHEABLE = "front_predicted_uncacheable", optional;
+    /// A visitor left a cache in front before it had its answer.
+    FRONT_VISITOR_LEFT = "front_visitor_left", optional;
+    /// The name of the origin did not resolve for a cache in front.
+    FRONT_ORIGIN_UNRESOLVED = "front_origin_unresolved", optional;
+    /// The upper tier of a cache in front had an answer.
+    FRONT_TIER_HIT = "front_tier_hit", optional;
+    /// A visitor of a cache in front read a body that was shared while it came.
+    FRONT_STREAMED = "front_streamed", optional;
     /// The output gate held a message on a socket back.
     GATE_HELD_MESSAGE = "gate_held_message", required;
     /// An edge closed its end of a socket, and the object was told.

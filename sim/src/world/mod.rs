@@ -28,6 +28,7 @@
 //! | `alarm` | the alarm service |
 //! | `bucket` | R2 |
 //! | `cache` | the caches of datacenters |
+//! | `front` | what stands between clients and isolates: a zone's CDN, or Workers Cache |
 
 mod activity;
 mod alarm;
@@ -39,6 +40,7 @@ mod edge;
 mod environment;
 mod event;
 mod faults;
+mod front;
 mod harm;
 mod host_mutant;
 mod lost;
@@ -71,6 +73,7 @@ pub use edge::socket::EdgeEnd;
 pub use edge::state::EdgeState;
 pub use edge::upload::Upload;
 pub use faults::Faults;
+pub use front::{FrontFaults, FrontVisit, FrontVisited, Fronts};
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
 pub use lost::Lost;

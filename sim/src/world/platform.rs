@@ -8,9 +8,10 @@ use std::rc::Rc;
 use tailrace_core::protocol::Response;
 use tailrace_core::storage::Statement;
 
+use crate::front::FrontBug;
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
-use crate::kernel::reply::{ReplySender, reply};
+use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
 use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
@@ -23,6 +24,7 @@ use crate::world::edge::state::{ClientEnd, Served};
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
+use crate::world::front::service::Origin;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
 use crate::world::lost::Lost;
@@ -50,6 +52,8 @@ pub struct WorldConfigOf<P: Program> {
     pub isolates: usize,
     /// A known bug of the host.
     pub host_mutant: Option<HostMutant>,
+    /// A known bug of what stands in front of the isolates.
+    pub front_bug: Option<FrontBug>,
     /// Where all randomness comes from.
     pub seeds: Seeds,
 }
@@ -86,6 +90,8 @@ pub struct WorldOf<P: Program> {
     inner: Rc<Inner<P>>,
     /// The index of the datacenter that requests reach.
     colo: usize,
+    /// Which client this is: what stands in front tells clients apart.
+    client: u64,
 }
 
 struct Inner<P: Program> {
@@ -103,8 +109,8 @@ enum Whereabouts {
     /// Its request is on its way.
     #[default]
     Asking,
-    /// An isolate serves its request.
-    Waiting(ClientEnd),
+    /// An isolate serves its request, or something in front of it: what is to be done if the client goes.
+    Waiting(Box<dyn FnOnce()>),
     /// The isolate has answered.
     Answered,
     /// It has gone without an answer.
@@ -122,22 +128,23 @@ impl Drop for Client {
             return;
         }
         if let Whereabouts::Waiting(end) = self.0.replace(Whereabouts::Gone) {
-            end.leave();
+            end();
         }
     }
 }
 
 impl<P: Program> Clone for WorldOf<P> {
     fn clone(&self) -> Self {
-        Self { inner: self.inner.clone(), colo: self.colo }
+        Self { inner: self.inner.clone(), colo: self.colo, client: self.client }
     }
 }
 
 impl<P: Program> WorldOf<P> {
     /// A world without objects, at [`crate::world::EPOCH_MS`], as a client near its first datacenter uses it.
     pub fn new(config: WorldConfigOf<P>) -> Self {
-        let WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, seeds } = config;
+        let WorldConfigOf { faults, settings, edge, colos, isolates, host_mutant, front_bug, seeds } = config;
         let environment = Rc::new(Environment::new(faults, seeds, host_mutant).with_colos(&colos));
+        environment.front_bug.set(front_bug);
         let services = Rc::new(Services::new(&environment));
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         let of_colo = isolates.max(1);
@@ -147,13 +154,14 @@ impl<P: Program> WorldOf<P> {
         };
         let isolates = (0..environment.map.count()).map(pool).collect();
         let inner = Inner { environment, services, namespace, isolates, requests: Cell::default() };
-        Self { inner: Rc::new(inner), colo: 0 }
+        Self { inner: Rc::new(inner), colo: 0, client: 0 }
     }
 
-    /// The same world, as a client near the datacenter of that index uses it; beyond the last one they begin again at the
-    /// first.
-    pub fn near(&self, colo: usize) -> Self {
-        Self { inner: self.inner.clone(), colo: colo % self.inner.environment.map.count() }
+    /// The same world, as the client of that number uses it, which is near the datacenter of that index; beyond the last
+    /// one they begin again at the first.
+    pub fn near(&self, client: usize) -> Self {
+        let colo = client % self.inner.environment.map.count();
+        Self { inner: self.inner.clone(), colo, client: client as u64 }
     }
 
     /// The number of the next request: it tells which harms are the request's own.
@@ -227,14 +235,24 @@ impl<P: Program> WorldOf<P> {
         if !travel(environment, Way::Client, Leg::Request, Some(number)).await {
             return sender.vanish();
         }
-        let (served, end) = self.inner.isolates[self.colo].choose().serve(number, request.received());
-        let served = if matches!(*client.borrow(), Whereabouts::Gone) {
-            end.leave();
-            served
+        let front = &self.inner.services.front;
+        let origin = || -> Rc<dyn Origin> { Rc::new(self.clone()) };
+        let (served, end): (_, Box<dyn FnOnce()>) = match front.take(self.colo, self.client, number, &request, &origin)
+        {
+            Some(served) => {
+                let front = front.clone();
+                (served, Box::new(move || front.lose_client(number)))
+            }
+            None => {
+                let (served, end) = self.serve(number, request);
+                (served, Box::new(move || end.leave()))
+            }
+        };
+        if matches!(*client.borrow(), Whereabouts::Gone) {
+            end();
         } else {
             client.replace(Whereabouts::Waiting(end));
-            served
-        };
+        }
         let Some(served) = served.await else { return };
         client.replace(Whereabouts::Answered);
         if !travel(environment, Way::Client, Leg::Response, Some(number)).await {
@@ -444,5 +462,15 @@ impl<P: Program> WorldOf<P> {
     /// The trace of what happened so far.
     pub fn trace(&self) -> Trace {
         self.inner.environment.trace.clone()
+    }
+}
+
+impl<P: Program> Origin for WorldOf<P> {
+    fn number(&self) -> u64 {
+        WorldOf::number(self)
+    }
+
+    fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
+        self.inner.isolates[self.colo].choose().serve(number, request.received())
     }
 }

@@ -6,6 +6,7 @@ use std::rc::Rc;
 use super::bucket::Bucket;
 use super::cache::Caches;
 use super::environment::Environment;
+use super::front::Fronts;
 
 macro_rules! services {
     ($($(#[doc = $doc:literal])* $name:ident: $service:ty;)*) => {
@@ -32,4 +33,6 @@ services! {
     bucket: Bucket;
     /// The caches of datacenters.
     cache: Caches;
+    /// What stands in front of the isolates.
+    front: Fronts;
 }

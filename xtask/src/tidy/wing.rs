@@ -21,18 +21,19 @@ struct Wing {
 /// `mutant` that of known bugs.
 const WINGS: &[Wing] = &[
     Wing { name: "kernel", knows: &[], core: &["marks"] },
-    Wing { name: "world", knows: &["kernel"], core: &["marks", "protocol", "runtime", "storage"] },
+    Wing { name: "front", knows: &["kernel"], core: &[] },
+    Wing { name: "world", knows: &["kernel", "front"], core: &["marks", "protocol", "runtime", "storage"] },
     Wing {
         name: "tailrace",
-        knows: &["kernel", "world"],
+        knows: &["kernel", "front", "world"],
         core: &["marks", "mutant", "protocol", "storage", "stream", "runtime", "object", "edge"],
     },
     Wing {
         name: "judge",
-        knows: &["kernel", "world", "tailrace"],
+        knows: &["kernel", "front", "world", "tailrace"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
-    Wing { name: "probe", knows: &["kernel", "world"], core: &["marks", "protocol", "storage", "runtime"] },
+    Wing { name: "probe", knows: &["kernel", "front", "world"], core: &["marks", "protocol", "storage", "runtime"] },
 ];
 
 /// The one file of the world that may name core's edge: it defines the program that runs in a world.

@@ -1,12 +1,16 @@
 //! How a client asks by way of its browser's cache.
 
 use std::cell::RefCell;
+use std::rc::Rc;
 
-use super::browser_cache::{BrowserCache, Look};
 use super::context::ClientContext;
 use super::session::Session;
+use crate::front::{Browser, Control, Head, Look};
 use crate::judge::history::{Call, ClientAnswer};
 use crate::world::Request;
+
+/// The browser's cache of a client, which what asks along shares. It keeps indices of the history's operations.
+pub(super) type ClientBrowser = Rc<RefCell<Browser<String, usize>>>;
 
 impl Session {
     /// Asks by way of the browser's cache. Returns the request whose answer the client has.
@@ -17,8 +21,8 @@ impl Session {
         request: impl Fn(Option<&str>) -> Request,
     ) -> usize {
         let url = request(None).url;
-        let look = self.browser.borrow().look(self.context.world.now_ms(), &url);
-        let asks = |known: Option<(usize, Option<String>)>| {
+        let look = self.browser.borrow().look(self.context.world.now_ms() * 1_000, &url);
+        let asks = |known: Option<(usize, Option<Rc<str>>)>| {
             let (revalidates, tag) = known.map_or((None, None), |(op, tag)| (tag.is_some().then_some(op), tag));
             (call(revalidates), request(tag.as_deref()))
         };
@@ -62,11 +66,24 @@ async fn fetch(
     stream: usize,
     call: Call,
     request: Request,
-    browser: &RefCell<BrowserCache>,
-    url: &str,
+    browser: &RefCell<Browser<String, usize>>,
+    url: &String,
 ) -> usize {
     let asked_ms = context.world.now_ms();
     let op = context.ask(client, stream, call, request, 0).await;
-    browser.borrow_mut().take(asked_ms, url, op, context.history.borrow().ops[op].definite());
+    let history = context.history.borrow();
+    let head = history.ops[op].definite().map(head);
+    browser.borrow_mut().take(asked_ms * 1_000, url, head.as_ref().map(|head| (head, op)));
     op
+}
+
+/// What a cache goes by.
+fn head(answer: &ClientAnswer) -> Head {
+    Head {
+        status: answer.status,
+        control: Control::parse(answer.cache_control.as_deref().unwrap_or_default()),
+        age_s: answer.age_s.unwrap_or(0),
+        tag: answer.etag.as_deref().map(Rc::from),
+        ..Head::default()
+    }
 }

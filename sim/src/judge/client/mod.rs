@@ -13,13 +13,12 @@
 //! | `writer` | appends without producer headers, and with `Stream-Seq` |
 //! | `producer` | idempotent producers, their restarts and their zombies |
 //! | `reader` | walks through a stream |
-//! | `browser`, `browser_cache` | how a client asks by way of its browser, and that one's cache |
+//! | `browser` | how a client asks by way of its browser, whose cache is of the wing `front` |
 //! | `follow`, `reader_control` | live readers that join, stall, leave and resume |
 //! | `follower` | one live reader |
 //! | `event_stream`, `control` | server-sent events, and what they say |
 
 mod browser;
-mod browser_cache;
 mod context;
 mod control;
 mod dispatch;

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
-use super::browser_cache::Browser;
+use super::browser::ClientBrowser;
 use super::context::ClientContext;
 use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};
@@ -25,7 +25,7 @@ pub(crate) struct Session {
     pub(super) producing: BTreeMap<usize, Producing>,
     pub(super) reading: BTreeMap<usize, Reading>,
     pub(super) following: BTreeMap<usize, Following>,
-    pub(super) browser: Browser,
+    pub(super) browser: ClientBrowser,
 }
 
 impl Session {
@@ -36,7 +36,7 @@ impl Session {
             producing: BTreeMap::new(),
             reading: BTreeMap::new(),
             following: BTreeMap::new(),
-            browser: Browser::default(),
+            browser: ClientBrowser::default(),
         }
     }
 

@@ -138,6 +138,23 @@ knobs! {
         "cache.evicted_permille": cache.evicted_permille as u32;
         "cache.look_up_fails_permille": cache.look_up_fails_permille as u32;
         "cache.no_zone": cache.no_zone as bool;
+        "front.zone": front.zone as bool;
+        "front.workers_cache": front.workers_cache as bool;
+        "front.nodes": front.nodes as u64;
+        "front.affinity_lost_permille": front.affinity_lost_permille as u32;
+        "front.sub_request_permille": front.sub_request_permille as u32;
+        "front.tiered": front.tiered as bool;
+        "front.age_from_start": front.age_from_start as bool;
+        "front.keeps_no_cache": front.keeps_no_cache as bool;
+        "front.honours_vary": front.honours_vary as bool;
+        "front.lock_wait_ms": front.lock_wait_ms as u64;
+        "front.lock_age_ms": front.lock_age_ms as u64;
+        "front.streams": front.streams as bool;
+        "front.predicts": front.predicts as u64;
+        "front.cross_version": front.cross_version as bool;
+        "front.origin_unresolved_permille": front.origin_unresolved_permille as u32;
+        "front.origin_gives_up.min_ms": front.origin_gives_up.min_ms as u64;
+        "front.origin_gives_up.max_ms": front.origin_gives_up.max_ms as u64;
     }
 }
 
@@ -194,6 +211,21 @@ knobs! {
 mod tests {
     use super::*;
 
+    /// Knobs of the faults that are 0 or 1.
+    const TRUTH_VALUES: [&str; 11] = [
+        "superseded_reads_fail",
+        "alarm_cut_off_fails",
+        "cache.no_zone",
+        "front.zone",
+        "front.workers_cache",
+        "front.tiered",
+        "front.age_from_start",
+        "front.keeps_no_cache",
+        "front.honours_vary",
+        "front.streams",
+        "front.cross_version",
+    ];
+
     /// The list and the struct have to agree: whoever adds a knob to one is told here.
     #[test]
     fn every_number_of_the_faults_and_limits_is_a_knob() {
@@ -203,16 +235,7 @@ mod tests {
         let mut waits = Waits::default();
         for (value, knob) in (1..).zip(FAULTS) {
             knob.set(&mut faults, value);
-            assert_eq!(
-                knob.get(&faults),
-                if ["superseded_reads_fail", "alarm_cut_off_fails", "cache.no_zone"].contains(&knob.name) {
-                    1
-                } else {
-                    value
-                },
-                "{}",
-                knob.name
-            );
+            assert_eq!(knob.get(&faults), if TRUTH_VALUES.contains(&knob.name) { 1 } else { value }, "{}", knob.name);
         }
         for (value, knob) in (1..).zip(LIMITS) {
             knob.set(&mut limits, value);
@@ -234,8 +257,7 @@ mod tests {
         }
         let numbers =
             |text: String| text.split([' ', ',', '{', '}']).filter(|word| word.parse::<u64>().is_ok()).count();
-        // Three are truth values.
-        assert_eq!(numbers(format!("{faults:?}")) + 3, FAULTS.len());
+        assert_eq!(numbers(format!("{faults:?}")) + TRUTH_VALUES.len(), FAULTS.len());
         assert_eq!(numbers(format!("{limits:?}")), LIMITS.len());
         assert_eq!(numbers(format!("{cold:?}")), COLD.len());
         assert_eq!(numbers(format!("{waits:?}")), WAITS.len());

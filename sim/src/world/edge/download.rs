@@ -11,9 +11,16 @@ use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
 use crate::world::edge::socket::EdgeEnd;
+use crate::world::environment::Environment;
+use crate::world::memory::Meter;
+
+/// A new body that something in front of the isolates writes for the request of that number.
+pub(crate) fn download(environment: &Rc<Environment>, number: u64) -> (Download, AnswerBody) {
+    download_of(Context::new(environment.clone(), Meter::default(), number))
+}
 
 /// A new body: the edge's end, and the client's.
-pub(crate) fn download(context: Rc<Context>) -> (Download, AnswerBody) {
+pub(super) fn download_of(context: Rc<Context>) -> (Download, AnswerBody) {
     let pipe = Rc::new(Pipe::new(&context));
     (Download { context, pipe: pipe.clone() }, AnswerBody(pipe))
 }
@@ -114,13 +121,11 @@ impl Drop for AnswerBody {
 
 #[cfg(test)]
 mod tests {
-    use crate::world::environment::Environment;
     use tailrace_core::runtime::Download as _;
 
     use super::*;
     use crate::kernel::random::{Delay, Seeds};
     use crate::world::faults::Faults;
-    use crate::world::memory::Meter;
     use crate::world::network::Link;
 
     fn context(faults: Faults) -> Rc<Context> {
@@ -130,7 +135,7 @@ mod tests {
     /// Runs `test` with both ends of a body.
     fn run<F: Future<Output = ()>>(faults: Faults, test: impl FnOnce(Download, AnswerBody) -> F) {
         rt::block_on(1, async move {
-            let (edge, client) = download(context(faults));
+            let (edge, client) = download_of(context(faults));
             test(edge, client).await;
         });
     }
@@ -211,7 +216,7 @@ mod tests {
                     let context = context(faults);
                     let mut failed = 0;
                     for _ in 0..100 {
-                        let (edge, client) = download(context.clone());
+                        let (edge, client) = download_of(context.clone());
                         edge.write(bytes("a"), patience(0)).await;
                         let first = rt::within_ms(1, client.next()).await;
                         if first != Some(Piece::Bytes(bytes("a"))) {

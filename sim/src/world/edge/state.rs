@@ -20,7 +20,7 @@ use crate::world::cache::Caches;
 use crate::world::cache::service::Visitor;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
-use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
+use crate::world::edge::download::{AnswerBody, Breaker, Download, download_of};
 use crate::world::edge::flights::{Flights, Seat};
 use crate::world::edge::instance::Instance;
 use crate::world::edge::reply::{KeptAnswer, ObjectReply};
@@ -353,7 +353,7 @@ impl EdgeEnv for EdgeState {
     }
 
     fn open(&self, head: Response) -> Download {
-        let (edge, client) = download(self.0.context.clone());
+        let (edge, client) = download_of(self.0.context.clone());
         self.watch(edge.breaker());
         self.serve(head, Some(client));
         edge

@@ -1,0 +1,341 @@
+//! What stands in front of the isolates.
+
+use futures_util::future::join_all;
+use tailrace_core::protocol::{Headers, Method, Response};
+
+use super::{PATIENCE_MS, PERMILLES, World, check_share, elapsed_ms, run, run_configured};
+use crate::front::FrontBug;
+use crate::kernel::random::Delay;
+use crate::kernel::rt;
+use crate::world::{Faults, FrontFaults, FrontVisited, Lost, Piece, Region, Request, RequestBody, marks};
+
+/// A zone with one node in each datacenter.
+const ZONE: FrontFaults = FrontFaults {
+    zone: true,
+    workers_cache: false,
+    nodes: 1,
+    affinity_lost_permille: 0,
+    sub_request_permille: 0,
+    tiered: false,
+    age_from_start: false,
+    keeps_no_cache: false,
+    honours_vary: false,
+    lock_wait_ms: 5_000,
+    lock_age_ms: 8_000,
+    streams: true,
+    predicts: 100,
+    cross_version: false,
+    origin_unresolved_permille: 0,
+    origin_gives_up: Delay::NONE,
+};
+
+fn faults(front: FrontFaults) -> Faults {
+    Faults::default().with(|faults| faults.front = front)
+}
+
+/// A request for what the edge says: after so many ms, to be kept as `control` says.
+fn request(command: &str, tag: Option<&str>) -> Request {
+    let mut headers = Headers::default();
+    if let Some(tag) = tag {
+        headers.push("if-none-match", tag);
+    }
+    Request { method: Method::Get, url: format!("edge/{command}"), headers, body: RequestBody::Empty }
+}
+
+async fn get(world: &World, command: &str) -> Result<Response, Lost> {
+    world.request(request(command, None), PATIENCE_MS).await
+}
+
+/// Asks by way of what stands in front, and reads all that comes.
+pub(super) async fn ask_front(world: &World, command: &str) {
+    let _ = get(world, command).await;
+}
+
+/// The number of the answer that came.
+async fn number(world: &World, command: &str) -> String {
+    let response = get(world, command).await.expect("an answer");
+    String::from_utf8_lossy(&response.body).into_owned()
+}
+
+/// What came of each request so far.
+fn came(world: &World) -> Vec<(u64, FrontVisited)> {
+    world.services().front.visits().iter().map(|visit| (visit.request, visit.what)).collect()
+}
+
+#[test]
+fn without_a_cache_in_front_each_request_reaches_an_isolate() {
+    run(1, Faults::default(), async |world, _| {
+        for expected in ["1", "2"] {
+            assert_eq!(number(&world, "say 1 max-age=60").await, expected);
+        }
+        assert_eq!(came(&world), []);
+    });
+}
+
+#[test]
+fn those_who_ask_together_have_one_answer_and_those_who_ask_later_are_told_its_age() {
+    run(1, faults(ZONE), async |world, notes| {
+        let together = join_all((0..20).map(|_| number(&world, "say 50 max-age=60"))).await;
+        assert!(together.iter().all(|number| number == "1"), "{together:?}");
+        rt::sleep_ms(3_000).await;
+        let later = get(&world, "say 50 max-age=60").await.expect("an answer");
+        assert_eq!((later.headers.get("age"), &later.body[..]), (Some("3"), &b"1"[..]));
+        assert_eq!(notes.finished.get(), 1, "a HIT never reaches an isolate");
+        let what: Vec<FrontVisited> = came(&world).into_iter().map(|(_, what)| what).collect();
+        let by = what.iter().find_map(|what| if let FrontVisited::Hit { by, .. } = what { Some(*by) } else { None });
+        let joined = |what: &&FrontVisited| Some(**what) == by.map(|by| FrontVisited::Joined { by, upper: false });
+        assert_eq!(what.iter().filter(joined).count(), 19);
+        assert_eq!((world.marks().count(marks::FRONT_JOINED), world.marks().count(marks::FRONT_HIT)), (19, 1));
+        rt::sleep_ms(57_000).await;
+        assert_eq!(number(&world, "say 50 max-age=60").await, "2");
+    });
+}
+
+#[test]
+fn what_is_uncacheable_each_asks_for_and_its_key_is_remembered() {
+    run(1, faults(ZONE), async |world, notes| {
+        join_all((0..10).map(|_| number(&world, "say 50 no-store"))).await;
+        assert_eq!(notes.finished.get(), 10);
+        // The first was waited for, the others were freed by its answer.
+        assert_eq!(elapsed_ms(), 100);
+        join_all((0..10).map(|_| number(&world, "say 50 no-store"))).await;
+        assert_eq!((notes.finished.get(), elapsed_ms()), (20, 150));
+        assert_eq!(world.marks().count(marks::FRONT_PREDICTED_UNCACHEABLE), 9 + 10);
+    });
+}
+
+#[test]
+fn a_visitor_that_has_the_answer_is_told_so_by_the_cache() {
+    run(1, faults(ZONE), async |world, notes| {
+        for expected in [304, 304, 200] {
+            let tag = if expected == 304 { "\"t\"" } else { "\"u\"" };
+            let response = world.request(request("say 1 max-age=60", Some(tag)), PATIENCE_MS).await.expect("an answer");
+            assert_eq!((response.status, response.body.is_empty()), (expected, expected == 304));
+        }
+        assert_eq!(notes.finished.get(), 1);
+    });
+}
+
+#[test]
+fn what_is_stale_is_served_while_the_cache_asks_for_itself() {
+    run(1, faults(ZONE), async |world, _| {
+        let control = "say 1 max-age=10, stale-while-revalidate=20";
+        assert_eq!(number(&world, control).await, "1");
+        rt::sleep_ms(10_000).await;
+        assert_eq!((number(&world, control).await.as_str(), number(&world, control).await.as_str()), ("1", "1"));
+        rt::sleep_ms(100).await;
+        assert_eq!(number(&world, control).await, "2");
+        assert_eq!(world.marks().count(marks::FRONT_STALE_SERVED), 2);
+        // The cache's own request has a number that no client has.
+        assert!(
+            came(&world).iter().any(|(_, what)| matches!(what, FrontVisited::Hit { by: 3, .. })),
+            "{:?}",
+            came(&world)
+        );
+    });
+}
+
+#[test]
+fn who_waits_too_long_asks_by_itself() {
+    run(1, faults(FrontFaults { lock_wait_ms: 100, ..ZONE }), async |world, notes| {
+        join_all((0..3).map(|_| number(&world, "say 1000 max-age=60"))).await;
+        assert_eq!((notes.finished.get(), elapsed_ms()), (3, 1_100));
+        assert_eq!(world.marks().count(marks::FRONT_LOCK_WAIT_OVER), 2);
+    });
+    run(1, faults(FrontFaults { lock_age_ms: 100, ..ZONE }), async |world, notes| {
+        join_all((0..3).map(|_| number(&world, "say 1000 max-age=60"))).await;
+        // One takes the lock over each time that it is too old.
+        assert_eq!((notes.finished.get(), elapsed_ms()), (3, 1_100 + 100));
+    });
+    run(1, faults(FrontFaults { lock_wait_ms: 0, ..ZONE }), async |world, notes| {
+        join_all((0..3).map(|_| number(&world, "say 1000 max-age=60"))).await;
+        assert_eq!((notes.finished.get(), elapsed_ms()), (3, 1_000));
+    });
+}
+
+#[test]
+fn a_visitor_that_leaves_takes_its_fetch_along_and_another_fetches() {
+    run(1, faults(ZONE), async |world, notes| {
+        let leaves = world.request(request("say 1000 max-age=60", None), 100);
+        let stays = async {
+            rt::sleep_ms(10).await;
+            number(&world, "say 1000 max-age=60").await
+        };
+        let (left, stayed) = futures_util::future::join(leaves, stays).await;
+        assert_eq!((left, stayed.as_str()), (Err(Lost::TimedOut), "2"));
+        assert_eq!((notes.finished.get(), elapsed_ms()), (2, 1_100));
+        assert_eq!(world.marks().count(marks::FRONT_VISITOR_LEFT), 1);
+    });
+    // Under the bug nobody has an answer.
+    let bug = |config: &mut super::WorldConfigOf<super::Probe>| config.front_bug = Some(FrontBug::LeaverCancelsAll);
+    run_configured(1, faults(ZONE), bug, async |world, _| {
+        let leaves = world.request(request("say 1000 max-age=60", None), 100);
+        let stays = async {
+            rt::sleep_ms(10).await;
+            get(&world, "say 1000 max-age=60").await
+        };
+        assert_eq!(futures_util::future::join(leaves, stays).await, (Err(Lost::TimedOut), Err(Lost::Reset)));
+    });
+}
+
+#[test]
+fn names_of_origins_resolve_always_sometimes_or_never_and_what_failed_fills_no_cache() {
+    for origin_unresolved_permille in PERMILLES {
+        let front = FrontFaults { origin_unresolved_permille, origin_gives_up: Delay::new(70, 70), ..ZONE };
+        run(1, faults(front), async |world, notes| {
+            let mut failed = 0;
+            for key in 0..100 {
+                let before_ms = elapsed_ms();
+                if get(&world, &format!("say 0 max-age=60, x={key}")).await == Err(Lost::Reset) {
+                    failed += 1;
+                    assert_eq!(elapsed_ms() - before_ms, 70);
+                }
+            }
+            check_share(origin_unresolved_permille, failed);
+            assert_eq!(world.marks().count(marks::FRONT_ORIGIN_UNRESOLVED), failed as u64);
+            assert_eq!(notes.finished.get(), 100 - failed);
+            // It ends with the faults; what the cache is like does not.
+            world.calm();
+            assert!(get(&world, "say 0 max-age=60, x=0").await.is_ok());
+            assert!(world.faults().front.zone);
+        });
+    }
+}
+
+#[test]
+fn clients_keep_to_a_node_always_sometimes_or_never() {
+    for affinity_lost_permille in PERMILLES {
+        run(1, faults(FrontFaults { nodes: 9, affinity_lost_permille, ..ZONE }), async |world, _| {
+            let mut spread = 0;
+            for client in 0..100 {
+                let near = world.near(client);
+                join_all((0..9).map(|_| get(&near, "say 0 no-store"))).await;
+                let visits = world.services().front.visits();
+                let nodes = visits[visits.len() - 9..].iter().map(|visit| visit.node);
+                spread += usize::from(nodes.collect::<std::collections::BTreeSet<_>>().len() > 1);
+            }
+            check_share(affinity_lost_permille, spread);
+        });
+    }
+}
+
+#[test]
+fn requests_of_workers_keep_to_no_node() {
+    for sub_request_permille in PERMILLES {
+        run(1, faults(FrontFaults { nodes: 1_000_000, sub_request_permille, ..ZONE }), async |world, _| {
+            for _ in 0..100 {
+                get(&world, "say 0 no-store").await.expect("an answer");
+            }
+            let visits = world.services().front.visits();
+            // All from outside are of one client.
+            let own = visits
+                .iter()
+                .map(|visit| visit.node)
+                .max_by_key(|node| visits.iter().filter(|visit| visit.node == *node).count());
+            let spread = visits.iter().filter(|visit| Some(visit.node) != own).count();
+            check_share(sub_request_permille, if sub_request_permille == 1_000 { spread + 1 } else { spread });
+        });
+    }
+}
+
+#[test]
+fn nodes_ask_an_upper_tier_if_there_is_one() {
+    for (tiered, asked) in [(false, 2), (true, 1)] {
+        let colos = |config: &mut super::WorldConfigOf<super::Probe>| config.colos = vec![Region::Oceania; 2];
+        run_configured(1, faults(FrontFaults { tiered, ..ZONE }), colos, async |world, notes| {
+            for colo in 0..2 {
+                number(&world.near(colo), "say 1 max-age=60").await;
+            }
+            assert_eq!(notes.finished.get(), asked);
+            assert_eq!(world.marks().count(marks::FRONT_TIER_HIT), u64::from(tiered));
+        });
+    }
+}
+
+#[test]
+fn workers_cache_is_cold_after_a_deploy_unless_it_serves_all_versions() {
+    for (cross_version, asked) in [(false, 2), (true, 1)] {
+        let front = FrontFaults { zone: false, workers_cache: true, cross_version, ..ZONE };
+        run(1, faults(front), async |world, notes| {
+            number(&world, "say 1 max-age=60").await;
+            number(&world, "say 1 max-age=60").await;
+            world.deploy(0);
+            rt::sleep_ms(10).await;
+            number(&world, "say 1 max-age=60").await;
+            assert_eq!(notes.finished.get(), asked, "{cross_version}");
+        });
+    }
+}
+
+#[test]
+fn age_is_counted_from_the_fetchs_start_or_its_end() {
+    for (age_from_start, age) in [(false, "0"), (true, "2")] {
+        run(1, faults(FrontFaults { age_from_start, ..ZONE }), async |world, _| {
+            number(&world, "say 2000 max-age=60").await;
+            let later = get(&world, "say 2000 max-age=60").await.expect("an answer");
+            assert_eq!(later.headers.get("age"), Some(age));
+        });
+    }
+}
+
+#[test]
+fn what_has_to_be_asked_for_each_time_is_kept_for_its_tag_or_not() {
+    for (keeps_no_cache, revalidated) in [(false, 0), (true, 1)] {
+        run(1, faults(FrontFaults { keeps_no_cache, ..ZONE }), async |world, notes| {
+            number(&world, "confirm 1 no-cache").await;
+            let expected = if keeps_no_cache { "1" } else { "2" };
+            assert_eq!(number(&world, "confirm 1 no-cache").await, expected);
+            assert_eq!(notes.finished.get(), 2);
+            assert_eq!(notes.asked_by_tag.get(), revalidated);
+            assert_eq!(world.marks().count(marks::FRONT_REVALIDATED), revalidated as u64);
+        });
+    }
+}
+
+/// All that a body brings, and whether it was whole; read after so many ms.
+async fn read(world: &World, after_ms: u64, command: &str) -> (String, bool) {
+    rt::sleep_ms(after_ms).await;
+    let opened = world.open(world.number(), request(command, None), PATIENCE_MS).await.expect("an answer");
+    let (body, mut text) = (opened.body.expect("a body that comes"), String::new());
+    loop {
+        match body.next().await {
+            Piece::Bytes(bytes) | Piece::Part(bytes) => text.push_str(&String::from_utf8_lossy(&bytes)),
+            end => return (text, end == Piece::End),
+        }
+    }
+}
+
+#[test]
+fn a_body_is_shared_while_it_comes_with_all_that_came_before() {
+    run(1, faults(ZONE), async |world, notes| {
+        let readers = join_all([0, 1, 25].map(|after_ms| read(&world, after_ms, "tell 10 max-age=1"))).await;
+        assert!(readers.iter().all(|(text, is_whole)| text == "abc" && *is_whole), "{readers:?}");
+        assert_eq!((notes.finished.get(), world.marks().count(marks::FRONT_STREAMED)), (1, 3));
+        assert!(elapsed_ms() < 35, "{}", elapsed_ms());
+    });
+    // Where bodies are not shared, those who wait have it when it is whole.
+    run(1, faults(FrontFaults { streams: false, ..ZONE }), async |world, notes| {
+        let readers = join_all([0, 1, 25].map(|after_ms| read(&world, after_ms, "tell 10 max-age=1"))).await;
+        assert!(readers.iter().all(|(text, is_whole)| text == "abc" && *is_whole), "{readers:?}");
+        assert_eq!((notes.finished.get(), world.marks().count(marks::FRONT_JOINED)), (1, 2));
+    });
+    // What may not be kept, each reads for itself.
+    run(1, faults(ZONE), async |world, notes| {
+        let readers = join_all([0, 1, 25].map(|after_ms| read(&world, after_ms, "tell 10 no-store"))).await;
+        assert!(readers.iter().all(|(text, is_whole)| text == "abc" && *is_whole), "{readers:?}");
+        assert_eq!((notes.finished.get(), world.marks().count(marks::FRONT_STREAMED)), (3, 0));
+    });
+}
+
+#[test]
+fn a_body_that_breaks_off_breaks_off_for_all_who_read_it_and_is_kept_no_longer() {
+    run(1, faults(ZONE).with(|faults| faults.edge.answer_cut_permille = 1_000), async |world, notes| {
+        let readers = join_all([0, 1].map(|after_ms| read(&world, after_ms, "tell 10 max-age=60"))).await;
+        assert!(readers.iter().all(|(_, is_whole)| !is_whole), "{readers:?}");
+        let harms = world.harms().to_requests;
+        assert_eq!(harms.len(), 2, "{harms:?}");
+        world.set_faults(faults(ZONE));
+        assert_eq!(read(&world, 0, "tell 10 max-age=60").await, ("abc".to_owned(), true));
+        assert_eq!(notes.finished.get(), 2);
+    });
+}

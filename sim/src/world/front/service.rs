@@ -1,0 +1,327 @@
+//! The cache in front of a world. A visitor is served at once, or waits for its verdict while a fetch is under way: its own
+//! or another's. Fetches go to an isolate as requests of those for whom they are made; one that freshens what is served
+//! stale is a request of the cache's own.
+
+use std::cell::RefCell;
+use std::collections::BTreeMap;
+use std::rc::Rc;
+
+use super::answer::{Kept, head, not_modified, told};
+use super::asked::{Asked, Key};
+use super::body::SharedBody;
+use super::visit::{FrontVisit, FrontVisited};
+use crate::front::{Arrival, Failed, Fetch, Front, How, Tier, Verdict, WorkersCache, Zone};
+use crate::kernel::reply::{Reply, ReplySender, reply};
+use crate::kernel::rt;
+use crate::world::edge::request::Request;
+use crate::world::edge::state::{ClientEnd, Served};
+use crate::world::environment::Environment;
+use crate::world::event::{Lane, What};
+use crate::world::harm::Harm;
+use crate::world::marks;
+
+/// The isolates of a datacenter, as a cache in front of them knows them.
+pub(in crate::world) trait Origin {
+    /// The number of a request of the cache's own.
+    fn number(&self) -> u64;
+
+    /// Brings a request of that number to an isolate.
+    fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd);
+}
+
+/// What stands in front of a world.
+pub struct Fronts {
+    environment: Rc<Environment>,
+    /// Made when the first request comes.
+    machine: RefCell<Option<Machine>>,
+    visitors: RefCell<BTreeMap<u64, Visitor>>,
+    /// What is under way for each fetch.
+    ends: RefCell<BTreeMap<u64, ClientEnd>>,
+    /// The last fetch for each key that others may wait for: the number of its request.
+    leaders: RefCell<BTreeMap<Key, u64>>,
+    visits: RefCell<Vec<FrontVisit>>,
+}
+
+/// A cache, and the node of it that a request reaches.
+enum Machine {
+    Zone(Box<Zone<Key, Kept>>),
+    Workers(Box<WorkersCache<Key, Kept>>),
+}
+
+/// A visitor without its answer.
+struct Visitor {
+    place: Place,
+    asked: Asked,
+    origin: Rc<dyn Origin>,
+    answer: ReplySender<Served>,
+}
+
+/// Where a request has come.
+#[derive(Clone)]
+struct Place {
+    colo: usize,
+    node: u64,
+    key: Key,
+}
+
+impl Machine {
+    fn front(&mut self) -> &mut dyn Front<Key, Kept> {
+        match self {
+            Self::Zone(zone) => &mut **zone,
+            Self::Workers(cache) => &mut **cache,
+        }
+    }
+}
+
+impl Fronts {
+    pub(in crate::world) fn new(environment: Rc<Environment>) -> Self {
+        Self {
+            environment,
+            machine: RefCell::default(),
+            visitors: RefCell::default(),
+            ends: RefCell::default(),
+            leaders: RefCell::default(),
+            visits: RefCell::default(),
+        }
+    }
+
+    /// What goes wrong is drawn for each fetch.
+    pub(in crate::world) fn calm(&self) {}
+
+    /// What came of each request so far.
+    pub fn visits(&self) -> Vec<FrontVisit> {
+        self.visits.borrow().clone()
+    }
+
+    /// Takes a request, if something stands in front and may have an answer to it. Returns its answer to come.
+    pub(in crate::world) fn take(
+        self: &Rc<Self>,
+        colo: usize,
+        client: u64,
+        number: u64,
+        request: &Request,
+        origin: &dyn Fn() -> Rc<dyn Origin>,
+    ) -> Option<Reply<Served>> {
+        let asked = Asked::of(request).filter(|_| self.environment.faults().front.is_there())?;
+        let asking = asked.asking(&self.environment, colo, number, client);
+        let key = asking.key.clone();
+        let (node, arrival) = self.with(|machine| {
+            let node = if let Machine::Zone(zone) = machine { zone.node(&asking) } else { 0 };
+            (node, machine.front().arrive(self.now_us(), asking))
+        });
+        let (answer, coming) = reply();
+        let visitor = Visitor { place: Place { colo, node, key }, asked, origin: origin(), answer };
+        self.visitors.borrow_mut().insert(number, visitor);
+        match arrival {
+            Arrival::Serve { served, refresh } => {
+                if let Some(fetch) = refresh {
+                    self.refresh(number, fetch);
+                }
+                self.settle(vec![(number, Verdict::Serve(served))]);
+            }
+            Arrival::Fetch(fetch) => self.settle(vec![(number, Verdict::Fetch(fetch))]),
+            Arrival::Wait { until_us } => self.settle(vec![(number, Verdict::Wait { until_us })]),
+        }
+        Some(coming)
+    }
+
+    /// The client of a request goes away before it has its answer. A cache notices that its connection is closed.
+    pub(in crate::world) fn lose_client(self: &Rc<Self>, number: u64) {
+        let front = self.clone();
+        let environment = &self.environment;
+        let noticed_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        environment.node.spawn(async move {
+            rt::sleep_ms(noticed_ms).await;
+            let Some(visitor) = front.visitors.borrow_mut().remove(&number) else { return };
+            front.environment.mark(marks::FRONT_VISITOR_LEFT);
+            front.note(&visitor.place, number, &visitor.asked, FrontVisited::Left);
+            let now_us = front.now_us();
+            let Some(abandoned) = front.with(|machine| machine.front().left(now_us, number)) else { return };
+            let end = abandoned.fetch.and_then(|fetch| front.ends.borrow_mut().remove(&fetch));
+            if let Some(end) = end {
+                end.leave();
+            }
+            front.settle(abandoned.others);
+        });
+    }
+
+    /// Carries out what has become of visitors.
+    fn settle(self: &Rc<Self>, verdicts: Vec<(u64, Verdict<Kept>)>) {
+        for (number, verdict) in verdicts {
+            match verdict {
+                Verdict::Serve(served) => self.serve(number, served),
+                Verdict::Fetch(fetch) => self.fetch_for(number, fetch),
+                Verdict::Wait { until_us } => self.wait(number, until_us),
+                Verdict::Failed => {
+                    self.environment.mark(marks::FRONT_FETCH_LOST);
+                    if let Some(visitor) = self.visitors.borrow_mut().remove(&number) {
+                        self.note(&visitor.place, number, &visitor.asked, FrontVisited::Failed);
+                    }
+                }
+            }
+        }
+    }
+
+    fn serve(&self, number: u64, served: crate::front::Served<Kept>) {
+        let Some(visitor) = self.visitors.borrow_mut().remove(&number) else { return };
+        let Visitor { place, asked, answer, .. } = visitor;
+        let (by, upper) = (served.by, served.tier == Tier::Upper);
+        if upper {
+            self.environment.mark(marks::FRONT_TIER_HIT);
+        }
+        let (what, mark) = match served.how {
+            How::Hit => (FrontVisited::Hit { by, upper }, Some(marks::FRONT_HIT)),
+            How::Joined => (FrontVisited::Joined { by, upper }, Some(marks::FRONT_JOINED)),
+            How::Stale => (FrontVisited::Stale { by, upper }, Some(marks::FRONT_STALE_SERVED)),
+            How::Revalidated => (FrontVisited::Revalidated { by }, Some(marks::FRONT_REVALIDATED)),
+            How::Fetched => (FrontVisited::Fetched, None),
+            How::Passed => (FrontVisited::Passed, None),
+        };
+        if let Some(mark) = mark {
+            self.environment.mark(mark);
+        }
+        if by != number {
+            self.environment.share_weakness(by, number);
+        }
+        self.note(&place, number, &asked, what);
+        let response = match served.how {
+            How::Passed => (*served.answer.response).clone(),
+            How::Fetched => not_modified((*served.answer.response).clone(), asked.if_none_match()),
+            _ => told(&served, asked.if_none_match()),
+        };
+        let shared = served.answer.body.filter(|_| response.status != 304);
+        let body = shared.and_then(|shared| match served.how {
+            How::Passed => shared.take_origin(),
+            _ => {
+                self.environment.mark(marks::FRONT_STREAMED);
+                Some(shared.read(number))
+            }
+        });
+        answer.send(Served { response, body });
+    }
+
+    fn wait(self: &Rc<Self>, number: u64, until_us: u64) {
+        let key = self.visitors.borrow().get(&number).map(|visitor| visitor.place.key.clone());
+        let Some(key) = key else { return };
+        if let Some(leader) = self.leaders.borrow().get(&key) {
+            self.environment.join_flight(*leader, number);
+        }
+        let front = self.clone();
+        let wait_ms = until_us.div_ceil(1_000).saturating_sub(self.environment.now_ms());
+        self.environment.node.spawn(async move {
+            rt::sleep_ms(wait_ms).await;
+            let now_us = front.now_us();
+            let is_there = front.visitors.borrow().contains_key(&number);
+            let verdicts = front.with(|machine| machine.front().wait_over(now_us, number));
+            let is_over =
+                verdicts.iter().any(|(who, verdict)| *who == number && !matches!(verdict, Verdict::Wait { .. }));
+            if is_over && is_there {
+                front.environment.mark(marks::FRONT_LOCK_WAIT_OVER);
+                front.note_of(number, FrontVisited::WaitOver);
+            }
+            front.settle(verdicts);
+        });
+    }
+
+    /// A visitor's own fetch: its request goes on.
+    fn fetch_for(self: &Rc<Self>, number: u64, fetch: Fetch) {
+        let visitors = self.visitors.borrow();
+        let Some(Visitor { place, asked, origin, .. }) = visitors.get(&number) else { return };
+        if fetch.passes {
+            self.environment.mark(marks::FRONT_PREDICTED_UNCACHEABLE);
+        }
+        if fetch.holds_lock {
+            self.leaders.borrow_mut().insert(place.key.clone(), number);
+            // Those who wait for the key now wait for this one.
+            for (other, _) in visitors.iter().filter(|(other, waits)| **other != number && waits.place.key == place.key)
+            {
+                self.environment.join_flight(number, *other);
+            }
+        }
+        let (asked, origin) = (asked.clone(), origin.clone());
+        drop(visitors);
+        self.carry(number, fetch, &asked, origin);
+    }
+
+    /// A fetch of the cache's own, which freshens what that visitor is served stale.
+    fn refresh(self: &Rc<Self>, visitor: u64, fetch: Fetch) {
+        let visitors = self.visitors.borrow();
+        let Some(Visitor { asked, origin, .. }) = visitors.get(&visitor) else { return };
+        let (asked, origin) = (asked.clone(), origin.clone());
+        drop(visitors);
+        self.carry(origin.number(), fetch, &asked, origin);
+    }
+
+    fn carry(self: &Rc<Self>, number: u64, fetch: Fetch, asked: &Asked, origin: Rc<dyn Origin>) {
+        let (front, request) = (self.clone(), asked.request(&fetch));
+        let environment = self.environment.clone();
+        environment.clone().node.spawn(async move {
+            if let Some(after_ms) = environment.faults().front.origin().draw(&environment.random) {
+                environment.mark(marks::FRONT_ORIGIN_UNRESOLVED);
+                environment.harm(Harm::OriginUnresolved, Some(number));
+                rt::sleep_ms(after_ms).await;
+                return front.report(fetch.number, Err(Failed));
+            }
+            let (served, end) = origin.serve(number, request);
+            front.ends.borrow_mut().insert(fetch.number, end);
+            let served = served.await;
+            // Whoever has given the fetch up has removed its end.
+            if front.ends.borrow_mut().remove(&fetch.number).is_none() {
+                return;
+            }
+            let Some(Served { response, body }) = served else { return front.report(fetch.number, Err(Failed)) };
+            let head = head(&response);
+            let response = Rc::new(response);
+            let Some(body) = body else {
+                return front.report(fetch.number, Ok((head, Kept { response, body: None }, number)));
+            };
+            let shared = SharedBody::new(environment, number, body);
+            let kept = Kept { response, body: Some(shared.clone()) };
+            let now_us = front.now_us();
+            let verdicts = front.with(|machine| machine.front().began(now_us, fetch.number, head, kept, number));
+            front.settle(verdicts);
+            // Nobody but the visitor itself may have it.
+            if Rc::strong_count(&shared) == 1 {
+                return;
+            }
+            let end = if shared.pump().await { Ok(()) } else { Err(Failed) };
+            let now_us = front.now_us();
+            let verdicts = front.with(|machine| machine.front().ended(now_us, fetch.number, end));
+            front.settle(verdicts);
+        });
+    }
+
+    fn report(self: &Rc<Self>, fetch: u64, outcome: crate::front::Outcome<Kept>) {
+        let now_us = self.now_us();
+        let verdicts = self.with(|machine| machine.front().fetched(now_us, fetch, outcome));
+        self.settle(verdicts);
+    }
+
+    fn with<T>(&self, act: impl FnOnce(&mut Machine) -> T) -> T {
+        let make = || {
+            let (faults, bug) = (self.environment.faults().front, self.environment.front_bug.get());
+            match faults.zone {
+                true => Machine::Zone(Box::new(Zone::new(faults.for_zone(), bug))),
+                false => Machine::Workers(Box::new(WorkersCache::new(faults.for_workers_cache(), bug))),
+            }
+        };
+        act(self.machine.borrow_mut().get_or_insert_with(make))
+    }
+
+    fn now_us(&self) -> u64 {
+        self.environment.now_ms() * 1_000
+    }
+
+    fn note_of(&self, number: u64, what: FrontVisited) {
+        if let Some(visitor) = self.visitors.borrow().get(&number) {
+            self.note(&visitor.place, number, &visitor.asked, what);
+        }
+    }
+
+    fn note(&self, place: &Place, request: u64, asked: &Asked, what: FrontVisited) {
+        let Place { colo, node, .. } = *place;
+        self.environment.note(Lane::Front, What::FrontVisited { key: &asked.url, visited: what }, Some(request));
+        let ms = self.environment.now_ms();
+        self.visits.borrow_mut().push(FrontVisit { ms, colo, node, request, key: asked.url.as_str().into(), what });
+    }
+}
