@@ -9,10 +9,10 @@ use super::case::Case;
 use super::{Invariant, Violation};
 use crate::judge::client::message::messages;
 use crate::judge::history::{
-    Call, ClientAnswer, Conditions, Content, Delivery, End, Fetch, From, Handed, History, How, Leftover, Lifetime,
-    Mode, Op, Parting, SentBatch, Stamp, StreamInfo, Why,
+    Call, ClientAnswer, Conditions, Content, Delivery, End, From, Handed, History, How, Leftover, Lifetime, Mode, Op,
+    Parting, SentBatch, Stamp, StreamInfo,
 };
-use crate::world::{Charge, Harm, Visit, Visited};
+use crate::world::{Charge, FetchedFor, FrontFetch, Harm, Visit, Visited};
 
 /// A history of one stream in the making. Requests follow one another, 1 ms apart.
 #[derive(Clone, Debug)]
@@ -463,22 +463,22 @@ impl Fixture {
 
     /// A cache in front has sent that request to the Worker, and had its answer so many ms later.
     pub(super) fn fetch(&mut self, op: usize, takes_ms: u64) {
-        self.fetch_for(op, takes_ms, Why::Missed);
+        self.fetch_for(op, takes_ms, FetchedFor::Miss);
     }
 
     /// The same, for that reason.
-    pub(super) fn fetch_for(&mut self, op: usize, takes_ms: u64, why: Why) {
+    pub(super) fn fetch_for(&mut self, op: usize, takes_ms: u64, why: FetchedFor) {
         let Op { request, invoked, .. } = self.history.ops[op];
         let (from_ms, to_ms) = (invoked.ms, Some(invoked.ms + takes_ms));
-        let fetch = Fetch { asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why };
-        self.history.fronts.fetches.insert(request, fetch);
+        let fetch = FrontFetch { request, asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why };
+        self.history.fronts.fetch(fetch);
     }
 
     /// The last request was answered by a cache in front, with what that one had brought.
     pub(super) fn hand_out(&mut self, by: usize, how: How) {
         let request = self.history.ops.last().expect("a request").request;
         let by = self.history.ops[by].request;
-        self.history.fronts.handed.insert(request, Handed { ms: self.now_ms, by, confirmed: None, how });
+        self.history.fronts.handed.insert(request, Handed { ms: self.now_ms, by, confirmed_ms: None, how });
     }
 
     /// These harms were done to the last request.

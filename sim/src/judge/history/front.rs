@@ -2,17 +2,19 @@
 //! when those had been asked for.
 
 use std::collections::BTreeMap;
-use std::sync::Arc;
 
 use super::Op;
+use crate::world::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
 
 /// What caches in front have done in a run.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Fronts {
     /// What was handed out, by the number of the request that has it.
     pub handed: BTreeMap<u64, Handed>,
-    /// What was asked of the Worker, by the number of the request that was sent to it.
-    pub fetches: BTreeMap<u64, Fetch>,
+    /// What was asked of the Worker, in the order of time.
+    pub fetches: Vec<FrontFetch>,
+    /// By the number of the request: the place in `fetches` of the last of it.
+    of_requests: BTreeMap<u64, usize>,
 }
 
 /// An answer that a cache in front has handed out.
@@ -22,8 +24,8 @@ pub struct Handed {
     pub ms: u64,
     /// The number of the request to the Worker that has brought the bytes.
     pub by: u64,
-    /// The number of the latest one that was told by the Worker that they still hold, if there is one.
-    pub confirmed: Option<u64>,
+    /// When the cache was last told that they still hold, at the latest, in virtual ms; `None` if it was not.
+    pub confirmed_ms: Option<u64>,
     /// How it came to have them.
     pub how: How,
 }
@@ -39,42 +41,87 @@ pub enum How {
     Joined,
 }
 
-/// A request that a cache in front has sent to the Worker.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fetch {
-    /// The number of the client's request that it asks the same as.
-    pub asks: u64,
-    /// Which cache, and under which key: caches know nothing of each other.
-    pub place: (Arc<str>, Arc<str>),
-    /// When it was sent, in virtual ms.
-    pub from_ms: u64,
-    /// When its answer came, in virtual ms; none if it never came, or was lost.
-    pub to_ms: Option<u64>,
-    /// Why it was sent.
-    pub why: Why,
-}
-
-/// Why a cache in front has sent a request to the Worker.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Why {
-    /// It had nothing, and nobody else was asking: others wait for the answer.
-    Missed,
-    /// What it had was fresh no more.
-    Refresh,
-    /// It has waited too long for the answer of another one, or that was lost, or of no use to others.
-    Alone,
-    /// It knows, or has learnt, that the answer is of no use to others.
-    Uncacheable,
-}
-
 impl Fronts {
-    /// What was handed to a request that no request of its own was sent to the Worker for.
+    /// From what the world has noted.
+    pub fn of(visits: Vec<FrontVisit>, fetches: Vec<FrontFetch>) -> Self {
+        let mut fronts = Self::default();
+        fetches.into_iter().for_each(|fetch| fronts.fetch(fetch));
+        for FrontVisit { ms, request, what, .. } in visits {
+            let (by, how) = match what {
+                FrontVisited::Hit { by, .. } => (by, How::Hit),
+                FrontVisited::Stale { by, .. } => (by, How::Stale),
+                FrontVisited::Joined { by, .. } => (by, How::Joined),
+                _ => continue,
+            };
+            fronts.handed.insert(request, Handed { ms, by, confirmed_ms: fronts.confirmed_ms(ms, by), how });
+        }
+        fronts
+    }
+
+    /// Adds a request to the Worker.
+    pub fn fetch(&mut self, fetch: FrontFetch) {
+        self.of_requests.insert(fetch.request, self.fetches.len());
+        self.fetches.push(fetch);
+    }
+
+    /// When a cache was last told before `ms` that what this request had brought still holds, at the latest.
+    fn confirmed_ms(&self, ms: u64, by: u64) -> Option<u64> {
+        let brought = self.fetch_of(by)?;
+        let confirms = |fetch: &&FrontFetch| fetch.why == FetchedFor::Freshness && fetch.place == brought.place;
+        self.fetches.iter().filter(confirms).filter_map(|fetch| fetch.to_ms).filter(|to_ms| *to_ms <= ms).max()
+    }
+
+    /// The last request of that number to the Worker.
+    pub fn fetch_of(&self, request: u64) -> Option<&FrontFetch> {
+        self.of_requests.get(&request).map(|place| &self.fetches[*place])
+    }
+
+    /// What was handed to a request, if no request of its own has brought it.
     pub fn handed_to(&self, op: &Op) -> Option<Handed> {
         self.handed.get(&op.request).copied()
     }
 
     /// From when to when the bytes of that request to the Worker may have been given, in virtual ms.
     pub fn given_ms(&self, by: u64) -> (u64, u64) {
-        self.fetches.get(&by).map_or((0, u64::MAX), |fetch| (fetch.from_ms, fetch.to_ms.unwrap_or(u64::MAX)))
+        self.fetch_of(by).map_or((0, u64::MAX), |fetch| (fetch.from_ms, fetch.to_ms.unwrap_or(u64::MAX)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn fetch(request: u64, from_ms: u64, to_ms: Option<u64>, why: FetchedFor) -> FrontFetch {
+        FrontFetch { request, asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why }
+    }
+
+    #[test]
+    fn what_is_handed_out_is_as_old_as_its_fetch_or_as_the_last_word_that_it_still_holds() {
+        let visit = |ms, request, what| FrontVisit { ms, colo: 0, node: 0, request, key: "key".into(), what };
+        let hit = FrontVisited::Hit { by: 1, upper: false };
+        let fronts = Fronts::of(
+            vec![
+                visit(5, 1, FrontVisited::Fetched),
+                visit(9, 2, hit),
+                visit(70, 3, FrontVisited::Stale { by: 1, upper: false }),
+                visit(90, 5, hit),
+                visit(95, 6, FrontVisited::Joined { by: 7, upper: true }),
+            ],
+            vec![
+                fetch(1, 2, Some(5), FetchedFor::Miss),
+                fetch(4, 70, Some(75), FetchedFor::Freshness),
+                fetch(8, 71, None, FetchedFor::Freshness),
+            ],
+        );
+        let handed: Vec<_> = fronts
+            .handed
+            .iter()
+            .map(|(request, handed)| (*request, handed.by, handed.confirmed_ms, handed.how))
+            .collect();
+        assert_eq!(
+            handed,
+            [(2, 1, None, How::Hit), (3, 1, None, How::Stale), (5, 1, Some(75), How::Hit), (6, 7, None, How::Joined)]
+        );
+        assert_eq!([1, 8, 7].map(|by| fronts.given_ms(by)), [(2, 5), (71, u64::MAX), (0, u64::MAX)]);
     }
 }

@@ -11,7 +11,8 @@ use super::memory_bounds::{memory_bounds, piece_bytes};
 use super::{Action, Disturbance, Scenario};
 use crate::judge::client::{ClientContext, Session};
 use crate::judge::history::{
-    Awake, CommitTimes, Conditions, Content, Harms, History, Holding, Leftover, Lifetime, Moment, Stage, StreamInfo,
+    Awake, CommitTimes, Conditions, Content, Fronts, Harms, History, Holding, Leftover, Lifetime, Moment, Stage,
+    StreamInfo,
 };
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Load, Origin};
@@ -260,6 +261,8 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
     // A marker is no answer.
     history.visits = world.services().cache.visits();
     history.visits.retain(|visit| !visit.key.ends_with("&marker"));
+    let front = &world.services().front;
+    history.fronts = Fronts::of(front.visits(), front.fetches());
     let of_name = |name: &str| names.iter().position(|own| own == name);
     let unproven = world.services().bucket.unproven();
     history.unproven = unproven.into_iter().filter_map(|(name, ms)| Some((of_name(&name)?, ms))).collect();

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::answer::{Kept, head, not_modified, told};
 use super::asked::{Asked, Key};
 use super::body::SharedBody;
-use super::visit::{FrontVisit, FrontVisited};
+use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
 use crate::front::{Arrival, Failed, Fetch, Front, How, Tier, Verdict, WorkersCache, Zone};
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
@@ -40,6 +40,7 @@ pub struct Fronts {
     /// The last fetch for each key that others may wait for: the number of its request.
     leaders: RefCell<BTreeMap<Key, u64>>,
     visits: RefCell<Vec<FrontVisit>>,
+    fetches: RefCell<Vec<FrontFetch>>,
 }
 
 /// A cache, and the node of it that a request reaches.
@@ -54,6 +55,8 @@ struct Visitor {
     asked: Asked,
     origin: Rc<dyn Origin>,
     answer: ReplySender<Served>,
+    /// Whether it has waited for another one's fetch.
+    has_waited: bool,
 }
 
 /// Where a request has come.
@@ -82,6 +85,7 @@ impl Fronts {
             ends: RefCell::default(),
             leaders: RefCell::default(),
             visits: RefCell::default(),
+            fetches: RefCell::default(),
         }
     }
 
@@ -91,6 +95,11 @@ impl Fronts {
     /// What came of each request so far.
     pub fn visits(&self) -> Vec<FrontVisit> {
         self.visits.borrow().clone()
+    }
+
+    /// All requests to the isolates so far.
+    pub fn fetches(&self) -> Vec<FrontFetch> {
+        self.fetches.borrow().clone()
     }
 
     /// Takes a request, if something stands in front and may have an answer to it. Returns its answer to come.
@@ -110,7 +119,7 @@ impl Fronts {
             (node, machine.front().arrive(self.now_us(), asking))
         });
         let (answer, coming) = reply();
-        let visitor = Visitor { place: Place { colo, node, key }, asked, origin: origin(), answer };
+        let visitor = Visitor { place: Place { colo, node, key }, asked, origin: origin(), answer, has_waited: false };
         self.visitors.borrow_mut().insert(number, visitor);
         match arrival {
             Arrival::Serve { served, refresh } => {
@@ -201,8 +210,11 @@ impl Fronts {
     }
 
     fn wait(self: &Rc<Self>, number: u64, until_us: u64) {
-        let key = self.visitors.borrow().get(&number).map(|visitor| visitor.place.key.clone());
-        let Some(key) = key else { return };
+        let waits = |visitor: &mut Visitor| {
+            visitor.has_waited = true;
+            visitor.place.key.clone()
+        };
+        let Some(key) = self.visitors.borrow_mut().get_mut(&number).map(waits) else { return };
         if let Some(leader) = self.leaders.borrow().get(&key) {
             self.environment.join_flight(*leader, number);
         }
@@ -226,7 +238,15 @@ impl Fronts {
     /// A visitor's own fetch: its request goes on.
     fn fetch_for(self: &Rc<Self>, number: u64, fetch: Fetch) {
         let visitors = self.visitors.borrow();
-        let Some(Visitor { place, asked, origin, .. }) = visitors.get(&number) else { return };
+        let Some(Visitor { place, asked, origin, has_waited, .. }) = visitors.get(&number) else { return };
+        let why = match &fetch {
+            Fetch { passes: true, .. } => FetchedFor::Uncacheable,
+            Fetch { tag: Some(_), .. } => FetchedFor::Freshness,
+            _ if *has_waited => FetchedFor::Waiter,
+            Fetch { holds_lock: false, .. } => FetchedFor::Loner,
+            _ => FetchedFor::Miss,
+        };
+        self.note_fetch(number, number, place, why);
         if fetch.passes {
             self.environment.mark(marks::FRONT_PREDICTED_UNCACHEABLE);
         }
@@ -246,10 +266,11 @@ impl Fronts {
     /// A fetch of the cache's own, which freshens what that visitor is served stale.
     fn refresh(self: &Rc<Self>, visitor: u64, fetch: Fetch) {
         let visitors = self.visitors.borrow();
-        let Some(Visitor { asked, origin, .. }) = visitors.get(&visitor) else { return };
-        let (asked, origin) = (asked.clone(), origin.clone());
+        let Some(Visitor { place, asked, origin, .. }) = visitors.get(&visitor) else { return };
+        let (number, asked, origin) = (origin.number(), asked.clone(), origin.clone());
+        self.note_fetch(number, visitor, place, FetchedFor::Freshness);
         drop(visitors);
-        self.carry(origin.number(), fetch, &asked, origin);
+        self.carry(number, fetch, &asked, origin);
     }
 
     fn carry(self: &Rc<Self>, number: u64, fetch: Fetch, asked: &Asked, origin: Rc<dyn Origin>) {
@@ -268,6 +289,9 @@ impl Fronts {
             // Whoever has given the fetch up has removed its end.
             if front.ends.borrow_mut().remove(&fetch.number).is_none() {
                 return;
+            }
+            if served.is_some() {
+                front.note_end(number);
             }
             let Some(Served { response, body }) = served else { return front.report(fetch.number, Err(Failed)) };
             let head = head(&response);
@@ -310,6 +334,28 @@ impl Fronts {
 
     fn now_us(&self) -> u64 {
         self.environment.now_ms() * 1_000
+    }
+
+    fn note_fetch(&self, request: u64, asks: u64, place: &Place, why: FetchedFor) {
+        let faults = self.environment.faults().front;
+        // Where there is an upper tier, all fetches are its own.
+        let has_upper = faults.tiered || !faults.zone;
+        let cache = if has_upper { "upper".to_owned() } else { format!("{}/{}", place.colo, place.node) };
+        let key = match &place.key {
+            Key::Url(url) => url.as_str().into(),
+            Key::Worker(key) => format!("{:?} {}", key.version, key.path_and_query).into(),
+        };
+        let (place, from_ms) = ((cache.into(), key), self.environment.now_ms());
+        self.fetches.borrow_mut().push(FrontFetch { request, asks, place, from_ms, to_ms: None, why });
+    }
+
+    /// The answer to the last request of that number to an isolate has come, or its head.
+    fn note_end(&self, request: u64) {
+        let now_ms = self.environment.now_ms();
+        let mut fetches = self.fetches.borrow_mut();
+        if let Some(fetch) = fetches.iter_mut().rev().find(|fetch| fetch.request == request) {
+            fetch.to_ms = Some(now_ms);
+        }
     }
 
     fn note_of(&self, number: u64, what: FrontVisited) {

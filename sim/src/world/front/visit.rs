@@ -59,3 +59,35 @@ pub enum FrontVisited {
     /// It has left before it had an answer.
     Left,
 }
+
+/// A request that a cache in front has sent to its origin.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FrontFetch {
+    /// The number of the request.
+    pub request: u64,
+    /// The number of the client's request that it asks the same as: itself, but where it is the cache's own.
+    pub asks: u64,
+    /// Which cache, and under which key. Caches at different places know nothing of each other.
+    pub place: (Arc<str>, Arc<str>),
+    /// When it was sent, in ms since the Unix epoch.
+    pub from_ms: u64,
+    /// When its answer had come as a whole, or its head where others read it while it comes; `None` if it was lost.
+    pub to_ms: Option<u64>,
+    /// Why it was sent.
+    pub why: FetchedFor,
+}
+
+/// Why a cache in front has sent a request to its origin.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum FetchedFor {
+    /// It had nothing, and nobody was asking: others wait for the answer.
+    Miss,
+    /// It asks whether what it has is still right, or for something fresher.
+    Freshness,
+    /// One that had waited for the answer of another fetch asks: it has taken that one's lock over, or asks alone.
+    Waiter,
+    /// One that may not wait, or for which there is no lock, asks alone.
+    Loner,
+    /// It remembers that others have no use for the answer.
+    Uncacheable,
+}

@@ -149,8 +149,9 @@ impl<'a> Ages<'a> {
 /// A cache in front hands out what it was given or told last no longer than that said: fresh, or stale while it asks
 /// again.
 fn handed_out_too_late(case: &Case<'_>, answer: &ClientAnswer, giver: Giver) -> Option<String> {
-    let Giver::Front(Handed { ms, by, confirmed, how }) = giver else { return None };
-    let (_, to_ms) = case.history.fronts.given_ms(confirmed.unwrap_or(by));
+    let Giver::Front(Handed { ms, by, confirmed_ms, how }) = giver else { return None };
+    let (_, brought_ms) = case.history.fronts.given_ms(by);
+    let to_ms = confirmed_ms.unwrap_or(brought_ms);
     let (fresh_s, stale_s) = told_s(answer);
     let most_ms = match how {
         How::Hit => fresh_s * 1_000,

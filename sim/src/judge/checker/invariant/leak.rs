@@ -77,7 +77,7 @@ fn mixed_up_in_front(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
         let Giver::Front(Handed { by, .. }) = case.history.giver(op) else { continue };
-        let Some(asked) = case.history.fronts.fetches.get(&by) else { continue };
+        let Some(asked) = case.history.fronts.fetch_of(by) else { continue };
         let Some(source) = of_requests.get(&asked.asks).map(|source| &case.history.ops[*source]) else { continue };
         let stored = source.definite().filter(|stored| asked.asks == by && stored.status == 200);
         let complaint = match (op.definite(), stored) {

@@ -8,7 +8,7 @@ use tailrace_core::protocol::cache::Bound;
 use super::collapse::fresh_s;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Fetch, Why};
+use crate::world::{FetchedFor, FrontFetch};
 
 /// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
 const STEP_MS: u64 = 2;
@@ -16,7 +16,7 @@ const STEP_MS: u64 = 2;
 /// What was asked of the Worker for one key of one cache: the operation, and until when its answer may be shared.
 struct Asked<'a> {
     op: usize,
-    fetch: &'a Fetch,
+    fetch: &'a FrontFetch,
     /// In virtual ms; a cache may count the age from the question or from the answer.
     shared_until_ms: Option<u64>,
 }
@@ -27,9 +27,12 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     }
     let mut places: BTreeMap<_, Vec<Asked<'_>>> = BTreeMap::new();
     let of_requests: BTreeMap<u64, usize> = case.iter().map(|(index, op)| (op.request, index)).collect();
-    for (number, fetch) in &case.history.fronts.fetches {
+    for fetch in &case.history.fronts.fetches {
         let Some(op) = of_requests.get(&fetch.asks).copied() else { continue };
-        let told = case.op(op).definite().filter(|_| fetch.asks == *number && !case.history.harms.has_any(*number));
+        let told = case
+            .op(op)
+            .definite()
+            .filter(|_| fetch.asks == fetch.request && !case.history.harms.has_any(fetch.request));
         let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| fresh_s(answer) * 1_000);
         let shared_until_ms = lasts_ms.filter(|ms| *ms > 0).and_then(|ms| Some(fetch.to_ms?.max(fetch.from_ms + ms)));
         places.entry(&fetch.place).or_default().push(Asked { op, fetch, shared_until_ms });
@@ -43,7 +46,7 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
     // Who has asked first, and until when its answer may be shared for sure.
     let mut shared: Option<(usize, u64, u64)> = None;
     for Asked { op, fetch, shared_until_ms } in asked.iter() {
-        if fetch.why == Why::Missed
+        if fetch.why == FetchedFor::Miss
             && let Some((first, from_ms, until_ms)) = shared
             && from_ms + STEP_MS < fetch.from_ms
             && fetch.from_ms + STEP_MS < until_ms
@@ -51,7 +54,7 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
             let message = "a cache in front asks for what it has, or is asking for already".to_owned();
             violations.push(case.violation(Invariant::Collapse, &[first, *op], message));
         }
-        if let Some(until_ms) = shared_until_ms.filter(|_| fetch.why == Why::Missed) {
+        if let Some(until_ms) = shared_until_ms.filter(|_| fetch.why == FetchedFor::Miss) {
             shared = Some((*op, fetch.from_ms, until_ms));
         }
         if let Some(last) = last_of_use(asked, fetch) {
@@ -64,11 +67,11 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
 
 /// The last answer before this fetch, which was sent because nobody else has use for its answer, if others had use for
 /// that.
-fn last_of_use(asked: &[Asked<'_>], fetch: &Fetch) -> Option<usize> {
+fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
     let before = |asked: &&Asked<'_>| asked.fetch.to_ms.is_none_or(|to_ms| to_ms <= fetch.from_ms + STEP_MS);
     let last = asked.iter().filter(before).max_by_key(|asked| asked.fetch.to_ms.unwrap_or(u64::MAX))?;
     let is_over = last.fetch.to_ms? + STEP_MS < fetch.from_ms;
-    (fetch.why == Why::Uncacheable && is_over && last.shared_until_ms.is_some()).then_some(last.op)
+    (fetch.why == FetchedFor::Uncacheable && is_over && last.shared_until_ms.is_some()).then_some(last.op)
 }
 
 #[cfg(test)]
@@ -89,14 +92,14 @@ mod tests {
         cache_control: &str,
         takes_ms: u64,
         after_ms: u64,
-        why: Why,
+        why: FetchedFor,
         harm: Option<Harm>,
     ) -> Fixture {
         let mut run = Fixture::json();
         run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
         run.create(Lifetime::Endless, created(0));
         run.append(2, acked(0, 2));
-        for (number, why) in [Why::Missed, why].into_iter().enumerate() {
+        for (number, why) in [FetchedFor::Miss, why].into_iter().enumerate() {
             let told = ClientAnswer { cache_control: Some(cache_control.to_owned()), ..part(0, 1).expect("a page") };
             run.walk_messages(&[(0, 0)], Some(told));
             run.fetch_for(2 + number, takes_ms, why);
@@ -112,18 +115,18 @@ mod tests {
     fn a_cache_in_front_asks_once_for_what_may_be_shared() {
         for (policy, cache_control, takes_ms, after_ms, why, harm, expected) in [
             // While it is asking, and while it has the answer.
-            ("zone", PAGE, 5_000, 4_000, Why::Missed, None, 1),
-            ("zone", PAGE, 5, 50_000, Why::Missed, None, 1),
-            ("zone", PAGE, 70_000, 65_000, Why::Missed, None, 1),
-            ("zone", PAGE, 5, 61_000, Why::Missed, None, 0),
-            ("zone", "no-cache", 5_000, 4_000, Why::Missed, None, 0),
-            ("zone", PAGE, 5_000, 4_000, Why::Alone, None, 0),
-            ("zone", PAGE, 5, 50_000, Why::Refresh, None, 0),
-            ("zone", PAGE, 5_000, 4_000, Why::Missed, Some(Harm::Vanished), 0),
-            ("nothing", PAGE, 5_000, 4_000, Why::Missed, None, 0),
+            ("zone", PAGE, 5_000, 4_000, FetchedFor::Miss, None, 1),
+            ("zone", PAGE, 5, 50_000, FetchedFor::Miss, None, 1),
+            ("zone", PAGE, 70_000, 65_000, FetchedFor::Miss, None, 1),
+            ("zone", PAGE, 5, 61_000, FetchedFor::Miss, None, 0),
+            ("zone", "no-cache", 5_000, 4_000, FetchedFor::Miss, None, 0),
+            ("zone", PAGE, 5_000, 4_000, FetchedFor::Waiter, None, 0),
+            ("zone", PAGE, 5, 50_000, FetchedFor::Freshness, None, 0),
+            ("zone", PAGE, 5_000, 4_000, FetchedFor::Miss, Some(Harm::Vanished), 0),
+            ("nothing", PAGE, 5_000, 4_000, FetchedFor::Miss, None, 0),
             // It was not told that others have no use for it.
-            ("zone", PAGE, 5, 50_000, Why::Uncacheable, None, 1),
-            ("zone", "no-cache", 5, 50_000, Why::Uncacheable, None, 0),
+            ("zone", PAGE, 5, 50_000, FetchedFor::Uncacheable, None, 1),
+            ("zone", "no-cache", 5, 50_000, FetchedFor::Uncacheable, None, 0),
         ] {
             let run = asked_twice(policy, cache_control, takes_ms, after_ms, why, harm);
             run.check(Invariant::Collapse, super::check, expected);
@@ -137,7 +140,8 @@ mod tests {
             run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
             run.create(Lifetime::Endless, created(0));
             run.append(2, acked(0, 2));
-            let told = [("no-cache", Why::Missed), (second, Why::Uncacheable), (PAGE, Why::Uncacheable)];
+            let told =
+                [("no-cache", FetchedFor::Miss), (second, FetchedFor::Uncacheable), (PAGE, FetchedFor::Uncacheable)];
             for (number, (cache_control, why)) in told.into_iter().enumerate() {
                 let told =
                     ClientAnswer { cache_control: Some(cache_control.to_owned()), ..part(0, 1).expect("a page") };
