@@ -16,7 +16,7 @@ use crate::mutant::mutated;
 use crate::protocol::cache::AnswerKind;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
-use crate::protocol::{Method, Offset, ReadFrom, Response, cursor, header};
+use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
 use crate::runtime::{Changes, Download, EdgeEnv, PipeEnd, PipeRule, Reply, marks};
 
 /// One client of a stream, and its position.
@@ -120,7 +120,12 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
 
 fn head(config: &EdgeConfig, live: &LiveRead) -> Response {
     let cache_control = config.policy.cache_control(AnswerKind::Events, None);
-    head_of_events(cache_control, live.allow_origin.as_deref())
+    let head = head_of_events(cache_control, live.allow_origin.as_deref());
+    match cache_control {
+        // A browser's `EventSource` that comes back asks for the same URL, and goes on from there.
+        CacheControl::Public { .. } => head.with(header::VARY, "Last-Event-ID"),
+        _ => head,
+    }
 }
 
 impl<E: EdgeEnv> Reader<'_, E> {
@@ -277,6 +282,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
 mod tests {
     use super::super::scripted::{Happens, START_MS, Says, Scripted, at, config, event, greeting, heard, live, page};
     use super::*;
+    use crate::protocol::CachePolicy;
     use crate::protocol::message::Live;
 
     fn message(bytes: Bytes) -> Happens {
@@ -285,6 +291,17 @@ mod tests {
 
     fn check(replies: impl IntoIterator<Item = Says>, expected: &[&str]) {
         assert_eq!(heard(ReadFrom::At(at(0)), replies), expected);
+    }
+
+    #[test]
+    fn events_that_may_be_shared_are_so_only_with_those_who_go_on_from_the_same_id() {
+        for policy in CachePolicy::ALL {
+            let head = head(&EdgeConfig { policy: *policy, ..config() }, &live(ReadFrom::Start, Live::Sse, None));
+            let is_shared = head.headers.get(header::CACHE_CONTROL).is_some_and(|text| text.starts_with("public"));
+            let expected = is_shared.then_some("Last-Event-ID");
+            assert_eq!(head.headers.get(header::VARY), expected, "{}", policy.name);
+            assert_eq!(is_shared, policy.name == "collapsed-events", "{}", policy.name);
+        }
     }
 
     #[test]

@@ -29,6 +29,8 @@ pub(super) struct Wants<K> {
     pub(super) key: K,
     pub(super) has_authorization: bool,
     pub(super) no_cache: bool,
+    /// Whether it waits for nobody, since it has waited already.
+    pub(super) is_alone: bool,
     pub(super) fields: Option<Fields>,
 }
 

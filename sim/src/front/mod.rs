@@ -22,11 +22,14 @@
 //! | `workers_cache` | Workers Cache |
 //! | `browser` | a browser's own cache |
 //! | `stage`, `scripts` | tests of all of it: what they do, and what comes of it, is text |
+//! | `fates` | tests of all of it: whatever happens |
 
 mod arrival;
 mod asking;
 mod browser;
 mod bug;
+#[cfg(test)]
+mod fates;
 mod fetching;
 mod freshness;
 mod head;

@@ -1,5 +1,6 @@
 //! Nodes of a cache, and perhaps an upper tier that all of them ask before the origin is asked. To the upper tier a fetch
 //! of a node is a visitor, which waits, is served, or has to fetch for itself; then the visitor of that node is told to.
+//! What passes a node passes the upper tier, and who has waited at one waits at no other ((assumed)).
 //!
 //! What has to be asked for each time (`no-cache`) frees those who have waited for it as what is uncacheable does, but they
 //! ask by its tag. (Pingora has them compete for the lock again, so that they ask one after the other; (assumed).)
@@ -161,7 +162,7 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
                 State::Ended => known = Some(entry.clone()).filter(|entry| entry.head.tag.is_some()),
             }
         }
-        if node.locks.exist() && !refused {
+        if node.locks.exist() && !refused && !wants.is_alone {
             if let Some(until_us) = node.locks.wait(now_us, &wants.key, who) {
                 self.waiting.insert(who, Waiting { place, wants });
                 return Step::Wait(until_us);
@@ -193,7 +194,7 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
 
     /// Brings a fetch of a node to the upper tier, if there is one, or to the origin.
     fn carry(&mut self, now_us: u64, number: u64, may_refresh: bool) -> Carried<A> {
-        let wants = self.fetches.get(&number).filter(|fetching| fetching.place != Place::Upper);
+        let wants = self.fetches.get(&number).filter(|fetching| fetching.place != Place::Upper && !fetching.passes);
         let Some(wants) = wants.map(|fetching| fetching.wants.clone()).filter(|_| self.upper.is_some()) else {
             return Carried::Origin(self.told(number));
         };
@@ -330,6 +331,7 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
             }
             known = Some(entry.clone()).filter(|entry| entry.head.tag.is_some());
         }
+        let wants = Wants { is_alone: manner != Manner::Leads, ..wants };
         if manner == Manner::Leads {
             node.locks.hold(now_us, &wants.key, next);
         }

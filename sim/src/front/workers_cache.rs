@@ -53,7 +53,7 @@ impl<K: Ord + Clone, A: Answer> WorkersCache<K, A> {
 impl<K: Ord + Clone, A: Answer> Front<K, A> for WorkersCache<K, A> {
     fn arrive(&mut self, now_us: u64, asking: Asking<K>) -> Arrival<A> {
         let Asking { key, visitor, colo, no_cache, has_authorization, fields, .. } = asking;
-        self.tiers.arrive(now_us, colo, visitor, Wants { key, has_authorization, no_cache, fields })
+        self.tiers.arrive(now_us, colo, visitor, Wants { key, has_authorization, no_cache, is_alone: false, fields })
     }
 
     fn began(&mut self, now_us: u64, fetch: u64, head: Head, answer: A, by: u64) -> Vec<(u64, Verdict<A>)> {
@@ -178,7 +178,7 @@ mod tests {
         );
         check(
             |_| {},
-            &[("0 ask k 1", "fetch 2"), ("0 end 2 404 ", "1: passed 102 age 0"), ("1 ask k 2", "fetch 4 alone past")],
+            &[("0 ask k 1", "fetch 2"), ("0 end 2 404 ", "1: passed 102 age 0"), ("1 ask k 2", "fetch 3 alone past")],
         );
     }
 

@@ -42,6 +42,15 @@ impl<K: Ord + Clone + Hash, A: Answer> Zone<K, A> {
     }
 }
 
+#[cfg(test)]
+impl<K: Ord + Clone + Hash, A: Answer> Zone<K, A> {
+    /// Whether nobody waits and nothing is fetched.
+    pub(super) fn is_idle(&self) -> bool {
+        let tiers = &self.tiers;
+        tiers.waiting.is_empty() && tiers.fetching.is_empty() && tiers.fetches.is_empty() && tiers.held_back.is_empty()
+    }
+}
+
 /// A number that the value decides, and that looks random.
 fn scattered(value: &impl Hash) -> u64 {
     let mut hasher = DefaultHasher::new();
@@ -53,7 +62,7 @@ impl<K: Ord + Clone + Hash, A: Answer> Front<K, A> for Zone<K, A> {
     fn arrive(&mut self, now_us: u64, asking: Asking<K>) -> Arrival<A> {
         let node = asking.colo * self.knobs.nodes.max(1) as usize + self.node(&asking) as usize;
         let Asking { key, visitor, no_cache, has_authorization, fields, .. } = asking;
-        self.tiers.arrive(now_us, node, visitor, Wants { key, has_authorization, no_cache, fields })
+        self.tiers.arrive(now_us, node, visitor, Wants { key, has_authorization, no_cache, is_alone: false, fields })
     }
 
     fn began(&mut self, now_us: u64, fetch: u64, head: Head, answer: A, by: u64) -> Vec<(u64, Verdict<A>)> {
@@ -142,7 +151,7 @@ mod tests {
                 ("0 ask k 2 colo 1", "wait 5000"),
                 ("0 ask k 3 colo 1", "wait 5000"),
                 ("1 end 2 204 no-store", "1: passed 102 age 0; 2: fetch 4 alone past"),
-                ("2 end 4 204 no-store", "2: passed 104 age 0; 3: fetch 6 alone past"),
+                ("2 end 4 204 no-store", "2: passed 104 age 0; 3: fetch 5 alone past"),
             ],
         );
         // Who leaves there, leaves here.

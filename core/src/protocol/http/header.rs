@@ -50,6 +50,7 @@ header_names! {
     TAILRACE_KEPT = "tailrace-kept";
     TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
+    VARY = "vary";
     X_ACCEL_BUFFERING = "x-accel-buffering";
     X_CACHE = "x-cache";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";

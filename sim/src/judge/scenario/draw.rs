@@ -4,6 +4,7 @@
 mod phase;
 
 use super::dice::Dice;
+use super::dice_front::front;
 use super::verb::{Verb, verbs};
 use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
@@ -22,7 +23,7 @@ impl Scenario {
     pub fn draw(seed: u64) -> Self {
         let dice = Dice::new(seed);
         let limits = dice.limits();
-        let faults = dice.faults();
+        let mut faults = dice.faults();
         let cold = dice.cold(&faults);
         let waits = dice.waits();
         let policy = dice.policy();
@@ -100,6 +101,7 @@ impl Scenario {
         }
         let schedule = draft.dice.next_u64();
         draft.events.sort_by_key(|event| event.at_ms);
+        faults.front = front(seed, policy, faults == faults.delays());
         Self {
             schedule,
             colos: draft.colos,

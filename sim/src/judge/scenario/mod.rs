@@ -12,7 +12,7 @@
 //! | `draw_plot` | several events in a row, drawn together |
 //! | `draw_copies` | the same, about copies in caches |
 //! | `verb` | what a client can do, and how often |
-//! | `dice` | the dice of a seed |
+//! | `dice`, `dice_front` | the dice of a seed, and those of what stands in front of its world |
 //! | `path` | the paths of streams, and how clients spell them |
 //! | `policy` | which cache policies keep what a service promises |
 //! | `knobs` | faults and limits as named numbers |
@@ -22,6 +22,7 @@
 
 mod action;
 mod dice;
+mod dice_front;
 mod draw;
 mod draw_copies;
 mod draw_event;

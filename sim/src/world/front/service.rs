@@ -19,6 +19,7 @@ use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::network::travel::SLOW_MS;
 
 /// The isolates of a datacenter, as a cache in front of them knows them.
 pub(in crate::world) trait Origin {
@@ -55,6 +56,7 @@ struct Visitor {
     asked: Asked,
     origin: Rc<dyn Origin>,
     answer: ReplySender<Served>,
+    came_ms: u64,
     /// Whether it has waited for another one's fetch.
     has_waited: bool,
 }
@@ -119,7 +121,8 @@ impl Fronts {
             (node, machine.front().arrive(self.now_us(), asking))
         });
         let (answer, coming) = reply();
-        let visitor = Visitor { place: Place { colo, node, key }, asked, origin: origin(), answer, has_waited: false };
+        let (place, came_ms) = (Place { colo, node, key }, self.environment.now_ms());
+        let visitor = Visitor { place, asked, origin: origin(), answer, came_ms, has_waited: false };
         self.visitors.borrow_mut().insert(number, visitor);
         match arrival {
             Arrival::Serve { served, refresh } => {
@@ -194,8 +197,7 @@ impl Fronts {
         }
         self.note(&place, number, &asked, what);
         let response = match served.how {
-            How::Passed => (*served.answer.response).clone(),
-            How::Fetched => not_modified((*served.answer.response).clone(), asked.if_none_match()),
+            How::Passed | How::Fetched => not_modified((*served.answer.response).clone(), asked.if_none_match()),
             _ => told(&served, asked.if_none_match()),
         };
         let shared = served.answer.body.filter(|_| response.status != 304);
@@ -238,7 +240,7 @@ impl Fronts {
     /// A visitor's own fetch: its request goes on.
     fn fetch_for(self: &Rc<Self>, number: u64, fetch: Fetch) {
         let visitors = self.visitors.borrow();
-        let Some(Visitor { place, asked, origin, has_waited, .. }) = visitors.get(&number) else { return };
+        let Some(Visitor { place, asked, origin, came_ms, has_waited, .. }) = visitors.get(&number) else { return };
         let why = match &fetch {
             Fetch { passes: true, .. } => FetchedFor::Uncacheable,
             Fetch { tag: Some(_), .. } => FetchedFor::Freshness,
@@ -247,6 +249,9 @@ impl Fronts {
             _ => FetchedFor::Miss,
         };
         self.note_fetch(number, number, place, why);
+        if self.environment.now_ms() >= came_ms + SLOW_MS {
+            self.environment.harm(Harm::WaitedInFront, Some(number));
+        }
         if fetch.passes {
             self.environment.mark(marks::FRONT_PREDICTED_UNCACHEABLE);
         }
