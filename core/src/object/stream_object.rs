@@ -13,7 +13,7 @@ use super::handler::Handler;
 use super::{Settings, answer, debug, sweep_duty};
 use crate::mutant::mutated;
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
-use crate::protocol::{ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
+use crate::protocol::{CacheControl, ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stored, Stream};
@@ -124,7 +124,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             Err(failure) => failure.into_response(),
         };
         let response = response.with_common(message.allow_origin.as_deref());
-        let response = if message.operation == Operation::Head { response.without_body() } else { response };
+        let mut response = if message.operation == Operation::Head { response.without_body() } else { response };
         let Some((written_before, read_before)) = rows_before else { return ObjectAnswer::Response(response) };
         let rows = self.state.rows_written() - written_before;
         let rows_read = debug::rows_read(read_before, self.state.rows_read());
@@ -132,6 +132,11 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             Operation::Head => self.with_slot(|slot| Ok(debug::cold_summary(&self.agenda, &self.state, slot)?)).ok(),
             _ => None,
         };
+        // What it tells about this instance is for the one who has asked. A cache in front goes by the URL alone.
+        if !mutated!(DebugAnswerKept) {
+            response.headers.remove(&[header::CACHE_CONTROL]);
+            response.headers.push(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
+        }
         ObjectAnswer::Response(
             response
                 .with_some(header::TAILRACE_COLD, summary)

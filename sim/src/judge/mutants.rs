@@ -128,7 +128,7 @@ register! {
     Core::AgeIgnored: Fresh;
     Core::NoCacheIgnored: Fresh;
     Core::NoCacheNotStored: Collapse;
-    Core::DebugAnswerKept: Fresh, Leak;
+    Core::DebugAnswerKept: Caching, Fresh, Leak;
     Core::TailTakenFromAFlight: Fresh;
     Core::KeptPageDoesNotTouchAhead: Collapse;
     Core::KeptLongerThanTouched: Fresh, Expiry;

@@ -100,9 +100,10 @@ impl<'a> Case<'a> {
         is_refused && apart_ms > 0 && cursor + apart_ms >= op.invoked.ms + CURSOR_AHEAD_MS
     }
 
-    /// Whether a fault has harmed the request in one of these ways.
+    /// Whether a fault has harmed the request in one of these ways, or the one by which a cache in front has its answer.
     pub(super) fn is_harmed(&self, op: &Op, harms: &[Harm]) -> bool {
-        self.history.harms.has(op.request, harms)
+        let brought_by = self.history.fronts.handed_to(op).map(|handed| handed.by);
+        self.history.harms.has(op.request, harms) || brought_by.is_some_and(|by| self.history.harms.has(by, harms))
     }
 
     /// Whether a fault has harmed the stream's object in one of these ways while the request was under way.

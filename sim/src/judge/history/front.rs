@@ -24,7 +24,8 @@ pub struct Handed {
     pub ms: u64,
     /// The number of the request to the Worker that has brought the bytes.
     pub by: u64,
-    /// When the cache was last told that they still hold, at the latest, in virtual ms; `None` if it was not.
+    /// When the cache was last told that what it had for the URL still holds, in virtual ms; `None` if it was not. What it
+    /// had then may have been brought before.
     pub confirmed_ms: Option<u64>,
     /// How it came to have them.
     pub how: How,

@@ -8,7 +8,7 @@ use crate::kernel::random::Delay;
 use crate::world::FrontFaults;
 
 /// Whether seeds draw caches in front. Not yet: the checkers do not know them.
-pub(super) const DRAWS_FRONTS: bool = false;
+pub(super) const DRAWS_FRONTS: bool = true;
 
 /// Has the randomness of what stands in front differ from that of the rest.
 const OWN: u64 = 0x66_72_6f_6e_74;

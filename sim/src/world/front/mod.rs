@@ -19,4 +19,4 @@ mod visit;
 
 pub use faults::FrontFaults;
 pub use service::Fronts;
-pub use visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
+pub use visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};

@@ -9,7 +9,7 @@ use std::rc::Rc;
 use super::answer::{Kept, head, not_modified, told};
 use super::asked::{Asked, Key};
 use super::body::SharedBody;
-use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
+use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};
 use crate::front::{Arrival, Failed, Fetch, Front, How, Tier, Verdict, WorkersCache, Zone};
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
@@ -345,7 +345,7 @@ impl Fronts {
         let faults = self.environment.faults().front;
         // Where there is an upper tier, all fetches are its own.
         let has_upper = faults.tiered || !faults.zone;
-        let cache = if has_upper { "upper".to_owned() } else { format!("{}/{}", place.colo, place.node) };
+        let cache = if has_upper { UPPER_TIER.to_owned() } else { format!("{}/{}", place.colo, place.node) };
         let key = match &place.key {
             Key::Url(url) => url.as_str().into(),
             Key::Worker(key) => format!("{:?} {}", key.version, key.path_and_query).into(),

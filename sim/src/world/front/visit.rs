@@ -60,6 +60,9 @@ pub enum FrontVisited {
     Left,
 }
 
+/// The place of an upper tier, which all datacenters share.
+pub const UPPER_TIER: &str = "upper";
+
 /// A request that a cache in front has sent to its origin.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FrontFetch {

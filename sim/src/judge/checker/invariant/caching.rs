@@ -51,6 +51,8 @@ fn expected(policy: &CachePolicy, op: &Op, answer: &ClientAnswer) -> Rule {
         // A failure that is hidden from a browser comes as events.
         _ if answer.code.as_deref() == Some(HIDDEN_FAILURE) => Rule::Revalidate,
         (Call::Live { mode: Mode::Sse, .. }, 200) => policy.events,
+        // What is told about an instance is for the one who has asked.
+        _ if answer.tells_instance => Rule::Never,
         // At another moment the same URL has another answer.
         (Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. }, _) => Rule::Never,
         (Call::Read { .. }, 200 | 304) if answer.up_to_date => policy.tail,

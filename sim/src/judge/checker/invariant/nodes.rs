@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use tailrace_core::protocol::cache::Bound;
 
 use super::collapse::fresh_s;
+use super::leak::question;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::world::{FetchedFor, FrontFetch};
+use crate::world::{FetchedFor, FrontFetch, UPPER_TIER};
 
 /// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
 const STEP_MS: u64 = 2;
@@ -34,7 +35,10 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             .definite()
             .filter(|_| fetch.asks == fetch.request && !case.history.harms.has_any(fetch.request));
         let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| fresh_s(answer) * 1_000);
-        let shared_until_ms = lasts_ms.filter(|ms| *ms > 0).and_then(|ms| Some(fetch.to_ms?.max(fetch.from_ms + ms)));
+        // Events that have broken off are kept no longer, and those that have ended may be of no use.
+        let ends_ms = case.history.listenings.get(&op).and_then(|listening| listening.end).map(|(end, _)| end.ms);
+        let until_ms = |ms: u64| Some(fetch.to_ms?.max(fetch.from_ms + ms).min(ends_ms.unwrap_or(u64::MAX)));
+        let shared_until_ms = lasts_ms.filter(|ms| *ms > 0).and_then(until_ms);
         places.entry(&fetch.place).or_default().push(Asked { op, fetch, shared_until_ms });
     }
     places.values_mut().flat_map(|asked| asked_twice(case, asked)).collect()
@@ -50,19 +54,26 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
             && let Some((first, from_ms, until_ms)) = shared
             && from_ms + STEP_MS < fetch.from_ms
             && fetch.from_ms + STEP_MS < until_ms
+            // Under one URL there may be several answers, by a field of the request.
+            && question(case.op(first)) == question(case.op(*op))
         {
-            let message = "a cache in front asks for what it has, or is asking for already".to_owned();
+            let message = format!("{}: a cache in front asks for what it has, or is asking for already", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[first, *op], message));
         }
         if let Some(until_ms) = shared_until_ms.filter(|_| fetch.why == FetchedFor::Miss) {
             shared = Some((*op, fetch.from_ms, until_ms));
         }
         if let Some(last) = last_of_use(asked, fetch) {
-            let message = "a cache in front takes what others have use for as if they had none".to_owned();
+            let message = format!("{}: a cache in front takes what others have use for as if they had none", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[last, *op], message));
         }
     }
     violations
+}
+
+/// Where and when.
+fn at(fetch: &FrontFetch) -> String {
+    format!("{} ms, {}", fetch.from_ms, fetch.place.0)
 }
 
 /// The last answer before this fetch, which was sent because nobody else has use for its answer, if others had use for
@@ -71,7 +82,9 @@ fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
     let before = |asked: &&Asked<'_>| asked.fetch.to_ms.is_none_or(|to_ms| to_ms <= fetch.from_ms + STEP_MS);
     let last = asked.iter().filter(before).max_by_key(|asked| asked.fetch.to_ms.unwrap_or(u64::MAX))?;
     let is_over = last.fetch.to_ms? + STEP_MS < fetch.from_ms;
-    (fetch.why == FetchedFor::Uncacheable && is_over && last.shared_until_ms.is_some()).then_some(last.op)
+    // Before an upper tier it is the lower one that remembers, of what it has seen itself.
+    let is_its_own = &*fetch.place.0 != UPPER_TIER;
+    (is_its_own && fetch.why == FetchedFor::Uncacheable && is_over && last.shared_until_ms.is_some()).then_some(last.op)
 }
 
 #[cfg(test)]

@@ -34,6 +34,8 @@ const SILENCING: &[Harm] = &[
     Harm::ObjectSuperseded,
     Harm::SocketSilent,
     Harm::FlightLost,
+    Harm::OriginUnresolved,
+    Harm::WaitedInFront,
 ];
 
 fn unanswered(case: &Case<'_>, op: &Op) -> Option<String> {
