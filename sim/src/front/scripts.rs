@@ -157,11 +157,13 @@ fn what_is_stale_is_served_while_one_fetch_freshens_it() {
         ],
     );
     // Where it is gone, it is gone at once; where the origin cannot answer, it stays.
-    for (answer, then) in
-        [("12000 end 2 404 no-store", "fetch 3 alone past"), ("12000 end 2 503 no-store", "fetch 3 alone past")]
-    {
+    for (answer, then) in [
+        ("12000 end 2 404 no-store", "fetch 3"),
+        ("12000 end 2 503 no-store", "stale 101 age 12; fetch 3"),
+        ("12000 lost 2", "stale 101 age 12; fetch 3"),
+    ] {
         check(
-            |_| {},
+            |knobs| knobs.lock.predicts = 0,
             &[
                 ("0 ask k 1", "fetch 1"),
                 ("0 end 1 200 max-age=10, stale-while-revalidate=20", "1: fetched 101 age 0"),

@@ -32,11 +32,7 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
     fn lost(&mut self, now_us: u64, number: u64, fetching: Fetching<K, A>, verdicts: &mut Verdicts<A>) {
         let (place, wants) = (fetching.place, fetching.wants);
         let node = self.node(place);
-        if let Some(entry) = node.store.find(&wants.key, &wants.fields)
-            && entry.refresh.is_some_and(|(refresh, _)| refresh == number)
-        {
-            entry.refresh = None;
-        }
+        node.store.end_refresh(&wants.key, &wants.fields, number);
         let next = node.locks.lost(&wants.key, number);
         if let Some(who) = fetching.party {
             self.give(now_us, who, Err(Failed), How::Fetched, place, verdicts);
@@ -88,8 +84,9 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
             None => {
                 node.predictor.remember(&wants.key);
                 // An origin that cannot answer says nothing about what is kept.
-                if came.head.status < 500 {
-                    node.store.remove(&wants.key, &wants.fields);
+                match came.head.status < 500 {
+                    true => node.store.remove(&wants.key, &wants.fields),
+                    false => node.store.end_refresh(&wants.key, &wants.fields, number),
                 }
             }
         }

@@ -122,6 +122,15 @@ impl<K: Ord + Clone, A> Store<K, A> {
         self.retain(key, |entry| !entry.is_selected(fields));
     }
 
+    /// That fetch freshens nothing any more.
+    pub(super) fn end_refresh(&mut self, key: &K, fields: &Option<Fields>, fetch: u64) {
+        if let Some(entry) = self.find(key, fields)
+            && entry.refresh.is_some_and(|(refresh, _)| refresh == fetch)
+        {
+            entry.refresh = None;
+        }
+    }
+
     /// The fetch brings its answer no longer: it is whole, or it broke off and is gone.
     pub(super) fn ended(&mut self, key: &K, fetch: u64, is_whole: bool) {
         self.retain(key, |entry| {

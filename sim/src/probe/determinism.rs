@@ -107,7 +107,8 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
     let faults = all_faults().with(|faults| {
         faults.objects.hibernate_after_ms = hibernate_after_ms;
         faults.cache.no_zone = seed % 8 == 7;
-        (faults.front.zone, faults.front.workers_cache) = (!seed.is_multiple_of(3), seed.is_multiple_of(3));
+        faults.front.workers_cache = seed.is_multiple_of(3);
+        faults.front.zone = !faults.front.workers_cache;
     });
     let colos = [Region::WesternEurope, Region::Oceania, Region::WesternEurope];
     run_configured(

@@ -1,13 +1,16 @@
 //! What stands in front of the isolates.
 
-use futures_util::future::join_all;
+use futures_util::future::{join, join_all};
 use tailrace_core::protocol::{Headers, Method, Response};
+use tailrace_core::runtime::{Download, EdgeEnv, Isolate};
 
-use super::{PATIENCE_MS, PERMILLES, World, check_share, elapsed_ms, run, run_configured};
+use super::{Notes, PATIENCE_MS, PERMILLES, World, check_share, elapsed_ms, run, run_configured};
 use crate::front::FrontBug;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{Faults, FrontFaults, FrontVisited, Lost, Piece, Region, Request, RequestBody, marks};
+use crate::world::{
+    EdgeState, Faults, FrontFaults, FrontVisited, Harm, Lost, Piece, Region, Request, RequestBody, marks,
+};
 
 /// A zone with one node in each datacenter.
 const ZONE: FrontFaults = FrontFaults {
@@ -19,15 +22,45 @@ const ZONE: FrontFaults = FrontFaults {
     tiered: false,
     age_from_start: false,
     keeps_no_cache: false,
-    honours_vary: false,
+    ignores_vary: true,
     lock_wait_ms: 5_000,
     lock_age_ms: 8_000,
-    streams: true,
+    holds_back: false,
     predicts: 100,
     cross_version: false,
     origin_unresolved_permille: 0,
     origin_gives_up: Delay::NONE,
 };
+
+/// Commands that are answered at the edge, for caches in front to keep as they are told. Returns whether it was one.
+pub(super) async fn serve(env: &EdgeState, notes: &Notes, command: &str, has_tag: bool) -> bool {
+    let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
+    let (ms, control) = rest.split_once(' ').unwrap_or((rest, ""));
+    let ms = ms.parse().unwrap_or_default();
+    match verb {
+        // After so many ms, how many answers of this kind there were so far; or that what was asked for by its tag is
+        // still right.
+        "say" | "confirm" => {
+            let number = notes.finished.get() + 1;
+            notes.finished.set(number);
+            env.sleep_ms(ms).await;
+            let status = if verb == "confirm" && has_tag { 304 } else { 200 };
+            let answer = Response::new(status).with("cache-control", control).with("etag", "\"t\"");
+            env.answer(answer.with_body(number.to_string()));
+        }
+        // Three bytes, with so many ms before each.
+        "tell" => {
+            notes.finished.set(notes.finished.get() + 1);
+            let download = env.open(Response::new(200).with("cache-control", control));
+            for text in ["a", "b", "c"] {
+                env.sleep_ms(ms).await;
+                download.push(text.into());
+            }
+        }
+        _ => return false,
+    }
+    true
+}
 
 fn faults(front: FrontFaults) -> Faults {
     Faults::default().with(|faults| faults.front = front)
@@ -141,6 +174,22 @@ fn who_waits_too_long_asks_by_itself() {
         join_all((0..3).map(|_| number(&world, "say 1000 max-age=60"))).await;
         assert_eq!((notes.finished.get(), elapsed_ms()), (3, 1_100));
         assert_eq!(world.marks().count(marks::FRONT_LOCK_WAIT_OVER), 2);
+        assert_eq!(world.harms().to_requests.len(), 0, "they have not waited for long");
+    });
+    run(1, faults(FrontFaults { lock_wait_ms: 3_000, ..ZONE }), async |world, _| {
+        let leaves = async {
+            rt::sleep_ms(10).await;
+            world.request(request("say 5000 max-age=60", None), 2_000).await
+        };
+        let (_, left) = join(join_all((0..2).map(|_| number(&world, "say 5000 max-age=60"))), leaves).await;
+        assert_eq!(left, Err(Lost::TimedOut));
+        rt::sleep_ms(10).await;
+        let harms: Vec<_> = world.harms().to_requests.into_values().collect();
+        assert_eq!(
+            harms,
+            [[Harm::WaitedInFront], [Harm::WaitedInFront]],
+            "one has waited for too long, and one has left"
+        );
     });
     run(1, faults(FrontFaults { lock_age_ms: 100, ..ZONE }), async |world, notes| {
         join_all((0..3).map(|_| number(&world, "say 1000 max-age=60"))).await;
@@ -161,7 +210,7 @@ fn a_visitor_that_leaves_takes_its_fetch_along_and_another_fetches() {
             rt::sleep_ms(10).await;
             number(&world, "say 1000 max-age=60").await
         };
-        let (left, stayed) = futures_util::future::join(leaves, stays).await;
+        let (left, stayed) = join(leaves, stays).await;
         assert_eq!((left, stayed.as_str()), (Err(Lost::TimedOut), "2"));
         assert_eq!((notes.finished.get(), elapsed_ms()), (2, 1_100));
         assert_eq!(world.marks().count(marks::FRONT_VISITOR_LEFT), 1);
@@ -174,7 +223,7 @@ fn a_visitor_that_leaves_takes_its_fetch_along_and_another_fetches() {
             rt::sleep_ms(10).await;
             get(&world, "say 1000 max-age=60").await
         };
-        assert_eq!(futures_util::future::join(leaves, stays).await, (Err(Lost::TimedOut), Err(Lost::Reset)));
+        assert_eq!(join(leaves, stays).await, (Err(Lost::TimedOut), Err(Lost::Reset)));
     });
 }
 
@@ -314,7 +363,7 @@ fn a_body_is_shared_while_it_comes_with_all_that_came_before() {
         assert!(elapsed_ms() < 35, "{}", elapsed_ms());
     });
     // Where bodies are not shared, those who wait have it when it is whole.
-    run(1, faults(FrontFaults { streams: false, ..ZONE }), async |world, notes| {
+    run(1, faults(FrontFaults { holds_back: true, ..ZONE }), async |world, notes| {
         let readers = join_all([0, 1, 25].map(|after_ms| read(&world, after_ms, "tell 10 max-age=1"))).await;
         assert!(readers.iter().all(|(text, is_whole)| text == "abc" && *is_whole), "{readers:?}");
         assert_eq!((notes.finished.get(), world.marks().count(marks::FRONT_JOINED)), (1, 2));

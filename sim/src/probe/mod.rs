@@ -99,7 +99,7 @@ impl Program for Probe {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
         let has_tag = request.headers.get("if-none-match").is_some();
         notes.asked_by_tag.set(notes.asked_by_tag.get() + usize::from(has_tag));
-        if Self::waits(env, notes, command, has_tag).await {
+        if fronts::serve(env, notes, command, has_tag).await || Self::waits(env, notes, command).await {
             return;
         }
         let connects = command.starts_with("connect") || command.starts_with("listen");
@@ -131,7 +131,7 @@ impl Program for Probe {
 impl Probe {
     /// Commands that are answered at the edge: a wait, a flight that is shared, a socket of another request. Returns
     /// whether it was one of them.
-    async fn waits(env: &EdgeState, notes: &Notes, command: &str, has_tag: bool) -> bool {
+    async fn waits(env: &EdgeState, notes: &Notes, command: &str) -> bool {
         let (verb, rest) = command.split_once(' ').unwrap_or((command, ""));
         let response = match verb {
             "sleep" | "outlive" => {
@@ -160,27 +160,6 @@ impl Probe {
             "remove" => {
                 env.remove(rest).await;
                 Response::new(200)
-            }
-            // After so many ms, how many answers of this kind there were so far, for caches to keep as they are told; or
-            // that what was asked for by its tag is still right.
-            "say" | "confirm" => {
-                let (after_ms, control) = rest.split_once(' ').unwrap_or((rest, ""));
-                let number = notes.finished.get() + 1;
-                notes.finished.set(number);
-                env.sleep_ms(after_ms.parse().unwrap_or_default()).await;
-                let status = if verb == "confirm" && has_tag { 304 } else { 200 };
-                Response::new(status).with("cache-control", control).with("etag", "\"t\"").with_body(number.to_string())
-            }
-            // The same, a byte at a time, with so many ms before each.
-            "tell" => {
-                let (pause_ms, control) = rest.split_once(' ').unwrap_or((rest, ""));
-                notes.finished.set(notes.finished.get() + 1);
-                let download = env.open(Response::new(200).with("cache-control", control));
-                for text in ["a", "b", "c"] {
-                    env.sleep_ms(pause_ms.parse().unwrap_or_default()).await;
-                    runtime::Download::push(&download, Bytes::from_static(text.as_bytes()));
-                }
-                return true;
             }
             "edge-now" => Response::new(200).with_body(env.now_ms().to_string()),
             "share" => match env.share(rest) {

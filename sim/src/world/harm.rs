@@ -9,7 +9,7 @@ use std::rc::Rc;
 pub enum Harm {
     /// A message between its client and the edge was lost.
     ClientMessageLost,
-    /// It has waited in front of the edge for another's answer, for long, and was told to ask by itself.
+    /// It has waited in front of the edge for another's answer, for long and for nothing.
     WaitedInFront,
     /// The name of the origin did not resolve for what stands in front of it.
     OriginUnresolved,

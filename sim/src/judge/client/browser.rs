@@ -9,9 +9,6 @@ use crate::front::{Browser, Control, Head, Look};
 use crate::judge::history::{Call, ClientAnswer};
 use crate::world::Request;
 
-/// The browser's cache of a client, which what asks along shares. It keeps indices of the history's operations.
-pub(super) type ClientBrowser = Rc<RefCell<Browser<String, usize>>>;
-
 impl Session {
     /// Asks by way of the browser's cache. Returns the request whose answer the client has.
     pub(super) async fn ask_browser(

@@ -5,9 +5,8 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
-use super::browser::ClientBrowser;
 use super::context::ClientContext;
-use super::memory::{Following, Producing, Reading};
+use super::memory::{ClientBrowser, Following, Producing, Reading};
 use super::message::{body, messages};
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, ClientAnswer, Content, Lifetime, SentBatch, Stamp};

@@ -43,6 +43,8 @@ pub struct Conditions {
     pub cache_ms: (u64, u64),
     /// Whether there is such a cache.
     pub has_cache: bool,
+    /// How long a fetch of a cache in front keeps others waiting at most, in ms.
+    pub lock_age_ms: u64,
     /// Bytes that the rows of a stream may take which wait for R2.
     pub hot_bytes: u64,
     /// Bytes after which a row of the log ends.

@@ -40,11 +40,12 @@ fn drawn(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
         age_from_start: dice.chance(500),
         keeps_no_cache: dice.chance(700),
         // Who comes back with `Last-Event-ID` asks for the same URL.
-        honours_vary: dice.chance(300) || policy.name == "collapsed-events",
+        ignores_vary: !dice.chance(300) && policy.name != "collapsed-events",
         // Mostly longer than a poll waits; sometimes there is no lock.
         lock_wait_ms: dice.among(&[30_000, 30_000, 5_000, 500, 0]),
         lock_age_ms: dice.among(&[60_000, 60_000, 10_000, 1_000]),
-        streams: dice.chance(700),
+        // Events that nobody has before they have all come are of no use.
+        holds_back: !dice.chance(700) && policy.name != "collapsed-events",
         predicts: dice.among(&[10_000, 10_000, 1, 0]),
         cross_version: dice.chance(300),
         origin_unresolved_permille: if dice.chance(300) { dice.scale(10, 400) as u32 } else { 0 },

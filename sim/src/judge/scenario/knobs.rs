@@ -146,10 +146,10 @@ knobs! {
         "front.tiered": front.tiered as bool;
         "front.age_from_start": front.age_from_start as bool;
         "front.keeps_no_cache": front.keeps_no_cache as bool;
-        "front.honours_vary": front.honours_vary as bool;
+        "front.ignores_vary": front.ignores_vary as bool;
         "front.lock_wait_ms": front.lock_wait_ms as u64;
         "front.lock_age_ms": front.lock_age_ms as u64;
-        "front.streams": front.streams as bool;
+        "front.holds_back": front.holds_back as bool;
         "front.predicts": front.predicts as u64;
         "front.cross_version": front.cross_version as bool;
         "front.origin_unresolved_permille": front.origin_unresolved_permille as u32;
@@ -221,8 +221,8 @@ mod tests {
         "front.tiered",
         "front.age_from_start",
         "front.keeps_no_cache",
-        "front.honours_vary",
-        "front.streams",
+        "front.ignores_vary",
+        "front.holds_back",
         "front.cross_version",
     ];
 

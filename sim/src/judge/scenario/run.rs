@@ -161,6 +161,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         sweep_page: scenario.cold.sweep_page,
         waits: scenario.waits,
         policy: scenario.policy,
+        lock_age_ms: faults.front.lock_age_ms,
         cache_ms: (faults.cache.put.max_ms, faults.cache.look_up.max_ms),
         has_cache: !faults.cache.no_zone,
         hot_bytes: scenario.limits.hot_bytes,

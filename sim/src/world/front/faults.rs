@@ -23,14 +23,14 @@ pub struct FrontFaults {
     pub age_from_start: bool,
     /// Whether what has to be asked for each time is kept for its tag.
     pub keeps_no_cache: bool,
-    /// Whether a zone honours the fields that `Vary` names. Workers Cache does.
-    pub honours_vary: bool,
+    /// Whether a zone goes by the URL alone, whatever fields `Vary` names. Workers Cache goes by them.
+    pub ignores_vary: bool,
     /// How long a visitor waits for another's fetch, in ms; 0: there is no lock.
     pub lock_wait_ms: u64,
     /// How long a fetch keeps its lock, in ms.
     pub lock_age_ms: u64,
-    /// Whether an answer is shared while it comes.
-    pub streams: bool,
+    /// Whether an answer is shared once it is whole, and not while it comes.
+    pub holds_back: bool,
     /// How many keys are remembered as uncacheable.
     pub predicts: u64,
     /// Whether Workers Cache serves what an earlier version has answered.
@@ -57,7 +57,7 @@ impl FrontFaults {
             nodes: self.nodes.max(1),
             affinity_permille: 1_000 - self.affinity_lost_permille.min(1_000),
             tiered: self.tiered,
-            freshness: self.freshness(self.honours_vary, 0),
+            freshness: self.freshness(!self.ignores_vary, 0),
             lock: self.lock(),
         }
     }
@@ -86,7 +86,7 @@ impl FrontFaults {
             locks: self.lock_wait_ms > 0,
             wait_ms: self.lock_wait_ms,
             age_ms: self.lock_age_ms,
-            streams: self.streams,
+            streams: !self.holds_back,
             predicts: self.predicts as usize,
         }
     }

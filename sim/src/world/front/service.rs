@@ -2,7 +2,7 @@
 //! or another's. Fetches go to an isolate as requests of those for whom they are made; one that freshens what is served
 //! stale is a request of the cache's own.
 
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
@@ -59,6 +59,8 @@ struct Visitor {
     came_ms: u64,
     /// Whether it has waited for another one's fetch.
     has_waited: bool,
+    /// Whether something is fetched for it.
+    has_fetch: Cell<bool>,
 }
 
 /// Where a request has come.
@@ -122,7 +124,8 @@ impl Fronts {
         });
         let (answer, coming) = reply();
         let (place, came_ms) = (Place { colo, node, key }, self.environment.now_ms());
-        let visitor = Visitor { place, asked, origin: origin(), answer, came_ms, has_waited: false };
+        let (has_waited, has_fetch) = <_>::default();
+        let visitor = Visitor { place, asked, origin: origin(), answer, came_ms, has_waited, has_fetch };
         self.visitors.borrow_mut().insert(number, visitor);
         match arrival {
             Arrival::Serve { served, refresh } => {
@@ -146,6 +149,7 @@ impl Fronts {
             rt::sleep_ms(noticed_ms).await;
             let Some(visitor) = front.visitors.borrow_mut().remove(&number) else { return };
             front.environment.mark(marks::FRONT_VISITOR_LEFT);
+            front.harm_if_kept_waiting(number, &visitor);
             front.note(&visitor.place, number, &visitor.asked, FrontVisited::Left);
             let now_us = front.now_us();
             let Some(abandoned) = front.with(|machine| machine.front().left(now_us, number)) else { return };
@@ -237,10 +241,20 @@ impl Fronts {
         });
     }
 
+    /// Nothing was fetched for a visitor for long: it has waited for another's answer.
+    fn harm_if_kept_waiting(&self, number: u64, visitor: &Visitor) {
+        if !visitor.has_fetch.get() && self.environment.now_ms() >= visitor.came_ms + SLOW_MS {
+            self.environment.harm(Harm::WaitedInFront, Some(number));
+        }
+    }
+
     /// A visitor's own fetch: its request goes on.
     fn fetch_for(self: &Rc<Self>, number: u64, fetch: Fetch) {
         let visitors = self.visitors.borrow();
-        let Some(Visitor { place, asked, origin, came_ms, has_waited, .. }) = visitors.get(&number) else { return };
+        let Some(visitor) = visitors.get(&number) else { return };
+        self.harm_if_kept_waiting(number, visitor);
+        visitor.has_fetch.set(true);
+        let Visitor { place, asked, origin, has_waited, .. } = visitor;
         let why = match &fetch {
             Fetch { passes: true, .. } => FetchedFor::Uncacheable,
             Fetch { tag: Some(_), .. } => FetchedFor::Freshness,
@@ -249,9 +263,6 @@ impl Fronts {
             _ => FetchedFor::Miss,
         };
         self.note_fetch(number, number, place, why);
-        if self.environment.now_ms() >= came_ms + SLOW_MS {
-            self.environment.harm(Harm::WaitedInFront, Some(number));
-        }
         if fetch.passes {
             self.environment.mark(marks::FRONT_PREDICTED_UNCACHEABLE);
         }

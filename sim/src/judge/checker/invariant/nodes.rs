@@ -14,12 +14,27 @@ use crate::world::{FetchedFor, FrontFetch, UPPER_TIER};
 /// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
 const STEP_MS: u64 = 2;
 
-/// What was asked of the Worker for one key of one cache: the operation, and until when its answer may be shared.
+/// What was asked of the Worker for one key of one cache.
 struct Asked<'a> {
     op: usize,
     fetch: &'a FrontFetch,
-    /// In virtual ms; a cache may count the age from the question or from the answer.
-    shared_until_ms: Option<u64>,
+    /// When its answer may be shared; `None` if it may not, or that is not known.
+    sharing: Option<Sharing>,
+}
+
+/// When an answer of a cache in front is shared for sure, in virtual ms.
+#[derive(Clone, Copy)]
+struct Sharing {
+    /// Others wait for it.
+    waited_for: (u64, u64),
+    /// It is there. A cache may count its age from the question or from the answer.
+    kept: (u64, u64),
+}
+
+impl Sharing {
+    fn is_at(&self, ms: u64) -> bool {
+        [self.waited_for, self.kept].iter().any(|(from_ms, to_ms)| from_ms + STEP_MS < ms && ms + STEP_MS < *to_ms)
+    }
 }
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -37,9 +52,13 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| fresh_s(answer) * 1_000);
         // Events that have broken off are kept no longer, and those that have ended may be of no use.
         let ends_ms = case.history.listenings.get(&op).and_then(|listening| listening.end).map(|(end, _)| end.ms);
-        let until_ms = |ms: u64| Some(fetch.to_ms?.max(fetch.from_ms + ms).min(ends_ms.unwrap_or(u64::MAX)));
-        let shared_until_ms = lasts_ms.filter(|ms| *ms > 0).and_then(until_ms);
-        places.entry(&fetch.place).or_default().push(Asked { op, fetch, shared_until_ms });
+        let sharing = |ms: u64| {
+            let (from_ms, to_ms) = (fetch.from_ms, fetch.to_ms?);
+            let waited_for = (from_ms, to_ms.min(from_ms + case.history.conditions.lock_age_ms));
+            Some(Sharing { waited_for, kept: (to_ms, (from_ms + ms).min(ends_ms.unwrap_or(u64::MAX))) })
+        };
+        let sharing = lasts_ms.filter(|ms| *ms > 0).and_then(sharing);
+        places.entry(&fetch.place).or_default().push(Asked { op, fetch, sharing });
     }
     places.values_mut().flat_map(|asked| asked_twice(case, asked)).collect()
 }
@@ -47,21 +66,20 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
     asked.sort_by_key(|asked| asked.fetch.from_ms);
     let mut violations = Vec::new();
-    // Who has asked first, and until when its answer may be shared for sure.
-    let mut shared: Option<(usize, u64, u64)> = None;
-    for Asked { op, fetch, shared_until_ms } in asked.iter() {
+    // Who has asked first.
+    let mut shared: Option<(usize, Sharing)> = None;
+    for Asked { op, fetch, sharing } in asked.iter() {
         if fetch.why == FetchedFor::Miss
-            && let Some((first, from_ms, until_ms)) = shared
-            && from_ms + STEP_MS < fetch.from_ms
-            && fetch.from_ms + STEP_MS < until_ms
+            && let Some((first, sharing)) = shared
+            && sharing.is_at(fetch.from_ms)
             // Under one URL there may be several answers, by a field of the request.
             && question(case.op(first)) == question(case.op(*op))
         {
             let message = format!("{}: a cache in front asks for what it has, or is asking for already", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[first, *op], message));
         }
-        if let Some(until_ms) = shared_until_ms.filter(|_| fetch.why == FetchedFor::Miss) {
-            shared = Some((*op, fetch.from_ms, until_ms));
+        if let Some(sharing) = sharing.filter(|_| fetch.why == FetchedFor::Miss) {
+            shared = Some((*op, sharing));
         }
         if let Some(last) = last_of_use(asked, fetch) {
             let message = format!("{}: a cache in front takes what others have use for as if they had none", at(fetch));
@@ -84,7 +102,7 @@ fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
     let is_over = last.fetch.to_ms? + STEP_MS < fetch.from_ms;
     // Before an upper tier it is the lower one that remembers, of what it has seen itself.
     let is_its_own = &*fetch.place.0 != UPPER_TIER;
-    (is_its_own && fetch.why == FetchedFor::Uncacheable && is_over && last.shared_until_ms.is_some()).then_some(last.op)
+    (is_its_own && fetch.why == FetchedFor::Uncacheable && is_over && last.sharing.is_some()).then_some(last.op)
 }
 
 #[cfg(test)]
@@ -110,6 +128,7 @@ mod tests {
     ) -> Fixture {
         let mut run = Fixture::json();
         run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+        run.history.conditions.lock_age_ms = 60_000;
         run.create(Lifetime::Endless, created(0));
         run.append(2, acked(0, 2));
         for (number, why) in [FetchedFor::Miss, why].into_iter().enumerate() {
@@ -130,7 +149,8 @@ mod tests {
             // While it is asking, and while it has the answer.
             ("zone", PAGE, 5_000, 4_000, FetchedFor::Miss, None, 1),
             ("zone", PAGE, 5, 50_000, FetchedFor::Miss, None, 1),
-            ("zone", PAGE, 70_000, 65_000, FetchedFor::Miss, None, 1),
+            // Its lock is too old.
+            ("zone", PAGE, 70_000, 65_000, FetchedFor::Miss, None, 0),
             ("zone", PAGE, 5, 61_000, FetchedFor::Miss, None, 0),
             ("zone", "no-cache", 5_000, 4_000, FetchedFor::Miss, None, 0),
             ("zone", PAGE, 5_000, 4_000, FetchedFor::Waiter, None, 0),

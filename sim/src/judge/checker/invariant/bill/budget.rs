@@ -204,7 +204,10 @@ impl<'a> Budget<'a> {
         if self.has_ttl {
             return Vec::new();
         }
-        type Polls<'a> = Vec<(usize, &'a Op)>;
+        // Each with when it came to the Worker: it may have waited in front.
+        type Polls<'a> = Vec<(u64, usize, &'a Op)>;
+        let came_ms =
+            |op: &Op| self.case.history.fronts.fetch_of(op.request).map_or(op.invoked.ms, |fetch| fetch.from_ms);
         let conditions = &self.case.history.conditions;
         let mut of_urls: HashMap<(&From, Option<u64>, usize), Polls<'_>> = HashMap::new();
         for (index, op, _) in self.charged() {
@@ -212,15 +215,17 @@ impl<'a> Budget<'a> {
                 && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)
             {
-                of_urls.entry((from, *cursor, conditions.colo(op.client))).or_default().push((index, op));
+                of_urls.entry((from, *cursor, conditions.colo(op.client))).or_default().push((came_ms(op), index, op));
             }
         }
         let isolates = conditions.isolates.max(1);
         let mut violations = Vec::new();
-        for ((from, ..), polls) in of_urls {
-            for (place, (index, poll)) in polls.iter().enumerate() {
-                let waits_ms = poll.invoked.ms + TRAVEL_MS + conditions.round_trip_ms();
-                let still_waits = |(_, other): &&(usize, &Op)| other.ended.is_some_and(|ended| ended.ms > waits_ms);
+        for ((from, ..), mut polls) in of_urls {
+            polls.sort_unstable_by_key(|(came_ms, index, _)| (*came_ms, *index));
+            for (place, (came_ms, index, _)) in polls.iter().enumerate() {
+                let waits_ms = came_ms + TRAVEL_MS + conditions.round_trip_ms();
+                let still_waits =
+                    |(_, _, other): &&(u64, usize, &Op)| other.ended.is_some_and(|ended| ended.ms > waits_ms);
                 let waiting = polls[..place].iter().filter(still_waits).count();
                 if waiting >= isolates {
                     let message =
