@@ -147,6 +147,12 @@ fn a_visitor_that_has_the_answer_is_told_so_by_the_cache() {
         }
         assert_eq!(notes.finished.get(), 1);
     });
+    // The cache wants the whole, whatever its visitor has.
+    run(1, faults(ZONE), async |world, notes| {
+        let response = world.request(request("confirm 1 max-age=60", Some("\"t\"")), PATIENCE_MS).await;
+        assert_eq!((response.expect("an answer").status, notes.asked_by_tag.get()), (304, 0));
+        assert_eq!(number(&world, "confirm 1 max-age=60").await, "1");
+    });
 }
 
 #[test]
@@ -215,6 +221,13 @@ fn a_visitor_that_leaves_takes_its_fetch_along_and_another_fetches() {
         assert_eq!((notes.finished.get(), elapsed_ms()), (2, 1_100));
         assert_eq!(world.marks().count(marks::FRONT_VISITOR_LEFT), 1);
     });
+    // The isolate may notice.
+    let noticed = faults(ZONE).with(|faults| faults.edge.client_gone_noticed_permille = 1_000);
+    run(1, noticed, async |world, notes| {
+        assert_eq!(world.request(request("sleep 1000", None), 100).await, Err(Lost::TimedOut));
+        rt::sleep_ms(2_000).await;
+        assert_eq!(notes.finished.get(), 0);
+    });
     // Under the bug nobody has an answer.
     let bug = |config: &mut super::WorldConfigOf<super::Probe>| config.front_bug = Some(FrontBug::LeaverCancelsAll);
     run_configured(1, faults(ZONE), bug, async |world, _| {
@@ -242,6 +255,8 @@ fn names_of_origins_resolve_always_sometimes_or_never_and_what_failed_fills_no_c
             }
             check_share(origin_unresolved_permille, failed);
             assert_eq!(world.marks().count(marks::FRONT_ORIGIN_UNRESOLVED), failed as u64);
+            let harms = world.harms().to_requests;
+            assert_eq!(harms.values().filter(|harms| ***harms == [Harm::OriginUnresolved]).count(), failed);
             assert_eq!(notes.finished.get(), 100 - failed);
             // It ends with the faults; what the cache is like does not.
             world.calm();
