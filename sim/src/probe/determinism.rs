@@ -90,7 +90,7 @@ fn all_faults() -> Faults {
             keeps_no_cache: true,
             lock_wait_ms: 60,
             lock_age_ms: 100,
-            streams: true,
+            holds_back: false,
             predicts: 3,
             origin_unresolved_permille: 50,
             origin_gives_up: Delay::new(0, 50),
