@@ -74,6 +74,12 @@ pub trait EdgeEnv: Isolate {
     /// would have done. For requests of which [`Past::has_called`] is true, once.
     async fn earlier_call(&self) -> CallOutcome<Self>;
 
+    /// Asks the inner entrypoint of the same Worker for what a GET of that URL answers, without any header field. A cache
+    /// of the platform may stand before it, which answers from what it has.
+    ///
+    /// On Workers this is `ctx.exports`, whose calls pass through Workers Cache where the deployment has it.
+    async fn ask_inner(&self, url: &str) -> Result<Self::Reply, CallError>;
+
     /// Looks for a stored answer in the cache of this datacenter, under a key that is an absolute URL. A cache that fails,
     /// or that there is none, has nothing.
     ///

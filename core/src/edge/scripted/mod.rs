@@ -274,6 +274,14 @@ impl EdgeEnv for Scripted {
         self.0.outcome()
     }
 
+    async fn ask_inner(&self, url: &str) -> Result<ScriptedReply, CallError> {
+        self.0.note(format!("inner {url}"));
+        match self.0.outcome()? {
+            Called::Reply(reply) => Ok(reply),
+            Called::Socket(_) => Err(CallError::Reset),
+        }
+    }
+
     async fn look_up(&self, key: &str) -> Option<ScriptedReply> {
         self.stored(key).map(|response| ScriptedReply { response, is_torn: false })
     }
@@ -469,7 +477,16 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
     let read =
         Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now, is_kept: false };
     let allow_origin = Some("*".to_owned());
-    LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false, caching: None }
+    LiveRead {
+        object: "o".to_owned(),
+        allow_origin,
+        debug: false,
+        mode,
+        read,
+        resumes: false,
+        caching: None,
+        inner_url: None,
+    }
 }
 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.
