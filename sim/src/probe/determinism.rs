@@ -104,6 +104,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     "append x",
                     "pair",
                     "count",
+                    "inner append x",
                     "call b",
                     "connect x",
                     "listen x",

@@ -13,6 +13,7 @@
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
+//! | `gateway` | the Worker asks its own inner entrypoint |
 //! | `caches` | the cache of a datacenter |
 //! | `harms` | what faults leave behind as proof |
 //! | `determinism` | the same seed does the same |
@@ -22,6 +23,7 @@ mod bucket;
 mod caches;
 mod determinism;
 mod durability;
+mod gateway;
 mod harms;
 mod isolates;
 mod lifecycle;
@@ -90,9 +92,16 @@ impl Program for Probe {
     }
 
     /// The path is an object's name and a command. Answers 503 if the object does not answer. After `connect` the test
-    /// keeps the socket; after `listen` the request keeps it, and answers what comes on it.
+    /// keeps the socket; after `listen` the request keeps it, and answers what comes on it. After `inner` the rest is the
+    /// command for the inner entrypoint, which obeys the same ones.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
+        if let Some(rest) = command.strip_prefix("inner ") {
+            return match env.ask_inner(&format!("{object}/{rest}")).await {
+                Ok(reply) => env.pass_on(reply, Changes::NONE),
+                Err(_) => env.answer(Response::new(503)),
+            };
+        }
         if Self::waits(env, notes, command).await {
             return;
         }
@@ -119,6 +128,10 @@ impl Program for Probe {
             Err(_) => Response::new(503),
         };
         env.answer(response);
+    }
+
+    async fn serve_inner(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
+        Self::serve(env, notes, request).await;
     }
 }
 

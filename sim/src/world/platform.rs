@@ -16,6 +16,7 @@ use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
 use crate::world::charges::Charges;
 use crate::world::edge::download::AnswerBody;
+use crate::world::edge::isolate::Entrypoint;
 use crate::world::edge::pipe::Piece;
 use crate::world::edge::pool::Pool;
 use crate::world::edge::request::Request;
@@ -93,7 +94,7 @@ struct Inner<P: Program> {
     services: Rc<Services>,
     namespace: Rc<Namespace<P::Object>>,
     /// The isolates of each datacenter.
-    isolates: Vec<Pool<P>>,
+    isolates: Vec<Rc<Pool<P>>>,
     requests: Cell<u64>,
 }
 
@@ -227,7 +228,8 @@ impl<P: Program> WorldOf<P> {
         if !travel(environment, Way::Client, Leg::Request, Some(number)).await {
             return sender.vanish();
         }
-        let (served, end) = self.inner.isolates[self.colo].choose().serve(number, request.received());
+        let (served, end) =
+            self.inner.isolates[self.colo].choose().serve(number, request.received(), Entrypoint::Default);
         let served = if matches!(*client.borrow(), Whereabouts::Gone) {
             end.leave();
             served
@@ -272,7 +274,7 @@ impl<P: Program> WorldOf<P> {
         environment.release.set(release);
         environment.mark(marks::DEPLOYED);
         environment.note(Lane::World, What::Deploys { release }, None);
-        for isolate in self.inner.isolates.iter().flat_map(Pool::started) {
+        for isolate in self.inner.isolates.iter().flat_map(|pool| pool.started()) {
             let (isolate, after_ms) = (isolate.clone(), environment.random.between(0, within_ms));
             environment.node.spawn(async move {
                 rt::sleep_ms(after_ms).await;

@@ -4,6 +4,7 @@
 //! | --- | --- |
 //! | `pool` | the isolates of a datacenter, and which of them serves a request |
 //! | `isolate` | an isolate, its restarts, and requests that the platform ends |
+//! | `inner` | the inner entrypoint, as a gateway asks it |
 //! | `state` | what an isolate gives to one request |
 //! | `instance` | the instance of core in which an isolate's requests run, which a panic loses |
 //! | `context` | the context of one request: no other request's task may use its handles |
@@ -20,8 +21,9 @@ mod context;
 pub(super) mod download;
 mod faults;
 mod flights;
+mod inner;
 mod instance;
-mod isolate;
+pub(super) mod isolate;
 pub(super) mod pipe;
 pub(super) mod pool;
 pub(super) mod reply;

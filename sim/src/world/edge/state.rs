@@ -22,6 +22,7 @@ use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::{AnswerBody, Breaker, Download, download};
 use crate::world::edge::flights::{Flights, Seat};
+use crate::world::edge::inner::{self, InnerEntrypoint};
 use crate::world::edge::instance::Instance;
 use crate::world::edge::reply::{KeptAnswer, ObjectReply};
 use crate::world::edge::socket::EdgeEnd;
@@ -52,6 +53,8 @@ pub(crate) struct Shared {
     /// What the isolate has in memory.
     pub(crate) memory: Meter,
     pub(crate) callee: Rc<dyn Callee>,
+    /// The inner entrypoint of the isolate's datacenter.
+    pub(crate) inner: Weak<dyn InnerEntrypoint>,
     pub(crate) caches: Rc<Caches>,
     /// The part of the datacenter's cache that the isolate uses.
     pub(crate) partition: Cell<u64>,
@@ -274,6 +277,10 @@ impl EdgeEnv for EdgeState {
 
     async fn earlier_call(&self) -> CallOutcome<Self> {
         self.called().await
+    }
+
+    async fn ask_inner(&self, url: &str) -> Result<ObjectReply, CallError> {
+        inner::ask(&self.0.context, self.0.shared.inner.upgrade(), url).await
     }
 
     async fn look_up(&self, key: &str) -> Option<ObjectReply> {
