@@ -8,7 +8,7 @@ use super::stream_request::STREAM_ROUTE;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::percent::encode_path;
 use crate::protocol::{Headers, Method, ReadFrom, Response, etag, header};
-use crate::runtime::{Changes, EdgeEnv, Reply, marks};
+use crate::runtime::{CallError, Called, Changes, EdgeEnv, Reply, marks};
 
 /// The URL of which the inner entrypoint is asked; `None` if the request is served where it is.
 ///
@@ -32,10 +32,21 @@ pub(super) fn inner_url(origin: &str, stream_path: &str, read: &Read, headers: &
 
 /// Answers a read with what the inner entrypoint answers. It is asked without the client's entity tags, since others
 /// share its answer, so they are compared here.
-pub(super) async fn forward<E: EdgeEnv>(env: &E, config: &EdgeConfig, url: &str, if_none_match: Option<&str>) {
+pub(super) async fn forward<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    url: &str,
+    if_none_match: Option<&str>,
+    has_asked: bool,
+) {
     env.sometimes(marks::READ_FORWARDED);
-    let reply = match env.ask_inner(url).await {
-        Ok(reply) => reply,
+    // What an earlier task has asked is not asked again.
+    let reply = match if has_asked { env.earlier_call().await } else { env.ask_inner(url).await } {
+        Ok(Called::Reply(reply)) => reply,
+        Ok(Called::Socket(_)) => {
+            let error = CallError::Exception("a socket instead of a reply".to_owned());
+            return env.answer(unreachable(config, Method::Get, &error));
+        }
         Err(error) => return env.answer(unreachable(config, Method::Get, &error)),
     };
     let Some(if_none_match) = if_none_match else { return env.pass_on(reply, Changes::NONE) };
@@ -52,11 +63,11 @@ pub(super) async fn forward<E: EdgeEnv>(env: &E, config: &EdgeConfig, url: &str,
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Says, Scripted, config};
+    use super::super::scripted::{START_MS, Says, Scripted, config};
     use super::super::serve::{serve, serve_inner};
     use super::*;
     use crate::protocol::CachePolicy;
-    use crate::protocol::limits::LOSSES_ENDURED;
+    use crate::protocol::limits::{CURSOR_AHEAD_MS, LOSSES_ENDURED};
     use crate::runtime::{Past, Request};
 
     const AT: &str = "0000000000000001_0000000000000002";
@@ -157,11 +168,43 @@ mod tests {
         let env = Scripted::new([Says::Fails]);
         Scripted::run(serve(&env, &gateway(), get("a", &[]))).expect("it waits for nothing but the script");
         assert_eq!(env.answered().map(|answer| answer.status), Some(503));
-        for (losses, notes, status) in [(LOSSES_ENDURED, 1, 200), (LOSSES_ENDURED + 1, 0, 500)] {
+        let url = "inner http://localhost/v1/stream/a?offset=-1";
+        for (losses, has_called, notes, status) in [
+            (LOSSES_ENDURED, false, &[url][..], 200),
+            (LOSSES_ENDURED, true, &["earlier call"], 200),
+            (LOSSES_ENDURED + 1, false, &[], 500),
+            (LOSSES_ENDURED + 1, true, &[], 500),
+        ] {
             let env = Scripted::new([Says::Reply(page(200))]);
-            let past = Past { losses, ..Past::default() };
+            let past = Past { losses, has_called, age_ms: 0 };
             Scripted::run(serve(&env, &gateway(), Request { past, ..get("a", &[]) })).expect("it ends");
-            assert_eq!((env.notes().len(), env.answered().map(|answer| answer.status)), (notes, Some(status)));
+            assert_eq!(env.notes(), notes, "{past:?}");
+            assert_eq!(env.answered().map(|answer| answer.status), Some(status), "{past:?}");
+        }
+    }
+
+    #[test]
+    fn the_gateway_judges_a_cursor_and_waits_until_the_next_one_is_accepted() {
+        let last = START_MS + CURSOR_AHEAD_MS;
+        let target = |cursor| format!("a?offset=-1&live=long-poll&cursor={cursor}");
+        let url = |cursor| format!("inner http://localhost/v1/stream/{}", target(cursor));
+        let served = |is_inner, cursor| {
+            let env = Scripted::new([Says::Reply(page(200))]);
+            let (config, request) = (gateway(), get(&target(cursor), &[]));
+            if is_inner {
+                Scripted::run(serve_inner(&env, &config, request)).expect("it waits for nothing but the script");
+            } else {
+                Scripted::run(serve(&env, &config, request)).expect("it waits for nothing but the script");
+            }
+            (env.answered().map(|answer| answer.status), env.notes())
+        };
+        assert_eq!(served(false, last - 1), (Some(200), vec![url(last - 1)]));
+        assert_eq!(served(false, last), (Some(200), vec!["sleep 1".to_owned(), url(last)]));
+        assert_eq!(served(false, last + 1), (Some(400), vec![]));
+        // The gateway's clock may be ahead.
+        for cursor in [last, last + 1, last + 1_000] {
+            let notes = vec![format!("ask -1 cursor {cursor}"), "land 200".to_owned()];
+            assert_eq!(served(true, cursor), (Some(200), notes));
         }
     }
 

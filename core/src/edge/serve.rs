@@ -7,7 +7,7 @@ use super::route::{resumes, route};
 use super::routed::{Forward, Routed};
 use super::{cached, event_source, gateway, long_poll, sse};
 use crate::mutant::mutated;
-use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
+use crate::protocol::limits::{LOSSES_ENDURED, MAX_INTEGER, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response};
 use crate::runtime::{
@@ -34,13 +34,18 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
     if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
         env.watch_client();
     }
-    let routed = route(config, method, &url, &headers, || env.now_ms());
+    // The gateway has judged the cursor by its own clock, which may be ahead of this one.
+    let routed = route(config, method, &url, &headers, || if is_inner { MAX_INTEGER } else { env.now_ms() });
+    let is_answer = method == Method::Get && matches!(routed, Routed::Answer(_));
     match routed.forwarded() {
         Some((url, if_none_match)) if !is_inner && past.losses <= LOSSES_ENDURED => {
             drain(body).await;
-            return gateway::forward(env, config, url, if_none_match).await;
+            if let Routed::Live(live) = &routed {
+                live.hold(env).await;
+            }
+            return gateway::forward(env, config, url, if_none_match, past.has_called).await;
         }
-        None if is_inner => {
+        None if is_inner && !is_answer => {
             let nothing = Refusal::new(ErrorCode::UnknownRoute, "the gateway forwards nothing like this");
             return answer(env, body, refused(config, method, &nothing)).await;
         }
@@ -64,7 +69,9 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
         }
         Routed::Live(live) => {
             drain(body).await;
-            live.hold(env).await;
+            if !is_inner {
+                live.hold(env).await;
+            }
             match live.mode {
                 Live::Sse => sse::listen(env, config, &live).await,
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,

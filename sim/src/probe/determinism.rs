@@ -78,6 +78,7 @@ fn all_faults() -> Faults {
             put_lost_permille: 100,
             evicted_permille: 100,
             look_up_fails_permille: 100,
+            look_up_stuck_permille: 30,
             no_zone: false,
         };
         faults.storage.statement_full_permille = 20;

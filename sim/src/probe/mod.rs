@@ -60,6 +60,8 @@ const SOCKET_BYTES: usize = 1_000;
 const PATIENCE_MS: u64 = 30_000;
 /// How long the probe's calls of R2 may take, in ms.
 const LIMIT_MS: u64 = 20_000;
+/// How long the probe waits for a cache, in ms.
+const LOOK_LIMIT_MS: u64 = 1_000;
 /// The tag of the sockets that the probe accepts.
 const TAG: &str = "live";
 
@@ -97,9 +99,13 @@ impl Program for Probe {
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
         if let Some(rest) = command.strip_prefix("inner ") {
-            return match env.ask_inner(&format!("{object}/{rest}")).await {
-                Ok(reply) => env.pass_on(reply, Changes::NONE),
-                Err(_) => env.answer(Response::new(503)),
+            let asked = match request.past.has_called {
+                true => env.earlier_call().await,
+                false => env.ask_inner(&format!("{object}/{rest}")).await,
+            };
+            return match asked {
+                Ok(Called::Reply(reply)) => env.pass_on(reply, Changes::NONE),
+                Ok(Called::Socket(_)) | Err(_) => env.answer(Response::new(503)),
             };
         }
         if Self::waits(env, notes, command).await {
@@ -157,7 +163,7 @@ impl Probe {
                 env.store(rest, &env.keep_own(answer), &fields).await;
                 Response::new(200)
             }
-            "look-up" => match env.look_up(rest).await {
+            "look-up" => match env.look_up(rest, LOOK_LIMIT_MS).await {
                 Some(stored) => {
                     env.pass_on(stored, Changes::NONE);
                     return true;

@@ -121,6 +121,8 @@ tailrace_core::marks! {
     CACHE_ENTRY_ENDED = "cache_entry_ended", required;
     /// A look into a cache failed.
     CACHE_LOOK_UP_FAILED = "cache_look_up_failed", required;
+    /// A look into a cache never came to an end.
+    CACHE_LOOK_UP_STUCK = "cache_look_up_stuck", required;
     /// There was no cache for the host name.
     CACHE_WITHOUT_ZONE = "cache_without_zone", required;
     /// An answer was stored in a cache though the request that had sent it there had ended.

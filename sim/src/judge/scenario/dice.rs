@@ -277,6 +277,7 @@ impl Dice {
             put_lost_permille: self.permille_if(250, 20, 700),
             evicted_permille: self.permille_if(250, 20, 500),
             look_up_fails_permille: self.permille_if(200, 20, 500),
+            look_up_stuck_permille: self.permille_if(150, 5, 100),
             no_zone: self.chance(60),
         }
     }

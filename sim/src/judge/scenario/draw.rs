@@ -398,6 +398,7 @@ mod tests {
             "fault cache.put_lost_permille",
             "fault cache.evicted_permille",
             "fault cache.look_up_fails_permille",
+            "fault cache.look_up_stuck_permille",
             "fault cache.no_zone",
             "policy immutable\n",
             "policy nothing\n",

@@ -4,13 +4,13 @@
 use std::rc::Rc;
 
 use tailrace_core::protocol::{Headers, Method};
-use tailrace_core::runtime::CallError;
+use tailrace_core::runtime::{CallError, CallOutcome, Called};
 
 use crate::kernel::reply::Reply;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
 use crate::world::edge::request::{Request, RequestBody};
-use crate::world::edge::state::{ClientEnd, Served};
+use crate::world::edge::state::{ClientEnd, EdgeState, Served};
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
@@ -34,22 +34,21 @@ impl Drop for Waiting {
 
 /// Asks the inner entrypoint for what a GET of that URL answers.
 pub(crate) async fn ask(
-    context: &Rc<Context>,
+    context: Rc<Context>,
     entrypoint: Option<Rc<dyn InnerEntrypoint>>,
-    url: &str,
-) -> Result<ObjectReply, CallError> {
+    url: String,
+) -> CallOutcome<EdgeState> {
     let environment = context.environment();
-    let entrypoint = entrypoint.filter(|_| context.admits()).ok_or(CallError::Reset)?;
+    let entrypoint = entrypoint.ok_or(CallError::Reset)?;
     environment.mark(marks::INNER_ENTRYPOINT_ASKED);
-    environment.note(Lane::Edge, What::InnerAsked { url }, Some(context.number()));
+    environment.note(Lane::Edge, What::InnerAsked { url: &url }, Some(context.number()));
     let (method, headers, body) = (Method::Get, Headers::default(), RequestBody::Empty);
-    let (answer, end) =
-        entrypoint.serve_inner(context.number(), Request { method, url: url.to_owned(), headers, body });
+    let (answer, end) = entrypoint.serve_inner(context.number(), Request { method, url, headers, body });
     let mut waiting = Waiting(Some(end));
-    let served = context.guard(answer).await.flatten();
+    let served = answer.await;
     waiting.0 = None;
     match served {
-        Some(Served { response, body: None }) => Ok(ObjectReply::new(context.clone(), response)),
+        Some(Served { response, body: None }) => Ok(Called::Reply(ObjectReply::new(context.clone(), response))),
         Some(Served { .. }) => Err(CallError::Exception("an answer that is written piece by piece".to_owned())),
         None => {
             environment.mark(marks::INNER_ENTRYPOINT_FAILED);

@@ -279,14 +279,22 @@ impl EdgeEnv for EdgeState {
         self.called().await
     }
 
-    async fn ask_inner(&self, url: &str) -> Result<ObjectReply, CallError> {
-        inner::ask(&self.0.context, self.0.shared.inner.upgrade(), url).await
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self> {
+        if !self.0.context.admits() {
+            return Err(foreign());
+        }
+        let inner = self.0.shared.inner.upgrade();
+        let asking = inner::ask(self.0.context.clone(), inner, url.to_owned());
+        self.0.has_called.set(true);
+        self.0.calling.replace(Some(asking.boxed_local()));
+        self.called().await
     }
 
-    async fn look_up(&self, key: &str) -> Option<ObjectReply> {
+    async fn look_up(&self, key: &str, within_ms: u64) -> Option<ObjectReply> {
         let (context, shared) = (&self.0.context, &self.0.shared);
         let visitor = shared.visitor(context.number());
-        let stored = context.guard(shared.caches.look_up(visitor, key)).await.flatten()?;
+        let look_up = rt::within_ms(within_ms, shared.caches.look_up(visitor, key));
+        let stored = context.guard(look_up).await.flatten().flatten()?;
         Some(ObjectReply::new(context.clone(), stored))
     }
 

@@ -103,14 +103,10 @@ impl<'a> Budget<'a> {
         (rows > most_rows).then(|| format!("{rows} rows were written, where {most_rows} do"))
     }
 
-    /// How often the Worker may be invoked for a request: once, and a second time where a gateway forwards it. A gateway
-    /// that is served anew, since another request has lost its instance, forwards it again.
+    /// How often the Worker may be invoked for a request: once, and a second time where a gateway forwards it.
     fn invocations(&self, op: &Op) -> u64 {
         let is_forwarded = matches!(op.call, Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. });
-        match is_forwarded && self.case.history.conditions.policy.has_gateway {
-            true => 2 + self.case.history.harms.count(op.request, &[Harm::InstanceTaken]) as u64,
-            false => 1,
-        }
+        1 + u64::from(is_forwarded && self.case.history.conditions.policy.has_gateway)
     }
 
     /// The rows that each call of a request may write. A read that waits for R2 may find at first that its stream goes on
