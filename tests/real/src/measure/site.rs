@@ -35,12 +35,16 @@ pub(super) enum From {
 }
 
 impl From {
-    /// By `Cf-Cache-Status` and `X-Cache`.
+    /// By `X-Cache` and `Cf-Cache-Status`. What the edge has found in the cache of its datacenter says both.
     pub(super) fn of(reply: &Reply) -> Self {
-        let front = reply.head.field("cf-cache-status").unwrap_or_default().to_ascii_uppercase();
-        match front.as_str() {
+        let field = |name| reply.head.field(name).unwrap_or_default();
+        Self::told(field("x-cache"), &field("cf-cache-status").to_ascii_uppercase())
+    }
+
+    fn told(edge: &str, front: &str) -> Self {
+        match front {
+            _ if edge == "HIT" => Self::Edge,
             "HIT" | "STALE" | "UPDATING" | "REVALIDATED" => Self::Front,
-            _ if reply.head.field("x-cache") == Some("HIT") => Self::Edge,
             "MISS" | "EXPIRED" => Self::Object { through_front: true },
             _ => Self::Object { through_front: false },
         }
@@ -206,6 +210,23 @@ fn tunnel(project: &Project, host: &str, port: u16) -> Result<(String, Group)> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_answer_tells_whose_it_is() {
+        for (edge, front, expected) in [
+            ("", "", From::Object { through_front: false }),
+            ("MISS", "", From::Object { through_front: false }),
+            ("HIT", "", From::Edge),
+            ("HIT", "HIT", From::Edge),
+            ("", "HIT", From::Front),
+            ("MISS", "STALE", From::Front),
+            ("", "MISS", From::Object { through_front: true }),
+            ("", "DYNAMIC", From::Object { through_front: false }),
+            ("BYPASS", "BYPASS", From::Object { through_front: false }),
+        ] {
+            assert_eq!(From::told(edge, front), expected, "{edge} {front}");
+        }
+    }
 
     #[test]
     fn a_url_has_a_scheme_a_host_and_perhaps_a_port_and_a_path() {
