@@ -4,7 +4,6 @@
 use super::cached::refuses_copies;
 use super::config::EdgeConfig;
 use super::failure::unreachable;
-use super::stream_request::STREAM_ROUTE;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::percent::encode_path;
 use crate::protocol::{Headers, Method, ReadFrom, Response, etag, header};
@@ -15,12 +14,18 @@ use crate::runtime::{CallError, Called, Changes, EdgeEnv, Reply, marks};
 /// It is the same for all identical reads: the path in one spelling (`stream_path` is decoded, without the route), the
 /// parameters in one order, and nothing else that a client has sent, a token least of all. What has another answer at each
 /// moment is not forwarded, and events are not, of which no cache has a use; nor is what a client wants no copy of.
-pub(super) fn inner_url(origin: &str, stream_path: &str, read: &Read, headers: &Headers) -> Option<String> {
+pub(super) fn inner_url(
+    origin: &str,
+    route: &str,
+    stream_path: &str,
+    read: &Read,
+    headers: &Headers,
+) -> Option<String> {
     let is_plain = origin.bytes().all(|byte| byte.is_ascii_graphic());
     if !is_plain || read.live == Some(Live::Sse) || read.from == ReadFrom::Now || refuses_copies(headers) {
         return None;
     }
-    let mut url = format!("{origin}{STREAM_ROUTE}{}?offset={}", encode_path(stream_path), read.from);
+    let mut url = format!("{origin}{route}{}?offset={}", encode_path(stream_path), read.from);
     if read.live.is_some() {
         url.push_str("&live=long-poll");
         if let Some(cursor) = read.cursor {

@@ -96,7 +96,7 @@ impl StreamRequest<'_> {
             return None;
         }
         let path = percent::decode(stream_path)?;
-        gateway::inner_url(self.origin, &path, read, self.headers)
+        gateway::inner_url(self.origin, STREAM_ROUTE, &path, read, self.headers)
     }
 
     /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold

@@ -4,30 +4,34 @@
 use std::rc::Rc;
 
 use tailrace_core::protocol::{Headers, Method};
-use tailrace_core::runtime::{CallError, CallOutcome, Called};
+use tailrace_core::runtime::CallError;
 
 use crate::kernel::reply::Reply;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
 use crate::world::edge::request::{Request, RequestBody};
-use crate::world::edge::state::{ClientEnd, EdgeState, Served};
+use crate::world::edge::served::Served;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
 
 /// The inner entrypoint of a datacenter's isolates.
 pub(crate) trait InnerEntrypoint {
-    /// Serves a request for the client's request of that number.
-    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd);
+    /// Serves a request for the client's request of that number. Returns its answer, and what is to be called if the one
+    /// that waits for it goes.
+    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, Leave);
 }
 
+/// Tells an isolate that the client of a request has gone.
+pub(crate) type Leave = Box<dyn FnOnce()>;
+
 /// Who waits for the inner entrypoint. If it goes before the answer comes, the inner request has lost its client.
-struct Waiting(Option<ClientEnd>);
+struct Waiting(Option<Leave>);
 
 impl Drop for Waiting {
     fn drop(&mut self) {
-        if let Some(end) = self.0.take() {
-            end.leave();
+        if let Some(leave) = self.0.take() {
+            leave();
         }
     }
 }
@@ -37,18 +41,18 @@ pub(crate) async fn ask(
     context: Rc<Context>,
     entrypoint: Option<Rc<dyn InnerEntrypoint>>,
     url: String,
-) -> CallOutcome<EdgeState> {
+) -> Result<ObjectReply, CallError> {
     let environment = context.environment();
     let entrypoint = entrypoint.ok_or(CallError::Reset)?;
     environment.mark(marks::INNER_ENTRYPOINT_ASKED);
     environment.note(Lane::Edge, What::InnerAsked { url: &url }, Some(context.number()));
     let (method, headers, body) = (Method::Get, Headers::default(), RequestBody::Empty);
-    let (answer, end) = entrypoint.serve_inner(context.number(), Request { method, url, headers, body });
-    let mut waiting = Waiting(Some(end));
+    let (answer, leave) = entrypoint.serve_inner(context.number(), Request { method, url, headers, body });
+    let mut waiting = Waiting(Some(leave));
     let served = answer.await;
     waiting.0 = None;
     match served {
-        Some(Served { response, body: None }) => Ok(Called::Reply(ObjectReply::new(context.clone(), response))),
+        Some(Served { response, body: None }) => Ok(ObjectReply::new(context.clone(), response)),
         Some(Served { .. }) => Err(CallError::Exception("an answer that is written piece by piece".to_owned())),
         None => {
             environment.mark(marks::INNER_ENTRYPOINT_FAILED);

@@ -5,10 +5,10 @@ use std::rc::{Rc, Weak};
 
 use crate::kernel::reply::Reply;
 use crate::world::cache::Caches;
-use crate::world::edge::inner::InnerEntrypoint;
+use crate::world::edge::inner::{InnerEntrypoint, Leave};
 use crate::world::edge::isolate::{EdgeIsolate, Entrypoint};
 use crate::world::edge::request::Request;
-use crate::world::edge::state::{ClientEnd, Served};
+use crate::world::edge::served::Served;
 use crate::world::environment::Environment;
 use crate::world::marks;
 use crate::world::network::callee::Callee;
@@ -86,7 +86,8 @@ impl<P: Program> Pool<P> {
 }
 
 impl<P: Program> InnerEntrypoint for Pool<P> {
-    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
-        self.choose().serve(number, request, Entrypoint::Inner)
+    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, Leave) {
+        let (answer, end) = self.choose().serve(number, request, Entrypoint::Inner);
+        (answer, Box::new(|| end.leave()))
     }
 }

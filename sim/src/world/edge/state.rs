@@ -25,6 +25,7 @@ use crate::world::edge::flights::{Flights, Seat};
 use crate::world::edge::inner::{self, InnerEntrypoint};
 use crate::world::edge::instance::Instance;
 use crate::world::edge::reply::{KeptAnswer, ObjectReply};
+use crate::world::edge::served::Served;
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
@@ -39,14 +40,6 @@ const PRUNE_AT: usize = 64;
 
 /// For how long a request that outlives its client goes on, in ms (Cloudflare, `waitUntil`).
 const OUTLIVES_MS: u64 = 30_000;
-
-/// An answer as it leaves an isolate.
-pub(crate) struct Served {
-    /// The whole answer, or its head if `body` is there.
-    pub(crate) response: Response,
-    /// The body, if it is written piece by piece.
-    pub(crate) body: Option<AnswerBody>,
-}
 
 /// What the requests of one isolate share.
 pub(crate) struct Shared {
@@ -285,6 +278,7 @@ impl EdgeEnv for EdgeState {
         }
         let inner = self.0.shared.inner.upgrade();
         let asking = inner::ask(self.0.context.clone(), inner, url.to_owned());
+        let asking = async move { asking.await.map(Called::Reply) };
         self.0.has_called.set(true);
         self.0.calling.replace(Some(asking.boxed_local()));
         self.called().await
