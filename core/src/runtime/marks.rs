@@ -155,7 +155,7 @@ crate::marks! {
     /// A gateway forwarded a read to the inner entrypoint.
     READ_FORWARDED = "read_forwarded", required;
     /// The client had already what the inner entrypoint answered.
-    FORWARDED_READ_UNCHANGED = "forwarded_read_unchanged", required;
+    FORWARDED_READ_UNCHANGED = "forwarded_read_unchanged", optional;
     /// The cache of a datacenter had the answer to a read.
     CACHE_HIT = "cache_hit", required;
     /// It had the answer, and the client had it, too.
