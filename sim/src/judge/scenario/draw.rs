@@ -99,6 +99,9 @@ impl Scenario {
             draft.quiet_phase();
         }
         let schedule = draft.dice.next_u64();
+        // Nothing else that is drawn depends on it.
+        let stuck_permille = draft.dice.look_up_stuck_permille();
+        let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
         Self {
             schedule,
