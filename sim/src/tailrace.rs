@@ -31,6 +31,10 @@ impl Program for Tailrace {
     async fn serve(env: &EdgeState, config: &EdgeConfig, request: Request<Upload>) {
         edge::serve(env, config, request).await;
     }
+
+    async fn serve_inner(env: &EdgeState, config: &EdgeConfig, request: Request<Upload>) {
+        edge::serve_inner(env, config, request).await;
+    }
 }
 
 impl ObjectClass for StreamObject<ObjectState> {

@@ -1,4 +1,4 @@
-//! HTTP/1.1 over keep-alive connections on this machine: a client for health checks and load, which must cost less than
+//! HTTP/1.1 over keep-alive connections without TLS: a client for health checks, load and measurements, which must cost less than
 //! what it measures, and the parsing that a test's server shares with it. It needs only the standard library.
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -10,7 +10,7 @@ use anyhow::{Context, Result, anyhow, bail};
 /// The largest head, so that a head without an end does not fill the memory.
 const HEAD_LIMIT: usize = 64 << 10;
 
-/// One connection to a server on this machine.
+/// One connection to a server.
 pub struct Connection {
     host: String,
     wire: Wire,
@@ -29,7 +29,12 @@ pub struct Reply {
 impl Connection {
     /// Connects to `host:port`; every read and write ends after the time limit.
     pub fn open(host: &str, limit: Duration) -> Result<Self> {
-        let stream = TcpStream::connect(host).with_context(|| format!("cannot connect to {host}"))?;
+        Self::open_as(host, host, limit)
+    }
+
+    /// Connects to `host:port` for requests that name another host, to which it is the way.
+    pub fn open_as(address: &str, host: &str, limit: Duration) -> Result<Self> {
+        let stream = TcpStream::connect(address).with_context(|| format!("cannot connect to {address}"))?;
         Ok(Self { host: host.to_owned(), wire: Wire::new(stream, Some(limit))? })
     }
 

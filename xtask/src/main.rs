@@ -58,6 +58,9 @@ enum Verb {
     /// Measure requests a second and CPU a request
     #[command(disable_help_flag = true)]
     Bench(Rest),
+    /// Hold a deployment against what the simulator believes of caches
+    #[command(disable_help_flag = true)]
+    Measure(Rest),
 }
 
 /// Arguments that are passed on to `tests/real`, including `--help`.
@@ -91,5 +94,6 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Fuzz(args) => fuzz::run(&project, &args),
         Verb::Mutate(args) => mutation::run(&project, &args),
         Verb::Bench(args) => real::become_verb(&project, toolchain, "bench", &args.arguments),
+        Verb::Measure(args) => real::become_verb(&project, toolchain, "measure", &args.arguments),
     }
 }

@@ -35,6 +35,8 @@ pub struct LiveRead {
     pub resumes: bool,
     /// How the cache of the datacenter takes part, if it does.
     pub caching: Option<Caching>,
+    /// The URL of which the inner entrypoint is asked by a gateway; `None` if a gateway would serve it by itself.
+    pub inner_url: Option<String>,
 }
 
 /// What the object answered.

@@ -5,6 +5,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `gateway` | reads that the inner entrypoint answers, with a cache of the platform before it |
 //! | `cached` | the edge cache: the cache of the datacenter, as reads use it |
 //! | `config` | what a deployment configures |
 //! | `route` | a request's route, and the message to its object: a pure function |
@@ -29,6 +30,7 @@ mod config;
 mod event_page;
 mod event_source;
 mod failure;
+mod gateway;
 mod live;
 mod long_poll;
 mod poll;
@@ -46,4 +48,4 @@ pub use failure::answer_when_lost;
 pub use live::LiveRead;
 pub use route::{PICKED_HEADERS, route};
 pub use routed::{Forward, Routed};
-pub use serve::serve;
+pub use serve::{serve, serve_inner};

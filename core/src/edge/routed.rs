@@ -3,7 +3,7 @@
 use super::cached::Caching;
 use super::live::LiveRead;
 use crate::protocol::Response;
-use crate::protocol::message::Message;
+use crate::protocol::message::{Message, Operation};
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,4 +29,21 @@ pub struct Forward {
     pub body_limit: usize,
     /// How the cache of the datacenter takes part, if it does.
     pub caching: Option<Caching>,
+    /// The URL of which the inner entrypoint is asked by a gateway; `None` if a gateway would serve it by itself.
+    pub inner_url: Option<String>,
+}
+
+impl Routed {
+    /// For a read that a gateway forwards: the URL of which the inner entrypoint is asked, and the entity tags of what
+    /// the client has.
+    pub(super) fn forwarded(&self) -> Option<(&str, Option<&str>)> {
+        let (url, read) = match self {
+            Self::Live(live) => (&live.inner_url, &live.read),
+            Self::Forward(Forward { inner_url, message: Message { operation: Operation::Read(read), .. }, .. }) => {
+                (inner_url, read)
+            }
+            Self::Answer(_) | Self::Forward(_) => return None,
+        };
+        Some((url.as_deref()?, read.if_none_match.as_deref()))
+    }
 }

@@ -5,25 +5,53 @@ use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
 use super::route::{resumes, route};
 use super::routed::{Forward, Routed};
-use super::{cached, event_source, long_poll, sse};
+use super::{cached, event_source, gateway, long_poll, sse};
 use crate::mutant::mutated;
-use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
+use crate::protocol::limits::{LOSSES_ENDURED, MAX_INTEGER, WATCHED_UPLOAD};
 use crate::protocol::message::Live;
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response};
 use crate::runtime::{
     Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, Request, Upload, UploadBroken, marks,
 };
 
-/// Serves a request from its route to the end of its answer.
+/// Serves a request that a client has sent, from its route to the end of its answer. Where the policy has a gateway, it is
+/// this: it forwards the reads that a cache may have answers to.
 ///
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
+    serve_at(env, config, request, false).await;
+}
+
+/// Serves a request at the inner entrypoint, which only the gateway can reach. Access has been checked. It answers what a
+/// gateway forwards, and nothing else.
+pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
+    serve_at(env, config, request, true).await;
+}
+
+async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>, is_inner: bool) {
     let Request { method, url, headers, body, past } = request;
     if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
         env.watch_client();
     }
-    match route(config, method, &url, &headers, || env.now_ms()) {
+    // The gateway has judged the cursor by its own clock, which may be ahead of this one.
+    let routed = route(config, method, &url, &headers, || if is_inner { MAX_INTEGER } else { env.now_ms() });
+    let is_answer = method == Method::Get && matches!(routed, Routed::Answer(_));
+    match routed.forwarded() {
+        Some((url, if_none_match)) if !is_inner && past.losses <= LOSSES_ENDURED => {
+            drain(body).await;
+            if let Routed::Live(live) = &routed {
+                live.hold(env).await;
+            }
+            return gateway::forward(env, config, url, if_none_match, past.has_called).await;
+        }
+        None if is_inner && !is_answer => {
+            let nothing = Refusal::new(ErrorCode::UnknownRoute, "the gateway forwards nothing like this");
+            return answer(env, body, refused(config, method, &nothing)).await;
+        }
+        _ => {}
+    }
+    match routed {
         Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
             answer(env, body, event_source::come_again(env, config.allow_origin())).await;
         }
@@ -41,7 +69,9 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
         }
         Routed::Live(live) => {
             drain(body).await;
-            live.hold(env).await;
+            if !is_inner {
+                live.hold(env).await;
+            }
             match live.mode {
                 Live::Sse => sse::listen(env, config, &live).await,
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,

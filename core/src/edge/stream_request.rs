@@ -2,6 +2,7 @@
 
 use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
+use super::gateway;
 use super::live::LiveRead;
 use super::routed::{Forward, Routed};
 use crate::mutant::mutated;
@@ -49,15 +50,16 @@ impl StreamRequest<'_> {
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
         let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
         let allow_origin = allow_origin.map(str::to_owned);
-        let mut caching = None;
+        let (mut caching, mut inner_url) = (None, None);
         let operation = match operation {
             Operation::Read(mut read) => {
                 caching = self.caching(&object, debug, &read);
                 read.is_kept = caching.is_some();
+                inner_url = self.inner_url(stream_path, debug, &read);
                 match read.live {
                     Some(mode) => {
                         let resumes = mode == Live::Sse && self.last_event_id().is_some();
-                        let live = LiveRead { object, allow_origin, debug, mode, read, resumes, caching };
+                        let live = LiveRead { object, allow_origin, debug, mode, read, resumes, caching, inner_url };
                         return Ok(Routed::Live(live));
                     }
                     None => Operation::Read(read),
@@ -67,7 +69,8 @@ impl StreamRequest<'_> {
         };
         let body_encoded = takes_body && self.has_encoded_body();
         let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
-        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit: self.config.body_limit, caching }))
+        let body_limit = self.config.body_limit;
+        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
     }
 
     fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
@@ -85,6 +88,15 @@ impl StreamRequest<'_> {
             return None;
         }
         Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers)
+    }
+
+    /// The URL of which a gateway asks the inner entrypoint. Not for a read that tells about instances.
+    fn inner_url(&self, stream_path: &str, debug: bool, read: &Read) -> Option<String> {
+        if debug || !self.config.policy.has_gateway {
+            return None;
+        }
+        let path = percent::decode(stream_path)?;
+        gateway::inner_url(self.origin, STREAM_ROUTE, &path, read, self.headers)
     }
 
     /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold

@@ -148,6 +148,10 @@ pub const PULL_SPREAD_LIMIT_MS: u64 = 4_000;
 /// How many sockets come at once. Our choice.
 pub const PULLED_AT_ONCE: usize = 8;
 
+/// How long a look into the cache of the datacenter may take, in ms; one that takes longer has found nothing. Our choice:
+/// hundreds of times what a look takes, and less than a reader notices who would have waited for the object anyway.
+pub const LOOK_UP_MS: u64 = 1_000;
+
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.
 pub const LONG_POLL_MS: u64 = 20_000;
 

@@ -26,7 +26,7 @@ pub struct Request<U> {
 pub struct Past {
     /// How many instances were lost while they served the request.
     pub losses: u32,
-    /// Whether one of the tasks has called an object. The last such call goes on: [`EdgeEnv::earlier_call`].
+    /// Whether one of the tasks has called an object, or the inner entrypoint. The last such call goes on: [`EdgeEnv::earlier_call`].
     pub has_called: bool,
     /// For how long the request has been served, in ms.
     pub age_ms: u64,
@@ -74,12 +74,19 @@ pub trait EdgeEnv: Isolate {
     /// would have done. For requests of which [`Past::has_called`] is true, once.
     async fn earlier_call(&self) -> CallOutcome<Self>;
 
+    /// Asks the inner entrypoint of the same Worker for what a GET of that URL answers, without any header field. A cache
+    /// of the platform may stand before it, which answers from what it has. This is a call like [`Self::call`], as far as
+    /// [`Past::has_called`] and [`Self::earlier_call`] are concerned.
+    ///
+    /// On Workers this is `ctx.exports`, whose calls pass through Workers Cache where the deployment has it.
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self>;
+
     /// Looks for a stored answer in the cache of this datacenter, under a key that is an absolute URL. A cache that fails,
-    /// or that there is none, has nothing.
+    /// that does not answer within so many ms, or that there is none, has nothing.
     ///
     /// On Workers this is `caches.default`: answers become visible to others a few ms after they were stored, are lost
     /// at any time, and are those of this datacenter alone.
-    async fn look_up(&self, key: &str) -> Option<Self::Reply>;
+    async fn look_up(&self, key: &str, within_ms: u64) -> Option<Self::Reply>;
 
     /// Stores a kept answer in the cache of this datacenter, with these fields set in addition to its own. It is stored
     /// for as long as its `Cache-Control` says; whatever the cache refuses or fails at is as if it had been lost. Ends

@@ -152,6 +152,10 @@ crate::marks! {
     LIVE_PAGE_BROKE_OFF = "live_page_broke_off", required;
     /// The flight that a long-poll had joined landed with a failure or a refusal, and the long-poll asked once more.
     LIVE_FLIGHT_RETRIED = "live_flight_retried", required;
+    /// A gateway forwarded a read to the inner entrypoint.
+    READ_FORWARDED = "read_forwarded", required;
+    /// The client had already what the inner entrypoint answered.
+    FORWARDED_READ_UNCHANGED = "forwarded_read_unchanged", optional;
     /// The cache of a datacenter had the answer to a read.
     CACHE_HIT = "cache_hit", required;
     /// It had the answer, and the client had it, too.

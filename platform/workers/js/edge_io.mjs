@@ -1,7 +1,7 @@
 // What the task of a request uses: handles, and operations that it waits for. Rust decides what happens; this object
 // does it. The request polls the task in Rust again when an operation has ended (edge_request.mjs).
 //
-// A handle is what Rust uses and never looks into: the client's body, an object's reply or a stored answer, a kept
+// A handle is what Rust uses and never looks into: the client's body, an object's reply, a stored answer or the inner entrypoint's, a kept
 // answer (complete, as plain data), a socket, the body of the answer, a flight (flight.mjs). A task has at most one of
 // each kind at a time, and each method here acts on that one.
 
@@ -158,8 +158,24 @@ export class EdgeIo {
     return SOCKET;
   }
 
-  lookUp(key) {
-    this.#start(cache.find(key), this.#found);
+  lookUp(key, withinMs) {
+    this.#start(this.#inTime(cache.find(key), withinMs), this.#found);
+  }
+
+  /** What a look-up finds; undefined if that takes longer. What comes then is let go. */
+  #inTime(finding, withinMs) {
+    return new Promise((resolve) => {
+      let isLate = false;
+      const timer = setTimeout(() => {
+        isLate = true;
+        resolve(undefined);
+      }, withinMs);
+      finding.then((response) => {
+        clearTimeout(timer);
+        if (isLate) letGo(response);
+        else resolve(response);
+      });
+    });
   }
 
   #found(response) {
@@ -173,10 +189,12 @@ export class EdgeIo {
 
   /** Nobody will read the stored answer that was found. */
   #dropStored() {
-    this.#stored?.body?.cancel().catch(() => {
-      // It has broken off by itself.
-    });
+    letGo(this.#stored);
     this.#stored = null;
+  }
+
+  askInner(url) {
+    this.#start(this.#request.askInner(url), this.#called);
   }
 
   store(key, fields) {
@@ -326,6 +344,13 @@ export class EdgeIo {
     this.#download?.close();
     this.#download = null;
   }
+}
+
+/** Nobody will read the body of this response, if there is one. */
+function letGo(response) {
+  response?.body?.cancel().catch(() => {
+    // It has broken off by itself.
+  });
 }
 
 /** The body of a response, or null if it has none. */

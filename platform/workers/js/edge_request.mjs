@@ -31,19 +31,20 @@ onLoss(() => {
   for (const io of lost) io.lost();
 });
 
-/** Serves a request. Returns its response, or a promise of it. */
-export function serve(request, streams, ctx) {
-  const served = new EdgeRequest(request, streams, ctx);
+/** Serves a request, at the inner entrypoint or at the default one. Returns its response, or a promise of it. */
+export function serve(request, streams, ctx, isInner) {
+  const served = new EdgeRequest(request, streams, ctx, isInner);
   served.run();
   return served.response();
 }
 
 class EdgeRequest {
-  /** A promise of what the last call of an object brought: a response, or an error. */
+  /** A promise of what the last call, of an object or the inner entrypoint, brought: a response, or an error. */
   calling = null;
   #request;
   #streams;
   #ctx;
+  #isInner;
   #upload = null;
   #response = null;
   #resolve = null;
@@ -54,10 +55,11 @@ class EdgeRequest {
   #isWatched = false;
   #beganMs = Date.now();
 
-  constructor(request, streams, ctx) {
+  constructor(request, streams, ctx, isInner) {
     this.#request = request;
     this.#streams = streams;
     this.#ctx = ctx;
+    this.#isInner = isInner;
   }
 
   /** The response, or a promise of it. */
@@ -86,7 +88,8 @@ class EdgeRequest {
     const io = new EdgeIo(this);
     this.#io = io;
     try {
-      const task = rust.serve(io, text, hasBody, losses, this.calling !== null, Date.now() - this.#beganMs);
+      const hasCalled = this.calling !== null;
+      const task = rust.serve(io, text, this.#isInner, hasBody, losses, hasCalled, Date.now() - this.#beganMs);
       if (task === 0) return false;
       waiting.set(task, io);
       this.#task = task;
@@ -147,6 +150,20 @@ class EdgeRequest {
 
   upload() {
     return (this.#upload ??= new Upload(this.#request));
+  }
+
+  /** Asks the inner entrypoint for what a GET of the URL answers. It is a call, as those of objects are. */
+  askInner(url) {
+    this.calling = this.#askInner(url);
+    return this.calling;
+  }
+
+  async #askInner(url) {
+    try {
+      return await this.#ctx.exports.CachedReads.fetch(url);
+    } catch (error) {
+      return error;
+    }
   }
 
   /** Calls an object, with the upload or without it. */

@@ -3,7 +3,8 @@
 //
 // | file | what it holds |
 // | --- | --- |
-// | entry.mjs | the Worker |
+// | entry.mjs | the Worker: its default entrypoint, which is the gateway if the policy has one |
+// | cached_reads.mjs | its inner entrypoint |
 // | edge_request.mjs | one request at the edge, from its task's start to its answer; its body and its call |
 // | edge_io.mjs | the handles and operations of a request's task |
 // | upload.mjs, download.mjs | the body of a request; the body of an answer that is written piece by piece |
@@ -19,10 +20,11 @@
 
 import { serve } from "./edge_request.mjs";
 
+export { CachedReads } from "./cached_reads.mjs";
 export { StreamObject } from "./stream_object.mjs";
 
 export default {
   fetch(request, env, ctx) {
-    return serve(request, env.STREAMS, ctx);
+    return serve(request, env.STREAMS, ctx, false);
   },
 };

@@ -129,8 +129,12 @@ impl EdgeEnv for RequestEnv {
         called(operation(|io| io.earlier_call()).await)
     }
 
-    async fn look_up(&self, key: &str) -> Option<Reply> {
-        match operation(|io| io.look_up(key)).await {
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self> {
+        called(operation(|io| io.ask_inner(url)).await)
+    }
+
+    async fn look_up(&self, key: &str, within_ms: u64) -> Option<Reply> {
+        match operation(|io| io.look_up(key, within_ms as f64)).await {
             Some(outcome::REPLY) => Some(Reply),
             _ => None,
         }

@@ -40,10 +40,18 @@ pub fn picked_headers() -> String {
 }
 
 /// Starts the task of a request and polls it once. Returns its number, or 0 if it has ended already. `request` is the
-/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed. `losses`,
-/// `has_called` and `age_ms` tell of its earlier tasks.
+/// method, the URL, and names and values of the picked fields in turn, each followed by a line feed. `is_inner` tells that
+/// it has come to the inner entrypoint. `losses`, `has_called` and `age_ms` tell of its earlier tasks.
 #[wasm_bindgen]
-pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called: bool, age_ms: f64) -> u32 {
+pub fn serve(
+    io: EdgeIo,
+    request: &str,
+    is_inner: bool,
+    has_body: bool,
+    losses: u32,
+    has_called: bool,
+    age_ms: f64,
+) -> u32 {
     let mut lines = request.split_terminator('\n');
     let method = Method::from_token(lines.next().unwrap_or_default());
     let url = lines.next().unwrap_or_default().to_owned();
@@ -55,7 +63,10 @@ pub fn serve(io: EdgeIo, request: &str, has_body: bool, losses: u32, has_called:
     let past = Past { losses, has_called, age_ms: age_ms as u64 };
     let request = Request { method, url, headers, body: has_body.then_some(Upload), past };
     let config = Deployment::with(|deployment| deployment.edge.clone());
-    let task = Box::pin(async move { edge::serve(&env, &config, request).await });
+    let task: Task = match is_inner {
+        true => Box::pin(async move { edge::serve_inner(&env, &config, request).await }),
+        false => Box::pin(async move { edge::serve(&env, &config, request).await }),
+    };
     let number = LAST.get().wrapping_add(1).max(1);
     LAST.set(number);
     if run(io, number, task) { 0 } else { number }

@@ -63,9 +63,14 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = earlierCall)]
     pub(crate) fn earlier_call(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to look for a stored answer in the cache of the datacenter. It takes the place of the object's reply.
+    /// Starts to ask the inner entrypoint for what a GET of that URL answers. It takes the place of the object's reply.
+    #[wasm_bindgen(method, catch, js_name = askInner)]
+    pub(crate) fn ask_inner(this: &EdgeIo, url: &str) -> Result<(), JsValue>;
+
+    /// Starts to look for a stored answer in the cache of the datacenter, for at most `within_ms`. It takes the place of
+    /// the object's reply.
     #[wasm_bindgen(method, catch, js_name = lookUp)]
-    pub(crate) fn look_up(this: &EdgeIo, key: &str) -> Result<(), JsValue>;
+    pub(crate) fn look_up(this: &EdgeIo, key: &str, within_ms: f64) -> Result<(), JsValue>;
 
     /// Starts to store the kept answer in the cache of the datacenter. `fields` are added: names and values in turn, each
     /// followed by a line feed.

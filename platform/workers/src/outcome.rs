@@ -11,7 +11,7 @@ pub(crate) const OVERLOADED: i64 = -2;
 pub(crate) const EXCEPTION: i64 = -3;
 /// `pushReply`: the client is gone.
 pub(crate) const NOBODY: i64 = -4;
-/// `call`; `REPLY` of `look_up` too
+/// `call`, `ask_inner`; `REPLY` of `look_up` too
 pub(crate) const REPLY: i64 = 10;
 pub(crate) const SOCKET: i64 = 11;
 /// `keep`, `landing`

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use tailrace_core::protocol::Response;
 
-use super::{PERMILLES, World, ask, check_share, elapsed_ms, run};
+use super::{LOOK_LIMIT_MS, PERMILLES, World, ask, check_share, elapsed_ms, run};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::{CacheFaults, Faults, Lost, Visited, marks};
@@ -137,6 +137,28 @@ fn look_ups_fail_never_sometimes_or_always_and_what_is_stored_stays() {
             assert_eq!(world.marks().count(marks::CACHE_LOOK_UP_FAILED), failed as u64);
             world.set_faults(Faults::default());
             assert!(has(&world, "k").await);
+        });
+    }
+}
+
+#[test]
+fn look_ups_never_end_never_sometimes_or_always_and_whoever_looks_gives_up() {
+    for permille in PERMILLES {
+        run(1, Faults::default(), async |world, _| {
+            edge(&world, "store k").await;
+            world.set_faults(faults(CacheFaults { look_up_stuck_permille: permille, ..CacheFaults::default() }));
+            let mut stuck = 0;
+            for number in 0..100 {
+                edge(&world, &format!("store {number}")).await;
+                let before_ms = elapsed_ms();
+                let has = has(&world, &number.to_string()).await;
+                assert_eq!(elapsed_ms() - before_ms, if has { 0 } else { LOOK_LIMIT_MS });
+                stuck += usize::from(!has);
+            }
+            check_share(permille, stuck);
+            assert_eq!(world.marks().count(marks::CACHE_LOOK_UP_STUCK), stuck as u64);
+            let visits = world.services().cache.visits();
+            assert_eq!(visits.iter().filter(|visit| visit.what == Visited::Stuck).count(), stuck);
         });
     }
 }

@@ -79,6 +79,7 @@ fn all_faults() -> Faults {
             put_lost_permille: 100,
             evicted_permille: 100,
             look_up_fails_permille: 100,
+            look_up_stuck_permille: 30,
             no_zone: false,
         };
         faults.front = FrontFaults {
@@ -122,6 +123,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     "append x",
                     "pair",
                     "count",
+                    "inner append x",
                     "call b",
                     "connect x",
                     "listen x",

@@ -13,6 +13,7 @@
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
+//! | `gateway` | the Worker asks its own inner entrypoint |
 //! | `caches` | the cache of a datacenter |
 //! | `fronts` | what stands in front of the isolates |
 //! | `harms` | what faults leave behind as proof |
@@ -24,6 +25,7 @@ mod caches;
 mod determinism;
 mod durability;
 mod fronts;
+mod gateway;
 mod harms;
 mod isolates;
 mod lifecycle;
@@ -60,6 +62,8 @@ const SOCKET_BYTES: usize = 1_000;
 const PATIENCE_MS: u64 = 30_000;
 /// How long the probe's calls of R2 may take, in ms.
 const LIMIT_MS: u64 = 20_000;
+/// How long the probe waits for a cache, in ms.
+const LOOK_LIMIT_MS: u64 = 1_000;
 /// The tag of the sockets that the probe accepts.
 const TAG: &str = "live";
 
@@ -94,9 +98,20 @@ impl Program for Probe {
     }
 
     /// The path is an object's name and a command. Answers 503 if the object does not answer. After `connect` the test
-    /// keeps the socket; after `listen` the request keeps it, and answers what comes on it.
+    /// keeps the socket; after `listen` the request keeps it, and answers what comes on it. After `inner` the rest is the
+    /// command for the inner entrypoint, which obeys the same ones.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
         let (object, command) = request.url.split_once('/').unwrap_or((&request.url, ""));
+        if let Some(rest) = command.strip_prefix("inner ") {
+            let asked = match request.past.has_called {
+                true => env.earlier_call().await,
+                false => env.ask_inner(&format!("{object}/{rest}")).await,
+            };
+            return match asked {
+                Ok(Called::Reply(reply)) => env.pass_on(reply, Changes::NONE),
+                Ok(Called::Socket(_)) | Err(_) => env.answer(Response::new(503)),
+            };
+        }
         let has_tag = request.headers.get("if-none-match").is_some();
         notes.asked_by_tag.set(notes.asked_by_tag.get() + usize::from(has_tag));
         if fronts::serve(env, notes, command, has_tag).await || Self::waits(env, notes, command).await {
@@ -126,6 +141,10 @@ impl Program for Probe {
         };
         env.answer(response);
     }
+
+    async fn serve_inner(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
+        Self::serve(env, notes, request).await;
+    }
 }
 
 impl Probe {
@@ -150,7 +169,7 @@ impl Probe {
                 env.store(rest, &env.keep_own(answer), &fields).await;
                 Response::new(200)
             }
-            "look-up" => match env.look_up(rest).await {
+            "look-up" => match env.look_up(rest, LOOK_LIMIT_MS).await {
                 Some(stored) => {
                     env.pass_on(stored, Changes::NONE);
                     return true;

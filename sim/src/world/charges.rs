@@ -6,6 +6,8 @@ use std::rc::Rc;
 /// What one client's request has cost so far.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Charge {
+    /// How often the Worker was invoked: once, and a second time where a gateway has forwarded it.
+    pub invocations: u64,
     /// Calls of objects that reached one.
     pub calls: u64,
     /// Rows that these calls wrote, alarms set among them.
@@ -52,6 +54,11 @@ impl Charges {
         self.of_alarms.entry(object.into()).or_default().asked += 1;
     }
 
+    /// The Worker is invoked for a client's request.
+    pub(crate) fn invoke(&mut self, request: u64) {
+        self.of_requests.entry(request).or_default().invocations += 1;
+    }
+
     /// Charges an event of an object, and rows that it has written.
     pub(crate) fn add(&mut self, account: &Account, calls: u64, rows: u64) {
         match account {
@@ -85,7 +92,9 @@ mod tests {
             charges.add(&account, calls, rows);
         }
         charges.ask("a");
-        assert_eq!(charges.of_requests, BTreeMap::from([(7, Charge { calls: 1, rows: 2 })]));
+        charges.invoke(7);
+        charges.invoke(7);
+        assert_eq!(charges.of_requests, BTreeMap::from([(7, Charge { invocations: 2, calls: 1, rows: 2 })]));
         assert_eq!(charges.of_alarms, BTreeMap::from([("a".into(), AlarmCharge { calls: 2, asked: 1, rows: 3 })]));
     }
 }

@@ -214,6 +214,11 @@ impl Environment {
         self.charges.borrow_mut().add(account, calls, rows);
     }
 
+    /// The Worker is invoked for a client's request, which is billed.
+    pub(crate) fn invoke(&self, request: u64) {
+        self.charges.borrow_mut().invoke(request);
+    }
+
     /// The alarm of an object is called as it has asked for.
     pub(crate) fn count_asked_alarm(&self, object: &str) {
         self.charges.borrow_mut().ask(object);

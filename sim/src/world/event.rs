@@ -103,6 +103,8 @@ whats! {
     BegunAnew = "has died of idleness, and begins anew";
     /// The handle of a request is refused to the task of another one.
     HandleRefused = "a handle is refused to another request";
+    /// A gateway asks the inner entrypoint.
+    InnerAsked { url: &'a str } = "asks the inner entrypoint for {url}";
     /// A call arrives at an object.
     Called { message: &'a str } = "call {message:.60}";
     /// An object answers a call.

@@ -27,6 +27,8 @@ pub enum Harm {
     LostInstance,
     /// Another task lost the instance that served it.
     InstanceTaken,
+    /// The inner entrypoint that its gateway asked gave no answer: its isolate restarted, or the platform ended it.
+    InnerLost,
     /// Its call of an object, or the reply, was lost on its way.
     CallLost,
     /// Its call of an object, or the reply, took long.

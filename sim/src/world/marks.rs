@@ -107,6 +107,10 @@ tailrace_core::marks! {
     CALL_OUTLIVED_ITS_CALLER = "call_outlived_its_caller", required;
     /// R2 gave other bytes than it had stored.
     BYTES_DAMAGED = "bytes_damaged", required;
+    /// A gateway asked the inner entrypoint.
+    INNER_ENTRYPOINT_ASKED = "inner_entrypoint_asked", required;
+    /// It had no answer: its isolate restarted, or the platform ended it.
+    INNER_ENTRYPOINT_FAILED = "inner_entrypoint_failed", required;
     /// An answer was to be stored in a cache, and was lost.
     CACHE_PUT_LOST = "cache_put_lost", required;
     /// An answer was evicted from a cache.
@@ -117,6 +121,8 @@ tailrace_core::marks! {
     CACHE_ENTRY_ENDED = "cache_entry_ended", required;
     /// A look into a cache failed.
     CACHE_LOOK_UP_FAILED = "cache_look_up_failed", required;
+    /// A look into a cache never came to an end.
+    CACHE_LOOK_UP_STUCK = "cache_look_up_stuck", required;
     /// There was no cache for the host name.
     CACHE_WITHOUT_ZONE = "cache_without_zone", required;
     /// An answer was stored in a cache though the request that had sent it there had ended.

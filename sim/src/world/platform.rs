@@ -17,10 +17,12 @@ use crate::kernel::trace::Trace;
 use crate::world::activity::Spell;
 use crate::world::charges::Charges;
 use crate::world::edge::download::AnswerBody;
+use crate::world::edge::isolate::Entrypoint;
 use crate::world::edge::pipe::Piece;
 use crate::world::edge::pool::Pool;
 use crate::world::edge::request::Request;
-use crate::world::edge::state::{ClientEnd, Served};
+use crate::world::edge::served::Served;
+use crate::world::edge::state::ClientEnd;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
@@ -99,7 +101,7 @@ struct Inner<P: Program> {
     services: Rc<Services>,
     namespace: Rc<Namespace<P::Object>>,
     /// The isolates of each datacenter.
-    isolates: Vec<Pool<P>>,
+    isolates: Vec<Rc<Pool<P>>>,
     requests: Cell<u64>,
 }
 
@@ -290,7 +292,7 @@ impl<P: Program> WorldOf<P> {
         environment.release.set(release);
         environment.mark(marks::DEPLOYED);
         environment.note(Lane::World, What::Deploys { release }, None);
-        for isolate in self.inner.isolates.iter().flat_map(Pool::started) {
+        for isolate in self.inner.isolates.iter().flat_map(|pool| pool.started()) {
             let (isolate, after_ms) = (isolate.clone(), environment.random.between(0, within_ms));
             environment.node.spawn(async move {
                 rt::sleep_ms(after_ms).await;
@@ -471,6 +473,6 @@ impl<P: Program> Origin for WorldOf<P> {
     }
 
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
-        self.inner.isolates[self.colo].choose().serve(number, request.received())
+        self.inner.isolates[self.colo].choose().serve(number, request.received(), Entrypoint::Default)
     }
 }

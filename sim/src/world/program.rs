@@ -22,4 +22,7 @@ pub trait Program: Sized + 'static {
 
     /// Serves a client's request in an edge isolate.
     async fn serve(env: &EdgeState, config: &Self::EdgeConfig, request: Request<Upload>);
+
+    /// Serves what the program itself asks of its inner entrypoint, in an edge isolate of the same datacenter.
+    async fn serve_inner(env: &EdgeState, config: &Self::EdgeConfig, request: Request<Upload>);
 }

@@ -15,6 +15,7 @@
 //! | `silence` | a bucket that answers some calls never, and variables that are no text |
 //! | `restart` | a stream while the runtime is killed again and again |
 //! | `bench` | what a request costs |
+//! | `measure` | what is seen of a real deployment's caches |
 
 mod bench;
 mod bucket;
@@ -24,6 +25,7 @@ mod cold;
 mod conformance;
 mod fidelity;
 mod live;
+mod measure;
 mod restart;
 mod robustness;
 mod silence;
@@ -65,6 +67,8 @@ enum Verb {
     Restart,
     /// Measure requests a second and CPU a request
     Bench(bench::Args),
+    /// Hold a deployment against what the simulator believes of caches
+    Measure(measure::Args),
 }
 
 /// A built Worker, and Node to start the runtime with.
@@ -110,5 +114,6 @@ fn run(cli: Cli) -> Result<()> {
         }
         Verb::Restart => restart::run(&project, &build(Variant::Plain)?),
         Verb::Bench(args) => bench::run(&project, cli.toolchain, &args),
+        Verb::Measure(args) => measure::run(&project, &args),
     }
 }

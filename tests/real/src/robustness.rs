@@ -20,6 +20,14 @@ const WATCH: &str = "tests/real/watch";
 /// The entry module among them, which passes requests on to the Worker's own.
 const WATCHED: &str = "watched.mjs";
 
+/// The file whose server has a gateway, with one beside it that has none, and otherwise the same policy. Their long-polls
+/// are short.
+const GATEWAY: &str = "gateway";
+const WITH_GATEWAY: &[(&str, &str)] =
+    &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_CACHE_POLICY", "gateway"), ("TAILRACE_LONG_POLL_MS", "2000")];
+const WITHOUT_GATEWAY: &[(&str, &str)] =
+    &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_CACHE_POLICY", "workers-cache"), ("TAILRACE_LONG_POLL_MS", "2000")];
+
 /// Runs them against a Worker with faults.
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let files = files(&project.path(SUITES), ".test.mjs")?;
@@ -28,18 +36,21 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     }
     for file in files {
         let name = file.trim_end_matches(".test.mjs");
-        let bindings = &[("TAILRACE_NO_AUTH", "1")];
         let watch = project.path(WATCH);
-        let options = workerd::Options {
-            name,
-            entry: WATCHED,
-            beside: Some(&watch),
-            bindings,
-            ..workerd::Options::of(&built.worker)
+        let start = |name, bindings| {
+            let beside = Some(watch.as_path());
+            let options =
+                workerd::Options { name, entry: WATCHED, beside, bindings, ..workerd::Options::of(&built.worker) };
+            Workerd::start(project, &built.node, &options)
         };
-        let server = Workerd::start(project, &built.node, &options)?;
+        let has_gateway = name == GATEWAY;
+        let server = start(name, if has_gateway { WITH_GATEWAY } else { &[("TAILRACE_NO_AUTH", "1")] })?;
+        let plain = if has_gateway { Some(start("no-gateway", WITHOUT_GATEWAY)?) } else { None };
         let mut test = built.node.test(project, &format!("{SUITES}/{file}"))?;
         test.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_WORKERD_PROCESS", server.id().to_string());
+        if let Some(plain) = &plain {
+            test.env("TAILRACE_PLAIN_URL", plain.url());
+        }
         process::run(&mut test).with_context(|| format!("the runtime's log is {}", server.log().display()))?;
     }
     Ok(())

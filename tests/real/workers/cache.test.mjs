@@ -8,6 +8,9 @@ const REPLY = 10;
 const ABSENT = 14;
 const OVER = 15;
 
+/** Longer than a look-up takes here. */
+const LOOK_UP_MS = 5_000;
+
 const KEY = "https://a.example/.tailrace/1/_default/a?offset=-1";
 const FIELDS = "content-type\ntext/plain\netag\n\"1\"\n";
 const bytes = (text) => new TextEncoder().encode(text);
@@ -35,7 +38,7 @@ const found = (text = "data", headers = { "x-note": "7", etag: '"1"' }) => new R
 test("a look-up asks for the bare URL, and what it finds is passed on changed", async () => {
   const asked = [];
   const { io, answers } = task({ match: async (...parameters) => (asked.push(parameters), found()) });
-  assert.equal(await ended(io, (io) => io.lookUp(KEY)), REPLY);
+  assert.equal(await ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS)), REPLY);
   assert.deepEqual(asked, [[KEY]]);
   assert.match(io.head(), /^200\n(.*\n)*x-note\n7\n/);
   io.passOn("x-note x-other\nx-cache\nHIT\nage\n3\n");
@@ -48,7 +51,7 @@ test("a look-up asks for the bare URL, and what it finds is passed on changed", 
 test("an answer that does not change is passed on as it is, and a kept one as plain data", async () => {
   const response = found();
   const { io, answers } = task({ match: async () => response });
-  await ended(io, (io) => io.lookUp(KEY));
+  await ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS));
   io.passOn(undefined);
   assert.equal(answers[0], response);
   io.keepOwn(200, FIELDS, bytes("kept"));
@@ -74,7 +77,7 @@ for (const [name, cache] of [
 ]) {
   test(`${name} is nothing found`, async () => {
     const { io, answers } = task(cache);
-    assert.equal(await ended(io, (io) => io.lookUp(KEY)), ABSENT);
+    assert.equal(await ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS)), ABSENT);
     assert.deepEqual(answers, []);
   });
 }
@@ -83,7 +86,7 @@ test("an isolate without caches finds nothing, stores nothing and removes nothin
   const { io } = task({});
   delete globalThis.caches;
   io.keepOwn(200, FIELDS, bytes("kept"));
-  assert.equal(await ended(io, (io) => io.lookUp(KEY)), ABSENT);
+  assert.equal(await ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS)), ABSENT);
   assert.equal(await ended(io, (io) => io.store(KEY, "")), OVER);
   assert.equal(await ended(io, (io) => io.remove(KEY)), OVER);
 });
@@ -141,7 +144,7 @@ test("the body of a stored answer that nobody wants is let go, of one that was p
     let letGo = false;
     const body = new ReadableStream({ cancel: () => void (letGo = true) });
     const { io } = task({ match: async () => new Response(body) });
-    await ended(io, (io) => io.lookUp(KEY));
+    await ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS));
     await use(io);
     io.end();
     await new Promise(setImmediate);
@@ -154,10 +157,23 @@ test("what is found after the task has ended is let go", async () => {
   let letGo = false;
   const body = new ReadableStream({ cancel: () => void (letGo = true) });
   const { io } = task({ match: () => new Promise((resolve) => (bring = resolve)) });
-  const ends = ended(io, (io) => io.lookUp(KEY));
+  const ends = ended(io, (io) => io.lookUp(KEY, LOOK_UP_MS));
   io.end();
   bring(new Response(body));
   await ends;
+  await new Promise(setImmediate);
+  assert.ok(letGo);
+});
+
+test("a look-up that takes too long has found nothing, and what it finds then is let go", async () => {
+  let bring;
+  let letGo = false;
+  const body = new ReadableStream({ cancel: () => void (letGo = true) });
+  const { io } = task({ match: () => new Promise((resolve) => (bring = resolve)) });
+  const start = performance.now();
+  assert.equal(await ended(io, (io) => io.lookUp(KEY, 50)), ABSENT);
+  assert.ok(performance.now() - start < 1_000);
+  bring(new Response(body));
   await new Promise(setImmediate);
   assert.ok(letGo);
 });

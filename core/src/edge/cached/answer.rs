@@ -6,7 +6,7 @@ use crate::edge::live::LiveRead;
 use crate::edge::poll::Brought;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
-use crate::protocol::limits::MAX_INTEGER;
+use crate::protocol::limits::{LOOK_UP_MS, MAX_INTEGER};
 use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
 use crate::runtime::{Changes, EdgeEnv, Reply, marks};
 
@@ -32,7 +32,7 @@ pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
         env.sometimes(marks::CACHE_BYPASSED);
         return false;
     }
-    let Some(stored) = env.look_up(&caching.key).await else { return false };
+    let Some(stored) = env.look_up(&caching.key, LOOK_UP_MS).await else { return false };
     let mut head = stored.head();
     let Some(changes) = served(env, &head) else { return false };
     let tag = head.headers.get(header::ETAG);

@@ -42,6 +42,12 @@ impl Caching {
     }
 }
 
+/// Whether a request's `Cache-Control` says that the client wants no copy, however new.
+pub(in crate::edge) fn refuses_copies(headers: &Headers) -> bool {
+    let directives = headers.get(header::CACHE_CONTROL).unwrap_or_default();
+    ["no-store", "no-cache", "max-age=0"].into_iter().any(|directive| names(directives, directive))
+}
+
 /// Whether a request's `Cache-Control` has this directive.
 fn names(directives: &str, directive: &str) -> bool {
     directives.split(',').any(|part| part.trim_matches([' ', '\t']).eq_ignore_ascii_case(directive))

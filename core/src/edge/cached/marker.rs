@@ -6,6 +6,7 @@
 
 use super::Caching;
 use crate::protocol::cache::Marker;
+use crate::protocol::limits::LOOK_UP_MS;
 use crate::protocol::{CacheControl, Headers, Response, header};
 use crate::runtime::{EdgeEnv, marks};
 
@@ -31,9 +32,9 @@ pub(in crate::edge) async fn take_turn<E: EdgeEnv>(
     until_ms: u64,
 ) -> Turn<E> {
     let key = marker_key(&caching.key);
-    if env.look_up(&key).await.is_none() {
+    if env.look_up(&key, LOOK_UP_MS).await.is_none() {
         env.sleep_ms(env.random() % (marker.jitter_ms + 1)).await;
-        if env.look_up(&key).await.is_none() {
+        if env.look_up(&key, LOOK_UP_MS).await.is_none() {
             leave(env, marker, caching).await;
             return Turn::Own;
         }
@@ -41,7 +42,7 @@ pub(in crate::edge) async fn take_turn<E: EdgeEnv>(
     env.sometimes(marks::MARKER_FOUND);
     let until_ms = until_ms.min(env.now_ms() + marker.patience_ms);
     loop {
-        if let Some(stored) = env.look_up(&caching.key).await {
+        if let Some(stored) = env.look_up(&caching.key, LOOK_UP_MS).await {
             return Turn::Others(stored);
         }
         let left_ms = until_ms.saturating_sub(env.now_ms());

@@ -19,4 +19,5 @@ mod read;
 
 pub(super) use answer::{admitted, ahead_ms, answer_stored, asked, kept, served, store};
 pub use caching::Caching;
+pub(super) use caching::refuses_copies;
 pub(super) use read::read;

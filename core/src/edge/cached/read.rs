@@ -274,6 +274,17 @@ mod tests {
     }
 
     #[test]
+    fn a_cache_that_never_answers_has_nothing_and_holds_a_read_up_for_a_second() {
+        for (query, answer) in [("", page(200, PAGE, false)), ("?offset=-1&live=long-poll", page(200, PAGE, true))] {
+            let kept = kept(START_MS, 60_000);
+            let env = Scripted::new([Says::Reply(answer)]).with_stored(KEY, kept).with_stuck_cache();
+            let got = get(&env, query, &[]);
+            assert_eq!((got.answer.status, told(&got.answer, header::X_CACHE)), (200, Some("MISS")), "{query}");
+            assert_eq!(env.now_ms() - START_MS, 1_000, "{query}");
+        }
+    }
+
+    #[test]
     fn a_stored_answer_that_the_client_has_is_confirmed() {
         for (if_none_match, status) in
             [("\"i:0:1\"", 304), ("\"x\", W/\"i:0:1\"", 304), ("*", 304), ("\"j:0:1\"", 200), ("i:0:1", 200), ("", 200)]

@@ -73,6 +73,8 @@ struct Stage {
     flights: RefCell<VecDeque<UnderWay>>,
     /// What the cache of the datacenter has, by key.
     stored: RefCell<BTreeMap<String, Response>>,
+    /// Whether that cache never answers.
+    is_cache_stuck: Cell<bool>,
     /// The first answer.
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
@@ -123,6 +125,7 @@ impl Scripted {
             notes: RefCell::default(),
             flights: RefCell::default(),
             stored: RefCell::default(),
+            is_cache_stuck: Cell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
             leaves: Cell::default(),
@@ -144,6 +147,12 @@ impl Scripted {
     /// With an answer that the cache of the datacenter has under that key.
     pub(super) fn with_stored(self, key: &str, answer: Response) -> Self {
         self.0.stored.borrow_mut().insert(key.to_owned(), answer);
+        self
+    }
+
+    /// With a cache of the datacenter that never answers a look.
+    pub(super) fn with_stuck_cache(self) -> Self {
+        self.0.is_cache_stuck.set(true);
         self
     }
 
@@ -274,7 +283,16 @@ impl EdgeEnv for Scripted {
         self.0.outcome()
     }
 
-    async fn look_up(&self, key: &str) -> Option<ScriptedReply> {
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self> {
+        self.0.note(format!("inner {url}"));
+        self.0.outcome()
+    }
+
+    async fn look_up(&self, key: &str, within_ms: u64) -> Option<ScriptedReply> {
+        if self.0.is_cache_stuck.get() {
+            self.0.pass(within_ms);
+            return None;
+        }
         self.stored(key).map(|response| ScriptedReply { response, is_torn: false })
     }
 
@@ -469,7 +487,16 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
     let read =
         Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now, is_kept: false };
     let allow_origin = Some("*".to_owned());
-    LiveRead { object: "o".to_owned(), allow_origin, debug: false, mode, read, resumes: false, caching: None }
+    LiveRead {
+        object: "o".to_owned(),
+        allow_origin,
+        debug: false,
+        mode,
+        read,
+        resumes: false,
+        caching: None,
+        inner_url: None,
+    }
 }
 
 /// The greeting, at that position, of an object whose clock is half a second ahead of the edge's.

@@ -24,6 +24,7 @@ const IMMUTABLE_AND_LONG_POLL: CachePolicy = CachePolicy {
     silence: Rule::Never,
     events: Rule::Revalidate,
     kept: &[AnswerKind::Page, AnswerKind::Delivery],
+    has_gateway: false,
     cursors: Cursors::Convergent,
     collapse: Collapse::None,
     stagger_ms: 0,
@@ -70,6 +71,9 @@ const ZONE: CachePolicy = CachePolicy { name: "zone", kept: &[], bound: Bound::N
 /// Workers Cache stands in front.
 const WORKERS_CACHE: CachePolicy = CachePolicy { name: "workers-cache", ..ZONE };
 
+/// Workers Cache stands between two entrypoints: access is checked for each read, and the rest is shared.
+const GATEWAY: CachePolicy = CachePolicy { name: "gateway", has_gateway: true, ..WORKERS_CACHE };
+
 /// What stands in front shares a connection with events while it is written: those who ask for the same position with
 /// the same cursor within a second get one, and all connections end at the same moment.
 const COLLAPSED_EVENTS: CachePolicy = CachePolicy {
@@ -106,6 +110,7 @@ const ALL_POLICIES: &[CachePolicy] = &[
     SILENCE,
     ZONE,
     WORKERS_CACHE,
+    GATEWAY,
     COLLAPSED_EVENTS,
     SILENCE_WITHOUT_CURSORS,
     RANDOM_CURSORS,

@@ -21,6 +21,9 @@ pub struct CachePolicy {
     pub events: Rule,
     /// Which kinds of answers the edge keeps.
     pub kept: &'static [AnswerKind],
+    /// Whether the default entrypoint is a gateway: it checks access, and has an inner entrypoint of the same Worker,
+    /// which a cache of the platform stands in front of, answer the reads that a cache may have answers to.
+    pub has_gateway: bool,
     /// How cursors are made.
     pub cursors: Cursors,
     /// How requests that miss at the same time are kept from all asking the object.

@@ -436,7 +436,7 @@ impl Fixture {
     /// The last request has called its object so often.
     pub(super) fn charge_last(&mut self, calls: u64) {
         let request = self.history.ops.last().expect("a request").request;
-        self.history.charges.insert(request, Charge { calls, rows: 0 });
+        self.history.charges.insert(request, Charge { calls, ..Charge::default() });
     }
 
     /// The answer to the last request was stored in the cache, where it can be seen so many ms later.

@@ -137,7 +137,7 @@ mod tests {
             let x_cache = x_cache.map(str::to_owned);
             let answer = ClientAnswer { status: 200, x_cache, age_s, from_browser, ..ClientAnswer::default() };
             history.complete(op, Some(answer), 100_005);
-            history.charges.insert(history.ops[op].request, Charge { calls, rows: 0 });
+            history.charges.insert(history.ops[op].request, Charge { calls, ..Charge::default() });
             (history.giver(&history.ops[op]), history.given_ms(&history.ops[op]))
         };
         assert_eq!(ask(Some("HIT"), Some(7), None, 0), (Giver::Edge { age_s: 7 }, (91_990, 93_015)));

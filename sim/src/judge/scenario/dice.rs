@@ -277,8 +277,14 @@ impl Dice {
             put_lost_permille: self.permille_if(250, 20, 700),
             evicted_permille: self.permille_if(250, 20, 500),
             look_up_fails_permille: self.permille_if(200, 20, 500),
+            look_up_stuck_permille: 0,
             no_zone: self.chance(60),
         }
+    }
+
+    /// Of 1,000 look-ups into a cache, those that never come to an end.
+    pub(super) fn look_up_stuck_permille(&self) -> u32 {
+        self.permille_if(150, 5, 100)
     }
 
     /// Half of the worlds have one datacenter.

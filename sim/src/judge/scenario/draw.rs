@@ -23,7 +23,7 @@ impl Scenario {
     pub fn draw(seed: u64) -> Self {
         let dice = Dice::new(seed);
         let limits = dice.limits();
-        let mut faults = dice.faults();
+        let faults = dice.faults();
         let cold = dice.cold(&faults);
         let waits = dice.waits();
         let policy = dice.policy();
@@ -100,6 +100,9 @@ impl Scenario {
             draft.quiet_phase();
         }
         let schedule = draft.dice.next_u64();
+        // Nothing else that is drawn depends on it.
+        let stuck_permille = draft.dice.look_up_stuck_permille();
+        let mut faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
         faults.front = front(seed, policy, faults == faults.delays());
         Self {
@@ -400,6 +403,7 @@ mod tests {
             "fault cache.put_lost_permille",
             "fault cache.evicted_permille",
             "fault cache.look_up_fails_permille",
+            "fault cache.look_up_stuck_permille",
             "fault cache.no_zone",
             "policy immutable\n",
             "policy nothing\n",

@@ -137,6 +137,7 @@ knobs! {
         "cache.put_lost_permille": cache.put_lost_permille as u32;
         "cache.evicted_permille": cache.evicted_permille as u32;
         "cache.look_up_fails_permille": cache.look_up_fails_permille as u32;
+        "cache.look_up_stuck_permille": cache.look_up_stuck_permille as u32;
         "cache.no_zone": cache.no_zone as bool;
         "front.zone": front.zone as bool;
         "front.workers_cache": front.workers_cache as bool;

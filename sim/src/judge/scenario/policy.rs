@@ -4,8 +4,16 @@ use tailrace_core::protocol::CachePolicy;
 
 /// The names of the policies under which everything must hold. Core has others as well: what those break stands in the
 /// register of known bugs.
-const CORRECT: [&str; 7] =
-    ["immutable-and-long-poll", "immutable", "nothing", "silence", "zone", "workers-cache", "collapsed-events"];
+const CORRECT: [&str; 8] = [
+    "immutable-and-long-poll",
+    "immutable",
+    "nothing",
+    "silence",
+    "zone",
+    "workers-cache",
+    "gateway",
+    "collapsed-events",
+];
 
 /// The policies under which everything must hold, the default first.
 pub fn correct() -> Vec<CachePolicy> {

@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use tailrace_core::mutant;
 use tailrace_core::protocol::CachePolicy;
-use tailrace_core::protocol::limits::DATABASE_BYTES;
+use tailrace_core::protocol::limits::{DATABASE_BYTES, LOOK_UP_MS};
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
 use super::{Action, Disturbance, Scenario};
@@ -21,7 +21,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
-use crate::world::{AlarmCharge, Faults, Link, PAGE_BYTES};
+use crate::world::{AlarmCharge, CacheFaults, Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
 /// scenarios draw.
@@ -162,7 +162,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         waits: scenario.waits,
         policy: scenario.policy,
         lock_age_ms: faults.front.lock_age_ms,
-        cache_ms: (faults.cache.put.max_ms, faults.cache.look_up.max_ms),
+        cache_ms: (faults.cache.put.max_ms, look_up_ms(&faults.cache)),
         has_cache: !faults.cache.no_zone,
         hot_bytes: scenario.limits.hot_bytes,
         row_bytes: scenario.limits.row_bytes as u64,
@@ -316,10 +316,16 @@ fn is_reliable(scenario: &Scenario) -> bool {
         delays.alarm.early_permille = faults.alarm.early_permille;
         delays.alarm.early = faults.alarm.early;
         delays.alarm.duplicate_permille = faults.alarm.duplicate_permille;
-        // A cache that loses what it has makes more requests of objects, and no answer other.
-        delays.cache = faults.cache;
+        // A cache that loses what it has makes more requests of objects, and no answer other. One that does not answer
+        // makes answers late.
+        delays.cache = CacheFaults { look_up_stuck_permille: 0, ..faults.cache };
     });
     !disturbed && *faults == delays
+}
+
+/// How long a look into a cache takes at most, in ms.
+fn look_up_ms(cache: &CacheFaults) -> u64 {
+    if cache.look_up_stuck_permille > 0 { cache.look_up.max_ms.max(LOOK_UP_MS) } else { cache.look_up.max_ms }
 }
 
 /// How long it takes at most until every sealed segment is in R2, in ms. They go one after another, and a batch begins

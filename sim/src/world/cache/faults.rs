@@ -21,6 +21,8 @@ pub struct CacheFaults {
     pub evicted_permille: u32,
     /// Of 1,000 look-ups, those that fail.
     pub look_up_fails_permille: u32,
+    /// Of 1,000 look-ups, those that never come to an end.
+    pub look_up_stuck_permille: u32,
     /// Whether the host name belongs to no zone, as those of `workers.dev`: then there is no cache, and no operation
     /// fails.
     pub no_zone: bool,
@@ -29,6 +31,12 @@ pub struct CacheFaults {
 impl CacheFaults {
     /// What a cache is like stays: how long it takes, and whether there is one.
     pub(in crate::world) fn delays(&self) -> Self {
-        Self { put_lost_permille: 0, evicted_permille: 0, look_up_fails_permille: 0, ..*self }
+        Self {
+            put_lost_permille: 0,
+            evicted_permille: 0,
+            look_up_fails_permille: 0,
+            look_up_stuck_permille: 0,
+            ..*self
+        }
     }
 }

@@ -60,7 +60,7 @@ impl Caches {
         has_zone
     }
 
-    /// The answer that can be seen under the URL.
+    /// The answer that can be seen under the URL. It may never come to an end.
     pub(in crate::world) async fn look_up(&self, visitor: Visitor, key: &str) -> Option<Response> {
         if !self.has_zone() {
             return None;
@@ -68,6 +68,11 @@ impl Caches {
         let environment = &self.environment;
         let back_ms = self.go(environment.faults().cache.look_up).await;
         let faults = environment.faults().cache;
+        if environment.chance(faults.look_up_stuck_permille) {
+            environment.mark(marks::CACHE_LOOK_UP_STUCK);
+            self.note(visitor, key, Visited::Stuck);
+            std::future::pending::<()>().await;
+        }
         let found = if environment.chance(faults.look_up_fails_permille) {
             environment.mark(marks::CACHE_LOOK_UP_FAILED);
             self.note(visitor, key, Visited::Failed);

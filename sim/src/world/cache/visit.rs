@@ -39,6 +39,8 @@ pub enum Visited {
     Evicted,
     /// The look failed.
     Failed,
+    /// The look never came to an end.
+    Stuck,
     /// An answer was stored.
     Stored {
         /// From when on it can be seen, in ms since the Unix epoch.

@@ -14,12 +14,13 @@ use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::memory::Meter;
 
-/// The number of no request: while a task is dropped, nobody may use handles.
-const NOBODY: u64 = u64::MAX;
+/// The context of no request: while a task is dropped, nobody may use handles.
+const NOBODY: *const Context = std::ptr::null();
 
 thread_local! {
-    /// The number of the request whose task is being polled; `None` if a test uses handles by itself.
-    static POLLED: Cell<Option<u64>> = const { Cell::new(None) };
+    /// The context of the request whose task is being polled; `None` if a test uses handles by itself. It is compared and
+    /// never followed.
+    static POLLED: Cell<Option<*const Context>> = const { Cell::new(None) };
 }
 
 /// The context of one request, which all its handles share.
@@ -42,7 +43,7 @@ pub(crate) struct Context {
 }
 
 impl Context {
-    /// The context of the request of that number. No other request has the number.
+    /// The context of the request of that number. No other request has the number; what a gateway asks for it has.
     pub(crate) fn new(environment: Rc<Environment>, memory: Meter, number: u64) -> Rc<Self> {
         Rc::new(Self {
             environment,
@@ -159,7 +160,7 @@ impl Context {
 
     /// Polls a task of the request. Meanwhile the request's handles may be used.
     pub(crate) fn poll(&self, task: Pin<&mut impl Future<Output = ()>>, context: &mut TaskContext<'_>) -> Poll<()> {
-        let outer = POLLED.replace(Some(self.number));
+        let outer = POLLED.replace(Some(std::ptr::from_ref(self)));
         let polled = task.poll(context);
         POLLED.set(outer);
         polled
@@ -169,7 +170,7 @@ impl Context {
     /// handles ("Cannot perform I/O on behalf of a different request").
     pub(crate) fn admits(&self) -> bool {
         let polled = POLLED.get();
-        let is_own = polled.is_none_or(|polled| polled == self.number);
+        let is_own = polled.is_none_or(|polled| std::ptr::eq(polled, self));
         if !is_own && polled != Some(NOBODY) {
             self.environment.mark(marks::OTHER_REQUEST_REFUSED);
             self.environment.note(Lane::Edge, What::HandleRefused, Some(self.number));

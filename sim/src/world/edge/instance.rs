@@ -8,10 +8,14 @@ use crate::world::clock;
 use crate::world::edge::context::Context;
 use crate::world::harm::Harm;
 
-/// The requests that run in an isolate's instance, by number. A new instance serves those that go on.
+/// A request by its number, and by how many had come before it: what a gateway asks for a request has the same number.
+type Key = (u64, u64);
+
+/// The requests that run in an isolate's instance. A new instance serves those that go on.
 #[derive(Default)]
 pub(crate) struct Instance {
-    running: RefCell<BTreeMap<u64, Weak<Context>>>,
+    running: RefCell<BTreeMap<Key, Weak<Context>>>,
+    entered: Cell<u64>,
     /// Since when nothing runs in it, in ms since the Unix epoch; `None` before the first request.
     idle_since_ms: Cell<Option<u64>>,
 }
@@ -19,15 +23,16 @@ pub(crate) struct Instance {
 /// A request's place in the instance, which it leaves when this is dropped.
 pub(crate) struct Place {
     instance: Rc<Instance>,
-    number: u64,
+    key: Key,
 }
 
 impl Instance {
     /// The request of that context runs from here on.
     pub(crate) fn enter(self: &Rc<Self>, context: &Rc<Context>) -> Place {
-        let number = context.number();
-        self.running.borrow_mut().insert(number, Rc::downgrade(context));
-        Place { instance: self.clone(), number }
+        let key = (context.number(), self.entered.get());
+        self.entered.set(self.entered.get() + 1);
+        self.running.borrow_mut().insert(key, Rc::downgrade(context));
+        Place { instance: self.clone(), key }
     }
 
     /// Whether requests run in it.
@@ -58,7 +63,7 @@ impl Instance {
 
 impl Drop for Place {
     fn drop(&mut self) {
-        self.instance.running.borrow_mut().remove(&self.number);
+        self.instance.running.borrow_mut().remove(&self.key);
         self.instance.idle_since_ms.set(Some(clock::now_ms()));
     }
 }

@@ -2,7 +2,7 @@
 //! is idle for long dies.
 
 use std::cell::{Cell, RefCell};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
 use tailrace_core::protocol::header;
 use tailrace_core::runtime::{self, Past};
@@ -13,8 +13,10 @@ use crate::world::cache::Caches;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::Breaker;
+use crate::world::edge::inner::InnerEntrypoint;
 use crate::world::edge::request::{Request, RequestBody};
-use crate::world::edge::state::{ClientEnd, EdgeState, Served, Shared};
+use crate::world::edge::served::Served;
+use crate::world::edge::state::{ClientEnd, EdgeState, Shared};
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
@@ -25,6 +27,14 @@ use crate::world::program::Program;
 
 /// An isolate that restarts while it serves a request does so within this many ms after the request came.
 const RESTART_WITHIN_MS: u64 = 50;
+
+/// At which entrypoint of the Worker a request comes in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Entrypoint {
+    Default,
+    /// Only the Worker itself can ask it.
+    Inner,
+}
 
 /// One edge isolate.
 pub(crate) struct EdgeIsolate<P: Program> {
@@ -41,6 +51,7 @@ impl<P: Program> EdgeIsolate<P> {
         colo: usize,
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
+        inner: Weak<dyn InnerEntrypoint>,
         caches: Rc<Caches>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
@@ -53,6 +64,7 @@ impl<P: Program> EdgeIsolate<P> {
         let shared = Shared {
             memory,
             callee,
+            inner,
             caches,
             partition,
             flights,
@@ -68,9 +80,16 @@ impl<P: Program> EdgeIsolate<P> {
         Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
     }
 
-    /// Serves the request of that number. The reply is dropped if the isolate restarts or the request ends first.
-    pub(crate) fn serve(self: &Rc<Self>, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
+    /// Serves the request of that number, or what a gateway asks of the inner entrypoint for it. The reply is dropped if
+    /// the isolate restarts or the request ends first.
+    pub(crate) fn serve(
+        self: &Rc<Self>,
+        number: u64,
+        request: Request,
+        entrypoint: Entrypoint,
+    ) -> (Reply<Served>, ClientEnd) {
         self.die_if_idle();
+        self.environment.invoke(number);
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), self.shared.memory.clone(), number);
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
@@ -83,7 +102,13 @@ impl<P: Program> EdgeIsolate<P> {
             async move {
                 let _place = place;
                 let when_lost = || P::answer_when_lost(&isolate.config);
-                state.run(&when_lost, |past| P::serve(&state, &isolate.config, arrived(past))).await;
+                let config = &isolate.config;
+                match entrypoint {
+                    Entrypoint::Default => state.run(&when_lost, |past| P::serve(&state, config, arrived(past))).await,
+                    Entrypoint::Inner => {
+                        state.run(&when_lost, |past| P::serve_inner(&state, config, arrived(past))).await;
+                    }
+                }
             }
         };
         node.spawn(run);

@@ -1,10 +1,14 @@
 //! The isolates of one datacenter. They start when they are needed, and each is a machine's own.
 
 use std::cell::OnceCell;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 
+use crate::kernel::reply::Reply;
 use crate::world::cache::Caches;
-use crate::world::edge::isolate::EdgeIsolate;
+use crate::world::edge::inner::{InnerEntrypoint, Leave};
+use crate::world::edge::isolate::{EdgeIsolate, Entrypoint};
+use crate::world::edge::request::Request;
+use crate::world::edge::served::Served;
 use crate::world::environment::Environment;
 use crate::world::marks;
 use crate::world::network::callee::Callee;
@@ -18,6 +22,8 @@ pub(crate) struct Pool<P: Program> {
     callee: Rc<dyn Callee>,
     caches: Rc<Caches>,
     config: P::EdgeConfig,
+    /// The pool itself, as its isolates know it: what they ask of the inner entrypoint is served by one of them.
+    this: Weak<Self>,
     isolates: Vec<OnceCell<Rc<EdgeIsolate<P>>>>,
 }
 
@@ -30,9 +36,9 @@ impl<P: Program> Pool<P> {
         callee: Rc<dyn Callee>,
         caches: Rc<Caches>,
         config: P::EdgeConfig,
-    ) -> Self {
+    ) -> Rc<Self> {
         let isolates = (0..places).map(|_| OnceCell::new()).collect();
-        Self { colo, environment, callee, caches, config, isolates }
+        Rc::new_cyclic(|this| Self { colo, environment, callee, caches, config, this: this.clone(), isolates })
     }
 
     /// The isolate that serves a request which comes now. Mostly it serves nothing else: where others do, a request of
@@ -63,7 +69,7 @@ impl<P: Program> Pool<P> {
         let start = || {
             let index = self.colo * self.isolates.len() + place;
             let (environment, callee, caches) = (self.environment.clone(), self.callee.clone(), self.caches.clone());
-            EdgeIsolate::new(index, self.colo, environment, callee, caches, self.config.clone())
+            EdgeIsolate::new(index, self.colo, environment, callee, self.this.clone(), caches, self.config.clone())
         };
         self.isolates[place].get_or_init(start).clone()
     }
@@ -76,5 +82,12 @@ impl<P: Program> Pool<P> {
     /// The one at that place, if it has started.
     pub(crate) fn at(&self, place: usize) -> Option<&Rc<EdgeIsolate<P>>> {
         self.isolates[place].get()
+    }
+}
+
+impl<P: Program> InnerEntrypoint for Pool<P> {
+    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, Leave) {
+        let (answer, end) = self.choose().serve(number, request, Entrypoint::Inner);
+        (answer, Box::new(|| end.leave()))
     }
 }

@@ -22,8 +22,10 @@ use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::{AnswerBody, Breaker, Download, download_of};
 use crate::world::edge::flights::{Flights, Seat};
+use crate::world::edge::inner::{self, InnerEntrypoint};
 use crate::world::edge::instance::Instance;
 use crate::world::edge::reply::{KeptAnswer, ObjectReply};
+use crate::world::edge::served::Served;
 use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
@@ -39,19 +41,13 @@ const PRUNE_AT: usize = 64;
 /// For how long a request that outlives its client goes on, in ms (Cloudflare, `waitUntil`).
 const OUTLIVES_MS: u64 = 30_000;
 
-/// An answer as it leaves an isolate.
-pub(crate) struct Served {
-    /// The whole answer, or its head if `body` is there.
-    pub(crate) response: Response,
-    /// The body, if it is written piece by piece.
-    pub(crate) body: Option<AnswerBody>,
-}
-
 /// What the requests of one isolate share.
 pub(crate) struct Shared {
     /// What the isolate has in memory.
     pub(crate) memory: Meter,
     pub(crate) callee: Rc<dyn Callee>,
+    /// The inner entrypoint of the isolate's datacenter.
+    pub(crate) inner: Weak<dyn InnerEntrypoint>,
     pub(crate) caches: Rc<Caches>,
     /// The part of the datacenter's cache that the isolate uses.
     pub(crate) partition: Cell<u64>,
@@ -276,10 +272,23 @@ impl EdgeEnv for EdgeState {
         self.called().await
     }
 
-    async fn look_up(&self, key: &str) -> Option<ObjectReply> {
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self> {
+        if !self.0.context.admits() {
+            return Err(foreign());
+        }
+        let inner = self.0.shared.inner.upgrade();
+        let asking = inner::ask(self.0.context.clone(), inner, url.to_owned());
+        let asking = async move { asking.await.map(Called::Reply) };
+        self.0.has_called.set(true);
+        self.0.calling.replace(Some(asking.boxed_local()));
+        self.called().await
+    }
+
+    async fn look_up(&self, key: &str, within_ms: u64) -> Option<ObjectReply> {
         let (context, shared) = (&self.0.context, &self.0.shared);
         let visitor = shared.visitor(context.number());
-        let stored = context.guard(shared.caches.look_up(visitor, key)).await.flatten()?;
+        let look_up = rt::within_ms(within_ms, shared.caches.look_up(visitor, key));
+        let stored = context.guard(look_up).await.flatten().flatten()?;
         Some(ObjectReply::new(context.clone(), stored))
     }
 

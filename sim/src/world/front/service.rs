@@ -14,7 +14,8 @@ use crate::front::{Arrival, Failed, Fetch, Front, How, Tier, Verdict, WorkersCac
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
 use crate::world::edge::request::Request;
-use crate::world::edge::state::{ClientEnd, Served};
+use crate::world::edge::served::Served;
+use crate::world::edge::state::ClientEnd;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;

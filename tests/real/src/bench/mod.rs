@@ -36,6 +36,8 @@ mod subject;
 mod usage;
 mod waiters;
 
+pub(crate) use series::percentile;
+
 use anyhow::Result;
 use clap::Subcommand;
 use xtask::project::Project;

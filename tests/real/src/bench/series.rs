@@ -105,7 +105,7 @@ fn row(ratios: impl Iterator<Item = f64>) -> String {
 }
 
 /// The time below which this share of the latencies lies.
-pub(super) fn percentile(latencies: &[Duration], share: f64) -> Duration {
+pub(crate) fn percentile(latencies: &[Duration], share: f64) -> Duration {
     let mut sorted = latencies.to_vec();
     sorted.sort_unstable();
     let rank = (sorted.len() as f64 * share) as usize;

@@ -175,7 +175,7 @@ fn asked_again(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
                     violations.push(case.violation(Invariant::Collapse, &[entry.by, *index], message));
                 }
             }
-            Visited::NotVisibleYet | Visited::Failed | Visited::Lost | Visited::Refused => {}
+            Visited::NotVisibleYet | Visited::Failed | Visited::Stuck | Visited::Lost | Visited::Refused => {}
         }
     }
     violations
@@ -297,6 +297,7 @@ mod tests {
             (Lifetime::Endless, 2_000, 1_000, Visited::NotVisibleYet, "MISS", 0),
             (Lifetime::Endless, 5, 1_000, Visited::Evicted, "MISS", 0),
             (Lifetime::Endless, 5, 1_000, Visited::Failed, "MISS", 0),
+            (Lifetime::Endless, 5, 1_000, Visited::Stuck, "MISS", 0),
             (Lifetime::Endless, 5, 61_000, Visited::Ended, "MISS", 0),
             // Its slack is 20 s, of which half is certain.
             (Lifetime::Ttl(160), 5, 9_000, Visited::Hit { by: 3 }, "MISS", 1),

@@ -96,7 +96,7 @@ fn joins_again(case: &Case<'_>, op: &Op) -> bool {
 const WAITED_OUT: &[Harm] = &[Harm::CallSlow, Harm::SocketSilent, Harm::OtherRelease, Harm::Overloaded];
 
 /// Harms after which the object cannot be reached.
-const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut];
+const UNREACHABLE: &[Harm] = &[Harm::CallLost, Harm::ObjectReset, Harm::ReplyBroken, Harm::SocketCut, Harm::InnerLost];
 
 /// Whether a harm explains that the object could not be reached. A live read waits for its greeting for a while only.
 /// One that waits asks again as long as the object fails, or is of another release, and is told so when its time is up.
@@ -183,6 +183,8 @@ mod tests {
             (coded(503, "object_unavailable"), &[], 1),
             (coded(503, "object_unavailable"), &[Harm::ObjectReset], 0),
             (coded(503, "object_unavailable"), &[Harm::ClientMessageLost], 1),
+            (coded(503, "object_unavailable"), &[Harm::InnerLost], 0),
+            (coded(503, "object_unavailable"), &[Harm::IsolateRestarted], 1),
             (coded(503, "object_overloaded"), &[Harm::Overloaded], 0),
             (coded(503, "object_overloaded"), &[Harm::ObjectReset], 1),
             (coded(500, "internal_error"), &[Harm::ObjectReset], 1),

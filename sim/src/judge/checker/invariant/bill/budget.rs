@@ -76,7 +76,7 @@ impl<'a> Budget<'a> {
         }
     }
 
-    /// The requests that reached an object, and what each has cost.
+    /// The requests that reached an isolate, and what each has cost.
     fn charged(&self) -> impl Iterator<Item = (usize, &'a Op, Charge)> {
         let charges = &self.case.history.charges;
         self.case.iter().filter_map(|(index, op)| Some((index, op, *charges.get(&op.request)?)))
@@ -87,7 +87,11 @@ impl<'a> Budget<'a> {
         dear.map(|(index, message)| self.case.violation(Invariant::Bill, &[index], message)).collect()
     }
 
-    fn complaint(&self, op: &Op, Charge { calls, rows }: Charge) -> Option<String> {
+    fn complaint(&self, op: &Op, Charge { invocations, calls, rows }: Charge) -> Option<String> {
+        let most_invocations = self.invocations(op);
+        if invocations > most_invocations {
+            return Some(format!("the Worker was invoked {invocations} times, where {most_invocations} do"));
+        }
         if calls > 0 && self.case.history.giver(op).is_cache() {
             return Some("a call of the object, and the answer is a copy".to_owned());
         }
@@ -97,6 +101,12 @@ impl<'a> Budget<'a> {
         // The object may have been called again, and have written again.
         let most_rows = self.rows_of_call(op) * calls;
         (rows > most_rows).then(|| format!("{rows} rows were written, where {most_rows} do"))
+    }
+
+    /// How often the Worker may be invoked for a request: once, and a second time where a gateway forwards it.
+    fn invocations(&self, op: &Op) -> u64 {
+        let is_forwarded = matches!(op.call, Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. });
+        1 + u64::from(is_forwarded && self.case.history.conditions.policy.has_gateway)
     }
 
     /// The rows that each call of a request may write. A read that waits for R2 may find at first that its stream goes on
@@ -210,7 +220,7 @@ impl<'a> Budget<'a> {
             |op: &Op| self.case.history.fronts.fetch_of(op.request).map_or(op.invoked.ms, |fetch| fetch.from_ms);
         let conditions = &self.case.history.conditions;
         let mut of_urls: HashMap<(&From, Option<u64>, usize), Polls<'_>> = HashMap::new();
-        for (index, op, _) in self.charged() {
+        for (index, op, _) in self.charged().filter(|(.., charge)| charge.calls > 0) {
             if let Call::Live { mode: Mode::LongPoll, from: from @ From::At(_), cursor, .. } = &op.call
                 && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)

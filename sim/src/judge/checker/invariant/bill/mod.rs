@@ -29,6 +29,8 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::protocol::CachePolicy;
+
     use super::budget::*;
     use crate::judge::checker::Invariant;
     use crate::judge::checker::fixture::{
@@ -51,7 +53,7 @@ mod tests {
     /// The last request cost so much.
     fn charge(run: &mut Fixture, calls: u64, rows: u64) {
         let request = run.history.ops.last().expect("a request").request;
-        run.history.charges.insert(request, Charge { calls, rows });
+        run.history.charges.insert(request, Charge { invocations: 1, calls, rows });
     }
 
     #[test]
@@ -147,7 +149,7 @@ mod tests {
             run.history.harms.harm_stream(0, run.now_ms(), Harm::DatabaseFull);
             // The messages of each fill one row.
             let once = SEGMENT + 1;
-            run.history.charges.insert(request, Charge { calls: 1, rows: 2 * once + rows });
+            run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 2 * once + rows });
             let found = Budget::of(&run.case()).dear_requests();
             assert_eq!(found.len(), expected, "{is_answered} {rows}: {found:?}");
         }
@@ -189,10 +191,28 @@ mod tests {
                 run.history.ops[op].client = place;
                 let request = run.history.ops[op].request;
                 if place == 0 || calls > 0 {
-                    run.history.charges.insert(request, Charge { calls: 1, rows: 0 });
+                    run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0 });
                 }
             }
             check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn the_worker_is_invoked_once_and_twice_for_a_read_that_a_gateway_forwards() {
+        type Ask = fn(&mut Fixture);
+        let read: Ask = |run| run.walk(&[], page(0, 0));
+        let head: Ask = |run| run.head(tail(0, 0));
+        for (policy, ask, most) in [("immutable-and-long-poll", read, 1), ("gateway", head, 1), ("gateway", read, 2)] {
+            for (invocations, expected) in [(most, 0), (most + 1, 1)] {
+                let mut run = run(Lifetime::Endless);
+                run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+                ask(&mut run);
+                let request = run.history.ops.last().expect("a request").request;
+                run.history.charges.insert(request, Charge { invocations, calls: 1, rows: 0 });
+                let found = Budget::of(&run.case()).dear_requests();
+                assert_eq!(found.len(), expected, "{policy}: {invocations} invocations");
+            }
         }
     }
 
