@@ -1,6 +1,6 @@
 //! The simulator: the platform with its faults, on virtual time and from seeds.
 //!
-//! Six wings, each of which knows only those above it in this table:
+//! Seven wings, each of which knows only those above it in this table:
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -9,8 +9,10 @@
 //! | [`world`] | the platform: network, isolates, objects, SQL and services; knows nothing of Tailrace |
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
+//! | [`crowd`] | many readers as records, the caches in front of the Worker, calibration; knows nothing of `judge` |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
 
+pub mod crowd;
 pub mod front;
 pub mod judge;
 pub mod kernel;

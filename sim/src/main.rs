@@ -8,6 +8,7 @@ use std::process::ExitCode;
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use tailrace_core::protocol::CachePolicy;
+use tailrace_sim::crowd::command::{CalibrateArguments, CrowdArguments};
 use tailrace_sim::judge::comparison::{Workload, follow};
 use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::judge::shrink::shrink;
@@ -82,6 +83,10 @@ enum Command {
         #[arg(long, default_value_t = Workload::default().isolates)]
         isolates: usize,
     },
+    /// Runs a crowd of readers, and prints what each tier was asked and how long messages took.
+    Crowd(Box<CrowdArguments>),
+    /// Prints what was measured in production beside what comes of the same here.
+    Calibrate(CalibrateArguments),
     /// Lists the known bugs, and hunts each from several starting points.
     Mutants {
         /// Only those whose names contain one of these.
@@ -122,6 +127,14 @@ fn main() -> ExitCode {
             }
         },
         Command::Mutants { names } => hunt(&names),
+        Command::Crowd(crowd) => crowd.run(),
+        Command::Calibrate(calibrate) => match calibrate.run() {
+            Ok(holds) => holds,
+            Err(problem) => {
+                eprintln!("{problem}");
+                false
+            }
+        },
         Command::Policies { names, followers, isolates } => {
             compare(&names, Workload { followers, isolates, ..Workload::default() })
         }

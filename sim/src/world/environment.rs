@@ -44,6 +44,7 @@ pub(crate) struct Environment {
     lost_flights: RefCell<BTreeSet<u64>>,
     charges: RefCell<Charges>,
     events: Cell<u64>,
+    most_events: Cell<u64>,
     /// Objects that share an instance of core with an isolate.
     pub(crate) tenants: Tenants,
     /// The release of the program that starts now, counted from 0.
@@ -76,6 +77,7 @@ impl Environment {
             lost_flights: RefCell::default(),
             charges: RefCell::default(),
             events: Cell::default(),
+            most_events: Cell::new(MOST_EVENTS),
             tenants: Tenants::default(),
             release: Cell::default(),
             map: WorldMap::of(&[]),
@@ -237,8 +239,17 @@ impl Environment {
     /// Something happens, for a client's request or not.
     pub(crate) fn note(&self, lane: Lane<'_>, what: What<'_>, cause: Option<u64>) {
         self.events.set(self.events.get() + 1);
-        assert!(self.events.get() < MOST_EVENTS, "the world goes round in circles: {}", Event { lane, what, cause });
+        assert!(
+            self.events.get() < self.most_events.get(),
+            "the world goes round in circles: {}",
+            Event { lane, what, cause }
+        );
         self.trace.add(&Event { lane, what, cause });
+    }
+
+    /// More happens than usually, and is no sign of a world that goes round in circles.
+    pub(crate) fn expect_events(&self, most_events: u64) {
+        self.most_events.set(most_events);
     }
 
     pub(crate) fn is_mutated(&self, mutant: HostMutant) -> bool {

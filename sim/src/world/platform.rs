@@ -32,9 +32,9 @@ use crate::world::host_mutant::HostMutant;
 use crate::world::lost::Lost;
 use crate::world::map::Region;
 use crate::world::marks;
-use crate::world::memory::Footprint;
-use crate::world::network::Link;
+use crate::world::memory::{Footprint, Meter};
 use crate::world::network::travel::{Leg, Way, travel};
+use crate::world::network::{Line, Link};
 use crate::world::object_id::object_id;
 use crate::world::objects::namespace::Namespace;
 use crate::world::program::Program;
@@ -261,6 +261,17 @@ impl<P: Program> WorldOf<P> {
             return sender.vanish();
         }
         sender.send(served);
+    }
+
+    /// The way to objects from this datacenter, for an edge that does not run in an isolate of the world.
+    pub fn line(&self) -> Line {
+        let Inner { environment, namespace, .. } = &*self.inner;
+        Line::new(environment.clone(), namespace.clone(), self.colo, Meter::default())
+    }
+
+    /// So much may happen at most: a crowd does more than any world that goes round in circles.
+    pub fn expect_events(&self, most_events: u64) {
+        self.inner.environment.expect_events(most_events);
     }
 
     /// Crashes an object, if it is running.

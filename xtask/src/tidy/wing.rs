@@ -33,6 +33,7 @@ const WINGS: &[Wing] = &[
         knows: &["kernel", "front", "world", "tailrace"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
+    Wing { name: "crowd", knows: &["kernel", "front", "world", "tailrace"], core: &["protocol", "runtime", "edge"] },
     Wing { name: "probe", knows: &["kernel", "front", "world"], core: &["marks", "protocol", "storage", "runtime"] },
 ];
 

@@ -4,7 +4,7 @@ use tailrace_core::protocol::{Response, header};
 
 /// Why an answer is not stored.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Refused {
+pub enum Refused {
     /// `put` throws: a part of something (206), or `Vary: *`.
     Throws,
     /// It says by itself that it is not to be stored, or not for how long; or it has a cookie.

@@ -14,6 +14,8 @@ pub(super) mod service;
 mod store;
 mod visit;
 
+pub use admission::Refused;
 pub use faults::CacheFaults;
 pub use service::Caches;
+pub use store::{Entry, Found, Store};
 pub use visit::{Visit, Visited};

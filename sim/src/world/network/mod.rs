@@ -4,10 +4,13 @@
 //! | --- | --- |
 //! | `callee` | where requests to objects arrive |
 //! | `travel` | messages on their way, and the calls that they make up |
+//! | `line` | the way to objects for those who are no isolate, and the far ends of sockets |
 //! | `faults` | what goes wrong |
 
 pub(super) mod callee;
 mod faults;
+mod line;
 pub(super) mod travel;
 
 pub use faults::{Link, NetworkFaults};
+pub use line::{Line, LineAnswer, LineSocket};

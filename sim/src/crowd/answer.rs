@@ -1,0 +1,184 @@
+//! An answer that many share, and what a reader learns from it.
+
+use std::borrow::Borrow;
+use std::cell::OnceCell;
+use std::fmt;
+use std::rc::Rc;
+
+use tailrace_core::protocol::{Response, header};
+use tailrace_core::runtime::{Changes, Kept, Reply};
+
+use crate::front::Head;
+
+/// An answer; clones share it.
+#[derive(Clone)]
+pub(super) struct Answer(Rc<Inner>);
+
+struct Inner {
+    response: Response,
+    told: OnceCell<Told>,
+    head: OnceCell<Head>,
+    next_url: OnceCell<Option<u32>>,
+}
+
+/// What a reader learns from an answer, or from a piece of events.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub(super) struct Told {
+    /// The first and the last message, by their numbers, if there are any.
+    pub(super) messages: Option<(u32, u32)>,
+    /// From where it reads on.
+    pub(super) next: Option<String>,
+    /// With which cursor.
+    pub(super) cursor: Option<String>,
+    /// Whether that is the tail.
+    pub(super) is_up_to_date: bool,
+}
+
+impl Answer {
+    pub(super) fn new(response: Response) -> Self {
+        Self(Rc::new(Inner { response, told: OnceCell::new(), head: OnceCell::new(), next_url: OnceCell::new() }))
+    }
+
+    pub(super) fn response(&self) -> &Response {
+        &self.0.response
+    }
+
+    /// The answer with these changes: another one, unless nothing changes but what a reader of a crowd does not look at.
+    pub(super) fn changed(&self, changes: &Changes) -> Self {
+        let mut response = self.0.response.clone();
+        changes.apply(&mut response.headers);
+        Self::new(response)
+    }
+
+    /// What a reader learns from it. It is worked out once for all.
+    pub(super) fn told(&self) -> &Told {
+        self.0.told.get_or_init(|| {
+            let Response { headers, body, .. } = &self.0.response;
+            let field = |name| headers.get(name).map(str::to_owned);
+            Told {
+                messages: messages(&String::from_utf8_lossy(body)),
+                next: field(header::STREAM_NEXT_OFFSET),
+                cursor: field(header::STREAM_CURSOR),
+                is_up_to_date: headers.get(header::STREAM_UP_TO_DATE).is_some(),
+            }
+        })
+    }
+
+    /// The number of the URL under which its readers read on, which is worked out once for all.
+    pub(super) fn next_url(&self, number: impl FnOnce() -> Option<u32>) -> Option<u32> {
+        *self.0.next_url.get_or_init(number)
+    }
+
+    /// What caches in front decide by. It is parsed once for all.
+    pub(super) fn head(&self) -> &Head {
+        self.0.head.get_or_init(|| head(&self.0.response))
+    }
+}
+
+/// What caches in front decide by.
+pub(super) fn head(response: &Response) -> Head {
+    let field = |name| response.headers.get(name);
+    let mut head = Head::new(response.status, field(header::CACHE_CONTROL).unwrap_or_default())
+        .with_age_s(field(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0))
+        .with_vary(field("vary").unwrap_or_default());
+    head.tag = field(header::ETAG).map(Into::into);
+    head.bytes = response.body.len() as u64;
+    head
+}
+
+impl Borrow<Response> for Answer {
+    fn borrow(&self) -> &Response {
+        self.response()
+    }
+}
+
+impl fmt::Debug for Answer {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.response.fmt(formatter)
+    }
+}
+
+impl PartialEq for Answer {
+    fn eq(&self, other: &Self) -> bool {
+        Rc::ptr_eq(&self.0, &other.0)
+    }
+}
+
+impl Eq for Answer {}
+
+impl Reply for Answer {
+    fn head(&self) -> Response {
+        let Response { status, headers, .. } = &self.0.response;
+        Response { headers: headers.clone(), ..Response::new(*status) }
+    }
+}
+
+impl Kept for Answer {
+    fn status(&self) -> u16 {
+        self.0.response.status
+    }
+}
+
+/// The first and the last of the numbers in a JSON text; other messages are texts without digits.
+fn messages(json: &str) -> Option<(u32, u32)> {
+    let mut numbers = json.split(|letter: char| !letter.is_ascii_digit()).filter_map(|text| text.parse::<u32>().ok());
+    let first = numbers.next()?;
+    Some((first, numbers.next_back().unwrap_or(first)))
+}
+
+/// What a reader learns from a piece of events.
+pub(super) fn events_told(events: &[u8]) -> Told {
+    let text = String::from_utf8_lossy(events);
+    let mut told = Told::default();
+    let content = |field: &str, line: &str| {
+        let (_, rest) = line.split_once(&format!("\"{field}\":\""))?;
+        Some(rest.split_once('"')?.0.to_owned())
+    };
+    for line in text.lines().filter_map(|line| line.strip_prefix("data:")) {
+        if line.starts_with('{') {
+            told.next = content("streamNextOffset", line).or(told.next);
+            told.cursor = content("streamCursor", line).or(told.cursor);
+            told.is_up_to_date = line.contains("\"upToDate\":true");
+        } else if let Some((first, last)) = messages(line) {
+            told.messages = Some((told.messages.map_or(first, |(first, _)| first), last));
+        }
+    }
+    told
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_reader_learns_what_was_written_and_where_it_reads_on() {
+        let response = Response::new(200)
+            .with(header::STREAM_NEXT_OFFSET, "0_7")
+            .with(header::STREAM_CURSOR, "9")
+            .with(header::STREAM_UP_TO_DATE, "true")
+            .with(header::CACHE_CONTROL, "public, max-age=20")
+            .with(header::ETAG, "\"t\"");
+        for (body, messages) in [("[]", None), ("[4]", Some((4, 4))), ("[\"xx\",12,13,14]", Some((12, 14)))] {
+            let answer = Answer::new(response.clone().with_body(body));
+            let expected = Told { messages, next: Some("0_7".into()), cursor: Some("9".into()), is_up_to_date: true };
+            assert_eq!(*answer.told(), expected, "{body}");
+        }
+        let head = Answer::new(response).head().clone();
+        assert_eq!((head.control.max_age_s, head.tag.as_deref()), (Some(20), Some("\"t\"")));
+    }
+
+    #[test]
+    fn a_reader_of_events_learns_the_same() {
+        let control =
+            |next| format!("event: control\ndata:{{\"streamNextOffset\":\"{next}\",\"streamCursor\":\"5\"}}\n");
+        let text = format!(
+            "retry:300\n\n{}\nevent: data\ndata:[1,2]\nid:x\n\nevent: data\ndata:[3]\n\n{}\n",
+            control("0_1"),
+            control("0_4")
+        );
+        let expected =
+            Told { messages: Some((1, 3)), next: Some("0_4".into()), cursor: Some("5".into()), is_up_to_date: false };
+        assert_eq!(events_told(text.as_bytes()), expected);
+        assert_eq!(events_told(b":\n\n"), Told::default());
+    }
+}

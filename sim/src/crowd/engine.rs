@@ -1,0 +1,403 @@
+//! The crowd's one task: it takes what is due from the agenda, and polls what the world has woken.
+//!
+//! The agenda's clock follows the world's: what is due by the world's time is done, at its own time, and what the world
+//! brings comes at the world's time. A call of an object begins less than a millisecond late by that.
+
+use std::cell::Cell;
+use std::collections::BTreeMap;
+use std::future::poll_fn;
+use std::pin::pin;
+use std::rc::Rc;
+use std::task::Poll;
+
+use futures_util::FutureExt;
+use tailrace_core::edge::{self, EdgeConfig};
+use tailrace_core::protocol::{Headers, Method, header};
+use tailrace_core::runtime::{self, Past};
+
+use super::agenda::What;
+use super::answer::{Answer, events_told, head};
+use super::edge::{Edge, Effect, Site};
+use super::figures::Figures;
+use super::front_cache::{Front, Handle};
+use super::reader::Reader;
+use super::requests::{Brought, For, Requests};
+use super::setting::{Class, Setting};
+use super::urls::Urls;
+use crate::kernel::rt::{self, Node};
+use crate::tailrace::World;
+use crate::world::{Request, RequestBody};
+
+/// What is counted begins so long after the first readers have come, in us.
+const COUNTS_FROM_US: u64 = 5_000_000;
+/// For so long it goes on after the last message, in us; and if fetches hang.
+const LINGERS_US: [u64; 2] = [2_000_000, 62_000_000];
+/// Within so long all readers have come, in us.
+const COME_WITHIN_US: u64 = 1_000_000;
+/// How long a reader waits that was refused, in us.
+const AFTER_FAILURE_US: u64 = 1_000_000;
+/// How often what is of no use any more is dropped, in us.
+const TIDIES_US: u64 = 1_000_000;
+/// How long a writer waits for its answer, in ms.
+const PATIENCE_MS: u64 = 120_000;
+
+/// A crowd under way.
+pub(super) struct Engine {
+    pub(super) setting: Setting,
+    pub(super) site: Rc<Site>,
+    pub(super) readers: Vec<Reader>,
+    pub(super) requests: Requests,
+    pub(super) urls: Urls,
+    pub(super) front: Option<Front>,
+    /// The places of the fetches of the cache in front, by their numbers.
+    pub(super) fetches: BTreeMap<u64, u32>,
+    pub(super) figures: Figures,
+    config: Rc<EdgeConfig>,
+    world: World,
+    node: Node,
+    /// When each message of each stream was sent, in us since the seed began.
+    sent_us: Vec<Vec<u64>>,
+    written: Rc<Cell<u64>>,
+    began_us: u64,
+    /// From where those begin who read a stream from its tail, and from its start.
+    begins: Vec<(String, String)>,
+    counts: bool,
+}
+
+impl Engine {
+    /// A crowd whose readers have not come yet. `tails` are the offsets at which the streams end.
+    pub(super) fn new(setting: Setting, site: Rc<Site>, world: World, config: EdgeConfig, tails: Vec<String>) -> Self {
+        let front = Front::of(&setting);
+        let streams = setting.streams;
+        let mut engine = Self {
+            site,
+            readers: Vec::new(),
+            requests: Requests::default(),
+            urls: Urls::default(),
+            front,
+            fetches: BTreeMap::new(),
+            figures: Figures::default(),
+            config: Rc::new(config),
+            world,
+            node: Node::new(),
+            sent_us: vec![Vec::new(); streams],
+            written: Rc::default(),
+            began_us: rt::now_ns() / 1_000,
+            begins: tails.into_iter().map(|tail| (tail, "-1".to_owned())).collect(),
+            counts: false,
+            setting,
+        };
+        engine.gather();
+        engine
+    }
+
+    /// The readers: each class is spread over the streams, and over the datacenters.
+    fn gather(&mut self) {
+        let (streams, colos) = (self.setting.streams, self.setting.colos.len());
+        for (class, count) in Class::ALL.into_iter().zip(self.setting.readers) {
+            for number in 0..count {
+                // Nobody writes to the last stream.
+                let stream = if class == Class::Idle { streams } else { number % streams };
+                let colo = number / streams % colos;
+                let begin = &self.begins[stream];
+                let from = if class == Class::CatchUp { &begin.1 } else { &begin.0 };
+                let url = self.urls.number(stream, class, from, None);
+                let part = self.site.random.next_u64() as u32;
+                self.readers.push(Reader::new(class, stream, (colo, part), url));
+            }
+        }
+    }
+
+    /// Runs until the last message has been delivered.
+    pub(super) async fn run(mut self) -> Figures {
+        self.site.agenda.borrow_mut().move_on(self.began_us);
+        for reader in 0..self.readers.len() as u32 {
+            let at_us = self.began_us + self.site.random.between(0, COME_WITHIN_US);
+            self.enter(at_us, reader, What::Comes { turn: 0 });
+        }
+        for stream in 0..self.setting.streams as u32 {
+            let between_us = self.setting.write_every_ms * 1_000;
+            let at_us = self.began_us + COME_WITHIN_US + self.site.random.between(0, between_us);
+            self.enter(at_us, stream, What::Writes);
+        }
+        self.enter(self.began_us + TIDIES_US, 0, What::TidiesUp);
+        let ends_us =
+            self.began_us + self.setting.seconds * 1_000_000 + LINGERS_US[usize::from(!self.setting.origin_resolves)];
+        loop {
+            let now_us = rt::now_ns() / 1_000;
+            while let Some((who, what)) = { self.site.agenda.borrow_mut().take(now_us) } {
+                self.happen(who, what);
+            }
+            self.site.agenda.borrow_mut().move_on(now_us);
+            for place in self.requests.take_woken() {
+                self.poll(place);
+            }
+            if now_us >= ends_us {
+                break;
+            }
+            let next_us = self.site.agenda.borrow().next_us();
+            let wait_us = next_us.unwrap_or(ends_us).min(ends_us).saturating_sub(now_us);
+            let mut sleep = pin!(rt::sleep_ms(wait_us.div_ceil(1_000)));
+            poll_fn(|context| match self.requests.poll_woken(context) {
+                Poll::Pending => sleep.poll_unpin(context),
+                woken => woken,
+            })
+            .await;
+        }
+        self.figures.writes = self.written.get();
+        self.figures
+    }
+
+    pub(super) fn enter(&self, at_us: u64, who: u32, what: What) {
+        self.site.agenda.borrow_mut().enter(at_us, who, what);
+    }
+
+    fn happen(&mut self, who: u32, what: What) {
+        match what {
+            What::Comes { turn } => self.come(who, turn),
+            What::Goes { turn } => self.go(who, turn),
+            What::Asks { turn } => self.ask(who, turn),
+            What::Arrives { turn } => self.arrive(who, turn),
+            What::WaitOver { turn } => self.wait_over(who, turn),
+            What::Gets { turn } => self.get(who, turn),
+            What::Begins { turn } => {
+                if self.requests.of_turn(who, turn).is_some() {
+                    self.begin(who);
+                }
+            }
+            What::Resumes { turn } => {
+                if self.requests.of_turn(who, turn).is_some() {
+                    self.poll(who);
+                }
+            }
+            What::Brings { turn } => self.bring(who, turn),
+            What::Ends { turn } => self.end_events(who, turn),
+            What::Fails { turn } => self.fail(who, turn),
+            What::Writes => self.write(who),
+            What::TidiesUp => {
+                self.site.tidy_up();
+                rt::forget_finished_tasks();
+                self.counts_from();
+                self.enter(self.site.now_us() + TIDIES_US, 0, What::TidiesUp);
+            }
+        }
+    }
+
+    /// Begins to count, if it is time.
+    fn counts_from(&mut self) {
+        if !self.counts && self.site.now_us() >= self.began_us + COUNTS_FROM_US {
+            self.counts = true;
+            self.figures = Figures::default();
+            self.written.set(0);
+        }
+    }
+
+    /// Serves a request by core's edge.
+    pub(super) fn begin(&mut self, place: u32) {
+        let request = self.requests.at(place);
+        let (turn, colo, url) = (request.turn, usize::from(request.colo), request.url);
+        let mut headers = Headers::default();
+        if let Some(tag) = request.tag.clone() {
+            headers.push(header::IF_NONE_MATCH, &*tag);
+        }
+        let part = match request.whose {
+            For::Reader(reader, _) => u64::from(self.readers[reader as usize].part),
+            For::Fetch(_) | For::Nobody => self.site.random.next_u64(),
+        };
+        let edge = Edge::new(&self.site, place, turn, (colo, part));
+        let url = self.urls.text(url).to_owned();
+        let asked = runtime::Request { method: Method::Get, url, headers, body: None, past: Past::default() };
+        let (env, config) = (edge.clone(), self.config.clone());
+        let task = async move { edge::serve(&env, &config, asked).await };
+        self.requests.run(place, edge, task.boxed_local());
+        self.poll(place);
+    }
+
+    fn poll(&mut self, place: u32) {
+        let is_over = self.requests.poll(place);
+        self.take_effects();
+        if !is_over {
+            return;
+        }
+        if matches!(self.requests.at(place).brought, Brought::Events(_)) {
+            let at_us = self.site.now_us() + self.way_us(place);
+            let request = self.requests.at(place);
+            request.outstanding += 1;
+            let turn = request.turn;
+            self.enter(at_us, place, What::Ends { turn });
+        }
+        self.requests.settle(place);
+    }
+
+    /// How long the answer of a request at the edge is on its way, in us.
+    fn way_us(&mut self, place: u32) -> u64 {
+        let Site { knobs, random, .. } = &*self.site;
+        match self.requests.at(place).whose {
+            For::Fetch(_) => knobs.origin.draw_us(random),
+            For::Reader(..) | For::Nobody => self.setting.way().draw_us(random),
+        }
+    }
+
+    /// Does what requests have brought about.
+    fn take_effects(&mut self) {
+        let effects = self.site.effects.take();
+        for effect in effects {
+            match effect {
+                Effect::Calls { place } => {
+                    let url = self.requests.at(place).url;
+                    self.figures.edge.pass_on(url);
+                    self.figures.object_calls += 1;
+                }
+                Effect::Answers { place, after_us, served } => {
+                    self.figures.edge.requests += 1;
+                    self.figures.edge.hits += u64::from(served.is_hit);
+                    self.bring_later(place, after_us, Brought::Whole(served));
+                }
+                Effect::Opens { place, after_us, head: response } => {
+                    self.figures.edge.requests += 1;
+                    if let For::Reader(reader, turn) = self.requests.at(place).whose {
+                        self.requests.at(place).listeners.push((reader, turn));
+                    }
+                    self.bring_later(place, after_us, Brought::Events(head(&response)));
+                }
+                Effect::Pushes { place, after_us, events } => {
+                    let told = Rc::new(events_told(&events));
+                    let request = self.requests.at(place);
+                    let listeners = request.listeners.clone();
+                    let is_shared = matches!(request.whose, For::Fetch(_));
+                    if is_shared {
+                        request.sent.push(told.clone());
+                    }
+                    let shared_us = if is_shared { self.way_us(place) } else { 0 };
+                    for (reader, turn) in listeners {
+                        self.hear(reader, turn, &told, after_us + shared_us);
+                    }
+                }
+            }
+        }
+    }
+
+    fn bring_later(&mut self, place: u32, after_us: u64, brought: Brought) {
+        let at_us = self.site.now_us() + after_us + self.way_us(place);
+        let request = self.requests.at(place);
+        request.brought = brought;
+        request.outstanding += 1;
+        let turn = request.turn;
+        self.enter(at_us, place, What::Brings { turn });
+    }
+
+    /// The answer of a request at the edge, or its head, reaches whoever waits for it.
+    fn bring(&mut self, place: u32, turn: u32) {
+        let Some(request) = self.requests.of_turn(place, turn) else { return };
+        request.outstanding -= 1;
+        match (request.whose, &request.brought) {
+            (For::Reader(reader, turn), Brought::Whole(served)) => {
+                let answer = served.answer.clone();
+                if self.readers[reader as usize].turn == turn {
+                    self.receive(reader, &answer);
+                }
+            }
+            (For::Fetch(number), Brought::Whole(served)) => {
+                let (answer, age_s) = (served.answer.clone(), served.age_s);
+                let head = answer.head().clone().with_age_s(age_s);
+                self.fetched(number, head, answer);
+            }
+            (For::Fetch(number), Brought::Events(head)) => {
+                let head = head.clone();
+                self.began(number, head, Handle::Events { place, turn });
+            }
+            (For::Reader(..), _) | (For::Nobody, _) | (For::Fetch(_), Brought::Nothing) => {}
+        }
+        self.requests.settle(place);
+    }
+
+    /// Events have come to their end.
+    fn end_events(&mut self, place: u32, turn: u32) {
+        let Some(request) = self.requests.of_turn(place, turn) else { return };
+        request.outstanding -= 1;
+        let (whose, listeners) = (request.whose, std::mem::take(&mut request.listeners));
+        for (reader, turn) in listeners {
+            if self.readers[reader as usize].turn == turn {
+                self.ask_again(reader);
+            }
+        }
+        if let For::Fetch(number) = whose {
+            self.ended(number);
+        }
+        self.requests.settle(place);
+    }
+
+    /// Somebody writes a message to a stream: its number.
+    fn write(&mut self, stream: u32) {
+        let now_us = self.site.now_us();
+        let sent = &mut self.sent_us[stream as usize];
+        let number = sent.len();
+        sent.push(now_us);
+        let next_us = now_us + self.setting.write_every_ms * 1_000;
+        if next_us < self.began_us + self.setting.seconds * 1_000_000 {
+            self.enter(next_us, stream, What::Writes);
+        }
+        let (world, written) = (self.world.clone(), self.written.clone());
+        self.node.spawn(async move {
+            append(&world, stream as usize, number.to_string()).await;
+            written.set(written.get() + 1);
+        });
+    }
+
+    /// A reader learns of messages, so many us from now.
+    pub(super) fn deliver(&mut self, reader: u32, (first, last): (u32, u32), after_us: u64) {
+        let reader = &mut self.readers[reader as usize];
+        let class = &mut self.figures.classes[reader.class as usize];
+        let is_gap = reader.next_message.is_some_and(|next| next != first);
+        class.gaps += u64::from(is_gap);
+        reader.next_message = Some(last + 1);
+        let now_us = self.site.now_us();
+        let sent = &self.sent_us[usize::from(reader.stream)];
+        for number in first..=last {
+            class.deliver(now_us + after_us - sent[number as usize]);
+        }
+    }
+
+    /// A reader's request has come to its end: it asks again after a while.
+    pub(super) fn ask_again(&mut self, reader: u32) {
+        let after_us = self.site.knobs.reconnects.draw_us(&self.site.random);
+        self.ask_after(reader, after_us);
+    }
+
+    pub(super) fn ask_after(&mut self, reader: u32, after_us: u64) {
+        let turn = self.readers[reader as usize].turn;
+        self.enter(self.site.now_us() + after_us, reader, What::Asks { turn });
+    }
+
+    /// From where those of that class begin who read that stream.
+    pub(super) fn first_url(&mut self, stream: usize, class: Class) -> u32 {
+        let (tail, start) = self.begins[stream].clone();
+        let from = if class == Class::CatchUp { start } else { tail };
+        self.urls.number(stream, class, &from, None)
+    }
+
+    /// A reader waits after it was refused.
+    pub(super) fn refused(&mut self, reader: u32) {
+        let class = self.readers[reader as usize].class;
+        self.figures.classes[class as usize].failures += 1;
+        self.ask_after(reader, AFTER_FAILURE_US);
+    }
+
+    /// The answer that is on its way to a reader.
+    pub(super) fn give(&mut self, reader: u32, answer: Answer) {
+        let at_us = self.site.now_us() + self.setting.way().draw_us(&self.site.random);
+        let it = &mut self.readers[reader as usize];
+        it.answer = Some(answer);
+        let turn = it.turn;
+        self.enter(at_us, reader, What::Gets { turn });
+    }
+}
+
+/// Appends to a stream, as an ordinary client does.
+pub(super) async fn append(world: &World, stream: usize, body: String) {
+    let mut headers = Headers::default();
+    headers.push(header::CONTENT_TYPE, "application/json");
+    let request = Request { method: Method::Post, url: Urls::stream(stream), headers, body: RequestBody::of(body) };
+    let answer = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
+    assert_eq!(answer.status, 204, "{answer:?}");
+}

@@ -1,0 +1,182 @@
+//! What readers do: they come, ask, get answers, and go.
+
+use std::rc::Rc;
+
+use super::agenda::What;
+use super::answer::{Answer, Told};
+use super::engine::Engine;
+use super::reader::visitor;
+use super::requests::{Brought, For};
+use super::setting::Class;
+use crate::front::Look;
+
+impl Engine {
+    pub(super) fn come(&mut self, reader: u32, session: u32) {
+        let it = &self.readers[reader as usize];
+        if it.session != session {
+            return;
+        }
+        if self.setting.come_and_go {
+            let after_us = self.site.knobs.stays.draw_us(&self.site.random);
+            self.enter(self.site.now_us() + after_us, reader, What::Goes { turn: session });
+        }
+        self.ask_after(reader, 0);
+    }
+
+    /// A reader goes: it leaves what it waits for, and comes again later.
+    pub(super) fn go(&mut self, reader: u32, session: u32) {
+        let it = &mut self.readers[reader as usize];
+        if it.session != session {
+            return;
+        }
+        it.session += 1;
+        it.answer = None;
+        let (left, place) = (visitor(reader, it.turn), it.place.take());
+        it.turn += 1;
+        match place {
+            Some(place) => self.leave(place),
+            None => self.left(left),
+        }
+        let after_us = self.site.knobs.away.draw_us(&self.site.random);
+        self.enter(self.site.now_us() + after_us, reader, What::Comes { turn: session + 1 });
+    }
+
+    /// Nobody waits for a request at the edge any more. The platform ends it, unless it outlives its client.
+    pub(super) fn leave(&mut self, place: u32) {
+        let request = self.requests.at(place);
+        request.whose = For::Nobody;
+        request.listeners.clear();
+        let outlives = request.edge.as_ref().is_some_and(|edge| edge.outlives_client());
+        if !outlives || request.is_running() && matches!(request.brought, Brought::Events(_)) {
+            self.requests.end(place);
+        }
+        self.requests.settle(place);
+    }
+
+    pub(super) fn ask(&mut self, reader: u32, turn: u32) {
+        let it = &mut self.readers[reader as usize];
+        if it.turn != turn {
+            return;
+        }
+        it.turn += 1;
+        let turn = it.turn;
+        if self.has_in_browser(reader) {
+            return;
+        }
+        let it = &self.readers[reader as usize];
+        self.figures.classes[it.class as usize].requests += 1;
+        let after_us = self.setting.way().draw_us(&self.site.random);
+        self.enter(self.site.now_us() + after_us, reader, What::Arrives { turn });
+    }
+
+    /// Looks into the reader's browser. Returns whether that has an answer, which the reader has then. What may be served
+    /// stale is asked for again first: that takes a crowd no longer than anything else.
+    fn has_in_browser(&mut self, reader: u32) -> bool {
+        let now_us = self.site.now_us();
+        let it = &mut self.readers[reader as usize];
+        let Some(browser) = &mut it.browser else { return false };
+        self.figures.browser.requests += 1;
+        browser.asked_us = now_us;
+        browser.tag = match browser.kept.look(now_us, &it.url) {
+            Look::Fresh(answer) => {
+                self.figures.browser.hits += 1;
+                self.take(reader, &answer);
+                return true;
+            }
+            Look::Stale(_, tag) => tag,
+            Look::Revalidate(_, tag) => Some(tag),
+            Look::Nothing => None,
+        };
+        self.figures.browser.pass_on(it.url);
+        false
+    }
+
+    /// The answer that a reader has by its browser, which keeps what it may.
+    fn by_browser(&mut self, reader: u32, answer: &Answer) -> Answer {
+        let now_us = self.site.now_us();
+        let it = &mut self.readers[reader as usize];
+        let Some(browser) = &mut it.browser else { return answer.clone() };
+        if answer.response().status != 304 {
+            browser.kept.take(browser.asked_us, &it.url, Some((answer.head(), answer.clone())));
+            return answer.clone();
+        }
+        let kept = match browser.kept.look(now_us, &it.url) {
+            Look::Fresh(kept) | Look::Stale(kept, _) | Look::Revalidate(kept, _) => kept,
+            Look::Nothing => answer.clone(),
+        };
+        browser.kept.take(browser.asked_us, &it.url, Some((answer.head(), kept.clone())));
+        kept
+    }
+
+    pub(super) fn arrive(&mut self, reader: u32, turn: u32) {
+        let it = &self.readers[reader as usize];
+        if it.turn != turn {
+            return;
+        }
+        if self.front.is_some() {
+            return self.visit(reader);
+        }
+        let tag = it.browser.as_ref().and_then(|browser| browser.tag.clone());
+        let place = self.requests.begin(For::Reader(reader, turn), it.url, it.colo, tag);
+        self.readers[reader as usize].place = Some(place);
+        self.begin(place);
+    }
+
+    /// The answer that is on its way to a reader reaches it.
+    pub(super) fn get(&mut self, reader: u32, turn: u32) {
+        let it = &mut self.readers[reader as usize];
+        if it.turn != turn {
+            return;
+        }
+        if let Some(answer) = it.answer.take() {
+            self.receive(reader, &answer);
+        }
+    }
+
+    /// An answer reaches a reader, or its browser.
+    pub(super) fn receive(&mut self, reader: u32, answer: &Answer) {
+        let answer = self.by_browser(reader, answer);
+        self.take(reader, &answer);
+    }
+
+    /// A reader gets an answer.
+    fn take(&mut self, reader: u32, answer: &Answer) {
+        let it = &mut self.readers[reader as usize];
+        it.place = None;
+        let (class, stream) = (it.class, usize::from(it.stream));
+        let status = answer.response().status;
+        if !matches!(status, 200 | 204 | 304) {
+            return self.refused(reader);
+        }
+        let told = answer.told();
+        if let Some(messages) = told.messages.filter(|_| class != Class::CatchUp) {
+            self.deliver(reader, messages, 0);
+        }
+        if class == Class::CatchUp && (told.is_up_to_date || status != 200) {
+            self.readers[reader as usize].url = self.first_url(stream, class);
+            let after_us = self.site.knobs.reads_again.draw_us(&self.site.random);
+            return self.ask_after(reader, after_us);
+        }
+        match answer.next_url(|| self.urls.after(stream, class, told)) {
+            Some(url) => self.readers[reader as usize].url = url,
+            None => return self.refused(reader),
+        }
+        self.ask_again(reader);
+    }
+
+    /// Events reach a reader, so many us and the way from now.
+    pub(super) fn hear(&mut self, reader: u32, turn: u32, told: &Rc<Told>, after_us: u64) {
+        let it = &self.readers[reader as usize];
+        if it.turn != turn {
+            return;
+        }
+        let (class, stream) = (it.class, usize::from(it.stream));
+        if let Some(url) = self.urls.after(stream, class, told) {
+            self.readers[reader as usize].url = url;
+        }
+        if let Some(messages) = told.messages {
+            let way_us = self.setting.way().draw_us(&self.site.random);
+            self.deliver(reader, messages, after_us + way_us);
+        }
+    }
+}

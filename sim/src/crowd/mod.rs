@@ -1,0 +1,49 @@
+//! Crowds: many readers as records in one heap, and the caches in front of the Worker.
+//!
+//! Objects, and whoever writes, are tasks of the executor, in a [`crate::tailrace::World`]. A crowd is one task with a
+//! clock of its own in us: what a reader does is a record of 32 bytes, and a request that a cache answers costs a record
+//! or two, and behind the Worker one poll of core's edge. Only what has to call an object meets the world and its clock.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `setting` | who reads what, where, and under which policy |
+//! | `knobs` | what the surroundings are like, as numbers |
+//! | `agenda` | what happens when, and the crowd's clock |
+//! | `engine` | the one task: what is due, and what the world brings |
+//! | `reader`, `habits` | readers, and what they do |
+//! | `urls` | the URLs that they ask for, each with a number |
+//! | `answer` | answers that many share |
+//! | `edge` | a host of core's edge whose cache is looked into at once |
+//! | `requests` | requests at the edge, by their places |
+//! | `front_cache`, `in_front` | the cache in front of the Worker, and what it does for readers |
+//! | `run` | a run, from the first write to the figures |
+//! | `figures` | what came of it |
+//! | `bench` | what a HIT costs |
+//! | [`calibration`] | what was measured in production, beside what comes of the same here |
+//! | [`command`] | the verbs of `cargo sim` that have to do with crowds |
+
+mod agenda;
+mod answer;
+mod bench;
+pub mod calibration;
+pub mod command;
+mod edge;
+mod engine;
+mod figures;
+mod front_cache;
+mod habits;
+mod in_front;
+mod knobs;
+mod reader;
+mod requests;
+mod run;
+mod setting;
+#[cfg(test)]
+mod tests;
+mod urls;
+
+pub use bench::hits_ns;
+pub use figures::{ClassFigures, Figures, TierFigures};
+pub use knobs::{Knobs, Span};
+pub use run::run;
+pub use setting::{Class, InFront, Readers, Setting};

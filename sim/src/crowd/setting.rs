@@ -1,0 +1,137 @@
+//! Who reads what, where, and under which policy.
+
+use tailrace_core::protocol::CachePolicy;
+
+use super::knobs::{Knobs, Span};
+use crate::world::Region;
+
+/// What a reader does.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Class {
+    /// Follows a stream by long-polls.
+    LongPoll,
+    /// Follows a stream by connections with events.
+    Events,
+    /// Reads a stream from its start, in a browser, and does so again after a while.
+    CatchUp,
+    /// Follows, by long-polls, a stream to which nobody writes.
+    Idle,
+}
+
+impl Class {
+    /// All of them.
+    pub const ALL: [Self; 4] = [Self::LongPoll, Self::Events, Self::CatchUp, Self::Idle];
+
+    /// Its name in reports.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::LongPoll => "long-poll",
+            Self::Events => "sse",
+            Self::CatchUp => "catch-up",
+            Self::Idle => "idle",
+        }
+    }
+}
+
+/// What stands in front of the Worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InFront {
+    /// Nothing.
+    Nothing,
+    /// A zone's CDN.
+    Zone,
+    /// Workers Cache.
+    WorkersCache,
+}
+
+impl InFront {
+    /// What stands in front by that policy.
+    pub fn of(policy: &CachePolicy) -> Self {
+        match policy.name {
+            "zone" | "collapsed-events" => Self::Zone,
+            "workers-cache" => Self::WorkersCache,
+            _ => Self::Nothing,
+        }
+    }
+}
+
+/// Who the readers are to a cache in front.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Readers {
+    /// Clients outside of the platform.
+    Clients,
+    /// One machine outside of the platform, with a connection for each.
+    OneMachine,
+    /// Workers, which read by sub-requests.
+    Workers,
+}
+
+/// A crowd, and what it reads.
+#[derive(Clone, Debug)]
+pub struct Setting {
+    /// How many readers of each class there are, in the order of [`Class::ALL`].
+    pub readers: [usize; 4],
+    /// How many streams are written to. Readers are spread over them evenly.
+    pub streams: usize,
+    /// The region of each datacenter. Readers are spread over them evenly; objects are in the first one.
+    pub colos: Vec<Region>,
+    /// How long it is between two messages of a stream, in ms.
+    pub write_every_ms: u64,
+    /// For how long messages are written, in s.
+    pub seconds: u64,
+    /// Bytes that each stream has before the first message.
+    pub history_bytes: usize,
+    /// How long a long-poll waits, in ms; `None`: as long as the policy says.
+    pub long_poll_ms: Option<u64>,
+    /// What caches do.
+    pub policy: CachePolicy,
+    /// What stands in front.
+    pub front: InFront,
+    /// Who the readers are to a cache in front.
+    pub readers_are: Readers,
+    /// Whether the origin behind a zone can be reached at all its addresses.
+    pub origin_resolves: bool,
+    /// Whether readers go and come back.
+    pub come_and_go: bool,
+    /// What the surroundings are like.
+    pub knobs: Knobs,
+    /// From which everything is drawn.
+    pub seed: u64,
+}
+
+impl Setting {
+    /// So many followers of one stream, by long-polls, with a message a second for two minutes, in one datacenter.
+    pub fn of(policy: CachePolicy, readers: usize) -> Self {
+        Self {
+            readers: [readers, 0, 0, 0],
+            streams: 1,
+            colos: vec![Region::ALL[0]],
+            write_every_ms: 1_000,
+            seconds: 120,
+            history_bytes: 0,
+            long_poll_ms: None,
+            front: InFront::of(&policy),
+            policy,
+            readers_are: Readers::Clients,
+            origin_resolves: true,
+            come_and_go: false,
+            knobs: Knobs::default(),
+            seed: 1,
+        }
+    }
+
+    /// The way between a reader and its datacenter, one way.
+    pub(super) fn way(&self) -> Span {
+        if self.readers_are == Readers::Workers { self.knobs.worker } else { self.knobs.client }
+    }
+
+    /// How many readers there are.
+    pub fn count(&self) -> usize {
+        self.readers.iter().sum()
+    }
+
+    /// So many datacenters, spread over all regions.
+    pub fn regions(colos: usize) -> Vec<Region> {
+        Region::ALL.iter().copied().cycle().take(colos.max(1)).collect()
+    }
+}
