@@ -32,6 +32,8 @@ pub(super) enum What {
     Fails { turn: u32 },
     /// Somebody writes to a stream.
     Writes,
+    /// Nothing goes wrong from here on.
+    CalmsDown,
     /// What is of no use any more is dropped.
     TidiesUp,
 }

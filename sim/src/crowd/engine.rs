@@ -30,8 +30,8 @@ use crate::world::{Request, RequestBody};
 
 /// What is counted begins so long after the first readers have come, in us.
 const COUNTS_FROM_US: u64 = 5_000_000;
-/// For so long it goes on after the last message, in us; and if fetches hang.
-const LINGERS_US: [u64; 2] = [2_000_000, 62_000_000];
+/// For so much longer it goes on after the last message if fetches hang, in us.
+const HANGS_US: u64 = 60_000_000;
 /// Within so long all readers have come, in us.
 const COME_WITHIN_US: u64 = 1_000_000;
 /// How long a reader waits that was refused, in us.
@@ -39,7 +39,9 @@ const AFTER_FAILURE_US: u64 = 1_000_000;
 /// How often what is of no use any more is dropped, in us.
 const TIDIES_US: u64 = 1_000_000;
 /// How long a writer waits for its answer, in ms.
-const PATIENCE_MS: u64 = 120_000;
+const PATIENCE_MS: u64 = 10_000;
+/// How long it waits until it sends again what was not acknowledged, in ms.
+const WRITES_AGAIN_MS: u64 = 100;
 
 /// A crowd under way.
 pub(super) struct Engine {
@@ -121,8 +123,10 @@ impl Engine {
             self.enter(at_us, stream, What::Writes);
         }
         self.enter(self.began_us + TIDIES_US, 0, What::TidiesUp);
-        let ends_us =
-            self.began_us + self.setting.seconds * 1_000_000 + LINGERS_US[usize::from(!self.setting.origin_resolves)];
+        let calm_us = self.began_us + self.setting.seconds * 1_000_000;
+        self.enter(calm_us, 0, What::CalmsDown);
+        let hangs_us = if self.setting.origin_resolves { 0 } else { HANGS_US };
+        let ends_us = calm_us + self.setting.lingers_s * 1_000_000 + hangs_us;
         loop {
             let now_us = rt::now_ns() / 1_000;
             while let Some((who, what)) = { self.site.agenda.borrow_mut().take(now_us) } {
@@ -145,7 +149,18 @@ impl Engine {
             .await;
         }
         self.figures.writes = self.written.get();
+        self.count_those_behind();
         self.figures
+    }
+
+    /// Followers that have not got the last message of their stream, though they stay.
+    fn count_those_behind(&mut self) {
+        for reader in &self.readers {
+            let follows = matches!(reader.class, Class::LongPoll | Class::Events);
+            let written = self.sent_us[..].get(usize::from(reader.stream)).map_or(0, Vec::len) as u32;
+            let is_behind = follows && reader.is_here && written > 0 && reader.next_message != Some(written);
+            self.figures.classes[reader.class as usize].behind += u64::from(is_behind);
+        }
     }
 
     pub(super) fn enter(&self, at_us: u64, who: u32, what: What) {
@@ -174,6 +189,7 @@ impl Engine {
             What::Ends { turn } => self.end_events(who, turn),
             What::Fails { turn } => self.fail(who, turn),
             What::Writes => self.write(who),
+            What::CalmsDown => self.world.calm(),
             What::TidiesUp => {
                 self.site.tidy_up();
                 rt::forget_finished_tasks();
@@ -187,7 +203,9 @@ impl Engine {
     fn counts_from(&mut self) {
         if !self.counts && self.site.now_us() >= self.began_us + COUNTS_FROM_US {
             self.counts = true;
+            let gaps = self.figures.classes.each_ref().map(|class| class.gaps);
             self.figures = Figures::default();
+            self.figures.classes.iter_mut().zip(gaps).for_each(|(class, gaps)| class.gaps = gaps);
             self.written.set(0);
         }
     }
@@ -339,7 +357,7 @@ impl Engine {
         }
         let (world, written) = (self.world.clone(), self.written.clone());
         self.node.spawn(async move {
-            append(&world, stream as usize, number.to_string()).await;
+            append(&world, stream as usize, Some(number), number.to_string()).await;
             written.set(written.get() + 1);
         });
     }
@@ -348,7 +366,8 @@ impl Engine {
     pub(super) fn deliver(&mut self, reader: u32, (first, last): (u32, u32), after_us: u64) {
         let reader = &mut self.readers[reader as usize];
         let class = &mut self.figures.classes[reader.class as usize];
-        let is_gap = reader.next_message.is_some_and(|next| next != first);
+        // Followers begin at the tail, before the first message.
+        let is_gap = reader.next_message.unwrap_or(0) != first;
         class.gaps += u64::from(is_gap);
         reader.next_message = Some(last + 1);
         let now_us = self.site.now_us();
@@ -393,11 +412,23 @@ impl Engine {
     }
 }
 
-/// Appends to a stream, as an ordinary client does.
-pub(super) async fn append(world: &World, stream: usize, body: String) {
+/// Appends to a stream, as an ordinary client does: again and again until it is told that it has. `number` is the
+/// message's among those of the one who writes.
+pub(super) async fn append(world: &World, stream: usize, number: Option<usize>, body: String) {
     let mut headers = Headers::default();
     headers.push(header::CONTENT_TYPE, "application/json");
-    let request = Request { method: Method::Post, url: Urls::stream(stream), headers, body: RequestBody::of(body) };
-    let answer = world.request(request, PATIENCE_MS).await.expect("a world without faults answers");
-    assert_eq!(answer.status, 204, "{answer:?}");
+    if let Some(number) = number {
+        headers.push(header::PRODUCER_ID, "writer");
+        headers.push(header::PRODUCER_EPOCH, "0");
+        headers.push(header::PRODUCER_SEQ, number.to_string());
+    }
+    loop {
+        let (url, headers, body) = (Urls::stream(stream), headers.clone(), RequestBody::of(body.clone()));
+        let answer = world.request(Request { method: Method::Post, url, headers, body }, PATIENCE_MS).await;
+        if answer.is_ok_and(|answer| answer.status < 300) {
+            return;
+        }
+        assert!(number.is_some(), "a world without faults answers");
+        rt::sleep_ms(WRITES_AGAIN_MS).await;
+    }
 }

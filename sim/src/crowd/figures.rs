@@ -29,6 +29,8 @@ pub struct ClassFigures {
     pub deliveries: u64,
     /// Messages that a reader was to get next, and got another one instead.
     pub gaps: u64,
+    /// Readers that had not got the last message in the end.
+    pub behind: u64,
     /// How many deliveries took so many ms.
     delays: Vec<u32>,
 }

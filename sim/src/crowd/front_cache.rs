@@ -31,8 +31,8 @@ impl Front {
     pub(super) fn of(setting: &Setting) -> Option<Self> {
         let cache: Box<dyn front::Front<u32, Handle>> = match setting.front {
             InFront::Nothing => return None,
-            InFront::Zone => Box::new(Zone::new(setting.knobs.zone, None)),
-            InFront::WorkersCache => Box::new(WorkersCache::new(setting.knobs.workers_cache, None)),
+            InFront::Zone => Box::new(Zone::new(setting.knobs.zone, setting.front_bug)),
+            InFront::WorkersCache => Box::new(WorkersCache::new(setting.knobs.workers_cache, setting.front_bug)),
         };
         Some(Self { cache, brought: 0 })
     }

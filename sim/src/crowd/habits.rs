@@ -20,6 +20,7 @@ impl Engine {
             let after_us = self.site.knobs.stays.draw_us(&self.site.random);
             self.enter(self.site.now_us() + after_us, reader, What::Goes { turn: session });
         }
+        self.readers[reader as usize].is_here = true;
         self.ask_after(reader, 0);
     }
 
@@ -30,6 +31,7 @@ impl Engine {
             return;
         }
         it.session += 1;
+        it.is_here = false;
         it.answer = None;
         let (left, place) = (visitor(reader, it.turn), it.place.take());
         it.turn += 1;

@@ -22,6 +22,8 @@ pub(super) struct Reader {
     pub(super) session: u32,
     /// The number of the message that it is to get next, once it has got one.
     pub(super) next_message: Option<u32>,
+    /// Whether it has come and not gone.
+    pub(super) is_here: bool,
     /// The place of the request at the edge that answers it, if none is shared.
     pub(super) place: Option<u32>,
     /// What is on its way to it.
@@ -52,6 +54,7 @@ impl Reader {
             turn: 0,
             session: 0,
             next_message: None,
+            is_here: false,
             place: None,
             answer: None,
             browser: (class == Class::CatchUp).then(Box::default),

@@ -29,18 +29,20 @@ pub fn run(setting: Setting) -> Figures {
         let config = WorldConfig::of(settings);
         let edge = config.edge.clone();
         let knobs = setting.knobs;
-        let faults = Faults::default().with(|faults| {
+        let surroundings = |faults: &mut Faults| {
             // Who writes is near the objects.
             faults.network.client_link.latency = Delay::new(1, 2);
             faults.network.object_link.latency = knobs.object.delay();
             faults.map.distance_permille = 1_000;
-        });
+        };
+        let faults = Faults::default().with(surroundings);
         let world = World::new(WorldConfig { faults, colos: setting.colos.clone(), isolates: 8, seeds, ..config });
         world.expect_events(u64::MAX);
         let mut tails = Vec::new();
         for stream in 0..=setting.streams {
             tails.push(create(&world, stream, setting.history_bytes).await);
         }
+        world.set_faults(setting.troubles.with(surroundings));
         let lines = (0..setting.colos.len()).map(|colo| world.near(colo).line()).collect();
         // A stream of its own: what a crowd draws changes nothing in the world.
         let random = Random::new(Seeds::of(seeds.core).faults);
@@ -63,7 +65,7 @@ async fn create(world: &World, stream: usize, history_bytes: usize) -> String {
     };
     assert_eq!(ask(Method::Put).await.status, 201);
     for _ in 0..history_bytes.div_ceil(PAST_MESSAGE * PAST_BATCH) {
-        append(world, stream, batch.clone()).await;
+        append(world, stream, None, batch.clone()).await;
     }
     let head = ask(Method::Head).await;
     head.headers.get(header::STREAM_NEXT_OFFSET).unwrap_or_default().to_owned()

@@ -3,7 +3,11 @@
 use tailrace_core::protocol::CachePolicy;
 
 use super::knobs::{Knobs, Span};
-use crate::world::Region;
+use crate::front::FrontBug;
+use crate::world::{Faults, Region};
+
+/// For how long a crowd goes on after the last message, unless something hangs, in s.
+const LINGERS_S: u64 = 2;
 
 /// What a reader does.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -93,6 +97,12 @@ pub struct Setting {
     pub origin_resolves: bool,
     /// Whether readers go and come back.
     pub come_and_go: bool,
+    /// What goes wrong with objects, and on the way to them, while messages are written.
+    pub troubles: Faults,
+    /// For how long it goes on after the last message, in s, with nothing going wrong any more.
+    pub lingers_s: u64,
+    /// A known bug of the cache in front.
+    pub front_bug: Option<FrontBug>,
     /// What the surroundings are like.
     pub knobs: Knobs,
     /// From which everything is drawn.
@@ -115,6 +125,9 @@ impl Setting {
             readers_are: Readers::Clients,
             origin_resolves: true,
             come_and_go: false,
+            troubles: Faults::default(),
+            lingers_s: LINGERS_S,
+            front_bug: None,
             knobs: Knobs::default(),
             seed: 1,
         }

@@ -1,7 +1,10 @@
 //! A bug that is switched on by name.
 
 use tailrace_core::mutant::Mutant;
+use tailrace_core::protocol::CachePolicy;
 
+use crate::front::FrontBug;
+use crate::judge::scenario::Scenario;
 use crate::world::HostMutant;
 
 /// A known bug, of core or of the host, or a cache policy that nobody should choose.
@@ -11,6 +14,8 @@ pub enum KnownBug {
     Core(Mutant),
     /// Of the host.
     Host(HostMutant),
+    /// Of a cache in front.
+    Front(FrontBug),
     /// The cache policy of that name, in the place of the scenario's.
     Policy(&'static str),
 }
@@ -21,7 +26,20 @@ impl KnownBug {
         match self {
             Self::Core(mutant) => mutant.name(),
             Self::Host(mutant) => mutant.name(),
+            Self::Front(bug) => bug.name(),
             Self::Policy(name) => name,
+        }
+    }
+
+    /// The scenario with what the bug needs: the policy itself, or a cache in front.
+    pub fn applied_to(self, scenario: &Scenario) -> Scenario {
+        match self {
+            Self::Core(_) | Self::Host(_) => scenario.clone(),
+            Self::Front(_) => scenario.behind_a_zone(),
+            Self::Policy(name) => {
+                let policy = CachePolicy::named(name).expect("the register names policies of core");
+                Scenario { policy, ..scenario.clone() }
+            }
         }
     }
 }

@@ -5,6 +5,7 @@
 //! | [`scenario`] | what clients ask and what goes wrong, drawn from a seed, as text, and played |
 //! | [`comparison`] | cache policies compared: the same followers under each of them |
 //! | `client` | clients of the protocol |
+//! | `crowds` | the crowd of a scenario |
 //! | [`history`] | what they asked and were told |
 //! | [`checker`] | invariants, judged from the history alone |
 //! | [`swarm`] | many seeds |
@@ -16,6 +17,7 @@
 pub mod checker;
 mod client;
 pub mod comparison;
+mod crowds;
 pub mod history;
 pub mod known_bug;
 pub mod mutants;

@@ -93,6 +93,14 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
         self.keep(&usual_waits);
         let usual_policy = Scenario { policy: CachePolicy::default(), ..self.best.clone() };
         self.keep(&usual_policy);
+        let alone = Scenario { crowd: 0, ..self.best.clone() };
+        self.keep(&alone);
+        while self.best.crowd > 1 {
+            let fewer = Scenario { crowd: self.best.crowd / 2, ..self.best.clone() };
+            if !self.keep(&fewer) {
+                break;
+            }
+        }
         let good_day = Scenario { faults: Faults::default(), ..self.best.clone() };
         if self.keep(&good_day) {
             return;

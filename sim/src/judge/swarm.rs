@@ -9,6 +9,7 @@ use std::time::{Duration, Instant};
 use tailrace_core::runtime::{Mark, marks as core_marks};
 
 use crate::judge::checker::{self, Invariant, Violation, reached};
+use crate::judge::crowds;
 use crate::judge::history::History;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Scenario, play};
@@ -47,13 +48,16 @@ impl Verdict {
     }
 }
 
-/// Plays a scenario on a thread of its own, and judges it.
+/// Plays a scenario on a thread of its own, and its crowd on the same, and judges both.
 pub fn judge(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Verdict {
-    let played = thread::scope(|scope| scope.spawn(|| play(scenario, bug, keep_trace)).join());
+    let scenario = &bug.map_or_else(|| scenario.clone(), |bug| bug.applied_to(scenario));
+    let play_both = || (play(scenario, bug, keep_trace), crowds::check(scenario, bug));
+    let played = thread::scope(|scope| scope.spawn(play_both).join());
     match played {
-        Ok(played) => {
+        Ok((played, of_crowd)) => {
             let mut marks = played.marks;
-            let (violations, reached) = checker::check(&played.history);
+            let (mut violations, reached) = checker::check(&played.history);
+            violations.extend(of_crowd);
             reached.into_iter().for_each(|mark| marks.hit(mark.name));
             Verdict {
                 violations,

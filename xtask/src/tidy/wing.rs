@@ -30,7 +30,7 @@ const WINGS: &[Wing] = &[
     },
     Wing {
         name: "judge",
-        knows: &["kernel", "front", "world", "tailrace"],
+        knows: &["kernel", "front", "world", "tailrace", "crowd"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
     Wing { name: "crowd", knows: &["kernel", "front", "world", "tailrace"], core: &["protocol", "runtime", "edge"] },

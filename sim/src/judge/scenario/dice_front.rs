@@ -3,12 +3,10 @@
 
 use tailrace_core::protocol::CachePolicy;
 
+use super::Scenario;
 use super::dice::Dice;
 use crate::kernel::random::Delay;
 use crate::world::FrontFaults;
-
-/// Whether seeds draw caches in front. Not yet: the checkers do not know them.
-pub(super) const DRAWS_FRONTS: bool = true;
 
 /// Has the randomness of what stands in front differ from that of the rest.
 const OWN: u64 = 0x66_72_6f_6e_74;
@@ -17,12 +15,21 @@ const OWN: u64 = 0x66_72_6f_6e_74;
 const MEANT: [(&str, bool, bool); 3] =
     [("zone", true, false), ("workers-cache", false, true), ("collapsed-events", true, true)];
 
-/// What stands in front of a seed's world under a policy. `is_faultless`: nothing goes wrong in the world.
-pub(super) fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
-    if DRAWS_FRONTS { drawn(seed, policy, is_faultless) } else { FrontFaults::default() }
+impl Scenario {
+    /// The same behind a zone's CDN, for known bugs of such.
+    pub fn behind_a_zone(&self) -> Self {
+        let policy = CachePolicy::named("zone").expect("a policy of core");
+        let mut scenario = Self { policy, ..self.clone() };
+        let is_faultless = scenario.faults == scenario.faults.delays();
+        // Most are behind one, but not all.
+        let drawn = (0..100).map(|more| front(self.schedule.wrapping_add(more), policy, is_faultless));
+        scenario.faults.front = drawn.into_iter().find(FrontFaults::is_there).unwrap_or_default();
+        scenario
+    }
 }
 
-fn drawn(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
+/// What stands in front of a seed's world under a policy. `is_faultless`: nothing goes wrong in the world.
+pub(super) fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
     let meant = MEANT.iter().find(|(name, ..)| *name == policy.name);
     let Some((_, may_be_zone, may_be_workers_cache)) = meant else { return FrontFaults::default() };
     let dice = Dice::new(seed ^ OWN);
@@ -61,7 +68,7 @@ mod tests {
     #[test]
     fn only_under_the_policies_that_are_meant_for_it_something_stands_in_front() {
         for policy in CachePolicy::ALL {
-            let fronts: Vec<FrontFaults> = (0..200).map(|seed| drawn(seed, *policy, false)).collect();
+            let fronts: Vec<FrontFaults> = (0..200).map(|seed| front(seed, *policy, false)).collect();
             let share = |is_it: fn(&FrontFaults) -> bool| fronts.iter().filter(|front| is_it(front)).count();
             let (zones, caches) = (share(|front| front.zone), share(|front| front.workers_cache));
             match policy.name {
@@ -78,7 +85,7 @@ mod tests {
     fn in_a_world_in_which_nothing_goes_wrong_the_origins_name_resolves() {
         let policy = CachePolicy::named("zone").expect("a policy");
         let unresolved = |is_faultless| {
-            (0..200).filter(|seed| drawn(*seed, policy, is_faultless).origin_unresolved_permille > 0).count()
+            (0..200).filter(|seed| front(*seed, policy, is_faultless).origin_unresolved_permille > 0).count()
         };
         assert_eq!(unresolved(true), 0);
         assert!((20..120).contains(&unresolved(false)));

@@ -117,10 +117,21 @@ impl Scenario {
             waits,
             policy,
             streams: draft.streams,
+            crowd: crowd(seed),
             calm_ms,
             events: draft.events,
         }
     }
+}
+
+/// Has the randomness of crowds differ from that of the rest.
+const OF_CROWDS: u64 = 0x63_72_6f_77_64;
+
+/// How many readers the crowd of a seed has: 0 in most. It is drawn from randomness of its own, so that all else is what
+/// it would be without it.
+fn crowd(seed: u64) -> usize {
+    let dice = Dice::new(seed ^ OF_CROWDS);
+    if dice.chance(60) { dice.between(20, 200) as usize } else { 0 }
 }
 
 /// A scenario in the making.

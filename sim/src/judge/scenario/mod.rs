@@ -87,6 +87,8 @@ pub struct Scenario {
     pub policy: CachePolicy,
     /// The streams; the n-th is called `s{n}`.
     pub streams: Vec<StreamPlan>,
+    /// How many readers there are beside the clients, in a world of their own.
+    pub crowd: usize,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.
     pub calm_ms: u64,
     /// What happens, by time.

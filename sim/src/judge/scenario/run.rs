@@ -4,7 +4,6 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::mutant;
-use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::limits::{DATABASE_BYTES, LOOK_UP_MS};
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
@@ -80,15 +79,9 @@ pub struct Played {
 
 /// Plays a scenario. Must run on a thread of its own: the executor and core's known bugs are the thread's.
 pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Played {
-    let (core, host_mutant) = match bug {
-        Some(KnownBug::Core(mutant)) => (Some(mutant), None),
-        Some(KnownBug::Host(mutant)) => (None, Some(mutant)),
-        Some(KnownBug::Policy(name)) => {
-            let policy = CachePolicy::named(name).expect("the register names policies of core");
-            return play(&Scenario { policy, ..scenario.clone() }, None, keep_trace);
-        }
-        None => (None, None),
-    };
+    let core = if let Some(KnownBug::Core(mutant)) = bug { Some(mutant) } else { None };
+    let host_mutant = if let Some(KnownBug::Host(mutant)) = bug { Some(mutant) } else { None };
+    let front_bug = if let Some(KnownBug::Front(bug)) = bug { Some(bug) } else { None };
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {
@@ -104,6 +97,7 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
             colos: scenario.colos.clone(),
             isolates: scenario.isolates,
             host_mutant,
+            front_bug,
             seeds,
             ..WorldConfig::of(settings)
         };

@@ -56,6 +56,9 @@ impl fmt::Display for Scenario {
             };
             writeln!(formatter, "stream {content} {}", plan.lifetime.spell())?;
         }
+        if self.crowd > 0 {
+            writeln!(formatter, "crowd {}", self.crowd)?;
+        }
         writeln!(formatter, "calm {}", self.calm_ms)?;
         for event in &self.events {
             writeln!(formatter, "{event}")?;
@@ -104,6 +107,7 @@ impl FromStr for Scenario {
             waits: Waits::default(),
             policy: CachePolicy::default(),
             streams: Vec::new(),
+            crowd: 0,
             calm_ms: 0,
             events: Vec::new(),
         };
@@ -139,6 +143,7 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
             };
             scenario.streams.push(StreamPlan { content, lifetime: Lifetime::parse(words.next()?)? });
         }
+        "crowd" => scenario.crowd = words.next()?.parse().ok()?,
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {
             let at_ms = words.next()?.parse().ok()?;

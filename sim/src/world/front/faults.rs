@@ -52,7 +52,8 @@ impl FrontFaults {
         self.zone || self.workers_cache
     }
 
-    pub(super) fn for_zone(&self) -> ZoneKnobs {
+    /// What a zone is like by these knobs.
+    pub fn for_zone(&self) -> ZoneKnobs {
         ZoneKnobs {
             nodes: self.nodes.max(1),
             affinity_permille: 1_000 - self.affinity_lost_permille.min(1_000),
@@ -62,7 +63,8 @@ impl FrontFaults {
         }
     }
 
-    pub(super) fn for_workers_cache(&self) -> WorkersCacheKnobs {
+    /// What Workers Cache is like by these knobs.
+    pub fn for_workers_cache(&self) -> WorkersCacheKnobs {
         let unsaid_s = WorkersCacheKnobs::default().freshness.unsaid_s;
         WorkersCacheKnobs { freshness: self.freshness(true, unsaid_s), lock: self.lock() }
     }
