@@ -6,7 +6,7 @@ use super::known_bug::KnownBug;
 use super::scenario::Scenario;
 use crate::crowd::{Class, Figures, InFront, Setting, run};
 use crate::kernel::random::Random;
-use crate::world::{Faults, FrontFaults};
+use crate::world::{Faults, FrontFaults, Link, NetworkFaults};
 
 /// For how long messages are written to a crowd, in s.
 const WRITES_S: u64 = 12;
@@ -54,12 +54,13 @@ fn in_front(front: &FrontFaults) -> InFront {
 }
 
 /// What goes wrong around a crowd: what befalls objects, and calls of them. Streams and their writer are not the
-/// scenario's, and a crowd has a host of its own at the edge.
+/// scenario's, and a crowd has a host of its own at the edge. No call gets stuck: readers of a crowd have no patience that
+/// would end.
 fn troubles(faults: &Faults) -> Faults {
     Faults {
         objects: faults.objects,
         storage: faults.storage,
-        network: crate::world::NetworkFaults { client_link: Default::default(), ..faults.network },
+        network: NetworkFaults { client_link: Link::default(), call_stuck_permille: 0, ..faults.network },
         alarm: faults.alarm,
         bucket: faults.bucket,
         ..Faults::default()
