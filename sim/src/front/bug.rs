@@ -12,6 +12,11 @@ macro_rules! front_bugs {
             /// All of them.
             pub const ALL: &[Self] = &[$(Self::$variant,)*];
 
+            /// Those that no client can see, and that tests of this wing catch: nothing that Tailrace answers is private;
+            /// and where a crowd reaches fewer nodes than it should, or a copy lives longer or shorter by the time that its
+            /// fetch took, clients are served as they should be.
+            pub const UNSEEN: &[Self] = &[Self::PrivateStored, Self::AffinityByKey, Self::AgeFromWrongEnd];
+
             /// Its name on command lines.
             pub fn name(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }

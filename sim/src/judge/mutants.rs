@@ -3,6 +3,7 @@
 
 use tailrace_core::mutant::Mutant;
 
+use crate::front::FrontBug;
 use crate::judge::checker::Invariant;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::Scenario;
@@ -34,6 +35,7 @@ macro_rules! register {
     };
     (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
     (@Host $bug:ident) => { KnownBug::Host(HostMutant::$bug) };
+    (@Front $bug:ident) => { KnownBug::Front(FrontBug::$bug) };
 }
 
 register! {
@@ -137,6 +139,11 @@ register! {
     Host::WaiterKeepsAwake: Awake;
     Host::SocketsForgottenAtHibernation: Live;
     Host::MessageBeforeGate: Stable, Linear, Exact;
+    Front::LockKeptAfterLoss: Collapse, Live;
+    Front::UncacheableShared: Fresh, Leak;
+    Front::RevalidationTakesOldLifetime: Fresh, Expiry;
+    Front::PredictorNeverForgets: Collapse;
+    Front::LeaverCancelsAll: Answers, Collapse;
     => "everything": Fresh;
     => "sentinel": Live, Expiry;
     => "sentinel-and-stagger": Live, Expiry;
@@ -202,6 +209,13 @@ mod tests {
             let entry = Entry::named(mutant.name());
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Host(*mutant)));
         }
+        // Those that no client can see fail tests of the wing's own.
+        let unseen = FrontBug::UNSEEN;
+        for bug in FrontBug::ALL.iter().filter(|bug| !unseen.contains(bug)) {
+            let entry = Entry::named(bug.name());
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Front(*bug)));
+        }
+        let of_fronts = FrontBug::ALL.len() - unseen.len();
         // Each other policy is one under which everything must hold.
         let correct = policy::correct();
         let broken = CachePolicy::ALL.iter().filter(|policy| !correct.contains(policy));
@@ -209,6 +223,6 @@ mod tests {
             let entry = Entry::named(policy.name);
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Policy(policy.name)));
         }
-        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len() + broken.count());
+        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len() + of_fronts + broken.count());
     }
 }

@@ -470,7 +470,16 @@ impl Fixture {
     pub(super) fn fetch_for(&mut self, op: usize, takes_ms: u64, why: FetchedFor) {
         let Op { request, invoked, .. } = self.history.ops[op];
         let (from_ms, to_ms) = (invoked.ms, Some(invoked.ms + takes_ms));
-        let fetch = FrontFetch { request, asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why };
+        let fetch = FrontFetch {
+            request,
+            asks: request,
+            place: ("node".into(), "key".into()),
+            from_ms,
+            to_ms,
+            over_ms: to_ms,
+            is_given_up: false,
+            why,
+        };
         self.history.fronts.fetch(fetch);
     }
 

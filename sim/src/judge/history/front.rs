@@ -2,6 +2,7 @@
 //! when those had been asked for.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Op;
 use crate::world::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
@@ -11,6 +12,11 @@ use crate::world::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
 pub struct Fronts {
     /// What was handed out, by the number of the request that has it.
     pub handed: BTreeMap<u64, Handed>,
+    /// Who has waited for another's request to the Worker until it had waited too long, or left: the number of the request,
+    /// when it was over, in virtual ms, and at which cache.
+    pub in_vain: Vec<(u64, u64, Arc<str>)>,
+    /// Who was told that there is no answer, as above.
+    pub failed: Vec<(u64, u64, Arc<str>)>,
     /// What was asked of the Worker, in the order of time.
     pub fetches: Vec<FrontFetch>,
     /// By the number of the request: the place in `fetches` of the last of it.
@@ -47,8 +53,16 @@ impl Fronts {
     pub fn of(visits: Vec<FrontVisit>, fetches: Vec<FrontFetch>) -> Self {
         let mut fronts = Self::default();
         fetches.into_iter().for_each(|fetch| fronts.fetch(fetch));
-        for FrontVisit { ms, request, what, .. } in visits {
+        for FrontVisit { ms, request, what, colo, node, .. } in visits {
             let (by, how) = match what {
+                FrontVisited::Failed => {
+                    fronts.failed.push((request, ms, format!("{colo}/{node}").into()));
+                    continue;
+                }
+                FrontVisited::WaitOver | FrontVisited::Left => {
+                    fronts.in_vain.push((request, ms, format!("{colo}/{node}").into()));
+                    continue;
+                }
                 FrontVisited::Hit { by, .. } => (by, How::Hit),
                 FrontVisited::Stale { by, .. } => (by, How::Stale),
                 FrontVisited::Joined { by, .. } => (by, How::Joined),
@@ -93,7 +107,16 @@ mod tests {
     use super::*;
 
     fn fetch(request: u64, from_ms: u64, to_ms: Option<u64>, why: FetchedFor) -> FrontFetch {
-        FrontFetch { request, asks: request, place: ("node".into(), "key".into()), from_ms, to_ms, why }
+        FrontFetch {
+            request,
+            asks: request,
+            place: ("node".into(), "key".into()),
+            from_ms,
+            to_ms,
+            over_ms: to_ms,
+            is_given_up: false,
+            why,
+        }
     }
 
     #[test]

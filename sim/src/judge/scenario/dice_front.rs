@@ -3,33 +3,83 @@
 
 use tailrace_core::protocol::CachePolicy;
 
-use super::Scenario;
 use super::dice::Dice;
+use super::draw::FRAME_BYTES;
+use super::{Action, Event, Happening, Load, Origin, Scenario, StreamPlan};
+use crate::judge::history::{Content, Lifetime};
 use crate::kernel::random::Delay;
 use crate::world::FrontFaults;
 
 /// Has the randomness of what stands in front differ from that of the rest.
 const OWN: u64 = 0x66_72_6f_6e_74;
 
+/// And that of the events that show it.
+const OWN_EVENTS: u64 = 0x73_68_6f_77_6e;
+
+/// Appends after which a log has several pages, at most.
+const MOST_APPENDS: usize = 12;
+
 /// The policies that are meant for a cache in front, each with whether a zone may be it, and whether Workers Cache may.
 const MEANT: [(&str, bool, bool); 3] =
     [("zone", true, false), ("workers-cache", false, true), ("collapsed-events", true, true)];
 
 impl Scenario {
-    /// The same behind a zone's CDN, for known bugs of such.
+    /// With what stands in front of its world by its policy, and with what shows that. Another seed has another front.
+    pub(super) fn fronted(mut self, seed: u64) -> Self {
+        self.faults.front = front(seed, self.policy, self.faults == self.faults.delays());
+        let dice = Dice::new(seed ^ OWN_EVENTS);
+        if self.faults.front.is_there() && dice.chance(400) {
+            self.read_near_the_end(&dice);
+        }
+        self
+    }
+
+    /// The same behind a zone's CDN, for known bugs of such: requests wait for each other there, and the origin cannot be
+    /// reached each time, and clients leave, unless nothing goes wrong.
     pub fn behind_a_zone(&self) -> Self {
         let policy = CachePolicy::named("zone").expect("a policy of core");
-        let mut scenario = Self { policy, ..self.clone() };
-        let is_faultless = scenario.faults == scenario.faults.delays();
-        // Most are behind one, but not all.
-        let drawn = (0..100).map(|more| front(self.schedule.wrapping_add(more), policy, is_faultless));
-        scenario.faults.front = drawn.into_iter().find(FrontFaults::is_there).unwrap_or_default();
+        let is_there = |scenario: &Self| scenario.faults.front.is_there();
+        let tried = (0..100).map(|more| Self { policy, ..self.clone() }.fronted(self.schedule.wrapping_add(more)));
+        let Some(mut scenario) = tried.into_iter().find(is_there) else { return self.clone() };
+        let front = &mut scenario.faults.front;
+        (front.nodes, front.lock_wait_ms, front.lock_age_ms) = (1, 30_000, 60_000);
+        if self.faults != self.faults.delays() {
+            front.origin_unresolved_permille = front.origin_unresolved_permille.max(150);
+            let network = &mut scenario.faults.network;
+            network.client_leaves_permille = network.client_leaves_permille.max(100);
+            network.client_leaves = Delay::new(1, network.client_leaves.max_ms.max(3_000));
+        }
         scenario
+    }
+
+    /// A stream comes to its end while caches have pages of it, which they have asked for again shortly before.
+    fn read_near_the_end(&mut self, dice: &Dice) {
+        let stream = self.streams.len();
+        let from_ms = dice.between(0, self.events.last().map_or(0, |event| event.at_ms));
+        let end_ms = from_ms + 110_000;
+        let lifetime = Lifetime::Until(end_ms);
+        self.streams.push(StreamPlan { content: Content::Bytes, lifetime });
+        let mut push = |at_ms, client, action| {
+            self.events.push(Event { at_ms, what: Happening::Client { client, action } });
+        };
+        push(from_ms, 0, Action::Create { stream, lifetime, closes: false, load: None });
+        let appends = (2 * self.limits.page_bytes / self.limits.body_bytes + 2).min(MOST_APPENDS);
+        for _ in 0..appends {
+            let load = Load { count: 1, pad_bytes: self.limits.body_bytes.saturating_sub(FRAME_BYTES + 3) };
+            push(from_ms, 0, Action::Append { stream, load, closes: false, mistake: None });
+        }
+        // Fresh for a minute, stale, asked for again, and over.
+        let read_ms = [2_000, dice.between(64_000, 95_000), dice.between(96_000, 109_000), 113_000, 125_000, 150_000];
+        for (client, after_ms) in read_ms.into_iter().enumerate() {
+            let read = Action::Read { stream, origin: Origin::Start, pages: 1, manner: None };
+            push(from_ms + after_ms, client % 2, read);
+        }
+        self.events.sort_by_key(|event| event.at_ms);
     }
 }
 
 /// What stands in front of a seed's world under a policy. `is_faultless`: nothing goes wrong in the world.
-pub(super) fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
+fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
     let meant = MEANT.iter().find(|(name, ..)| *name == policy.name);
     let Some((_, may_be_zone, may_be_workers_cache)) = meant else { return FrontFaults::default() };
     let dice = Dice::new(seed ^ OWN);

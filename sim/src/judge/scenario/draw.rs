@@ -4,7 +4,6 @@
 mod phase;
 
 use super::dice::Dice;
-use super::dice_front::front;
 use super::verb::{Verb, verbs};
 use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Lifetime, Mode};
@@ -102,10 +101,9 @@ impl Scenario {
         let schedule = draft.dice.next_u64();
         // Nothing else that is drawn depends on it.
         let stuck_permille = draft.dice.look_up_stuck_permille();
-        let mut faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
+        let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
-        faults.front = front(seed, policy, faults == faults.delays());
-        Self {
+        let scenario = Self {
             schedule,
             colos: draft.colos,
             isolates: draft.isolates,
@@ -120,7 +118,8 @@ impl Scenario {
             crowd: crowd(seed),
             calm_ms,
             events: draft.events,
-        }
+        };
+        scenario.fronted(seed)
     }
 }
 

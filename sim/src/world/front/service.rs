@@ -156,6 +156,8 @@ impl Fronts {
             let Some(abandoned) = front.with(|machine| machine.front().left(now_us, number)) else { return };
             let end = abandoned.fetch.and_then(|fetch| front.ends.borrow_mut().remove(&fetch));
             if let Some(end) = end {
+                front.note_over(number);
+                front.note_given_up(number);
                 end.leave();
             }
             front.settle(abandoned.others);
@@ -298,6 +300,7 @@ impl Fronts {
                 environment.mark(marks::FRONT_ORIGIN_UNRESOLVED);
                 environment.harm(Harm::OriginUnresolved, Some(number));
                 rt::sleep_ms(after_ms).await;
+                front.note_over(number);
                 return front.report(fetch.number, Err(Failed));
             }
             let (served, end) = origin.serve(number, request);
@@ -307,13 +310,15 @@ impl Fronts {
             if front.ends.borrow_mut().remove(&fetch.number).is_none() {
                 return;
             }
-            if served.is_some() {
-                front.note_end(number);
-            }
-            let Some(Served { response, body }) = served else { return front.report(fetch.number, Err(Failed)) };
+            let Some(Served { response, body }) = served else {
+                front.note_over(number);
+                return front.report(fetch.number, Err(Failed));
+            };
+            front.note_end(number);
             let head = head(&response);
             let response = Rc::new(response);
             let Some(body) = body else {
+                front.note_over(number);
                 return front.report(fetch.number, Ok((head, Kept { response, body: None }, number)));
             };
             let shared = SharedBody::new(environment, number, body);
@@ -323,9 +328,10 @@ impl Fronts {
             front.settle(verdicts);
             // Nobody but the visitor itself may have it.
             if Rc::strong_count(&shared) == 1 {
-                return;
+                return front.note_over(number);
             }
             let end = if shared.pump().await { Ok(()) } else { Err(Failed) };
+            front.note_over(number);
             let now_us = front.now_us();
             let verdicts = front.with(|machine| machine.front().ended(now_us, fetch.number, end));
             front.settle(verdicts);
@@ -363,7 +369,16 @@ impl Fronts {
             Key::Worker(key) => format!("{:?} {}", key.version, key.path_and_query).into(),
         };
         let (place, from_ms) = ((cache.into(), key), self.environment.now_ms());
-        self.fetches.borrow_mut().push(FrontFetch { request, asks, place, from_ms, to_ms: None, why });
+        self.fetches.borrow_mut().push(FrontFetch {
+            request,
+            asks,
+            place,
+            from_ms,
+            to_ms: None,
+            over_ms: None,
+            is_given_up: false,
+            why,
+        });
     }
 
     /// The answer to the last request of that number to an isolate has come, or its head.
@@ -372,6 +387,21 @@ impl Fronts {
         let mut fetches = self.fetches.borrow_mut();
         if let Some(fetch) = fetches.iter_mut().rev().find(|fetch| fetch.request == request) {
             fetch.to_ms = Some(now_ms);
+        }
+    }
+
+    /// Nothing more comes of the last request of that number.
+    fn note_over(&self, request: u64) {
+        let now_ms = self.environment.now_ms();
+        if let Some(fetch) = self.fetches.borrow_mut().iter_mut().rev().find(|fetch| fetch.request == request) {
+            fetch.over_ms = Some(now_ms);
+        }
+    }
+
+    /// The last request of that number was given up.
+    fn note_given_up(&self, request: u64) {
+        if let Some(fetch) = self.fetches.borrow_mut().iter_mut().rev().find(|fetch| fetch.request == request) {
+            fetch.is_given_up = true;
         }
     }
 

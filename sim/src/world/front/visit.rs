@@ -76,6 +76,10 @@ pub struct FrontFetch {
     pub from_ms: u64,
     /// When its answer had come as a whole, or its head where others read it while it comes; `None` if it was lost.
     pub to_ms: Option<u64>,
+    /// When nothing more came of it, in ms since the Unix epoch: its answer was whole, or it was lost or given up.
+    pub over_ms: Option<u64>,
+    /// Whether it was given up.
+    pub is_given_up: bool,
     /// Why it was sent.
     pub why: FetchedFor,
 }

@@ -60,7 +60,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         let sharing = lasts_ms.filter(|ms| *ms > 0).and_then(sharing);
         places.entry(&fetch.place).or_default().push(Asked { op, fetch, sharing });
     }
-    places.values_mut().flat_map(|asked| asked_twice(case, asked)).collect()
+    let mut violations: Vec<Violation> = places.values_mut().flat_map(|asked| asked_twice(case, asked)).collect();
+    violations.extend(waited_for_nobody(case));
+    violations
 }
 
 fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
@@ -84,6 +86,45 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
         if let Some(last) = last_of_use(asked, fetch) {
             let message = format!("{}: a cache in front takes what others have use for as if they had none", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[last, *op], message));
+        }
+    }
+    violations
+}
+
+/// Who waits in front waits for something that is under way: for a request to the Worker that asks the same. And who is
+/// told that there is no answer is told so because that request was lost, and not because its visitor has left.
+fn waited_for_nobody(case: &Case<'_>) -> Vec<Violation> {
+    let of_requests: BTreeMap<u64, usize> =
+        case.history.ops.iter().enumerate().map(|(index, op)| (op.request, index)).collect();
+    let fronts = &case.history.fronts;
+    // Before an upper tier it waits there, and not at a cache of its own.
+    let asking = |op: usize, place: &str| {
+        let asks = |fetch: &&FrontFetch| {
+            let asked = of_requests.get(&fetch.asks).map(|asked| question(case.op(*asked)));
+            &*fetch.place.0 == place && asked == Some(question(case.op(op)))
+        };
+        fronts.fetches.iter().filter(asks).collect::<Vec<_>>()
+    };
+    let of_stream = |request: &u64| of_requests.get(request).copied().filter(|op| case.op(*op).stream == case.stream);
+    let mut violations = Vec::new();
+    for (request, ms, place) in &fronts.in_vain {
+        let Some(op) = of_stream(request) else { continue };
+        let asking = asking(op, place);
+        let is_under_way =
+            |fetch: &FrontFetch| fetch.from_ms <= *ms && fetch.over_ms.is_none_or(|over_ms| over_ms + STEP_MS >= *ms);
+        if !asking.is_empty() && !asking.iter().any(|fetch| is_under_way(fetch)) {
+            let message = format!("{ms} ms, {place}: it has waited in front, and nobody was asking");
+            violations.push(case.violation(Invariant::Collapse, &[op], message));
+        }
+    }
+    for (request, ms, place) in &fronts.failed {
+        let Some(op) = of_stream(request) else { continue };
+        let asking = asking(op, place);
+        let is_over = |fetch: &&&FrontFetch| fetch.over_ms.is_some_and(|over_ms| over_ms.abs_diff(*ms) <= STEP_MS);
+        let mut over = asking.iter().filter(is_over).peekable();
+        if over.peek().is_some() && over.all(|fetch| fetch.is_given_up) {
+            let message = format!("{ms} ms, {place}: it has no answer because another one has left");
+            violations.push(case.violation(Invariant::Collapse, &[op], message));
         }
     }
     violations
@@ -183,6 +224,36 @@ mod tests {
                 run.wait_ms(1_000);
             }
             run.check(Invariant::Collapse, super::check, expected);
+        }
+    }
+
+    #[test]
+    fn nobody_waits_for_nothing_and_nobody_fails_because_another_one_leaves() {
+        for (over_after_ms, is_given_up, expected) in
+            [(Some(50), false, [1, 0]), (Some(100), false, [0, 0]), (None, false, [0, 0]), (Some(100), true, [0, 1])]
+        {
+            let run = |tells: fn(&mut Fixture, (u64, u64, std::sync::Arc<str>))| {
+                let mut run = Fixture::json();
+                run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
+                run.create(Lifetime::Endless, created(0));
+                run.append(2, acked(0, 2));
+                run.walk_messages(&[(0, 0)], part(0, 1));
+                run.fetch(2, 0);
+                run.walk_messages(&[(0, 0)], None);
+                let fetch = run.history.fronts.fetches.last_mut().expect("a fetch");
+                fetch.over_ms = over_after_ms.map(|ms| fetch.from_ms + ms);
+                fetch.is_given_up = is_given_up;
+                let when_ms = fetch.from_ms + 100;
+                let request = run.history.ops[3].request;
+                tells(&mut run, (request, when_ms, "node".into()));
+                run
+            };
+            run(|run, wait| run.history.fronts.in_vain.push(wait)).check(
+                Invariant::Collapse,
+                super::check,
+                expected[0],
+            );
+            run(|run, wait| run.history.fronts.failed.push(wait)).check(Invariant::Collapse, super::check, expected[1]);
         }
     }
 }
