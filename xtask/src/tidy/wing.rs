@@ -188,6 +188,6 @@ mod tests {
     #[test]
     fn a_file_without_a_wing_is_found() {
         finds("sim/src/helper.rs", "", 1);
-        finds("sim/src/crowd/mod.rs", "", 1);
+        finds("sim/src/nobody/mod.rs", "", 1);
     }
 }

@@ -90,7 +90,7 @@ fn is_fresh(rule: Rule) -> bool {
 }
 
 /// For how long the answer may be used without asking, and stale, in s.
-fn told_s(answer: &ClientAnswer) -> (u64, u64) {
+pub(in crate::judge::checker) fn told_s(answer: &ClientAnswer) -> (u64, u64) {
     let control = answer.cache_control.as_deref().unwrap_or_default();
     let seconds = |name: &str| control.split(", ").find_map(|part| part.strip_prefix(name)?.parse().ok());
     (seconds("max-age=").unwrap_or(0), seconds("stale-while-revalidate=").unwrap_or(0))

@@ -43,7 +43,6 @@ mod leak;
 mod linear;
 mod live;
 mod memory;
-mod nodes;
 mod once;
 mod stable;
 mod table;

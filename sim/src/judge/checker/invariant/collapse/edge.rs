@@ -7,10 +7,9 @@ use std::collections::HashMap;
 
 use tailrace_core::protocol::cache::{AnswerKind, Bound};
 
-use super::fresh::is_cacheable;
-use super::leak::question;
-use super::nodes;
 use crate::judge::checker::case::{Case, slack_ms};
+use crate::judge::checker::invariant::fresh::{is_cacheable, told_s};
+use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Op};
 use crate::world::{Visit, Visited};
@@ -38,7 +37,6 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
         violations.extend(visits.values().flat_map(|visits| asked_again(case, visits)));
         violations.extend(visits.values().flat_map(|visits| not_shared(case, visits)));
     }
-    violations.extend(nodes::check(case));
     violations
 }
 
@@ -79,9 +77,8 @@ pub(in crate::judge::checker) fn raced(case: &Case<'_>) -> bool {
 }
 
 /// For how many seconds the answer says that it is fresh.
-pub(super) fn fresh_s(answer: &ClientAnswer) -> u64 {
-    let control = answer.cache_control.as_deref().unwrap_or_default();
-    control.split(", ").find_map(|part| part.strip_prefix("max-age=")?.parse().ok()).unwrap_or(0)
+fn fresh_s(answer: &ClientAnswer) -> u64 {
+    told_s(answer).0
 }
 
 /// The answer to a plain read, if the edge keeps such.

@@ -5,9 +5,9 @@ use std::collections::BTreeMap;
 
 use tailrace_core::protocol::cache::Bound;
 
-use super::collapse::fresh_s;
-use super::leak::question;
 use crate::judge::checker::case::Case;
+use crate::judge::checker::invariant::fresh::told_s;
+use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::{Invariant, Violation};
 use crate::world::{FetchedFor, FrontFetch, UPPER_TIER};
 
@@ -49,7 +49,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             .op(op)
             .definite()
             .filter(|_| fetch.asks == fetch.request && !case.history.harms.has_any(fetch.request));
-        let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| fresh_s(answer) * 1_000);
+        let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| told_s(answer).0 * 1_000);
         // Events that have broken off are kept no longer, and those that have ended may be of no use.
         let ends_ms = case.history.listenings.get(&op).and_then(|listening| listening.end).map(|(end, _)| end.ms);
         let sharing = |ms: u64| {
