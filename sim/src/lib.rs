@@ -10,6 +10,7 @@
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
 
+pub mod bill;
 pub mod judge;
 pub mod kernel;
 #[cfg(test)]
