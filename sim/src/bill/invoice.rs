@@ -1,6 +1,6 @@
 //! The bill of a month.
 
-use super::{Meter, PLAN, Usage};
+use super::{Meter, PLAN};
 
 /// The bill of a month.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -21,13 +21,13 @@ pub struct Line {
 }
 
 impl Invoice {
-    /// The bill of what a month has used.
-    pub fn of(month: &Usage) -> Self {
+    /// The bill of what a month has used of each meter, in the meter's unit.
+    pub fn of(total: impl Fn(Meter) -> u64) -> Self {
         let line = |meter: &Meter| {
             let price = meter.price()?;
             let billed = Meter::ALL.iter().filter(|other| other.billed_as().0 == *meter);
-            let count = billed
-                .fold(0_u64, |count, other| count.saturating_add(month.total(*other).div_ceil(other.billed_as().1)));
+            let count =
+                billed.fold(0_u64, |count, other| count.saturating_add(total(*other).div_ceil(other.billed_as().1)));
             (count > 0).then(|| Line { meter: *meter, count, costs: price.of(count) })
         };
         Self { lines: Meter::ALL.iter().filter_map(line).collect() }
@@ -52,14 +52,14 @@ impl Invoice {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bill::Cause;
+    use crate::bill::{Cause, Usage};
 
     const MONTH_S: u64 = 30 * 24 * 3_600;
 
     fn month(counts: &[(Meter, u64)]) -> Invoice {
         let mut usage = Usage::default();
         counts.iter().for_each(|(meter, count)| usage.add(Cause::Poll, *meter, *count));
-        Invoice::of(&usage)
+        Invoice::of(|meter| usage.total(meter))
     }
 
     #[test]
