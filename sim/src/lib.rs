@@ -1,17 +1,19 @@
 //! The simulator: the platform with its faults, on virtual time and from seeds.
 //!
-//! Seven wings, each of which knows only those above it in this table:
+//! Eight wings, each of which knows only those above it in this table:
 //!
 //! | module | what it holds |
 //! | --- | --- |
+//! | [`bill`] | from counted events to dollars: knows nothing else |
 //! | [`kernel`] | executor, seeded randomness, trace, marks, one-shot replies: knows nothing of a platform |
 //! | [`front`] | caches in front of a Worker: knows HTTP caching alone |
 //! | [`world`] | the platform: network, isolates, objects, SQL and services; knows nothing of Tailrace |
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
+//! | [`crowd`] | many readers as records, the caches in front of the Worker, calibration |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
-//! | [`crowd`] | many readers as records, the caches in front of the Worker, calibration; knows nothing of `judge` |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
 
+pub mod bill;
 pub mod crowd;
 pub mod front;
 pub mod judge;

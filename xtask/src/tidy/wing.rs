@@ -20,6 +20,7 @@ struct Wing {
 /// All wings, each of which knows only those above it. Of core's names, `marks` is the table of coverage marks, and
 /// `mutant` that of known bugs.
 const WINGS: &[Wing] = &[
+    Wing { name: "bill", knows: &[], core: &[] },
     Wing { name: "kernel", knows: &[], core: &["marks"] },
     Wing { name: "front", knows: &["kernel"], core: &[] },
     Wing { name: "world", knows: &["kernel", "front"], core: &["marks", "protocol", "runtime", "storage"] },
@@ -28,12 +29,12 @@ const WINGS: &[Wing] = &[
         knows: &["kernel", "front", "world"],
         core: &["marks", "mutant", "protocol", "storage", "stream", "runtime", "object", "edge"],
     },
+    Wing { name: "crowd", knows: &["kernel", "front", "world", "tailrace"], core: &["protocol", "runtime", "edge"] },
     Wing {
         name: "judge",
         knows: &["kernel", "front", "world", "tailrace", "crowd"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
-    Wing { name: "crowd", knows: &["kernel", "front", "world", "tailrace"], core: &["protocol", "runtime", "edge"] },
     Wing { name: "probe", knows: &["kernel", "front", "world"], core: &["marks", "protocol", "storage", "runtime"] },
 ];
 
