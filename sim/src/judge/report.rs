@@ -10,6 +10,7 @@ use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::Scenario;
 use crate::judge::shrink::shrink;
 use crate::judge::swarm::{Swarm, Tally, judge};
+use crate::world::marks as world_marks;
 
 /// Bytes of a body that are shown.
 const EXCERPT_BYTES: usize = 100;
@@ -73,12 +74,14 @@ pub fn summary(swarm: &Swarm, tally: &Tally) -> String {
     _ = writeln!(
         text,
         "of these seeds had a cache policy: {}; a HIT: {}; a shared flight of plain reads: {}, of long-polls: {}; \
-         a race for a key: {}",
+         a race for a key: {}; a HIT in front: {}, of one that waited there: {}",
         policies.join(", "),
         tally.seeds_with(core_marks::CACHE_HIT),
         tally.seeds_with(core_marks::PAGE_FLIGHT_SHARED),
         tally.seeds_with(core_marks::LIVE_FLIGHT_SHARED),
         tally.seeds_with(reached::CACHE_RACED),
+        tally.seeds_with(world_marks::FRONT_HIT),
+        tally.seeds_with(world_marks::FRONT_JOINED),
     );
     for (mark, count) in tally.marks.iter() {
         _ = writeln!(text, "  {count:>9}  {mark}");

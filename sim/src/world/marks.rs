@@ -110,7 +110,7 @@ tailrace_core::marks! {
     /// A gateway asked the inner entrypoint.
     INNER_ENTRYPOINT_ASKED = "inner_entrypoint_asked", required;
     /// It had no answer: its isolate restarted, or the platform ended it.
-    INNER_ENTRYPOINT_FAILED = "inner_entrypoint_failed", required;
+    INNER_ENTRYPOINT_FAILED = "inner_entrypoint_failed", optional;
     /// An answer was to be stored in a cache, and was lost.
     CACHE_PUT_LOST = "cache_put_lost", required;
     /// An answer was evicted from a cache.
@@ -128,27 +128,27 @@ tailrace_core::marks! {
     /// An answer was stored in a cache though the request that had sent it there had ended.
     CACHE_PUT_OUTLIVED_ITS_REQUEST = "cache_put_outlived_its_request", required;
     /// A cache in front served what it had kept.
-    FRONT_HIT = "front_hit", optional;
+    FRONT_HIT = "front_hit", required;
     /// A visitor of a cache in front was served what had been fetched for another one.
-    FRONT_JOINED = "front_joined", optional;
+    FRONT_JOINED = "front_joined", required;
     /// A cache in front served what was stale.
-    FRONT_STALE_SERVED = "front_stale_served", optional;
+    FRONT_STALE_SERVED = "front_stale_served", required;
     /// A cache in front served what it had kept after a 304.
-    FRONT_REVALIDATED = "front_revalidated", optional;
+    FRONT_REVALIDATED = "front_revalidated", required;
     /// A visitor of a cache in front had waited too long for another's fetch.
     FRONT_LOCK_WAIT_OVER = "front_lock_wait_over", optional;
     /// A visitor of a cache in front had no answer, since its fetch was lost.
     FRONT_FETCH_LOST = "front_fetch_lost", optional;
     /// A request passed a cache in front that remembered its key as uncacheable.
-    FRONT_PREDICTED_UNCACHEABLE = "front_predicted_uncacheable", optional;
+    FRONT_PREDICTED_UNCACHEABLE = "front_predicted_uncacheable", required;
     /// A visitor left a cache in front before it had its answer.
-    FRONT_VISITOR_LEFT = "front_visitor_left", optional;
+    FRONT_VISITOR_LEFT = "front_visitor_left", required;
     /// The name of the origin did not resolve for a cache in front.
     FRONT_ORIGIN_UNRESOLVED = "front_origin_unresolved", optional;
     /// The upper tier of a cache in front had an answer.
-    FRONT_TIER_HIT = "front_tier_hit", optional;
+    FRONT_TIER_HIT = "front_tier_hit", required;
     /// A visitor of a cache in front read a body that was shared while it came.
-    FRONT_STREAMED = "front_streamed", optional;
+    FRONT_STREAMED = "front_streamed", required;
     /// The output gate held a message on a socket back.
     GATE_HELD_MESSAGE = "gate_held_message", required;
     /// An edge closed its end of a socket, and the object was told.
