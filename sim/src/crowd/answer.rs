@@ -16,6 +16,8 @@ pub(super) struct Answer(Rc<Inner>);
 
 struct Inner {
     response: Response,
+    /// How long its body is, though that may have been dropped.
+    bytes: u64,
     told: OnceCell<Told>,
     head: OnceCell<Head>,
     next_url: OnceCell<Option<u32>>,
@@ -36,7 +38,20 @@ pub(super) struct Told {
 
 impl Answer {
     pub(super) fn new(response: Response) -> Self {
-        Self(Rc::new(Inner { response, told: OnceCell::new(), head: OnceCell::new(), next_url: OnceCell::new() }))
+        let bytes = response.body.len() as u64;
+        Self::of(response, bytes)
+    }
+
+    /// One of whose body nobody reads more than its length, so that a crowd's caches need not keep it: of a page that
+    /// is read without waiting.
+    pub(super) fn page(response: Response) -> Self {
+        let bytes = response.body.len() as u64;
+        Self::of(response.without_body(), bytes)
+    }
+
+    fn of(response: Response, bytes: u64) -> Self {
+        let (told, head, next_url) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
+        Self(Rc::new(Inner { response, bytes, told, head, next_url }))
     }
 
     pub(super) fn response(&self) -> &Response {
@@ -47,7 +62,7 @@ impl Answer {
     pub(super) fn changed(&self, changes: &Changes) -> Self {
         let mut response = self.0.response.clone();
         changes.apply(&mut response.headers);
-        Self::new(response)
+        Self::of(response, self.0.bytes)
     }
 
     /// What a reader learns from it. It is worked out once for all.
@@ -71,7 +86,7 @@ impl Answer {
 
     /// What caches in front decide by. It is parsed once for all.
     pub(super) fn head(&self) -> &Head {
-        self.0.head.get_or_init(|| head(&self.0.response))
+        self.0.head.get_or_init(|| Head { bytes: self.0.bytes, ..head(&self.0.response) })
     }
 }
 
@@ -165,6 +180,16 @@ mod tests {
         }
         let head = Answer::new(response).head().clone();
         assert_eq!((head.control.max_age_s, head.tag.as_deref()), (Some(20), Some("\"t\"")));
+    }
+
+    #[test]
+    fn a_page_has_its_length_and_where_it_is_read_on_and_no_bytes() {
+        let response = Response::new(200).with(header::STREAM_NEXT_OFFSET, "0_7").with_body("[4,5]");
+        let page = Answer::page(response.clone()).changed(&Changes::default());
+        assert_eq!((page.head().bytes, page.response().body.len()), (5, 0));
+        let whole = Answer::new(response);
+        assert_eq!(page.head(), whole.head());
+        assert_eq!(*page.told(), Told { messages: None, ..whole.told().clone() });
     }
 
     #[test]

@@ -80,7 +80,7 @@ fn hit(hits: u32) {
         let stored = site.caches.borrow_mut()[0].put(EPOCH_MS, 0, &key, Answer::new(page), 1);
         stored.expect("it may be stored");
         for _ in 0..hits {
-            let env = Edge::new(&site, 0, 0, (0, 0));
+            let env = Edge::new(&site, (0, 0), (0, 0), false);
             let url = "https://tailrace.test/v1/stream/s0?offset=-1".to_owned();
             let (headers, past) = (Headers::default(), Past::default());
             let request = Request { method: Method::Get, url, headers, body: None, past };

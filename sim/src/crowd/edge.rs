@@ -101,6 +101,8 @@ struct Request {
     colo: usize,
     /// The part of the datacenter's cache that its isolate uses.
     part: usize,
+    /// Whether somebody reads the bytes of its answers.
+    is_live: bool,
     /// Time that has passed for the request and not for others yet, in us.
     owed_us: Cell<u64>,
     is_answered: Cell<bool>,
@@ -109,12 +111,12 @@ struct Request {
 
 impl Edge {
     /// The request at that place, whose records on the agenda have that turn, in that part of the datacenter of that
-    /// index.
-    pub(super) fn new(site: &Rc<Site>, place: u32, turn: u32, (colo, part): (usize, u64)) -> Self {
+    /// index. If it is not live, it reads a page, whose bytes are dropped.
+    pub(super) fn new(site: &Rc<Site>, (place, turn): (u32, u32), (colo, part): (usize, u64), is_live: bool) -> Self {
         let partitions = site.knobs.partitions.max(1);
         let part = colo * partitions as usize + (part % partitions) as usize;
         let (owed_us, is_answered, outlives) = (Cell::default(), Cell::default(), Cell::default());
-        Self(Rc::new(Request { site: site.clone(), place, turn, colo, part, owed_us, is_answered, outlives }))
+        Self(Rc::new(Request { site: site.clone(), place, turn, colo, part, is_live, owed_us, is_answered, outlives }))
     }
 
     /// Whether it goes on for a while once its client has gone.
@@ -214,7 +216,9 @@ impl EdgeEnv for Edge {
             Along::Nothing | Along::Body(_) => 0,
         };
         match self.0.site.lines[self.0.colo].call(object, message, most_bytes).await? {
-            LineAnswer::Answer(response) => Ok(Called::Reply(Answer::new(response))),
+            LineAnswer::Answer(response) => {
+                Ok(Called::Reply(if self.0.is_live { Answer::new(response) } else { Answer::page(response) }))
+            }
             LineAnswer::Overloaded => Err(CallError::Overloaded),
             LineAnswer::Socket(end) => Ok(Called::Socket(Socket { edge: self.clone(), end })),
         }

@@ -222,7 +222,7 @@ impl Engine {
             For::Reader(reader, _) => u64::from(self.readers[reader as usize].part),
             For::Fetch(_) | For::Nobody => self.site.random.next_u64(),
         };
-        let edge = Edge::new(&self.site, place, turn, (colo, part));
+        let edge = Edge::new(&self.site, (place, turn), (colo, part), self.urls.is_live(url));
         let url = self.urls.text(url).to_owned();
         let asked = runtime::Request { method: Method::Get, url, headers, body: None, past: Past::default() };
         let (env, config) = (edge.clone(), self.config.clone());

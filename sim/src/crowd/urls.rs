@@ -46,6 +46,11 @@ impl Urls {
         Some(self.number(stream, class, told.next.as_deref()?, told.cursor.as_deref()))
     }
 
+    /// Whether those who ask for that URL wait for messages.
+    pub(super) fn is_live(&self, number: u32) -> bool {
+        self.text(number).contains("&live=")
+    }
+
     /// The URL of that number.
     pub(super) fn text(&self, number: u32) -> &str {
         &self.texts[number as usize]
