@@ -11,10 +11,10 @@ use crate::kernel::random::Delay;
 use crate::world::FrontFaults;
 
 /// Has the randomness of what stands in front differ from that of the rest.
-const OWN: u64 = 0x66_72_6f_6e_74;
+const OWN: u64 = 0x0066_726f_6e74;
 
 /// And that of the events that show it.
-const OWN_EVENTS: u64 = 0x73_68_6f_77_6e;
+const OWN_EVENTS: u64 = 0x0073_686f_776e;
 
 /// Appends after which a log has several pages, at most.
 const MOST_APPENDS: usize = 12;

@@ -124,7 +124,7 @@ impl Scenario {
 }
 
 /// Has the randomness of crowds differ from that of the rest.
-const OF_CROWDS: u64 = 0x63_72_6f_77_64;
+const OF_CROWDS: u64 = 0x0063_726f_7764;
 
 /// How many readers the crowd of a seed has: 0 in most. It is drawn from randomness of its own, so that all else is what
 /// it would be without it.
