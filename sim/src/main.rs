@@ -127,19 +127,21 @@ fn main() -> ExitCode {
             }
         },
         Command::Mutants { names } => hunt(&names),
-        Command::Crowd(crowd) => crowd.run(),
-        Command::Calibrate(calibrate) => match calibrate.run() {
-            Ok(holds) => holds,
-            Err(problem) => {
-                eprintln!("{problem}");
-                false
-            }
-        },
+        Command::Crowd(crowd) => is_well(crowd.run().map(|()| true)),
+        Command::Calibrate(calibrate) => is_well(calibrate.run()),
         Command::Policies { names, followers, isolates } => {
             compare(&names, Workload { followers, isolates, ..Workload::default() })
         }
     };
     if holds { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Whether all is well; a problem is printed.
+fn is_well(outcome: Result<bool, String>) -> bool {
+    outcome.unwrap_or_else(|problem| {
+        eprintln!("{problem}");
+        false
+    })
 }
 
 /// Prints what comes of a workload under each policy.

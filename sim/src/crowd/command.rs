@@ -51,6 +51,9 @@ pub struct CrowdArguments {
     /// From which everything is drawn.
     #[arg(long, default_value_t = 1)]
     seed: u64,
+    /// A file with parameters, as `cargo xtask measure` writes it.
+    #[arg(long, value_name = "FILE")]
+    with: Option<PathBuf>,
     /// Measures instead what a HIT costs, tier by tier.
     #[arg(long)]
     bench: bool,
@@ -87,7 +90,7 @@ fn policy(name: &str) -> Result<CachePolicy, String> {
 }
 
 impl CrowdArguments {
-    fn setting(&self) -> Setting {
+    fn setting(&self) -> Result<Setting, String> {
         let by_events = self.policy.name == "collapsed-events";
         let shares = match (self.transport, by_events) {
             (Transport::Mixed, false) => [70, 20, 5, 5],
@@ -98,7 +101,7 @@ impl CrowdArguments {
         let mut readers = shares.map(|percent| self.readers * percent / 100);
         readers[usize::from(shares[0] < shares[1])] += self.readers - readers.iter().sum::<usize>();
         let has_catch_up = readers[Class::CatchUp as usize] > 0;
-        Setting {
+        Ok(Setting {
             readers,
             streams: self.streams.max(1),
             colos: Setting::regions(self.colos),
@@ -107,19 +110,20 @@ impl CrowdArguments {
             history_bytes: if has_catch_up { HISTORY_BYTES } else { 0 },
             come_and_go: self.transport == Transport::Mixed,
             seed: self.seed,
+            knobs: told(self.with.as_ref())?.knobs,
             ..Setting::of(self.policy, self.readers)
-        }
+        })
     }
 
-    /// Runs the crowd. Returns whether all is well.
-    pub fn run(&self) -> bool {
+    /// Runs the crowd. Fails if the parameters cannot be read.
+    pub fn run(&self) -> Result<(), String> {
         if self.bench {
             let [zone_ns, front_ns, edge_ns] = super::hits_ns();
             eprintln!("a HIT of a cache in front costs {zone_ns} ns, and {front_ns} ns with all that its reader does");
             eprintln!("a HIT behind the Worker costs core's edge {edge_ns} ns");
-            return true;
+            return Ok(());
         }
-        let setting = self.setting();
+        let setting = self.setting()?;
         println!(
             "{} readers of {} stream(s) in {} datacenters, a message every {} ms for {} s, by {}, seed {}\n",
             setting.count(),
@@ -134,8 +138,16 @@ impl CrowdArguments {
         let figures = run(setting.clone());
         print!("{}", figures.table(&setting.readers));
         eprintln!("{:.1} s, {} MB at most", began.elapsed().as_secs_f64(), most_memory_mb());
-        true
+        Ok(())
     }
+}
+
+/// What that file tells; without one, nothing.
+fn told(with: Option<&PathBuf>) -> Result<calibration::Told, String> {
+    let knobs = Knobs::default();
+    let Some(path) = with else { return Ok(calibration::Told { knobs, outcomes: Vec::new() }) };
+    let text = fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| calibration::read(&text, &knobs)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Bytes that a stream has for catch-up readers: three pages.
@@ -151,13 +163,7 @@ fn most_memory_mb() -> u64 {
 impl CalibrateArguments {
     /// Runs all rows. Returns whether each asserted one is near enough to what was measured.
     pub fn run(&self) -> Result<bool, String> {
-        let told = match &self.with {
-            None => calibration::Told { knobs: Knobs::default(), outcomes: Vec::new() },
-            Some(path) => {
-                let text = fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
-                calibration::read(&text, &Knobs::default()).map_err(|error| format!("{}: {error}", path.display()))?
-            }
-        };
+        let told = told(self.with.as_ref())?;
         let effort = Effort { seeds: self.seeds.max(1), seconds: self.seconds.max(10) };
         let began = Instant::now();
         let is_near = if self.sensitivity {

@@ -56,8 +56,8 @@ pub struct Knobs {
     pub zone: ZoneKnobs,
     /// Workers Cache.
     pub workers_cache: WorkersCacheKnobs,
-    /// Of 1,000 fetches of a zone's CDN, those for which an origin that has such an address cannot be reached (inferred: by
-    /// the one run that had one).
+    /// Of 1,000 fetches of a zone's CDN, those for which an origin that has such an address cannot be reached (picked by
+    /// the HIT rate of the one run that had one, so that this run tests nothing).
     pub unresolved_permille: u32,
     /// How long it takes until such a fetch fails (measured: the slowest percent of answers took 30 to 59 s).
     pub unresolved: Span,

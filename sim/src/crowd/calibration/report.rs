@@ -33,8 +33,8 @@ pub fn report(knobs: &Knobs, effort: Effort) -> Report {
     let mut missed = Vec::new();
     for name in ["fitted", "tested", "not asserted"] {
         text.push_str(&format!(
-            "\n{name:<34} {:>9} {:>9} {:>7}   {:>8} {:>8} {:>8} {:>8}\n",
-            "measured", "simulated", "points", "p50", "ours", "p99", "a key"
+            "\n{name:<34} {:>9} {:>9} {:>7}   {:>8} {:>8} {:>8} {:>8}   {:>8} {:>8}\n",
+            "measured", "simulated", "points", "p50", "ours", "p99", "a key", "BYPASS", "ours"
         ));
         for (row, outcome) in rows.iter().filter(|(row, _)| row.used.name() == name) {
             let distance = row.distance(outcome.hit_percent);
@@ -61,10 +61,12 @@ fn line(row: &Row, outcome: &Outcome, distance: f64) -> String {
         (from, to) if from == to => format!("{from}"),
         (from, to) => format!("{from}-{to}"),
     };
-    let p50 = if row.p50_ms == 0 { String::new() } else { row.p50_ms.to_string() };
-    let Outcome { hit_percent, p50_ms, p99_ms, a_key, .. } = outcome;
+    let told = |figure: u64| if figure == 0 { String::new() } else { figure.to_string() };
+    let (p50, bypass) = (told(row.p50_ms), told(row.bypassed));
+    let Outcome { hit_percent, p50_ms, p99_ms, a_key, bypassed } = outcome;
     format!(
-        "{:<34} {measured:>9} {hit_percent:>9.1} {distance:>+7.1}   {p50:>8} {p50_ms:>8.0} {p99_ms:>8.0} {a_key:>8.1}\n",
+        "{:<34} {measured:>9} {hit_percent:>9.1} {distance:>+7.1}   {p50:>8} {p50_ms:>8.0} {p99_ms:>8.0} {a_key:>8.1}   \
+         {bypass:>8} {bypassed:>8.1}\n",
         row.name
     )
 }

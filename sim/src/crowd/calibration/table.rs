@@ -40,6 +40,8 @@ pub struct Row {
     pub measured: (f64, f64),
     /// The delivery that was measured, in ms; 0: it was not told.
     pub p50_ms: u64,
+    /// Requests of a run that the zone was measured to pass on without having looked; 0: it was not told.
+    pub bypassed: u64,
     load: Load,
 }
 
@@ -62,19 +64,21 @@ const fn followers(
     (hit_percent, p50_ms): (f64, u64),
 ) -> Row {
     let load = Load::Followers { readers, streams, jitter_ms, stagger_ms };
-    Row { name, used, measured: (hit_percent, hit_percent), p50_ms, load }
+    Row { name, used, measured: (hit_percent, hit_percent), p50_ms, bypassed: 0, load }
 }
 
-const fn zone(name: &'static str, used: Use, load: Load, measured: (f64, f64), p50_ms: u64) -> Row {
-    Row { name, used, measured, p50_ms, load }
+const fn zone(name: &'static str, used: Use, load: Load, measured: (f64, f64), (p50_ms, bypassed): (u64, u64)) -> Row {
+    Row { name, used, measured, p50_ms, bypassed, load }
 }
 
 /// Why a wider jitter is not asserted.
-const WIDER: Use = Use::Told("a wider jitter can only lower misses in this mechanism; measured were more");
-/// Why the row of the origin that cannot be reached is not asserted.
-const UNMEASURED: Use = Use::Told("how many fetches failed was not measured, and is chosen by this row");
+const WIDER: Use =
+    Use::Told("tried in production and given up; for 476, a wider jitter lowers misses here and raised them there");
 /// Why a wider stagger is not asserted.
-const LATER: Use = Use::Told("telling readers over a longer time can only lower misses in this mechanism");
+const LATER: Use = Use::Told("tried in production and given up; from 200 to 300 ms misses rose there, and do not here");
+/// Why a zone whose origin cannot always be reached is not asserted.
+const UNRESOLVED: Use =
+    Use::Told("how many fetches failed was not measured; the share here was picked by this row's HIT alone");
 
 /// All rows.
 pub const ROWS: &[Row] = &[
@@ -94,11 +98,11 @@ pub const ROWS: &[Row] = &[
     followers("48 on each of 10, jitter 100 (r)", WIDER, (48, 10), (Some(100), 0), (53.0, 0)),
     followers("922, stagger 300 (r)", LATER, (922, 1), (Some(20), 300), (85.0, 0)),
     followers("48 on each of 10, stagger 300 (r)", LATER, (48, 10), (Some(20), 300), (51.0, 0)),
-    zone("zone, 50 at once", Use::Tested, Load::AtOnce(50), (98.0, 98.0), 0),
-    zone("zone, 100 at once", Use::Tested, Load::AtOnce(100), (99.0, 99.0), 0),
-    zone("zone, 250 at once", Use::Tested, Load::AtOnce(250), (99.6, 99.6), 0),
-    zone("zone, 50 Workers", Use::Tested, Load::SubRequests(50, true), (79.0, 83.0), 87),
-    zone("zone, 50 Workers, unresolved", UNMEASURED, Load::SubRequests(50, false), (65.0, 65.0), 0),
+    zone("zone, 50 at once", Use::Tested, Load::AtOnce(50), (98.0, 98.0), (0, 0)),
+    zone("zone, 100 at once", Use::Tested, Load::AtOnce(100), (99.0, 99.0), (0, 0)),
+    zone("zone, 250 at once", Use::Tested, Load::AtOnce(250), (99.6, 99.6), (0, 0)),
+    zone("zone, 50 Workers", Use::Tested, Load::SubRequests(50, true), (79.0, 83.0), (87, 50)),
+    zone("zone, 50 Workers, unresolved", UNRESOLVED, Load::SubRequests(50, false), (65.0, 65.0), (0, 49)),
 ];
 
 impl Row {
