@@ -6,7 +6,7 @@ use super::config::EdgeConfig;
 use super::failure::unreachable;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::percent::encode_path;
-use crate::protocol::{Headers, Method, ReadFrom, Response, etag, header};
+use crate::protocol::{Headers, Method, Response, cache, etag, header};
 use crate::runtime::{CallError, Called, Changes, EdgeEnv, Reply, marks};
 
 /// The URL of which the inner entrypoint is asked; `None` if the request is served where it is.
@@ -21,18 +21,11 @@ pub(super) fn inner_url(
     read: &Read,
     headers: &Headers,
 ) -> Option<String> {
-    let is_plain = origin.bytes().all(|byte| byte.is_ascii_graphic());
-    if !is_plain || read.live == Some(Live::Sse) || read.from == ReadFrom::Now || refuses_copies(headers) {
+    if read.live == Some(Live::Sse) || refuses_copies(headers) {
         return None;
     }
-    let mut url = format!("{origin}{route}{}?offset={}", encode_path(stream_path), read.from);
-    if read.live.is_some() {
-        url.push_str("&live=long-poll");
-        if let Some(cursor) = read.cursor {
-            url.push_str(&format!("&cursor={cursor}"));
-        }
-    }
-    Some(url)
+    let question = cache::question(origin, read)?;
+    Some(format!("{origin}{route}{}?{question}", encode_path(stream_path)))
 }
 
 /// Answers a read with what the inner entrypoint answers. It is asked without the client's entity tags, since others

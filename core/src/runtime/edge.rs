@@ -26,7 +26,8 @@ pub struct Request<U> {
 pub struct Past {
     /// How many instances were lost while they served the request.
     pub losses: u32,
-    /// Whether one of the tasks has called an object, or the inner entrypoint. The last such call goes on: [`EdgeEnv::earlier_call`].
+    /// Whether one of the tasks has called an object, or the inner entrypoint. The last such call goes on:
+    /// [`EdgeEnv::earlier_call`].
     pub has_called: bool,
     /// For how long the request has been served, in ms.
     pub age_ms: u64,

@@ -1,9 +1,9 @@
 // What the task of a request uses: handles, and operations that it waits for. Rust decides what happens; this object
 // does it. The request polls the task in Rust again when an operation has ended (edge_request.mjs).
 //
-// A handle is what Rust uses and never looks into: the client's body, an object's reply, a stored answer or the inner entrypoint's, a kept
-// answer (complete, as plain data), a socket, the body of the answer, a flight (flight.mjs). A task has at most one of
-// each kind at a time, and each method here acts on that one.
+// A handle is what Rust uses and never looks into: the client's body, a reply (an object's, a stored answer, or the inner
+// entrypoint's), a kept answer (complete, as plain data), a socket, the body of the answer, a flight (flight.mjs). A task has
+// at most one of each kind at a time, and each method here acts on that one.
 
 import * as cache from "./cache.mjs";
 import { Download, waitingForClients } from "./download.mjs";

@@ -27,11 +27,10 @@ impl Caching {
         if read.live == Some(Live::Sse) || !policy.keeps_any(read.live.is_some()) {
             return None;
         }
-        let directives = headers.get(header::CACHE_CONTROL).unwrap_or_default();
-        if names(directives, "no-store") {
+        if asks_with(headers, "no-store") {
             return None;
         }
-        let looks_up = !names(directives, "no-cache") && !names(directives, "max-age=0");
+        let looks_up = !refuses_copies(headers);
         cache::key(origin, object, read, query).map(|key| Self { key, looks_up: looks_up || mutated!(NoCacheIgnored) })
     }
 
@@ -44,12 +43,12 @@ impl Caching {
 
 /// Whether a request's `Cache-Control` says that the client wants no copy, however new.
 pub(in crate::edge) fn refuses_copies(headers: &Headers) -> bool {
-    let directives = headers.get(header::CACHE_CONTROL).unwrap_or_default();
-    ["no-store", "no-cache", "max-age=0"].into_iter().any(|directive| names(directives, directive))
+    ["no-store", "no-cache", "max-age=0"].into_iter().any(|directive| asks_with(headers, directive))
 }
 
 /// Whether a request's `Cache-Control` has this directive.
-fn names(directives: &str, directive: &str) -> bool {
+fn asks_with(headers: &Headers, directive: &str) -> bool {
+    let directives = headers.get(header::CACHE_CONTROL).unwrap_or_default();
     directives.split(',').any(|part| part.trim_matches([' ', '\t']).eq_ignore_ascii_case(directive))
 }
 

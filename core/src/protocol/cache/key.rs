@@ -14,21 +14,28 @@ const KEPT: &str = "/.tailrace/1/";
 /// sent is part of it, but the origin (scheme and host), because a cache belongs to a zone. `None` for what has another
 /// answer at each moment, and where the origin is not plain ASCII.
 pub fn key(origin: &str, object: &str, read: &Read, query: &str) -> Option<String> {
-    if read.from == ReadFrom::Now || read.from_now || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
-        return None;
-    }
+    let question = question(origin, read)?;
     let path = encode_path(object);
     if mutated!(KeyWithParameterOrder) {
         return Some(format!("{origin}{KEPT}{path}?{query}"));
     }
-    let mut key = format!("{origin}{KEPT}{path}?offset={}", read.from);
+    Some(format!("{origin}{KEPT}{path}?{question}"))
+}
+
+/// The query of a read in one spelling: what caches may tell apart. `None` for what has another answer at each moment, and
+/// where the origin is not plain ASCII.
+pub fn question(origin: &str, read: &Read) -> Option<String> {
+    if read.from == ReadFrom::Now || read.from_now || !origin.bytes().all(|byte| byte.is_ascii_graphic()) {
+        return None;
+    }
+    let mut question = format!("offset={}", read.from);
     if read.live.is_some() {
-        key.push_str("&live=long-poll");
+        question.push_str("&live=long-poll");
         if let Some(cursor) = read.cursor.filter(|_| !mutated!(KeyWithoutCursor)) {
-            key.push_str(&format!("&cursor={cursor}"));
+            question.push_str(&format!("&cursor={cursor}"));
         }
     }
-    Some(key)
+    Some(question)
 }
 
 /// The origin that is part of a key.

@@ -20,7 +20,7 @@ mod rule;
 
 pub use collapse::{Bound, Collapse, Cursors, Marker};
 pub use entry::EntryNote;
-pub use key::{key, origin_of};
+pub use key::{key, origin_of, question};
 pub use kind::AnswerKind;
 pub use policy::CachePolicy;
 pub use rule::Rule;
