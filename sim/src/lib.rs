@@ -4,8 +4,8 @@
 //!
 //! | module | what it holds |
 //! | --- | --- |
-//! | [`bill`] | from counted events to dollars: knows nothing else |
 //! | [`kernel`] | executor, seeded randomness, trace, marks, one-shot replies: knows nothing of a platform |
+//! | [`bill`] | from counted events to dollars: knows `kernel` alone |
 //! | [`front`] | caches in front of a Worker: knows HTTP caching alone |
 //! | [`world`] | the platform: network, isolates, objects, SQL and services; knows nothing of Tailrace |
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |

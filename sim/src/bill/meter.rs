@@ -1,75 +1,65 @@
 //! What is counted for a bill, with its units.
 
-macro_rules! meters {
-    ($($(#[doc = $doc:literal])* $variant:ident = $name:literal;)*) => {
-        /// Something that is counted. Each has a unit of its own, small enough to be counted in whole numbers.
-        #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-        pub enum Meter {
-            $($(#[doc = $doc])* $variant,)*
-        }
+use crate::kernel::named::named;
 
-        impl Meter {
-            /// All of them, in the order in which a bill lists them.
-            pub const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its name in reports.
-            pub fn name(self) -> &'static str {
-                match self { $(Self::$variant => $name,)* }
-            }
-
-            /// Its place in [`Self::ALL`].
-            pub fn index(self) -> usize {
-                self as usize
-            }
-        }
-    };
+named! {
+    /// Something that is counted. Each has a unit of its own, small enough to be counted in whole numbers.
+    pub enum Meter {
+        /// Requests that reached a Worker, or that Workers Cache answered. One that passes a gateway counts twice.
+        WorkerRequests = "Worker requests";
+        /// CPU of Workers, in us.
+        WorkerCpuUs = "Worker CPU";
+        /// Requests that reached an object, calls of alarms among them.
+        ObjectRequests = "object requests";
+        /// Messages that came to objects on sockets. Twenty count as a request; those that objects send are free.
+        SocketMessages = "messages to objects";
+        /// Time for which an object was active, or idle and unable to hibernate, in ms.
+        ObjectMs = "object duration";
+        /// Rows that statements have read.
+        RowsRead = "rows read";
+        /// Rows that statements have written, those of indexes and deleted ones among them, and alarms that were set.
+        RowsWritten = "rows written";
+        /// Bytes that objects store, for an hour each.
+        SqliteByteHours = "object storage";
+        /// Keys read from KV.
+        KvReads = "KV reads";
+        /// Keys written to KV.
+        KvWrites = "KV writes";
+        /// Keys deleted from KV.
+        KvDeletes = "KV deletions";
+        /// Listings of KV.
+        KvLists = "KV listings";
+        /// Operations of R2 that write or list; a conditional put that is refused is one too.
+        R2ClassA = "R2 class A";
+        /// Operations of R2 that read.
+        R2ClassB = "R2 class B";
+        /// Bytes in R2, for an hour each.
+        R2ByteHours = "R2 storage";
+        /// Operations of queues: each 64 KB of a message that is written, read or deleted.
+        QueueOperations = "queue operations";
+        /// Requests that a zone's CDN has answered.
+        ZoneHits = "hits of a zone's CDN";
+    }
 }
 
-meters! {
-    /// Requests that reached a Worker, or that Workers Cache answered. One that passes a gateway counts twice.
-    WorkerRequests = "Worker requests";
-    /// CPU of Workers, in us.
-    WorkerCpuUs = "Worker CPU";
-    /// Requests that reached an object, calls of alarms among them.
-    ObjectRequests = "object requests";
-    /// Messages that came to objects on sockets. Twenty count as a request; those that objects send are free.
-    SocketMessages = "messages to objects";
-    /// Time for which an object was active, or idle and unable to hibernate, in ms.
-    ObjectMs = "object duration";
-    /// Rows that statements have read.
-    RowsRead = "rows read";
-    /// Rows that statements have written, those of indexes and deleted ones among them, and alarms that were set.
-    RowsWritten = "rows written";
-    /// Bytes that objects store, for an hour each.
-    SqliteByteHours = "object storage";
-    /// Keys read from KV.
-    KvReads = "KV reads";
-    /// Keys written to KV.
-    KvWrites = "KV writes";
-    /// Keys deleted from KV.
-    KvDeletes = "KV deletions";
-    /// Listings of KV.
-    KvLists = "KV listings";
-    /// Operations of R2 that write or list; a conditional put that is refused is one too.
-    R2ClassA = "R2 class A";
-    /// Operations of R2 that read.
-    R2ClassB = "R2 class B";
-    /// Bytes in R2, for an hour each.
-    R2ByteHours = "R2 storage";
-    /// Operations of queues: each 64 KB of a message that is written, read or deleted.
-    QueueOperations = "queue operations";
-    /// Requests that a zone's CDN has answered.
-    ZoneHits = "hits of a zone's CDN";
+impl Meter {
+    /// Its place in [`Self::ALL`].
+    pub fn index(self) -> usize {
+        self as usize
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bill::Cause;
 
     #[test]
-    fn each_meter_is_at_its_place() {
-        for (place, meter) in Meter::ALL.iter().enumerate() {
-            assert_eq!(meter.index(), place, "{}", meter.name());
-        }
+    fn each_is_at_its_place_under_a_name_of_its_own() {
+        assert!(Meter::ALL.iter().enumerate().all(|(place, meter)| meter.index() == place));
+        assert!(Cause::ALL.iter().enumerate().all(|(place, cause)| cause.index() == place));
+        let names = Meter::ALL.iter().map(|meter| meter.name()).chain(Cause::ALL.iter().map(|cause| cause.name()));
+        let distinct: std::collections::BTreeSet<&str> = names.collect();
+        assert_eq!(distinct.len(), Meter::ALL.len() + Cause::ALL.len());
     }
 }

@@ -9,6 +9,7 @@ use tailrace_core::protocol::{Response, header};
 use tailrace_core::runtime::{Changes, Kept, Reply};
 
 use crate::front::Head;
+use crate::world::cache_head;
 
 /// An answer; clones share it.
 #[derive(Clone)]
@@ -86,19 +87,8 @@ impl Answer {
 
     /// What caches in front decide by. It is parsed once for all.
     pub(super) fn head(&self) -> &Head {
-        self.0.head.get_or_init(|| Head { bytes: self.0.bytes, ..head(&self.0.response) })
+        self.0.head.get_or_init(|| Head { bytes: self.0.bytes, ..cache_head(&self.0.response) })
     }
-}
-
-/// What caches in front decide by.
-pub(super) fn head(response: &Response) -> Head {
-    let field = |name| response.headers.get(name);
-    let mut head = Head::new(response.status, field(header::CACHE_CONTROL).unwrap_or_default())
-        .with_age_s(field(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0))
-        .with_vary(field("vary").unwrap_or_default());
-    head.tag = field(header::ETAG).map(Into::into);
-    head.bytes = response.body.len() as u64;
-    head
 }
 
 impl Borrow<Response> for Answer {

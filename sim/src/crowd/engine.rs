@@ -16,7 +16,7 @@ use tailrace_core::protocol::{Headers, Method, header};
 use tailrace_core::runtime::{self, Past};
 
 use super::agenda::What;
-use super::answer::{Answer, events_told, head};
+use super::answer::{Answer, events_told};
 use super::edge::{Edge, Effect, Site};
 use super::figures::Figures;
 use super::front_cache::{Front, Handle};
@@ -26,7 +26,7 @@ use super::setting::{Class, Setting};
 use super::urls::Urls;
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
-use crate::world::{Request, RequestBody};
+use crate::world::{Request, RequestBody, cache_head};
 
 /// What is counted begins so long after the first readers have come, in us.
 const COUNTS_FROM_US: u64 = 5_000_000;
@@ -276,7 +276,7 @@ impl Engine {
                     if let For::Reader(reader, turn) = self.requests.at(place).whose {
                         self.requests.at(place).listeners.push((reader, turn));
                     }
-                    self.bring_later(place, after_us, Brought::Events(head(&response)));
+                    self.bring_later(place, after_us, Brought::Events(cache_head(&response)));
                 }
                 Effect::Pushes { place, after_us, events } => {
                     let told = Rc::new(events_told(&events));

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use super::head::Head;
+
 /// What becomes of a request at once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Arrival<A> {
@@ -108,3 +110,19 @@ pub struct Abandoned<A> {
     /// What becomes of those who had waited for it.
     pub others: Vec<(u64, Verdict<A>)>,
 }
+
+/// What a cache keeps and hands out.
+pub trait Answer: Clone {
+    /// What is kept, with the fields of the 304 that has found it to be still right (RFC 9111, 3.2).
+    fn freshened(self, not_modified: Self) -> Self;
+}
+
+/// A number that stands for an answer.
+impl Answer for u64 {
+    fn freshened(self, _: Self) -> Self {
+        self
+    }
+}
+
+/// How a fetch ends: with an answer, its head, and the number of the request that has brought it.
+pub type Outcome<A> = Result<(Head, A, u64), Failed>;

@@ -8,7 +8,7 @@
 //! | --- | --- |
 //! | `head` | what a cache decides by |
 //! | `asking` | a visitor's request, as a cache sees it |
-//! | `arrival` | what becomes of a request |
+//! | `arrival` | what becomes of a request, and what a cache keeps |
 //! | `machine` | the calls that every cache in front has |
 //! | `knobs` | what they are like, as numbers |
 //! | `bug` | their known bugs |
@@ -47,12 +47,12 @@ mod tiers;
 mod workers_cache;
 mod zone;
 
-pub use arrival::{Abandoned, Arrival, Failed, Fetch, How, Served, Tier, Verdict};
+pub use arrival::{Abandoned, Answer, Arrival, Failed, Fetch, How, Outcome, Served, Tier, Verdict};
 pub use asking::{Asking, Fields, Kind};
 pub use browser::{Browser, Look};
 pub use bug::FrontBug;
 pub use head::{Control, Head, Vary};
 pub use knobs::{AgeFrom, FreshnessKnobs, LockKnobs, OriginKnobs, WorkersCacheKnobs, ZoneKnobs};
-pub use machine::{Answer, Front, Outcome};
+pub use machine::Front;
 pub use workers_cache::{WorkersCache, WorkersKey};
 pub use zone::Zone;

@@ -1,11 +1,10 @@
 //! What comes of an answer: whether it is kept, and what becomes of those who wait for it.
 
-use super::arrival::{Failed, How, Verdict};
+use super::arrival::{Answer, Failed, How, Verdict};
 use super::bug::FrontBug;
 use super::fetching::{Came, Fetching, Party, Place};
 use super::freshness::{Lifetime, SECOND_US};
 use super::head::{Control, Head, Vary};
-use super::machine::Answer;
 use super::store::{Entry, State, selection};
 use super::tiers::{Manner, Tiers, Verdicts};
 

@@ -7,13 +7,12 @@
 
 use std::collections::BTreeMap;
 
-use super::arrival::{Abandoned, Arrival, Failed, Fetch, How, Verdict};
+use super::arrival::{Abandoned, Answer, Arrival, Failed, Fetch, How, Outcome, Verdict};
 use super::bug::FrontBug;
 use super::fetching::{Came, Fetching, Party, Place, Waiting, Wants};
 use super::freshness::{Freshness, SECOND_US};
 use super::knobs::{FreshnessKnobs, LockKnobs};
 use super::lock::{Locks, Over};
-use super::machine::{Answer, Outcome};
 use super::predictor::Predictor;
 use super::store::{Entry, State, Store};
 
@@ -21,7 +20,7 @@ use super::store::{Entry, State, Store};
 pub(super) type Verdicts<A> = Vec<(u64, Verdict<A>)>;
 
 /// Nodes of a cache, and perhaps an upper tier.
-pub(super) struct Tiers<K, A> {
+pub struct Tiers<K, A> {
     pub(super) freshness: Freshness,
     pub(super) lock: LockKnobs,
     pub(super) bug: Option<FrontBug>,

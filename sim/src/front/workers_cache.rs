@@ -6,13 +6,12 @@
 //! starts cold, unless it is configured otherwise, since the version is a part of the key. A gateway in front of a cached
 //! entrypoint is two requests, of which the caller brings the second one here.
 
-use super::arrival::{Abandoned, Arrival, Failed, Verdict};
+use super::arrival::{Answer, Arrival};
 use super::asking::Asking;
 use super::bug::FrontBug;
 use super::fetching::Wants;
-use super::head::Head;
 use super::knobs::WorkersCacheKnobs;
-use super::machine::{Answer, Front, Outcome};
+use super::machine::Front;
 use super::tiers::Tiers;
 
 /// Under what Workers Cache keeps an answer: neither the host, nor `Authorization`, nor cookies are part of it.
@@ -56,24 +55,8 @@ impl<K: Ord + Clone, A: Answer> Front<K, A> for WorkersCache<K, A> {
         self.tiers.arrive(now_us, colo, visitor, Wants { key, has_authorization, no_cache, is_alone: false, fields })
     }
 
-    fn began(&mut self, now_us: u64, fetch: u64, head: Head, answer: A, by: u64) -> Vec<(u64, Verdict<A>)> {
-        self.tiers.fetched(now_us, fetch, Ok((head, answer, by)), false)
-    }
-
-    fn ended(&mut self, now_us: u64, fetch: u64, end: Result<(), Failed>) -> Vec<(u64, Verdict<A>)> {
-        self.tiers.ended(now_us, fetch, end)
-    }
-
-    fn fetched(&mut self, now_us: u64, fetch: u64, outcome: Outcome<A>) -> Vec<(u64, Verdict<A>)> {
-        self.tiers.fetched(now_us, fetch, outcome, true)
-    }
-
-    fn wait_over(&mut self, now_us: u64, visitor: u64) -> Vec<(u64, Verdict<A>)> {
-        self.tiers.wait_over(now_us, visitor)
-    }
-
-    fn left(&mut self, now_us: u64, visitor: u64) -> Option<Abandoned<A>> {
-        self.tiers.left(now_us, visitor)
+    fn tiers(&mut self) -> &mut Tiers<K, A> {
+        &mut self.tiers
     }
 }
 

@@ -7,8 +7,10 @@
 //! | [`trace`] | a record of what happened |
 //! | [`marks`] | how often marks were reached |
 //! | `reply` | one-shot answers |
+//! | `named` | enumerations whose variants have names |
 
 pub mod marks;
+pub(crate) mod named;
 pub mod random;
 pub(crate) mod reply;
 pub mod rt;

@@ -73,7 +73,7 @@ pub use edge::socket::EdgeEnd;
 pub use edge::state::EdgeState;
 pub use edge::upload::Upload;
 pub use faults::Faults;
-pub use front::{FetchedFor, FrontFaults, FrontFetch, FrontVisit, FrontVisited, Fronts, UPPER_TIER};
+pub use front::{FetchedFor, FrontFaults, FrontFetch, FrontVisit, FrontVisited, Fronts, UPPER_TIER, cache_head};
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
 pub use lost::Lost;

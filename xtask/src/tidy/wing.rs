@@ -20,8 +20,8 @@ struct Wing {
 /// All wings, each of which knows only those above it. Of core's names, `marks` is the table of coverage marks, and
 /// `mutant` that of known bugs.
 const WINGS: &[Wing] = &[
-    Wing { name: "bill", knows: &[], core: &[] },
     Wing { name: "kernel", knows: &[], core: &["marks"] },
+    Wing { name: "bill", knows: &["kernel"], core: &[] },
     Wing { name: "front", knows: &["kernel"], core: &[] },
     Wing { name: "world", knows: &["kernel", "front"], core: &["marks", "protocol", "runtime", "storage"] },
     Wing {

@@ -4,8 +4,12 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `flight` | flights, its own and those of others |
+//! | `socket` | sockets of scripted objects |
+//! | `download` | the body of a client's answer |
 
+mod download;
 mod flight;
+mod socket;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -14,8 +18,10 @@ use std::rc::Rc;
 use bytes::Bytes;
 use futures_util::FutureExt;
 
+use download::ScriptedDownload;
 pub(super) use flight::UnderWay;
 use flight::{OthersFlight, ScriptedFlight};
+use socket::ScriptedSocket;
 
 use super::config::{Access, EdgeConfig, LiveConfig};
 use super::live::LiveRead;
@@ -25,8 +31,8 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
-    Isolate, Kept, Patience, Pushed, Reply, Sharing, SocketEvent, Upload, UploadBroken, Written,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, Extent, HeldBodies, Isolate, Kept, Reply,
+    Sharing, Upload, UploadBroken,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -100,15 +106,6 @@ pub(super) struct ScriptedReply {
     response: Response,
     is_torn: bool,
 }
-
-/// The socket of a scripted object.
-pub(super) struct ScriptedSocket {
-    stage: Rc<Stage>,
-    happens: RefCell<VecDeque<Happens>>,
-}
-
-/// The body of a scripted client's answer.
-pub(super) struct ScriptedDownload(Rc<Stage>);
 
 /// The body of a scripted client's request: so many bytes, and whether it breaks off after them.
 pub(super) struct ScriptedUpload {
@@ -385,96 +382,6 @@ impl Upload for ScriptedUpload {
     async fn drain(&self) {
         self.stage.note("drain");
     }
-}
-
-impl EdgeSocket for ScriptedSocket {
-    async fn next(&self, wait_ms: u64) -> SocketEvent {
-        let mut wait_ms = wait_ms;
-        let next = loop {
-            let next = self.happens.borrow_mut().pop_front();
-            let Some(Happens::Quiet(ms)) = next else { break next };
-            self.stage.pass(ms.min(wait_ms));
-            if ms > wait_ms {
-                self.happens.borrow_mut().push_front(Happens::Quiet(ms - wait_ms));
-                return SocketEvent::TimedOut;
-            }
-            wait_ms -= ms;
-        };
-        match next {
-            Some(Happens::Message(bytes)) => SocketEvent::Message(bytes),
-            Some(Happens::ClientStalls(bytes)) => {
-                self.stage.stalls.set(true);
-                SocketEvent::Message(bytes)
-            }
-            Some(Happens::Waits(bytes)) => {
-                self.stage.leaves.set(true);
-                self.stage.takes_ms.set(2_000);
-                SocketEvent::Message(bytes)
-            }
-            Some(Happens::ClientLeaves(bytes)) => {
-                self.stage.gone.set(true);
-                SocketEvent::Message(bytes)
-            }
-            Some(Happens::Cut) => SocketEvent::Closed,
-            Some(Happens::Overflow) => SocketEvent::Overflowed,
-            Some(Happens::Quiet(_)) | None => {
-                self.stage.pass(wait_ms);
-                SocketEvent::TimedOut
-            }
-        }
-    }
-}
-
-impl Drop for ScriptedSocket {
-    fn drop(&mut self) {
-        self.stage.note("close");
-    }
-}
-
-impl Download for ScriptedDownload {
-    type Socket = ScriptedSocket;
-    type Reply = ScriptedReply;
-
-    fn push(&self, bytes: Bytes) -> Pushed {
-        if self.0.gone.get() {
-            return Pushed::Gone;
-        }
-        if !bytes.is_empty() {
-            self.0.note(format!("write {}", short(&bytes)));
-            self.0.waits.set(self.0.stalls.take());
-            self.0.lingers.set(self.0.leaves.take());
-        }
-        let lingering = usize::from(self.0.lingers.get());
-        Pushed::Waiting(if self.0.waits.get() { usize::MAX } else { lingering })
-    }
-
-    async fn drained(&self, patience: Patience) -> Written {
-        let takes_ms = self.0.takes_ms.take();
-        self.0.pass(takes_ms.min(patience.wait_ms));
-        self.0.takes_ms.set(takes_ms.saturating_sub(patience.wait_ms));
-        self.0.waits.set(takes_ms > patience.wait_ms);
-        if takes_ms > patience.wait_ms { Written::Stalled } else { Written::Taken }
-    }
-
-    fn waiting_for_clients(&self) -> usize {
-        self.0.waiting.borrow_mut().pop_front().unwrap_or(0)
-    }
-
-    fn cut(&self) {
-        self.0.note("cut");
-    }
-
-    async fn push_reply(&self, reply: ScriptedReply) -> Result<Pushed, CallError> {
-        if reply.is_torn { Err(CallError::Reset) } else { Ok(self.push(reply.response.body)) }
-    }
-}
-
-/// Events in short, with a bar between any two: payloads, the content of control events, and ids; offsets, all of the
-/// first segment, as their positions.
-fn short(events: &[u8]) -> String {
-    let text = String::from_utf8_lossy(events).replace("event: data\ndata:", "").replace("event: control\ndata:", "");
-    let text = text.replace(&format!("{}_", "0".repeat(16)), "").replace("000000000000000", "");
-    text.replace("\nid:", " id ").replace("\n\n", "|").trim_end_matches('|').to_owned()
 }
 
 /// The offset of a position in the first segment.

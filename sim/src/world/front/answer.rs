@@ -26,7 +26,7 @@ impl Answer for Kept {
 }
 
 /// What a cache decides by.
-pub(super) fn head(response: &Response) -> Head {
+pub fn cache_head(response: &Response) -> Head {
     let field = |name| response.headers.get(name).unwrap_or_default();
     Head {
         status: response.status,
@@ -97,6 +97,6 @@ mod tests {
     fn what_a_cache_decides_by_is_in_the_head() {
         let kept = kept(&[("cache-control", "public, max-age=60"), ("age", "7"), ("etag", "t"), ("vary", "Origin")]);
         let expected = Head::new(200, "public, max-age=60").with_age_s(7).with_tag("t").with_vary("origin");
-        assert_eq!(head(&kept.response), Head { bytes: 4, ..expected });
+        assert_eq!(cache_head(&kept.response), Head { bytes: 4, ..expected });
     }
 }

@@ -17,6 +17,7 @@ mod faults;
 pub(super) mod service;
 mod visit;
 
+pub use answer::cache_head;
 pub use faults::FrontFaults;
 pub use service::Fronts;
 pub use visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};

@@ -6,7 +6,7 @@ use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
 use std::rc::Rc;
 
-use super::answer::{Kept, head, not_modified, told};
+use super::answer::{Kept, cache_head, not_modified, told};
 use super::asked::{Asked, Key};
 use super::body::SharedBody;
 use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};
@@ -315,7 +315,7 @@ impl Fronts {
                 return front.report(fetch.number, Err(Failed));
             };
             front.note_end(number);
-            let head = head(&response);
+            let head = cache_head(&response);
             let response = Rc::new(response);
             let Some(body) = body else {
                 front.note_over(number);
