@@ -241,7 +241,8 @@ impl Engine {
             let at_us = self.site.now_us() + self.way_us(place);
             let request = self.requests.at(place);
             request.outstanding += 1;
-            let turn = request.turn;
+            // The end of a body comes after its head, on whatever way.
+            let (turn, at_us) = (request.turn, at_us.max(request.brought_us));
             self.enter(at_us, place, What::Ends { turn });
         }
         self.requests.settle(place);
@@ -298,7 +299,7 @@ impl Engine {
     fn bring_later(&mut self, place: u32, after_us: u64, brought: Brought) {
         let at_us = self.site.now_us() + after_us + self.way_us(place);
         let request = self.requests.at(place);
-        request.brought = brought;
+        (request.brought, request.brought_us) = (brought, at_us);
         request.outstanding += 1;
         let turn = request.turn;
         self.enter(at_us, place, What::Brings { turn });

@@ -43,6 +43,8 @@ pub(super) struct Request {
     pub(super) tag: Option<Rc<str>>,
     pub(super) edge: Option<Edge>,
     pub(super) brought: Brought,
+    /// When that reaches whoever waits for it, in us.
+    pub(super) brought_us: u64,
     /// The readers of its events, each with its turn.
     pub(super) listeners: Vec<(u32, u32)>,
     /// What it has sent of events, for those who come to listen later.
@@ -180,6 +182,7 @@ impl Request {
             tag: None,
             edge: None,
             brought: Brought::Nothing,
+            brought_us: 0,
             listeners: Vec::new(),
             sent: Vec::new(),
             outstanding: 0,

@@ -61,6 +61,17 @@ fn every_follower_gets_every_message_once_and_in_order_under_every_policy() {
     }
 }
 
+#[test]
+fn events_that_end_as_soon_as_they_begin_have_an_end_for_their_readers_too() {
+    for policy in ["nothing", "zone", "collapsed-events"] {
+        let mut setting = Setting { readers: [0, 40, 0, 0], come_and_go: false, ..small(policy) };
+        setting.policy.waits.sse_ms = 1;
+        let events = &run(setting).classes[1];
+        assert_eq!((events.gaps, events.failures, events.behind), (0, 0, 0), "{policy}");
+        assert!(events.deliveries >= 20 * 40 * 8 / 10, "{policy}: {events:?}");
+    }
+}
+
 /// What each policy is for, or what is wrong with it, as tiers see it.
 #[test]
 fn each_policy_spares_the_tier_that_it_is_known_to_spare() {
