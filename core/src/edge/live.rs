@@ -79,6 +79,11 @@ impl Clock {
     pub(super) fn now_ms(self, env: &impl Isolate) -> u64 {
         self.object_ms + env.now_ms().saturating_sub(self.edge_ms)
     }
+
+    /// How long after the object told its time another time of it is, in ms.
+    pub(super) fn since_ms(self, object_ms: u64) -> u64 {
+        object_ms.saturating_sub(self.object_ms)
+    }
 }
 
 impl LiveRead {

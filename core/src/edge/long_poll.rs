@@ -7,7 +7,8 @@ use super::config::EdgeConfig;
 use super::live::LiveRead;
 use super::poll::{Brought, fly};
 use crate::protocol::cache::Collapse;
-use crate::runtime::{Changes, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks};
+use crate::protocol::header;
+use crate::runtime::{EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks};
 
 /// The first status that is a refusal.
 const REFUSED: u16 = 400;
@@ -38,15 +39,16 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
         return;
     }
     let Some(key) = live.flight_key() else {
-        return answer(env, live, fly(env, config, live, ends_ms, None).await);
+        return answer(env, live, fly(env, config, live, (arrived_ms, ends_ms), None).await);
     };
+    let mut asks_ms = arrived_ms;
     let mut is_second = false;
     loop {
         let (flight, room_ms) = match env.share(&key) {
             Sharing::Started(flight) => {
                 // Others may have joined it when its client goes.
                 env.outlive_client();
-                return lead(env, config, live, ends_ms, flight).await;
+                return lead(env, config, live, (asks_ms, ends_ms), flight).await;
             }
             Sharing::Joined { flight, age_ms } if age_ms >= oldest_flight_ms(config) => {
                 env.sometimes(marks::LIVE_FLIGHT_TOO_OLD);
@@ -60,10 +62,10 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
         match joined(env, &flight, arrived_ms, now_ms, room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
             // The flight began before this request came. What it was refused for may have changed since: the stream may
             // have been created. So the first refusal is not taken; a second flight began after this request came.
-            Flown::Landed(kept) if is_second || kept.status() < REFUSED => {
-                return env.answer_kept(kept, &changes(live));
+            Flown::Landed(kept, age_s) if is_second || kept.status() < REFUSED => {
+                return env.answer_kept(kept, &cached::asked(live.caching.as_ref(), age_s));
             }
-            Flown::Landed(_) => {
+            Flown::Landed(..) => {
                 env.sometimes(marks::LIVE_FLIGHT_RETRIED);
                 is_second = true;
             }
@@ -74,33 +76,46 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             Flown::Lost => {
                 env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
                 flight.give_up();
-                if env.now_ms() >= ends_ms {
+                let up_ms = env.now_ms();
+                if up_ms >= ends_ms {
                     // The time is up: this asks the object once, and answers what is there by now.
-                    return answer(env, live, fly(env, config, live, ends_ms, None).await);
+                    return answer(env, live, fly(env, config, live, (up_ms, ends_ms), None).await);
                 }
             }
         }
         now_ms = env.now_ms();
+        asks_ms = now_ms;
     }
 }
 
 /// Serves the request that has started a flight: brings the answer, lands, and has it kept. Where the policy has
 /// markers, those of other isolates do without the object.
-async fn lead<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms: u64, flight: E::StartedFlight) {
+async fn lead<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    live: &LiveRead,
+    (asks_ms, ends_ms): (u64, u64),
+    flight: E::StartedFlight,
+) {
     let marked = live.caching.as_ref().zip(config.policy.collapse.marker()).filter(|(caching, _)| caching.looks_up);
     if let Some((caching, marker)) = marked
         && let Turn::Others(stored) = marker::take_turn(env, marker, caching, ends_ms).await
         && let Some(changes) = cached::served(env, &stored.head())
         && let Ok(kept) = env.keep(stored).await
     {
-        flight.land(&kept);
+        let age_s = changes.set.get(header::AGE).and_then(|age_s| age_s.parse().ok()).unwrap_or(0);
+        flight.land(&kept, age_s);
         return env.answer_kept(kept, &changes);
     }
-    let brought = fly(env, config, live, ends_ms, Some(&flight)).await;
+    // Who has waited for others asks later.
+    let asks_ms = if marked.is_some() { env.now_ms() } else { asks_ms };
+    let brought = fly(env, config, live, (asks_ms, ends_ms), Some(&flight)).await;
+    let made_ms = brought.made_ms();
     let head = marked.map(|_| brought.head());
     let (kept, note) = cached::kept(env, config, live, brought).await;
-    flight.land(&kept);
-    env.answer_kept(kept.clone(), &changes(live));
+    let age_s = made_ms.map_or(0, |made_ms| cached::age_s(env, made_ms));
+    flight.land(&kept, age_s);
+    env.answer_kept(kept.clone(), &cached::asked(live.caching.as_ref(), age_s));
     if let Some((caching, note)) = live.caching.as_ref().zip(note) {
         cached::store(env, caching, &kept, note).await;
     }
@@ -113,7 +128,8 @@ async fn lead<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, ends_ms
 
 /// What became of a flight that a request has joined.
 enum Flown<K> {
-    Landed(K),
+    /// Its answer, and how many seconds old that is.
+    Landed(K, u64),
     /// It has started a sliding TTL again, but so early that the stream may end too early for this request, which has to
     /// ask the object itself. Those who come next had better share its flight.
     TooEarly,
@@ -132,7 +148,7 @@ async fn joined<E: EdgeEnv>(
     let mut left_ms = wait_ms;
     loop {
         match flight.landing(left_ms).await {
-            Landing::Landed(kept) => return Flown::Landed(kept),
+            Landing::Landed { kept, age_s } => return Flown::Landed(kept, age_s),
             Landing::Noted(until_ms) if arrived_ms > until_ms => return Flown::TooEarly,
             Landing::Noted(_) => left_ms = (now_ms + wait_ms).saturating_sub(env.now_ms()),
             Landing::TimedOut => return Flown::Lost,
@@ -142,18 +158,15 @@ async fn joined<E: EdgeEnv>(
 
 /// Answers the client of a long-poll that shares no flight.
 fn answer<E: EdgeEnv>(env: &E, live: &LiveRead, brought: Brought<E>) {
+    let age_s = brought.made_ms().map_or(0, |made_ms| cached::age_s(env, made_ms));
+    let changes = cached::asked(live.caching.as_ref(), age_s);
     match brought {
-        Brought::Reply(reply, _) => env.pass_on(reply, &changes(live)),
-        Brought::Own(mut response) => {
-            changes(live).apply(&mut response.headers);
+        Brought::Reply(reply, _) => env.pass_on(reply, &changes),
+        Brought::Pushed(mut response, _) | Brought::Own(mut response) => {
+            changes.apply(&mut response.headers);
             env.answer(response);
         }
     }
-}
-
-/// How the answer to a long-poll is changed for the client.
-fn changes(live: &LiveRead) -> Changes {
-    live.caching.as_ref().map_or_else(Changes::default, cached::asked)
 }
 
 #[cfg(test)]
@@ -198,6 +211,33 @@ mod tests {
         check_shared(vec![found()], vec![Some(404)], 200, &["ask -1", "land 200"]);
         check_shared(vec![found()], vec![Some(503)], 200, &["ask -1", "land 200"]);
         check_shared(vec![], vec![Some(503), Some(404)], 404, &[]);
+    }
+
+    #[test]
+    fn an_answer_says_how_long_it_was_on_its_way_and_not_for_how_long_its_reader_waited() {
+        let age = |from, replies: Vec<Says>, flights| {
+            let env = Scripted::new(replies).with_flights(flights);
+            Scripted::run(wait(&env, &config(), &live(from, Live::LongPoll, None), 0));
+            env.answered().and_then(|answer| answer.headers.get(header::AGE).map(str::to_owned))
+        };
+        let late = |ms| vec![Says::Late(Response::new(200), ms)];
+        for from in [ReadFrom::Start, ReadFrom::Now] {
+            assert_eq!(age(from.clone(), late(999), vec![]), None);
+            assert_eq!(age(from.clone(), late(1_001), vec![]), Some("2".to_owned()));
+            assert_eq!(age(from, vec![Says::Socket(vec![greeting(2)])], vec![]), None, "20 s, and nothing has come");
+        }
+        let brings = |status, brings_age_s| UnderWay {
+            age_ms: 15_000,
+            brings: Some(Response::new(status)),
+            brings_age_s,
+            ..UnderWay::default()
+        };
+        assert_eq!(age(ReadFrom::Start, vec![], vec![brings(200, 0)]), None);
+        assert_eq!(age(ReadFrom::Start, vec![], vec![brings(200, 3)]), Some("3".to_owned()));
+        // It asks itself when a flight has been lost, or when its own time is up.
+        let lost = |age_ms| UnderWay { age_ms, ..UnderWay::default() };
+        assert_eq!(age(ReadFrom::Start, late(0), vec![lost(15_000)]), None);
+        assert_eq!(age(ReadFrom::Start, late(0), vec![lost(0)]), None);
     }
 
     #[test]

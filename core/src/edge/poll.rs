@@ -1,5 +1,7 @@
 //! The flight of a long-poll: it asks the object and, at the tail, waits on a socket for what comes.
 
+use std::mem;
+
 use super::config::EdgeConfig;
 use super::failure::unreachable;
 use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, is_passing};
@@ -13,6 +15,9 @@ use crate::runtime::{CallError, EdgeEnv, EdgeSocket, Reply, SocketEvent, Started
 pub(super) enum Brought<E: EdgeEnv> {
     /// A reply, and not later than when the object was asked for it, by the edge's clock, in ms since the Unix epoch.
     Reply(E::Reply, u64),
+    /// What the object has pushed, and not later than when, by the edge's clock, in ms since the Unix epoch.
+    Pushed(Response, u64),
+    /// What the edge says by itself, now.
     Own(Response),
 }
 
@@ -21,22 +26,30 @@ impl<E: EdgeEnv> Brought<E> {
     pub(super) fn head(&self) -> Response {
         match self {
             Self::Reply(reply, _) => reply.head(),
-            Self::Own(response) => response.clone().without_body(),
+            Self::Pushed(response, _) | Self::Own(response) => response.clone().without_body(),
+        }
+    }
+
+    /// Not later than when the object made the answer, by the edge's clock, in ms since the Unix epoch; `None` for one
+    /// of the edge's own.
+    pub(super) fn made_ms(&self) -> Option<u64> {
+        match self {
+            Self::Reply(_, made_ms) | Self::Pushed(_, made_ms) => Some(*made_ms),
+            Self::Own(_) => None,
         }
     }
 }
 
-/// Flies: asks the object and, at the tail, waits for a message or for the end of the wait.
+/// Flies: asks the object and, at the tail, waits for a message or for the end of the wait. `asked_ms` is not later than
+/// now, by the edge's clock, in ms since the Unix epoch.
 pub(super) async fn fly<E: EdgeEnv>(
     env: &E,
     config: &EdgeConfig,
     live: &LiveRead,
-    ends_ms: u64,
+    (asked_ms, ends_ms): (u64, u64),
     flight: Option<&E::StartedFlight>,
 ) -> Brought<E> {
     let interval_ms = config.live.waits.long_poll_ms;
-    // When the request arrived: that costs no look at the clock, and is rather too early than too late.
-    let asked_ms = ends_ms.saturating_sub(interval_ms);
     let (ask, buffer_bytes) = (live.clone(), config.live.buffer_bytes);
     let (policy, pauses) = (config.policy, Pauses::default());
     let (joined, touched_until_ms) = (None, None);
@@ -106,12 +119,16 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     let (at, _) =
                         *self.joined.insert((self.joined.map_or(joined.position.next, |(at, _)| at), joined.clock));
                     self.ask.read.from = ReadFrom::At(at);
-                    self.asked_ms = self.env.now_ms();
+                    let joined_ms = mem::replace(&mut self.asked_ms, self.env.now_ms());
                     match socket.next(self.ends_ms.saturating_sub(self.asked_ms)).await {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => {
+                                // It may have been on its way for long. For a reader ahead of the clock it names a
+                                // cursor instead of its commit time.
+                                let made_ms = joined_ms + joined.clock.since_ms(position.commit_ms);
+                                let made_ms = made_ms.min(self.env.now_ms());
                                 self.stagger().await;
-                                return Ok(Brought::Own(self.told(position, answer)));
+                                return Ok(Brought::Pushed(self.told(position, answer), made_ms));
                             }
                             Some(told @ (LiveMessage::Pull { .. } | LiveMessage::Gone)) => {
                                 self.env.sometimes(marks::LIVE_PULLED_AGAIN);
@@ -288,6 +305,27 @@ mod tests {
             let names = [header::STREAM_CURSOR, header::ETAG, header::ACCESS_CONTROL_ALLOW_ORIGIN];
             let expected = [expected, Some("\"x\""), Some("*")];
             assert_eq!(fields(&landing, &names), expected.map(|value| value.map(str::to_owned)));
+        }
+    }
+
+    #[test]
+    fn what_was_pushed_says_how_long_it_was_on_its_way() {
+        // When it was committed by the object's clock, which told 500 ms after the start when the reader joined, a ms
+        // after that, and when it comes.
+        for (committed_ms, comes_ms, age_s) in [
+            (500, 0, None),
+            (500, 999, None),
+            (500, 1_000, Some("1")),
+            (500, 1_001, Some("2")),
+            (10_500, 10_999, None),
+            (10_500, 11_500, Some("2")),
+            (500, 19_999, Some("20")),
+            // The cursor of a reader ahead of the clock.
+            (600_000, 5_000, None),
+        ] {
+            let socket = vec![greeting(2), Happens::Quiet(comes_ms), told(committed_ms, false)];
+            let (landing, _) = flown(ReadFrom::At(at(2)), None, [Says::Socket(socket)]);
+            assert_eq!(landing.headers.get(header::AGE), age_s, "{committed_ms} {comes_ms}");
         }
     }
 

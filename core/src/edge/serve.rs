@@ -8,8 +8,8 @@ use super::routed::{Forward, Routed};
 use super::{cached, event_source, gateway, long_poll, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, MAX_INTEGER, WATCHED_UPLOAD};
-use crate::protocol::message::Live;
-use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response};
+use crate::protocol::message::{Live, Operation};
+use crate::protocol::{ErrorCode, Headers, Method, ReadFrom, Refusal, Response};
 use crate::runtime::{
     Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, Request, Upload, UploadBroken, marks,
 };
@@ -82,9 +82,13 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
             cached::read(env, config, &object, &message, &caching).await;
         }
         Routed::Forward(forward) => {
-            let changes = forward.caching.as_ref().map_or_else(Changes::default, cached::asked);
+            // No cache keeps what is read from `now`.
+            let is_kept = matches!(&forward.message.operation, Operation::Read(read) if read.from != ReadFrom::Now);
+            let asked_ms = is_kept.then(|| env.now_ms().saturating_sub(past.age_ms));
+            let caching = forward.caching.clone();
             let outcome = call(env, config, forward, &headers, body, past).await;
-            answer_outcome(env, config, method, outcome, &changes);
+            let age_s = asked_ms.map_or(0, |asked_ms| cached::age_s(env, asked_ms));
+            answer_outcome(env, config, method, outcome, &cached::asked(caching.as_ref(), age_s));
         }
     }
 }
@@ -191,8 +195,8 @@ mod tests {
     use super::super::config::Access;
     use super::super::scripted::{START_MS, Says, Scripted, config, greeting};
     use super::*;
-    use crate::protocol::header;
     use crate::protocol::limits::{CURSOR_AHEAD_MS, LONG_POLL_MS};
+    use crate::protocol::{CachePolicy, header};
     use crate::runtime::Isolate as _;
 
     /// Serves a request with a body of so many bytes, its length declared or not, which may break off; expects this
@@ -279,6 +283,28 @@ mod tests {
             Says::Socket(vec![]),
             (500, &["read all", "call _default/a with 0 bytes", "close"]),
         );
+    }
+
+    #[test]
+    fn what_a_client_reads_says_how_long_it_was_on_its_way_and_what_it_writes_does_not() {
+        let late = || Says::Late(Response::new(200), 1_500);
+        for (method, query, policy, age_ms, age_s) in [
+            (Method::Get, "", "immutable-and-long-poll", 0, Some("2")),
+            // Nothing is kept at the edge.
+            (Method::Get, "", "zone", 0, Some("2")),
+            (Method::Get, "", "zone", 700, Some("3")),
+            (Method::Get, "?offset=now", "zone", 0, None),
+            (Method::Delete, "", "zone", 0, None),
+        ] {
+            let env = Scripted::new([late()]);
+            let url = format!("http://localhost/v1/stream/a{query}");
+            let past = Past { age_ms, ..Past::default() };
+            let request = Request { method, url, headers: Headers::default(), body: None, past };
+            let config = EdgeConfig { policy: CachePolicy::named(policy).expect("a policy"), ..config() };
+            Scripted::run(serve(&env, &config, request)).expect("it waits for nothing but the script");
+            let answer = env.answered().expect("an answer");
+            assert_eq!((answer.status, answer.headers.get(header::AGE)), (200, age_s), "{method:?} {query} {policy}");
+        }
     }
 
     #[test]

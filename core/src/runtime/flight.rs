@@ -10,16 +10,21 @@ pub trait StartedFlight<K>: 'static {
     /// isolate; a later note takes the place of an earlier one.
     fn note(&self, until_ms: u64);
 
-    /// Lands the flight: hands its answer to everybody who has joined it. The next identical request starts another
-    /// one.
-    fn land(self, brought: &K);
+    /// Lands the flight: hands its answer, which is so many seconds old (see [`Landing::Landed`]), to everybody who has
+    /// joined it. The next identical request starts another one.
+    fn land(self, brought: &K, age_s: u64);
 }
 
 /// What became of a wait for a flight.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Landing<K> {
-    /// It has landed, with this answer.
-    Landed(K),
+    /// It has landed.
+    Landed {
+        /// Its answer.
+        kept: K,
+        /// How long ago that was made, in seconds, rounded up; 0 for less than one.
+        age_s: u64,
+    },
     /// The request had not been told yet that something is noted: this, by [`StartedFlight::note`].
     Noted(u64),
     /// Neither came in time.

@@ -18,6 +18,7 @@ const REPLY = 10;
 const SOCKET = 11;
 const KEPT = 12;
 const NOTED = 13;
+const AGED = 16;
 const ABSENT = 14;
 const OVER = 15;
 const TIMED_OUT = 21;
@@ -45,6 +46,8 @@ export class EdgeIo {
   #flies = false;
   /** Whether the task has been told what is noted for those who join its flight. */
   #isTold = false;
+  /** The age in s of what the joined flight has brought. */
+  #landedAge = 0;
   #socket = null;
   /** How many bytes may wait on a socket until they are taken. */
   #mostBytes = 0;
@@ -249,10 +252,14 @@ export class EdgeIo {
     return this.#flight.noted;
   }
 
-  land() {
+  land(ageS) {
     this.#flies = false;
     this.#flight.forget();
-    this.#flight.land(this.#kept);
+    this.#flight.land(this.#kept, ageS);
+  }
+
+  landedAge() {
+    return this.#landedAge;
   }
 
   landing(waitMs) {
@@ -270,11 +277,13 @@ export class EdgeIo {
         resolve(outcome);
       };
       const timer = setTimeout(() => end(TIMED_OUT), waitMs);
-      this.#flight.next().then((kept) => {
+      this.#flight.next().then((landed) => {
         if (isOver) return;
-        this.#kept = kept ?? null;
-        this.#isTold ||= kept === undefined;
-        end(kept === undefined ? NOTED : KEPT);
+        this.#kept = landed?.kept ?? null;
+        this.#landedAge = landed?.ageS ?? 0;
+        this.#isTold ||= landed === undefined;
+        if (landed === undefined) return end(NOTED);
+        end(landed.ageS > 0 ? AGED : KEPT);
       });
     }));
   }

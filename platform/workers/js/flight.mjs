@@ -12,7 +12,7 @@ export const flights = new WeakValues();
 export class Flight {
   /** What has been noted for those who join it (a time, which means nothing here), or -1. */
   noted = -1;
-  /** A promise of the kept answer; if the flight is lost, it is never fulfilled. */
+  /** A promise of the kept answer and its age in s; if the flight is lost, it is never fulfilled. */
   #landed;
   #tellLanded;
   /** The same, or of nothing, if something is noted before. */
@@ -30,7 +30,7 @@ export class Flight {
   }
 
   /**
-   * A promise of the kept answer, or of nothing, if something is noted where nothing was. It is one promise, because the
+   * A promise of the kept answer with its age, or of nothing, if something is noted where nothing was. It is one promise, because the
    * runtime takes long to tell a request of what another one has done.
    */
   next() {
@@ -42,9 +42,10 @@ export class Flight {
     this.#tellNews();
   }
 
-  land(kept) {
-    this.#tellNews(kept);
-    this.#tellLanded(kept);
+  land(kept, ageS) {
+    const landed = { kept, ageS };
+    this.#tellNews(landed);
+    this.#tellLanded(landed);
   }
 
   /** How long ago it was started, in ms. */

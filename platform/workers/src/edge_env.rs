@@ -238,15 +238,18 @@ impl runtime::StartedFlight<Kept> for Flight {
         ask(|io| io.note(until_ms as f64));
     }
 
-    fn land(self, _brought: &Kept) {
-        ask(|io| io.land());
+    fn land(self, _brought: &Kept, age_s: u64) {
+        ask(|io| io.land(age_s as f64));
     }
 }
 
 impl runtime::JoinedFlight<Kept> for Flight {
     async fn landing(&self, wait_ms: u64) -> Landing<Kept> {
         match operation(|io| io.landing(wait_ms as f64)).await {
-            Some(outcome::KEPT) => Landing::Landed(Kept),
+            Some(outcome::KEPT) => Landing::Landed { kept: Kept, age_s: 0 },
+            Some(outcome::AGED) => {
+                Landing::Landed { kept: Kept, age_s: ask(|io| io.landed_age()).unwrap_or_default() as u64 }
+            }
             Some(outcome::NOTED) => Landing::Noted(ask(|io| io.noted()).unwrap_or_default() as u64),
             _ => Landing::TimedOut,
         }

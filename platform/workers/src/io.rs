@@ -114,9 +114,14 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn noted(this: &EdgeIo) -> Result<f64, JsValue>;
 
-    /// Lands the flight that this request has started: those who have joined it get the kept answer.
+    /// Lands the flight that this request has started: those who have joined it get the kept answer, and are told its
+    /// age in s.
     #[wasm_bindgen(method, catch)]
-    pub(crate) fn land(this: &EdgeIo) -> Result<(), JsValue>;
+    pub(crate) fn land(this: &EdgeIo, age_s: f64) -> Result<(), JsValue>;
+
+    /// The age of what the joined flight has brought, in s, after an outcome [`AGED`](crate::outcome::AGED).
+    #[wasm_bindgen(method, catch, js_name = landedAge)]
+    pub(crate) fn landed_age(this: &EdgeIo) -> Result<f64, JsValue>;
 
     /// Starts to wait until the joined flight lands, or until this request can be told that something is noted. The
     /// flight's answer becomes this request's kept answer.

@@ -16,6 +16,8 @@ pub(crate) const REPLY: i64 = 10;
 pub(crate) const SOCKET: i64 = 11;
 /// `keep`, `landing`
 pub(crate) const KEPT: i64 = 12;
+/// `landing`: `KEPT`, and the answer is a second old or more
+pub(crate) const AGED: i64 = 16;
 /// `landing`
 pub(crate) const NOTED: i64 = 13;
 /// `next`, `pipe`; `TIMED_OUT` of `landing` and `sleep` too

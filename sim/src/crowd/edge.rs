@@ -368,7 +368,7 @@ pub(super) struct Alone;
 impl StartedFlight<Answer> for Alone {
     fn note(&self, _until_ms: u64) {}
 
-    fn land(self, _brought: &Answer) {}
+    fn land(self, _brought: &Answer, _age_s: u64) {}
 }
 
 /// A flight that there is not.

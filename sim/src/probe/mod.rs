@@ -189,12 +189,12 @@ impl Probe {
                 Sharing::Started(flight) => {
                     env.sleep_ms(20).await;
                     let kept = env.keep_own(Response::new(200));
-                    flight.land(&kept);
+                    flight.land(&kept, 0);
                     env.answer_kept(kept, Changes::NONE);
                     return true;
                 }
                 Sharing::Joined { flight, .. } => match flight.landing(PATIENCE_MS / 2).await {
-                    Landing::Landed(kept) => {
+                    Landing::Landed { kept, .. } => {
                         env.answer_kept(kept, Changes::NONE);
                         return true;
                     }

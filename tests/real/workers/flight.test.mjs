@@ -16,14 +16,14 @@ test("who joins before anything is noted hears of the note first, and then of th
   assert.equal(flight.noted, 7);
   const second = flight.next();
   flight.note(9);
-  flight.land(["kept"]);
+  flight.land(["kept"], 0);
   assert.deepEqual(await second, ["kept"]);
 });
 
 test("where nothing is noted, who has joined hears of the answer", async () => {
   const flight = new Flight("b");
   const next = flight.next();
-  flight.land(["kept"]);
+  flight.land(["kept"], 0);
   assert.deepEqual(await next, ["kept"]);
 });
 

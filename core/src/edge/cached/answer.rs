@@ -8,18 +8,34 @@ use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::limits::{LOOK_UP_MS, MAX_INTEGER};
 use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
-use crate::runtime::{Changes, EdgeEnv, Reply, marks};
+use crate::runtime::{Changes, EdgeEnv, Isolate, Reply, marks};
 
 use super::Caching;
 
 /// Fields that no client sees.
 const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT];
 
-/// How an answer that an object has given is changed for the client: it says that it was not kept before.
-pub(in crate::edge) fn asked(caching: &Caching) -> Changes {
+/// How an answer that an object has given is changed for the client: it says that it was not kept before, and how many
+/// seconds ago it was made. It may have been on its way since. Caches in front that count the age from when an answer
+/// reaches them are told so, and keep none for longer than its stream lasts.
+pub(in crate::edge) fn asked(caching: Option<&Caching>, age_s: u64) -> Changes {
     let mut set = Headers::default();
-    set.push(header::X_CACHE, if caching.looks_up { "MISS" } else { "BYPASS" });
-    Changes { set, left_out: INTERNAL }
+    if let Some(caching) = caching {
+        set.push(header::X_CACHE, if caching.looks_up { "MISS" } else { "BYPASS" });
+    }
+    if age_s > 0 {
+        set.push(header::AGE, age_s.to_string());
+    }
+    Changes { set, left_out: if caching.is_some() { INTERNAL } else { &[] } }
+}
+
+/// How many seconds ago an answer was made, rounded up, if the object made it not before `made_ms`, by the edge's clock in
+/// ms since the Unix epoch. 0 for less than a second, which is not worth a field.
+pub(in crate::edge) fn age_s(env: &impl Isolate, made_ms: u64) -> u64 {
+    match env.now_ms().saturating_sub(made_ms) {
+        0..1_000 => 0,
+        ago_ms => ago_ms.div_ceil(1_000),
+    }
 }
 
 /// Answers from the cache, if it has an answer that is not too old. Returns whether it has.
@@ -110,6 +126,10 @@ pub(in crate::edge) async fn kept<E: EdgeEnv>(
     let is_kept = live.caching.is_some();
     let note = |head: &Response, asked_ms| admitted(&config.policy, true, head, asked_ms);
     match brought {
+        Brought::Pushed(response, made_ms) => {
+            let note = if is_kept { note(&response, made_ms) } else { None };
+            (env.keep_own(response), note)
+        }
         Brought::Own(response) => {
             let note = if is_kept { note(&response, env.now_ms()) } else { None };
             (env.keep_own(response), note)

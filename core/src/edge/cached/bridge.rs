@@ -28,7 +28,7 @@ pub(in crate::edge) async fn go_on<E: EdgeEnv>(
         env.sometimes(marks::BRIDGE_WENT_ON);
         marker::leave(env, marker, &caching).await;
         let ends_ms = until_ms.min(now_ms + config.live.waits.long_poll_ms);
-        let brought = fly(env, config, &live, ends_ms, None).await;
+        let brought = fly(env, config, &live, (now_ms, ends_ms), None).await;
         let head = brought.head();
         let (answer, note) = kept(env, config, &live, brought).await;
         if let Some(note) = note {

@@ -17,7 +17,7 @@ mod caching;
 pub(super) mod marker;
 mod read;
 
-pub(super) use answer::{admitted, ahead_ms, answer_stored, asked, kept, served, store};
+pub(super) use answer::{admitted, age_s, ahead_ms, answer_stored, asked, kept, served, store};
 pub use caching::Caching;
 pub(super) use caching::refuses_copies;
 pub(super) use read::read;

@@ -10,7 +10,7 @@ use crate::runtime::{
     Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
 
-use super::{Caching, admitted, ahead_ms, answer_stored, asked, store};
+use super::{Caching, admitted, age_s, ahead_ms, answer_stored, asked, store};
 
 /// For how long a plain read waits for the flight of another one, in ms, counted from its start. Our choice: a page
 /// comes from memory or storage in less, and who has waited in vain has lost no more.
@@ -41,23 +41,23 @@ pub(in crate::edge) async fn read<E: EdgeEnv>(
     match env.share(&format!("{object}\n{message}")) {
         Sharing::Started(flight) => ask(env, config, object, message, caching, Some(flight)).await,
         Sharing::Joined { flight, age_ms } => match landed(env, flight, FLIGHT_MS.saturating_sub(age_ms)).await {
-            Some(kept) => {
+            Some((kept, age_s)) => {
                 env.sometimes(marks::PAGE_FLIGHT_SHARED);
-                env.answer_kept(kept, &asked(caching));
+                env.answer_kept(kept, &asked(Some(caching), age_s));
             }
             None => ask(env, config, object, message, caching, None).await,
         },
     }
 }
 
-/// The answer of a flight that this request has joined, if that comes in time and is of use to it.
-async fn landed<E: EdgeEnv>(env: &E, flight: E::JoinedFlight, wait_ms: u64) -> Option<E::Kept> {
+/// The answer of a flight that this request has joined, and its age in s, if that comes in time and is of use to it.
+async fn landed<E: EdgeEnv>(env: &E, flight: E::JoinedFlight, wait_ms: u64) -> Option<(E::Kept, u64)> {
     let arrived_ms = env.now_ms();
     let mut left_ms = wait_ms;
     loop {
         match flight.landing(left_ms).await {
-            Landing::Landed(kept) if kept.status() != NOT_SHARED => return Some(kept),
-            Landing::Landed(_) => {
+            Landing::Landed { kept, age_s } if kept.status() != NOT_SHARED => return Some((kept, age_s)),
+            Landing::Landed { .. } => {
                 env.sometimes(marks::PAGE_FLIGHT_OF_NO_USE);
                 return None;
             }
@@ -89,7 +89,7 @@ async fn ask<E: EdgeEnv>(
     };
     let land_nothing = |flight: Option<E::StartedFlight>| {
         if let Some(flight) = flight {
-            flight.land(&env.keep_own(Response::new(NOT_SHARED)));
+            flight.land(&env.keep_own(Response::new(NOT_SHARED)), 0);
         }
     };
     let failed = |error: CallError| env.answer(unreachable(config, Method::Get, &error));
@@ -106,17 +106,18 @@ async fn ask<E: EdgeEnv>(
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
         land_nothing(flight);
-        return env.pass_on(reply, &asked(caching));
+        return env.pass_on(reply, &asked(Some(caching), age_s(env, asked_ms)));
     };
     match env.keep(reply).await {
         Ok(kept) => {
+            let age_s = age_s(env, asked_ms);
             if let Some(flight) = flight {
                 if let Some(ahead_ms) = ahead_ms(&head) {
                     flight.note(asked_ms + ahead_ms);
                 }
-                flight.land(&kept);
+                flight.land(&kept, age_s);
             }
-            env.answer_kept(kept.clone(), &asked(caching));
+            env.answer_kept(kept.clone(), &asked(Some(caching), age_s));
             if note.lasts_ms > 0 {
                 store(env, caching, &kept, note).await;
             }
@@ -219,7 +220,7 @@ mod tests {
                 ends_ms: u64::MAX,
                 encoding: crate::protocol::sse::Encoding::Text,
             };
-            let position = ReaderPosition { next: at(5), commit_ms: START_MS + 5 };
+            let position = ReaderPosition { next: at(5), commit_ms: START_MS + 3_000 };
             let answer = page(200, "public, max-age=20", true);
             let comes = Happens::Message(LiveMessage::Answer { position, answer }.encode());
             let env =
@@ -228,16 +229,36 @@ mod tests {
             let note = got.kept[1].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT));
             let expected = lasts_ms.map(|lasts_ms| EntryNote { answered_ms: START_MS + 3_000, lasts_ms }.to_text());
             assert_eq!(note, expected.as_deref());
-            assert_eq!(told(&got.answer, header::TAILRACE_AHEAD), None);
+            assert_eq!([header::TAILRACE_AHEAD, header::AGE].map(|name| told(&got.answer, name)), [None; 2]);
+        }
+    }
+
+    #[test]
+    fn a_copy_of_what_was_pushed_is_as_old_as_what_was_committed() {
+        // Committed half a second after the reader has joined, or told a cursor ahead of the clock instead.
+        for (commit_ms, answered_ms, age_s) in [(1_000, 500, Some("3")), (90_000, 3_000, None)] {
+            let position = ReaderPosition { next: at(5), commit_ms: START_MS + commit_ms };
+            let answer = page(200, "public, max-age=20", true);
+            let comes = Happens::Message(LiveMessage::Answer { position, answer }.encode());
+            let env = Scripted::new([Says::Socket(vec![greeting(2), Happens::Quiet(3_000), comes])]);
+            let got = get(&env, "?offset=-1&live=long-poll", &[]);
+            let note = got.kept[1].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT));
+            let expected = EntryNote { answered_ms: START_MS + answered_ms, lasts_ms: 20_000 }.to_text();
+            assert_eq!((note, told(&got.answer, header::AGE)), (Some(expected.as_str()), age_s));
+            let land = age_s.map_or("land 200".to_owned(), |age_s| format!("land 200 of {age_s} s"));
+            assert!(got.notes.contains(&land), "{:?}", got.notes);
         }
     }
 
     #[test]
     fn an_answer_is_as_old_as_the_question() {
-        let env = Scripted::new([Says::Late(page(200, PAGE, false), 5_000)]);
-        let got = get(&env, "", &[]);
-        let note = EntryNote { answered_ms: START_MS, lasts_ms: 60_000 }.to_text();
-        assert_eq!(got.kept[0].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
+        for (late_ms, age_s) in [(0, None), (999, None), (1_000, Some("1")), (1_001, Some("2")), (5_000, Some("5"))] {
+            let env = Scripted::new([Says::Late(page(200, PAGE, false), late_ms)]);
+            let got = get(&env, "", &[]);
+            let note = EntryNote { answered_ms: START_MS, lasts_ms: 60_000 }.to_text();
+            assert_eq!(got.kept[0].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
+            assert_eq!([header::X_CACHE, header::AGE].map(|name| told(&got.answer, name)), [Some("MISS"), age_s]);
+        }
     }
 
     #[test]
@@ -332,17 +353,20 @@ mod tests {
         let brings = |status| Some(Response::new(status).with(header::STREAM_TTL, "flown"));
         for (under_way, is_taken) in [
             (UnderWay { brings: brings(200), ..UnderWay::default() }, true),
+            (UnderWay { brings: brings(200), brings_age_s: 2, ..UnderWay::default() }, true),
             (UnderWay { brings: brings(NOT_SHARED), ..UnderWay::default() }, false),
             (UnderWay { brings: None, ..UnderWay::default() }, false),
             (UnderWay { brings: brings(200), noted: Some(START_MS), ..UnderWay::default() }, true),
             (UnderWay { brings: brings(200), noted: Some(START_MS - 1), ..UnderWay::default() }, false),
         ] {
             let is_lost = under_way.brings.is_none();
+            let age_s = (under_way.brings_age_s > 0).then(|| under_way.brings_age_s.to_string());
             let env = Scripted::new([Says::Reply(page(200, PAGE, false))]).with_flights([under_way]);
             let got = get(&env, "", &[]);
             assert_eq!(told(&got.answer, header::STREAM_TTL).is_some(), is_taken);
             assert_eq!(env.now_ms() - START_MS, if is_lost { FLIGHT_MS } else { 0 });
-            assert_eq!(told(&got.answer, header::X_CACHE), Some("MISS"));
+            let fields = [header::X_CACHE, header::AGE];
+            assert_eq!(fields.map(|name| told(&got.answer, name)), [Some("MISS"), age_s.as_deref()]);
         }
     }
 
@@ -350,6 +374,7 @@ mod tests {
     fn a_flight_lands_with_the_page_or_with_nothing_for_others() {
         for (says, landed) in [
             (Says::Reply(page(200, PAGE, false)), "land 200"),
+            (Says::Late(page(200, PAGE, false), 1_500), "land 200 of 2 s"),
             (Says::Reply(page(200, "no-cache", true)), "land 204"),
             (Says::Reply(page(404, "no-store", true)), "land 204"),
             (Says::Torn(page(200, PAGE, false)), "land 204"),

@@ -19,6 +19,8 @@ pub(in crate::edge) struct UnderWay {
     pub(in crate::edge) noted: Option<u64>,
     /// Its answer; `None` if it never lands.
     pub(in crate::edge) brings: Option<Response>,
+    /// How old that is, in seconds.
+    pub(in crate::edge) brings_age_s: u64,
 }
 
 /// A flight of another request that the tested one has joined.
@@ -29,8 +31,9 @@ impl StartedFlight<Response> for ScriptedFlight {
         self.0.note(format!("note {until_ms}"));
     }
 
-    fn land(self, brought: &Response) {
-        self.0.note(format!("land {}", brought.status));
+    fn land(self, brought: &Response, age_s: u64) {
+        let age = if age_s > 0 { format!(" of {age_s} s") } else { String::new() };
+        self.0.note(format!("land {}{age}", brought.status));
     }
 }
 
@@ -40,12 +43,13 @@ impl JoinedFlight<Response> for OthersFlight {
         if let Some(until_ms) = under_way.noted.take() {
             return Landing::Noted(until_ms);
         }
-        under_way.brings.take().map_or_else(
+        let brings = under_way.brings.take();
+        brings.map_or_else(
             || {
                 self.0.pass(wait_ms);
                 Landing::TimedOut
             },
-            Landing::Landed,
+            |kept| Landing::Landed { kept, age_s: under_way.brings_age_s },
         )
     }
 

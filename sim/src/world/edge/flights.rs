@@ -30,7 +30,7 @@ struct Flight {
     /// What has been noted for those who join it.
     noted: Cell<Option<u64>>,
     /// Its answer, once it has landed, and the number of the request that flew it.
-    landed: RefCell<Option<(u64, KeptAnswer)>>,
+    landed: RefCell<Option<(u64, KeptAnswer, u64)>>,
     /// Where to send its answer, for each request that waits for it, with the request's number.
     passengers: RefCell<Vec<(u64, ReplySender<Landing<KeptAnswer>>)>>,
 }
@@ -127,7 +127,7 @@ impl StartedFlight<KeptAnswer> for Seat {
         }
     }
 
-    fn land(self, brought: &KeptAnswer) {
+    fn land(self, brought: &KeptAnswer, age_s: u64) {
         if !self.context.admits() {
             return;
         }
@@ -139,10 +139,10 @@ impl StartedFlight<KeptAnswer> for Seat {
             return;
         }
         self.forget();
-        self.flight.landed.replace(Some((self.context.number(), brought.clone())));
+        self.flight.landed.replace(Some((self.context.number(), brought.clone(), age_s)));
         for (number, passenger) in self.flight.passengers.take() {
             environment.share_harms(self.context.number(), number);
-            passenger.send(Landing::Landed(brought.clone()));
+            passenger.send(Landing::Landed { kept: brought.clone(), age_s });
         }
     }
 }
@@ -157,9 +157,9 @@ impl JoinedFlight<KeptAnswer> for Seat {
                 return Landing::Noted(until_ms);
             }
             // It may have landed since this request was told what was noted.
-            if let Some((flyer, landed)) = &*self.flight.landed.borrow() {
+            if let Some((flyer, kept, age_s)) = &*self.flight.landed.borrow() {
                 self.context.environment().share_harms(*flyer, self.context.number());
-                return Landing::Landed(landed.clone());
+                return Landing::Landed { kept: kept.clone(), age_s: *age_s };
             }
             match rt::within_ms(wait_ms, landing).await {
                 Some(Some(landing)) => {
@@ -196,7 +196,7 @@ mod tests {
     async fn landed(seat: &Seat, wait_ms: u64) -> Option<KeptAnswer> {
         loop {
             match seat.landing(wait_ms).await {
-                Landing::Landed(kept) => return Some(kept),
+                Landing::Landed { kept, .. } => return Some(kept),
                 Landing::Noted(_) => {}
                 Landing::TimedOut => return None,
             }
@@ -224,7 +224,7 @@ mod tests {
                     rt::sleep_ms(20).await;
                     self.flown.set(self.flown.get() + 1);
                     let kept = KeptAnswer::new(&context, Response::new(200 + self.flown.get()));
-                    seat.land(&kept);
+                    seat.land(&kept, 0);
                     (Some(kept.status()), false)
                 }
                 Sharing::Joined { flight: seat, .. } => (landed(&seat, 50).await.map(|kept| kept.status()), true),
