@@ -275,7 +275,7 @@ mod tests {
             assert_eq!(late.landing(50).await, Landing::Noted(9));
             assert_eq!(late.landing(50).await, Landing::TimedOut);
             let context = Context::new(isolate.environment.clone(), Meter::default(), 1);
-            flight.land(&KeptAnswer::new(&context, Response::new(204)));
+            flight.land(&KeptAnswer::new(&context, Response::new(204)), 0);
             assert_eq!(landed(&joined, 50).await.map(|kept| kept.status()), Some(204));
         });
     }
