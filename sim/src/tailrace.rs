@@ -4,8 +4,9 @@ use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig};
 use tailrace_core::object::StreamObject;
+use tailrace_core::protocol::message::{Live, Message, Operation};
 use tailrace_core::protocol::segment::Whole;
-use tailrace_core::protocol::{Offset, ProjectMode, Response};
+use tailrace_core::protocol::{Method, Offset, ProjectMode, Response};
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
@@ -13,6 +14,7 @@ pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::protocol::{MemoryLimits, Waits};
 pub use tailrace_core::stream::{EncodingStep, StreamLimits};
 
+use crate::bill::Cause;
 use crate::kernel::random::Seeds;
 use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf};
 
@@ -23,6 +25,16 @@ impl Program for Tailrace {
     type Settings = Settings;
     type EdgeConfig = EdgeConfig;
     type Object = StreamObject<ObjectState>;
+
+    fn cause(method: Method, url: &str) -> Cause {
+        let waits = |how: &str| url.split(['?', '&']).any(|parameter| parameter == how);
+        match method {
+            Method::Get if waits("live=long-poll") => Cause::Poll,
+            Method::Get if waits("live=sse") => Cause::Connection,
+            Method::Get | Method::Head | Method::Options | Method::Other => Cause::Read,
+            Method::Put | Method::Post | Method::Delete => Cause::Write,
+        }
+    }
 
     fn answer_when_lost(config: &EdgeConfig) -> Response {
         edge::answer_when_lost(config)
@@ -41,6 +53,19 @@ impl ObjectClass for StreamObject<ObjectState> {
     /// It may only to migrate. If another instance has taken over the storage, this one has nothing to migrate.
     fn may_write_at_start(storage: &ObjectSql) -> bool {
         schema::outdated(storage).is_ok_and(|version| version.is_some())
+    }
+
+    fn cause(message: &str) -> Cause {
+        match Message::decode(message).map(|message| message.operation) {
+            Some(Operation::Create(_) | Operation::Fork(_) | Operation::Append(_) | Operation::Delete) => Cause::Write,
+            Some(Operation::Read(read)) => match read.live {
+                Some(Live::LongPoll) => Cause::Poll,
+                Some(Live::Sse) => Cause::Connection,
+                None => Cause::Read,
+            },
+            Some(Operation::EventRest(_)) => Cause::Connection,
+            Some(Operation::Head) | None => Cause::Read,
+        }
     }
 
     fn answer_when_lost() -> Response {
@@ -117,9 +142,12 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use tailrace_core::protocol::{Headers, Method};
+    use tailrace_core::protocol::Headers;
+
+    use tailrace_core::protocol::CachePolicy;
 
     use super::*;
+    use crate::bill::{Meter, Usage};
     use crate::kernel::rt;
     use crate::world::{Request, RequestBody};
 
@@ -141,6 +169,133 @@ mod tests {
             assert_eq!(world.objects(), ["_default/a/b"]);
             assert_eq!(ask(Method::Delete, "").await.status, 204);
             assert_eq!(ask(Method::Get, "").await.status, 404);
+        });
+    }
+
+    /// What a client does.
+    enum Does {
+        Ask(Request),
+        /// It opens a connection with events.
+        Listen,
+        /// It leaves the connection that it has.
+        Leave,
+    }
+
+    /// What was used since then, but for time: a line for each cause.
+    fn used(world: &World, before: &Usage) -> Vec<String> {
+        let now = world.usage();
+        let of = |cause: Cause| {
+            let counts = Meter::ALL.iter().filter(|meter| **meter != Meter::ObjectMs);
+            let counts = counts.map(|meter| (meter.name(), now.of(cause, *meter) - before.of(cause, *meter)));
+            let counts: Vec<_> =
+                counts.filter(|(_, count)| *count > 0).map(|(name, count)| format!("{count} {name}")).collect();
+            (!counts.is_empty()).then(|| format!("{}: {}", cause.name(), counts.join(", ")))
+        };
+        Cause::ALL.iter().filter_map(|cause| of(*cause)).collect()
+    }
+
+    #[test]
+    fn what_is_used_is_billed_for_the_kind_of_event_that_has_caused_it() {
+        rt::block_on(1, async {
+            let limits = StreamLimits { segment_rows: 2, ..StreamLimits::default() };
+            let mut settings = Settings { limits, ..Settings::default() };
+            settings.policy = CachePolicy::named("immutable-and-long-poll").expect("a policy");
+            let world = World::new(WorldConfig::of(settings));
+            let request = |method, query: &str, body: &'static str, fields: &[(&'static str, &str)]| {
+                let mut headers = Headers::default();
+                headers.push("content-type", "text/plain");
+                fields.iter().for_each(|(name, value)| headers.push(*name, *value));
+                let url = format!("https://example.test/v1/stream/a{query}");
+                Request { method, url, headers, body: RequestBody::of(body) }
+            };
+            let sse = |world: &World| {
+                let (world, asked) = (world.clone(), request(Method::Get, "?offset=now&live=sse", "", &[]));
+                async move { world.open(world.number(), asked, 1_000).await.expect("an answer").body }
+            };
+            let mut events = None;
+            let poll = "?offset=now&live=long-poll";
+            for (what, asked, wait_ms, expected) in [
+                (
+                    "a creation",
+                    Does::Ask(request(Method::Put, "", "", &[("stream-ttl", "60")])),
+                    0,
+                    &["write: 1 Worker requests, 1 object requests, 16 rows read, 11 rows written"][..],
+                ),
+                (
+                    "an append",
+                    Does::Ask(request(Method::Post, "", "one", &[])),
+                    0,
+                    &["write: 1 Worker requests, 1 object requests, 3 rows read, 1 rows written"],
+                ),
+                (
+                    "one that seals a segment",
+                    Does::Ask(request(Method::Post, "", "two", &[])),
+                    2_000,
+                    &[
+                        "write: 1 Worker requests, 1 object requests, 8 rows read, 3 rows written",
+                        "rotation: 1 object requests, 29 rows read, 7 rows written, 1 R2 class A",
+                    ],
+                ),
+                (
+                    "a page out of R2",
+                    Does::Ask(request(Method::Get, "", "", &[])),
+                    0,
+                    &["read: 1 Worker requests, 1 object requests, 2 rows read, 2 R2 class B"],
+                ),
+                (
+                    "a long-poll in vain",
+                    Does::Ask(request(Method::Get, poll, "", &[])),
+                    0,
+                    &["poll: 1 Worker requests, 1 object requests, 1 rows read"],
+                ),
+                (
+                    "a HEAD, and the end of the poll's socket, which has woken the object",
+                    Does::Ask(request(Method::Head, "", "", &[])),
+                    5_000,
+                    &["read: 1 Worker requests, 1 object requests, 2 rows read", "poll: 5 rows read"],
+                ),
+                (
+                    "a connection with events, which has started the TTL again",
+                    Does::Listen,
+                    1_000,
+                    &[
+                        "connection: 1 Worker requests, 1 object requests, 3 rows read, 1 rows written, 1 events delivered",
+                    ],
+                ),
+                (
+                    "an append that it is told of",
+                    Does::Ask(request(Method::Post, "", "three", &[])),
+                    5_000,
+                    &[
+                        "write: 1 Worker requests, 1 object requests, 12 rows read, 3 rows written",
+                        "connection: 1 events delivered",
+                    ],
+                ),
+                (
+                    "its client leaves, and an alarm comes whose time has been moved",
+                    Does::Leave,
+                    40_000,
+                    &["connection: 8 rows read", "expiry: 1 object requests, 14 rows read, 2 rows written"],
+                ),
+                (
+                    "the end of the stream, and of its object in R2",
+                    Does::Leave,
+                    120_000,
+                    &[
+                        "sweep: 1 object requests, 15 rows read, 7 rows written, 1 R2 class A, 1 R2 deletions",
+                        "expiry: 1 object requests, 8 rows read",
+                    ],
+                ),
+            ] {
+                let before = world.usage();
+                match asked {
+                    Does::Ask(asked) => assert!(world.request(asked, 30_000).await.is_ok(), "{what}"),
+                    Does::Listen => events = sse(&world).await,
+                    Does::Leave => drop(events.take()),
+                }
+                rt::sleep_ms(wait_ms).await;
+                assert_eq!(used(&world, &before), expected, "{what}");
+            }
         });
     }
 }

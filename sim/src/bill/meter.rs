@@ -33,12 +33,20 @@ named! {
         R2ClassA = "R2 class A";
         /// Operations of R2 that read.
         R2ClassB = "R2 class B";
+        /// Keys deleted from R2.
+        R2Deletions = "R2 deletions";
         /// Bytes in R2, for an hour each.
         R2ByteHours = "R2 storage";
         /// Operations of queues: each 64 KB of a message that is written, read or deleted.
         QueueOperations = "queue operations";
         /// Requests that a zone's CDN has answered.
         ZoneHits = "hits of a zone's CDN";
+        /// Requests that Workers Cache has answered; each of them is a Worker request, too.
+        WorkersCacheHits = "hits of Workers Cache";
+        /// Requests that the edge has answered from the cache of its datacenter.
+        EdgeHits = "hits of the edge's cache";
+        /// What the edge has written to connections with events: an event, a page of them, or a comment. It costs CPU.
+        Deliveries = "events delivered";
     }
 }
 

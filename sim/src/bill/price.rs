@@ -95,7 +95,12 @@ impl Meter {
             Self::R2ByteHours => Price::new(10 * GB * MONTH_H, GB * MONTH_H, 15_000).rounded_up(),
             // Cloudflare, "Queues pricing".
             Self::QueueOperations => Price::new(MILLION, MILLION, 400_000),
-            Self::SocketMessages | Self::ZoneHits => return None,
+            Self::SocketMessages
+            | Self::R2Deletions
+            | Self::ZoneHits
+            | Self::WorkersCacheHits
+            | Self::EdgeHits
+            | Self::Deliveries => return None,
         })
     }
 }
@@ -151,6 +156,14 @@ mod tests {
         }
         let free: Vec<&str> =
             Meter::ALL.iter().filter(|meter| meter.price().is_none()).map(|meter| meter.name()).collect();
-        assert_eq!(free, ["messages to objects", "hits of a zone's CDN"]);
+        let expected = [
+            "messages to objects",
+            "R2 deletions",
+            "hits of a zone's CDN",
+            "hits of Workers Cache",
+            "hits of the edge's cache",
+            "events delivered",
+        ];
+        assert_eq!(free, expected);
     }
 }

@@ -3,6 +3,7 @@
 use futures_util::future::{join, join_all};
 
 use super::{PERMILLES, answer, ask, check_share, elapsed_ms, is_answered, run, run_mutated};
+use crate::bill::Meter;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::marks;
@@ -141,7 +142,7 @@ fn events_that_await_something_crash_never_sometimes_or_always_and_others_do_not
             }
             check_share(permille, awaiting);
             assert_eq!(others, 0);
-            assert_eq!(world.services().bucket.operations().class_a, 100, "each put had left before the crash");
+            assert_eq!(world.usage().total(Meter::R2ClassA), 100, "each put had left before the crash");
         });
     }
 }

@@ -52,6 +52,7 @@ use tailrace_core::runtime::{
 };
 use tailrace_core::storage::{SqlError, SqlParam, SqlStorage};
 
+use crate::bill::Cause;
 use crate::kernel::random::Seeds;
 use crate::kernel::rt;
 use crate::world::{
@@ -96,6 +97,10 @@ impl Program for Probe {
     type Settings = Notes;
     type EdgeConfig = Notes;
     type Object = ProbeObject;
+
+    fn cause(_method: Method, _url: &str) -> Cause {
+        Cause::Write
+    }
 
     fn answer_when_lost(_notes: &Notes) -> Response {
         Response::new(500).with_body("lost")

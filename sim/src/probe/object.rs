@@ -56,6 +56,10 @@ impl ObjectClass for ProbeObject {
         false
     }
 
+    fn cause(_message: &str) -> Cause {
+        Cause::Write
+    }
+
     fn answer_when_lost() -> Response {
         Response::new(500).with_body("lost")
     }

@@ -3,6 +3,7 @@
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
 
+use crate::bill::Cause;
 use crate::kernel::rt;
 use crate::world::clock;
 
@@ -19,6 +20,8 @@ pub struct Spell {
     pub events: u64,
     /// For how much of the time a call of another service was under way, in ms.
     pub calling_ms: u64,
+    /// For what it is billed: the kind of its first event.
+    pub cause: Cause,
 }
 
 /// The spells of all instances of an object, in the order of their ends.
@@ -37,6 +40,7 @@ struct Counts {
     calls: Cell<u64>,
     calling_since_ns: Cell<u64>,
     calling_ns: Cell<u64>,
+    cause: Cell<Option<Cause>>,
     spells: RefCell<Option<Spells>>,
 }
 
@@ -52,21 +56,36 @@ impl Activity {
             self.0.busy_since_ns.set(rt::now_ns());
             self.0.events.set(0);
             self.0.calling_ns.set(0);
+            self.0.cause.take();
         }
         self.0.busy.set(self.0.busy.get() + 1);
         Busy(self.clone())
     }
 
     /// An event came: the instance has something to do until the guard is dropped.
-    pub(crate) fn begin_event(&self) -> Busy {
+    pub(crate) fn begin_event(&self, cause: Cause) -> Busy {
         let busy = self.begin();
+        if self.0.cause.get().is_none() {
+            self.0.cause.set(Some(cause));
+        }
+        self.count_event(busy)
+    }
+
+    /// If nothing but an alarm has come in the spell that is under way, the spell is billed for what that works for.
+    pub(crate) fn tell_cause(&self, cause: Cause) {
+        if self.0.events.get() <= 1 {
+            self.0.cause.set(Some(cause));
+        }
+    }
+
+    fn count_event(&self, busy: Busy) -> Busy {
         self.0.events.set(self.0.events.get() + 1);
         busy
     }
 
     /// The instance waits for a call of another service until the guard is dropped.
     pub(crate) fn call(&self) -> Calling {
-        let busy = self.begin_event();
+        let busy = self.count_event(self.begin());
         if self.0.calls.replace(self.0.calls.get() + 1) == 0 {
             self.0.calling_since_ns.set(rt::now_ns());
         }
@@ -133,7 +152,9 @@ impl Counts {
             let (begin_ms, end_ms) = (clock::ms_of(self.busy_since_ns.get()), clock::now_ms());
             let under_way_ns = if self.calls.get() > 0 { self.since_call_ns() } else { 0 };
             let calling_ms = (self.calling_ns.get() + under_way_ns) / 1_000_000;
-            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get(), calling_ms });
+            // Where nothing came, what was written before becomes durable.
+            let cause = self.cause.get().unwrap_or(Cause::Write);
+            spells.borrow_mut().push(Spell { begin_ms, end_ms, events: self.events.get(), calling_ms, cause });
         }
     }
 }
@@ -164,29 +185,29 @@ mod tests {
         rt::block_on(1, async {
             let spells = Spells::default();
             let activity = Activity::new(spells.clone());
-            let first = activity.begin_event();
+            let first = activity.begin_event(Cause::Read);
             rt::sleep_ms(20).await;
-            let second = activity.begin_event();
+            let second = activity.begin_event(Cause::Read);
             drop(first);
             let flush = activity.begin();
             drop(second);
             rt::sleep_ms(30).await;
             drop(flush);
             rt::sleep_ms(500).await;
-            drop(activity.begin_event());
+            drop(activity.begin_event(Cause::Read));
             let calls = (activity.call(), activity.call());
             rt::sleep_ms(40).await;
             drop(calls.0);
             rt::sleep_ms(5).await;
             drop(calls.1);
-            let unrecorded = activity.begin_event();
+            let unrecorded = activity.begin_event(Cause::Read);
             rt::sleep_ms(10).await;
             let call = activity.call();
             rt::sleep_ms(20).await;
             activity.stop_recording();
             rt::sleep_ms(500).await;
             drop((unrecorded, call));
-            drop(activity.begin_event());
+            drop(activity.begin_event(Cause::Read));
             let seen = spells.take();
             let seen: Vec<_> =
                 seen.iter().map(|spell| (spell.end_ms - spell.begin_ms, spell.events, spell.calling_ms)).collect();

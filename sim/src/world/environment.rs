@@ -6,6 +6,7 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::Mark;
 
+use crate::bill::{self, Cause, Usage};
 use crate::front::FrontBug;
 use crate::kernel::marks::Marks;
 use crate::kernel::random::{Delay, Random, Seeds};
@@ -43,6 +44,7 @@ pub(crate) struct Environment {
     /// The requests whose flights have landed without a word to those who had joined them.
     lost_flights: RefCell<BTreeSet<u64>>,
     charges: RefCell<Charges>,
+    usage: RefCell<Usage>,
     events: Cell<u64>,
     most_events: Cell<u64>,
     /// Objects that share an instance of core with an isolate.
@@ -76,6 +78,7 @@ impl Environment {
             joined: RefCell::default(),
             lost_flights: RefCell::default(),
             charges: RefCell::default(),
+            usage: RefCell::default(),
             events: Cell::default(),
             most_events: Cell::new(MOST_EVENTS),
             tenants: Tenants::default(),
@@ -219,6 +222,18 @@ impl Environment {
     /// The Worker is invoked for a client's request, which is billed.
     pub(crate) fn invoke(&self, request: u64) {
         self.charges.borrow_mut().invoke(request);
+    }
+
+    /// Something that is billed is used.
+    pub(crate) fn meter(&self, cause: Cause, meter: bill::Meter, count: u64) {
+        if count > 0 {
+            self.usage.borrow_mut().add(cause, meter, count);
+        }
+    }
+
+    /// What has been used so far, beside the time for which objects were active, and what they store.
+    pub(crate) fn usage(&self) -> Usage {
+        self.usage.borrow().clone()
     }
 
     /// The alarm of an object is called as it has asked for.

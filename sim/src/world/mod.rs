@@ -21,6 +21,7 @@
 //! | `object_id` | the platform's identities of objects |
 //! | `objects` | objects by name, and their instances |
 //! | `activity` | when an instance is idle, and the time that it is billed for |
+//! | `spender` | for which kind of event an instance works |
 //! | `tenants` | objects that share an instance of core with an isolate |
 //! | `sockets` | hibernatable sockets, as an object holds them |
 //! | `storage` | which of an object's writes are durable, and what waits for them |
@@ -54,13 +55,14 @@ mod platform;
 mod program;
 mod services;
 mod sockets;
+mod spender;
 mod sql;
 mod storage;
 mod tenants;
 
 pub use activity::Spell;
 pub use alarm::AlarmFaults;
-pub use bucket::{Bucket, BucketFaults, ObjectBucket, Operations, StoredObject};
+pub use bucket::{Bucket, BucketFaults, ObjectBucket, StoredObject};
 pub use cache::{CacheFaults, Caches, Entry, Found, Refused, Store, Visit, Visited};
 pub use charges::{AlarmCharge, Charge, Charges};
 pub use clock::EPOCH_MS;

@@ -5,9 +5,10 @@ use std::cell::{Cell, RefCell};
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Method, Response};
 use tailrace_core::storage::Statement;
 
+use crate::bill::{self, Cause, Usage};
 use crate::front::FrontBug;
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
@@ -467,6 +468,15 @@ impl<P: Program> WorldOf<P> {
         self.inner.environment.charges()
     }
 
+    /// What is billed so far, but for what is stored.
+    pub fn usage(&self) -> Usage {
+        let mut usage = self.inner.environment.usage();
+        for spell in self.inner.namespace.all().iter().flat_map(|object| object.spells()) {
+            usage.add(spell.cause, bill::Meter::ObjectMs, spell.end_ms - spell.begin_ms);
+        }
+        usage
+    }
+
     /// The marks that were reached so far.
     pub fn marks(&self) -> Marks {
         self.inner.environment.marks()
@@ -481,6 +491,10 @@ impl<P: Program> WorldOf<P> {
 impl<P: Program> Origin for WorldOf<P> {
     fn number(&self) -> u64 {
         WorldOf::number(self)
+    }
+
+    fn cause(&self, url: &str) -> Cause {
+        P::cause(Method::Get, url)
     }
 
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {

@@ -1,8 +1,9 @@
 //! The program that runs in a world: an edge and an object class.
 
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Method, Response};
 use tailrace_core::runtime::Request;
 
+use crate::bill::Cause;
 use crate::world::edge::state::EdgeState;
 use crate::world::edge::upload::Upload;
 use crate::world::objects::ObjectClass;
@@ -16,6 +17,9 @@ pub trait Program: Sized + 'static {
     type EdgeConfig: Clone + 'static;
     /// The object class.
     type Object: ObjectClass<Settings = Self::Settings>;
+
+    /// What a client's request of that method and URL is billed for.
+    fn cause(method: Method, url: &str) -> Cause;
 
     /// The answer to a request whose task was being polled when the instance was lost.
     fn answer_when_lost(config: &Self::EdgeConfig) -> Response;

@@ -12,6 +12,7 @@ use futures_util::future::LocalBoxFuture;
 use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 
 use super::service::{Bucket, Put};
+use crate::bill::Cause;
 use crate::kernel::reply::reply;
 use crate::kernel::rt;
 use crate::world::marks;
@@ -76,7 +77,8 @@ impl ObjectStore for ObjectBucket {
         let (sender, stored) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let by = (self.outlet.name.clone(), Rc::downgrade(&self.outlet));
-        let put = Put { key: key.to_owned(), body, condition, by };
+        let cause = self.outlet.spender.spends_on(Cause::Rotation);
+        let put = Put { key: key.to_owned(), body, condition, by, cause };
         self.outlet.put_out(move || node.spawn(bucket.put(put, sender)));
         self.within(limit_ms, stored).await
     }
@@ -84,20 +86,22 @@ impl ObjectStore for ObjectBucket {
     async fn get(&self, key: &str, range: Range<u64>, limit_ms: u64) -> Result<Option<Bytes>, StoreError> {
         check_key(key)?;
         let (bucket, key, object) = (self.bucket.clone(), key.to_owned(), self.outlet.name.clone());
-        self.within(limit_ms, async move { Some(bucket.get(&key, range, &object).await) }).await
+        let cause = self.outlet.spender.spending().cause;
+        self.within(limit_ms, async move { Some(bucket.get(&key, range, (&object, cause)).await) }).await
     }
 
     async fn delete(&self, keys: &[String], limit_ms: u64) -> Result<(), StoreError> {
         if keys.len() > BATCH_LIMIT {
             return Err(StoreError::NotApplied(format!("{} keys at once", keys.len())));
         }
+        let cause = self.outlet.spender.spends_on(Cause::Sweep);
         let (sender, deleted) = reply();
         let (bucket, node) = (self.bucket.clone(), self.outlet.environment.node.clone());
         let (keys, object) = (keys.to_vec(), self.outlet.name.clone());
         if !self.outlet.sql.journal().has_written() {
             self.bucket.note_unproven(&object);
         }
-        self.outlet.put_out(move || node.spawn(bucket.delete(keys, object, sender)));
+        self.outlet.put_out(move || node.spawn(bucket.delete(keys, (object, cause), sender)));
         self.within(limit_ms, deleted).await
     }
 
@@ -110,6 +114,8 @@ impl ObjectStore for ObjectBucket {
     ) -> Result<Listing, StoreError> {
         let (bucket, object) = (self.bucket.clone(), self.outlet.name.clone());
         let (prefix, after) = (prefix.to_owned(), after.map(str::to_owned));
-        self.within(limit_ms, async move { Some(bucket.list(&prefix, after.as_deref(), limit, &object).await) }).await
+        let cause = self.outlet.spender.spends_on(Cause::Sweep);
+        let listing = async move { Some(bucket.list(&prefix, after.as_deref(), limit, (&object, cause)).await) };
+        self.within(limit_ms, listing).await
     }
 }

@@ -6,16 +6,13 @@
 //! | `service` | calls over the network: latency, failures before and after the store, late arrival, outages |
 //! | `handle` | the bucket as one instance of an object reaches it, through the output gate |
 //! | `faults` | what goes wrong |
-//! | `meter` | what is billed |
 
 mod faults;
 mod handle;
-mod meter;
 mod service;
 mod store;
 
 pub use faults::BucketFaults;
 pub use handle::ObjectBucket;
-pub use meter::Operations;
 pub use service::Bucket;
 pub use store::StoredObject;

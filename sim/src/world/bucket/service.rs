@@ -8,8 +8,8 @@ use std::rc::{Rc, Weak};
 use bytes::Bytes;
 use tailrace_core::runtime::{Listing, PutCondition, PutOutcome, StoreError};
 
-use super::meter::Operations;
 use super::store::{Store, StoredObject};
+use crate::bill::{Cause, Meter};
 use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
@@ -39,6 +39,8 @@ pub(super) struct Put {
     pub(super) body: Bytes,
     pub(super) condition: PutCondition,
     pub(super) by: Caller,
+    /// What it is billed for.
+    pub(super) cause: Cause,
 }
 
 /// What becomes of a change that fails, or that does not.
@@ -82,11 +84,6 @@ impl Bucket {
     /// Ends an outage.
     pub(in crate::world) fn calm(&self) {
         self.down_until_ms.set(0);
-    }
-
-    /// How many calls reached it so far, as the platform bills them.
-    pub fn operations(&self) -> Operations {
-        self.store.borrow().operations()
     }
 
     /// Its objects, in the order of their keys.
@@ -149,12 +146,13 @@ impl Bucket {
 
     pub(super) async fn put(self: Rc<Self>, put: Put, sender: ReplySender<PutResult>) {
         let environment = &self.environment;
-        let Put { key, body, condition, by } = put;
+        let Put { key, body, condition, by, cause } = put;
         self.note_under_way(&by);
         let journey = Journey::begin(environment, environment.faults().bucket.put).await;
         let course = self.course(&by.0);
         let apply = |how: &str| {
             environment.note(Lane::Bucket, What::Put { key: &key, bytes: body.len(), how }, None);
+            environment.meter(cause, Meter::R2ClassA, 1);
             self.store.borrow_mut().put(&key, body.clone(), condition, environment.now_ms())
         };
         let result = match course {
@@ -189,13 +187,19 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn delete(self: Rc<Self>, keys: Vec<String>, object: Rc<str>, sender: ReplySender<DeleteResult>) {
+    pub(super) async fn delete(
+        self: Rc<Self>,
+        keys: Vec<String>,
+        (object, cause): (Rc<str>, Cause),
+        sender: ReplySender<DeleteResult>,
+    ) {
         let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.delete).await;
         let course = self.course(&object);
         let apply = |keys: &[String]| {
             for key in keys {
                 environment.note(Lane::Bucket, What::Deleted { key }, None);
+                environment.meter(cause, Meter::R2Deletions, 1);
                 self.store.borrow_mut().delete(key);
             }
         };
@@ -230,7 +234,7 @@ impl Bucket {
         }
     }
 
-    pub(super) async fn get(&self, key: &str, range: Range<u64>, object: &Rc<str>) -> GetResult {
+    pub(super) async fn get(&self, key: &str, range: Range<u64>, (object, cause): (&Rc<str>, Cause)) -> GetResult {
         let environment = &self.environment;
         let journey = Journey::begin(environment, environment.faults().bucket.get).await;
         if self.sticks(object) {
@@ -240,7 +244,8 @@ impl Bucket {
             unknown()
         } else {
             environment.note(Lane::Bucket, What::Get { key, range: range.clone() }, None);
-            Ok(self.store.borrow_mut().get(key, range))
+            environment.meter(cause, Meter::R2ClassB, 1);
+            Ok(self.store.borrow().get(key, range))
         };
         journey.end().await;
         if result.is_err() {
@@ -263,7 +268,13 @@ impl Bucket {
         damaged.into()
     }
 
-    pub(super) async fn list(&self, prefix: &str, after: Option<&str>, limit: usize, object: &Rc<str>) -> ListResult {
+    pub(super) async fn list(
+        &self,
+        prefix: &str,
+        after: Option<&str>,
+        limit: usize,
+        (object, cause): (&Rc<str>, Cause),
+    ) -> ListResult {
         let environment = &self.environment;
         let faults = environment.faults().bucket;
         let journey = Journey::begin(environment, faults.list).await;
@@ -274,9 +285,10 @@ impl Bucket {
             environment.harm_object(Harm::ListingFailed, object);
             unknown()
         } else {
+            environment.meter(cause, Meter::R2ClassA, 1);
             let is_short = limit > 0 && environment.chance(faults.short_page_permille);
             let limit = if is_short { environment.random.between(0, limit as u64 - 1) as usize } else { limit };
-            let listing = self.store.borrow_mut().list(prefix, after, limit);
+            let listing = self.store.borrow().list(prefix, after, limit);
             let what = What::Listed { prefix, objects: listing.objects.len() };
             environment.note(Lane::Bucket, what, None);
             if is_short && listing.more {

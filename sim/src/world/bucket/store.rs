@@ -6,8 +6,6 @@ use std::ops::{Bound, Range};
 use bytes::Bytes;
 use tailrace_core::runtime::{BATCH_LIMIT, Listed, Listing, PutCondition, PutOutcome};
 
-use super::meter::Operations;
-
 /// An object of a bucket, as checkers and tests see it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct StoredObject {
@@ -23,12 +21,10 @@ pub struct StoredObject {
 #[derive(Default)]
 pub(super) struct Store {
     objects: BTreeMap<String, (Bytes, u64)>,
-    operations: Operations,
 }
 
 impl Store {
     pub(super) fn put(&mut self, key: &str, body: Bytes, condition: PutCondition, now_ms: u64) -> PutOutcome {
-        self.operations.class_a += 1;
         if condition == PutCondition::Absent && self.objects.contains_key(key) {
             return PutOutcome::Refused;
         }
@@ -37,8 +33,7 @@ impl Store {
     }
 
     /// The bytes of an object in a range, as far as the object has them; `None` if there is no object.
-    pub(super) fn get(&mut self, key: &str, range: Range<u64>) -> Option<Bytes> {
-        self.operations.class_b += 1;
+    pub(super) fn get(&self, key: &str, range: Range<u64>) -> Option<Bytes> {
         let (body, _) = self.objects.get(key)?;
         let place = |at: u64| usize::try_from(at).map_or(body.len(), |at| at.min(body.len()));
         let (start, end) = (place(range.start), place(range.end));
@@ -46,12 +41,10 @@ impl Store {
     }
 
     pub(super) fn delete(&mut self, key: &str) {
-        self.operations.deletions += 1;
         self.objects.remove(key);
     }
 
-    pub(super) fn list(&mut self, prefix: &str, after: Option<&str>, limit: usize) -> Listing {
-        self.operations.class_a += 1;
+    pub(super) fn list(&self, prefix: &str, after: Option<&str>, limit: usize) -> Listing {
         let start = match after.filter(|after| *after >= prefix) {
             Some(after) => Bound::Excluded(after),
             None => Bound::Included(prefix),
@@ -65,10 +58,6 @@ impl Store {
         };
         let objects = found.by_ref().take(limit.min(BATCH_LIMIT)).map(listed).collect();
         Listing { objects, more: found.next().is_some() }
-    }
-
-    pub(super) fn operations(&self) -> Operations {
-        self.operations
     }
 
     /// The content under a key.
@@ -112,12 +101,11 @@ mod tests {
         store.delete("a");
         store.delete("a");
         assert_eq!(store.get("a", 0..99), None);
-        assert_eq!(store.operations(), Operations { class_a: 3, class_b: 2, deletions: 2 }, "a refused put is billed");
     }
 
     #[test]
     fn a_range_is_what_there_is_of_it() {
-        let mut store = store(&["0123456789"]);
+        let store = store(&["0123456789"]);
         for (range, expected) in
             [(0..10, "0123456789"), (3..5, "34"), (8..99, "89"), (10..12, ""), (99..u64::MAX, ""), (4..4, "")]
         {
@@ -127,7 +115,7 @@ mod tests {
 
     #[test]
     fn a_listing_comes_in_pages_that_go_on_after_a_key() {
-        let mut store = store(&["b/2", "a/1", "b/1", "b/3", "c/1", "b"]);
+        let store = store(&["b/2", "a/1", "b/1", "b/3", "c/1", "b"]);
         for (prefix, after, limit, expected, more) in [
             ("b/", None, 9, &["b/1", "b/2", "b/3"][..], false),
             ("b/", None, 2, &["b/1", "b/2"], true),

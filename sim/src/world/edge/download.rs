@@ -7,6 +7,7 @@ use bytes::Bytes;
 use tailrace_core::runtime::{self, CallError, Patience, Pushed, Written};
 
 use super::pipe::{Piece, Pipe};
+use crate::bill::{self, Cause};
 use crate::kernel::rt;
 use crate::world::edge::context::Context;
 use crate::world::edge::reply::ObjectReply;
@@ -68,6 +69,7 @@ impl runtime::Download for Download {
             return Pushed::Gone;
         }
         if !bytes.is_empty() {
+            self.context.environment().meter(Cause::Connection, bill::Meter::Deliveries, 1);
             self.pipe.push(bytes);
         }
         Pushed::Waiting(self.pipe.waiting_bytes.get())

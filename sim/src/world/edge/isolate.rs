@@ -7,6 +7,7 @@ use std::rc::{Rc, Weak};
 use tailrace_core::protocol::header;
 use tailrace_core::runtime::{self, Past};
 
+use crate::bill::Meter;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::cache::Caches;
@@ -90,9 +91,11 @@ impl<P: Program> EdgeIsolate<P> {
     ) -> (Reply<Served>, ClientEnd) {
         self.die_if_idle();
         self.environment.invoke(number);
+        let cause = P::cause(request.method, &request.url);
+        self.environment.meter(cause, Meter::WorkerRequests, 1);
         let (sender, answer) = reply();
         let context = Context::new(self.environment.clone(), self.shared.memory.clone(), number);
-        let state = EdgeState::new(context.clone(), self.shared.clone(), sender);
+        let state = EdgeState::new(context.clone(), self.shared.clone(), sender, cause);
         let node = self.node.borrow().clone();
         let run = {
             let (isolate, state) = (self.clone(), state.clone());

@@ -14,6 +14,7 @@ use tailrace_core::runtime::{
     Sharing,
 };
 
+use crate::bill::{self, Cause};
 use crate::kernel::reply::{ReplySender, reply};
 use crate::kernel::rt;
 use crate::world::cache::Caches;
@@ -85,14 +86,19 @@ struct Inner {
     /// Where the answer goes, as long as the client has none.
     client: RefCell<Option<ReplySender<Served>>>,
     has_called: Cell<bool>,
+    /// Whether the cache of its datacenter had something for it.
+    has_found: Cell<bool>,
+    /// What it is billed for.
+    cause: Cause,
     /// The last call, until it has ended. It belongs to the request, and not to the task that has made it.
     calling: RefCell<Option<LocalBoxFuture<'static, CallOutcome<EdgeState>>>>,
 }
 
 impl EdgeState {
-    pub(crate) fn new(context: Rc<Context>, shared: Rc<Shared>, client: ReplySender<Served>) -> Self {
+    pub(crate) fn new(context: Rc<Context>, shared: Rc<Shared>, client: ReplySender<Served>, cause: Cause) -> Self {
         let client = RefCell::new(Some(client));
-        Self(Rc::new(Inner { context, shared, client, has_called: Cell::default(), calling: RefCell::default() }))
+        let (has_called, has_found, calling) = <_>::default();
+        Self(Rc::new(Inner { context, shared, client, has_called, has_found, cause, calling }))
     }
 
     /// Runs the request: by the task that `begin` makes, and by another one after each loss of the instance, as long as
@@ -180,6 +186,9 @@ impl EdgeState {
         }
         let client = self.0.client.take();
         if let Some(client) = client {
+            if self.0.has_found.get() && !self.0.has_called.get() {
+                self.environment().meter(self.0.cause, bill::Meter::EdgeHits, 1);
+            }
             client.send(Served { response, body });
         }
     }
@@ -289,6 +298,7 @@ impl EdgeEnv for EdgeState {
         let visitor = shared.visitor(context.number());
         let look_up = rt::within_ms(within_ms, shared.caches.look_up(visitor, key));
         let stored = context.guard(look_up).await.flatten().flatten()?;
+        self.0.has_found.set(true);
         Some(ObjectReply::new(context.clone(), stored))
     }
 

@@ -10,6 +10,7 @@ use super::answer::{Kept, cache_head, not_modified, told};
 use super::asked::{Asked, Key};
 use super::body::SharedBody;
 use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};
+use crate::bill::{Cause, Meter};
 use crate::front::{Arrival, Failed, Fetch, Front, How, Tier, Verdict, WorkersCache, Zone};
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
@@ -26,6 +27,9 @@ use crate::world::network::travel::SLOW_MS;
 pub(in crate::world) trait Origin {
     /// The number of a request of the cache's own.
     fn number(&self) -> u64;
+
+    /// What a GET of that URL is billed for.
+    fn cause(&self, url: &str) -> Cause;
 
     /// Brings a request of that number to an isolate.
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd);
@@ -183,7 +187,7 @@ impl Fronts {
 
     fn serve(&self, number: u64, served: crate::front::Served<Kept>) {
         let Some(visitor) = self.visitors.borrow_mut().remove(&number) else { return };
-        let Visitor { place, asked, answer, .. } = visitor;
+        let Visitor { place, asked, answer, origin, .. } = visitor;
         let (by, upper) = (served.by, served.tier == Tier::Upper);
         if upper {
             self.environment.mark(marks::FRONT_TIER_HIT);
@@ -203,6 +207,9 @@ impl Fronts {
             self.environment.share_weakness(by, number);
         }
         self.note(&place, number, &asked, what);
+        if !matches!(served.how, How::Fetched | How::Passed) && by != number {
+            self.meter_hit(origin.cause(&asked.url));
+        }
         let response = match served.how {
             How::Passed | How::Fetched => not_modified((*served.answer.response).clone(), asked.if_none_match()),
             _ => told(&served, asked.if_none_match()),
@@ -216,6 +223,17 @@ impl Fronts {
             }
         });
         answer.send(Served { response, body });
+    }
+
+    /// A request was served without one of its own to an isolate.
+    fn meter_hit(&self, cause: Cause) {
+        if self.environment.faults().front.zone {
+            self.environment.meter(cause, Meter::ZoneHits, 1);
+        } else {
+            // What Workers Cache answers is a request of the Worker.
+            self.environment.meter(cause, Meter::WorkerRequests, 1);
+            self.environment.meter(cause, Meter::WorkersCacheHits, 1);
+        }
     }
 
     fn wait(self: &Rc<Self>, number: u64, until_us: u64) {

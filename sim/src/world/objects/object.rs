@@ -6,6 +6,7 @@ use std::rc::{Rc, Weak};
 
 use tailrace_core::runtime::{AlarmFailure, ObjectRequest};
 
+use crate::bill::Cause;
 use crate::kernel::reply::Reply;
 use crate::kernel::rt;
 use crate::world::activity::{Spell, Spells};
@@ -43,6 +44,8 @@ pub(crate) struct Object<A: ObjectClass> {
     running: RefCell<Option<Rc<Instance<Self>>>>,
     superseded: RefCell<Vec<Rc<Instance<Self>>>>,
     starts: Cell<u64>,
+    /// The release that it has run last.
+    release: Cell<u32>,
     rest: Cell<Rest>,
     /// The clock of the machine on which it runs, or has run last.
     clock: Cell<MachineClock>,
@@ -70,6 +73,7 @@ impl<A: ObjectClass> Object<A> {
             running: RefCell::default(),
             superseded: RefCell::default(),
             starts: Cell::default(),
+            release: Cell::default(),
             rest: Cell::new(Rest::New),
             clock: Cell::new(environment.map.clock(colo)),
             environment,
@@ -100,7 +104,7 @@ impl<A: ObjectClass> Object<A> {
 
     /// A request arrives.
     pub(crate) fn call(self: &Rc<Self>, request: ObjectRequest, caller: Caller) -> Reply<Opened> {
-        let instance = self.stale_route().unwrap_or_else(|| self.instance());
+        let instance = self.stale_route().unwrap_or_else(|| self.instance(A::cause(&request.message)));
         self.environment.note(
             Lane::Instance(instance.label()),
             What::Called { message: &request.message },
@@ -111,17 +115,18 @@ impl<A: ObjectClass> Object<A> {
 
     /// The edge's end of a socket has gone. The platform tells the object, which wakes for it and has nothing to do.
     pub(crate) fn end_socket(self: &Rc<Self>, number: u64) {
-        if self.sockets.end(number) {
+        if let Some(cause) = self.sockets.end(number) {
             self.environment.mark(marks::SOCKET_CLOSED_BY_EDGE);
-            let instance = self.instance();
+            let instance = self.instance(cause);
             self.environment.note(Lane::Instance(instance.label()), What::SocketClosed { number }, None);
-            instance.wake();
+            instance.wake(cause);
             return;
         }
         // A superseded instance may crash as it wakes, and goes out of the list then.
-        let found = self.superseded.borrow().iter().find(|instance| instance.end_socket(number)).cloned();
-        if let Some(instance) = found {
-            instance.wake();
+        let ended = |instance: &Rc<Instance<Self>>| Some((instance.clone(), instance.end_socket(number)?));
+        let found = self.superseded.borrow().iter().find_map(ended);
+        if let Some((instance, cause)) = found {
+            instance.wake(cause);
         }
     }
 
@@ -223,8 +228,8 @@ impl<A: ObjectClass> Object<A> {
         alarm::arm(self);
     }
 
-    /// The running instance, which is started if there is none.
-    fn instance(self: &Rc<Self>) -> Rc<Instance<Self>> {
+    /// The running instance. If there is none, one is started, for an event of that kind, or for a deploy.
+    fn instance(self: &Rc<Self>, cause: Cause) -> Rc<Instance<Self>> {
         if let Some(instance) = &*self.running.borrow() {
             return instance.clone();
         }
@@ -243,7 +248,11 @@ impl<A: ObjectClass> Object<A> {
         if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
             state.wake_with_sockets();
         }
-        let instance = Instance::start(self, self.starts.get(), state, self.settings.clone());
+        let release = self.environment.release.get();
+        let is_deployed = self.starts.get() > 1 && self.release.replace(release) != release;
+        self.release.set(release);
+        let started_for = if is_deployed { Cause::Deploy } else { cause };
+        let instance = Instance::start(self, (self.starts.get(), started_for), state, self.settings.clone());
         self.running.replace(Some(instance.clone()));
         instance
     }
@@ -291,7 +300,7 @@ impl<A: ObjectClass> Alarmed for Object<A> {
         if !self.is_running() {
             self.environment.mark(marks::ALARM_STARTED_OBJECT);
         }
-        let instance = self.instance();
+        let instance = self.instance(Cause::Expiry);
         self.environment.note(Lane::Instance(instance.label()), What::Alarm, None);
         instance.alarm(version)
     }

@@ -23,6 +23,7 @@ use crate::world::network::travel;
 use crate::world::services::Services;
 use crate::world::sockets::mailbox::Mailbox;
 use crate::world::sockets::object_sockets::{AcceptError, HeldSocket, Sockets};
+use crate::world::spender::Spender;
 use crate::world::storage::gate::Gate;
 use crate::world::storage::object_sql::ObjectSql;
 use crate::world::storage::outlet::Outlet;
@@ -83,7 +84,7 @@ impl ObjectState {
         attachment: Bytes,
         caller: Caller,
     ) -> Result<ObjectSocket, AcceptError> {
-        let connection = self.sockets_held().accept(tags, attachment, caller)?;
+        let connection = self.sockets_held().accept(tags, attachment, (caller, self.spender().spending().cause))?;
         if self.0.outlet.environment.is_mutated(HostMutant::WaiterKeepsAwake) {
             connection.busy.replace(Some(self.0.outlet.activity.begin()));
         }
@@ -127,6 +128,21 @@ impl ObjectState {
 
     pub(crate) fn gate(&self) -> &Gate {
         &self.0.outlet.gate
+    }
+
+    pub(crate) fn spender(&self) -> &Spender {
+        &self.0.outlet.spender
+    }
+
+    /// How many rows this instance has written and read so far.
+    pub(crate) fn rows(&self) -> (u64, u64) {
+        (self.rows_written(), self.0.outlet.sql.rows_read())
+    }
+
+    /// How many more it has since then.
+    pub(crate) fn rows_since(&self, (written, read): (u64, u64)) -> (u64, u64) {
+        let (now_written, now_read) = self.rows();
+        (now_written - written, now_read - read)
     }
 
     pub(crate) fn activity(&self) -> &Activity {
@@ -210,9 +226,8 @@ impl ActorState for ObjectState {
         self.0.outlet.sql.rows_written() + self.0.alarms_set.get()
     }
 
-    /// A plain SQLite does not count them. What statements look at is bounded by `Database::exec` instead.
     fn rows_read(&self) -> Option<u64> {
-        None
+        Some(self.0.outlet.sql.rows_read())
     }
 }
 

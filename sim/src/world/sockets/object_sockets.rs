@@ -8,6 +8,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 
+use crate::bill::Cause;
 use crate::kernel::rt;
 use crate::world::activity::Busy;
 use crate::world::environment::Environment;
@@ -52,8 +53,9 @@ pub(crate) struct HeldSocket {
     number: u64,
     tags: [String; 2],
     attachment: Bytes,
-    /// Who waits on it.
+    /// Who waits on it, and in what kind of request.
     waiter: Caller,
+    cause: Cause,
     mailbox: Rc<Mailbox>,
     /// When the last message so far arrives at the edge, in ms since the Unix epoch: messages of a socket do not
     /// overtake one another.
@@ -88,7 +90,7 @@ impl Sockets {
         &self,
         tags: [String; 2],
         attachment: Bytes,
-        waiter: Caller,
+        (waiter, cause): (Caller, Cause),
     ) -> Result<Rc<HeldSocket>, AcceptError> {
         if self.connections.borrow().len() >= SOCKET_LIMIT {
             return Err(AcceptError::TooManySockets);
@@ -106,6 +108,7 @@ impl Sockets {
             tags,
             attachment,
             waiter,
+            cause,
             mailbox: Rc::default(),
             arrives_ms: Cell::default(),
             open: Cell::new(true),
@@ -131,10 +134,10 @@ impl Sockets {
         connections.values().filter(wanted).cloned().collect()
     }
 
-    /// The peer of a socket has gone. Returns whether the socket was open until now.
-    pub(crate) fn end(&self, number: u64) -> bool {
-        let ended = self.connections.borrow_mut().remove(&number);
-        ended.is_some_and(|connection| connection.close())
+    /// The peer of a socket has gone. Returns what that is billed for, if the socket was open until now.
+    pub(crate) fn end(&self, number: u64) -> Option<Cause> {
+        let ended = self.connections.borrow_mut().remove(&number)?;
+        ended.close().then_some(ended.cause)
     }
 
     /// Cuts all of them: the object was reset.
@@ -239,8 +242,8 @@ mod tests {
         [one, other].map(str::to_owned)
     }
 
-    fn nobody() -> Caller {
-        Caller::default()
+    fn nobody() -> (Caller, Cause) {
+        (Caller::default(), Cause::Connection)
     }
 
     #[test]
@@ -301,8 +304,7 @@ mod tests {
         let numbers = |tag| sockets.tagged(tag).iter().map(|connection| connection.number()).collect::<Vec<_>>();
         assert_eq!(["a", "b", "c", "1", "2"].map(numbers), [vec![0, 2], vec![1], vec![], vec![0, 1], vec![2]]);
         assert_eq!(sockets.tagged("b")[0].attachment(), "b");
-        assert!(sockets.end(0));
-        assert!(!sockets.end(0));
+        assert_eq!([sockets.end(0), sockets.end(0)], [Some(Cause::Connection), None]);
         assert_eq!(numbers("a"), [2]);
     }
 

@@ -25,6 +25,8 @@ pub(crate) struct Database {
     sqlite: tailrace_sqlite::Database,
     guard: Arc<Guard>,
     bill: Bill,
+    /// Rows that statements have handed over or written.
+    read: Cell<u64>,
     /// What each statement that has passed the bans writes.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
     /// The same by where a text is and how long it is: one text may be at several places.
@@ -41,26 +43,31 @@ impl Database {
     /// An empty database.
     pub(crate) fn open() -> Self {
         let sqlite = tailrace_sqlite::Database::open_in_memory(PLATFORM).expect("SQLite opens a database in memory");
-        Self::over(sqlite, Bill::default())
+        Self::over(sqlite, Bill::default(), 0)
     }
 
-    fn over(sqlite: tailrace_sqlite::Database, bill: Bill) -> Self {
+    fn over(sqlite: tailrace_sqlite::Database, bill: Bill, read: u64) -> Self {
         let guard = Arc::new(Guard::default());
         let asked = guard.clone();
         sqlite.set_authorizer(move |context: AuthContext<'_>| asked.authorize(context)).expect("a fresh database");
         let (writes, places, last, counted, excess) = <_>::default();
-        Self { sqlite, guard, bill, writes, places, last, counted, excess }
+        Self { sqlite, guard, bill, read: Cell::new(read), writes, places, last, counted, excess }
     }
 
     /// A copy of the database, including what is not yet durable.
     pub(crate) fn fork(&self) -> Self {
         let sqlite = self.sqlite.copy().expect("a database in memory is copied");
-        Self::over(sqlite, Bill::beginning_with(self.bill.rows()))
+        Self::over(sqlite, Bill::beginning_with(self.bill.rows()), self.read.get())
     }
 
     /// Rows written so far, as the platform bills them.
     pub(crate) fn rows_written(&self) -> u64 {
         self.bill.rows()
+    }
+
+    /// Rows that statements have handed over or written so far.
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.read.get()
     }
 
     /// Whether the statement writes. Fails if it is banned.
@@ -84,10 +91,14 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
-        self.bill.charge(&self.sqlite, &write, || {
+        let (mut rows, written) = (0, self.bill.rows());
+        let result = self.bill.charge(&self.sqlite, &write, || {
             let before = self.bytes();
             self.sqlite.begin(Savepoint::Transaction).expect(HOST);
-            let result = self.sqlite.exec(statement, row);
+            let result = self.sqlite.exec(statement, &mut |found| {
+                rows += 1;
+                row(found)
+            });
             self.counted.set(None);
             let after = self.bytes();
             if result.is_ok() && (after <= limit_bytes || after <= before) {
@@ -96,7 +107,13 @@ impl Database {
             }
             self.undo(Savepoint::Transaction);
             result.and_then(|()| Err(SqlError::full(format!("database or disk is full: {}", statement.sql))))
-        })
+        });
+        self.count_read(rows + self.bill.rows() - written);
+        result
+    }
+
+    fn count_read(&self, rows: u64) {
+        self.read.set(self.read.get() + rows);
     }
 
     /// Runs a statement; see `SqlStorage::exec`.
@@ -114,13 +131,16 @@ impl Database {
             self.bill.forget_schema();
         }
         let (steps, mut rows, written) = (self.sqlite.steps(), 0, self.bill.rows());
-        self.bill.charge(&self.sqlite, &write, || {
+        let result = self.bill.charge(&self.sqlite, &write, || {
             self.sqlite.exec(statement, &mut |found| {
                 rows += 1;
                 row(found)
             })
-        })?;
-        if let Some(excess) = excess(statement.sql, self.sqlite.steps() - steps, rows + self.bill.rows() - written) {
+        });
+        rows += self.bill.rows() - written;
+        self.count_read(rows);
+        result?;
+        if let Some(excess) = excess(statement.sql, self.sqlite.steps() - steps, rows) {
             self.excess.replace(Some(excess));
         }
         Ok(())

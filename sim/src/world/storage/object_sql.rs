@@ -24,6 +24,7 @@ pub struct ObjectSql {
     name: Rc<str>,
     journal: RefCell<Rc<Journal>>,
     rows_at_start: u64,
+    read_at_start: u64,
     /// `Some` once every access fails because the instance was superseded: the batch that its outputs waited for then.
     lost_at: Cell<Option<u64>>,
     failed: Cell<bool>,
@@ -35,6 +36,7 @@ impl ObjectSql {
             environment,
             name,
             rows_at_start: journal.database().rows_written(),
+            read_at_start: journal.database().rows_read(),
             journal: RefCell::new(journal),
             lost_at: Cell::default(),
             failed: Cell::default(),
@@ -43,6 +45,12 @@ impl ObjectSql {
 
     pub(crate) fn journal(&self) -> Rc<Journal> {
         self.journal.borrow().clone()
+    }
+
+    /// Rows that statements have handed over or written since this instance started. A plain SQLite counts no others; those
+    /// that a statement only looks at are few, and bounded (see `Database::exec`).
+    pub(crate) fn rows_read(&self) -> u64 {
+        self.journal().database().rows_read() - self.read_at_start
     }
 
     /// Rows written since this instance started, as the platform bills them; without alarms.

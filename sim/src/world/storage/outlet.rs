@@ -7,6 +7,7 @@ use crate::kernel::rt::Node;
 use crate::world::activity::{Activity, Spells};
 use crate::world::environment::Environment;
 use crate::world::object_id::object_id;
+use crate::world::spender::Spender;
 use crate::world::storage::gate::Gate;
 use crate::world::storage::journal::Journal;
 use crate::world::storage::object_sql::ObjectSql;
@@ -21,6 +22,8 @@ pub(crate) struct Outlet {
     pub(crate) sql: ObjectSql,
     pub(crate) gate: Gate,
     pub(crate) activity: Activity,
+    /// What it spends on what.
+    pub(crate) spender: Spender,
     /// Where what the instance does by itself runs; it ends with the instance.
     pub(crate) node: Node,
 }
@@ -32,6 +35,7 @@ impl Outlet {
             gate: Gate::new(journal.confirmed()),
             sql: ObjectSql::new(environment.clone(), name.clone(), journal),
             activity: Activity::new(spells),
+            spender: Spender::default(),
             node: Node::new(),
             name,
             environment,

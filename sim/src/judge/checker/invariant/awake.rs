@@ -25,6 +25,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bill::Cause;
     use crate::judge::checker::fixture::{Fixture, created};
     use crate::judge::history::{Awake, Lifetime};
     use crate::world::Spell;
@@ -39,6 +40,7 @@ mod tests {
             end_ms: 7 + length_ms,
             events: *events,
             calling_ms: *calling_ms,
+            cause: Cause::Write,
         };
         run.history.awake.push(Awake { stream: 0, spells: spells.iter().map(spell).collect() });
         run.check(Invariant::Awake, super::check, expected);

@@ -9,10 +9,9 @@ use std::future::{Future, poll_fn};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::runtime::{
-    Actor, ActorState as _, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade,
-};
+use tailrace_core::runtime::{Actor, AlarmFailure, HibernatingSocket, ObjectAnswer, ObjectRequest, Upgrade};
 
+use crate::bill::{Cause, Meter};
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt::{self, Node};
 use crate::world::alarm::service::{self as alarm, Alarmed};
@@ -26,6 +25,7 @@ use crate::world::objects::class::ObjectClass;
 use crate::world::objects::state::{ObjectSocket, ObjectState};
 use crate::world::objects::turn::{Fate, TakesTurns, Turns};
 use crate::world::objects::under_way::UnderWay;
+use crate::world::spender::Spending;
 use crate::world::tenants::Tenant;
 
 /// Whether an instance owns the object's storage.
@@ -85,6 +85,8 @@ pub(crate) struct Instance<P: Parent> {
     actor: RefCell<Option<Rc<P::Class>>>,
     /// Whether core was lost, and nothing has happened since.
     lost_core: Cell<bool>,
+    /// For what it was started.
+    started_for: Cause,
     /// The release that runs.
     release: u32,
     /// The events that wait for the constructor; `None` once it has run.
@@ -98,7 +100,12 @@ pub(crate) struct Instance<P: Parent> {
 
 impl<P: Parent> Instance<P> {
     /// Starts an instance. The constructor runs once the cold start is over, and before any event.
-    pub(crate) fn start(object: &Rc<P>, number: u64, state: ObjectState, settings: Settings<P::Class>) -> Rc<Self> {
+    pub(crate) fn start(
+        object: &Rc<P>,
+        (number, started_for): (u64, Cause),
+        state: ObjectState,
+        settings: Settings<P::Class>,
+    ) -> Rc<Self> {
         let instance = Rc::new(Self {
             name: object.name().into(),
             label: format!("{}#{number}", object.name()),
@@ -111,6 +118,7 @@ impl<P: Parent> Instance<P> {
             settings,
             actor: RefCell::default(),
             lost_core: Cell::default(),
+            started_for,
             release: object.environment().release.get(),
             waiting: RefCell::new(Some(Vec::new())),
             standing: Cell::new(Standing::Owner),
@@ -153,6 +161,7 @@ impl<P: Parent> Instance<P> {
     pub(crate) fn call(self: &Rc<Self>, mut request: ObjectRequest, caller: Caller) -> Reply<Opened> {
         let (sender, answer) = reply();
         let Caller { release, cause, .. } = caller;
+        let spending = Spending::call(P::Class::cause(&request.message));
         if release != self.release {
             self.environment.mark(marks::OTHER_RELEASE_CALLED);
             self.environment.harm(Harm::OtherRelease, cause);
@@ -161,7 +170,7 @@ impl<P: Parent> Instance<P> {
         if !self.begin_event() {
             return answer;
         }
-        let busy = self.state.activity().begin_event();
+        let busy = self.state.activity().begin_event(spending.cause);
         if self.standing.get() == Standing::Superseded {
             self.environment.harm(Harm::ObjectSuperseded, cause);
         }
@@ -179,6 +188,7 @@ impl<P: Parent> Instance<P> {
         let (instance, load) = (self.clone(), self.state.load(request.body.len()));
         let account = cause.map_or(Account::Nobody, Account::Request);
         self.environment.charge(&account, 1, 0);
+        self.environment.meter(spending.cause, Meter::ObjectRequests, 1);
         self.spawn_event(event, async move {
             let _load = load;
             let actor = instance.actor().await;
@@ -188,7 +198,7 @@ impl<P: Parent> Instance<P> {
                     ObjectAnswer::Upgrade(upgrade) => instance.accept(upgrade, caller),
                 }
             };
-            let (opened, greeting) = Turns::new(&instance, instance.charged(account, event)).await;
+            let (opened, greeting) = Turns::new(&instance, instance.charged((account, spending), event)).await;
             let Some(sender) = sender.take() else { return };
             match opened {
                 Opened::Answer(response) => instance.answer(busy, sender, response, cause),
@@ -220,11 +230,11 @@ impl<P: Parent> Instance<P> {
     }
 
     /// An event for which the object only has to be awake.
-    pub(crate) fn wake(self: &Rc<Self>) {
+    pub(crate) fn wake(self: &Rc<Self>, cause: Cause) {
         if !self.begin_event() {
             return;
         }
-        let busy = self.state.activity().begin_event();
+        let busy = self.state.activity().begin_event(cause);
         let instance = self.clone();
         let event = self.under_way.begin(|| ());
         self.spawn_event(event, async move {
@@ -233,8 +243,9 @@ impl<P: Parent> Instance<P> {
         });
     }
 
-    /// The peer of a socket has gone. Returns whether this instance accepted the socket after it was superseded.
-    pub(crate) fn end_socket(&self, number: u64) -> bool {
+    /// The peer of a socket has gone. Returns what that is billed for, if this instance accepted the socket after it was
+    /// superseded.
+    pub(crate) fn end_socket(&self, number: u64) -> Option<Cause> {
         self.state.sockets_held().end(number)
     }
 
@@ -245,7 +256,8 @@ impl<P: Parent> Instance<P> {
         if !self.begin_event() {
             return answer;
         }
-        let busy = self.state.activity().begin_event();
+        let spending = Spending::alarm();
+        let busy = self.state.activity().begin_event(spending.cause);
         let account = Account::Alarms(self.name.clone());
         self.environment.charge(&account, 1, 0);
         let sender = Rc::new(Cell::new(Some(sender)));
@@ -259,7 +271,7 @@ impl<P: Parent> Instance<P> {
         let instance = self.clone();
         self.spawn_event(event, async move {
             let actor = instance.actor().await;
-            let outcome = Turns::new(&instance, instance.charged(account, actor.alarm())).await;
+            let outcome = Turns::new(&instance, instance.charged((account, spending), actor.alarm())).await;
             let Some(sender) = sender.take() else { return };
             if instance.standing.get() != Standing::Owner {
                 // The alarm goes off again, at the successor.
@@ -278,14 +290,30 @@ impl<P: Parent> Instance<P> {
         answer
     }
 
-    /// The event, whose rows are charged to an account.
-    fn charged<T>(self: &Rc<Self>, account: Account, event: impl Future<Output = T>) -> impl Future<Output = T> {
+    /// The event, whose rows are charged to an account, and for what it works. The call of an alarm is billed once it has
+    /// done something, or nothing.
+    fn charged<T>(
+        self: &Rc<Self>,
+        (account, mut spending): (Account, Spending),
+        event: impl Future<Output = T>,
+    ) -> impl Future<Output = T> {
         let instance = self.clone();
         let mut event = Box::pin(event);
+        let mut is_new = spending.is_alarm;
         poll_fn(move |context| {
-            let before = instance.state.rows_written();
+            let Self { environment, state, .. } = &*instance;
+            let before = state.rows();
+            state.spender().begin(spending);
             let polled = event.as_mut().poll(context);
-            instance.environment.charge(&account, 0, instance.state.rows_written() - before);
+            spending = state.spender().spending();
+            let (written, read) = state.rows_since(before);
+            environment.charge(&account, 0, written);
+            environment.meter(spending.cause, Meter::RowsWritten, written);
+            environment.meter(spending.cause, Meter::RowsRead, read);
+            if std::mem::take(&mut is_new) {
+                environment.meter(spending.cause, Meter::ObjectRequests, 1);
+                state.activity().tell_cause(spending.cause);
+            }
             polled
         })
     }
@@ -318,9 +346,12 @@ impl<P: Parent> Instance<P> {
     fn construct(self: &Rc<Self>) {
         self.turn(false, || {
             let may_write = P::Class::may_write_at_start(self.state.storage());
-            let before = self.state.storage().journal().position();
+            let (before, rows) = (self.state.storage().journal().position(), self.state.rows());
             let actor = P::Class::new(self.state.clone(), self.settings.clone());
             let after = self.state.storage().journal().position();
+            let (written, read) = self.state.rows_since(rows);
+            self.environment.meter(self.started_for, Meter::RowsWritten, written);
+            self.environment.meter(self.started_for, Meter::RowsRead, read);
             assert!(may_write || before == after, "{}: a constructor wrote what it must not", self.label);
             self.actor.replace(Some(Rc::new(actor)));
         });
