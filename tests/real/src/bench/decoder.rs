@@ -2,6 +2,9 @@
 
 use anyhow::{Context, Result, anyhow, bail};
 
+/// The status of a connection that goes on by another protocol.
+const SWITCHED: u16 = 101;
+
 /// What a reader needs of a head; empty if the field is missing.
 #[derive(Default, Debug, PartialEq, Eq)]
 pub(super) struct Head {
@@ -86,6 +89,10 @@ impl Decoder {
             }
             State::Header if line.is_empty() => {
                 take(Piece::Head(&self.head))?;
+                if self.head.status == SWITCHED {
+                    // What follows is no HTTP any more, and has no end.
+                    self.left = usize::MAX;
+                }
                 self.state = if self.chunked { State::ChunkLength } else { State::Body };
                 if !self.chunked && self.left == 0 {
                     self.end_of_part(take)?;

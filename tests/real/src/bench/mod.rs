@@ -7,6 +7,7 @@
 //! | `append` | appends, beside a Worker that inserts one row for each request |
 //! | `cache` | the edge cache, beside the same Worker without one |
 //! | `catchup` | reading from the start, from rows and from the bucket, beside a Worker that joins rows |
+//! | `edge` | what is the edge's of the CPU time of events and requests |
 //! | `filling` | the logs that are read |
 //! | `live` | delivery to readers that wait, beside a Worker whose object holds them itself |
 //! | `memory` | the memory that the runtime takes, beside that of another commit |
@@ -26,6 +27,7 @@ mod catchup;
 mod comparison;
 mod crowd;
 mod decoder;
+mod edge;
 mod filling;
 mod live;
 mod load;
@@ -58,6 +60,8 @@ enum Topic {
     Cache(cache::Args),
     /// Readers that read a log from the start, and the appends before, beside a trivial Worker in JavaScript
     Catchup(catchup::Args),
+    /// What is the edge's of the CPU time of events and requests, beside what is the object's and the runtime's
+    Edge(edge::Args),
     /// Delivery to SSE and long-poll readers, beside a trivial Worker in JavaScript
     Live(live::Args),
     /// The memory that the runtime takes for readers, and after they have left
@@ -70,6 +74,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
         Topic::Append(args) => append::run(project, toolchain, args),
         Topic::Cache(args) => cache::run(project, toolchain, args),
         Topic::Catchup(args) => catchup::run(project, toolchain, args),
+        Topic::Edge(args) => edge::run(project, toolchain, args),
         Topic::Live(args) => live::run(project, toolchain, args),
         Topic::Memory(args) => memory::run(project, toolchain, args),
     }

@@ -9,6 +9,9 @@ use super::decoder::{Decoder, Piece};
 
 /// What precedes the number in each message.
 const MARK: &[u8] = br#""n":""#;
+/// The fields that ask for a socket (RFC 6455). The key may be any; nobody checks what the server makes of it.
+const HANDSHAKE: &str = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+     sec-websocket-key: dGFpbHJhY2UgcmVhZGVyLg==\r\n";
 /// How many digits a number has.
 const DIGITS: usize = 8;
 
@@ -19,6 +22,8 @@ pub(super) enum Mode {
     Sse,
     /// One request after another.
     LongPoll,
+    /// One socket, on which the object's own messages come.
+    Socket,
 }
 
 impl Mode {
@@ -27,6 +32,16 @@ impl Mode {
         match self {
             Self::Sse => "sse",
             Self::LongPoll => "long-poll",
+            Self::Socket => "socket",
+        }
+    }
+
+    /// Whether an answer with that status serves a reader.
+    fn takes(self, status: u16) -> bool {
+        match self {
+            Self::Sse => status == 200,
+            Self::LongPoll => matches!(status, 200 | 204),
+            Self::Socket => status == 101,
         }
     }
 }
@@ -106,7 +121,7 @@ impl Reader {
         let mut decoder = std::mem::take(&mut self.decoder);
         let taken = decoder.push(bytes, &mut |piece| {
             match piece {
-                Piece::Head(head) if head.status == 200 || (head.status == 204 && self.mode == Mode::LongPoll) => {
+                Piece::Head(head) if self.mode.takes(head.status) => {
                     head.next_offset.clone_into(&mut self.offset);
                     head.cursor.clone_into(&mut self.cursor);
                 }
@@ -115,7 +130,7 @@ impl Reader {
                     self.is_greeted = true;
                     self.find_messages(bytes, arrived)?;
                 }
-                Piece::End if self.mode == Mode::Sse => bail!("the server has ended a reader's events"),
+                Piece::End if self.mode != Mode::LongPoll => bail!("the server has ended a reader's events"),
                 Piece::End => {
                     self.text.clear();
                     self.ask(stream)?;
@@ -151,8 +166,9 @@ impl Reader {
     fn ask(&self, mut stream: &TcpStream) -> Result<()> {
         let Self { path, host, offset, cursor, mode, .. } = self;
         let cursor = if cursor.is_empty() { String::new() } else { format!("cursor={cursor}&") };
-        let query = format!("{cursor}live={}&offset={offset}", mode.name());
-        let request = format!("GET {path}?{query} HTTP/1.1\r\nhost: {host}\r\n\r\n");
+        let (live, fields) = if *mode == Mode::Socket { (Mode::Sse, HANDSHAKE) } else { (*mode, "") };
+        let query = format!("{cursor}live={}&offset={offset}", live.name());
+        let request = format!("GET {path}?{query} HTTP/1.1\r\nhost: {host}\r\n{fields}\r\n");
         stream.write_all(request.as_bytes()).context("a reader cannot send its request")
     }
 }
