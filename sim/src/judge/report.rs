@@ -219,6 +219,7 @@ fn from_text(from: &From) -> &str {
 }
 
 fn asked(call: &Call) -> String {
+    let tag = |known: &Option<usize>| known.map_or_else(String::new, |op| format!(" if not as {op}"));
     match call {
         Call::Create { lifetime, closes, .. } => format!("PUT {lifetime:?}{}", if *closes { " closed" } else { "" }),
         Call::Append { closes, defect, .. } => {
@@ -226,17 +227,18 @@ fn asked(call: &Call) -> String {
             format!("POST{}{defect}", if *closes { " closing" } else { "" })
         }
         Call::Read { from, revalidates, manner, .. } => {
-            let tag = revalidates.map_or_else(String::new, |op| format!(" if not as {op}"));
+            let tag = tag(revalidates);
             let manner = manner.map_or_else(String::new, |manner| format!(" {manner:?}"));
             format!("GET {}{tag}{manner}", from_text(from))
         }
-        Call::Live { mode, from, cursor, reader } => {
+        Call::Live { mode, from, cursor, reader, revalidates } => {
             let mode = match mode {
                 Mode::LongPoll => "long-poll",
                 Mode::Sse => "events",
             };
             let cursor = cursor.map_or_else(String::new, |cursor| format!(" cursor {cursor}"));
-            format!("reader {reader} {mode} {}{cursor}", from_text(from))
+            let tag = tag(revalidates);
+            format!("reader {reader} {mode} {}{cursor}{tag}", from_text(from))
         }
         Call::Head => "HEAD".to_owned(),
         Call::Delete => "DELETE".to_owned(),

@@ -165,7 +165,7 @@ impl<'a> Case<'a> {
             (Call::Create { .. }, Some(200 | 201 | 409))
             | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
             | (Call::Read { .. }, Some(200 | 304))
-            | (Call::Live { .. }, Some(200 | 204))
+            | (Call::Live { .. }, Some(200 | 204 | 304))
             | (Call::Head, Some(200)) => true,
             // Unless a statement said so, which may be one that removes an expired stream.
             (Call::Append { .. }, Some(507)) => !self.is_database_said_to_be_full(op),
@@ -199,7 +199,7 @@ impl<'a> Case<'a> {
         match op.call {
             Call::Head | Call::Delete => false,
             Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
-            Call::Live { .. } => matches!(op.status(), Some(200 | 204)),
+            Call::Live { .. } => matches!(op.status(), Some(200 | 204 | 304)),
             Call::Create { .. } | Call::Append { .. } => op.succeeded(),
         }
     }

@@ -52,6 +52,10 @@ tailrace_core::marks! {
     BROWSER_HANDED_OUT_STALE = "browser_handed_out_stale", required;
     /// A browser asked with the tag of what it had kept, and was told that it still holds.
     BROWSER_REVALIDATED = "browser_revalidated", required;
+    /// A browser handed out what had answered a long-poll.
+    LONG_POLL_FROM_BROWSER = "long_poll_from_browser", required;
+    /// A browser asked with the tag of what had answered a long-poll, and was told that it still holds.
+    LONG_POLL_REVALIDATED = "long_poll_revalidated", required;
     /// A reader came with a cursor ahead of the clock, was told another one, and came with that.
     CURSOR_AHEAD_ECHOED = "cursor_ahead_echoed", required;
 }
@@ -100,9 +104,11 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
             (CURSOR_AHEAD_ECHOED, cursor_ahead_echoed(case)),
             (CACHE_RACED, invariant::raced(case)),
             (GONE_STREAM_FROM_CACHE, case.iter().any(|(_, op)| invariant::is_of_gone_stream(case, op))),
-            (BROWSER_HANDED_OUT, any(&|op| matches!(case.history.giver(op), Giver::Browser { .. }))),
+            (BROWSER_HANDED_OUT, any(&|op| is_from_browser(case, op))),
             (BROWSER_HANDED_OUT_STALE, any(&|op| is_stale(case, op))),
             (BROWSER_REVALIDATED, any(&is_revalidated)),
+            (LONG_POLL_FROM_BROWSER, any(&|op| is_poll(op) && is_from_browser(case, op))),
+            (LONG_POLL_REVALIDATED, any(&|op| is_poll(op) && op.status() == Some(304))),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
@@ -111,10 +117,18 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
     marks
 }
 
+fn is_poll(op: &Op) -> bool {
+    matches!(op.call, Call::Live { mode: Mode::LongPoll, .. })
+}
+
+fn is_from_browser(case: &Case<'_>, op: &Op) -> bool {
+    matches!(case.history.giver(op), Giver::Browser { .. })
+}
+
 /// Whether a browser handed out what was no longer fresh.
 fn is_stale(case: &Case<'_>, op: &Op) -> bool {
     let Giver::Browser { by } = case.history.giver(op) else { return false };
-    let asks = |other: &Op| matches!(other.call, Call::Read { revalidates: Some(known), .. } if known == by);
+    let asks = |other: &Op| other.revalidates() == Some(by);
     case.iter().any(|(_, other)| asks(other) && other.invoked.ms == op.invoked.ms)
 }
 
@@ -225,7 +239,7 @@ fn sent_after_long_silence(case: &Case<'_>) -> bool {
 }
 
 fn waited_another_time(case: &Case<'_>, op: &Op) -> bool {
-    let is_poll = matches!(op.call, Call::Live { mode: Mode::LongPoll, .. }) && op.status() == Some(204);
+    let is_poll = is_poll(op) && op.status() == Some(204);
     let waits = case.history.conditions.waits;
     let waited_ms = op.ended.map_or(0, |ended| ended.ms - op.invoked.ms);
     is_poll && waits.long_poll_ms != Waits::default().long_poll_ms && waited_ms >= waits.long_poll_ms
@@ -251,7 +265,7 @@ fn cursors_converged(case: &Case<'_>) -> bool {
     let mut readers: BTreeMap<(&str, u64), BTreeSet<usize>> = BTreeMap::new();
     let mut first: BTreeMap<(usize, &str), u64> = BTreeMap::new();
     for (_, op) in case.iter() {
-        if let Call::Live { mode: Mode::LongPoll, from: From::At(at), cursor: Some(cursor), reader } = &op.call {
+        if let Call::Live { mode: Mode::LongPoll, from: From::At(at), cursor: Some(cursor), reader, .. } = &op.call {
             readers.entry((at, *cursor)).or_default().insert(*reader);
             first.entry((*reader, at)).or_insert(*cursor);
         }

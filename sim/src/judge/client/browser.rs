@@ -1,24 +1,37 @@
-//! How a client asks by way of its browser's cache.
+//! How a client asks by way of its browser's cache, which all its pages share.
 
 use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::context::ClientContext;
-use super::session::Session;
 use crate::front::{Browser, Control, Head, Look};
 use crate::judge::history::{Call, ClientAnswer};
 use crate::world::Request;
 
-impl Session {
-    /// Asks by way of the browser's cache. Returns the request whose answer the client has.
-    pub(super) async fn ask_browser(
+/// A client's browser. Its cache keeps indices of the history's operations.
+#[derive(Clone)]
+pub(super) struct ClientBrowser {
+    context: Rc<ClientContext>,
+    client: usize,
+    cache: Rc<RefCell<Browser<String, usize>>>,
+}
+
+impl ClientBrowser {
+    pub(super) fn new(context: Rc<ClientContext>, client: usize) -> Self {
+        Self { context, client, cache: Rc::default() }
+    }
+
+    /// Asks by way of the cache, and waits that long at least for what the service is asked for. Returns the request
+    /// whose answer the client has. `call` is told the request whose answer is asked for again, and `request` its tag.
+    pub(super) async fn ask(
         &self,
         stream: usize,
+        at_least_ms: u64,
         call: impl Fn(Option<usize>) -> Call,
         request: impl Fn(Option<&str>) -> Request,
     ) -> usize {
         let url = request(None).url;
-        let look = self.browser.borrow().look(self.context.world.now_ms() * 1_000, &url);
+        let look = self.cache.borrow().look(self.context.world.now_ms() * 1_000, &url);
         let asks = |known: Option<(usize, Option<Rc<str>>)>| {
             let (revalidates, tag) = known.map_or((None, None), |(op, tag)| (tag.is_some().then_some(op), tag));
             (call(revalidates), request(tag.as_deref()))
@@ -26,26 +39,19 @@ impl Session {
         match look {
             Look::Fresh(op) => self.hand_out(stream, call(None), op),
             Look::Stale(op, tag) => {
-                let (context, client, browser) = (self.context.clone(), self.client, self.browser.clone());
-                let (call_again, request_again) = asks(Some((op, tag)));
+                let (browser, again) = (self.clone(), asks(Some((op, tag))));
                 let handed_out = self.hand_out(stream, call(None), op);
                 self.context.run_along(async move {
-                    fetch(&context, client, stream, call_again, request_again, &browser, &url).await;
+                    browser.fetch(stream, at_least_ms, again, url).await;
                 });
                 handed_out
             }
-            Look::Revalidate(op, tag) => {
-                let (call, request) = asks(Some((op, Some(tag))));
-                fetch(&self.context, self.client, stream, call, request, &self.browser, &url).await
-            }
-            Look::Nothing => {
-                let (call, request) = asks(None);
-                fetch(&self.context, self.client, stream, call, request, &self.browser, &url).await
-            }
+            Look::Revalidate(op, tag) => self.fetch(stream, at_least_ms, asks(Some((op, Some(tag)))), url).await,
+            Look::Nothing => self.fetch(stream, at_least_ms, asks(None), url).await,
         }
     }
 
-    /// Writes down that the browser had the answer.
+    /// Writes down that the cache had the answer.
     fn hand_out(&self, stream: usize, call: Call, from: usize) -> usize {
         let now_ms = self.context.world.now_ms();
         let (op, ..) = self.context.invoke(self.client, stream, call);
@@ -55,23 +61,15 @@ impl Session {
         history.complete(op, answer, now_ms);
         op
     }
-}
 
-async fn fetch(
-    context: &ClientContext,
-    client: usize,
-    stream: usize,
-    call: Call,
-    request: Request,
-    browser: &RefCell<Browser<String, usize>>,
-    url: &String,
-) -> usize {
-    let asked_ms = context.world.now_ms();
-    let op = context.ask(client, stream, call, request, 0).await;
-    let history = context.history.borrow();
-    let head = history.ops[op].definite().map(head);
-    browser.borrow_mut().take(asked_ms * 1_000, url, head.as_ref().map(|head| (head, op)));
-    op
+    async fn fetch(&self, stream: usize, at_least_ms: u64, (call, request): (Call, Request), url: String) -> usize {
+        let asked_ms = self.context.world.now_ms();
+        let op = self.context.ask(self.client, stream, call, request, at_least_ms).await;
+        let history = self.context.history.borrow();
+        let head = history.ops[op].definite().map(head);
+        self.cache.borrow_mut().take(asked_ms * 1_000, &url, head.as_ref().map(|head| (head, op)));
+        op
+    }
 }
 
 /// What a cache goes by.

@@ -29,7 +29,9 @@ impl Session {
                 cursor,
                 reader_control: reader_control.clone(),
                 place: place.clone(),
-                browser: None,
+                browser: self.browser.clone(),
+                asks_browser: false,
+                event_source: None,
             };
             self.context.run_beside(&reader_control, follower.follow());
         }

@@ -8,8 +8,10 @@ use std::rc::Rc;
 use tailrace_core::protocol::Method;
 use tailrace_core::protocol::limits::KEEP_ALIVE_MS;
 
+use super::browser::ClientBrowser;
 use super::context::ClientContext;
 use super::control::{Control, read_piece};
+use super::event_source::EventSource;
 use super::event_stream::EventReader;
 use super::reader_control::ReaderControl;
 use super::wire::{Ask, read};
@@ -58,44 +60,12 @@ pub(super) struct Follower {
     pub(super) cursor: Option<u64>,
     pub(super) reader_control: Rc<ReaderControl>,
     pub(super) place: Place,
-    /// What a browser's `EventSource` knows; `None` for a client that minds the offsets itself.
-    pub(super) browser: Option<Browser>,
-}
-
-/// A browser's `EventSource`: a page that gives it a URL and listens, and does nothing else. It comes back by itself,
-/// with the same URL and the id of the last event that has arrived whole.
-pub(super) struct Browser {
-    /// Where the page has it begin.
-    begins: From,
-    last_id: Option<String>,
-    retry_ms: u64,
-    /// How often its network still breaks in the middle of what arrives.
-    cuts_left: u32,
-    /// Whether something has arrived since the last such break.
-    has_progressed: bool,
-}
-
-/// How long an `EventSource` waits before it comes back unless it is told, in ms.
-const BROWSER_RETRY_MS: u64 = 3_000;
-
-/// How often a browser's network breaks by itself, at most.
-const BROWSER_CUTS: u32 = 4;
-
-impl Browser {
-    fn new(begins: From) -> Self {
-        Self { begins, last_id: None, retry_ms: BROWSER_RETRY_MS, cuts_left: BROWSER_CUTS, has_progressed: true }
-    }
-
-    /// After how many bytes of a piece the network breaks, if it does. Any byte may be the last one: inside an event,
-    /// or between a data event and its control event. `number` tells pieces apart, and nothing else is random here.
-    fn cut(&mut self, number: u64, bytes: usize) -> Option<usize> {
-        let mixed = (number + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 20;
-        let breaks = self.cuts_left > 0 && self.has_progressed && mixed.is_multiple_of(5);
-        if breaks {
-            (self.cuts_left, self.has_progressed) = (self.cuts_left - 1, false);
-        }
-        breaks.then(|| (mixed / 5) as usize % (bytes + 1))
-    }
+    /// Its client's browser.
+    pub(super) browser: ClientBrowser,
+    /// Whether its long-polls go by way of that browser's cache.
+    pub(super) asks_browser: bool,
+    /// For events of a browser's `EventSource`; `None` for a client that minds the offsets itself.
+    pub(super) event_source: Option<EventSource>,
 }
 
 /// What came of one request.
@@ -118,9 +88,11 @@ impl Follower {
             let now_ms = self.context.world.now_ms();
             self.context.history.borrow_mut().join(self.client, self.stream, self.mode, now_ms)
         };
-        if self.mode == Mode::Sse && reader % 2 == 1 {
-            self.browser = Some(Browser::new(self.from.clone()));
-            self.cursor = None;
+        // Every other reader reads in its client's browser.
+        match self.mode {
+            _ if reader % 2 == 0 => {}
+            Mode::LongPoll => self.asks_browser = true,
+            Mode::Sse => (self.event_source, self.cursor) = (Some(EventSource::new(self.from.clone())), None),
         }
         let parting = reader_control.unless_left(self.read_on(reader)).await.unwrap_or(Parting::Left);
         let now_ms = self.context.world.now_ms();
@@ -137,8 +109,8 @@ impl Follower {
                 Mode::Sse => self.listen(reader).await,
             };
             let is_quick = self.context.world.now_ms() < asked_ms + 1_000;
-            if let Some(browser) = self.browser.as_ref().filter(|_| !matches!(outcome, Outcome::Over(_))) {
-                rt::sleep_ms(browser.retry_ms).await;
+            if let Some(source) = self.event_source.as_ref().filter(|_| !matches!(outcome, Outcome::Over(_))) {
+                rt::sleep_ms(source.retry_ms).await;
                 continue;
             }
             match outcome {
@@ -162,8 +134,8 @@ impl Follower {
     }
 
     fn ask(&self) -> Ask {
-        let (from, last_id) = match &self.browser {
-            Some(browser) => (&browser.begins, browser.last_id.clone()),
+        let (from, last_id) = match &self.event_source {
+            Some(source) => (&source.begins, source.last_id.clone()),
             None => (&self.from, None),
         };
         let offset = match from {
@@ -185,23 +157,44 @@ impl Follower {
         }
     }
 
-    fn call(&self, reader: usize) -> Call {
-        Call::Live { mode: self.mode, from: self.from.clone(), cursor: self.cursor, reader }
+    fn call(&self, reader: usize, revalidates: Option<usize>) -> Call {
+        Call::Live { mode: self.mode, from: self.from.clone(), cursor: self.cursor, reader, revalidates }
     }
 
     /// Asks once with a long-poll.
     async fn poll(&mut self, reader: usize) -> Outcome {
         let patience_ms = self.context.long_poll_ms + GRACE_MS;
-        let op = self.context.ask(self.client, self.stream, self.call(reader), self.ask().build(), patience_ms).await;
-        let answer = self.context.history.borrow().ops[op].definite().cloned();
-        let Some(answer) = answer else { return Outcome::Failed };
+        let call = |revalidates| self.call(reader, revalidates);
+        let request = |tag: Option<&str>| match tag {
+            Some(tag) => self.ask().with("if-none-match", tag).build(),
+            None => self.ask().build(),
+        };
+        let op = match self.asks_browser {
+            true => self.browser.ask(self.stream, patience_ms, call, request).await,
+            false => self.context.ask(self.client, self.stream, call(None), request(None), patience_ms).await,
+        };
+        let (answer, cursor) = {
+            let history = self.context.history.borrow();
+            let op = &history.ops[op];
+            let Some(told) = op.definite() else { return Outcome::Failed };
+            // What a 304 confirms is what its reader has, with the fields that the 304 brings.
+            let answer = history.shown(op).unwrap_or(told).clone();
+            let cursor = told.cursor.or(answer.cursor);
+            (answer, cursor)
+        };
         if let Some(over) = refusal(answer.status) {
             return Outcome::Over(over);
         }
-        self.move_on(answer.next_offset, answer.cursor);
+        // What a browser has kept comes in no time, so a reader whom it leads nowhere has to pause: it would be handed
+        // the same again and again, as long as that is fresh.
+        let leads_on = match (&self.from, &answer.next_offset) {
+            (From::At(from), Some(next)) => next > from,
+            (_, next) => next.is_some(),
+        };
+        self.move_on(answer.next_offset, cursor);
         match answer.status {
             _ if answer.closed => Outcome::Over(Parting::Closed),
-            200 => Outcome::Progress,
+            200 if leads_on => Outcome::Progress,
             _ => Outcome::Nothing,
         }
     }
@@ -209,7 +202,7 @@ impl Follower {
     /// Asks once for events, and reads them until the connection ends.
     async fn listen(&mut self, reader: usize) -> Outcome {
         let context = self.context.clone();
-        let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader));
+        let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader, None));
         let Ok(opened) = context.near(self.client).open(number, self.ask().build(), patience_ms).await else {
             context.history.borrow_mut().complete(op, None, context.world.now_ms());
             return Outcome::Failed;
@@ -220,11 +213,11 @@ impl Follower {
         if let Some(over) = refusal(status) {
             return Outcome::Over(over);
         }
-        match &self.browser {
+        match &self.event_source {
             // By this an `EventSource` knows that there is nothing more.
             Some(_) if status == 204 => return Outcome::Over(Parting::Closed),
             // A failure ends it for good, unless it had begun: then its page begins anew.
-            Some(browser) if status != 200 && browser.last_id.is_some() => return Outcome::Over(Parting::Refused),
+            Some(source) if status != 200 && source.last_id.is_some() => return Outcome::Over(Parting::Refused),
             _ => {}
         }
         match opened.body {
@@ -238,8 +231,8 @@ impl Follower {
     fn come_again(&mut self, op: usize, body: &[u8]) -> Outcome {
         let (now_ms, mut events) = (self.context.world.now_ms(), EventReader::default());
         read_piece(&mut self.context.history.borrow_mut(), op, &mut events, body, false, now_ms);
-        if let (Some(browser), Some(retry_ms)) = (&mut self.browser, events.retry_ms()) {
-            browser.retry_ms = retry_ms;
+        if let (Some(source), Some(retry_ms)) = (&mut self.event_source, events.retry_ms()) {
+            source.retry_ms = retry_ms;
             self.context.history.borrow_mut().name_hidden_failure(op);
         }
         self.context.end_listening(op, End::Finished);
@@ -276,8 +269,8 @@ impl Follower {
             pieces += 1;
             let number = (op as u64) << 16 | pieces;
             // The first piece tells a connection from a failure that is hidden.
-            let browser = self.browser.as_mut().filter(|_| pieces > 1);
-            let cut = browser.and_then(|browser| browser.cut(number, bytes.len()));
+            let source = self.event_source.as_mut().filter(|_| pieces > 1);
+            let cut = source.and_then(|source| source.cut(number, bytes.len()));
             let (bytes, is_cut) = (bytes.slice(..cut.unwrap_or(bytes.len())), cut.is_some() || ends.is_some());
             let now_ms = context.world.now_ms();
             let earlier_ms =
@@ -287,8 +280,8 @@ impl Follower {
                 context.history.borrow_mut().listening(op).comments_hastily = true;
             }
             let deliveries = read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, is_cut, now_ms);
-            if let Some(browser) = &mut self.browser {
-                browser.retry_ms = events.retry_ms().unwrap_or(browser.retry_ms);
+            if let Some(source) = &mut self.event_source {
+                source.retry_ms = events.retry_ms().unwrap_or(source.retry_ms);
             }
             for Control { next_offset, cursor, closed, brings } in deliveries {
                 progress |= brings;
@@ -297,7 +290,7 @@ impl Follower {
                     let end = self.take_leave(op, &body).await;
                     context.end_listening(op, end);
                     // A browser does not know yet: it comes back, and is told so.
-                    return if self.browser.is_some() { Outcome::Progress } else { Outcome::Over(Parting::Closed) };
+                    return if self.event_source.is_some() { Outcome::Progress } else { Outcome::Over(Parting::Closed) };
                 }
             }
             if is_cut {
@@ -306,7 +299,7 @@ impl Follower {
             }
         };
         context.end_listening(op, end);
-        if self.browser.is_some() && pieces <= 1 && end == End::Finished {
+        if self.event_source.is_some() && pieces <= 1 && end == End::Finished {
             context.history.borrow_mut().name_hidden_failure(op);
         }
         match end {
@@ -338,8 +331,8 @@ impl Follower {
     fn move_on(&mut self, next_offset: Option<String>, cursor: Option<u64>) {
         if let Some(next) = next_offset {
             self.from = From::At(next.clone());
-            match &mut self.browser {
-                Some(browser) => (browser.last_id, browser.has_progressed) = (Some(next.clone()), true),
+            match &mut self.event_source {
+                Some(source) => source.move_on(next.clone()),
                 None => self.cursor = cursor.or(self.cursor),
             }
             self.place.replace(Some((next, self.cursor)));

@@ -1,11 +1,9 @@
 //! What a client remembers of a stream: as a producer, as a reader of pages, and of its live readers.
 
-use std::cell::RefCell;
 use std::rc::Rc;
 
 use super::follower::Place;
 use super::reader_control::ReaderControl;
-use crate::front::Browser;
 use crate::judge::history::From;
 
 /// A producer on one stream, as its client remembers it.
@@ -34,6 +32,3 @@ pub(super) struct Following {
     pub(super) reader_control: Rc<ReaderControl>,
     pub(super) place: Place,
 }
-
-/// The browser's cache of a client, which what asks along shares. It keeps indices of the history's operations.
-pub(super) type ClientBrowser = Rc<RefCell<Browser<String, usize>>>;

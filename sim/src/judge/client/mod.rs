@@ -16,12 +16,14 @@
 //! | `browser` | how a client asks by way of its browser, whose cache is of the wing `front` |
 //! | `follow`, `reader_control` | live readers that join, stall, leave and resume |
 //! | `follower` | one live reader |
+//! | `event_source` | a browser's `EventSource` |
 //! | `event_stream`, `control` | server-sent events, and what they say |
 
 mod browser;
 mod context;
 mod control;
 mod dispatch;
+mod event_source;
 mod event_stream;
 mod follow;
 mod follower;

@@ -75,7 +75,7 @@ impl Session {
                 Some(tag) => page_of(stream, &from, None).with("if-none-match", tag).build(),
                 None => page_of(stream, &from, None).build(),
             };
-            return self.ask_browser(stream, call, request).await;
+            return self.browser.ask(stream, 0, call, request).await;
         }
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
         let ask = page_of(stream, &from, manner);

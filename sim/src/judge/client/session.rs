@@ -5,8 +5,9 @@ use std::rc::Rc;
 
 use tailrace_core::protocol::Method;
 
+use super::browser::ClientBrowser;
 use super::context::ClientContext;
-use super::memory::{ClientBrowser, Following, Producing, Reading};
+use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, ClientAnswer, Content, Lifetime, SentBatch, Stamp};
@@ -30,12 +31,12 @@ pub(crate) struct Session {
 impl Session {
     pub(crate) fn new(context: Rc<ClientContext>, client: usize) -> Self {
         Self {
+            browser: ClientBrowser::new(context.clone(), client),
             context,
             client,
             producing: BTreeMap::new(),
             reading: BTreeMap::new(),
             following: BTreeMap::new(),
-            browser: ClientBrowser::default(),
         }
     }
 

@@ -184,7 +184,9 @@ impl History {
 
     fn answered<'a>(&'a self, index: usize, op: &'a Op) -> Option<Arrival<'a>> {
         let Call::Live { from, reader, .. } = &op.call else { return None };
-        let answer = op.definite().filter(|answer| matches!(answer.status, 200 | 204))?;
+        let told = op.definite().filter(|answer| matches!(answer.status, 200 | 204 | 304))?;
+        // A 304 confirms what its reader has had before, and may name another cursor.
+        let answer = if told.status == 204 { told } else { self.shown(op)? };
         Some(Arrival {
             op: index,
             reader: *reader,
@@ -193,7 +195,7 @@ impl History {
             from: from.clone(),
             payload: if answer.status == 200 { Payload::Body(&answer.body) } else { Payload::Empty },
             next_offset: answer.next_offset.as_deref(),
-            cursor: answer.cursor,
+            cursor: told.cursor.or(answer.cursor),
             up_to_date: answer.up_to_date,
             closed: answer.closed,
             is_cut_short: false,

@@ -183,6 +183,8 @@ pub enum Call {
         cursor: Option<u64>,
         /// Whose it is, an index of [`History::readers`].
         reader: usize,
+        /// The long-poll whose `ETag` is sent as `If-None-Match`, an index of [`History::ops`]; none for events.
+        revalidates: Option<usize>,
     },
     /// HEAD.
     Head,
@@ -301,6 +303,14 @@ impl Op {
         self.settled().tick < other.invoked.tick
     }
 
+    /// The request whose `ETag` it sends as `If-None-Match`, an index of [`History::ops`].
+    pub fn revalidates(&self) -> Option<usize> {
+        match self.call {
+            Call::Read { revalidates, .. } | Call::Live { revalidates, .. } => revalidates,
+            _ => None,
+        }
+    }
+
     /// The batch that it carries.
     pub fn batch(&self) -> Option<usize> {
         match self.call {
@@ -386,15 +396,20 @@ impl History {
         self.ops.iter().enumerate().filter(move |(_, op)| op.stream == stream)
     }
 
-    /// What a read showed: its own answer, or, for a 304, the answer whose tag it confirmed.
+    /// What a read or a long-poll showed: its own answer, or, for a 304, the answer whose tag it confirmed.
     pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a ClientAnswer> {
         let answer = op.definite()?;
         match (&op.call, answer.status) {
-            (Call::Read { .. }, 200) => Some(answer),
+            (Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }, 200) => Some(answer),
             // The answer whose tag it confirmed may itself have confirmed an earlier one.
-            (Call::Read { revalidates: Some(earlier), .. }, 304) => self.shown(self.ops.get(*earlier)?),
+            (_, 304) => self.shown(self.ops.get(op.revalidates()?)?),
             _ => None,
         }
+    }
+
+    /// The tag that a request sends because its client has the answer.
+    pub fn known_tag(&self, op: &Op) -> Option<&str> {
+        self.ops.get(op.revalidates()?)?.definite()?.etag.as_deref()
     }
 
     /// Whether the answer says that this very request put its batch at the end of the log.

@@ -57,7 +57,7 @@ fn expected(policy: &CachePolicy, op: &Op, answer: &ClientAnswer) -> Rule {
         (Call::Read { from: From::Now, .. } | Call::Live { from: From::Now, .. }, _) => Rule::Never,
         (Call::Read { .. }, 200 | 304) if answer.up_to_date => policy.tail,
         (Call::Read { .. }, 200 | 304) => policy.page,
-        (Call::Live { mode: Mode::LongPoll, .. }, 200) => policy.delivery,
+        (Call::Live { mode: Mode::LongPoll, .. }, 200 | 304) => policy.delivery,
         (Call::Live { mode: Mode::LongPoll, .. }, 204) if !answer.closed => policy.silence,
         _ => Rule::Never,
     }
@@ -127,12 +127,12 @@ fn wrong_tag(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> 
         (Call::Read { manner: Some(Manner::AnyTag), .. }, 200) if !is_now => {
             Some("any tag, and none is recognised".to_owned())
         }
-        (Call::Read { revalidates: Some(earlier), .. }, 200) => {
-            let known = case.op(*earlier).definite()?.etag.as_ref()?;
-            (answer.etag.as_ref() == Some(known)).then(|| format!("the tag {known} is not recognised"))
+        (_, 200) => {
+            let known = case.history.known_tag(op)?;
+            (answer.etag.as_deref() == Some(known)).then(|| format!("the tag {known} is not recognised"))
         }
-        (Call::Read { revalidates: Some(earlier), .. }, 304) => {
-            let known = case.op(*earlier).definite()?;
+        (_, 304) => {
+            let known = case.op(op.revalidates()?).definite()?;
             if known.etag != answer.etag {
                 return Some(format!("304 for {:?} instead of {:?}", answer.etag, known.etag));
             }

@@ -159,10 +159,10 @@ mod tests {
             run.poll_with(reader, &[0], polled(0, 2, 9));
             run.store(5);
             let stored = run.history.ops.len() - 1;
-            let Call::Live { from, mode, .. } = run.history.ops[stored].call.clone() else { panic!("a long-poll") };
+            let Call::Live { from, mode, revalidates, .. } = run.history.ops[stored].call.clone() else { panic!("a long-poll") };
             let other = run.join(Mode::LongPoll);
             let op = run.ask_live(other, None);
-            run.history.ops[op].call = Call::Live { from, mode, cursor, reader: other };
+            run.history.ops[op].call = Call::Live { from, mode, cursor, reader: other, revalidates };
             run.end_live(other, op, &[0], hit(0, polled(0, 2, 9)));
             run.hit(stored);
             check(&run, expected);

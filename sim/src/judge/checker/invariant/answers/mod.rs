@@ -63,6 +63,9 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Read { .. }, 200) => answer.etag.is_some() || matches!(op.call, Call::Read { from: From::Now, .. }),
         (Call::Read { revalidates, manner, .. }, 304) => revalidates.is_some() || *manner == Some(Manner::AnyTag),
         (Call::Live { mode: Mode::LongPoll, .. }, 200) => answer.cursor.is_some() || answer.closed,
+        (Call::Live { mode: Mode::LongPoll, revalidates: Some(_), .. }, 304) => {
+            answer.cursor.is_some() || answer.closed
+        }
         (Call::Live { mode: Mode::LongPoll, .. }, 204) => {
             answer.up_to_date && answer.body.is_empty() && (answer.cursor.is_some() || answer.closed)
         }
