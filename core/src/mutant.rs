@@ -196,6 +196,12 @@ mutants! {
     BacklogsUncounted = "backlogs-uncounted";
     /// Identical long-polls of an isolate ask the object each for itself.
     FlightsNotShared = "flights-not-shared";
+    /// Long-polls share a flight whatever entity tags their clients have.
+    FlightsSharedOverTags = "flights-shared-over-tags";
+    /// A long-poll is not told that what its client has still holds.
+    PollTagIgnored = "poll-tag-ignored";
+    /// The 304 to a long-poll lacks the cursor.
+    UnchangedPollWithoutCursor = "unchanged-poll-without-cursor";
     /// The cache of a datacenter keeps an answer under the URL as the client has spelled it.
     KeyWithParameterOrder = "key-with-parameter-order";
     /// Answers to long-polls are kept under a URL without the cursor.

@@ -112,7 +112,11 @@ impl LiveRead {
     /// identical to: `now` is another moment for each.
     pub fn flight_key(&self) -> Option<String> {
         let is_shared = self.read.from != ReadFrom::Now && !mutated!(FlightsNotShared);
-        is_shared.then(|| format!("{}\n{}", self.object, self.message()))
+        let message = || match mutated!(FlightsSharedOverTags) {
+            true => self.message_of(Operation::Read(Read { if_none_match: None, ..self.read.clone() })),
+            false => self.message(),
+        };
+        is_shared.then(|| format!("{}\n{}", self.object, message()))
     }
 
     /// Asks the object. On a socket, `most_bytes` may have arrived and not been taken. Fails if it does not answer, or if its greeting is of a version that this one does not know.

@@ -148,8 +148,9 @@ pub(super) fn long_poll_page(
 ) -> Response {
     let cursor = cursor::after_data(page.commit_ms + jitter_ms, read.cursor);
     let cursor = (!page.closed).then(|| cursor.to_string());
-    let tag = read.if_none_match.as_deref().filter(|_| !read.from_now);
+    let tag = read.if_none_match.as_deref().filter(|_| !read.from_now && !mutated!(PollTagIgnored));
     let mut answer = long_poll(stream, page, tag, policy, now_ms);
+    let cursor = cursor.filter(|_| !(mutated!(UnchangedPollWithoutCursor) && answer.status == 304));
     if read.from_now && !mutated!(PollFromNowIsStored) {
         answer = of_now(answer);
     }

@@ -59,8 +59,9 @@ impl<K: Ord + Clone, A: Clone> Browser<K, A> {
         }
     }
 
-    /// Takes the answer to what was asked for at that time; a 304 freshens what is kept. `None` if there was no answer:
-    /// that leaves everything as it is.
+    /// Takes the answer to what was asked for at that time; a 304 freshens what is kept, if that has its tag: another
+    /// page may have brought something else meanwhile (RFC 9111, 4.3.4). `None` if there was no answer: that leaves
+    /// everything as it is.
     pub fn take(&mut self, asked_us: u64, key: &K, answer: Option<(&Head, A)>) {
         let Some((head, answer)) = answer else { return };
         let Some((fresh_s, stale_s)) = lifetime_s(head) else {
@@ -75,7 +76,7 @@ impl<K: Ord + Clone, A: Clone> Browser<K, A> {
                 self.entries.insert(key.clone(), Entry { answer, tag, given_us, fresh_s, stale_s });
             }
             304 => {
-                if let Some(entry) = self.entries.get_mut(key) {
+                if let Some(entry) = self.entries.get_mut(key).filter(|entry| entry.tag == tag) {
                     (entry.given_us, entry.fresh_s, entry.stale_s) = (given_us, fresh_s, stale_s);
                 }
             }
@@ -155,5 +156,15 @@ mod tests {
         assert!(matches!(cache.look(460 * SECOND_US, &"u"), Look::Stale(3, _)));
         cache.take(470 * SECOND_US, &"u", Some((&answer(404, "no-store", 0), 6)));
         assert_eq!(cache.look(470 * SECOND_US, &"u"), Look::Nothing);
+    }
+
+    #[test]
+    fn a_304_says_nothing_of_what_another_page_has_brought_since_it_was_asked_for() {
+        for (tag, expected) in [("\"t\"", Look::Fresh(4)), ("\"u\"", Look::Revalidate(4, Rc::from("\"t\"")))] {
+            let mut cache = Browser::default();
+            cache.take(0, &"u", Some((&answer(200, "max-age=20", 0), 4)));
+            cache.take(10 * SECOND_US, &"u", Some((&Head::new(304, "max-age=20").with_tag(tag), 5)));
+            assert_eq!(cache.look(25 * SECOND_US, &"u"), expected, "{tag}");
+        }
     }
 }

@@ -123,6 +123,9 @@ register! {
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
     Core::FlightsNotShared: Bill;
+    Core::FlightsSharedOverTags: Answers, Caching;
+    Core::PollTagIgnored: Caching;
+    Core::UnchangedPollWithoutCursor: Answers;
     Core::StartReadsTheLog: Bill;
     Core::KeyWithParameterOrder: Collapse;
     Core::KeyWithoutCursor: Leak;

@@ -278,7 +278,9 @@ fn cursors_converged(case: &Case<'_>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use super::super::fixture::{Fixture, acked, coded, created, duplicate, page, part, refused, written};
+    use super::super::fixture::{
+        Fixture, acked, coded, created, duplicate, kept, page, part, polled, refused, run, unchanged, written,
+    };
     use super::*;
     use crate::judge::history::Lifetime;
 
@@ -299,6 +301,22 @@ mod tests {
         run.append(1, refused(404));
         let mut all =
             [LOST_ANSWER_RETRIED, PAGE_ENDED_INSIDE_BATCH, EXPIRY_RACED_APPEND, OLD_OFFSET_GONE, ZOMBIE_FENCED];
+        all.sort_unstable();
+        assert_eq!(reached(&[run.case()]), all);
+    }
+
+    #[test]
+    fn a_browser_that_answers_a_long_poll_or_has_one_confirmed_leaves_a_mark() {
+        let mut run = run();
+        run.append(1, acked(0, 1));
+        let reader = run.join(Mode::LongPoll);
+        run.poll_with(reader, &[0], polled(0, 1, 7));
+        let known = run.history.ops.len() - 1;
+        assert_eq!(reached(&[run.case()]), []);
+        run.poll_again(known, true, unchanged(run.told(known)));
+        assert_eq!(reached(&[run.case()]), [LONG_POLL_REVALIDATED]);
+        run.poll_again(known, false, kept(known, run.told(known)));
+        let mut all = [BROWSER_HANDED_OUT, LONG_POLL_FROM_BROWSER, LONG_POLL_REVALIDATED];
         all.sort_unstable();
         assert_eq!(reached(&[run.case()]), all);
     }

@@ -290,7 +290,11 @@ impl Follower {
                     let end = self.take_leave(op, &body).await;
                     context.end_listening(op, end);
                     // A browser does not know yet: it comes back, and is told so.
-                    return if self.event_source.is_some() { Outcome::Progress } else { Outcome::Over(Parting::Closed) };
+                    return if self.event_source.is_some() {
+                        Outcome::Progress
+                    } else {
+                        Outcome::Over(Parting::Closed)
+                    };
                 }
             }
             if is_cut {

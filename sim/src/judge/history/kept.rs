@@ -1,6 +1,6 @@
-//! Answers that a cache has kept, as they tell by themselves, and what an answer is worth.
+//! Answers that a cache has kept, as they tell by themselves, what they show, and what an answer is worth.
 
-use super::{Call, Handed, History, Op};
+use super::{Call, ClientAnswer, Handed, History, Mode, Op};
 use crate::world::Harm;
 
 /// How much longer than its own time a flight of plain reads lasts at most, in ms: how long who has joined it waits.
@@ -49,6 +49,22 @@ impl History {
             (Some("MISS"), Call::Read { .. }) if answer.status == 200 && !self.has_called(op) => Giver::Flight,
             _ => Giver::Object,
         }
+    }
+
+    /// What a read or a long-poll showed: its own answer, or, for a 304, the answer whose tag it confirmed.
+    pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a ClientAnswer> {
+        let answer = op.definite()?;
+        match (&op.call, answer.status) {
+            (Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }, 200) => Some(answer),
+            // The answer whose tag it confirmed may itself have confirmed an earlier one.
+            (_, 304) => self.shown(self.ops.get(op.revalidates()?)?),
+            _ => None,
+        }
+    }
+
+    /// The tag that a request sends because its client has the answer.
+    pub fn known_tag(&self, op: &Op) -> Option<&str> {
+        self.ops.get(op.revalidates()?)?.definite()?.etag.as_deref()
     }
 
     /// Whether an answer is as strong as a confirmed write: it needed one, or no superseded instance has given it. What a
@@ -112,7 +128,7 @@ impl History {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::history::{ClientAnswer, Conditions, From};
+    use crate::judge::history::{Conditions, From};
     use crate::world::Charge;
 
     #[test]

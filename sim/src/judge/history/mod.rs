@@ -4,7 +4,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `live` | live readers, and what they were sent |
-//! | `kept` | answers that a cache has kept, as they tell by themselves, and what an answer is worth |
+//! | `kept` | answers that a cache has kept, as they tell by themselves, what they show, and what an answer is worth |
 //! | `conditions` | what a checker must know about the world to be sound |
 //! | `front` | what caches in front of the Worker have done |
 //! | `manner` | how a reader asks, beside where it begins |
@@ -394,22 +394,6 @@ impl History {
     /// The requests to one stream, with their indices.
     pub fn of_stream(&self, stream: usize) -> impl Iterator<Item = (usize, &Op)> {
         self.ops.iter().enumerate().filter(move |(_, op)| op.stream == stream)
-    }
-
-    /// What a read or a long-poll showed: its own answer, or, for a 304, the answer whose tag it confirmed.
-    pub fn shown<'a>(&'a self, op: &'a Op) -> Option<&'a ClientAnswer> {
-        let answer = op.definite()?;
-        match (&op.call, answer.status) {
-            (Call::Read { .. } | Call::Live { mode: Mode::LongPoll, .. }, 200) => Some(answer),
-            // The answer whose tag it confirmed may itself have confirmed an earlier one.
-            (_, 304) => self.shown(self.ops.get(op.revalidates()?)?),
-            _ => None,
-        }
-    }
-
-    /// The tag that a request sends because its client has the answer.
-    pub fn known_tag(&self, op: &Op) -> Option<&str> {
-        self.ops.get(op.revalidates()?)?.definite()?.etag.as_deref()
     }
 
     /// Whether the answer says that this very request put its batch at the end of the log.

@@ -192,7 +192,7 @@ impl Draft {
         self.now_ms += self.dice.among(&[1, 20, 500]);
     }
 
-    fn is_live(&self) -> bool {
+    pub(super) fn is_live(&self) -> bool {
         self.verbs.iter().any(|(verb, _)| matches!(verb, Verb::LongPoll | Verb::Listen))
     }
 

@@ -4,7 +4,7 @@ use tailrace_core::protocol::expiry::slack_ms;
 
 use super::draw::{Draft, FRAME_BYTES};
 use super::{Action, Load, Origin};
-use crate::judge::history::{Lifetime, Manner};
+use crate::judge::history::{Lifetime, Manner, Mode};
 
 /// Appends after which a log has several pages, at most.
 const MOST_APPENDS: usize = 12;
@@ -20,6 +20,35 @@ impl Draft {
         }
         if self.dice.chance(120) {
             self.live_on_copies();
+        }
+        if self.is_live() && self.dice.chance(60) {
+            self.load_again();
+        }
+    }
+
+    /// A page that follows a stream by long-polls is loaded again: while its browser's copies are fresh, or when they have to
+    /// be asked for again. Of two readers, one reads in the browser, and the other asks the same at the same time.
+    fn load_again(&mut self) {
+        let (stream, owner, client) = (self.stream(), self.client(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        self.fill(stream, owner);
+        while self.readers_left >= 2 && self.dice.chance(800) {
+            self.readers_left -= 2;
+            let (mode, origin) = (Mode::LongPoll, Origin::Start);
+            self.push(0, client, Action::Join { stream, mode, origin, readers: 2, ahead: None });
+            self.now_ms += self.dice.among(&[300, 2_000, 6_000]);
+            self.push(0, client, Action::Leave { stream });
+            let load = self.load();
+            match self.dice.between(0, 19) {
+                0..=2 => self.push(1, owner, Action::Append { stream, load, closes: false, mistake: None }),
+                3 => self.push(1, owner, Action::Close { stream }),
+                4 => self.push(1, owner, Action::Delete { stream }),
+                _ => {}
+            }
+            if self.dice.chance(100) {
+                self.push(2, owner, Action::Create { stream, lifetime, closes: false, load: None });
+            }
+            self.now_ms += self.dice.among(&[2, 1_000, 16_000, 21_000, 21_000]);
         }
     }
 

@@ -176,7 +176,7 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, closed, created, deleted, empty, page, part, polled, tagged, tail,
+        Fixture, absent, acked, closed, created, deleted, empty, page, part, polled, tagged, tail, unchanged,
     };
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -291,6 +291,29 @@ mod tests {
         check(&run, 2);
         run.revalidate_with(confirmed(tagged("\"b\"", page(0, 0))));
         check(&run, 3);
+    }
+
+    #[test]
+    fn a_tag_that_comes_with_a_long_poll_is_recognised_too() {
+        for (change, expected) in
+            [("nothing", 0), ("a 200", 1), ("another tag", 1), ("another end", 1), ("no-store", 1)]
+        {
+            let mut run = run(Lifetime::Endless);
+            run.append(2, acked(0, 2));
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[0], kept("public, max-age=20", polled(0, 2, 7)));
+            let known = run.history.ops.len() - 1;
+            let told = run.told(known);
+            let answer = match change {
+                "a 200" => told,
+                "another tag" => unchanged(tagged("\"other\"", told)),
+                "another end" => unchanged(closed(told)),
+                "no-store" => unchanged(kept("no-store", told)),
+                _ => unchanged(told),
+            };
+            run.poll_again(known, true, answer);
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Arrival, Call, Mode, Payload};
+use crate::judge::history::{Arrival, Call, Giver, Mode, Payload};
 
 /// Polls after which the next URL is everybody's.
 const POLLS: usize = 2;
@@ -144,7 +144,9 @@ fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
 fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
     let mut polls: BTreeMap<usize, (String, usize)> = BTreeMap::new();
     let mut told: BTreeMap<String, Vec<Told>> = BTreeMap::new();
-    for arrival in case.arrivals() {
+    // What a browser hands out was told when that had asked for it.
+    let is_told = |arrival: &&Arrival<'_>| !matches!(case.history.giver(case.op(arrival.op)), Giver::Browser { .. });
+    for arrival in case.arrivals().filter(is_told) {
         let Some(offset) = arrival.next_offset else { continue };
         // By any object's clock; where these differ, a cursor may be ahead of one and not of another.
         let apart_ms = case.history.conditions.clocks_apart_ms;
@@ -176,7 +178,8 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, coded, delivery, empty, run};
+    use crate::judge::checker::fixture::{Fixture, coded, delivery, empty, kept, run};
+    use crate::judge::history::Op;
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Cursors, super::check, expected);
@@ -242,6 +245,18 @@ mod tests {
         for (distance_ms, expected) in [(0, 1), (6_000, 1), (7_000, 0)] {
             let mut run = readers(3, 2, |index, poll| 1_000 + 100 * poll + index as u64);
             run.history.conditions.distance_ms = distance_ms;
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_browser_hands_out_is_not_told_again() {
+        for (is_kept, expected) in [(false, 1), (true, 0)] {
+            let mut run = readers(3, 2, |index, poll| 1_000 + 100 * poll + index as u64);
+            let of_last = |op: &&mut Op| matches!(op.call, Call::Live { reader: 2, .. });
+            for op in run.history.ops.iter_mut().filter(of_last) {
+                op.answer = if is_kept { kept(1, op.answer.take()) } else { op.answer.take() };
+            }
             check(&run, expected);
         }
     }

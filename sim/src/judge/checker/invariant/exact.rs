@@ -118,7 +118,9 @@ fn duplicates(case: &Case<'_>) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, delivery, empty, page, part, polled, tagged};
+    use crate::judge::checker::fixture::{
+        Fixture, acked, created, delivery, empty, page, part, polled, tagged, unchanged,
+    };
     use crate::judge::history::{ClientAnswer, Lifetime};
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -135,6 +137,23 @@ mod tests {
             let unchanged = tagged("\"a\"", page(0, 2)).map(|answer| ClientAnswer { status: 304, ..answer });
             run.revalidate_with(unchanged);
             check(&run, 0);
+        }
+    }
+
+    #[test]
+    fn what_is_confirmed_to_a_long_poll_has_arrived_again_with_another_cursor() {
+        for (shown, expected) in [(&[0][..], 0), (&[], 2)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, acked(0, 2));
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, shown, polled(0, 2, 7));
+            let known = run.history.ops.len() - 1;
+            let told = |answer| ClientAnswer { cursor: Some(9), ..answer };
+            run.poll_again(known, true, unchanged(run.told(known)).map(told));
+            let cursors: Vec<_> = run.case().arrivals().map(|arrival| arrival.cursor).collect();
+            assert_eq!(cursors, [Some(7), Some(9)]);
+            check(&run, expected);
         }
     }
 

@@ -98,7 +98,7 @@ mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
         Fixture, absent, acked, closed, coded, created, deleted, delivery, duplicate, empty, exists, hit, kept, page,
-        part, refused, tail, written,
+        part, polled, refused, tail, unchanged, written,
     };
     use crate::judge::history::{End, Mode};
     use crate::world::Harm;
@@ -150,6 +150,25 @@ mod tests {
             run.walk_messages(&[(0, 0)], answer);
             run.wait_ms(if kind == "edge, and too late" { 50_000 } else { 12_000 });
             run.head(if there { tail(0, 2) } else { absent() });
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_long_poll_to_which_304_is_the_answer_is_a_touch_and_what_a_browser_hands_out_is_none() {
+        // What is there at once may have been brought by a flight that began before, 2 s at most.
+        for (is_confirmed, idle_ms, expected) in [(true, 37_000, 1), (true, 39_000, 0), (false, 37_000, 0)] {
+            let mut run = Fixture::json();
+            run.create(Lifetime::Ttl(40), created(0));
+            run.append(2, acked(0, 2));
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[0], polled(0, 2, 7));
+            let known = run.history.ops.len() - 1;
+            run.wait_ms(30_000);
+            let told = run.told(known);
+            run.poll_again(known, is_confirmed, if is_confirmed { unchanged(told) } else { kept(known, told) });
+            run.wait_ms(idle_ms);
+            run.head(absent());
             check(&run, expected);
         }
     }

@@ -15,6 +15,9 @@ use crate::world::{Visit, Visited};
 /// tells the next one an age in whole seconds.
 const AGE_STEPS_MS: u64 = 2_000;
 
+/// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
+const STEP_MS: u64 = 2;
+
 /// How long the messages of a request are on their way at most, in ms, where a cache answers.
 const HIT_TRAVEL_MS: u64 = 1_000;
 
@@ -31,6 +34,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             ages.untrue(case, op, answer, giver),
             outlives_its_stream(case, op, answer, giver),
             handed_out_too_late(case, answer, giver),
+            kept_too_long(case, op, giver),
         ];
         let complaints = complaints.into_iter().flatten();
         violations.extend(complaints.map(|complaint| case.violation(Invariant::Fresh, &[index], complaint)));
@@ -76,9 +80,17 @@ fn not_to_be_given(policy: &CachePolicy, op: &Op, answer: &ClientAnswer, giver: 
         Giver::Edge { .. } if is_read && answer.up_to_date => "the tail comes from a cache",
         Giver::Edge { .. } if answer.status == 204 && keeps_silence && !answer.closed => return None,
         Giver::Edge { .. } if !matches!(answer.status, 200 | 304) => "a refusal, or nothing, comes from a cache",
-        Giver::Front(_) if is_read && answer.up_to_date => "the tail comes from a cache in front",
-        Giver::Front(_) if answer.status == 204 && is_fresh(policy.silence) && !answer.closed => return None,
-        Giver::Front(_) if !matches!(answer.status, 200 | 304) => "a refusal, or nothing, comes from a cache in front",
+        Giver::Front(_) | Giver::Browser { .. } if is_read && answer.up_to_date => {
+            "the tail comes from a cache in front, or from a browser's"
+        }
+        Giver::Front(_) | Giver::Browser { .. }
+            if answer.status == 204 && is_fresh(policy.silence) && !answer.closed =>
+        {
+            return None;
+        }
+        Giver::Front(_) | Giver::Browser { .. } if !matches!(answer.status, 200 | 304) => {
+            "a refusal, or nothing, comes from a cache in front, or from a browser's"
+        }
         Giver::Edge { .. } if answer.age_s.is_none() => "a kept answer does not tell its age",
         _ => return None,
     };
@@ -168,6 +180,26 @@ fn handed_out_too_late(case: &Case<'_>, answer: &ClientAnswer, giver: Giver) -> 
         .then(|| format!("a cache in front hands it out after {age_ms} ms, and it lasts for {most_ms} ms"))
 }
 
+/// A browser hands out what it was given, or told last that it still holds, no longer than that said: fresh, or stale while
+/// it asks again. An answer is as old as its question, and what that was told of its age.
+fn kept_too_long(case: &Case<'_>, op: &Op, giver: Giver) -> Option<String> {
+    let Giver::Browser { by } = giver else { return None };
+    let confirms = |other: &Op| {
+        other.client == op.client
+            && other.revalidates() == Some(by)
+            && other.status() == Some(304)
+            && other.precedes(op)
+    };
+    let brought = case.history.ops.get(by).into_iter();
+    let told = brought.chain(case.iter().map(|(_, other)| other).filter(|other| confirms(other)));
+    let last = told.max_by_key(|told| told.settled())?;
+    let (fresh_s, stale_s) = last.definite().map_or((0, 0), told_s);
+    let age_s = last.definite().and_then(|told| told.age_s).unwrap_or(0);
+    let until_ms = last.invoked.ms + (fresh_s + stale_s).saturating_sub(age_s) * 1_000;
+    (op.invoked.ms > until_ms + STEP_MS)
+        .then(|| format!("a browser hands it out, which was told that it may be used until {until_ms} ms"))
+}
+
 /// A copy of a stream that is gone was made before that, and is used no longer than it says.
 fn outlives_its_stream(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
     // A superseded instance may have read a stream that its successor had removed.
@@ -219,7 +251,9 @@ fn gone_ms(case: &Case<'_>, op: &Op) -> Option<u64> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, absent, acked, created, deleted, kept, page, part, polled};
+    use crate::judge::checker::fixture::{
+        Fixture, absent, acked, created, deleted, empty, kept, page, part, polled, unchanged,
+    };
     use crate::judge::history::Lifetime;
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
@@ -377,7 +411,8 @@ mod tests {
 
     #[test]
     fn a_browser_hands_a_deleted_stream_out_until_its_copy_is_too_old() {
-        for (after_ms, expected) in [(100, 0), (359_000, 0), (362_000, 1)] {
+        // At last it may be handed out no more, whatever became of its stream.
+        for (after_ms, expected) in [(100, 0), (359_000, 0), (362_000, 2)] {
             let mut run = run(Lifetime::Endless);
             run.walk_messages(&[(0, 0)], told(Some("MISS"), None, part(0, 1)));
             run.charge_last(1);
@@ -387,5 +422,60 @@ mod tests {
             run.walk_messages(&[(0, 0)], kept(first, told(Some("MISS"), None, part(0, 1))));
             check(&run, expected);
         }
+    }
+
+    /// A long-poll that has brought something, which may be kept for 20 s.
+    fn run_with_a_poll(age_s: Option<u64>) -> (Fixture, usize) {
+        let mut run = run(Lifetime::Endless);
+        let reader = run.join(Mode::LongPoll);
+        let delivery = told(Some("MISS"), age_s, polled(0, 2, 7));
+        let control = || Some("public, max-age=20".to_owned());
+        run.poll_with(reader, &[0], delivery.map(|answer| ClientAnswer { cache_control: control(), ..answer }));
+        let op = run.history.ops.len() - 1;
+        (run, op)
+    }
+
+    #[test]
+    fn a_browser_hands_out_what_has_answered_a_long_poll_as_long_as_that_says_and_is_confirmed() {
+        for (age_s, confirmed_by, after_ms, expected) in [
+            (None, None, 19_990, 0),
+            (None, None, 20_010, 1),
+            (Some(5), None, 14_990, 0),
+            (Some(5), None, 15_010, 1),
+            (None, Some(0), 30_000, 0),
+            (None, Some(0), 45_010, 1),
+            // What another browser was told is nothing to this one.
+            (None, Some(1), 30_000, 1),
+        ] {
+            let (mut run, first) = run_with_a_poll(age_s);
+            let began_ms = run.history.ops[first].invoked.ms;
+            if let Some(client) = confirmed_by {
+                run.wait_ms(25_000);
+                let confirmed = run.poll_again(first, true, unchanged(run.told(first)));
+                run.history.ops[confirmed].client = client;
+            }
+            run.wait_ms(began_ms + after_ms - run.now_ms());
+            run.poll_again(first, false, kept(first, run.told(first)));
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_browser_has_no_tail_and_no_silence_unless_that_may_be_kept() {
+        for (policy, expected) in [("immutable-and-long-poll", 1), ("silence", 0)] {
+            let mut run = run(Lifetime::Endless);
+            run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, told(Some("MISS"), None, empty(0, 0, 7)));
+            let first = run.history.ops.len() - 1;
+            run.poll_again(first, false, kept(first, run.told(first)));
+            check(&run, expected);
+        }
+        let mut run = run(Lifetime::Endless);
+        run.walk(&[0], told(Some("MISS"), None, page(0, 2)));
+        run.charge_last(1);
+        let first = run.history.ops.len() - 1;
+        run.walk(&[0], kept(first, run.told(first)));
+        check(&run, 1);
     }
 }

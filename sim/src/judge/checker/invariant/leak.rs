@@ -19,6 +19,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     }
     violations.extend(strangers(case));
     violations.extend(mixed_up_in_front(case));
+    violations.extend(mixed_up_in_browsers(case));
     violations
 }
 
@@ -92,6 +93,25 @@ fn mixed_up_in_front(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
+/// The same of a browser's cache, which is its client's alone.
+fn mixed_up_in_browsers(case: &Case<'_>) -> Vec<Violation> {
+    let mut violations = Vec::new();
+    for (index, op) in case.iter() {
+        let Giver::Browser { by } = case.history.giver(op) else { continue };
+        let Some(source) = case.history.ops.get(by) else { continue };
+        let complaint = match (op.definite(), source.definite()) {
+            _ if source.client != op.client => Some("it was kept for another client"),
+            _ if question(op) != question(source) => Some("it was kept for another question"),
+            (Some(answer), Some(kept)) => differs(answer, kept),
+            _ => None,
+        };
+        if let Some(complaint) = complaint {
+            violations.push(case.violation(Invariant::Leak, &[by, index], complaint.to_owned()));
+        }
+    }
+    violations
+}
+
 fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str> {
     if answer.etag != stored.etag || answer.next_offset != stored.next_offset || answer.cursor != stored.cursor {
         return Some("it is another answer than the one that was stored");
@@ -102,7 +122,7 @@ fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str>
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::judge::checker::fixture::{Fixture, acked, created, hit, part, polled, tagged};
+    use crate::judge::checker::fixture::{Fixture, acked, created, hit, kept, part, polled, tagged};
     use crate::judge::history::{How, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -152,6 +172,25 @@ mod tests {
     }
 
     #[test]
+    fn what_a_browser_hands_out_is_what_its_client_was_told_of_the_same_question() {
+        for (change, expected) in [("nothing", 0), ("client", 1), ("cursor", 1), ("bytes", 1)] {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[0], polled(0, 2, 9));
+            let first = run.history.ops.len() - 1;
+            let again = run.poll_again(first, false, kept(first, run.told(first)));
+            let op = &mut run.history.ops[again];
+            match (change, &mut op.call, &mut op.answer) {
+                ("client", ..) => op.client = 1,
+                ("cursor", Call::Live { cursor, .. }, _) => *cursor = Some(8),
+                ("bytes", _, Some(answer)) => answer.body = "[]".into(),
+                _ => {}
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
     fn a_copy_was_stored_for_the_same_question() {
         for (cursor, expected) in [(None, 0), (Some(7), 1)] {
             let mut run = run();
@@ -159,7 +198,9 @@ mod tests {
             run.poll_with(reader, &[0], polled(0, 2, 9));
             run.store(5);
             let stored = run.history.ops.len() - 1;
-            let Call::Live { from, mode, revalidates, .. } = run.history.ops[stored].call.clone() else { panic!("a long-poll") };
+            let Call::Live { from, mode, revalidates, .. } = run.history.ops[stored].call.clone() else {
+                panic!("a long-poll")
+            };
             let other = run.join(Mode::LongPoll);
             let op = run.ask_live(other, None);
             run.history.ops[op].call = Call::Live { from, mode, cursor, reader: other, revalidates };

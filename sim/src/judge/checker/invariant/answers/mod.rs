@@ -238,12 +238,28 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, refused, run, written,
+        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, polled, refused, run, unchanged,
+        written,
     };
     use crate::judge::history::Lifetime;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Answers, super::check, expected);
+    }
+
+    #[test]
+    fn a_304_to_a_long_poll_needs_a_tag_and_names_the_next_cursor() {
+        for (with_tag, cursor, is_closed, expected) in
+            [(true, Some(9), false, 0), (true, None, false, 1), (true, None, true, 0), (false, Some(9), false, 1)]
+        {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[], polled(0, 1, 9));
+            let known = run.history.ops.len() - 1;
+            let told = |answer| ClientAnswer { cursor, closed: is_closed, ..answer };
+            run.poll_again(known, with_tag, unchanged(run.told(known)).map(told));
+            check(&run, expected);
+        }
     }
 
     #[test]

@@ -209,28 +209,32 @@ impl<'a> Budget<'a> {
     }
 
     /// Identical long-polls that wait at one time, and in vain, share the call of one of them, at each isolate of the
-    /// datacenter that they reach. Whoever comes later than the flight has touched a sliding TTL for asks by itself.
+    /// datacenter that they reach: one with a tag, to which 304 may be the answer, only with those that have the same.
+    /// Whoever comes later than the flight has touched a sliding TTL for asks by itself.
     pub(super) fn unshared(&self) -> Vec<Violation> {
         if self.has_ttl {
             return Vec::new();
         }
         // Each with when it came to the Worker: it may have waited in front.
         type Polls<'a> = Vec<(u64, usize, &'a Op)>;
+        // From where, with which cursor and which tag, and from which datacenter.
+        type Asked<'a> = (&'a From, Option<u64>, Option<&'a str>, usize);
         let came_ms =
             |op: &Op| self.case.history.fronts.fetch_of(op.request).map_or(op.invoked.ms, |fetch| fetch.from_ms);
         let conditions = &self.case.history.conditions;
-        let mut of_urls: HashMap<(&From, Option<u64>, usize), Polls<'_>> = HashMap::new();
+        let mut identical: HashMap<Asked<'_>, Polls<'_>> = HashMap::new();
         for (index, op, _) in self.charged().filter(|(.., charge)| charge.calls > 0) {
             if let Call::Live { mode: Mode::LongPoll, from: from @ From::At(_), cursor, .. } = &op.call
                 && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)
             {
-                of_urls.entry((from, *cursor, conditions.colo(op.client))).or_default().push((came_ms(op), index, op));
+                let asked = (from, *cursor, self.case.history.known_tag(op), conditions.colo(op.client));
+                identical.entry(asked).or_default().push((came_ms(op), index, op));
             }
         }
         let isolates = conditions.isolates.max(1);
         let mut violations = Vec::new();
-        for ((from, ..), mut polls) in of_urls {
+        for ((from, ..), mut polls) in identical {
             polls.sort_unstable_by_key(|(came_ms, index, _)| (*came_ms, *index));
             for (place, (came_ms, index, _)) in polls.iter().enumerate() {
                 let waits_ms = came_ms + TRAVEL_MS + conditions.round_trip_ms();

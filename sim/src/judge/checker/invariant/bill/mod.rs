@@ -34,7 +34,7 @@ mod tests {
     use super::budget::*;
     use crate::judge::checker::Invariant;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, empty, hit, page, part, tail, written,
+        Fixture, absent, acked, coded, created, empty, hit, page, part, polled, tail, written,
     };
     use crate::judge::history::{Lifetime, Mode};
     use crate::world::{Charge, Harm};
@@ -193,6 +193,24 @@ mod tests {
                 if place == 0 || calls > 0 {
                     run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0 });
                 }
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_poll_with_a_tag_shares_the_call_of_one_with_the_same() {
+        for (with_tag, expected) in [([false, false], 1), ([true, false], 0), ([false, true], 0), ([true, true], 1)] {
+            let mut run = run(Lifetime::Endless);
+            let reader = run.join(Mode::LongPoll);
+            run.poll_with(reader, &[], polled(0, 1, 7));
+            let known = run.history.ops.len() - 1;
+            let polls = with_tag.map(|with_tag| run.poll_again(known, with_tag, None));
+            run.wait_ms(20_000);
+            for op in polls {
+                run.end(op, empty(0, 0, 7));
+                let request = run.history.ops[op].request;
+                run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0 });
             }
             check(&run, expected);
         }
