@@ -143,11 +143,13 @@ impl Derivation<'_> {
         self.history.of_stream(self.stream).filter_map(told).any(|closed| closed == at)
     }
 
-    /// The byte at a position, if it is known and was appended together with the one before it.
+    /// The byte at a position, if it is known and may have been appended together with the one before it: no append is
+    /// known to begin or to end there. One whose answer was lost has no known place where its beginning was read as
+    /// events alone.
     fn appended_with(&self, at: LogPosition) -> Option<u8> {
-        let together = self.log.placed.iter().any(|placed| placed.start < at && at < placed.end);
+        let apart = self.log.placed.iter().any(|placed| placed.start == at || at == placed.end);
         let after = LogPosition { index: at.index + 1, ..at };
-        if together { self.log.bytes(at, after)?.first().copied() } else { None }
+        if apart { None } else { self.log.bytes(at, after)?.first().copied() }
     }
 
     fn compare(&mut self, passage: Option<Passage<'_>>) {

@@ -307,6 +307,28 @@ mod tests {
         check_text(|text| text[1..].to_owned(), 1);
     }
 
+    /// The beginning of a batch is known by an event alone, so its place is not known unless it was acknowledged; a read
+    /// shows the rest, which begins with `next`.
+    #[test]
+    fn an_event_may_end_where_what_follows_shows_that_the_code_point_has_no_rest() {
+        for (is_acknowledged, next, expected) in [(true, b'A', 0), (false, b'A', 0), (true, 0x82, 1), (false, 0x82, 1)]
+        {
+            let mut run = Fixture::text();
+            run.create(Lifetime::Endless, created(0));
+            let batch = run.reserve_text(&[b"a\xe2".as_slice(), &[next], b"b"].concat());
+            let bytes = run.history.batches[batch].messages.concat();
+            let (end, cut) = (bytes.len() as u64, bytes.len() - 2);
+            run.send_reserved(batch, if is_acknowledged { acked(0, end) } else { None });
+            let reader = run.join(Mode::Sse);
+            let op = run.listen(reader);
+            let event = |range: std::ops::Range<usize>| String::from_utf8_lossy(&bytes[range]).into_owned();
+            run.deliver(reader, op, delivery(Some(&event(0..3)), 0, 3, 3));
+            run.deliver(reader, op, delivery(Some(&event(3..cut)), 0, cut as u64, 4));
+            run.read_at((0, 3), page(0, end).map(|answer| ClientAnswer { body: bytes[3..].to_vec().into(), ..answer }));
+            check(&run, expected);
+        }
+    }
+
     #[test]
     fn events_of_json_and_of_bytes_are_units_of_the_log() {
         for (shown, end, expected) in [(&[0, 1][..], 2, 0), (&[1, 0], 2, 1), (&[0], 2, 1), (&[0, 0], 2, 1), (&[], 1, 1)]
