@@ -12,6 +12,8 @@ pub(super) enum What {
     Comes { turn: u32 },
     /// A reader goes.
     Goes { turn: u32 },
+    /// A reader has waited for as long as it may have had the patience for.
+    LosesPatience,
     /// A reader asks.
     Asks { turn: u32 },
     /// A reader's request reaches the datacenter.

@@ -1,13 +1,14 @@
 //! An answer that many share, and what a reader learns from it.
 
 use std::borrow::Borrow;
-use std::cell::OnceCell;
+use std::cell::{Cell, OnceCell};
 use std::fmt;
 use std::rc::Rc;
 
 use tailrace_core::protocol::{Response, header};
 use tailrace_core::runtime::{Changes, Kept, Reply};
 
+use super::message::Messages;
 use crate::front::Head;
 use crate::world::cache_head;
 
@@ -19,6 +20,8 @@ struct Inner {
     response: Response,
     /// How long its body is, though that may have been dropped.
     bytes: u64,
+    /// When the edge has been given it, or was told that it is still right, in us since the seed began.
+    given_us: Cell<u64>,
     told: OnceCell<Told>,
     head: OnceCell<Head>,
     next_url: OnceCell<Option<u32>>,
@@ -27,8 +30,8 @@ struct Inner {
 /// What a reader learns from an answer, or from a piece of events.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Told {
-    /// The first and the last message, by their numbers, if there are any.
-    pub(super) messages: Option<(u32, u32)>,
+    /// The messages, if there are any.
+    pub(super) messages: Option<Messages>,
     /// From where it reads on.
     pub(super) next: Option<String>,
     /// With which cursor.
@@ -52,7 +55,18 @@ impl Answer {
 
     fn of(response: Response, bytes: u64) -> Self {
         let (told, head, next_url) = (OnceCell::new(), OnceCell::new(), OnceCell::new());
-        Self(Rc::new(Inner { response, bytes, told, head, next_url }))
+        Self(Rc::new(Inner { response, bytes, given_us: Cell::default(), told, head, next_url }))
+    }
+
+    /// The same, given at that time.
+    pub(super) fn given(self, at_us: u64) -> Self {
+        self.0.given_us.set(at_us);
+        self
+    }
+
+    /// When the edge has been given it, or was told that it is still right, in us since the seed began.
+    pub(super) fn given_us(&self) -> u64 {
+        self.0.given_us.get()
     }
 
     pub(super) fn response(&self) -> &Response {
@@ -63,7 +77,7 @@ impl Answer {
     pub(super) fn changed(&self, changes: &Changes) -> Self {
         let mut response = self.0.response.clone();
         changes.apply(&mut response.headers);
-        Self::of(response, self.0.bytes)
+        Self::of(response, self.0.bytes).given(self.given_us())
     }
 
     /// What a reader learns from it. It is worked out once for all.
@@ -72,7 +86,7 @@ impl Answer {
             let Response { headers, body, .. } = &self.0.response;
             let field = |name| headers.get(name).map(str::to_owned);
             Told {
-                messages: messages(&String::from_utf8_lossy(body)),
+                messages: Messages::of(&String::from_utf8_lossy(body)),
                 next: field(header::STREAM_NEXT_OFFSET),
                 cursor: field(header::STREAM_CURSOR),
                 is_up_to_date: headers.get(header::STREAM_UP_TO_DATE).is_some(),
@@ -124,13 +138,6 @@ impl Kept for Answer {
     }
 }
 
-/// The first and the last of the numbers in a JSON text; other messages are texts without digits.
-fn messages(json: &str) -> Option<(u32, u32)> {
-    let mut numbers = json.split(|letter: char| !letter.is_ascii_digit()).filter_map(|text| text.parse::<u32>().ok());
-    let first = numbers.next()?;
-    Some((first, numbers.next_back().unwrap_or(first)))
-}
-
 /// What a reader learns from a piece of events.
 pub(super) fn events_told(events: &[u8]) -> Told {
     let text = String::from_utf8_lossy(events);
@@ -144,8 +151,8 @@ pub(super) fn events_told(events: &[u8]) -> Told {
             told.next = content("streamNextOffset", line).or(told.next);
             told.cursor = content("streamCursor", line).or(told.cursor);
             told.is_up_to_date = line.contains("\"upToDate\":true");
-        } else if let Some((first, last)) = messages(line) {
-            told.messages = Some((told.messages.map_or(first, |(first, _)| first), last));
+        } else if let Some(messages) = Messages::of(line) {
+            told.messages = Some(told.messages.map_or(messages, |earlier| earlier.then(messages)));
         }
     }
     told
@@ -163,8 +170,9 @@ mod tests {
             .with(header::STREAM_UP_TO_DATE, "true")
             .with(header::CACHE_CONTROL, "public, max-age=20")
             .with(header::ETAG, "\"t\"");
-        for (body, messages) in [("[]", None), ("[4]", Some((4, 4))), ("[\"xx\",12,13,14]", Some((12, 14)))] {
+        for body in ["[]", "[4]", "[\"xx\",12,13,14]"] {
             let answer = Answer::new(response.clone().with_body(body));
+            let messages = Messages::of(body);
             let expected = Told { messages, next: Some("0_7".into()), cursor: Some("9".into()), is_up_to_date: true };
             assert_eq!(*answer.told(), expected, "{body}");
         }
@@ -192,7 +200,7 @@ mod tests {
             control("0_4")
         );
         let expected =
-            Told { messages: Some((1, 3)), next: Some("0_4".into()), cursor: Some("5".into()), is_up_to_date: false };
+            Told { messages: Messages::of("[1,2,3]"), next: Some("0_4".into()), cursor: Some("5".into()), is_up_to_date: false };
         assert_eq!(events_told(text.as_bytes()), expected);
         assert_eq!(events_told(b":\n\n"), Told::default());
     }

@@ -62,7 +62,7 @@ fn hit(hits: u32) {
         let config = WorldConfig::of(Settings::default());
         let edge = config.edge.clone();
         let line = World::new(config).line();
-        let site = Rc::new(Site::new(Knobs { partitions: 1, ..Knobs::default() }, Random::new(1), vec![line]));
+        let site = Rc::new(Site::new(Knobs { partitions: 1, ..Knobs::default() }, Random::new(1), vec![line], None));
         let read = Read {
             from: ReadFrom::Start,
             if_none_match: None,

@@ -18,6 +18,7 @@ use tailrace_core::runtime::{
 
 use super::agenda::{Agenda, What};
 use super::answer::Answer;
+use super::bug::CrowdBug;
 use super::knobs::Knobs;
 use crate::kernel::random::Random;
 use crate::world::{EPOCH_MS, Found, Line, LineAnswer, LineSocket, Store};
@@ -27,6 +28,8 @@ pub(super) struct Site {
     pub(super) knobs: Knobs,
     pub(super) agenda: RefCell<Agenda>,
     pub(super) random: Random,
+    /// A known bug.
+    pub(super) bug: Option<CrowdBug>,
     /// The caches of all datacenters, by part.
     pub(super) caches: RefCell<Vec<Store<Answer>>>,
     /// From each datacenter.
@@ -60,12 +63,13 @@ pub(super) struct Served {
 }
 
 impl Site {
-    pub(super) fn new(knobs: Knobs, random: Random, lines: Vec<Line>) -> Self {
+    pub(super) fn new(knobs: Knobs, random: Random, lines: Vec<Line>, bug: Option<CrowdBug>) -> Self {
         let parts = lines.len() * knobs.partitions.max(1) as usize;
         Self {
             knobs,
             agenda: RefCell::default(),
             random,
+            bug,
             caches: RefCell::new((0..parts).map(|_| Store::default()).collect()),
             lines,
             effects: RefCell::default(),
@@ -81,6 +85,13 @@ impl Site {
     /// The time by the clock of its agenda, in ms since the Unix epoch.
     fn now_ms(&self) -> u64 {
         EPOCH_MS + self.now_us() / 1_000
+    }
+
+    /// Under what the caches keep what core keeps under that key.
+    fn key<'a>(&self, key: &'a str) -> &'a str {
+        let parameters = || key.find('?').map(|at| &key[at..]);
+        let has_bug = self.bug == Some(CrowdBug::KeyWithoutStream);
+        has_bug.then(parameters).flatten().unwrap_or(key)
     }
 
     /// Drops what no cache serves any more.
@@ -102,7 +113,7 @@ struct Request {
     /// The part of the datacenter's cache that its isolate uses.
     part: usize,
     /// Whether somebody reads the bytes of its answers.
-    is_live: bool,
+    is_read: bool,
     /// Time that has passed for the request and not for others yet, in us.
     owed_us: Cell<u64>,
     is_answered: Cell<bool>,
@@ -111,12 +122,12 @@ struct Request {
 
 impl Edge {
     /// The request at that place, whose records on the agenda have that turn, in that part of the datacenter of that
-    /// index. If it is not live, it reads a page, whose bytes are dropped.
-    pub(super) fn new(site: &Rc<Site>, (place, turn): (u32, u32), (colo, part): (usize, u64), is_live: bool) -> Self {
+    /// index. If nobody reads the bytes of its answers, they are dropped.
+    pub(super) fn new(site: &Rc<Site>, (place, turn): (u32, u32), (colo, part): (usize, u64), is_read: bool) -> Self {
         let partitions = site.knobs.partitions.max(1);
         let part = colo * partitions as usize + (part % partitions) as usize;
         let (owed_us, is_answered, outlives) = (Cell::default(), Cell::default(), Cell::default());
-        Self(Rc::new(Request { site: site.clone(), place, turn, colo, part, is_live, owed_us, is_answered, outlives }))
+        Self(Rc::new(Request { site: site.clone(), place, turn, colo, part, is_read, owed_us, is_answered, outlives }))
     }
 
     /// Whether it goes on for a while once its client has gone.
@@ -217,7 +228,8 @@ impl EdgeEnv for Edge {
         };
         match self.0.site.lines[self.0.colo].call(object, message, most_bytes).await? {
             LineAnswer::Answer(response) => {
-                Ok(Called::Reply(if self.0.is_live { Answer::new(response) } else { Answer::page(response) }))
+                let answer = if self.0.is_read { Answer::new(response) } else { Answer::page(response) };
+                Ok(Called::Reply(answer.given(self.0.site.now_us())))
             }
             LineAnswer::Overloaded => Err(CallError::Overloaded),
             LineAnswer::Socket(end) => Ok(Called::Socket(Socket { edge: self.clone(), end })),
@@ -237,7 +249,7 @@ impl EdgeEnv for Edge {
         self.settle().await;
         let site = &self.0.site;
         self.owe(site.knobs.look_up.draw_us(&site.random));
-        match site.caches.borrow_mut()[self.0.part].find(site.now_ms(), key) {
+        match site.caches.borrow_mut()[self.0.part].find(site.now_ms(), site.key(key)) {
             Found::Entry(entry) => Some(entry.answer.clone()),
             Found::NotVisibleYet | Found::Ended | Found::Nothing => None,
         }
@@ -254,14 +266,14 @@ impl EdgeEnv for Edge {
         let after_ms = ((visible_us + 500) / 1_000).saturating_sub(site.now_us() / 1_000);
         let stored = kept.changed(&Changes { set: fields.clone(), left_out: &[] });
         // What the cache refuses is as if it had been lost.
-        _ = site.caches.borrow_mut()[self.0.part].put(site.now_ms(), after_ms, key, stored, self.0.place.into());
+        _ = site.caches.borrow_mut()[self.0.part].put(site.now_ms(), after_ms, site.key(key), stored, self.0.place.into());
         self.owe(both_us);
     }
 
     async fn remove(&self, key: &str) {
         self.settle().await;
         let site = &self.0.site;
-        site.caches.borrow_mut()[self.0.part].delete(site.now_ms(), key);
+        site.caches.borrow_mut()[self.0.part].delete(site.now_ms(), site.key(key));
         self.owe(site.knobs.look_up.draw_us(&site.random));
     }
 
@@ -286,11 +298,11 @@ impl EdgeEnv for Edge {
     }
 
     fn keep_own(&self, response: Response) -> Answer {
-        Answer::new(response)
+        Answer::new(response).given(self.0.site.now_us())
     }
 
     fn answer(&self, response: Response) {
-        let answer = Answer::new(response);
+        let answer = self.keep_own(response);
         self.serve(answer.clone(), &answer.response().headers);
     }
 

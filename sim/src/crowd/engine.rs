@@ -17,9 +17,11 @@ use tailrace_core::runtime::{self, Past};
 
 use super::agenda::What;
 use super::answer::{Answer, events_told};
+use super::bug::CrowdBug;
 use super::edge::{Edge, Effect, Site};
-use super::figures::Figures;
+use super::figures::{ClassFigures, Figures};
 use super::front_cache::{Front, Handle};
+use super::message::{self, Messages};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
 use super::setting::{Class, Setting};
@@ -34,8 +36,6 @@ const COUNTS_FROM_US: u64 = 5_000_000;
 const HANGS_US: u64 = 60_000_000;
 /// Within so long all readers have come, in us.
 const COME_WITHIN_US: u64 = 1_000_000;
-/// How long a reader waits that was refused, in us.
-const AFTER_FAILURE_US: u64 = 1_000_000;
 /// How often what is of no use any more is dropped, in us.
 const TIDIES_US: u64 = 1_000_000;
 /// How long a writer waits for its answer, in ms.
@@ -61,6 +61,8 @@ pub(super) struct Engine {
     sent_us: Vec<Vec<u64>>,
     written: Rc<Cell<u64>>,
     began_us: u64,
+    /// From when on nothing goes wrong, in us since the seed began.
+    calm_us: u64,
     /// From where those begin who read a stream from its tail, and from its start.
     begins: Vec<(String, String)>,
     counts: bool,
@@ -85,6 +87,7 @@ impl Engine {
             sent_us: vec![Vec::new(); streams],
             written: Rc::default(),
             began_us: rt::now_ns() / 1_000,
+            calm_us: u64::MAX,
             begins: tails.into_iter().map(|tail| (tail, "-1".to_owned())).collect(),
             counts: false,
             setting,
@@ -124,6 +127,7 @@ impl Engine {
         }
         self.enter(self.began_us + TIDIES_US, 0, What::TidiesUp);
         let calm_us = self.began_us + self.setting.seconds * 1_000_000;
+        self.calm_us = calm_us;
         self.enter(calm_us, 0, What::CalmsDown);
         let hangs_us = if self.setting.origin_resolves { 0 } else { HANGS_US };
         let ends_us = calm_us + self.setting.lingers_s * 1_000_000 + hangs_us;
@@ -153,14 +157,27 @@ impl Engine {
         self.figures
     }
 
-    /// Followers that have not got the last message of their stream, though they stay.
+    /// Followers that have not got the last message of their stream, though they stay, and whoever asks no more.
     fn count_those_behind(&mut self) {
+        let now_us = self.site.now_us();
         for reader in &self.readers {
             let follows = matches!(reader.class, Class::LongPoll | Class::Events);
-            let written = self.sent_us[..].get(usize::from(reader.stream)).map_or(0, Vec::len) as u32;
-            let is_behind = follows && reader.is_here && written > 0 && reader.next_message != Some(written);
-            self.figures.classes[reader.class as usize].behind += u64::from(is_behind);
+            let written = self.written(usize::from(reader.stream));
+            let is_behind = follows && written > 0 && reader.next_message != Some(written);
+            let has_stopped = now_us > reader.asked_us + self.longest_us(reader.class);
+            let is_here = u64::from(reader.is_here);
+            self.figures.classes[reader.class as usize].behind += is_here * u64::from(is_behind || has_stopped);
         }
+    }
+
+    /// How many messages were written to a stream.
+    pub(super) fn written(&self, stream: usize) -> u32 {
+        self.sent_us.get(stream).map_or(0, Vec::len) as u32
+    }
+
+    /// Whether nothing has gone wrong for so long, in us.
+    pub(super) fn is_calm_for(&self, us: u64) -> bool {
+        self.site.now_us() > self.calm_us.saturating_add(us)
     }
 
     pub(super) fn enter(&self, at_us: u64, who: u32, what: What) {
@@ -171,6 +188,7 @@ impl Engine {
         match what {
             What::Comes { turn } => self.come(who, turn),
             What::Goes { turn } => self.go(who, turn),
+            What::LosesPatience => self.lose_patience(who),
             What::Asks { turn } => self.ask(who, turn),
             What::Arrives { turn } => self.arrive(who, turn),
             What::WaitOver { turn } => self.wait_over(who, turn),
@@ -203,9 +221,9 @@ impl Engine {
     fn counts_from(&mut self) {
         if !self.counts && self.site.now_us() >= self.began_us + COUNTS_FROM_US {
             self.counts = true;
-            let gaps = self.figures.classes.each_ref().map(|class| class.gaps);
-            self.figures = Figures::default();
-            self.figures.classes.iter_mut().zip(gaps).for_each(|(class, gaps)| class.gaps = gaps);
+            let mut classes = std::mem::take(&mut self.figures).classes;
+            classes.iter_mut().for_each(ClassFigures::count_anew);
+            self.figures.classes = classes;
             self.written.set(0);
         }
     }
@@ -222,7 +240,8 @@ impl Engine {
             For::Reader(reader, _) => u64::from(self.readers[reader as usize].part),
             For::Fetch(_) | For::Nobody => self.site.random.next_u64(),
         };
-        let edge = Edge::new(&self.site, (place, turn), (colo, part), self.urls.is_live(url));
+        let is_read = self.setting.reads_pages() || self.urls.is_live(url);
+        let edge = Edge::new(&self.site, (place, turn), (colo, part), is_read);
         let url = self.urls.text(url).to_owned();
         let asked = runtime::Request { method: Method::Get, url, headers, body: None, past: Past::default() };
         let (env, config) = (edge.clone(), self.config.clone());
@@ -242,7 +261,12 @@ impl Engine {
             let request = self.requests.at(place);
             request.outstanding += 1;
             // The end of a body comes after its head, on whatever way.
-            let (turn, at_us) = (request.turn, at_us.max(request.brought_us));
+            let at_us = match self.setting.bug {
+                Some(CrowdBug::EndOvertakesHead) => at_us,
+                Some(CrowdBug::EndComesWithHead) => request.brought_us,
+                _ => at_us.max(request.brought_us),
+            };
+            let turn = request.turn;
             self.enter(at_us, place, What::Ends { turn });
         }
         self.requests.settle(place);
@@ -311,9 +335,9 @@ impl Engine {
         request.outstanding -= 1;
         match (request.whose, &request.brought) {
             (For::Reader(reader, turn), Brought::Whole(served)) => {
-                let answer = served.answer.clone();
+                let (answer, age_s) = (served.answer.clone(), served.age_s);
                 if self.readers[reader as usize].turn == turn {
-                    self.receive(reader, &answer);
+                    self.receive(reader, &answer, age_s);
                 }
             }
             (For::Fetch(number), Brought::Whole(served)) => {
@@ -336,8 +360,12 @@ impl Engine {
         request.outstanding -= 1;
         let (whose, listeners) = (request.whose, std::mem::take(&mut request.listeners));
         for (reader, turn) in listeners {
-            if self.readers[reader as usize].turn == turn {
-                self.ask_again(reader);
+            if self.readers[reader as usize].turn != turn {
+                continue;
+            }
+            match self.setting.bug {
+                Some(CrowdBug::ReconnectionLost) => self.readers[reader as usize].patient_until_us = 0,
+                _ => self.ask_again(reader),
             }
         }
         if let For::Fetch(number) = whose {
@@ -358,21 +386,29 @@ impl Engine {
         }
         let (world, written) = (self.world.clone(), self.written.clone());
         self.node.spawn(async move {
-            append(&world, stream as usize, Some(number), number.to_string()).await;
+            let body = message::number(stream as usize, number).to_string();
+            append(&world, stream as usize, Some(number), body).await;
             written.set(written.get() + 1);
         });
     }
 
     /// A reader learns of messages, so many us from now.
-    pub(super) fn deliver(&mut self, reader: u32, (first, last): (u32, u32), after_us: u64) {
+    pub(super) fn deliver(&mut self, reader: u32, messages: Messages, after_us: u64) {
         let reader = &mut self.readers[reader as usize];
         let class = &mut self.figures.classes[reader.class as usize];
-        // Followers begin at the tail, before the first message.
-        let is_gap = reader.next_message.unwrap_or(0) != first;
-        class.gaps += u64::from(is_gap);
+        // Nobody writes to the last stream.
+        let sent = self.sent_us.get(usize::from(reader.stream)).map_or(&[][..], Vec::as_slice);
+        let Some((first, last)) = messages.places(reader.stream, sent.len()) else {
+            class.foreign += 1;
+            return;
+        };
+        // Followers begin at the tail, before the first message, and the others at the start.
+        class.gaps += u64::from(!messages.follow(reader.next_message.unwrap_or(0)));
         reader.next_message = Some(last + 1);
+        if reader.class == Class::CatchUp {
+            return;
+        }
         let now_us = self.site.now_us();
-        let sent = &self.sent_us[usize::from(reader.stream)];
         for number in first..=last {
             class.deliver(now_us + after_us - sent[number as usize]);
         }
@@ -385,7 +421,9 @@ impl Engine {
     }
 
     pub(super) fn ask_after(&mut self, reader: u32, after_us: u64) {
-        let turn = self.readers[reader as usize].turn;
+        let it = &mut self.readers[reader as usize];
+        it.patient_until_us = 0;
+        let turn = it.turn;
         self.enter(self.site.now_us() + after_us, reader, What::Asks { turn });
     }
 
@@ -396,18 +434,11 @@ impl Engine {
         self.urls.number(stream, class, &from, None)
     }
 
-    /// A reader waits after it was refused.
-    pub(super) fn refused(&mut self, reader: u32) {
-        let class = self.readers[reader as usize].class;
-        self.figures.classes[class as usize].failures += 1;
-        self.ask_after(reader, AFTER_FAILURE_US);
-    }
-
-    /// The answer that is on its way to a reader.
-    pub(super) fn give(&mut self, reader: u32, answer: Answer) {
+    /// The answer that is on its way to a reader, with its age.
+    pub(super) fn give(&mut self, reader: u32, answer: Answer, age_s: u64) {
         let at_us = self.site.now_us() + self.setting.way().draw_us(&self.site.random);
         let it = &mut self.readers[reader as usize];
-        it.answer = Some(answer);
+        it.answer = Some((answer, age_s));
         let turn = it.turn;
         self.enter(at_us, reader, What::Gets { turn });
     }

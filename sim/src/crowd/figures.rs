@@ -24,12 +24,18 @@ pub struct ClassFigures {
     /// Requests that were sent.
     pub requests: u64,
     /// Answers that were neither data nor silence.
-    pub failures: u64,
+    pub refused: u64,
+    /// Requests for whose answer a reader had no patience left.
+    pub given_up: u64,
     /// Messages that reached their readers.
     pub deliveries: u64,
-    /// Messages that a reader was to get next, and got another one instead.
+    /// How often a reader got other messages than the next ones, each once and in order.
     pub gaps: u64,
-    /// Readers that had not got the last message in the end.
+    /// How often a reader got messages that nobody has written to its stream.
+    pub foreign: u64,
+    /// How often a browser handed out a copy that was too old.
+    pub outdated: u64,
+    /// Readers that had not got the last message in the end, or had stopped to read.
     pub behind: u64,
     /// How many deliveries took so many ms.
     delays: Vec<u32>,
@@ -80,6 +86,12 @@ impl TierFigures {
 }
 
 impl ClassFigures {
+    /// Begins to count anew what is told by numbers alone; whatever should never happen is counted from the start.
+    pub(super) fn count_anew(&mut self) {
+        (self.requests, self.deliveries) = (0, 0);
+        self.delays.clear();
+    }
+
     pub(super) fn deliver(&mut self, delay_us: u64) {
         let place = (delay_us as usize / 1_000).min(MOST_MS);
         if self.delays.len() <= place {
@@ -137,8 +149,8 @@ impl Figures {
                 figures.deliveries,
                 figures.delay_ms(500),
                 figures.delay_ms(990),
-                figures.gaps,
-                figures.failures,
+                figures.gaps + figures.foreign,
+                figures.refused + figures.given_up,
             ));
         }
         text

@@ -14,8 +14,11 @@ pub(super) enum Handle {
 }
 
 impl front::Answer for Handle {
-    fn freshened(self, _not_modified: Self) -> Self {
-        self
+    fn freshened(self, not_modified: Self) -> Self {
+        match (self, not_modified) {
+            (Self::Whole(answer), Self::Whole(later)) => Self::Whole(answer.given(later.given_us())),
+            (kept, _) => kept,
+        }
     }
 }
 

@@ -4,11 +4,20 @@ use std::rc::Rc;
 
 use super::agenda::What;
 use super::answer::{Answer, Told};
+use super::bug::CrowdBug;
 use super::engine::Engine;
 use super::reader::visitor;
 use super::requests::{Brought, For};
 use super::setting::Class;
 use crate::front::Look;
+
+/// A browser knows ages in whole seconds, and asks a little later than an answer is given, in us.
+const MORE_US: u64 = 3_000_000;
+
+/// Once nothing has gone wrong for so long, whoever is there stays, so that it can be seen what it has got, in us.
+const STAYS_AFTER_US: u64 = 5_000_000;
+/// When nothing has gone wrong for so long, nothing that did is felt any more, in us.
+const FORGOTTEN_AFTER_US: u64 = 60_000_000;
 
 impl Engine {
     pub(super) fn come(&mut self, reader: u32, session: u32) {
@@ -26,12 +35,22 @@ impl Engine {
 
     /// A reader goes: it leaves what it waits for, and comes again later.
     pub(super) fn go(&mut self, reader: u32, session: u32) {
+        let is_calm = self.is_calm_for(STAYS_AFTER_US);
         let it = &mut self.readers[reader as usize];
-        if it.session != session {
+        if it.session != session || is_calm {
             return;
         }
         it.session += 1;
         it.is_here = false;
+        it.patient_until_us = 0;
+        self.hang_up(reader);
+        let after_us = self.site.knobs.away.draw_us(&self.site.random);
+        self.enter(self.site.now_us() + after_us, reader, What::Comes { turn: session + 1 });
+    }
+
+    /// A reader leaves what it waits for.
+    pub(super) fn hang_up(&mut self, reader: u32) {
+        let it = &mut self.readers[reader as usize];
         it.answer = None;
         let (left, place) = (visitor(reader, it.turn), it.place.take());
         it.turn += 1;
@@ -39,8 +58,6 @@ impl Engine {
             Some(place) => self.leave(place),
             None => self.left(left),
         }
-        let after_us = self.site.knobs.away.draw_us(&self.site.random);
-        self.enter(self.site.now_us() + after_us, reader, What::Comes { turn: session + 1 });
     }
 
     /// Nobody waits for a request at the edge any more. The platform ends it, unless it outlives its client.
@@ -61,12 +78,14 @@ impl Engine {
             return;
         }
         it.turn += 1;
+        it.asked_us = self.site.now_us();
         let turn = it.turn;
         if self.has_in_browser(reader) {
             return;
         }
         let it = &self.readers[reader as usize];
         self.figures.classes[it.class as usize].requests += 1;
+        self.be_patient(reader);
         let after_us = self.setting.way().draw_us(&self.site.random);
         self.enter(self.site.now_us() + after_us, reader, What::Arrives { turn });
     }
@@ -75,13 +94,16 @@ impl Engine {
     /// stale is asked for again first: that takes a crowd no longer than anything else.
     fn has_in_browser(&mut self, reader: u32) -> bool {
         let now_us = self.site.now_us();
+        let key = self.browser_key(reader);
         let it = &mut self.readers[reader as usize];
         let Some(browser) = &mut it.browser else { return false };
         self.figures.browser.requests += 1;
-        browser.asked_us = now_us;
-        browser.tag = match browser.kept.look(now_us, &it.url) {
+        browser.tag = match browser.kept.look(now_us, &key) {
             Look::Fresh(answer) => {
                 self.figures.browser.hits += 1;
+                let fresh_us = answer.head().control.max_age_s.unwrap_or(0) * 1_000_000 + MORE_US;
+                let given_us = browser.given_us.get(&key).copied().unwrap_or(now_us);
+                self.figures.classes[it.class as usize].outdated += u64::from(now_us > given_us + fresh_us);
                 self.take(reader, &answer);
                 return true;
             }
@@ -94,20 +116,33 @@ impl Engine {
     }
 
     /// The answer that a reader has by its browser, which keeps what it may.
-    fn by_browser(&mut self, reader: u32, answer: &Answer) -> Answer {
+    fn by_browser(&mut self, reader: u32, answer: &Answer, age_s: u64) -> Answer {
         let now_us = self.site.now_us();
+        let key = self.browser_key(reader);
+        let forgets_age = self.setting.bug == Some(CrowdBug::BrowserForgetsAge);
         let it = &mut self.readers[reader as usize];
         let Some(browser) = &mut it.browser else { return answer.clone() };
-        if answer.response().status != 304 {
-            browser.kept.take(browser.asked_us, &it.url, Some((answer.head(), answer.clone())));
+        let head = answer.head().clone().with_age_s(if forgets_age { 0 } else { age_s });
+        browser.given_us.insert(key, answer.given_us());
+        if head.status != 304 {
+            browser.kept.take(it.asked_us, &key, Some((&head, answer.clone())));
             return answer.clone();
         }
-        let kept = match browser.kept.look(now_us, &it.url) {
+        let kept = match browser.kept.look(now_us, &key) {
             Look::Fresh(kept) | Look::Stale(kept, _) | Look::Revalidate(kept, _) => kept,
             Look::Nothing => answer.clone(),
         };
-        browser.kept.take(browser.asked_us, &it.url, Some((answer.head(), kept.clone())));
+        browser.kept.take(it.asked_us, &key, Some((&head, kept.clone())));
         kept
+    }
+
+    /// Under what a reader's browser keeps what it asks for: the URL.
+    fn browser_key(&mut self, reader: u32) -> u32 {
+        let it = &self.readers[reader as usize];
+        match self.setting.bug {
+            Some(CrowdBug::BrowserKeyWithoutOffset) => self.first_url(usize::from(it.stream), it.class),
+            _ => it.url,
+        }
     }
 
     pub(super) fn arrive(&mut self, reader: u32, turn: u32) {
@@ -130,14 +165,17 @@ impl Engine {
         if it.turn != turn {
             return;
         }
-        if let Some(answer) = it.answer.take() {
-            self.receive(reader, &answer);
+        if let Some((answer, age_s)) = it.answer.take() {
+            self.receive(reader, &answer, age_s);
         }
     }
 
     /// An answer reaches a reader, or its browser.
-    pub(super) fn receive(&mut self, reader: u32, answer: &Answer) {
-        let answer = self.by_browser(reader, answer);
+    pub(super) fn receive(&mut self, reader: u32, answer: &Answer, age_s: u64) {
+        if self.setting.bug == Some(CrowdBug::NotModifiedRefused) && answer.response().status == 304 {
+            return self.refused(reader);
+        }
+        let answer = self.by_browser(reader, answer, age_s);
         self.take(reader, &answer);
     }
 
@@ -150,14 +188,13 @@ impl Engine {
         if !matches!(status, 200 | 204 | 304) {
             return self.refused(reader);
         }
+        it.failures = 0;
         let told = answer.told();
-        if let Some(messages) = told.messages.filter(|_| class != Class::CatchUp) {
+        if let Some(messages) = told.messages {
             self.deliver(reader, messages, 0);
         }
         if class == Class::CatchUp && (told.is_up_to_date || status != 200) {
-            self.readers[reader as usize].url = self.first_url(stream, class);
-            let after_us = self.site.knobs.reads_again.draw_us(&self.site.random);
-            return self.ask_after(reader, after_us);
+            return self.walked(reader);
         }
         match answer.next_url(|| self.urls.after(stream, class, told)) {
             Some(url) => self.readers[reader as usize].url = url,
@@ -166,13 +203,30 @@ impl Engine {
         self.ask_again(reader);
     }
 
+    /// A reader has read a stream from its start to its end, and comes to read it again.
+    fn walked(&mut self, reader: u32) {
+        let it = &self.readers[reader as usize];
+        let (class, stream) = (it.class, usize::from(it.stream));
+        let is_behind = self.is_calm_for(FORGOTTEN_AFTER_US) && it.next_message.unwrap_or(0) != self.written(stream);
+        self.figures.classes[class as usize].behind += u64::from(is_behind && self.setting.reads_pages());
+        let url = self.first_url(stream, class);
+        let it = &mut self.readers[reader as usize];
+        (it.url, it.next_message, it.patient_until_us) = (url, None, 0);
+        if self.setting.bug == Some(CrowdBug::WalkNotRepeated) {
+            return;
+        }
+        let after_us = self.site.knobs.reads_again.draw_us(&self.site.random);
+        self.ask_after(reader, after_us);
+    }
+
     /// Events reach a reader, so many us and the way from now.
     pub(super) fn hear(&mut self, reader: u32, turn: u32, told: &Rc<Told>, after_us: u64) {
         let it = &self.readers[reader as usize];
-        if it.turn != turn {
+        if it.turn != turn && self.setting.bug != Some(CrowdBug::OutdatedEventsHeard) {
             return;
         }
         let (class, stream) = (it.class, usize::from(it.stream));
+        self.hears(reader);
         if let Some(url) = self.urls.after(stream, class, told) {
             self.readers[reader as usize].url = url;
         }

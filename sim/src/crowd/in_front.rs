@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use super::agenda::What;
 use super::answer::Answer;
+use super::bug::CrowdBug;
 use super::engine::Engine;
 use super::front_cache::Handle;
 use super::reader::{asker, visitor};
@@ -164,7 +165,7 @@ impl Engine {
             How::Passed => self.figures.front.bypassed += 1,
         }
         match served.answer {
-            Handle::Whole(answer) => self.give(reader, answer),
+            Handle::Whole(answer) => self.give(reader, answer, served.age_s),
             Handle::Events { place, turn } => self.listen(reader, place, turn),
         }
     }
@@ -175,7 +176,8 @@ impl Engine {
         match self.requests.of_turn(place, turn) {
             Some(request) => {
                 request.listeners.push((reader, its_turn));
-                let sent: Vec<Rc<_>> = request.sent.clone();
+                let is_told = self.setting.bug != Some(CrowdBug::EarlierEventsNotTold);
+                let sent: Vec<Rc<_>> = request.sent.iter().filter(|_| is_told).cloned().collect();
                 for told in sent {
                     self.hear(reader, its_turn, &told, 0);
                 }

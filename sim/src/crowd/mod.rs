@@ -10,12 +10,14 @@
 //! | `knobs` | what the surroundings are like, as numbers |
 //! | `agenda` | what happens when, and the crowd's clock |
 //! | `engine` | the one task: what is due, and what the world brings |
-//! | `reader`, `habits` | readers, and what they do |
+//! | `reader`, `habits`, `patience` | readers, what they do, and for how long they wait |
+//! | `message` | which messages an answer has |
 //! | `urls` | the URLs that they ask for, each with a number |
 //! | `answer` | answers that many share |
 //! | `edge` | a host of core's edge whose cache is looked into at once |
 //! | `requests` | requests at the edge, by their places |
 //! | `front_cache`, `in_front` | the cache in front of the Worker, and what it does for readers |
+//! | `bug` | known bugs of all this |
 //! | `run` | a run, from the first write to the figures |
 //! | `figures` | what came of it |
 //! | `bench` | what a HIT costs |
@@ -25,6 +27,7 @@
 mod agenda;
 mod answer;
 mod bench;
+mod bug;
 pub mod calibration;
 pub mod command;
 mod edge;
@@ -34,6 +37,8 @@ mod front_cache;
 mod habits;
 mod in_front;
 mod knobs;
+mod message;
+mod patience;
 mod reader;
 mod requests;
 mod run;
@@ -43,6 +48,7 @@ mod tests;
 mod urls;
 
 pub use bench::hits_ns;
+pub use bug::CrowdBug;
 pub use figures::{ClassFigures, Figures, TierFigures};
 pub use knobs::{Knobs, Span};
 pub use run::run;

@@ -1,5 +1,6 @@
 //! A reader, as a record.
 
+use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::answer::Answer;
@@ -22,12 +23,20 @@ pub(super) struct Reader {
     pub(super) session: u32,
     /// The number of the message that it is to get next, once it has got one.
     pub(super) next_message: Option<u32>,
+    /// When it has asked last, in us.
+    pub(super) asked_us: u64,
+    /// How many requests in a row have brought nothing.
+    pub(super) failures: u8,
+    /// Until when it waits for an answer, in us; 0 if it waits for none.
+    pub(super) patient_until_us: u64,
+    /// Whether the agenda has a record of when it may lose its patience.
+    pub(super) is_watched: bool,
     /// Whether it has come and not gone.
     pub(super) is_here: bool,
     /// The place of the request at the edge that answers it, if none is shared.
     pub(super) place: Option<u32>,
-    /// What is on its way to it.
-    pub(super) answer: Option<Answer>,
+    /// What is on its way to it, with its age in seconds.
+    pub(super) answer: Option<(Answer, u64)>,
     /// Its browser's cache, if it reads in one.
     pub(super) browser: Option<Box<BrowserCache>>,
 }
@@ -36,10 +45,10 @@ pub(super) struct Reader {
 #[derive(Debug, Default)]
 pub(super) struct BrowserCache {
     pub(super) kept: Browser<u32, Answer>,
-    /// When it has asked, in us.
-    pub(super) asked_us: u64,
-    /// With which tag.
+    /// With which tag it asks.
     pub(super) tag: Option<Rc<str>>,
+    /// By URL, when the edge had what is kept, or was told that it is still right, in us.
+    pub(super) given_us: BTreeMap<u32, u64>,
 }
 
 impl Reader {
@@ -54,6 +63,10 @@ impl Reader {
             turn: 0,
             session: 0,
             next_message: None,
+            asked_us: 0,
+            failures: 0,
+            patient_until_us: 0,
+            is_watched: false,
             is_here: false,
             place: None,
             answer: None,

@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tailrace_core::protocol::{Headers, Method, Waits, header};
+use tailrace_core::protocol::{Headers, Method, header};
 
 use super::edge::Site;
 use super::engine::{Engine, append};
@@ -24,8 +24,8 @@ pub fn run(setting: Setting) -> Figures {
     let seeds = Seeds::of(setting.seed);
     let crowd = async move {
         let policy = setting.policy;
-        let waits = Waits { long_poll_ms: setting.long_poll_ms.unwrap_or(policy.waits.long_poll_ms), ..policy.waits };
-        let settings = Settings { policy, waits, ..Settings::default() };
+        let mut settings = Settings { policy, waits: setting.waits(), ..Settings::default() };
+        settings.limits.page_bytes = setting.page_bytes.unwrap_or(settings.limits.page_bytes);
         let config = WorldConfig::of(settings);
         let edge = config.edge.clone();
         let knobs = setting.knobs;
@@ -46,7 +46,7 @@ pub fn run(setting: Setting) -> Figures {
         let lines = (0..setting.colos.len()).map(|colo| world.near(colo).line()).collect();
         // A stream of its own: what a crowd draws changes nothing in the world.
         let random = Random::new(Seeds::of(seeds.core).faults);
-        let site = Rc::new(Site::new(knobs, random, lines));
+        let site = Rc::new(Site::new(knobs, random, lines, setting.bug));
         Engine::new(setting, site, world, edge, tails).run().await
     };
     rt::block_on(seeds.schedule, rt::apart(crowd))

@@ -1,7 +1,8 @@
 //! Who reads what, where, and under which policy.
 
-use tailrace_core::protocol::CachePolicy;
+use tailrace_core::protocol::{CachePolicy, Waits};
 
+use super::bug::CrowdBug;
 use super::knobs::{Knobs, Span};
 use crate::front::FrontBug;
 use crate::world::{Faults, Region};
@@ -101,8 +102,14 @@ pub struct Setting {
     pub troubles: Faults,
     /// For how long it goes on after the last message, in s, with nothing going wrong any more.
     pub lingers_s: u64,
+    /// Whether readers give up what takes too long, and come back.
+    pub gives_up: bool,
+    /// Bytes of a page, as far as messages go into it; `None`: as in production.
+    pub page_bytes: Option<usize>,
     /// A known bug of the cache in front.
     pub front_bug: Option<FrontBug>,
+    /// A known bug of the crowd's own host.
+    pub bug: Option<CrowdBug>,
     /// What the surroundings are like.
     pub knobs: Knobs,
     /// From which everything is drawn.
@@ -127,7 +134,10 @@ impl Setting {
             come_and_go: false,
             troubles: Faults::default(),
             lingers_s: LINGERS_S,
+            gives_up: true,
+            page_bytes: None,
             front_bug: None,
+            bug: None,
             knobs: Knobs::default(),
             seed: 1,
         }
@@ -136,6 +146,17 @@ impl Setting {
     /// The way between a reader and its datacenter, one way.
     pub(super) fn way(&self) -> Span {
         if self.readers_are == Readers::Workers { self.knobs.worker } else { self.knobs.client }
+    }
+
+    /// How long live reads wait.
+    pub(super) fn waits(&self) -> Waits {
+        let waits = self.policy.waits;
+        Waits { long_poll_ms: self.long_poll_ms.unwrap_or(waits.long_poll_ms), ..waits }
+    }
+
+    /// Whether those who read a stream from its start look at what they read. A long history is of no interest.
+    pub(super) fn reads_pages(&self) -> bool {
+        self.history_bytes == 0
     }
 
     /// How many readers there are.

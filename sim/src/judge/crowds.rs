@@ -4,7 +4,7 @@
 use super::checker::{Invariant, Violation};
 use super::known_bug::KnownBug;
 use super::scenario::Scenario;
-use crate::crowd::{Class, Figures, InFront, Setting, run};
+use crate::crowd::{Class, Figures, InFront, Setting, Span, run};
 use crate::kernel::random::Random;
 use crate::world::{Faults, FrontFaults, Link, NetworkFaults};
 
@@ -13,6 +13,12 @@ const WRITES_S: u64 = 12;
 
 /// For how long it goes on after that, in s: longer than a poll or a lost connection, and a fetch in front that hangs.
 const LINGERS_S: u64 = 150;
+
+/// Bytes of a page where pages are small.
+const PAGE_BYTES: usize = 64;
+
+/// How long connections with events last, about, in ms.
+const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 50];
 
 /// The crowd of a scenario; `None` if it has none.
 pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Setting> {
@@ -25,7 +31,7 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
     let mut setting = Setting::of(scenario.policy, 0);
     // Half of them, or all, or none, wait by long-polls.
     let polls = scenario.crowd * random.between(0, 2) as usize / 2;
-    setting.readers = [polls, scenario.crowd - polls, scenario.crowd / 8, 0];
+    setting.readers = [polls, scenario.crowd - polls, scenario.crowd / 8, scenario.crowd / 16];
     setting.streams = random.between(1, 3) as usize;
     setting.write_every_ms = random.between(1, 15) * 100;
     setting.seconds = WRITES_S;
@@ -35,13 +41,20 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
         setting.colos.clone_from(&scenario.colos);
     }
     setting.front = in_front(&front);
-    setting.front_bug = match bug {
-        Some(KnownBug::Front(bug)) => Some(bug),
-        _ => None,
-    };
+    match bug {
+        Some(KnownBug::Front(bug)) => setting.front_bug = Some(bug),
+        Some(KnownBug::Crowd(bug)) => setting.bug = Some(bug),
+        _ => {}
+    }
     (setting.knobs.zone, setting.knobs.workers_cache) = (front.for_zone(), front.for_workers_cache());
     setting.troubles = troubles(&scenario.faults);
     setting.seed = scenario.schedule;
+    // Pages of a few messages, and connections that end while messages are written.
+    if random.chance(500) {
+        (setting.knobs.stays, setting.knobs.away) = (Span::ms(300, 30_000), Span::ms(10, 5_000));
+    }
+    setting.page_bytes = random.chance(500).then_some(PAGE_BYTES);
+    setting.policy.waits.sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
     Some(setting)
 }
 
@@ -54,13 +67,12 @@ fn in_front(front: &FrontFaults) -> InFront {
 }
 
 /// What goes wrong around a crowd: what befalls objects, and calls of them. Streams and their writer are not the
-/// scenario's, and a crowd has a host of its own at the edge. No call gets stuck: readers of a crowd have no patience that
-/// would end.
+/// scenario's, and a crowd has a host of its own at the edge.
 fn troubles(faults: &Faults) -> Faults {
     Faults {
         objects: faults.objects,
         storage: faults.storage,
-        network: NetworkFaults { client_link: Link::default(), call_stuck_permille: 0, ..faults.network },
+        network: NetworkFaults { client_link: Link::default(), ..faults.network },
         alarm: faults.alarm,
         bucket: faults.bucket,
         ..Faults::default()
@@ -76,15 +88,15 @@ pub(super) fn check(scenario: &Scenario, bug: Option<KnownBug>) -> Vec<Violation
 
 fn judge(figures: &Figures, is_faultless: bool) -> Vec<Violation> {
     let mut violations = Vec::new();
+    let unexcused = |count| if is_faultless { count } else { 0 };
     for (class, figures) in Class::ALL.iter().zip(&figures.classes) {
         let complaints = [
-            (Invariant::Exact, figures.gaps, "got another message than the one that was next"),
-            (Invariant::Live, figures.behind, "had not got the last message long after all was well"),
-            (
-                Invariant::Answers,
-                if is_faultless { figures.failures } else { 0 },
-                "were refused, and nothing went wrong",
-            ),
+            (Invariant::Exact, figures.gaps, "got other messages than the next ones, each once"),
+            (Invariant::Leak, figures.foreign, "got messages that nobody has written to their stream"),
+            (Invariant::Fresh, figures.outdated, "were handed out a copy that was too old"),
+            (Invariant::Live, figures.behind, "had not got the last message long after all was well, or read no more"),
+            (Invariant::Answers, unexcused(figures.refused), "were refused, and nothing went wrong"),
+            (Invariant::Answers, unexcused(figures.given_up), "had no answer in time, and nothing went wrong"),
         ];
         for (invariant, count, complaint) in complaints.into_iter().filter(|(_, count, _)| *count > 0) {
             let message = format!("{count} times, readers of the class {} in the crowd {complaint}", class.name());
@@ -97,18 +109,29 @@ fn judge(figures: &Figures, is_faultless: bool) -> Vec<Violation> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::crowd::ClassFigures;
 
     #[test]
     fn a_crowd_is_judged_by_what_it_missed() {
-        for (gaps, behind, failures, is_faultless, expected) in [
-            (0, 0, 0, true, &[][..]),
-            (0, 0, 3, false, &[]),
-            (0, 0, 3, true, &[Invariant::Answers]),
-            (1, 2, 0, false, &[Invariant::Exact, Invariant::Live]),
+        let of = |turn: fn(&mut ClassFigures)| {
+            let mut class = ClassFigures { requests: 9, deliveries: 9, ..ClassFigures::default() };
+            turn(&mut class);
+            class
+        };
+        for (class, is_faultless, expected) in [
+            (of(|_| {}), true, &[][..]),
+            (of(|class| class.refused = 3), false, &[]),
+            (of(|class| class.refused = 3), true, &[Invariant::Answers]),
+            (of(|class| class.given_up = 3), false, &[]),
+            (of(|class| class.given_up = 3), true, &[Invariant::Answers]),
+            (of(|class| class.gaps = 1), false, &[Invariant::Exact]),
+            (of(|class| class.foreign = 1), false, &[Invariant::Leak]),
+            (of(|class| class.outdated = 1), false, &[Invariant::Fresh]),
+            (of(|class| class.behind = 1), false, &[Invariant::Live]),
+            (of(|class| (class.gaps, class.behind) = (1, 1)), false, &[Invariant::Exact, Invariant::Live]),
         ] {
             let mut figures = Figures::default();
-            let class = &mut figures.classes[1];
-            (class.gaps, class.behind, class.failures) = (gaps, behind, failures);
+            figures.classes[1] = class;
             let found: Vec<Invariant> =
                 judge(&figures, is_faultless).into_iter().map(|violation| violation.invariant).collect();
             assert_eq!(found, expected);

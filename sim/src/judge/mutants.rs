@@ -3,6 +3,7 @@
 
 use tailrace_core::mutant::Mutant;
 
+use crate::crowd::CrowdBug;
 use crate::front::FrontBug;
 use crate::judge::checker::Invariant;
 use crate::judge::known_bug::KnownBug;
@@ -36,6 +37,7 @@ macro_rules! register {
     (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
     (@Host $bug:ident) => { KnownBug::Host(HostMutant::$bug) };
     (@Front $bug:ident) => { KnownBug::Front(FrontBug::$bug) };
+    (@Crowd $bug:ident) => { KnownBug::Crowd(CrowdBug::$bug) };
 }
 
 register! {
@@ -147,6 +149,17 @@ register! {
     Front::RevalidationTakesOldLifetime: Fresh, Expiry;
     Front::PredictorNeverForgets: Collapse;
     Front::LeaverCancelsAll: Answers, Collapse;
+    Crowd::ReconnectionLost: Live;
+    Crowd::KeyWithoutStream: Leak;
+    Crowd::EarlierEventsNotTold: Exact;
+    Crowd::OutdatedEventsHeard: Exact;
+    Crowd::EndOvertakesHead: Live;
+    Crowd::EndComesWithHead: Answers;
+    Crowd::NotModifiedRefused: Answers;
+    Crowd::BrowserForgetsAge: Fresh;
+    Crowd::BrowserKeyWithoutOffset: Exact;
+    Crowd::WalkNotRepeated: Live;
+    Crowd::NeverGivesUp: Live;
     => "everything": Fresh;
     => "sentinel": Live, Expiry;
     => "sentinel-and-stagger": Live, Expiry;
@@ -218,6 +231,10 @@ mod tests {
             let entry = Entry::named(bug.name());
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Front(*bug)));
         }
+        for bug in CrowdBug::ALL {
+            let entry = Entry::named(bug.name());
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Crowd(*bug)));
+        }
         let of_fronts = FrontBug::ALL.len() - unseen.len();
         // Each other policy is one under which everything must hold.
         let correct = policy::correct();
@@ -226,6 +243,7 @@ mod tests {
             let entry = Entry::named(policy.name);
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Policy(policy.name)));
         }
-        assert_eq!(REGISTER.len(), Mutant::ALL.len() + HostMutant::ALL.len() + of_fronts + broken.count());
+        let of_worlds = Mutant::ALL.len() + HostMutant::ALL.len() + of_fronts + CrowdBug::ALL.len();
+        assert_eq!(REGISTER.len(), of_worlds + broken.count());
     }
 }

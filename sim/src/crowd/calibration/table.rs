@@ -127,6 +127,8 @@ impl Row {
                 seconds: 30,
                 long_poll_ms: Some(4_000),
                 origin_resolves,
+                // Those who measured waited for as long as it took.
+                gives_up: origin_resolves,
                 ..of(named("zone"), readers)
             },
         }

@@ -37,10 +37,7 @@ impl Scenario {
     /// The same behind a zone's CDN, for known bugs of such: requests wait for each other there, and the origin cannot be
     /// reached each time, and clients leave, unless nothing goes wrong.
     pub fn behind_a_zone(&self) -> Self {
-        let policy = CachePolicy::named("zone").expect("a policy of core");
-        let is_there = |scenario: &Self| scenario.faults.front.is_there();
-        let tried = (0..100).map(|more| Self { policy, ..self.clone() }.fronted(self.schedule.wrapping_add(more)));
-        let Some(mut scenario) = tried.into_iter().find(is_there) else { return self.clone() };
+        let mut scenario = self.behind("zone");
         let front = &mut scenario.faults.front;
         (front.nodes, front.lock_wait_ms, front.lock_age_ms) = (1, 30_000, 60_000);
         if self.faults != self.faults.delays() {
@@ -50,6 +47,14 @@ impl Scenario {
             network.client_leaves = Delay::new(1, network.client_leaves.max_ms.max(3_000));
         }
         scenario
+    }
+
+    /// The same under that policy, with something in front.
+    pub(super) fn behind(&self, policy: &str) -> Self {
+        let policy = CachePolicy::named(policy).expect("a policy of core");
+        let is_there = |scenario: &Self| scenario.faults.front.is_there();
+        let mut tried = (0..100).map(|more| Self { policy, ..self.clone() }.fronted(self.schedule.wrapping_add(more)));
+        tried.find(is_there).unwrap_or_else(|| self.clone())
     }
 
     /// A stream comes to its end while caches have pages of it, which they have asked for again shortly before.

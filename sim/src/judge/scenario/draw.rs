@@ -6,6 +6,7 @@ mod phase;
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
 use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
+use crate::crowd::CrowdBug;
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
 use crate::tailrace::{MemoryLimits, StreamLimits};
@@ -130,7 +131,21 @@ const OF_CROWDS: u64 = 0x0063_726f_7764;
 /// it would be without it.
 fn crowd(seed: u64) -> usize {
     let dice = Dice::new(seed ^ OF_CROWDS);
-    if dice.chance(60) { dice.between(20, 200) as usize } else { 0 }
+    if dice.chance(60) { crowd_size(&dice) } else { 0 }
+}
+
+fn crowd_size(dice: &Dice) -> usize {
+    dice.between(20, 200) as usize
+}
+
+impl Scenario {
+    /// A crowd in the same world and nothing else, for known bugs of a crowd's host: what its clients do is the same with
+    /// them and without.
+    pub fn crowd_alone(&self, bug: CrowdBug) -> Self {
+        let crowd = if self.crowd > 0 { self.crowd } else { crowd_size(&Dice::new(self.schedule ^ OF_CROWDS)) };
+        let fronted = if bug.needs_shared_events() { self.behind("collapsed-events") } else { self.clone() };
+        Self { crowd, streams: Vec::new(), events: Vec::new(), ..fronted }
+    }
 }
 
 /// A scenario in the making.
