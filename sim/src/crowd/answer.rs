@@ -199,8 +199,12 @@ mod tests {
             control("0_1"),
             control("0_4")
         );
-        let expected =
-            Told { messages: Messages::of("[1,2,3]"), next: Some("0_4".into()), cursor: Some("5".into()), is_up_to_date: false };
+        let expected = Told {
+            messages: Messages::of("[1,2,3]"),
+            next: Some("0_4".into()),
+            cursor: Some("5".into()),
+            is_up_to_date: false,
+        };
         assert_eq!(events_told(text.as_bytes()), expected);
         assert_eq!(events_told(b":\n\n"), Told::default());
     }

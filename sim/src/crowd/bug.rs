@@ -13,6 +13,9 @@ named! {
         EarlierEventsNotTold = "crowd-earlier-events-not-told";
         /// A reader that has gone and come back hears the events that it listened to before.
         OutdatedEventsHeard = "crowd-outdated-events-heard";
+        /// A reader whose events have come to their end takes their place for its own until it asks again: if it goes
+        /// meanwhile, it ends the request that has the place by then.
+        PlaceKeptAfterEnd = "crowd-place-kept-after-end";
         /// The end of events comes on a way of its own, perhaps before their head.
         EndOvertakesHead = "crowd-end-overtakes-head";
         /// The end of events is entered for the time at which their head has come.
@@ -33,6 +36,6 @@ named! {
 impl CrowdBug {
     /// Whether only those can see it who share connections with events, as a cache in front has them do by one policy.
     pub fn needs_shared_events(self) -> bool {
-        matches!(self, Self::EarlierEventsNotTold | Self::OutdatedEventsHeard)
+        matches!(self, Self::EarlierEventsNotTold | Self::OutdatedEventsHeard | Self::EndOvertakesHead)
     }
 }

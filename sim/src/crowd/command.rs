@@ -77,15 +77,10 @@ pub struct CalibrateArguments {
 }
 
 fn policy(name: &str) -> Result<CachePolicy, String> {
-    // A crowd has no gateway: see `edge`.
-    let known = || CachePolicy::ALL.iter().filter(|policy| !policy.has_gateway);
-    let names = || known().map(|policy| policy.name).collect::<Vec<_>>().join(", ");
+    let names = || CachePolicy::ALL.iter().map(|policy| policy.name).collect::<Vec<_>>().join(", ");
     match name {
         "default" => Ok(CachePolicy::default()),
-        name => known()
-            .find(|policy| policy.name == name)
-            .copied()
-            .ok_or_else(|| format!("it is none of default, {}", names())),
+        name => CachePolicy::named(name).ok_or_else(|| format!("it is none of default, {}", names())),
     }
 }
 

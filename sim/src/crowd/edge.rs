@@ -50,6 +50,8 @@ pub(super) enum Effect {
     Pushes { place: u32, after_us: u64, events: bytes::Bytes },
     /// The object is called.
     Calls { place: u32 },
+    /// The gateway asks the inner entrypoint.
+    AsksInner { place: u32, url: String },
 }
 
 /// An answer of the edge.
@@ -118,6 +120,10 @@ struct Request {
     owed_us: Cell<u64>,
     is_answered: Cell<bool>,
     outlives: Cell<bool>,
+    /// What the inner entrypoint has answered, with its age in seconds.
+    from_inner: RefCell<Option<Result<(Answer, u64), CallError>>>,
+    /// How old the answer is that is passed on, in seconds.
+    passed_on_age_s: Cell<u64>,
 }
 
 impl Edge {
@@ -126,8 +132,24 @@ impl Edge {
     pub(super) fn new(site: &Rc<Site>, (place, turn): (u32, u32), (colo, part): (usize, u64), is_read: bool) -> Self {
         let partitions = site.knobs.partitions.max(1);
         let part = colo * partitions as usize + (part % partitions) as usize;
-        let (owed_us, is_answered, outlives) = (Cell::default(), Cell::default(), Cell::default());
-        Self(Rc::new(Request { site: site.clone(), place, turn, colo, part, is_read, owed_us, is_answered, outlives }))
+        Self(Rc::new(Request {
+            site: site.clone(),
+            place,
+            turn,
+            colo,
+            part,
+            is_read,
+            owed_us: Cell::default(),
+            is_answered: Cell::default(),
+            outlives: Cell::default(),
+            from_inner: RefCell::default(),
+            passed_on_age_s: Cell::default(),
+        }))
+    }
+
+    /// What the inner entrypoint answers; the request is polled after that.
+    pub(super) fn hear_from_inner(&self, outcome: Result<(Answer, u64), CallError>) {
+        self.0.from_inner.replace(Some(outcome));
     }
 
     /// Whether it goes on for a while once its client has gone.
@@ -159,7 +181,8 @@ impl Edge {
             return;
         }
         let is_hit = fields.get(header::X_CACHE) == Some("HIT");
-        let age_s = fields.get(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0);
+        let said_s = fields.get(header::AGE).and_then(|age| age.parse().ok()).unwrap_or(0);
+        let age_s = self.0.passed_on_age_s.get().max(said_s);
         let served = Served { answer, is_hit, age_s };
         let after_us = self.0.owed_us.get();
         self.tell(Effect::Answers { place: self.0.place, after_us, served });
@@ -240,8 +263,17 @@ impl EdgeEnv for Edge {
         Err(CallError::Exception("no instance of a crowd is lost".to_owned()))
     }
 
-    async fn ask_inner(&self, _: &str) -> CallOutcome<Self> {
-        Err(CallError::Exception("a crowd has no gateway".to_owned()))
+    async fn ask_inner(&self, url: &str) -> CallOutcome<Self> {
+        self.settle().await;
+        let request = &*self.0;
+        self.tell(Effect::AsksInner { place: request.place, url: url.to_owned() });
+        let heard = poll_fn(|_| request.from_inner.take().map_or(Poll::Pending, Poll::Ready)).await;
+        // There and back.
+        let Site { knobs, random, .. } = &*request.site;
+        self.owe(knobs.inner.draw_us(random) + knobs.inner.draw_us(random));
+        let (answer, age_s) = heard?;
+        request.passed_on_age_s.set(age_s);
+        Ok(Called::Reply(answer))
     }
 
     // No look takes as long as one may.
@@ -266,7 +298,13 @@ impl EdgeEnv for Edge {
         let after_ms = ((visible_us + 500) / 1_000).saturating_sub(site.now_us() / 1_000);
         let stored = kept.changed(&Changes { set: fields.clone(), left_out: &[] });
         // What the cache refuses is as if it had been lost.
-        _ = site.caches.borrow_mut()[self.0.part].put(site.now_ms(), after_ms, site.key(key), stored, self.0.place.into());
+        _ = site.caches.borrow_mut()[self.0.part].put(
+            site.now_ms(),
+            after_ms,
+            site.key(key),
+            stored,
+            self.0.place.into(),
+        );
         self.owe(both_us);
     }
 

@@ -19,12 +19,12 @@ use super::agenda::What;
 use super::answer::{Answer, events_told};
 use super::bug::CrowdBug;
 use super::edge::{Edge, Effect, Site};
-use super::figures::{ClassFigures, Figures};
+use super::figures::{ClassFigures, Figures, TierFigures};
 use super::front_cache::{Front, Handle};
 use super::message::{self, Messages};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
-use super::setting::{Class, Setting};
+use super::setting::{Class, InFront, Setting};
 use super::urls::Urls;
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
@@ -62,7 +62,7 @@ pub(super) struct Engine {
     written: Rc<Cell<u64>>,
     began_us: u64,
     /// From when on nothing goes wrong, in us since the seed began.
-    calm_us: u64,
+    pub(super) calm_us: u64,
     /// From where those begin who read a stream from its tail, and from its start.
     begins: Vec<(String, String)>,
     counts: bool,
@@ -231,12 +231,12 @@ impl Engine {
     /// Serves a request by core's edge.
     pub(super) fn begin(&mut self, place: u32) {
         let request = self.requests.at(place);
-        let (turn, colo, url) = (request.turn, usize::from(request.colo), request.url);
+        let (turn, colo, url, whose) = (request.turn, usize::from(request.colo), request.url, request.whose);
         let mut headers = Headers::default();
         if let Some(tag) = request.tag.clone() {
             headers.push(header::IF_NONE_MATCH, &*tag);
         }
-        let part = match request.whose {
+        let part = match whose {
             For::Reader(reader, _) => u64::from(self.readers[reader as usize].part),
             For::Fetch(_) | For::Nobody => self.site.random.next_u64(),
         };
@@ -245,12 +245,15 @@ impl Engine {
         let url = self.urls.text(url).to_owned();
         let asked = runtime::Request { method: Method::Get, url, headers, body: None, past: Past::default() };
         let (env, config) = (edge.clone(), self.config.clone());
-        let task = async move { edge::serve(&env, &config, asked).await };
-        self.requests.run(place, edge, task.boxed_local());
+        let task = match self.is_inner(whose) {
+            true => async move { edge::serve_inner(&env, &config, asked).await }.boxed_local(),
+            false => async move { edge::serve(&env, &config, asked).await }.boxed_local(),
+        };
+        self.requests.run(place, edge, task);
         self.poll(place);
     }
 
-    fn poll(&mut self, place: u32) {
+    pub(super) fn poll(&mut self, place: u32) {
         let is_over = self.requests.poll(place);
         self.take_effects();
         if !is_over {
@@ -276,6 +279,7 @@ impl Engine {
     fn way_us(&mut self, place: u32) -> u64 {
         let Site { knobs, random, .. } = &*self.site;
         match self.requests.at(place).whose {
+            For::Fetch(_) if self.setting.front == InFront::Between => knobs.inner.draw_us(random),
             For::Fetch(_) => knobs.origin.draw_us(random),
             For::Reader(..) | For::Nobody => self.setting.way().draw_us(random),
         }
@@ -288,21 +292,23 @@ impl Engine {
             match effect {
                 Effect::Calls { place } => {
                     let url = self.requests.at(place).url;
-                    self.figures.edge.pass_on(url);
+                    self.tier(place).pass_on(url);
                     self.figures.object_calls += 1;
                 }
                 Effect::Answers { place, after_us, served } => {
-                    self.figures.edge.requests += 1;
-                    self.figures.edge.hits += u64::from(served.is_hit);
+                    let tier = self.tier(place);
+                    tier.requests += 1;
+                    tier.hits += u64::from(served.is_hit);
                     self.bring_later(place, after_us, Brought::Whole(served));
                 }
                 Effect::Opens { place, after_us, head: response } => {
-                    self.figures.edge.requests += 1;
+                    self.tier(place).requests += 1;
                     if let For::Reader(reader, turn) = self.requests.at(place).whose {
                         self.requests.at(place).listeners.push((reader, turn));
                     }
                     self.bring_later(place, after_us, Brought::Events(cache_head(&response)));
                 }
+                Effect::AsksInner { place, url } => self.ask_inner(place, url),
                 Effect::Pushes { place, after_us, events } => {
                     let told = Rc::new(events_told(&events));
                     let request = self.requests.at(place);
@@ -318,6 +324,13 @@ impl Engine {
                 }
             }
         }
+    }
+
+    /// Where the request at that place is counted.
+    fn tier(&mut self, place: u32) -> &mut TierFigures {
+        let whose = self.requests.at(place).whose;
+        let is_gateway = self.is_between() && !self.is_inner(whose);
+        if is_gateway { &mut self.figures.gateway } else { &mut self.figures.edge }
     }
 
     fn bring_later(&mut self, place: u32, after_us: u64, brought: Brought) {
@@ -362,6 +375,9 @@ impl Engine {
         for (reader, turn) in listeners {
             if self.readers[reader as usize].turn != turn {
                 continue;
+            }
+            if self.setting.bug != Some(CrowdBug::PlaceKeptAfterEnd) {
+                self.readers[reader as usize].place = None;
             }
             match self.setting.bug {
                 Some(CrowdBug::ReconnectionLost) => self.readers[reader as usize].patient_until_us = 0,

@@ -27,6 +27,8 @@ pub struct ClassFigures {
     pub refused: u64,
     /// Requests for whose answer a reader had no patience left.
     pub given_up: u64,
+    /// Of both, those that were asked for when nothing had gone wrong for long.
+    pub late: u64,
     /// Messages that reached their readers.
     pub deliveries: u64,
     /// How often a reader got other messages than the next ones, each once and in order.
@@ -48,9 +50,11 @@ pub struct Figures {
     pub classes: [ClassFigures; 4],
     /// The browsers of those who have one.
     pub browser: TierFigures,
-    /// What stands in front.
+    /// The gateway, where there is one.
+    pub gateway: TierFigures,
+    /// What stands in front, or between the gateway and the inner entrypoint.
     pub front: TierFigures,
-    /// The Worker, with the caches behind it.
+    /// The Worker, with the caches behind it; the inner entrypoint, where there is a gateway.
     pub edge: TierFigures,
     /// Calls of objects.
     pub object_calls: u64,
@@ -120,7 +124,10 @@ impl Figures {
             "{:<10} {:>10} {:>10} {:>7} {:>10} {:>8} {:>8} {:>6}\n",
             "tier", "requests", "HIT", "HIT %", "onward", "keys", "a key", "most"
         );
-        for (name, tier) in [("browser", &self.browser), ("front", &self.front), ("edge", &self.edge)] {
+        let has_gateway = self.gateway.requests > 0;
+        let (front, edge) = if has_gateway { ("between", "inner") } else { ("front", "edge") };
+        let tiers = [("browser", &self.browser), ("gateway", &self.gateway), (front, &self.front), (edge, &self.edge)];
+        for (name, tier) in tiers {
             if tier.requests == 0 {
                 continue;
             }
@@ -133,7 +140,13 @@ impl Figures {
                 tier.passed_on(),
             ));
         }
-        text.push_str(&format!("{:<10} {:>10}   ({} messages written)\n\n", "object", self.object_calls, self.writes));
+        text.push_str(&format!("{:<10} {:>10}   ({} messages written)\n", "object", self.object_calls, self.writes));
+        if has_gateway {
+            // A HIT of the cache before an entrypoint is billed as a request of it.
+            let billed = self.gateway.requests + self.front.requests;
+            text.push_str(&format!("{:<10} {billed:>10}   (requests of both entrypoints, HIT or not)\n", "billed"));
+        }
+        text.push('\n');
         text.push_str(&format!(
             "{:<10} {:>8} {:>10} {:>11} {:>8} {:>8} {:>6} {:>9}\n",
             "class", "readers", "requests", "deliveries", "p50 ms", "p99 ms", "gaps", "failures"

@@ -35,7 +35,9 @@ impl Front {
         let cache: Box<dyn front::Front<u32, Handle>> = match setting.front {
             InFront::Nothing => return None,
             InFront::Zone => Box::new(Zone::new(setting.knobs.zone, setting.front_bug)),
-            InFront::WorkersCache => Box::new(WorkersCache::new(setting.knobs.workers_cache, setting.front_bug)),
+            InFront::WorkersCache | InFront::Between => {
+                Box::new(WorkersCache::new(setting.knobs.workers_cache, setting.front_bug))
+            }
         };
         Some(Self { cache, brought: 0 })
     }

@@ -6,6 +6,7 @@ use super::agenda::What;
 use super::answer::{Answer, Told};
 use super::bug::CrowdBug;
 use super::engine::Engine;
+use super::patience::FORGOTTEN_AFTER_US;
 use super::reader::visitor;
 use super::requests::{Brought, For};
 use super::setting::Class;
@@ -16,8 +17,6 @@ const MORE_US: u64 = 3_000_000;
 
 /// Once nothing has gone wrong for so long, whoever is there stays, so that it can be seen what it has got, in us.
 const STAYS_AFTER_US: u64 = 5_000_000;
-/// When nothing has gone wrong for so long, nothing that did is felt any more, in us.
-const FORGOTTEN_AFTER_US: u64 = 60_000_000;
 
 impl Engine {
     pub(super) fn come(&mut self, reader: u32, session: u32) {
@@ -56,6 +55,8 @@ impl Engine {
         it.turn += 1;
         match place {
             Some(place) => self.leave(place),
+            // To a cache between the entrypoints no reader is a visitor.
+            None if self.is_between() => {}
             None => self.left(left),
         }
     }
@@ -68,6 +69,7 @@ impl Engine {
         let outlives = request.edge.as_ref().is_some_and(|edge| edge.outlives_client());
         if !outlives || request.is_running() && matches!(request.brought, Brought::Events(_)) {
             self.requests.end(place);
+            self.leave_inner(place);
         }
         self.requests.settle(place);
     }
@@ -150,7 +152,7 @@ impl Engine {
         if it.turn != turn {
             return;
         }
-        if self.front.is_some() {
+        if self.front.is_some() && !self.is_between() {
             return self.visit(reader);
         }
         let tag = it.browser.as_ref().and_then(|browser| browser.tag.clone());

@@ -2,6 +2,8 @@
 
 use std::rc::Rc;
 
+use tailrace_core::runtime::CallError;
+
 use super::agenda::What;
 use super::answer::Answer;
 use super::bug::CrowdBug;
@@ -21,7 +23,6 @@ impl Engine {
 
     /// A reader's request reaches the cache in front.
     pub(super) fn visit(&mut self, reader: u32) {
-        let now_us = self.front_us();
         let it = &self.readers[reader as usize];
         let (key, colo) = (it.url, it.colo);
         let kind = match self.setting.readers_are {
@@ -35,30 +36,39 @@ impl Engine {
             drawn: self.site.random.next_u64(),
             ..Asking::new(key, visitor(reader, it.turn), 0)
         };
+        self.ask_front(reader, key, colo, asking);
+    }
+
+    /// A visitor asks the cache: a reader, or a gateway's request by its place.
+    pub(super) fn ask_front(&mut self, who: u32, url: u32, colo: u16, asking: Asking<u32>) {
+        let now_us = self.front_us();
+        let (_, turn) = asker(asking.visitor);
         let Some(front) = &mut self.front else { return };
         match front.cache.arrive(now_us, asking) {
             Arrival::Serve { served, refresh } => {
-                self.serve(reader, served);
+                self.serve(who, served);
                 if let Some(fetch) = refresh {
-                    self.fetch(fetch, None, key, colo);
+                    self.fetch(fetch, None, url, colo);
                 }
             }
-            Arrival::Fetch(fetch) => self.fetch(fetch, Some(reader), key, colo),
-            Arrival::Wait { until_us } => self.wait(reader, until_us),
+            Arrival::Fetch(fetch) => self.fetch(fetch, Some(who), url, colo),
+            Arrival::Wait { until_us } => self.wait(who, turn, until_us),
         }
     }
 
-    /// Carries a fetch of the cache in front out, for a reader or for nobody. A request in which the cache takes no part
-    /// has the tag of the reader's browser.
-    fn fetch(&mut self, fetch: Fetch, reader: Option<u32>, url: u32, colo: u16) {
+    /// Carries a fetch of the cache in front out, for a visitor or for nobody. A request in which the cache takes no part
+    /// has the tag of the reader's browser; a gateway asks without.
+    fn fetch(&mut self, fetch: Fetch, who: Option<u32>, url: u32, colo: u16) {
         let Fetch { number, tag, passes, .. } = fetch;
+        let reader = who.filter(|_| !self.is_between());
         let browser = reader.and_then(|reader| self.readers[reader as usize].browser.as_ref());
         let tag = if passes { browser.and_then(|browser| browser.tag.clone()) } else { tag };
         self.figures.front.pass_on(url);
         let (knobs, random) = (self.site.knobs, &self.site.random);
         let now_us = self.site.now_us();
         let fails = !self.setting.origin_resolves && random.chance(knobs.unresolved_permille);
-        let after_us = if fails { knobs.unresolved.draw_us(random) } else { knobs.origin.draw_us(random) };
+        let way = if self.is_between() { knobs.inner } else { knobs.origin };
+        let after_us = if fails { knobs.unresolved.draw_us(random) } else { way.draw_us(random) };
         let place = self.requests.begin(For::Fetch(number), url, colo, tag);
         self.fetches.insert(number, place);
         let turn = self.requests.at(place).turn;
@@ -108,18 +118,28 @@ impl Engine {
         self.judge(verdicts);
     }
 
-    /// A reader has waited for another's fetch for as long as it was to.
-    pub(super) fn wait_over(&mut self, reader: u32, turn: u32) {
-        if self.readers[reader as usize].turn != turn {
+    /// A visitor has waited for another's fetch for as long as it was to.
+    pub(super) fn wait_over(&mut self, who: u32, turn: u32) {
+        if self.asks_for(who, turn).is_none() {
             return;
         }
         let now_us = self.front_us();
         let Some(front) = &mut self.front else { return };
-        let verdicts = front.cache.wait_over(now_us, visitor(reader, turn));
+        let verdicts = front.cache.wait_over(now_us, visitor(who, turn));
         self.judge(verdicts);
     }
 
-    /// A reader has left before it had its answer.
+    /// For which URL a visitor asks, and in which datacenter; `None` if it asks no more.
+    fn asks_for(&mut self, who: u32, turn: u32) -> Option<(u32, u16)> {
+        if self.is_between() {
+            let request = self.requests.of_turn(who, turn)?;
+            return Some((request.asks_inner?, request.colo));
+        }
+        let it = &self.readers[who as usize];
+        (it.turn == turn).then_some((it.url, it.colo))
+    }
+
+    /// A visitor has left before it had its answer.
     pub(super) fn left(&mut self, visitor: u64) {
         let now_us = self.front_us();
         let Some(front) = &mut self.front else { return };
@@ -133,31 +153,30 @@ impl Engine {
     /// What has become of visitors.
     fn judge(&mut self, verdicts: Vec<(u64, Verdict<Handle>)>) {
         for (visitor, verdict) in verdicts {
-            let (reader, turn) = asker(visitor);
-            if self.readers[reader as usize].turn != turn {
-                continue;
-            }
-            let it = &self.readers[reader as usize];
-            let (url, colo) = (it.url, it.colo);
+            let (who, turn) = asker(visitor);
+            let Some((url, colo)) = self.asks_for(who, turn) else { continue };
             match verdict {
-                Verdict::Serve(served) => self.serve(reader, served),
-                Verdict::Fetch(fetch) => self.fetch(fetch, Some(reader), url, colo),
-                Verdict::Wait { until_us } => self.wait(reader, until_us),
+                Verdict::Serve(served) => self.serve(who, served),
+                Verdict::Fetch(fetch) => self.fetch(fetch, Some(who), url, colo),
+                Verdict::Wait { until_us } => self.wait(who, turn, until_us),
                 Verdict::Failed => {
                     self.figures.front.requests += 1;
-                    self.refused(reader);
+                    if self.is_between() {
+                        self.tell_gateway(who, Err(CallError::Reset));
+                    } else {
+                        self.refused(who);
+                    }
                 }
             }
         }
     }
 
-    fn wait(&mut self, reader: u32, until_us: u64) {
-        let turn = self.readers[reader as usize].turn;
-        self.enter(until_us - EPOCH_MS * 1_000, reader, What::WaitOver { turn });
+    fn wait(&mut self, who: u32, turn: u32, until_us: u64) {
+        self.enter(until_us - EPOCH_MS * 1_000, who, What::WaitOver { turn });
     }
 
-    /// A reader is served by the cache in front.
-    fn serve(&mut self, reader: u32, served: Served<Handle>) {
+    /// A visitor is served by the cache.
+    fn serve(&mut self, who: u32, served: Served<Handle>) {
         self.figures.front.requests += 1;
         match served.how {
             How::Hit | How::Stale | How::Joined | How::Revalidated => self.figures.front.hits += 1,
@@ -165,8 +184,9 @@ impl Engine {
             How::Passed => self.figures.front.bypassed += 1,
         }
         match served.answer {
-            Handle::Whole(answer) => self.give(reader, answer, served.age_s),
-            Handle::Events { place, turn } => self.listen(reader, place, turn),
+            Handle::Whole(answer) if self.is_between() => self.tell_gateway(who, Ok((answer, served.age_s))),
+            Handle::Whole(answer) => self.give(who, answer, served.age_s),
+            Handle::Events { place, turn } => self.listen(who, place, turn),
         }
     }
 

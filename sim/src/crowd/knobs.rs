@@ -52,6 +52,9 @@ pub struct Knobs {
     pub object: Span,
     /// The way between a cache in front and the Worker, one way: measured with a proxy that took 16 ms there and back.
     pub origin: Span,
+    /// The way between a gateway and the inner entrypoint of its datacenter, or the cache between the two, one way
+    /// (assumed: both are on the same machines).
+    pub inner: Span,
     /// A zone's CDN.
     pub zone: ZoneKnobs,
     /// Workers Cache.
@@ -81,6 +84,7 @@ impl Default for Knobs {
             worker: Span::ms(2, 5),
             object: Span::ms(10, 15),
             origin: Span::ms(4, 12),
+            inner: Span::ms(0, 2),
             zone: ZoneKnobs::default(),
             workers_cache: WorkersCacheKnobs::default(),
             unresolved_permille: 5,

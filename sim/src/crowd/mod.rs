@@ -17,6 +17,7 @@
 //! | `edge` | a host of core's edge whose cache is looked into at once |
 //! | `requests` | requests at the edge, by their places |
 //! | `front_cache`, `in_front` | the cache in front of the Worker, and what it does for readers |
+//! | `gateway` | the gateway, and the cache between it and the inner entrypoint |
 //! | `bug` | known bugs of all this |
 //! | `run` | a run, from the first write to the figures |
 //! | `figures` | what came of it |
@@ -34,6 +35,7 @@ mod edge;
 mod engine;
 mod figures;
 mod front_cache;
+mod gateway;
 mod habits;
 mod in_front;
 mod knobs;

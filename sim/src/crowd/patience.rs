@@ -6,6 +6,8 @@ use super::bug::CrowdBug;
 use super::engine::Engine;
 use super::setting::{Class, InFront, Setting};
 
+/// When nothing has gone wrong for so long, nothing that did is felt any more, in us.
+pub(super) const FORGOTTEN_AFTER_US: u64 = 60_000_000;
 /// How long past the server's own time-out a long-poll is waited for, in us.
 const GRACE_US: u64 = 8_000_000;
 /// A reader of events that hears nothing at all for this long hangs up, in us: there should have been keep-alives.
@@ -29,7 +31,7 @@ impl Setting {
         let in_front_ms = match self.front {
             InFront::Nothing => 0,
             InFront::Zone => self.knobs.zone.lock.wait_ms,
-            InFront::WorkersCache => self.knobs.workers_cache.lock.wait_ms,
+            InFront::WorkersCache | InFront::Between => self.knobs.workers_cache.lock.wait_ms,
         };
         behind_us + in_front_ms * 1_000
     }
@@ -68,6 +70,7 @@ impl Engine {
         }
         if until_us > 0 {
             self.figures.classes[it.class as usize].given_up += 1;
+            self.count_late(reader);
             self.hang_up(reader);
             self.back_off(reader);
         }
@@ -77,7 +80,15 @@ impl Engine {
     pub(super) fn refused(&mut self, reader: u32) {
         let class = self.readers[reader as usize].class;
         self.figures.classes[class as usize].refused += 1;
+        self.count_late(reader);
         self.back_off(reader);
+    }
+
+    /// Counts a request that has brought nothing, if it was sent when nothing had gone wrong for long.
+    fn count_late(&mut self, reader: u32) {
+        let it = &self.readers[reader as usize];
+        let is_late = it.asked_us > self.calm_us.saturating_add(FORGOTTEN_AFTER_US);
+        self.figures.classes[it.class as usize].late += u64::from(is_late);
     }
 
     /// A reader that got nothing asks again after a while.

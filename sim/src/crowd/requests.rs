@@ -43,6 +43,8 @@ pub(super) struct Request {
     pub(super) tag: Option<Rc<str>>,
     pub(super) edge: Option<Edge>,
     pub(super) brought: Brought,
+    /// For which URL it asks the inner entrypoint, if it is a gateway's and has no answer yet.
+    pub(super) asks_inner: Option<u32>,
     /// When that reaches whoever waits for it, in us.
     pub(super) brought_us: u64,
     /// The readers of its events, each with its turn.
@@ -141,6 +143,7 @@ impl Requests {
         request.edge = None;
         request.tag = None;
         request.brought = Brought::Nothing;
+        request.asks_inner = None;
         request.whose = For::Nobody;
         request.listeners.clear();
         request.sent.clear();
@@ -182,6 +185,7 @@ impl Request {
             tag: None,
             edge: None,
             brought: Brought::Nothing,
+            asks_inner: None,
             brought_us: 0,
             listeners: Vec::new(),
             sent: Vec::new(),

@@ -47,6 +47,8 @@ pub enum InFront {
     Zone,
     /// Workers Cache.
     WorkersCache,
+    /// Nothing, and Workers Cache between the gateway and the inner entrypoint.
+    Between,
 }
 
 impl InFront {
@@ -55,6 +57,7 @@ impl InFront {
         match policy.name {
             "zone" | "collapsed-events" => Self::Zone,
             "workers-cache" => Self::WorkersCache,
+            _ if policy.has_gateway => Self::Between,
             _ => Self::Nothing,
         }
     }

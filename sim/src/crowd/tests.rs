@@ -3,7 +3,8 @@
 use tailrace_core::protocol::CachePolicy;
 
 use super::calibration::{Effort, ROWS, Row, Use, trials};
-use super::{Figures, Knobs, Setting, run};
+use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, run};
+use crate::world::Faults;
 
 /// A small crowd of all classes, in three datacenters.
 fn small(policy: &str) -> Setting {
@@ -24,7 +25,7 @@ fn figures(policy: &str) -> (Setting, Figures) {
     (setting.clone(), run(setting))
 }
 
-const POLICIES: [&str; 8] = [
+const POLICIES: [&str; 9] = [
     "immutable-and-long-poll",
     "nothing",
     "sentinel",
@@ -32,6 +33,7 @@ const POLICIES: [&str; 8] = [
     "bridge",
     "zone",
     "workers-cache",
+    "gateway",
     "collapsed-events",
 ];
 
@@ -50,7 +52,11 @@ fn every_follower_gets_every_message_once_and_in_order_under_every_policy() {
     for policy in POLICIES {
         let (setting, figures) = figures(policy);
         for (followers, count) in figures.classes.iter().zip(setting.readers).take(2) {
-            assert_eq!((followers.gaps, followers.foreign, followers.refused, followers.given_up), (0, 0, 0, 0), "{policy}");
+            assert_eq!(
+                (followers.gaps, followers.foreign, followers.refused, followers.given_up),
+                (0, 0, 0, 0),
+                "{policy}"
+            );
             // Each of 20 messages; some readers are away for a while, and catch up.
             let most = 20 * count as u64;
             assert!((most * 8 / 10..=most * 12 / 10).contains(&followers.deliveries), "{policy}: {followers:?}");
@@ -72,6 +78,24 @@ fn events_that_end_as_soon_as_they_begin_have_an_end_for_their_readers_too() {
     }
 }
 
+#[test]
+fn who_has_no_answer_gives_up_and_gets_everything_once_calls_do_not_get_stuck_any_more() {
+    for (policy, bug, is_lost) in [
+        ("nothing", None, false),
+        ("zone", None, false),
+        ("gateway", None, false),
+        ("nothing", Some(CrowdBug::NeverGivesUp), true),
+    ] {
+        let troubles = Faults::default().with(|faults| faults.network.call_stuck_permille = 100);
+        let small = Setting { history_bytes: 0, come_and_go: false, lingers_s: 150, ..small(policy) };
+        let figures = run(Setting { troubles, bug, ..small });
+        let sums = |of: fn(&ClassFigures) -> u64| figures.classes.iter().map(of).sum::<u64>();
+        assert_eq!(sums(|class| class.behind) > 0, is_lost, "{policy} {bug:?}");
+        assert_eq!(sums(|class| class.given_up) == 0, is_lost, "{policy} {bug:?}");
+        assert_eq!(sums(|class| class.gaps + class.foreign + class.outdated + class.late), 0, "{policy} {bug:?}");
+    }
+}
+
 /// What each policy is for, or what is wrong with it, as tiers see it.
 #[test]
 fn each_policy_spares_the_tier_that_it_is_known_to_spare() {
@@ -89,6 +113,13 @@ fn each_policy_spares_the_tier_that_it_is_known_to_spare() {
     let (zone, workers) = (of("zone"), of("workers-cache"));
     assert_eq!((zone.edge.hits, zone.front.by_key().2), (0, 9), "one a node");
     assert_eq!(workers.front.by_key().2, 1, "one in all");
+    let gateway = of("gateway");
+    assert_eq!(gateway.front.by_key().2, 1, "one in all, behind a gateway, too");
+    assert_eq!((gateway.edge.hits, gateway.gateway.hits), (0, 0), "neither entrypoint keeps anything");
+    // Each read is asked of both entrypoints.
+    let asked = [gateway.gateway.requests, gateway.gateway.passed_on(), gateway.front.requests];
+    assert!(asked.iter().all(|count| count.abs_diff(asked[0]) < 200) && asked[0] > 3_000, "{asked:?}");
+    assert!(gateway.edge.requests < 50, "{}", gateway.edge.requests);
     let hits = [&zone, &workers].map(|figures| figures.front.hit_percent());
     assert!((95.0..96.0).contains(&hits[0]) && (99.4..99.9).contains(&hits[1]), "{hits:?}");
 }

@@ -32,6 +32,11 @@ impl Urls {
         if let Some(cursor) = cursor.filter(|_| !live.is_empty()) {
             text.extend(["&cursor=", cursor]);
         }
+        self.number_of(text)
+    }
+
+    /// The number of a URL.
+    pub(super) fn number_of(&mut self, text: String) -> u32 {
         if let Some(number) = self.numbers.get(&text) {
             return *number;
         }

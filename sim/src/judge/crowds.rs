@@ -5,6 +5,7 @@ use super::checker::{Invariant, Violation};
 use super::known_bug::KnownBug;
 use super::scenario::Scenario;
 use crate::crowd::{Class, Figures, InFront, Setting, Span, run};
+use crate::front::WorkersCacheKnobs;
 use crate::kernel::random::Random;
 use crate::world::{Faults, FrontFaults, Link, NetworkFaults};
 
@@ -22,8 +23,7 @@ const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 50];
 
 /// The crowd of a scenario; `None` if it has none.
 pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Setting> {
-    // A crowd has no gateway.
-    if scenario.crowd == 0 || scenario.policy.has_gateway {
+    if scenario.crowd == 0 {
         return None;
     }
     let random = Random::new(scenario.schedule);
@@ -40,7 +40,7 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
     if !scenario.colos.is_empty() {
         setting.colos.clone_from(&scenario.colos);
     }
-    setting.front = in_front(&front);
+    setting.front = if scenario.policy.has_gateway { InFront::Between } else { in_front(&front) };
     match bug {
         Some(KnownBug::Front(bug)) => setting.front_bug = Some(bug),
         Some(KnownBug::Crowd(bug)) => setting.bug = Some(bug),
@@ -55,7 +55,22 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
     }
     setting.page_bytes = random.chance(500).then_some(PAGE_BYTES);
     setting.policy.waits.sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
+    if setting.front == InFront::Between {
+        setting.knobs.workers_cache = between(&random);
+    }
     Some(setting)
+}
+
+/// What the cache is like that stands between a gateway and the inner entrypoint.
+fn between(random: &Random) -> WorkersCacheKnobs {
+    let mut knobs = WorkersCacheKnobs::default();
+    knobs.lock.wait_ms = [30_000, 5_000, 500, 0][random.between(0, 3) as usize];
+    knobs.lock.age_ms = [60_000, 10_000, 1_000][random.between(0, 2) as usize];
+    knobs.lock.locks = knobs.lock.wait_ms > 0;
+    knobs.lock.streams = random.chance(700);
+    knobs.lock.predicts = [10_000, 1, 0][random.between(0, 2) as usize];
+    knobs.freshness.keeps_no_cache = random.chance(700);
+    knobs
 }
 
 fn in_front(front: &FrontFaults) -> InFront {
@@ -95,6 +110,7 @@ fn judge(figures: &Figures, is_faultless: bool) -> Vec<Violation> {
             (Invariant::Leak, figures.foreign, "got messages that nobody has written to their stream"),
             (Invariant::Fresh, figures.outdated, "were handed out a copy that was too old"),
             (Invariant::Live, figures.behind, "had not got the last message long after all was well, or read no more"),
+            (Invariant::Answers, figures.late, "had no answer though nothing had gone wrong for long"),
             (Invariant::Answers, unexcused(figures.refused), "were refused, and nothing went wrong"),
             (Invariant::Answers, unexcused(figures.given_up), "had no answer in time, and nothing went wrong"),
         ];
@@ -114,7 +130,7 @@ mod tests {
     #[test]
     fn a_crowd_is_judged_by_what_it_missed() {
         let of = |turn: fn(&mut ClassFigures)| {
-            let mut class = ClassFigures { requests: 9, deliveries: 9, ..ClassFigures::default() };
+            let mut class = ClassFigures::default();
             turn(&mut class);
             class
         };
@@ -124,6 +140,7 @@ mod tests {
             (of(|class| class.refused = 3), true, &[Invariant::Answers]),
             (of(|class| class.given_up = 3), false, &[]),
             (of(|class| class.given_up = 3), true, &[Invariant::Answers]),
+            (of(|class| class.late = 1), false, &[Invariant::Answers]),
             (of(|class| class.gaps = 1), false, &[Invariant::Exact]),
             (of(|class| class.foreign = 1), false, &[Invariant::Leak]),
             (of(|class| class.outdated = 1), false, &[Invariant::Fresh]),

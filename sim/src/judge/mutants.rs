@@ -153,7 +153,8 @@ register! {
     Crowd::KeyWithoutStream: Leak;
     Crowd::EarlierEventsNotTold: Exact;
     Crowd::OutdatedEventsHeard: Exact;
-    Crowd::EndOvertakesHead: Live;
+    Crowd::PlaceKeptAfterEnd: Answers;
+    Crowd::EndOvertakesHead: Answers, Live;
     Crowd::EndComesWithHead: Answers;
     Crowd::NotModifiedRefused: Answers;
     Crowd::BrowserForgetsAge: Fresh;

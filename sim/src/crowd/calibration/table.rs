@@ -138,7 +138,7 @@ impl Row {
     pub(super) fn tier<'a>(&self, setting: &Setting, figures: &'a Figures) -> &'a TierFigures {
         match setting.front {
             InFront::Nothing => &figures.edge,
-            InFront::Zone | InFront::WorkersCache => &figures.front,
+            InFront::Zone | InFront::WorkersCache | InFront::Between => &figures.front,
         }
     }
 
