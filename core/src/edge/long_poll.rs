@@ -222,8 +222,8 @@ mod tests {
         };
         let late = |ms| vec![Says::Late(Response::new(200), ms)];
         for from in [ReadFrom::Start, ReadFrom::Now] {
-            assert_eq!(age(from.clone(), late(999), vec![]), None);
-            assert_eq!(age(from.clone(), late(1_001), vec![]), Some("2".to_owned()));
+            assert_eq!(age(from, late(999), vec![]), None);
+            assert_eq!(age(from, late(1_001), vec![]), Some("2".to_owned()));
             assert_eq!(age(from, vec![Says::Socket(vec![greeting(2)])], vec![]), None, "20 s, and nothing has come");
         }
         let brings = |status, brings_age_s| UnderWay {

@@ -11,8 +11,8 @@ use tailrace_core::protocol::{CachePolicy, Headers, Method, ReadFrom, Response, 
 use tailrace_core::runtime::{Past, Request};
 
 use super::answer::Answer;
+use super::caches::Handle;
 use super::edge::{Edge, Effect, Site};
-use super::front_cache::Handle;
 use super::knobs::Knobs;
 use super::run;
 use super::setting::Setting;

@@ -16,8 +16,7 @@
 //! | `answer` | answers that many share |
 //! | `edge` | a host of core's edge whose cache is looked into at once |
 //! | `requests` | requests at the edge, by their places |
-//! | `front_cache`, `in_front` | the cache in front of the Worker, and what it does for readers |
-//! | `gateway` | the gateway, and the cache between it and the inner entrypoint |
+//! | `caches` | the cache in front of the Worker, or between its entrypoints, and what it does for readers |
 //! | `bug` | known bugs of all this |
 //! | `run` | a run, from the first write to the figures |
 //! | `figures` | what came of it |
@@ -29,15 +28,13 @@ mod agenda;
 mod answer;
 mod bench;
 mod bug;
+mod caches;
 pub mod calibration;
 pub mod command;
 mod edge;
 mod engine;
 mod figures;
-mod front_cache;
-mod gateway;
 mod habits;
-mod in_front;
 mod knobs;
 mod message;
 mod patience;

@@ -3,26 +3,26 @@
 
 use tailrace_core::runtime::CallError;
 
-use super::answer::Answer;
-use super::engine::Engine;
-use super::reader::visitor;
-use super::requests::For;
-use super::setting::InFront;
+use crate::crowd::answer::Answer;
+use crate::crowd::engine::Engine;
+use crate::crowd::reader::visitor;
+use crate::crowd::requests::For;
+use crate::crowd::setting::InFront;
 use crate::front::{Asking, Kind};
 
 impl Engine {
     /// Whether the cache stands between a gateway and the inner entrypoint, and not in front of the readers' requests.
-    pub(super) fn is_between(&self) -> bool {
+    pub(in crate::crowd) fn is_between(&self) -> bool {
         self.setting.front == InFront::Between
     }
 
     /// Whether the inner entrypoint serves what is carried out for those.
-    pub(super) fn is_inner(&self, whose: For) -> bool {
+    pub(in crate::crowd) fn is_inner(&self, whose: For) -> bool {
         self.is_between() && matches!(whose, For::Fetch(_))
     }
 
     /// The gateway's request at that place asks the inner entrypoint for a URL.
-    pub(super) fn ask_inner(&mut self, place: u32, url: String) {
+    pub(in crate::crowd) fn ask_inner(&mut self, place: u32, url: String) {
         let url = self.urls.number_of(url);
         self.figures.gateway.pass_on(url);
         let request = self.requests.at(place);
@@ -38,7 +38,7 @@ impl Engine {
     }
 
     /// The gateway's request at that place has what it has asked for, with its age in seconds.
-    pub(super) fn tell_gateway(&mut self, place: u32, outcome: Result<(Answer, u64), CallError>) {
+    pub(in crate::crowd) fn tell_gateway(&mut self, place: u32, outcome: Result<(Answer, u64), CallError>) {
         let request = self.requests.at(place);
         request.asks_inner = None;
         if let Some(edge) = request.edge.clone() {
@@ -48,7 +48,7 @@ impl Engine {
     }
 
     /// The gateway's request at that place has lost its client: it waits for the inner entrypoint no more.
-    pub(super) fn leave_inner(&mut self, place: u32) {
+    pub(in crate::crowd) fn leave_inner(&mut self, place: u32) {
         let request = self.requests.at(place);
         if request.asks_inner.take().is_some() {
             let turn = request.turn;

@@ -4,14 +4,14 @@ use std::rc::Rc;
 
 use tailrace_core::runtime::CallError;
 
-use super::agenda::What;
-use super::answer::Answer;
-use super::bug::CrowdBug;
-use super::engine::Engine;
 use super::front_cache::Handle;
-use super::reader::{asker, visitor};
-use super::requests::For;
-use super::setting::Readers;
+use crate::crowd::agenda::What;
+use crate::crowd::answer::Answer;
+use crate::crowd::bug::CrowdBug;
+use crate::crowd::engine::Engine;
+use crate::crowd::reader::{asker, visitor};
+use crate::crowd::requests::For;
+use crate::crowd::setting::Readers;
 use crate::front::{Arrival, Asking, Failed, Fetch, Head, How, Kind, Served, Verdict};
 use crate::world::EPOCH_MS;
 
@@ -22,7 +22,7 @@ impl Engine {
     }
 
     /// A reader's request reaches the cache in front.
-    pub(super) fn visit(&mut self, reader: u32) {
+    pub(in crate::crowd) fn visit(&mut self, reader: u32) {
         let it = &self.readers[reader as usize];
         let (key, colo) = (it.url, it.colo);
         let kind = match self.setting.readers_are {
@@ -40,7 +40,7 @@ impl Engine {
     }
 
     /// A visitor asks the cache: a reader, or a gateway's request by its place.
-    pub(super) fn ask_front(&mut self, who: u32, url: u32, colo: u16, asking: Asking<u32>) {
+    pub(in crate::crowd) fn ask_front(&mut self, who: u32, url: u32, colo: u16, asking: Asking<u32>) {
         let now_us = self.front_us();
         let (_, turn) = asker(asking.visitor);
         let Some(front) = &mut self.front else { return };
@@ -77,7 +77,7 @@ impl Engine {
     }
 
     /// A fetch has failed before it reached the Worker.
-    pub(super) fn fail(&mut self, place: u32, turn: u32) {
+    pub(in crate::crowd) fn fail(&mut self, place: u32, turn: u32) {
         let Some(request) = self.requests.of_turn(place, turn) else { return };
         let whose = request.whose;
         self.requests.give_back(place);
@@ -90,7 +90,7 @@ impl Engine {
     }
 
     /// A fetch has brought a whole answer.
-    pub(super) fn fetched(&mut self, number: u64, head: Head, answer: Answer) {
+    pub(in crate::crowd) fn fetched(&mut self, number: u64, head: Head, answer: Answer) {
         let now_us = self.front_us();
         self.fetches.remove(&number);
         let Some(front) = &mut self.front else { return };
@@ -101,7 +101,7 @@ impl Engine {
     }
 
     /// A fetch has brought the head of events.
-    pub(super) fn began(&mut self, number: u64, head: Head, events: Handle) {
+    pub(in crate::crowd) fn began(&mut self, number: u64, head: Head, events: Handle) {
         let now_us = self.front_us();
         let Some(front) = &mut self.front else { return };
         front.brought += 1;
@@ -110,7 +110,7 @@ impl Engine {
     }
 
     /// The events that a fetch has brought have come to their end.
-    pub(super) fn ended(&mut self, number: u64) {
+    pub(in crate::crowd) fn ended(&mut self, number: u64) {
         let now_us = self.front_us();
         self.fetches.remove(&number);
         let Some(front) = &mut self.front else { return };
@@ -119,7 +119,7 @@ impl Engine {
     }
 
     /// A visitor has waited for another's fetch for as long as it was to.
-    pub(super) fn wait_over(&mut self, who: u32, turn: u32) {
+    pub(in crate::crowd) fn wait_over(&mut self, who: u32, turn: u32) {
         if self.asks_for(who, turn).is_none() {
             return;
         }
@@ -140,7 +140,7 @@ impl Engine {
     }
 
     /// A visitor has left before it had its answer.
-    pub(super) fn left(&mut self, visitor: u64) {
+    pub(in crate::crowd) fn left(&mut self, visitor: u64) {
         let now_us = self.front_us();
         let Some(front) = &mut self.front else { return };
         let Some(abandoned) = front.cache.left(now_us, visitor) else { return };

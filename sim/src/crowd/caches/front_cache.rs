@@ -1,12 +1,12 @@
 //! The cache in front of the Worker, and what it keeps for a crowd.
 
-use super::answer::Answer;
-use super::setting::{InFront, Setting};
+use crate::crowd::answer::Answer;
+use crate::crowd::setting::{InFront, Setting};
 use crate::front::{self, WorkersCache, Zone};
 
 /// What a cache in front keeps for a crowd.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Handle {
+pub(in crate::crowd) enum Handle {
     /// A whole answer.
     Whole(Answer),
     /// Events that are being written, by the place of their request at the edge and its turn.
@@ -23,15 +23,15 @@ impl front::Answer for Handle {
 }
 
 /// A cache in front. Its keys are the numbers of URLs.
-pub(super) struct Front {
-    pub(super) cache: Box<dyn front::Front<u32, Handle>>,
+pub(in crate::crowd) struct Front {
+    pub(in crate::crowd) cache: Box<dyn front::Front<u32, Handle>>,
     /// How many answers it was brought.
-    pub(super) brought: u64,
+    pub(in crate::crowd) brought: u64,
 }
 
 impl Front {
     /// What stands in front in that setting; `None` if nothing does.
-    pub(super) fn of(setting: &Setting) -> Option<Self> {
+    pub(in crate::crowd) fn of(setting: &Setting) -> Option<Self> {
         let cache: Box<dyn front::Front<u32, Handle>> = match setting.front {
             InFront::Nothing => return None,
             InFront::Zone => Box::new(Zone::new(setting.knobs.zone, setting.front_bug)),
