@@ -184,6 +184,8 @@ mutants! {
     SweepWithoutProof = "sweep-without-proof";
     /// A sweep looks for what attempts have left only once.
     SweepEndsAtOnce = "sweep-ends-at-once";
+    /// A sweep looks again for what attempts have left, whether or not any may have left something.
+    SweepWithoutEnd = "sweep-without-end";
     /// The objects of a removed stream are listed only once, also where a put may be under way.
     RemovalLooksOnce = "removal-looks-once";
     /// An alarm that came too early is set to the same time, however often that was in vain.
@@ -192,6 +194,10 @@ mutants! {
     ReadersNotDismissed = "readers-not-dismissed";
     /// Each message is a row of its own, also where a row has room for all of them.
     RowForEachMessage = "row-for-each-message";
+    /// Each write sets the alarm once more, to what it is set to.
+    AlarmSetAtEachWrite = "alarm-set-at-each-write";
+    /// A long-poll asks again each second, instead of waiting until it is told.
+    PollsInsteadOfWaiting = "polls-instead-of-waiting";
     /// What waits for all clients of an isolate together has no bound.
     BacklogsUncounted = "backlogs-uncounted";
     /// Identical long-polls of an isolate ask the object each for itself.

@@ -120,7 +120,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
                         *self.joined.insert((self.joined.map_or(joined.position.next, |(at, _)| at), joined.clock));
                     self.ask.read.from = ReadFrom::At(at);
                     let joined_ms = mem::replace(&mut self.asked_ms, self.env.now_ms());
-                    match socket.next(self.ends_ms.saturating_sub(self.asked_ms)).await {
+                    let left_ms = self.ends_ms.saturating_sub(self.asked_ms);
+                    let wait_ms = if mutated!(PollsInsteadOfWaiting) { left_ms.min(1_000) } else { left_ms };
+                    match socket.next(wait_ms).await {
                         SocketEvent::Message(message) => match LiveMessage::decode(message) {
                             Some(LiveMessage::Answer { position, answer }) => {
                                 // It may have been on its way for long. For a reader ahead of the clock it names a
@@ -143,6 +145,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
                         },
                         SocketEvent::TimedOut => {
                             drop(socket);
+                            if wait_ms < left_ms {
+                                continue;
+                            }
                             return Ok(self.waited_in_vain(at, joined).await);
                         }
                         SocketEvent::Closed | SocketEvent::Overflowed => {

@@ -215,6 +215,11 @@ impl Agenda {
         Ok(())
     }
 
+    /// Sets the alarm once more, though nothing has changed, as a known bug does.
+    pub(super) fn set_alarm_again<S: ActorState>(&self, state: &S) -> Result<(), SqlError> {
+        if self.is_there(state.sql())? { set_alarm_to_earliest(state) } else { Ok(()) }
+    }
+
     /// The entry of a duty, if there is one.
     pub(super) fn find<S: ActorState>(&self, state: &S, duty: Duty, subject: &str) -> Result<Option<Entry>, SqlError> {
         const SELECT: &str = "SELECT kind, subject, due_ms, payload FROM agenda WHERE kind = ?1 AND subject = ?2";

@@ -320,6 +320,9 @@ impl<S: ActorState> StreamObject<S> {
         if let AppendOutcome::Appended { content, .. } = &outcome {
             debug_assert!(self.agenda.has_duties_of(&self.state, stream), "an append enters what it makes necessary");
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
+            if mutated!(AlarmSetAtEachWrite) {
+                self.agenda.set_alarm_again(&self.state)?;
+            }
         } else {
             // What nothing was written for is told by storage too: an instance that has lost it fails here, instead of
             // refusing, or confirming, what its successor knows better.

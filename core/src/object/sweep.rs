@@ -120,7 +120,8 @@ impl<S: ActorState> StreamObject<S> {
         }
         let first_hot = stream.layout.first_hot;
         let rotates = self.agenda.find(&self.state, Duty::Rotate, "")?.is_some();
-        if mutated!(SweepEndsAtOnce) || pass.young.is_none() && first_hot == pass.mark && !rotates {
+        let may_end = pass.young.is_none() && first_hot == pass.mark && !rotates;
+        if mutated!(SweepEndsAtOnce) || may_end && !mutated!(SweepWithoutEnd) {
             // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.
             return self.agenda.delete(&self.state, Duty::Sweep, "");
         }

@@ -21,7 +21,7 @@ const MOST_DOUBLINGS: u8 = 3;
 
 impl Setting {
     /// How long a reader of that class waits until it gives up, in us. What stands in front may have it wait for another's
-    /// fetch first.
+    /// fetch first, in each of its tiers.
     fn patience_us(&self, class: Class) -> u64 {
         let behind_us = match class {
             Class::LongPoll | Class::Idle => self.waits().long_poll_ms * 1_000 + GRACE_US,
@@ -30,8 +30,8 @@ impl Setting {
         };
         let in_front_ms = match self.front {
             InFront::Nothing => 0,
-            InFront::Zone => self.knobs.zone.lock.wait_ms,
-            InFront::WorkersCache | InFront::Between => self.knobs.workers_cache.lock.wait_ms,
+            InFront::Zone => self.knobs.zone.lock.wait_ms * if self.knobs.zone.tiered { 2 } else { 1 },
+            InFront::WorkersCache | InFront::Between => self.knobs.workers_cache.lock.wait_ms * 2,
         };
         behind_us + in_front_ms * 1_000
     }

@@ -124,6 +124,9 @@ register! {
     Core::EarlyAlarmComesAtOnce: Answers, Bill;
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
+    Core::SweepWithoutEnd: Bill;
+    Core::AlarmSetAtEachWrite: Bill;
+    Core::PollsInsteadOfWaiting: Bill;
     Core::FlightsNotShared: Bill;
     Core::FlightsSharedOverTags: Answers, Caching;
     Core::PollTagIgnored: Caching;

@@ -12,6 +12,8 @@ pub struct Charge {
     pub calls: u64,
     /// Rows that these calls wrote, alarms set among them.
     pub rows: u64,
+    /// Of these, alarms set.
+    pub alarms: u64,
 }
 
 /// What the alarms of one object have cost so far.
@@ -59,6 +61,13 @@ impl Charges {
         self.of_requests.entry(request).or_default().invocations += 1;
     }
 
+    /// Counts alarms that an event has set.
+    pub(crate) fn add_alarms(&mut self, account: &Account, alarms: u64) {
+        if let Account::Request(number) = account {
+            self.of_requests.entry(*number).or_default().alarms += alarms;
+        }
+    }
+
     /// Charges an event of an object, and rows that it has written.
     pub(crate) fn add(&mut self, account: &Account, calls: u64, rows: u64) {
         match account {
@@ -91,10 +100,12 @@ mod tests {
         ] {
             charges.add(&account, calls, rows);
         }
+        charges.add_alarms(&Account::Request(7), 1);
+        charges.add_alarms(&Account::Alarms("a".into()), 1);
         charges.ask("a");
         charges.invoke(7);
         charges.invoke(7);
-        assert_eq!(charges.of_requests, BTreeMap::from([(7, Charge { invocations: 2, calls: 1, rows: 2 })]));
+        assert_eq!(charges.of_requests, BTreeMap::from([(7, Charge { invocations: 2, calls: 1, rows: 2, alarms: 1 })]));
         assert_eq!(charges.of_alarms, BTreeMap::from([("a".into(), AlarmCharge { calls: 2, asked: 1, rows: 3 })]));
     }
 }

@@ -219,6 +219,13 @@ impl Environment {
         self.charges.borrow_mut().add(account, calls, rows);
     }
 
+    /// An event of an object has set alarms, whose rows are billed.
+    pub(crate) fn count_alarms(&self, account: &Account, alarms: u64) {
+        if alarms > 0 {
+            self.charges.borrow_mut().add_alarms(account, alarms);
+        }
+    }
+
     /// The Worker is invoked for a client's request, which is billed.
     pub(crate) fn invoke(&self, request: u64) {
         self.charges.borrow_mut().invoke(request);

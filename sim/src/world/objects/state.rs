@@ -134,6 +134,11 @@ impl ObjectState {
         &self.0.outlet.spender
     }
 
+    /// How many alarms this instance has set so far.
+    pub(crate) fn alarms_set(&self) -> u64 {
+        self.0.alarms_set.get()
+    }
+
     /// How many rows this instance has written and read so far.
     pub(crate) fn rows(&self) -> (u64, u64) {
         (self.rows_written(), self.0.outlet.sql.rows_read())

@@ -302,12 +302,13 @@ impl<P: Parent> Instance<P> {
         let mut is_new = spending.is_alarm;
         poll_fn(move |context| {
             let Self { environment, state, .. } = &*instance;
-            let before = state.rows();
+            let (before, alarms) = (state.rows(), state.alarms_set());
             state.spender().begin(spending);
             let polled = event.as_mut().poll(context);
             spending = state.spender().spending();
             let (written, read) = state.rows_since(before);
             environment.charge(&account, 0, written);
+            environment.count_alarms(&account, state.alarms_set() - alarms);
             environment.meter(spending.cause, Meter::RowsWritten, written);
             environment.meter(spending.cause, Meter::RowsRead, read);
             if std::mem::take(&mut is_new) {

@@ -39,6 +39,9 @@ pub(super) const TRAVEL_MS: u64 = 2_000;
 /// How often a stream goes on for its readers at most: each time for so many ms at least (SPEC, section 3).
 pub(super) const LEAST_STAY_MS: u64 = 30_000;
 
+/// How often a long-poll calls the object of a stream to which nobody writes.
+pub(super) const POLLED: u64 = 2;
+
 /// How many rows an append that finds no room frees at most.
 pub(super) const FREED: u64 = 1_000;
 
@@ -87,7 +90,7 @@ impl<'a> Budget<'a> {
         dear.map(|(index, message)| self.case.violation(Invariant::Bill, &[index], message)).collect()
     }
 
-    fn complaint(&self, op: &Op, Charge { invocations, calls, rows }: Charge) -> Option<String> {
+    fn complaint(&self, op: &Op, Charge { invocations, calls, rows, .. }: Charge) -> Option<String> {
         let most_invocations = self.invocations(op);
         if invocations > most_invocations {
             return Some(format!("the Worker was invoked {invocations} times, where {most_invocations} do"));
@@ -98,9 +101,29 @@ impl<'a> Budget<'a> {
         if calls > 1 && !matches!(op.call, Call::Live { .. }) {
             return Some(format!("{calls} calls of the object, where one does"));
         }
+        if let Some(most_calls) = self.calls_of_poll(op).filter(|most_calls| calls > *most_calls) {
+            return Some(format!("a long-poll called the object {calls} times, where {most_calls} do"));
+        }
         // The object may have been called again, and have written again.
         let most_rows = self.rows_of_call(op) * calls;
         (rows > most_rows).then(|| format!("{rows} rows were written, where {most_rows} do"))
+    }
+
+    /// How often a long-poll may call the object: to wait there, once more where it is ahead of the clock, and after each
+    /// write that it is told to read, or that ends a wait before it began. `None` for one to which something was done, or
+    /// to the object meanwhile: it asks again until that has passed.
+    fn calls_of_poll(&self, op: &Op) -> Option<u64> {
+        let Call::Live { mode: Mode::LongPoll, .. } = op.call else { return None };
+        let Case { history, stream, .. } = self.case;
+        let since_ms = op.invoked.ms.saturating_sub(TRAVEL_MS);
+        let settled_ms = op.definite().and(op.ended)?.ms;
+        if history.harms.has_any(op.request) || history.harms.has_any_of_stream(*stream, since_ms..=settled_ms) {
+            return None;
+        }
+        let writes = |other: &Op| matches!(other.call, Call::Create { .. } | Call::Append { .. } | Call::Delete);
+        let meanwhile = |other: &Op| other.invoked < op.settled() && other.settled() > op.invoked;
+        let writes = self.case.iter().filter(|(_, other)| writes(other) && meanwhile(other)).count() as u64;
+        Some(POLLED + writes)
     }
 
     /// How often the Worker may be invoked for a request: once, and a second time where a gateway forwards it.
@@ -155,7 +178,8 @@ impl<'a> Budget<'a> {
         if self.may_stay { within_ms / LEAST_STAY_MS + 1 } else { 0 }
     }
 
-    /// All appends together: only the first one of a segment opens a table, and only the last one seals it.
+    /// All appends together: only the first one of a segment opens a table, and only the last one seals it, and sets an
+    /// alarm.
     pub(super) fn dear_appends(&self) -> Option<Violation> {
         let appended = self
             .charged()
@@ -163,17 +187,27 @@ impl<'a> Budget<'a> {
                 matches!(op.call, Call::Append { batch: Some(_), .. }) && self.case.history.appended(op)
             })
             .filter(|(_, op, _)| !self.case.may_have_been_undone(op));
-        let (mut rows, mut content) = (0, 0);
+        let (mut rows, mut content, mut alarms) = (0, 0, 0);
         let (mut first_ms, mut last_ms) = (u64::MAX, 0);
         for (_, op, charge) in appended {
             (rows, content) = (rows + charge.rows, content + self.content_rows(op));
+            alarms += charge.alarms;
             (first_ms, last_ms) = (first_ms.min(op.invoked.ms), op.settled().ms);
         }
         let harms = self.case.history.harms.times_of_stream(self.case.stream).count() as u64;
         let stays = self.stays(last_ms.saturating_sub(first_ms));
-        let most = content + SEGMENT * (self.segments + 1) + self.restored * (harms + 1) + STAY * stays;
-        let message = || format!("the appends wrote {rows} rows, where {content} hold their content, and {most} do");
-        (rows > most).then(|| self.case.violation(Invariant::Bill, &[], message()))
+        let beside = self.restored * (harms + 1) + STAY * stays;
+        let most = content + SEGMENT * (self.segments + 1) + beside;
+        // One that seals a segment has it moved to R2.
+        let most_alarms = self.segments + 1 + beside;
+        let message = if rows > most {
+            format!("the appends wrote {rows} rows, where {content} hold their content, and {most} do")
+        } else if alarms > most_alarms {
+            format!("the appends set {alarms} alarms, where {most_alarms} do")
+        } else {
+            return None;
+        };
+        Some(self.case.violation(Invariant::Bill, &[], message))
     }
 
     /// A sliding deadline moves by its slack at least, so reads that move it are that far apart. Where it has moved because a

@@ -53,7 +53,7 @@ mod tests {
     /// The last request cost so much.
     fn charge(run: &mut Fixture, calls: u64, rows: u64) {
         let request = run.history.ops.last().expect("a request").request;
-        run.history.charges.insert(request, Charge { invocations: 1, calls, rows });
+        run.history.charges.insert(request, Charge { invocations: 1, calls, rows, alarms: 0 });
     }
 
     #[test]
@@ -128,6 +128,20 @@ mod tests {
     }
 
     #[test]
+    fn appends_together_set_an_alarm_for_each_segment() {
+        for (alarms, expected) in [(0, 0), (2, 0), (3, 1), (20, 1)] {
+            let mut run = run(Lifetime::Endless);
+            for index in 0..20 {
+                run.append(1, acked(0, index + 1));
+                let request = run.history.ops.last().expect("a request").request;
+                let alarms = u64::from(index < alarms);
+                run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 1, alarms });
+            }
+            check(&run, expected);
+        }
+    }
+
+    #[test]
     fn appends_together_cost_their_content_and_something_for_each_segment() {
         for (extra, expected) in [(0, 0), (4, 0), (12, 0), (13, 1)] {
             let mut run = run(Lifetime::Endless);
@@ -149,7 +163,9 @@ mod tests {
             run.history.harms.harm_stream(0, run.now_ms(), Harm::DatabaseFull);
             // The messages of each fill one row.
             let once = SEGMENT + 1;
-            run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 2 * once + rows });
+            run.history
+                .charges
+                .insert(request, Charge { invocations: 1, calls: 1, rows: 2 * once + rows, ..Charge::default() });
             let found = Budget::of(&run.case()).dear_requests();
             assert_eq!(found.len(), expected, "{is_answered} {rows}: {found:?}");
         }
@@ -191,10 +207,43 @@ mod tests {
                 run.history.ops[op].client = place;
                 let request = run.history.ops[op].request;
                 if place == 0 || calls > 0 {
-                    run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0 });
+                    run.history
+                        .charges
+                        .insert(request, Charge { invocations: 1, calls: 1, rows: 0, ..Charge::default() });
                 }
             }
             check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_poll_calls_the_object_for_its_wait_and_for_each_write_and_not_again_and_again() {
+        type Happens = fn(&mut Fixture);
+        let happens: [(Happens, u64); 4] = [
+            (|_| (), POLLED),
+            (
+                |run| {
+                    run.append(1, acked(0, 1));
+                },
+                POLLED + 1,
+            ),
+            (|run| run.history.harms.harm_stream(0, run.now_ms(), Harm::ObjectReset), u64::MAX),
+            (|run| run.history.harms.harm_stream(0, run.now_ms(), Harm::ListingFailed), POLLED),
+        ];
+        for (number, (happens, most)) in happens.into_iter().enumerate() {
+            for (calls, expected) in [(most, 0), (most.saturating_add(1), usize::from(most < u64::MAX))] {
+                let mut run = run(Lifetime::Endless);
+                let reader = run.join(Mode::LongPoll);
+                let op = run.ask_live(reader, None);
+                run.wait_ms(10_000);
+                happens(&mut run);
+                run.wait_ms(10_000);
+                run.end_live(reader, op, &[], empty(0, 0, 7));
+                let request = run.history.ops[op].request;
+                run.history.charges.insert(request, Charge { invocations: 1, calls, rows: 0, ..Charge::default() });
+                let found = Budget::of(&run.case()).dear_requests();
+                assert_eq!(found.len(), expected, "{number}, {calls} calls: {found:?}");
+            }
         }
     }
 
@@ -210,7 +259,7 @@ mod tests {
             for op in polls {
                 run.end(op, empty(0, 0, 7));
                 let request = run.history.ops[op].request;
-                run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0 });
+                run.history.charges.insert(request, Charge { invocations: 1, calls: 1, rows: 0, ..Charge::default() });
             }
             check(&run, expected);
         }
@@ -227,7 +276,7 @@ mod tests {
                 run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
                 ask(&mut run);
                 let request = run.history.ops.last().expect("a request").request;
-                run.history.charges.insert(request, Charge { invocations, calls: 1, rows: 0 });
+                run.history.charges.insert(request, Charge { invocations, calls: 1, rows: 0, ..Charge::default() });
                 let found = Budget::of(&run.case()).dear_requests();
                 assert_eq!(found.len(), expected, "{policy}: {invocations} invocations");
             }
