@@ -26,6 +26,8 @@ named! {
         BrowserForgetsAge = "crowd-browser-forgets-age";
         /// A browser has the same copy for all positions of a stream.
         BrowserKeyWithoutOffset = "crowd-browser-key-without-offset";
+        /// A browser hands out the copy that it has, though it has been answered that there is another page by now.
+        ChangedPageNotTaken = "crowd-changed-page-not-taken";
         /// A reader that has read a stream to its end does not come to read it again.
         WalkNotRepeated = "crowd-walk-not-repeated";
         /// A reader waits for an answer for as long as it takes.

@@ -126,7 +126,8 @@ impl Engine {
         let Some(browser) = &mut it.browser else { return answer.clone() };
         let head = answer.head().clone().with_age_s(if forgets_age { 0 } else { age_s });
         browser.given_us.insert(key, answer.given_us());
-        if head.status != 304 {
+        let keeps_on = self.setting.bug == Some(CrowdBug::ChangedPageNotTaken) && browser.tag.is_some();
+        if head.status != 304 && !keeps_on {
             browser.kept.take(it.asked_us, &key, Some((&head, answer.clone())));
             return answer.clone();
         }

@@ -162,6 +162,7 @@ register! {
     Crowd::NotModifiedRefused: Answers;
     Crowd::BrowserForgetsAge: Fresh;
     Crowd::BrowserKeyWithoutOffset: Exact;
+    Crowd::ChangedPageNotTaken: Live;
     Crowd::WalkNotRepeated: Live;
     Crowd::NeverGivesUp: Live;
     => "everything": Fresh;
