@@ -100,8 +100,11 @@ impl Scenario {
             draft.quiet_phase();
         }
         let schedule = draft.dice.next_u64();
-        // Nothing else that is drawn depends on it.
+        // Nothing else that is drawn depends on what follows.
         let stuck_permille = draft.dice.look_up_stuck_permille();
+        if draft.is_live() && draft.dice.chance(120) {
+            draft.wait_together();
+        }
         let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
         let scenario = Self {

@@ -2,8 +2,9 @@
 
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
-use super::super::{Action, Disturbance, Load};
+use super::super::{Action, Disturbance, Load, Origin};
 use super::{Draft, FRAME_BYTES};
+use crate::judge::history::Mode;
 
 /// Appends of a flood, at most.
 const MOST_APPENDS: u64 = 90;
@@ -36,6 +37,21 @@ impl Draft {
             }
             self.now_ms += self.dice.among(&[6_000, 7_500, 13_000, 26_000, 70_000]);
         }
+    }
+
+    /// When nothing is left of what went wrong, long-polls wait at the tail of a stream for several intervals, and nothing
+    /// is written: their cursors have to agree.
+    pub(super) fn wait_together(&mut self) {
+        let (stream, owner) = (self.stream(), self.client());
+        let lifetime = self.streams[stream].lifetime;
+        self.now_ms += 120_000;
+        self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+        for _ in 0..4 {
+            self.now_ms += self.dice.between(500, 6_000);
+            let (client, mode, origin) = (self.client(), Mode::LongPoll, Origin::Latest);
+            self.push(0, client, Action::Join { stream, mode, origin, readers: 1, ahead: None });
+        }
+        self.now_ms += 75_000;
     }
 
     /// Whether databases are so small that a flood fills them.
