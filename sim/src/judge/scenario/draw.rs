@@ -105,6 +105,9 @@ impl Scenario {
         if draft.is_live() && draft.dice.chance(120) {
             draft.wait_together();
         }
+        if draft.dice.chance(400) {
+            draft.keep_alive();
+        }
         let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
         let scenario = Self {
