@@ -31,6 +31,14 @@ impl Usage {
         self.counts.iter().fold(0, |total, counts| total.saturating_add(counts[meter.index()]))
     }
 
+    /// What was used since an earlier time, of the same counts.
+    pub fn since(&self, earlier: &Self) -> Self {
+        let mut since = self.clone();
+        let pairs = since.counts.iter_mut().flatten().zip(earlier.counts.iter().flatten());
+        pairs.for_each(|(count, earlier)| *count = count.saturating_sub(*earlier));
+        since
+    }
+
     /// Adds everything that another one has counted.
     pub fn merge(&mut self, other: &Self) {
         for cause in Cause::ALL {
@@ -59,6 +67,8 @@ mod tests {
         usage.add(Cause::Poll, Meter::RowsWritten, 3);
         usage.add(Cause::Poll, Meter::ObjectRequests, u64::MAX);
         usage.add(Cause::Write, Meter::ObjectRequests, 1);
+        assert_eq!(usage.since(&usage), Usage::default());
+        assert_eq!(usage.since(&Usage::default()), usage);
         let mut twice = usage.clone();
         twice.merge(&usage);
         for (usage, written) in [(&usage, 5), (&twice, 10), (&usage.times(1.5), 8)] {

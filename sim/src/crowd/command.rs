@@ -12,6 +12,7 @@ use super::calibration::{self, Effort};
 use super::knobs::Knobs;
 use super::run;
 use super::setting::{Class, Setting};
+use crate::bill::month;
 
 /// Which readers there are.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -132,6 +133,7 @@ impl CrowdArguments {
         let began = Instant::now();
         let figures = run(setting.clone());
         print!("{}", figures.table(&setting.readers));
+        print!("\n{}", month(&figures.usage, figures.metered_us as f64 / 1e6));
         eprintln!("{:.1} s, {} MB at most", began.elapsed().as_secs_f64(), most_memory_mb());
         Ok(())
     }

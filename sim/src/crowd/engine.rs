@@ -26,6 +26,7 @@ use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
 use super::setting::{Class, InFront, Setting};
 use super::urls::Urls;
+use crate::bill::Usage;
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
 use crate::world::{Request, RequestBody, cache_head};
@@ -55,7 +56,7 @@ pub(super) struct Engine {
     pub(super) fetches: BTreeMap<u64, u32>,
     pub(super) figures: Figures,
     config: Rc<EdgeConfig>,
-    world: World,
+    pub(super) world: World,
     node: Node,
     /// When each message of each stream was sent, in us since the seed began.
     sent_us: Vec<Vec<u64>>,
@@ -66,6 +67,10 @@ pub(super) struct Engine {
     /// From where those begin who read a stream from its tail, and from its start.
     begins: Vec<(String, String)>,
     counts: bool,
+    /// What had been used when it began to count, and when that was, in us.
+    pub(super) metered_from: (Usage, u64),
+    /// Whether what is used counts no more.
+    pub(super) is_metered: bool,
 }
 
 impl Engine {
@@ -90,6 +95,8 @@ impl Engine {
             calm_us: u64::MAX,
             begins: tails.into_iter().map(|tail| (tail, "-1".to_owned())).collect(),
             counts: false,
+            metered_from: <_>::default(),
+            is_metered: true,
             setting,
         };
         engine.gather();
@@ -207,7 +214,10 @@ impl Engine {
             What::Ends { turn } => self.end_events(who, turn),
             What::Fails { turn } => self.fail(who, turn),
             What::Writes => self.write(who),
-            What::CalmsDown => self.world.calm(),
+            What::CalmsDown => {
+                self.end_metering();
+                self.world.calm();
+            }
             What::TidiesUp => {
                 self.site.tidy_up();
                 rt::forget_finished_tasks();
@@ -224,12 +234,14 @@ impl Engine {
             let mut classes = std::mem::take(&mut self.figures).classes;
             classes.iter_mut().for_each(ClassFigures::count_anew);
             self.figures.classes = classes;
+            self.begin_metering();
             self.written.set(0);
         }
     }
 
     /// Serves a request by core's edge.
     pub(super) fn begin(&mut self, place: u32) {
+        self.meter_invocation(place);
         let request = self.requests.at(place);
         let (turn, colo, url, whose) = (request.turn, usize::from(request.colo), request.url, request.whose);
         let mut headers = Headers::default();
@@ -299,6 +311,9 @@ impl Engine {
                     let tier = self.tier(place);
                     tier.requests += 1;
                     tier.hits += u64::from(served.is_hit);
+                    if served.is_hit {
+                        self.meter_edge_hit(place);
+                    }
                     self.bring_later(place, after_us, Brought::Whole(served));
                 }
                 Effect::Opens { place, after_us, head: response } => {
@@ -311,6 +326,7 @@ impl Engine {
                 Effect::AsksInner { place, url } => self.ask_inner(place, url),
                 Effect::Pushes { place, after_us, events } => {
                     let told = Rc::new(events_told(&events));
+                    self.meter_delivery();
                     let request = self.requests.at(place);
                     let listeners = request.listeners.clone();
                     let is_shared = matches!(request.whose, For::Fetch(_));

@@ -1,6 +1,7 @@
 //! What came of a crowd, in numbers.
 
 use super::setting::Class;
+use crate::bill::Usage;
 
 /// Delays are counted by ms up to this one.
 const MOST_MS: usize = 120_000;
@@ -60,6 +61,10 @@ pub struct Figures {
     pub object_calls: u64,
     /// Messages that were written.
     pub writes: u64,
+    /// What is billed of all that.
+    pub usage: Usage,
+    /// For how long that was counted, in us: while messages were written.
+    pub metered_us: u64,
 }
 
 impl TierFigures {

@@ -12,6 +12,7 @@
 //! | `engine` | the one task: what is due, and what the world brings |
 //! | `reader`, `habits`, `patience` | readers, what they do, and for how long they wait |
 //! | `message` | which messages an answer has |
+//! | `metering` | what requests are billed for at the edge |
 //! | `urls` | the URLs that they ask for, each with a number |
 //! | `answer` | answers that many share |
 //! | `edge` | a host of core's edge whose cache is looked into at once |
@@ -37,6 +38,7 @@ mod figures;
 mod habits;
 mod knobs;
 mod message;
+mod metering;
 mod patience;
 mod reader;
 mod requests;

@@ -4,6 +4,7 @@ use tailrace_core::protocol::CachePolicy;
 
 use super::calibration::{Effort, ROWS, Row, Use, trials};
 use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, run};
+use crate::bill::{Cause, Meter};
 use crate::world::Faults;
 
 /// A small crowd of all classes, in three datacenters.
@@ -93,6 +94,30 @@ fn who_has_no_answer_gives_up_and_gets_everything_once_calls_do_not_get_stuck_an
         assert_eq!(sums(|class| class.behind) > 0, is_lost, "{policy} {bug:?}");
         assert_eq!(sums(|class| class.given_up) == 0, is_lost, "{policy} {bug:?}");
         assert_eq!(sums(|class| class.gaps + class.foreign + class.outdated + class.late), 0, "{policy} {bug:?}");
+    }
+}
+
+#[test]
+fn what_is_billed_is_what_the_tiers_were_asked() {
+    for policy in POLICIES {
+        let (_, Figures { front, gateway, edge, usage, object_calls, writes, .. }) = figures(policy);
+        // What is under way when counting begins is counted once, and what comes after the last message is not billed.
+        let is_about = |count: u64, expected: u64| count.abs_diff(expected) <= 200;
+        let total = |meter| usage.total(meter);
+        let is_workers_cache = matches!(policy, "workers-cache" | "gateway");
+        let served = if is_workers_cache { front.hits } else { 0 };
+        let expected = gateway.requests + edge.requests + served + writes;
+        assert!(is_about(total(Meter::WorkerRequests), expected), "{policy}: {expected} {usage:?}");
+        assert!(is_about(total(Meter::ObjectRequests), object_calls + writes), "{policy}: {object_calls} {usage:?}");
+        assert!(is_about(total(Meter::EdgeHits), edge.hits), "{policy}: {} {usage:?}", edge.hits);
+        let [zone, workers] = [Meter::ZoneHits, Meter::WorkersCacheHits].map(total);
+        assert!(is_about(zone + workers, front.hits), "{policy}: {} {usage:?}", front.hits);
+        assert_eq!((zone == 0, workers == 0), (front.hits == 0 || is_workers_cache, !is_workers_cache), "{policy}");
+        for (cause, meter) in [(Cause::Poll, Meter::ObjectRequests), (Cause::Connection, Meter::Deliveries)] {
+            assert!(usage.of(cause, meter) > 0, "{policy}: {usage:?}");
+        }
+        // Each message is a row.
+        assert!(usage.of(Cause::Write, Meter::RowsWritten) >= writes, "{policy}: {usage:?}");
     }
 }
 

@@ -2,8 +2,13 @@
 
 use std::collections::HashMap;
 
+use tailrace_core::protocol::Method;
+
 use super::answer::Told;
 use super::setting::Class;
+use crate::bill::Cause;
+use crate::tailrace::Tailrace;
+use crate::world::Program as _;
 
 /// The origin of all streams.
 const ORIGIN: &str = "https://tailrace.test";
@@ -12,6 +17,8 @@ const ORIGIN: &str = "https://tailrace.test";
 #[derive(Default)]
 pub(super) struct Urls {
     texts: Vec<String>,
+    /// What a request for each is billed for.
+    causes: Vec<Cause>,
     numbers: HashMap<String, u32>,
 }
 
@@ -41,6 +48,7 @@ impl Urls {
             return *number;
         }
         let number = self.texts.len() as u32;
+        self.causes.push(Tailrace::cause(Method::Get, &text));
         self.texts.push(text.clone());
         self.numbers.insert(text, number);
         number
@@ -54,6 +62,11 @@ impl Urls {
     /// Whether those who ask for that URL wait for messages.
     pub(super) fn is_live(&self, number: u32) -> bool {
         self.text(number).contains("&live=")
+    }
+
+    /// What a request for that URL is billed for.
+    pub(super) fn cause(&self, number: u32) -> Cause {
+        self.causes[number as usize]
     }
 
     /// The URL of that number.

@@ -183,6 +183,9 @@ impl Engine {
             How::Fetched => {}
             How::Passed => self.figures.front.bypassed += 1,
         }
+        if matches!(served.how, How::Hit | How::Stale | How::Joined) {
+            self.meter_front_hit(who, self.is_between());
+        }
         match served.answer {
             Handle::Whole(answer) if self.is_between() => self.tell_gateway(who, Ok((answer, served.age_s))),
             Handle::Whole(answer) => self.give(who, answer, served.age_s),

@@ -207,7 +207,7 @@ impl Fronts {
             self.environment.share_weakness(by, number);
         }
         self.note(&place, number, &asked, what);
-        if !matches!(served.how, How::Fetched | How::Passed) && by != number {
+        if matches!(served.how, How::Hit | How::Stale | How::Joined) {
             self.meter_hit(origin.cause(&asked.url));
         }
         let response = match served.how {

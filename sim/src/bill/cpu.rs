@@ -1,0 +1,56 @@
+//! What the edge takes of the CPU time that Workers bill: measured, and not simulated.
+//!
+//! `cargo xtask bench edge` prints these figures. What an object takes is billed as its duration, and is not among them;
+//! nor is what the runtime takes for connections, as a Worker has it that answers at once.
+
+use super::{Cause, Meter, Usage};
+
+/// What an append takes, or any other write, in us.
+const WRITE_US: u64 = 150;
+/// What a page takes that no cache has, in us.
+const PAGE_US: u64 = 60;
+/// What a long-poll takes that waits on a socket of its own, in us. A connection with events begins as one does.
+const POLL_US: u64 = 260;
+/// What an answer from the cache of the datacenter takes, in us.
+const HIT_US: u64 = 100;
+/// What an event takes that is passed on to a client, in us.
+const DELIVERY_US: u64 = 30;
+
+/// The CPU time of the edge, in us, for what was used.
+pub fn worker_cpu_us(usage: &Usage) -> u64 {
+    let of = |cause: &Cause| {
+        let count = |meter| usage.of(*cause, meter);
+        let request_us = match cause {
+            Cause::Write => WRITE_US,
+            Cause::Poll | Cause::Connection => POLL_US,
+            _ => PAGE_US,
+        };
+        // What Workers Cache answers reaches no Worker.
+        let reached = count(Meter::WorkerRequests).saturating_sub(count(Meter::WorkersCacheHits));
+        let hits = count(Meter::EdgeHits).min(reached);
+        (reached - hits) * request_us + hits * HIT_US + count(Meter::Deliveries) * DELIVERY_US
+    };
+    Cause::ALL.iter().map(of).sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_kind_of_request_takes_its_time_and_what_workers_cache_answers_takes_none() {
+        for (cause, counts, expected) in [
+            (Cause::Write, &[(Meter::WorkerRequests, 2)][..], 2 * WRITE_US),
+            (Cause::Read, &[(Meter::WorkerRequests, 3)], 3 * PAGE_US),
+            (Cause::Read, &[(Meter::WorkerRequests, 3), (Meter::EdgeHits, 1)], 2 * PAGE_US + HIT_US),
+            (Cause::Poll, &[(Meter::WorkerRequests, 5), (Meter::WorkersCacheHits, 4)], POLL_US),
+            (Cause::Connection, &[(Meter::WorkerRequests, 1), (Meter::Deliveries, 7)], POLL_US + 7 * DELIVERY_US),
+            (Cause::Rotation, &[(Meter::ObjectRequests, 9)], 0),
+            (Cause::Poll, &[(Meter::ZoneHits, 9)], 0),
+        ] {
+            let mut usage = Usage::default();
+            counts.iter().for_each(|(meter, count)| usage.add(cause, *meter, *count));
+            assert_eq!(worker_cpu_us(&usage), expected, "{counts:?}");
+        }
+    }
+}
