@@ -1,7 +1,7 @@
 //! What the edge takes of the CPU time that Workers bill: measured, and not simulated.
 //!
 //! `cargo xtask bench edge --rounds 7 --seconds 4` printed these figures on 2026-11-27, on two cores of a virtual machine
-//! (Intel Xeon, AVX-512); they are medians of a machine that other load shared a little, and Cloudflare's are others. What
+//! (AMD EPYC); they are medians of a machine that other load shared a little, and Cloudflare's are others. What
 //! an object takes is billed as its duration, and is not among them; nor is what the runtime takes for connections, as a
 //! Worker has it that answers at once, or that only looks into a cache. So a bill has a little too little CPU.
 

@@ -19,7 +19,11 @@ const LINGERS_S: u64 = 150;
 const PAGE_BYTES: usize = 64;
 
 /// How long connections with events last, about, in ms.
-const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 50];
+const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 400];
+
+/// How often connections begin at most, on average, in ms: each calls an object, and a crowd of them would take longer than
+/// all else in a seed.
+const BEGIN_EVERY_MS: u64 = 50;
 
 /// The crowd of a scenario; `None` if it has none.
 pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Setting> {
@@ -54,7 +58,10 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
         (setting.knobs.stays, setting.knobs.away) = (Span::ms(300, 30_000), Span::ms(10, 5_000));
     }
     setting.page_bytes = random.chance(500).then_some(PAGE_BYTES);
-    setting.policy.waits.sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
+    let sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
+    setting.policy.waits.sse_ms = sse_ms;
+    let events = &mut setting.readers[Class::Events as usize];
+    *events = (*events).min((sse_ms / BEGIN_EVERY_MS) as usize);
     if setting.front == InFront::Between {
         setting.knobs.workers_cache = between(&random);
     }
