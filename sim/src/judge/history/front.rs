@@ -91,6 +91,16 @@ impl Fronts {
         self.of_requests.get(&request).map(|place| &self.fetches[*place])
     }
 
+    /// When a request has come to the Worker, in virtual ms; `None` for one that has waited in front for others until it
+    /// left.
+    pub fn came_ms(&self, op: &Op) -> Option<u64> {
+        match self.fetch_of(op.request) {
+            Some(fetch) => Some(fetch.from_ms),
+            None if self.in_vain.iter().any(|(request, ..)| *request == op.request) => None,
+            None => Some(op.invoked.ms),
+        }
+    }
+
     /// What was handed to a request, if no request of its own has brought it.
     pub fn handed_to(&self, op: &Op) -> Option<Handed> {
         self.handed.get(&op.request).copied()

@@ -187,6 +187,9 @@ impl<'a> View<'a> {
             return None;
         }
         let waited_for = |other: &Op| other.invoked.ms > asked.ms + self.travel_ms();
+        // `now` is when a request comes to the Worker: it may have waited in front, and may never have come there.
+        let begun_ms = self.case.history.fronts.came_ms(request.op);
+        let begun_before = |other: &Op| begun_ms.is_some_and(|begun_ms| other.invoked.ms > begun_ms + self.travel_ms());
         let begins_nowhere = !matches!(request.op.call, Call::Live { from: From::At(_), .. });
         let hears_nothing = |until_ms: u64| {
             !self.arrivals.iter().any(|arrival| arrival.op == request.index && arrival.at.ms <= until_ms)
@@ -213,7 +216,7 @@ impl<'a> View<'a> {
                     continue;
                 }
                 Call::Delete if waited_for(other) => "waits on although its stream was deleted",
-                Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && waited_for(other) => {
+                Call::Append { .. } if begins_nowhere && hears_nothing(owed_ms) && begun_before(other) => {
                     if may_be_gone(self.case, other, owed_ms + self.within_ms())
                         || was_sent_before(self.case, other, asked)
                     {
@@ -409,6 +412,30 @@ mod tests {
             run.wait_ms(20_000);
             run.end_live(reader, op, &[], empty(0, 1, 7));
             check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_reader_that_begins_at_the_tail_begins_when_its_request_comes_to_the_worker() {
+        type InFront = fn(&mut Fixture, usize);
+        let waits_until_it_leaves: InFront = |run, op| {
+            let request = run.history.ops[op].request;
+            run.history.fronts.in_vain.push((request, run.now_ms(), "1/0".into()));
+        };
+        let cases: [(InFront, usize); 3] =
+            [(|_, _| (), 1), (waits_until_it_leaves, 0), (|run, op| run.fetch(op, 23_000), 1)];
+        for (number, (in_front, expected)) in cases.into_iter().enumerate() {
+            let mut run = run();
+            let reader = run.join(Mode::LongPoll);
+            let op = run.ask_live(reader, Some(From::Now));
+            run.wait_ms(3_000);
+            run.append(1, acked(0, 1));
+            run.wait_ms(20_000);
+            run.end_live(reader, op, &[], empty(0, 1, 7));
+            in_front(&mut run, op);
+            let found = run.case();
+            let found = super::check(&found);
+            assert_eq!(found.len(), expected, "{number}: {found:?}");
         }
     }
 

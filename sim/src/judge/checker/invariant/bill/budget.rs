@@ -253,8 +253,7 @@ impl<'a> Budget<'a> {
         type Polls<'a> = Vec<(u64, usize, &'a Op)>;
         // From where, with which cursor and which tag, and from which datacenter.
         type Asked<'a> = (&'a From, Option<u64>, Option<&'a str>, usize);
-        let came_ms =
-            |op: &Op| self.case.history.fronts.fetch_of(op.request).map_or(op.invoked.ms, |fetch| fetch.from_ms);
+        let came_ms = |op: &Op| self.case.history.fronts.came_ms(op).unwrap_or(op.invoked.ms);
         let conditions = &self.case.history.conditions;
         let mut identical: HashMap<Asked<'_>, Polls<'_>> = HashMap::new();
         for (index, op, _) in self.charged().filter(|(.., charge)| charge.calls > 0) {
