@@ -11,7 +11,7 @@
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
 //! | [`crowd`] | many readers as records, the caches in front of the Worker, calibration |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
-//! | `probe` | programs that test the world apart from Tailrace; knows `kernel` and `world` alone |
+//! | `probe` | programs that test the world apart from Tailrace; knows `kernel`, `bill`, `front` and `world` alone |
 
 pub mod bill;
 pub mod crowd;

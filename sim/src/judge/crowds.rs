@@ -163,12 +163,13 @@ mod tests {
     }
 
     #[test]
-    fn a_scenario_without_a_crowd_has_none_and_one_with_a_crowd_has_all_its_readers() {
+    fn a_scenario_without_a_crowd_has_none_and_one_with_a_crowd_has_its_readers_unless_they_came_back_too_often() {
         let scenario = Scenario { crowd: 0, ..Scenario::draw(1) };
         assert!(setting(&scenario, None).is_none());
         let crowded = (0..9).map(|schedule| Scenario { crowd: 80, schedule, ..scenario.clone() });
         for setting in crowded.filter_map(|scenario| setting(&scenario, None)) {
-            assert_eq!(setting.readers[0] + setting.readers[1], 80);
+            let most = (setting.policy.waits.sse_ms / BEGIN_EVERY_MS) as usize;
+            assert_eq!(setting.readers[1], (80 - setting.readers[0]).min(most));
         }
     }
 }

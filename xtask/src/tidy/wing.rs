@@ -23,19 +23,27 @@ const WINGS: &[Wing] = &[
     Wing { name: "kernel", knows: &[], core: &["marks"] },
     Wing { name: "bill", knows: &["kernel"], core: &[] },
     Wing { name: "front", knows: &["kernel"], core: &[] },
-    Wing { name: "world", knows: &["kernel", "front"], core: &["marks", "protocol", "runtime", "storage"] },
+    Wing { name: "world", knows: &["kernel", "bill", "front"], core: &["marks", "protocol", "runtime", "storage"] },
     Wing {
         name: "tailrace",
-        knows: &["kernel", "front", "world"],
+        knows: &["kernel", "bill", "front", "world"],
         core: &["marks", "mutant", "protocol", "storage", "stream", "runtime", "object", "edge"],
     },
-    Wing { name: "crowd", knows: &["kernel", "front", "world", "tailrace"], core: &["protocol", "runtime", "edge"] },
+    Wing {
+        name: "crowd",
+        knows: &["kernel", "bill", "front", "world", "tailrace"],
+        core: &["protocol", "runtime", "edge"],
+    },
     Wing {
         name: "judge",
-        knows: &["kernel", "front", "world", "tailrace", "crowd"],
+        knows: &["kernel", "bill", "front", "world", "tailrace", "crowd"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
-    Wing { name: "probe", knows: &["kernel", "front", "world"], core: &["marks", "protocol", "storage", "runtime"] },
+    Wing {
+        name: "probe",
+        knows: &["kernel", "bill", "front", "world"],
+        core: &["marks", "protocol", "storage", "runtime"],
+    },
 ];
 
 /// The one file of the world that may name core's edge: it defines the program that runs in a world.
