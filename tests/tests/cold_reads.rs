@@ -5,6 +5,7 @@ use futures_util::future::join_all;
 use tailrace_core::object::Settings;
 use tailrace_core::protocol::{Method, Response};
 use tailrace_core::stream::StreamLimits;
+use tailrace_sim::bill::Meter;
 use tailrace_sim::kernel::random::Delay;
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
@@ -44,7 +45,7 @@ async fn world(segment_rows: u64, appends: &[&'static [u8]]) -> World {
 
 /// How many gets of R2 there were since the count was `before`.
 fn gets(world: &World, before: u64) -> u64 {
-    world.services().bucket.operations().class_b - before
+    world.usage().total(Meter::R2ClassB) - before
 }
 
 #[test]
@@ -52,7 +53,7 @@ fn a_read_from_the_middle_takes_two_gets_and_one_once_the_index_is_known() {
     rt::block_on(1, async {
         let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
         for (offset, body, expected) in [(2, "cd", 2), (1, "bcd", 1), (0, "abcd", 1)] {
-            let before = world.services().bucket.operations().class_b;
+            let before = world.usage().total(Meter::R2ClassB);
             let page = ask(&world, Method::Get, &format!("?offset={:016}_{offset:016}", 0), "").await;
             assert_eq!((page.status, page.body.as_ref()), (200, body.as_bytes()));
             assert_eq!(gets(&world, before), expected, "from {offset}");
@@ -64,7 +65,7 @@ fn a_read_from_the_middle_takes_two_gets_and_one_once_the_index_is_known() {
 fn identical_reads_at_one_time_share_their_gets() {
     rt::block_on(1, async {
         let world = world(4, &[b"a", b"b", b"c", b"d"]).await;
-        let before = world.services().bucket.operations().class_b;
+        let before = world.usage().total(Meter::R2ClassB);
         let query = format!("?offset={:016}_{:016}", 0, 1);
         let pages = join_all((0..20).map(|_| ask(&world, Method::Get, &query, ""))).await;
         assert!(pages.iter().all(|page| page.status == 200 && page.body.as_ref() == b"bcd"));

@@ -6,6 +6,7 @@ use tailrace_core::protocol::Method;
 use tailrace_core::protocol::Offset;
 use tailrace_core::protocol::limits::LOG_ROW_BYTES;
 use tailrace_core::stream::StreamLimits;
+use tailrace_sim::bill::Meter;
 use tailrace_sim::kernel::random::{Delay, Seeds};
 use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
@@ -217,15 +218,15 @@ fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
         assert_eq!(head(&world).await.0, "segments=2");
         let at_lf = offset(0, 2);
         assert_eq!(events(&world, "-1").await, ["a", "", "b"]);
-        let before = world.services().bucket.operations().class_b;
+        let before = world.usage().total(Meter::R2ClassB);
         assert_eq!(events(&world, &at_lf).await, ["b"]);
-        let known = world.services().bucket.operations().class_b - before;
+        let known = world.usage().total(Meter::R2ClassB) - before;
         // As version 2 has left it.
         world.crash(OBJECT);
         world.prepare(OBJECT, &TABLES_OF_VERSION_2);
-        let before = world.services().bucket.operations().class_b;
+        let before = world.usage().total(Meter::R2ClassB);
         assert_eq!(events(&world, &at_lf).await, ["b"]);
-        assert!(world.services().bucket.operations().class_b - before > known, "the byte before is fetched");
+        assert!(world.usage().total(Meter::R2ClassB) - before > known, "the byte before is fetched");
         // What is recorded from now on tells it.
         for append in ["c\r", "\nd"] {
             assert_eq!(CLIENT.ask(&world, Method::Post, "", &TEXT, append).await.status, 204);

@@ -287,7 +287,8 @@ mod tests {
 
     #[test]
     fn what_a_client_reads_says_how_long_it_was_on_its_way_and_what_it_writes_does_not() {
-        let late = || Says::Late(Response::new(200), 1_500);
+        let page = || Response::new(200).with(header::CACHE_CONTROL, "public, max-age=60");
+        let late = || Says::Late(page(), 1_500);
         for (method, query, policy, age_ms, age_s) in [
             (Method::Get, "", "immutable-and-long-poll", 0, Some("2")),
             // Nothing is kept at the edge.

@@ -121,7 +121,8 @@ impl<S: ActorState> StreamObject<S> {
         let first_hot = stream.layout.first_hot;
         let rotates = self.agenda.find(&self.state, Duty::Rotate, "")?.is_some();
         let may_end = pass.young.is_none() && first_hot == pass.mark && !rotates;
-        if mutated!(SweepEndsAtOnce) || may_end && !mutated!(SweepWithoutEnd) {
+        let has_more = !may_end || mutated!(SweepWithoutEnd);
+        if !has_more || mutated!(SweepEndsAtOnce) {
             // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.
             return self.agenda.delete(&self.state, Duty::Sweep, "");
         }

@@ -53,11 +53,11 @@ const KINDS = [
   ["a read that no cache takes part in", 3, 5, async (path) => () => send("GET", `${path}?offset=now`)],
   ["a page at the tail", 4, 11, async (path) => () => send("GET", `${path}?offset=-1`)],
   ["a page at the tail for a client that wants no copy", 3, 7, async (path) => () => told(path, "BYPASS", NO_CACHE)],
-  ["a page that is stored", 6, 13, async (path) => {
+  ["a page that is stored", 6, 14, async (path) => {
     await fill(path);
     return () => told(path, "MISS");
   }],
-  ["a page that is stored for a client that wants no copy", 5, 10, async (path) => {
+  ["a page that is stored for a client that wants no copy", 5, 11, async (path) => {
     await fill(path);
     return () => told(path, "BYPASS", NO_CACHE);
   }],
@@ -74,7 +74,7 @@ const KINDS = [
     return () => told(path, "HIT", { "if-none-match": etag });
   }],
   ["a HEAD", 3, 5, async (path) => () => send("HEAD", path)],
-  ["a long-poll that finds something, which is stored", 6, 13, async (path) => () => told(path, "MISS", {}, POLL)],
+  ["a long-poll that finds something, which is stored", 6, 14, async (path) => () => told(path, "MISS", {}, POLL)],
   ["a long-poll whose answer was stored", 2, 5, async (path) => {
     await told(path, "MISS", {}, POLL);
     await sleep(50);

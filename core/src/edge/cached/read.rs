@@ -5,7 +5,7 @@ use crate::edge::failure::unreachable;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::message::{Message, Operation};
-use crate::protocol::{Method, Response};
+use crate::protocol::{Method, Response, header};
 use crate::runtime::{
     Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
@@ -106,7 +106,8 @@ async fn ask<E: EdgeEnv>(
     let Some(note) = note.or(mutated!(TailTakenFromAFlight).then_some(EntryNote { answered_ms: 0, lasts_ms: 0 }))
     else {
         land_nothing(flight);
-        return env.pass_on(reply, &asked(Some(caching), age_s(env, asked_ms)));
+        let age_s = if may_be_kept(&head) { age_s(env, asked_ms) } else { 0 };
+        return env.pass_on(reply, &asked(Some(caching), age_s));
     };
     match env.keep(reply).await {
         Ok(kept) => {
@@ -129,13 +130,19 @@ async fn ask<E: EdgeEnv>(
     }
 }
 
+/// Whether a cache may hand it out for a while without asking. The age of anything else is nothing to anybody, and costs a
+/// look at the clock.
+fn may_be_kept(head: &Response) -> bool {
+    head.headers.get(header::CACHE_CONTROL).is_some_and(|control| control.contains("max-age="))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, greeting};
     use crate::edge::serve::serve;
+    use crate::protocol::Headers;
     use crate::protocol::live::{LiveMessage, ReaderPosition};
-    use crate::protocol::{Headers, header};
     use crate::runtime::{Isolate as _, Past, Request};
 
     const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
@@ -258,6 +265,16 @@ mod tests {
             let note = EntryNote { answered_ms: START_MS, lasts_ms: 60_000 }.to_text();
             assert_eq!(got.kept[0].as_ref().and_then(|kept| told(kept, header::TAILRACE_KEPT)), Some(note.as_str()));
             assert_eq!([header::X_CACHE, header::AGE].map(|name| told(&got.answer, name)), [Some("MISS"), age_s]);
+        }
+    }
+
+    #[test]
+    fn what_nobody_may_keep_says_nothing_of_its_age_and_what_others_may_keep_does() {
+        let not_for_long = page(200, PAGE, false).with(header::TAILRACE_AHEAD, "0");
+        for (answer, age_s) in [(page(200, "no-cache", true), None), (not_for_long, Some("2"))] {
+            let got = get(&Scripted::new([Says::Late(answer, 1_500)]), "", &[]);
+            assert_eq!([header::X_CACHE, header::AGE].map(|name| told(&got.answer, name)), [Some("MISS"), age_s]);
+            assert!(got.kept[0].is_none());
         }
     }
 
