@@ -184,8 +184,6 @@ mutants! {
     SweepWithoutProof = "sweep-without-proof";
     /// A sweep looks for what attempts have left only once.
     SweepEndsAtOnce = "sweep-ends-at-once";
-    /// A sweep looks again for what attempts have left, whether or not any may have left something.
-    SweepWithoutEnd = "sweep-without-end";
     /// The objects of a removed stream are listed only once, also where a put may be under way.
     RemovalLooksOnce = "removal-looks-once";
     /// An alarm that came too early is set to the same time, however often that was in vain.

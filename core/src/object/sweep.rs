@@ -120,9 +120,7 @@ impl<S: ActorState> StreamObject<S> {
         }
         let first_hot = stream.layout.first_hot;
         let rotates = self.agenda.find(&self.state, Duty::Rotate, "")?.is_some();
-        let may_end = pass.young.is_none() && first_hot == pass.mark && !rotates;
-        let has_more = !may_end || mutated!(SweepWithoutEnd);
-        if !has_more || mutated!(SweepEndsAtOnce) {
+        if mutated!(SweepEndsAtOnce) || pass.young.is_none() && first_hot == pass.mark && !rotates {
             // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.
             return self.agenda.delete(&self.state, Duty::Sweep, "");
         }

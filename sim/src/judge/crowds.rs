@@ -23,7 +23,7 @@ const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 400];
 
 /// How often connections begin at most, on average, in ms: each calls an object, and a crowd of them would take longer than
 /// all else in a seed.
-const BEGIN_EVERY_MS: u64 = 50;
+const BEGIN_EVERY_MS: u64 = 20;
 
 /// The crowd of a scenario; `None` if it has none.
 pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Setting> {

@@ -124,7 +124,6 @@ register! {
     Core::EarlyAlarmComesAtOnce: Answers, Bill;
     Core::ReadersNotDismissed: Live;
     Core::RowForEachMessage: Bill;
-    Core::SweepWithoutEnd: Bill;
     Core::AlarmSetAtEachWrite: Bill;
     Core::PollsInsteadOfWaiting: Bill;
     Core::FlightsNotShared: Bill;

@@ -7,6 +7,7 @@ import { Flight } from "../../../platform/workers/js/flight.mjs";
 // How an operation ended: platform/workers/src/outcome.rs.
 const KEPT = 12;
 const NOTED = 13;
+const AGED = 16;
 
 test("who joins before anything is noted hears of the note first, and then of the answer", async () => {
   const flight = new Flight("a");
@@ -17,14 +18,14 @@ test("who joins before anything is noted hears of the note first, and then of th
   const second = flight.next();
   flight.note(9);
   flight.land(["kept"], 0);
-  assert.deepEqual(await second, ["kept"]);
+  assert.deepEqual(await second, { kept: ["kept"], ageS: 0 });
 });
 
 test("where nothing is noted, who has joined hears of the answer", async () => {
   const flight = new Flight("b");
   const next = flight.next();
   flight.land(["kept"], 0);
-  assert.deepEqual(await next, ["kept"]);
+  assert.deepEqual(await next, { kept: ["kept"], ageS: 0 });
 });
 
 test("a request that joins after the note is told of it at once, once, and then of the answer", async () => {
@@ -38,7 +39,18 @@ test("a request that joins after the note is told of it at once, once, and then 
   const landed = landing();
   flyer.note(9);
   flyer.keepOwn(204, "", new Uint8Array());
-  flyer.land();
+  flyer.land(0);
   assert.equal(await landed, KEPT);
   assert.equal(joiner.keptStatus(), 204);
+});
+
+test("who has joined is told of an answer that was long on its way, and for how long", async () => {
+  const [flyer, joiner] = [new EdgeIo(null), new EdgeIo(null)];
+  flyer.share("d");
+  joiner.share("d");
+  joiner.landing(10_000);
+  flyer.keepOwn(200, "", new Uint8Array());
+  flyer.land(3);
+  assert.equal(await joiner.ended(), AGED);
+  assert.deepEqual([joiner.keptStatus(), joiner.landedAge()], [200, 3]);
 });
