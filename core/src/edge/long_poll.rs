@@ -7,7 +7,6 @@ use super::config::EdgeConfig;
 use super::live::LiveRead;
 use super::poll::{Brought, fly};
 use crate::protocol::cache::Collapse;
-use crate::protocol::header;
 use crate::runtime::{EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks};
 
 /// The first status that is a refusal.
@@ -100,10 +99,9 @@ async fn lead<E: EdgeEnv>(
     let marked = live.caching.as_ref().zip(config.policy.collapse.marker()).filter(|(caching, _)| caching.looks_up);
     if let Some((caching, marker)) = marked
         && let Turn::Others(stored) = marker::take_turn(env, marker, caching, ends_ms).await
-        && let Some(changes) = cached::served(env, &stored.head())
+        && let Some((changes, age_s)) = cached::served(env, &stored.head())
         && let Ok(kept) = env.keep(stored).await
     {
-        let age_s = changes.set.get(header::AGE).and_then(|age_s| age_s.parse().ok()).unwrap_or(0);
         flight.land(&kept, age_s);
         return env.answer_kept(kept, &changes);
     }
@@ -174,7 +172,7 @@ mod tests {
     use super::super::scripted::{START_MS, Says, Scripted, UnderWay, config, greeting, live};
     use super::*;
     use crate::protocol::message::Live;
-    use crate::protocol::{ReadFrom, Response};
+    use crate::protocol::{ReadFrom, Response, header};
     use crate::runtime::Isolate as _;
 
     /// A long-poll that joins flights with these outcomes in turn (`None` is a lost one): its status, and the notes.

@@ -18,9 +18,9 @@ const REPLY = 10;
 const SOCKET = 11;
 const KEPT = 12;
 const NOTED = 13;
-const AGED = 16;
 const ABSENT = 14;
 const OVER = 15;
+const AGED = 16;
 const TIMED_OUT = 21;
 
 // What goes along with a call: src/edge_env.rs.

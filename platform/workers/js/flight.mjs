@@ -30,8 +30,8 @@ export class Flight {
   }
 
   /**
-   * A promise of the kept answer with its age, or of nothing, if something is noted where nothing was. It is one promise, because the
-   * runtime takes long to tell a request of what another one has done.
+   * A promise of the kept answer with its age, or of nothing, if something is noted where nothing was. It is one
+   * promise, because the runtime takes long to tell a request of what another one has done.
    */
   next() {
     return this.noted < 0 ? this.#news : this.#landed;

@@ -7,7 +7,7 @@ named! {
     pub enum CrowdBug {
         /// A reader whose events have come to their end does not ask again.
         ReconnectionLost = "crowd-reconnection-lost";
-        /// The cache behind the Worker tells the URLs of streams apart by their parameters alone.
+        /// The cache of a datacenter tells the URLs of streams apart by their parameters alone.
         KeyWithoutStream = "crowd-key-without-stream";
         /// Who joins those who listen to events is not told what they were told before.
         EarlierEventsNotTold = "crowd-earlier-events-not-told";

@@ -55,7 +55,7 @@ pub struct Figures {
     pub gateway: TierFigures,
     /// What stands in front, or between the gateway and the inner entrypoint.
     pub front: TierFigures,
-    /// The Worker, with the caches behind it; the inner entrypoint, where there is a gateway.
+    /// The Worker, with the caches of datacenters; the inner entrypoint, where there is a gateway.
     pub edge: TierFigures,
     /// Calls of objects.
     pub object_calls: u64,
@@ -146,11 +146,6 @@ impl Figures {
             ));
         }
         text.push_str(&format!("{:<10} {:>10}   ({} messages written)\n", "object", self.object_calls, self.writes));
-        if has_gateway {
-            // A HIT of the cache before an entrypoint is billed as a request of it.
-            let billed = self.gateway.requests + self.front.requests;
-            text.push_str(&format!("{:<10} {billed:>10}   (requests of both entrypoints, HIT or not)\n", "billed"));
-        }
         text.push('\n');
         text.push_str(&format!(
             "{:<10} {:>8} {:>10} {:>11} {:>8} {:>8} {:>6} {:>9}\n",

@@ -50,7 +50,7 @@ pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
     }
     let Some(stored) = env.look_up(&caching.key, LOOK_UP_MS).await else { return false };
     let mut head = stored.head();
-    let Some(changes) = served(env, &head) else { return false };
+    let Some((changes, _)) = served(env, &head) else { return false };
     let tag = head.headers.get(header::ETAG);
     if tag.is_some_and(|tag| if_none_match.is_some_and(|list| etag::names(list, tag))) {
         env.sometimes(marks::CACHE_HIT_UNCHANGED);
@@ -63,8 +63,9 @@ pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
     true
 }
 
-/// How a stored answer with this head is changed for the client; `None` if it is too old to be served.
-pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, head: &Response) -> Option<Changes> {
+/// How a stored answer with this head is changed for the client, and how old it is in seconds; `None` if it is too old to be
+/// served.
+pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, head: &Response) -> Option<(Changes, u64)> {
     let note = head.headers.get(header::TAILRACE_KEPT).and_then(EntryNote::parse);
     let age_s = note.and_then(|note| note.age_s(env.now_ms()));
     if age_s.is_none() {
@@ -77,7 +78,7 @@ pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, head: &Response) -> Option<Ch
     if !mutated!(AgeIgnored) {
         set.push(header::AGE, age_s.to_string());
     }
-    Some(Changes { set, left_out: INTERNAL })
+    Some((Changes { set, left_out: INTERNAL }, age_s))
 }
 
 /// The note with which the edge keeps an answer; `None` if it does not keep it. An answer is as old as its question,

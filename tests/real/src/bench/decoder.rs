@@ -174,6 +174,23 @@ mod tests {
     }
 
     #[test]
+    fn what_follows_a_change_of_the_protocol_is_a_body_without_an_end() {
+        let (mut decoder, mut found) = (Decoder::default(), Vec::new());
+        for bytes in ["HTTP/1.1 101 Switching Protocols\r\nupgrade: websocket\r\n\r\nab", "c\r\n\r\nHTTP/1.1 200 OK"] {
+            let mut take = |piece: Piece<'_>| {
+                found.push(match piece {
+                    Piece::Head(head) => head.status.to_string(),
+                    Piece::Body(bytes) => std::str::from_utf8(bytes)?.to_owned(),
+                    Piece::End => "the end".to_owned(),
+                });
+                Ok(())
+            };
+            decoder.push(bytes.as_bytes(), &mut take).unwrap();
+        }
+        assert_eq!(found, ["101", "ab", "c\r\n\r\nHTTP/1.1 200 OK"]);
+    }
+
+    #[test]
     fn what_is_no_response_is_an_error() {
         for bytes in ["hello\r\n", "HTTP/1.1 200 OK\r\nContent-Length: x\r\n", "\r\n"] {
             assert!(Decoder::default().push(bytes.as_bytes(), &mut |_| Ok(())).is_err(), "{bytes:?}");
