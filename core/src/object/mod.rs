@@ -6,8 +6,6 @@
 //! | `failure` | why a request or an alarm has no outcome |
 //! | `live` | live reads: an answer, or a socket to wait on |
 //! | `audience` | the readers that wait for new data |
-//! | `push_budget` | how much is pushed to waiting readers at once |
-//! | `stale_sockets` | closing the sockets of readers that have vanished |
 //! | `answer` | the response to each outcome |
 //! | `agenda` | the durable list of what to do later; the one alarm is set to its earliest entry |
 //! | `alarm` | the alarm's handler: does what is due, nothing of it held up by anything else |
@@ -34,10 +32,8 @@ mod handler;
 mod key;
 mod live;
 mod page;
-mod push_budget;
 mod rotation;
 mod settings;
-mod stale_sockets;
 mod stream_object;
 mod sweep;
 mod sweep_duty;

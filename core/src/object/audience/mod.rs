@@ -5,14 +5,23 @@
 //! there: its readers are sent it with its rest. The tag of a socket names the kind and the incarnation, so that a
 //! stream that is created again never sends to readers of its predecessor. Memory holds only whether there may be
 //! readers of a kind, so that writes to an object without readers cost nothing extra.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `push_budget` | how much is pushed to waiting readers at once |
+//! | `stale_sockets` | closing the sockets of readers that have vanished |
+
+mod push_budget;
+mod stale_sockets;
 
 use std::cell::{Cell, RefCell};
 
 use bytes::{Buf, BufMut, Bytes};
 
+use push_budget::{PushBudget, spread_ms};
+use stale_sockets::StaleSockets;
+
 use super::answer;
-use super::push_budget::{PushBudget, spread_ms};
-use super::stale_sockets::{self, StaleSockets};
 use crate::mutant::mutated;
 use crate::protocol::limits::{EVENT_LIMIT, PUSH_LIMIT};
 use crate::protocol::live::{HEADER_LENGTH, LiveMessage, ReaderPosition};
