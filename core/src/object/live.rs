@@ -5,6 +5,7 @@ use bytes::Bytes;
 use super::answer;
 use super::audience::Place;
 use super::failure::Failure;
+use super::page::ReaderIs;
 use super::stream_object::StreamObject;
 use crate::mutant::mutated;
 use crate::protocol::message::{EventRest, Live, Read};
@@ -58,7 +59,7 @@ impl<S: ActorState> StreamObject<S> {
             let page_bytes = self.settings.limits.page_bytes;
             let page_bytes = if found.is_short { sse::short_page_bytes(page_bytes) } else { page_bytes };
             let turn = self
-                .with_page_of(from, page_bytes, &mut fetched, |stream, page, now_ms| {
+                .with_page_of(from, page_bytes, &mut fetched, ReaderIs::Connected, |stream, page, now_ms| {
                     self.touch_after_read(stream, &page, read.is_kept, now_ms)?;
                     match live == Live::Sse && stream.content_type.is_bytes_of_text() {
                         true => self.text_turn(stream, page, now_ms, read, &found),
@@ -76,7 +77,8 @@ impl<S: ActorState> StreamObject<S> {
                 Turn::LookBack { start, before } => {
                     self.state.sometimes(marks::TEXT_LOOKED_BACK_IN_R2);
                     let first_byte = |_: &mut Stream, page: Page, _| Ok(page.body.first().copied());
-                    let byte = self.with_page(ReadFrom::At(before), first_byte).await?;
+                    let (at, page_bytes) = (ReadFrom::At(before), self.settings.limits.page_bytes);
+                    let byte = self.with_page_of(at, page_bytes, &mut None, ReaderIs::Connected, first_byte).await?;
                     found.follows_cr = Some((start, byte == Some(b'\r')));
                 }
             }
@@ -123,7 +125,7 @@ impl<S: ActorState> StreamObject<S> {
         let position = rest.next.position.checked_sub(1).ok_or_else(refused)?;
         let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
         let from = ReadFrom::At(Offset { position, ..rest.next });
-        self.with_page_of(from, 1, &mut None, |stream, page, now_ms| {
+        self.with_page_of(from, 1, &mut None, ReaderIs::Connected, |stream, page, now_ms| {
             self.touch_after_read(stream, &page, false, now_ms)?;
             if page.next != rest.next || !stream.content_type.is_json() || rest.at >= page.body.len() {
                 return Err(refused().into());

@@ -36,6 +36,15 @@ impl Fetched {
     }
 }
 
+/// Whether whoever reads a page stays connected when it has that.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum ReaderIs {
+    /// It waits for more after that: a live read.
+    Connected,
+    /// It does not.
+    Away,
+}
+
 /// The result of one turn of a read.
 enum Turn<T> {
     Answered(T),
@@ -50,11 +59,11 @@ impl<S: ActorState> StreamObject<S> {
         from: ReadFrom,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.with_page_of(from, self.settings.limits.page_bytes, &mut None, answer).await
+        self.with_page_of(from, self.settings.limits.page_bytes, &mut None, ReaderIs::Away, answer).await
     }
 
     /// The same with a page that ends after so many bytes. What is `fetched` for it is not fetched again for a shorter
-    /// one.
+    /// one. As long as a connected reader waits for it, its stream does not expire.
     ///
     /// During a fetch from R2 anything may happen to the stream. So the turn after it reads again, and uses what was
     /// fetched only if this is the same read: of the same incarnation, from the same position, by the same record.
@@ -63,9 +72,12 @@ impl<S: ActorState> StreamObject<S> {
         from: ReadFrom,
         page_bytes: usize,
         fetched: &mut Option<Fetched>,
+        reader: ReaderIs,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let limits = StreamLimits { page_bytes, ..self.settings.limits.clone() };
+        // Held over the turn after the fetch, which finds that the time of the stream is up.
+        let mut connected = None;
         for _ in 0..STARTS {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
@@ -94,6 +106,9 @@ impl<S: ActorState> StreamObject<S> {
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Fetch(read, kind) => {
+                    if reader == ReaderIs::Connected {
+                        connected.replace(self.audience.read_from_r2(&read.incarnation));
+                    }
                     let frames = self.cold.frames(&self.state, &self.settings, &read, kind, page_bytes).await;
                     *fetched = Some(Fetched { of: read, kind, page_bytes, frames });
                 }

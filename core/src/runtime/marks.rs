@@ -25,6 +25,8 @@ crate::marks! {
     EXPIRED_BEFORE_ITS_ALARM = "expired_before_its_alarm", required;
     /// A stream lived on after its sliding TTL because a reader was connected.
     STAYED_FOR_ITS_READERS = "stayed_for_its_readers", required;
+    /// It did because a reader that was connected had its page read from R2 meanwhile.
+    STAYED_FOR_A_READ_FROM_R2 = "stayed_for_a_read_from_r2", optional;
     /// The alarm of a stream's expiry found that the stream had been used meanwhile.
     TOUCHED_AFTER_ITS_ALARM_WAS_SET = "touched_after_its_alarm_was_set", required;
     /// An object's alarm handler ran.

@@ -8,9 +8,11 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `live_reads` | live reads that wait for R2 |
 //! | `push_budget` | how much is pushed to waiting readers at once |
 //! | `stale_sockets` | closing the sockets of readers that have vanished |
 
+mod live_reads;
 mod push_budget;
 mod stale_sockets;
 
@@ -18,6 +20,7 @@ use std::cell::{Cell, RefCell};
 
 use bytes::{Buf, BufMut, Bytes};
 
+use live_reads::{LiveRead, LiveReads};
 use push_budget::{PushBudget, spread_ms};
 use stale_sockets::StaleSockets;
 
@@ -122,6 +125,7 @@ pub(super) struct Audience {
     /// Nor is an event whose text has more.
     event_limit: usize,
     budget: PushBudget,
+    live_reads: LiveReads,
     events: Cell<bool>,
     events_ahead: Cell<bool>,
     events_inside: Cell<bool>,
@@ -156,6 +160,7 @@ impl Audience {
             push_limit: PUSH_LIMIT.min(page_bytes),
             event_limit: EVENT_LIMIT.min(sse::piece_bytes(page_bytes)),
             budget: PushBudget::new(pushed_bytes),
+            live_reads: LiveReads::default(),
             events: Cell::new(any),
             events_ahead: Cell::new(any),
             events_inside: Cell::new(any),
@@ -435,9 +440,19 @@ impl Audience {
         self.of(kind).set(sockets > 0 && after == After::Stay);
     }
 
+    /// A live read of this stream waits for R2, until what is returned is dropped: its reader has no socket meanwhile, and
+    /// is connected all the same.
+    pub(super) fn read_from_r2(&self, incarnation: &Incarnation) -> LiveRead<'_> {
+        self.live_reads.begin(incarnation.clone())
+    }
+
     /// Whether a reader of this stream is connected. A socket that is older than any edge keeps one is none: its peer has
     /// vanished.
     pub(super) fn has_reader<S: ActorState>(&self, state: &S, incarnation: &Incarnation, now_ms: u64) -> bool {
+        if self.live_reads.has(incarnation) {
+            state.sometimes(marks::STAYED_FOR_A_READ_FROM_R2);
+            return true;
+        }
         let kinds = ReaderKind::ALL.into_iter().filter(|kind| self.of(*kind).get());
         let is_young = |socket: &S::Socket| joined_ms(socket) + self.waits.longest_ms() >= now_ms;
         kinds.flat_map(|kind| state.sockets(&kind.tag(incarnation))).any(|socket| is_young(&socket))
