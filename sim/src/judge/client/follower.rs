@@ -21,7 +21,7 @@ use crate::kernel::rt;
 use crate::world::{AnswerBody, Piece};
 
 /// How long a reader waits after an answer that brought nothing and took no time, in ms.
-const PAUSE_MS: u64 = 50;
+pub(in crate::judge) const PAUSE_MS: u64 = 50;
 
 /// The wait after a first failure, in ms; each further one is twice as long, up to the longest.
 const BACK_OFF_MS: (u64, u64) = (100, 1_600);

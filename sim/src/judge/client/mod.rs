@@ -38,4 +38,5 @@ mod wire;
 mod writer;
 
 pub(crate) use context::ClientContext;
+pub(in crate::judge) use follower::PAUSE_MS;
 pub(crate) use session::Session;

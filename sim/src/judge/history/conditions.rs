@@ -17,6 +17,9 @@ pub struct Conditions {
     pub colos: usize,
     /// How much longer than within a datacenter a message is on its way between two of them at most, in ms.
     pub distance_ms: u64,
+    /// How long an answer is on its way from an object to a client in the same datacenter at most, in ms, where nothing
+    /// goes wrong.
+    pub answer_way_ms: u64,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.

@@ -12,15 +12,26 @@ use crate::world::{FetchedFor, FrontFetch, FrontVisit, FrontVisited};
 pub struct Fronts {
     /// What was handed out, by the number of the request that has it.
     pub handed: BTreeMap<u64, Handed>,
-    /// Who has waited for another's request to the Worker until it had waited too long, or left: the number of the request,
-    /// when it was over, in virtual ms, and at which cache.
-    pub in_vain: Vec<(u64, u64, Arc<str>)>,
-    /// Who was told that there is no answer, as above.
-    pub failed: Vec<(u64, u64, Arc<str>)>,
+    /// Who has waited for another's request to the Worker until it had waited too long, or left.
+    pub in_vain: Vec<Unserved>,
+    /// Who was told that there is no answer.
+    pub failed: Vec<Unserved>,
     /// What was asked of the Worker, in the order of time.
     pub fetches: Vec<FrontFetch>,
     /// By the number of the request: the place in `fetches` of the last of it.
     of_requests: BTreeMap<u64, usize>,
+}
+
+/// A request for which a cache in front had no answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unserved {
+    /// The number of the request.
+    pub request: u64,
+    /// When that was over, in virtual ms.
+    pub ms: u64,
+    /// At which cache, and under which key, as in [`FrontFetch`]: requests that ask for different things may have one
+    /// key, until an answer says by which fields of a request it varies.
+    pub place: (Arc<str>, Arc<str>),
 }
 
 /// An answer that a cache in front has handed out.
@@ -53,14 +64,15 @@ impl Fronts {
     pub fn of(visits: Vec<FrontVisit>, fetches: Vec<FrontFetch>) -> Self {
         let mut fronts = Self::default();
         fetches.into_iter().for_each(|fetch| fronts.fetch(fetch));
-        for FrontVisit { ms, request, what, colo, node, .. } in visits {
+        for FrontVisit { ms, request, what, colo, node, key } in visits {
+            let unserved = || Unserved { request, ms, place: (format!("{colo}/{node}").into(), key.clone()) };
             let (by, how) = match what {
                 FrontVisited::Failed => {
-                    fronts.failed.push((request, ms, format!("{colo}/{node}").into()));
+                    fronts.failed.push(unserved());
                     continue;
                 }
                 FrontVisited::WaitOver | FrontVisited::Left => {
-                    fronts.in_vain.push((request, ms, format!("{colo}/{node}").into()));
+                    fronts.in_vain.push(unserved());
                     continue;
                 }
                 FrontVisited::Hit { by, .. } => (by, How::Hit),
@@ -96,7 +108,7 @@ impl Fronts {
     pub fn came_ms(&self, op: &Op) -> Option<u64> {
         match self.fetch_of(op.request) {
             Some(fetch) => Some(fetch.from_ms),
-            None if self.in_vain.iter().any(|(request, ..)| *request == op.request) => None,
+            None if self.in_vain.iter().any(|unserved| unserved.request == op.request) => None,
             None => Some(op.invoked.ms),
         }
     }

@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 use bytes::Bytes;
 
 pub use conditions::Conditions;
-pub use front::{Fronts, Handed, How};
+pub use front::{Fronts, Handed, How, Unserved};
 pub use harms::Harms;
 pub use kept::Giver;
 pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting, Payload, Reader};

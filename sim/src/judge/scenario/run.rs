@@ -139,6 +139,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         settled_from_ms: if is_reliable(scenario) { world.now_ms() } else { u64::MAX },
         colos: scenario.colo_count(),
         distance_ms: longest_way_ms(scenario),
+        answer_way_ms: faults.network.object_link.latency.max_ms + faults.network.client_link.latency.max_ms,
         edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
         // Two instances of an object are in the same datacenter.
         clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),

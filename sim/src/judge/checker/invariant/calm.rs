@@ -1,9 +1,11 @@
 //! No reader asks often: a request of one that waits brings something, or lasts. What a failing service makes its
 //! clients retry is bounded by their own patience.
 
+use tailrace_core::protocol::cache::Rule;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, End, From, Listening, Mode, Op};
+use crate::judge::history::{Call, End, From, Handed, How, Listening, Mode, Op};
 use crate::world::Harm;
 
 /// Requests of a reader within [`WINDOW_MS`] that may be answered and bring nothing: where a socket was lost, or the
@@ -52,11 +54,25 @@ fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
     // The connections of an instance end when it is lost, as if they were finished.
     let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
     let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished) && !lost;
-    is_finished && listening.deliveries.iter().all(|delivery| delivery.data.is_none())
+    let is_empty = listening.deliveries.iter().all(|delivery| delivery.data.is_none());
+    is_finished && is_empty && !is_kept_by_the_policy(case, op)
+}
+
+/// Where a policy has caches in front keep events, one that ended while they may be kept is handed out again until that
+/// time is over: to a reader that comes back at once, and asks nobody else.
+fn is_kept_by_the_policy(case: &Case<'_>, op: &Op) -> bool {
+    let Rule::Fresh { fresh_s, .. } = case.history.conditions.policy.events else { return false };
+    let is_in_time = |handed: Handed| {
+        let (_, given_ms) = case.history.fronts.given_ms(handed.by);
+        handed.how == How::Hit && handed.ms <= given_ms.saturating_add(fresh_s * 1_000)
+    };
+    case.history.fronts.handed_to(op).is_some_and(is_in_time)
 }
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::protocol::CachePolicy;
+
     use super::*;
     use crate::judge::checker::fixture::{Fixture, created, delivery, empty, polled};
     use crate::judge::history::Lifetime;
@@ -94,6 +110,32 @@ mod tests {
             let reader = run.join(Mode::LongPoll);
             for poll in 0..10 {
                 run.poll(reader, polled(0, 0, poll + 1));
+                run.wait_ms(apart_ms);
+            }
+            run.check(Invariant::Calm, super::check, expected);
+        }
+    }
+
+    #[test]
+    fn events_that_have_ended_are_handed_out_again_as_long_as_the_policy_lets_them_be_kept() {
+        for (policy, apart_ms, how, expected) in [
+            ("collapsed-events", 50, How::Hit, 0),
+            // Ten of them take 2.5 s, and may for one.
+            ("collapsed-events", 250, How::Hit, 1),
+            ("collapsed-events", 50, How::Joined, 1),
+            ("zone", 50, How::Hit, 1),
+        ] {
+            let mut run = Fixture::json();
+            run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+            run.create(Lifetime::Endless, created(0));
+            let reader = run.join(Mode::Sse);
+            let first = run.listen(reader);
+            run.fetch(first, 5);
+            run.hang_up(first, End::Finished);
+            for _ in 0..10 {
+                let op = run.listen(reader);
+                run.hand_out(first, how);
+                run.hang_up(op, End::Finished);
                 run.wait_ms(apart_ms);
             }
             run.check(Invariant::Calm, super::check, expected);

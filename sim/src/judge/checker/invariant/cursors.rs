@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
+use crate::judge::client::PAUSE_MS;
 use crate::judge::history::{Arrival, Call, Giver, Mode, Payload};
 
 /// Polls after which the next URL is everybody's.
@@ -104,8 +105,9 @@ struct Told {
 /// Who has polled often enough is told what everybody is told.
 fn divergent(case: &Case<'_>) -> Vec<Violation> {
     let interval_ms = case.history.conditions.waits.long_poll_ms;
-    // Who is far away knows the object's time as it was when that left the object.
-    let window_ms = interval_ms.saturating_sub(case.history.conditions.distance_ms);
+    // Who is told late knows the object's time as it was when that left the object.
+    let way_ms = case.history.conditions.distance_ms + case.history.conditions.answer_way_ms;
+    let window_ms = interval_ms.saturating_sub(way_ms);
     let mut violations = Vec::new();
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
@@ -114,7 +116,8 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
             let cursors: BTreeSet<u64> = window.iter().map(|told| told.cursor).collect();
             (cursors.len() > PER_INTERVAL).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
         });
-        if let Some(ops) = crowded.or_else(|| strangers(&told, interval_ms)) {
+        let times = if case.history.conditions.answer_way_ms > PAUSE_MS { 3 } else { 2 };
+        if let Some(ops) = crowded.or_else(|| strangers(&told, interval_ms, times)) {
             let message = format!("readers at {position} never agree on the next URL");
             violations.push(case.violation(Invariant::Cursors, &ops, message));
         }
@@ -122,17 +125,20 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-/// Two readers that were each told twice within less than two intervals, and never the same.
-fn strangers(told: &[Told], interval_ms: u64) -> Option<Vec<usize>> {
+/// Two readers that were each told so often within less than as many intervals, and never the same. Twice is enough where
+/// the polls of a reader come to the object no sooner after one another than an interval. If one was longer on its way than
+/// the reader pauses, the next one may come within the same interval: its reader is one ahead of all others, once.
+fn strangers(told: &[Told], interval_ms: u64, times: usize) -> Option<Vec<usize>> {
+    let window_ms = interval_ms * (4 * times as u64 - 1) / 4;
     told.iter().enumerate().find_map(|(index, first)| {
         let mut by_reader: BTreeMap<usize, Vec<&Told>> = BTreeMap::new();
-        for told in told[index..].iter().take_while(|told| told.ms <= first.ms + interval_ms * 7 / 4) {
+        for told in told[index..].iter().take_while(|told| told.ms <= first.ms + window_ms) {
             by_reader.entry(told.reader).or_default().push(told);
         }
-        let own = by_reader.remove(&first.reader).filter(|own| own.len() >= 2)?;
+        let own = by_reader.remove(&first.reader).filter(|own| own.len() >= times)?;
         let never = |other: &&Vec<&Told>| {
             let common = other.iter().any(|told| own.iter().any(|own| own.cursor == told.cursor));
-            other.len() >= 2 && !common
+            other.len() >= times && !common
         };
         let other = by_reader.values().find(never)?;
         Some(own.iter().chain(other).map(|told| told.op).collect())
@@ -242,11 +248,30 @@ mod tests {
     /// Three readers that are each told another cursor, two of them a third of an interval apart.
     #[test]
     fn what_is_told_within_an_interval_may_be_as_old_as_the_way_takes() {
-        for (distance_ms, expected) in [(0, 1), (6_000, 1), (7_000, 0)] {
+        for (distance_ms, answer_way_ms, expected) in [(0, 0, 1), (6_000, 0, 1), (7_000, 0, 0), (0, 7_000, 0)] {
             let mut run = readers(3, 2, |index, poll| 1_000 + 100 * poll + index as u64);
             run.history.conditions.distance_ms = distance_ms;
+            run.history.conditions.answer_way_ms = answer_way_ms;
             check(&run, expected);
         }
+    }
+
+    /// Two readers, one of which is one ahead of the clock for a poll, since its polls came too soon after one another.
+    #[test]
+    fn where_the_way_takes_longer_than_a_reader_pauses_it_may_be_ahead_for_a_poll() {
+        let told = |index, poll: u64| match (index, poll) {
+            (1, 2) => 1_021,
+            (1, 3..) => 1_020 + 20 * (poll - 1),
+            _ => 1_000 + 20 * (poll - 1),
+        };
+        for (answer_way_ms, polls, expected) in [(PAUSE_MS, 3, 1), (PAUSE_MS + 1, 3, 0), (PAUSE_MS + 1, 6, 0)] {
+            let mut run = readers(2, polls, |index, poll| told(index, poll + 1));
+            run.history.conditions.answer_way_ms = answer_way_ms;
+            check(&run, expected);
+        }
+        let mut run = readers(2, 6, |index, poll| 1_000 * index as u64 + poll + 1);
+        run.history.conditions.answer_way_ms = PAUSE_MS + 1;
+        check(&run, 1);
     }
 
     #[test]

@@ -284,7 +284,7 @@ fn was_sent_before(case: &Case<'_>, append: &Op, moment: Moment) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, closed, created, deleted, delivery, empty, polled, run};
-    use crate::judge::history::{Delivery, End};
+    use crate::judge::history::{Delivery, End, Unserved};
     use crate::world::Harm;
 
     fn check(run: &Fixture, expected: usize) {
@@ -420,7 +420,8 @@ mod tests {
         type InFront = fn(&mut Fixture, usize);
         let waits_until_it_leaves: InFront = |run, op| {
             let request = run.history.ops[op].request;
-            run.history.fronts.in_vain.push((request, run.now_ms(), "1/0".into()));
+            let place = ("1/0".into(), "key".into());
+            run.history.fronts.in_vain.push(Unserved { request, ms: run.now_ms(), place });
         };
         let cases: [(InFront, usize); 3] =
             [(|_, _| (), 1), (waits_until_it_leaves, 0), (|run, op| run.fetch(op, 23_000), 1)];

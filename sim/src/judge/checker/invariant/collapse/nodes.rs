@@ -9,6 +9,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::invariant::fresh::told_s;
 use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::{Invariant, Violation};
+use crate::judge::history::Unserved;
 use crate::world::{FetchedFor, FrontFetch, UPPER_TIER};
 
 /// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
@@ -91,39 +92,40 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
     violations
 }
 
-/// Who waits in front waits for something that is under way: for a request to the Worker that asks the same. And who is
+/// Who waits in front waits for something that is under way: for a request to the Worker for the same key. And who is
 /// told that there is no answer is told so because that request was lost, and not because its visitor has left.
 fn waited_for_nobody(case: &Case<'_>) -> Vec<Violation> {
     let of_requests: BTreeMap<u64, usize> =
         case.history.ops.iter().enumerate().map(|(index, op)| (op.request, index)).collect();
     let fronts = &case.history.fronts;
     // Before an upper tier it waits there, and not at a cache of its own.
-    let asking = |op: usize, place: &str| {
-        let asks = |fetch: &&FrontFetch| {
-            let asked = of_requests.get(&fetch.asks).map(|asked| question(case.op(*asked)));
-            &*fetch.place.0 == place && asked == Some(question(case.op(op)))
-        };
-        fronts.fetches.iter().filter(asks).collect::<Vec<_>>()
+    let asking =
+        |unserved: &Unserved| fronts.fetches.iter().filter(|fetch| fetch.place == unserved.place).collect::<Vec<_>>();
+    let of_stream = |unserved: &Unserved| {
+        of_requests.get(&unserved.request).copied().filter(|op| case.op(*op).stream == case.stream)
     };
-    let of_stream = |request: &u64| of_requests.get(request).copied().filter(|op| case.op(*op).stream == case.stream);
     let mut violations = Vec::new();
-    for (request, ms, place) in &fronts.in_vain {
-        let Some(op) = of_stream(request) else { continue };
-        let asking = asking(op, place);
-        let is_under_way =
-            |fetch: &FrontFetch| fetch.from_ms <= *ms && fetch.over_ms.is_none_or(|over_ms| over_ms + STEP_MS >= *ms);
+    for unserved in &fronts.in_vain {
+        let Some(op) = of_stream(unserved) else { continue };
+        let asking = asking(unserved);
+        let is_under_way = |fetch: &FrontFetch| {
+            fetch.from_ms <= unserved.ms && fetch.over_ms.is_none_or(|over_ms| over_ms + STEP_MS >= unserved.ms)
+        };
         if !asking.is_empty() && !asking.iter().any(|fetch| is_under_way(fetch)) {
-            let message = format!("{ms} ms, {place}: it has waited in front, and nobody was asking");
+            let message =
+                format!("{} ms, {}: it has waited in front, and nobody was asking", unserved.ms, unserved.place.0);
             violations.push(case.violation(Invariant::Collapse, &[op], message));
         }
     }
-    for (request, ms, place) in &fronts.failed {
-        let Some(op) = of_stream(request) else { continue };
-        let asking = asking(op, place);
-        let is_over = |fetch: &&&FrontFetch| fetch.over_ms.is_some_and(|over_ms| over_ms.abs_diff(*ms) <= STEP_MS);
+    for unserved in &fronts.failed {
+        let Some(op) = of_stream(unserved) else { continue };
+        let asking = asking(unserved);
+        let is_over =
+            |fetch: &&&FrontFetch| fetch.over_ms.is_some_and(|over_ms| over_ms.abs_diff(unserved.ms) <= STEP_MS);
         let mut over = asking.iter().filter(is_over).peekable();
         if over.peek().is_some() && over.all(|fetch| fetch.is_given_up) {
-            let message = format!("{ms} ms, {place}: it has no answer because another one has left");
+            let message =
+                format!("{} ms, {}: it has no answer because another one has left", unserved.ms, unserved.place.0);
             violations.push(case.violation(Invariant::Collapse, &[op], message));
         }
     }
@@ -148,12 +150,12 @@ fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
 
 #[cfg(test)]
 mod tests {
+    use bytes::Bytes;
     use tailrace_core::protocol::CachePolicy;
 
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, part};
-    use crate::judge::history::ClientAnswer;
-    use crate::judge::history::Lifetime;
+    use crate::judge::history::{ClientAnswer, From, Lifetime};
     use crate::world::Harm;
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
@@ -232,20 +234,21 @@ mod tests {
         for (over_after_ms, is_given_up, expected) in
             [(Some(50), false, [1, 0]), (Some(100), false, [0, 0]), (None, false, [0, 0]), (Some(100), true, [0, 1])]
         {
-            let run = |tells: fn(&mut Fixture, (u64, u64, std::sync::Arc<str>))| {
+            let run = |tells: fn(&mut Fixture, Unserved)| {
                 let mut run = Fixture::json();
                 run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
                 run.create(Lifetime::Endless, created(0));
                 run.append(2, acked(0, 2));
                 run.walk_messages(&[(0, 0)], part(0, 1));
                 run.fetch(2, 0);
-                run.walk_messages(&[(0, 0)], None);
+                // Under one URL it may ask for something else, by a field of its request.
+                run.read(From::Now, 9, Bytes::new(), None);
                 let fetch = run.history.fronts.fetches.last_mut().expect("a fetch");
                 fetch.over_ms = over_after_ms.map(|ms| fetch.from_ms + ms);
                 fetch.is_given_up = is_given_up;
-                let when_ms = fetch.from_ms + 100;
+                let (ms, place) = (fetch.from_ms + 100, fetch.place.clone());
                 let request = run.history.ops[3].request;
-                tells(&mut run, (request, when_ms, "node".into()));
+                tells(&mut run, Unserved { request, ms, place });
                 run
             };
             run(|run, wait| run.history.fronts.in_vain.push(wait)).check(
