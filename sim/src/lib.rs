@@ -1,6 +1,6 @@
 //! The simulator: the platform with its faults, on virtual time and from seeds.
 //!
-//! Eight wings, each of which knows only those above it in this table:
+//! Nine wings, each of which knows only those above it in this table:
 //!
 //! | module | what it holds |
 //! | --- | --- |
@@ -11,10 +11,12 @@
 //! | [`tailrace`] | Tailrace as the program of a world: core's edge and core's object class |
 //! | [`crowd`] | many readers as records, the caches in front of the Worker, calibration |
 //! | [`judge`] | scenarios, clients, histories, checkers, swarm, shrinking, mutants, reports |
+//! | [`forecast`] | what a workload costs, by each way to deploy |
 //! | `probe` | programs that test the world apart from Tailrace; knows `kernel`, `bill`, `front` and `world` alone |
 
 pub mod bill;
 pub mod crowd;
+pub mod forecast;
 pub mod front;
 pub mod judge;
 pub mod kernel;

@@ -9,6 +9,7 @@ use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
 use tailrace_core::protocol::CachePolicy;
 use tailrace_sim::crowd::command::{CalibrateArguments, CrowdArguments};
+use tailrace_sim::forecast::command::BillArguments;
 use tailrace_sim::judge::comparison::{Workload, follow};
 use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::judge::shrink::shrink;
@@ -85,6 +86,8 @@ enum Command {
     },
     /// Runs a crowd of readers, and prints what each tier was asked and how long messages took.
     Crowd(Box<CrowdArguments>),
+    /// Prints what a workload costs in a month, by each way to deploy, and how sure that is.
+    Bill(Box<BillArguments>),
     /// Prints what was measured in production beside what comes of the same here.
     Calibrate(CalibrateArguments),
     /// Lists the known bugs, and hunts each from several starting points.
@@ -128,6 +131,7 @@ fn main() -> ExitCode {
         },
         Command::Mutants { names } => hunt(&names),
         Command::Crowd(crowd) => is_well(crowd.run().map(|()| true)),
+        Command::Bill(bill) => is_well(bill.run().map(|()| true)),
         Command::Calibrate(calibrate) => is_well(calibrate.run()),
         Command::Policies { names, followers, isolates } => {
             compare(&names, Workload { followers, isolates, ..Workload::default() })

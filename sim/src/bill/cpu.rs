@@ -20,21 +20,18 @@ const HIT_US: u64 = 165;
 /// that only pipes takes 31.9.
 const DELIVERY_US: u64 = 44;
 
-/// The CPU time of the edge, in us, for what was used.
-pub fn worker_cpu_us(usage: &Usage) -> u64 {
-    let of = |cause: &Cause| {
-        let count = |meter| usage.of(*cause, meter);
-        let request_us = match cause {
-            Cause::Write => WRITE_US,
-            Cause::Poll | Cause::Connection => POLL_US,
-            _ => PAGE_US,
-        };
-        // What Workers Cache answers reaches no Worker.
-        let reached = count(Meter::WorkerRequests).saturating_sub(count(Meter::WorkersCacheHits));
-        let hits = count(Meter::EdgeHits).min(reached);
-        (reached - hits) * request_us + hits * HIT_US + count(Meter::Deliveries) * DELIVERY_US
+/// The CPU time of the edge, in us, for what was used for that cause.
+pub(super) fn worker_us(usage: &Usage, cause: Cause) -> u64 {
+    let count = |meter| usage.of(cause, meter);
+    let request_us = match cause {
+        Cause::Write => WRITE_US,
+        Cause::Poll | Cause::Connection => POLL_US,
+        _ => PAGE_US,
     };
-    Cause::ALL.iter().map(of).sum()
+    // What Workers Cache answers reaches no Worker.
+    let reached = count(Meter::WorkerRequests).saturating_sub(count(Meter::WorkersCacheHits));
+    let hits = count(Meter::EdgeHits).min(reached);
+    (reached - hits) * request_us + hits * HIT_US + count(Meter::Deliveries) * DELIVERY_US
 }
 
 #[cfg(test)]
@@ -54,7 +51,7 @@ mod tests {
         ] {
             let mut usage = Usage::default();
             counts.iter().for_each(|(meter, count)| usage.add(cause, *meter, *count));
-            assert_eq!(worker_cpu_us(&usage), expected, "{counts:?}");
+            assert_eq!(worker_us(&usage, cause), expected, "{counts:?}");
         }
     }
 }

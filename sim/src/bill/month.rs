@@ -1,22 +1,19 @@
 //! The bill of a month, as a table.
 
-use super::{Cause, Invoice, Meter, PLAN, Usage, worker_cpu_us};
+use super::{Cause, Invoice, PLAN, Usage, with_unsimulated};
 
 /// Seconds of a month of 30 days.
-const MONTH_S: f64 = 30.0 * 24.0 * 3_600.0;
+pub const MONTH_S: f64 = 30.0 * 24.0 * 3_600.0;
 
 /// What a month costs in which everything goes on as in so many seconds in which this was used: a table, the same for the
 /// same numbers. Rare events that did not happen are not in it, nor what is stored.
 pub fn month(usage: &Usage, seconds: f64) -> String {
-    let mut of_month = usage.clone();
-    of_month.add(Cause::Read, Meter::WorkerCpuUs, worker_cpu_us(usage));
-    let of_month = of_month.times(MONTH_S / seconds.max(1.0));
+    let of_month = with_unsimulated(usage).times(MONTH_S / seconds.max(1.0));
     let invoice = Invoice::of(|meter| of_month.total(meter));
     let mut text = format!("{:<24} {:>16} {:>12}   {}\n", "a month of this", "count", "dollars", "most of it for");
     for line in &invoice.lines {
         let share = |cause: &&Cause| of_month.of(**cause, line.meter);
-        let most = Cause::ALL.iter().max_by_key(share).filter(|_| line.meter != Meter::WorkerCpuUs);
-        let most = most.map_or("", |cause| cause.name());
+        let most = Cause::ALL.iter().max_by_key(share).map_or("", |cause| cause.name());
         text.push_str(&format!("{:<24} {:>16} {:>12}   {most}\n", line.meter.name(), line.count, dollars(line.costs)));
     }
     text.push_str(&format!(
@@ -29,13 +26,14 @@ pub fn month(usage: &Usage, seconds: f64) -> String {
 }
 
 /// Millionths of a dollar as dollars, to the cent.
-fn dollars(millionths: u64) -> String {
+pub fn dollars(millionths: u64) -> String {
     format!("{:.2}", millionths as f64 / 1e6)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bill::Meter;
 
     #[test]
     fn a_month_has_a_line_for_whatever_is_billed() {
@@ -53,8 +51,9 @@ mod tests {
         assert_eq!(found[1], "Worker requests 25922592000 7773.78 poll");
         assert!(found[2].starts_with("Worker CPU "), "{found:?}");
         assert_eq!(found[3], "object requests 25920000000 3887.85 poll");
-        assert_eq!(found[4], "rows written 2592000 0.00 write");
-        assert!(found[5].starts_with("beside the plan's 5.00 1"), "{found:?}");
-        assert_eq!(found.len(), 6);
+        assert!(found[4].starts_with("object duration 25920000000 "), "{found:?}");
+        assert_eq!(found[5], "rows written 2592000 0.00 write");
+        assert!(found[6].starts_with("beside the plan's 5.00 1"), "{found:?}");
+        assert_eq!(found.len(), 7);
     }
 }

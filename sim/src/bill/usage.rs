@@ -39,6 +39,14 @@ impl Usage {
         since
     }
 
+    /// What was used for these causes alone.
+    pub fn only(&self, causes: &[Cause]) -> Self {
+        let mut only = self.clone();
+        let others = Cause::ALL.iter().filter(|cause| !causes.contains(cause));
+        others.for_each(|cause| only.counts[cause.index()] = [0; Meter::ALL.len()]);
+        only
+    }
+
     /// Adds everything that another one has counted.
     pub fn merge(&mut self, other: &Self) {
         for cause in Cause::ALL {
@@ -76,6 +84,8 @@ mod tests {
             assert_eq!(usage.total(Meter::ObjectRequests), u64::MAX, "no count overflows");
             assert_eq!(usage.total(Meter::R2ClassA), 0);
         }
+        let written = twice.only(&[Cause::Write]);
+        assert_eq!((written.of(Cause::Write, Meter::RowsWritten), written.of(Cause::Poll, Meter::RowsWritten)), (4, 0));
         assert_eq!((twice.of(Cause::Write, Meter::RowsWritten), twice.of(Cause::Poll, Meter::RowsWritten)), (4, 6));
     }
 }

@@ -34,6 +34,8 @@ pub(super) enum What {
     Fails { turn: u32 },
     /// Somebody writes to a stream.
     Writes,
+    /// Another release is deployed.
+    Deploys,
     /// Nothing goes wrong from here on.
     CalmsDown,
     /// What is of no use any more is dropped.

@@ -44,6 +44,9 @@ const PATIENCE_MS: u64 = 10_000;
 /// How long it waits until it sends again what was not acknowledged, in ms.
 const WRITES_AGAIN_MS: u64 = 100;
 
+/// Within how many ms all objects have started again after a deploy.
+const DEPLOYS_WITHIN_MS: u64 = 1_000;
+
 /// A crowd under way.
 pub(super) struct Engine {
     pub(super) setting: Setting,
@@ -127,12 +130,16 @@ impl Engine {
             let at_us = self.began_us + self.site.random.between(0, COME_WITHIN_US);
             self.enter(at_us, reader, What::Comes { turn: 0 });
         }
-        for stream in 0..self.setting.streams as u32 {
+        let written_to = if self.setting.write_every_ms > 0 { self.setting.streams as u32 } else { 0 };
+        for stream in 0..written_to {
             let between_us = self.setting.write_every_ms * 1_000;
             let at_us = self.began_us + COME_WITHIN_US + self.site.random.between(0, between_us);
             self.enter(at_us, stream, What::Writes);
         }
         self.enter(self.began_us + TIDIES_US, 0, What::TidiesUp);
+        if let Some(after_s) = self.setting.deploys_after_s {
+            self.enter(self.began_us + after_s * 1_000_000, 0, What::Deploys);
+        }
         let calm_us = self.began_us + self.setting.seconds * 1_000_000;
         self.calm_us = calm_us;
         self.enter(calm_us, 0, What::CalmsDown);
@@ -214,6 +221,7 @@ impl Engine {
             What::Ends { turn } => self.end_events(who, turn),
             What::Fails { turn } => self.fail(who, turn),
             What::Writes => self.write(who),
+            What::Deploys => self.world.deploy(DEPLOYS_WITHIN_MS),
             What::CalmsDown => {
                 self.end_metering();
                 self.world.calm();
@@ -416,9 +424,9 @@ impl Engine {
         if next_us < self.began_us + self.setting.seconds * 1_000_000 {
             self.enter(next_us, stream, What::Writes);
         }
-        let (world, written) = (self.world.clone(), self.written.clone());
+        let (world, written, message_bytes) = (self.world.clone(), self.written.clone(), self.setting.message_bytes);
         self.node.spawn(async move {
-            let body = message::number(stream as usize, number).to_string();
+            let body = message::text(stream as usize, number, message_bytes);
             append(&world, stream as usize, Some(number), body).await;
             written.set(written.get() + 1);
         });

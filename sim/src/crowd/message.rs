@@ -1,10 +1,22 @@
-//! Messages by their numbers: each is a JSON number that tells of which stream it is, and which of its messages. What was
-//! in a stream before is texts without digits.
+//! Messages by their numbers: each has a number that tells of which stream it is, and which of its messages, and no other
+//! digits. What was in a stream before is texts without digits.
 
 /// The number that is written as the message of that place in that stream.
 pub(super) fn number(stream: usize, place: usize) -> u64 {
     (stream as u64) << 32 | place as u64
 }
+
+/// The JSON text of the message of that place in that stream, of about so many bytes, or of as many as it takes.
+pub(super) fn text(stream: usize, place: usize, bytes: usize) -> String {
+    let number = number(stream, place).to_string();
+    match bytes.checked_sub(number.len() + PADDED.len()) {
+        None => number,
+        Some(pad) => format!("{{\"n\":{number},\"pad\":\"{}\"}}", "x".repeat(pad)),
+    }
+}
+
+/// What is around the number of a message that is padded, and its padding.
+const PADDED: &str = r#"{"n":,"pad":""}"#;
 
 /// The messages of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -49,12 +61,20 @@ mod tests {
     use super::*;
 
     #[test]
+    fn a_message_has_as_many_bytes_as_it_is_to_have_or_as_its_number_takes() {
+        assert_eq!([0, 1, 15, 16, 17, 1_000].map(|bytes| text(0, 7, bytes).len()), [1, 1, 1, 16, 17, 1_000]);
+        assert_eq!(text(0, 7, 18), r#"{"n":7,"pad":"xx"}"#);
+        assert_eq!(text(1, 7, 0), number(1, 7).to_string());
+    }
+
+    #[test]
     fn messages_are_told_by_stream_and_place_and_whether_one_is_missing() {
         let third = |place| number(3, place);
         for (json, stream, expected) in [
             ("[]".to_owned(), 0, None),
             ("[\"xx\"]".to_owned(), 0, None),
             ("[4]".to_owned(), 0, Some((4, 4, true))),
+            (format!("[{},{}]", text(0, 4, 100), text(0, 5, 100)), 0, Some((4, 5, true))),
             ("[\"xx\",12,13,14]".to_owned(), 0, Some((12, 14, true))),
             ("[12,14]".to_owned(), 0, Some((12, 14, false))),
             ("[12,12]".to_owned(), 0, Some((12, 12, false))),

@@ -83,14 +83,20 @@ pub struct Setting {
     pub streams: usize,
     /// The region of each datacenter. Readers are spread over them evenly; objects are in the first one.
     pub colos: Vec<Region>,
-    /// How long it is between two messages of a stream, in ms.
+    /// How long it is between two messages of a stream, in ms; 0: nobody writes.
     pub write_every_ms: u64,
+    /// Bytes of a message, about; no fewer than its number takes.
+    pub message_bytes: usize,
     /// For how long messages are written, in s.
     pub seconds: u64,
     /// Bytes that each stream has before the first message.
     pub history_bytes: usize,
     /// How long a long-poll waits, in ms; `None`: as long as the policy says.
     pub long_poll_ms: Option<u64>,
+    /// About how long a connection with events lasts, in ms; `None`: as long as the policy says.
+    pub sse_ms: Option<u64>,
+    /// After how many seconds another release is deployed, from when on objects start again with it; `None`: never.
+    pub deploys_after_s: Option<u64>,
     /// What caches do.
     pub policy: CachePolicy,
     /// What stands in front.
@@ -127,9 +133,12 @@ impl Setting {
             streams: 1,
             colos: vec![Region::ALL[0]],
             write_every_ms: 1_000,
+            message_bytes: 0,
             seconds: 120,
             history_bytes: 0,
             long_poll_ms: None,
+            sse_ms: None,
+            deploys_after_s: None,
             front: InFront::of(&policy),
             policy,
             readers_are: Readers::Clients,
@@ -154,7 +163,10 @@ impl Setting {
     /// How long live reads wait.
     pub(super) fn waits(&self) -> Waits {
         let waits = self.policy.waits;
-        Waits { long_poll_ms: self.long_poll_ms.unwrap_or(waits.long_poll_ms), ..waits }
+        Waits {
+            long_poll_ms: self.long_poll_ms.unwrap_or(waits.long_poll_ms),
+            sse_ms: self.sse_ms.unwrap_or(waits.sse_ms),
+        }
     }
 
     /// Whether those who read a stream from its start look at what they read. A long history is of no interest.

@@ -8,7 +8,9 @@
 //! | [`marks`] | how often marks were reached |
 //! | `reply` | one-shot answers |
 //! | `named` | enumerations whose variants have names |
+//! | `jobs` | what is done on all processors |
 
+pub(crate) mod jobs;
 pub mod marks;
 pub(crate) mod named;
 pub mod random;

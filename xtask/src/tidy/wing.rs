@@ -40,6 +40,11 @@ const WINGS: &[Wing] = &[
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
     Wing {
+        name: "forecast",
+        knows: &["kernel", "bill", "front", "world", "tailrace", "crowd", "judge"],
+        core: &["protocol"],
+    },
+    Wing {
         name: "probe",
         knows: &["kernel", "bill", "front", "world"],
         core: &["marks", "protocol", "storage", "runtime"],

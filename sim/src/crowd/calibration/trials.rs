@@ -1,12 +1,9 @@
 //! Rows, each run with many seeds, on all processors.
 
-use std::sync::Mutex;
-use std::sync::atomic::{AtomicUsize, Ordering};
-use std::thread;
-
 use super::table::Row;
 use crate::crowd::knobs::Knobs;
 use crate::crowd::run;
+use crate::kernel::jobs;
 
 /// How many seeds a row is run with, and for how long each.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -44,27 +41,12 @@ impl Outcome {
 
 /// Runs each row with all seeds: what comes of it is the same whatever the number of processors.
 pub fn trials(rows: &[Row], knobs: &Knobs, effort: Effort) -> Vec<Outcome> {
-    let jobs: Vec<(usize, u64)> =
+    let all: Vec<(usize, u64)> =
         (0..rows.len()).flat_map(|row| (1..=effort.seeds).map(move |seed| (row, seed))).collect();
-    let (next, done) = (AtomicUsize::new(0), Mutex::new(vec![None; jobs.len()]));
-    let work = || {
-        while let Some((job, (row, seed))) = {
-            let job = next.fetch_add(1, Ordering::Relaxed);
-            jobs.get(job).map(|which| (job, *which))
-        } {
-            let outcome = trial(&rows[row], knobs, effort.seconds, seed);
-            done.lock().expect("no other thread has panicked")[job] = Some(outcome);
-        }
-    };
-    thread::scope(|scope| {
-        for _ in 0..thread::available_parallelism().map_or(1, usize::from) {
-            scope.spawn(work);
-        }
-    });
+    let done = jobs::all(&all, |(row, seed)| trial(&rows[*row], knobs, effort.seconds, *seed));
     let mut outcomes = vec![Outcome::default(); rows.len()];
-    let done = done.into_inner().expect("no thread has panicked");
-    for ((row, _), outcome) in jobs.iter().zip(done) {
-        outcomes[*row].add(outcome.unwrap_or_default(), 1.0 / effort.seeds as f64);
+    for ((row, _), outcome) in all.iter().zip(done) {
+        outcomes[*row].add(outcome, 1.0 / effort.seeds as f64);
     }
     outcomes
 }

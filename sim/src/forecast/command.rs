@@ -1,0 +1,254 @@
+//! `cargo sim bill`. What it prints on stdout is the same for the same arguments; how far it is, it prints on stderr.
+
+use std::fs;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+
+use super::deployment::Deployment;
+use super::forecast::{Background, Effort, Forecast};
+use super::preset::Preset;
+use super::slice::Case;
+use super::table::{Row, comparison, lines};
+use super::workload::Workload;
+use super::{json, page, sensitivity};
+use crate::crowd::{Knobs, calibration};
+use crate::judge::mutants::{Entry, STARTS};
+
+/// Which deployments are compared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Compared {
+    /// Those that are recommended.
+    Defaults,
+    /// Every policy, by each transport.
+    All,
+}
+
+/// What a workload costs in a month.
+#[derive(Args, Debug)]
+pub struct BillArguments {
+    /// A workload with a name; `--preset help` lists them.
+    #[arg(long, default_value = "readers-10k")]
+    preset: String,
+    /// A file with what differs from it: a line for each part, `name value`.
+    #[arg(long, value_name = "FILE")]
+    workload: Option<PathBuf>,
+    #[command(flatten)]
+    parts: Parts,
+    /// Only deployments of that policy.
+    #[arg(long)]
+    policy: Option<String>,
+    /// Several deployments side by side.
+    #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "defaults")]
+    compare: Option<Compared>,
+    /// What each guess does to the bill when it is halved and doubled.
+    #[arg(long)]
+    sensitivity: bool,
+    /// As JSON.
+    #[arg(long)]
+    json: bool,
+    /// Writes a page with tables and plots to that file.
+    #[arg(long, value_name = "FILE")]
+    html: Option<PathBuf>,
+    /// Seeds of each kind of cycle, at least.
+    #[arg(long, default_value_t = Effort::default().seeds)]
+    seeds: u64,
+    /// A file with parameters, as `cargo xtask measure` writes it.
+    #[arg(long, value_name = "FILE")]
+    with: Option<PathBuf>,
+}
+
+/// Parts of a workload on the command line, each as a file has it.
+#[derive(Args, Debug)]
+pub struct Parts {
+    /// Readers that follow a stream at any time.
+    #[arg(long)]
+    readers: Option<String>,
+    /// Streams that are followed or written to.
+    #[arg(long)]
+    streams: Option<String>,
+    /// Messages a second to each stream: one number, or 24 of them, by the hour, with commas.
+    #[arg(long)]
+    writes_per_second: Option<String>,
+    /// Bytes of a message.
+    #[arg(long)]
+    message_bytes: Option<String>,
+    /// Of 1,000 readers, those that read a stream from its start again and again instead.
+    #[arg(long)]
+    catch_up_permille: Option<String>,
+    /// Bytes of a stream when those come.
+    #[arg(long)]
+    history_bytes: Option<String>,
+    /// Datacenters: a number, or region:number with commas.
+    #[arg(long)]
+    regions: Option<String>,
+    /// Streams beside those that nobody reads or writes to.
+    #[arg(long)]
+    idle_streams: Option<String>,
+    /// Streams that are created in a month, get a message, and expire.
+    #[arg(long)]
+    lives: Option<String>,
+    /// Days that a message is kept.
+    #[arg(long)]
+    kept_days: Option<String>,
+    /// Releases a month.
+    #[arg(long)]
+    deploys: Option<String>,
+}
+
+impl Parts {
+    /// By the names under which files have them.
+    fn named(&self) -> [(&'static str, &Option<String>); Workload::FIELDS.len()] {
+        [
+            ("readers", &self.readers),
+            ("streams", &self.streams),
+            ("writes_per_second", &self.writes_per_second),
+            ("message_bytes", &self.message_bytes),
+            ("catch_up_permille", &self.catch_up_permille),
+            ("history_bytes", &self.history_bytes),
+            ("regions", &self.regions),
+            ("idle_streams", &self.idle_streams),
+            ("lives", &self.lives),
+            ("kept_days", &self.kept_days),
+            ("deploys", &self.deploys),
+        ]
+    }
+}
+
+impl BillArguments {
+    /// Prints what the workload costs. Fails with a sentence where it is no workload.
+    pub fn run(&self) -> Result<(), String> {
+        if self.preset == "help" {
+            Preset::ALL.iter().for_each(|preset| println!("{:<18} {}", preset.name, preset.what));
+            return Ok(());
+        }
+        let workload = self.workload()?;
+        let knobs = self.knobs()?;
+        let effort = Effort { seeds: self.seeds.max(2), most_seeds: Effort::default().most_seeds.max(self.seeds) };
+        let deployments = self.deployments()?;
+        let first = deployments.first().ok_or("no deployment")?;
+        let began = Instant::now();
+        let tells = |what: &str| eprintln!("{:>6.1} s  {what}", began.elapsed().as_secs_f64());
+        tells("what happens in the background");
+        let background = Background::of(Case { workload: &workload, deployment: first, knobs });
+        let row = |deployment: &Deployment| {
+            let case = Case { workload: &workload, deployment, knobs };
+            let forecast = Forecast::of(case, &background, effort, &tells);
+            Row { deployment: deployment.clone(), forecast, breaks: breaks(deployment) }
+        };
+        let rows: Vec<Row> = deployments.iter().map(row).collect();
+        if let Some(path) = &self.html {
+            let page = page::page(&workload, &rows, knobs, &tells);
+            fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        match &rows[..] {
+            rows if self.json => println!("{:#}", json::json(&workload, rows)),
+            [row] => print!("{}", lines(row)),
+            rows => print!("{}", comparison(rows)),
+        }
+        if self.sensitivity {
+            for deployment in &deployments {
+                let case = Case { workload: &workload, deployment, knobs };
+                print!("\n{}", sensitivity::sensitivity(case, &background, &tells));
+            }
+        }
+        tells("done");
+        Ok(())
+    }
+
+    fn workload(&self) -> Result<Workload, String> {
+        let mut workload = Preset::named(&self.preset)?.workload()?;
+        if let Some(path) = &self.workload {
+            let text = fs::read_to_string(path).map_err(|error| error.to_string());
+            let read = text.and_then(|text| workload.read(&text));
+            read.map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        for (name, value) in self.parts.named() {
+            if let Some(value) = value {
+                workload.set(name, value)?;
+            }
+        }
+        Ok(workload)
+    }
+
+    fn knobs(&self) -> Result<Knobs, String> {
+        let knobs = Knobs::default();
+        let Some(path) = &self.with else { return Ok(knobs) };
+        let text = fs::read_to_string(path).map_err(|error| error.to_string());
+        let told = text.and_then(|text| calibration::read(&text, &knobs));
+        told.map(|told| told.knobs).map_err(|error| format!("{}: {error}", path.display()))
+    }
+
+    fn deployments(&self) -> Result<Vec<Deployment>, String> {
+        let all = match (self.compare, &self.policy) {
+            (Some(Compared::All), _) | (_, Some(_)) => Deployment::all(),
+            (Some(Compared::Defaults), None) => Deployment::defaults().to_vec(),
+            (None, None) => Deployment::defaults()[..1].to_vec(),
+        };
+        let is_meant =
+            |deployment: &Deployment| self.policy.as_deref().is_none_or(|name| deployment.policy.name == name);
+        let meant: Vec<Deployment> = all.into_iter().filter(is_meant).collect();
+        if meant.is_empty() {
+            return Err(format!("no policy is called {:?}", self.policy.as_deref().unwrap_or_default()));
+        }
+        Ok(meant)
+    }
+}
+
+/// What a policy breaks that is registered as a bug: hunted until the first seed that shows it.
+fn breaks(deployment: &Deployment) -> Vec<&'static str> {
+    let caught = Entry::named(deployment.policy.name).and_then(|entry| entry.hunt(STARTS[0]));
+    let mut names: Vec<&str> =
+        caught.iter().flat_map(|caught| &caught.invariants).map(|broken| broken.name()).collect();
+    names.sort_unstable();
+    names.dedup();
+    names
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        bill: BillArguments,
+    }
+
+    fn line(text: &str) -> BillArguments {
+        Line::try_parse_from(std::iter::once("bill").chain(text.split_whitespace())).expect("arguments").bill
+    }
+
+    #[test]
+    fn a_workload_is_a_preset_with_what_the_command_line_says() {
+        let workload = line("--preset chat-rooms --readers 70 --writes-per-second 3").workload().expect("a workload");
+        assert_eq!((workload.readers, workload.streams, workload.writes_per_second[5]), (70, 1_000, 3.0));
+        assert_eq!(line("--readers many").workload().expect_err("no number").split(':').next(), Some("readers"));
+        assert!(line("--preset none").workload().is_err());
+        assert!(line("--workload /nowhere").workload().expect_err("no file").starts_with("/nowhere: "));
+        let named = line("").parts.named().map(|(name, _)| name);
+        assert_eq!(named, Workload::FIELDS.map(|(name, _)| name));
+    }
+
+    #[test]
+    fn a_policy_or_a_comparison_tells_which_deployments_are_meant() {
+        let count = |text: &str| line(text).deployments().map(|deployments| deployments.len());
+        assert_eq!(count(""), Ok(1));
+        assert_eq!(count("--compare"), Ok(3));
+        assert!(count("--compare all").expect("some") > 20);
+        assert_eq!(count("--policy silence"), Ok(2));
+        assert!(count("--policy none").is_err());
+    }
+
+    #[test]
+    fn a_policy_that_is_a_known_bug_breaks_what_it_is_known_for() {
+        let of = |name: &str| {
+            Deployment::all().into_iter().find(|deployment| deployment.policy.name == name).expect("a policy")
+        };
+        assert_eq!(breaks(&of("everything")), ["fresh"]);
+        assert!(breaks(&of("silence")).is_empty());
+    }
+}

@@ -1,0 +1,121 @@
+//! Ways to deploy: which policy, behind what, and how readers follow.
+
+use tailrace_core::protocol::CachePolicy;
+
+use crate::crowd::{Class, InFront};
+
+/// A way to deploy, and to follow streams.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Deployment {
+    /// Its name in reports.
+    pub name: String,
+    /// What caches do.
+    pub policy: CachePolicy,
+    /// Whether the nodes of a zone's CDN ask an upper tier, which is one cache for all datacenters.
+    pub tiered: bool,
+    /// How readers follow: [`Class::LongPoll`] or [`Class::Events`].
+    pub transport: Class,
+    /// What else it takes, and what that costs in a month, in millionths of a dollar.
+    pub fixed: Option<(&'static str, u64)>,
+}
+
+/// A host that passes requests on from the zone with the cache to the Worker, which a zone's CDN stands in front of only
+/// so: the smallest machine of several providers, in production with the earlier system (2026).
+const PROXY: (&str, u64) = ("a proxy host", 6_000_000);
+
+/// About how long connections with events last where nothing collapses them, in ms: as long as the platform is asked to
+/// keep one. Each costs two requests when it begins again.
+const LONG_MS: u64 = 900_000;
+
+impl Deployment {
+    fn new(policy: &str, transport: Class) -> Self {
+        let policy = CachePolicy::named(policy).unwrap_or_default();
+        Self { name: policy.name.to_owned(), policy, tiered: false, transport, fixed: None }.named()
+    }
+
+    /// Under the name that says what it is.
+    fn named(mut self) -> Self {
+        let waits_s = match self.transport {
+            Class::Events => format!("sse {} s", self.policy.waits.sse_ms / 1_000),
+            _ => format!("long-poll {} s", self.policy.waits.long_poll_ms / 1_000),
+        };
+        let tiers = if self.tiered { ", tiered" } else { "" };
+        self.name = format!("{}{tiers}, {waits_s}", self.policy.name);
+        self
+    }
+
+    /// With connections with events that last about so long, in ms.
+    pub fn with_sse_ms(mut self, sse_ms: u64) -> Self {
+        self.policy.waits.sse_ms = sse_ms;
+        self.named()
+    }
+
+    /// With long-polls that wait so long, in ms.
+    pub fn with_long_poll_ms(mut self, long_poll_ms: u64) -> Self {
+        self.policy.waits.long_poll_ms = long_poll_ms;
+        self.named()
+    }
+
+    fn with_tiers(mut self) -> Self {
+        self.tiered = true;
+        self.named()
+    }
+
+    fn behind_proxy(mut self) -> Self {
+        self.fixed = Some(PROXY);
+        self
+    }
+
+    /// What is recommended: on a plain Worker, behind a caching zone, and with Workers Cache.
+    pub fn defaults() -> [Self; 3] {
+        [
+            Self::new("immutable-and-long-poll", Class::Events).with_sse_ms(LONG_MS),
+            Self::new("zone", Class::LongPoll).with_tiers().behind_proxy(),
+            Self::new("gateway", Class::Events).with_sse_ms(LONG_MS),
+        ]
+    }
+
+    /// Every policy, with each way to follow that differs by it.
+    pub fn all() -> Vec<Self> {
+        let mut all = Self::defaults().to_vec();
+        for policy in CachePolicy::ALL {
+            let is_zone = InFront::of(policy) == InFront::Zone;
+            let of = |transport| {
+                let deployment = Self::new(policy.name, transport);
+                if is_zone { deployment.behind_proxy() } else { deployment }
+            };
+            all.extend([of(Class::LongPoll), of(Class::Events)]);
+            if is_zone {
+                all.push(of(Class::Events).with_tiers());
+            }
+        }
+        all.dedup_by_key(|deployment| deployment.name.clone());
+        all
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_way_has_a_name_of_its_own_that_tells_what_it_is() {
+        let all = Deployment::all();
+        for (place, deployment) in all.iter().enumerate() {
+            assert!(all[..place].iter().all(|other| other.name != deployment.name), "{}", deployment.name);
+        }
+        let names: Vec<String> = Deployment::defaults().into_iter().map(|deployment| deployment.name).collect();
+        assert_eq!(names, ["immutable-and-long-poll, sse 900 s", "zone, tiered, long-poll 20 s", "gateway, sse 900 s"]);
+        for policy in CachePolicy::ALL {
+            assert!(all.iter().any(|deployment| deployment.policy.name == policy.name), "{}", policy.name);
+        }
+    }
+
+    #[test]
+    fn only_what_stands_before_a_zone_needs_a_proxy() {
+        for deployment in Deployment::all() {
+            let is_zone = InFront::of(&deployment.policy) == InFront::Zone;
+            assert_eq!(deployment.fixed.is_some(), is_zone, "{}", deployment.name);
+        }
+    }
+}

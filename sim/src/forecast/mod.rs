@@ -1,0 +1,34 @@
+//! What a workload costs in a month, by each way to deploy, and how sure that is.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `workload`, `preset` | what a deployment has to do, and workloads with names |
+//! | `deployment` | ways to deploy: which policy, behind what, and how readers follow |
+//! | `sample` | which part of a workload is simulated |
+//! | `slice` | slices of a deployment's life, by the kinds of cycles that a month consists of |
+//! | `life`, `storage` | streams that come and go, and what is stored |
+//! | `forecast` | from slices to a month, with as many seeds as it takes |
+//! | `table`, `json`, `page` | forecasts as text, as JSON, and as a page with plots |
+//! | `sensitivity` | what each guess does to the bill |
+//! | [`command`] | `cargo sim bill` |
+
+pub mod command;
+mod deployment;
+mod forecast;
+mod json;
+mod life;
+mod page;
+mod preset;
+mod sample;
+mod sensitivity;
+mod slice;
+mod storage;
+mod table;
+mod workload;
+
+pub use deployment::Deployment;
+pub use forecast::{Background, Effort, Forecast, scaled};
+pub use preset::Preset;
+pub use slice::{Case, Kind};
+pub use table::Row;
+pub use workload::Workload;
