@@ -15,6 +15,8 @@ pub struct Waits {
     pub sse_ms: u64,
 }
 
+/// Those under which caches may share connections with events. A policy has its own
+/// ([`super::CachePolicy::waits`]).
 impl Default for Waits {
     fn default() -> Self {
         Self { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS }
@@ -79,7 +81,7 @@ mod tests {
         };
         assert_eq!(from("TAILRACE_LONG_POLL_MS", "3000"), Ok((3_000, SSE_MS)));
         for (name, most, beyond) in
-            [("TAILRACE_LONG_POLL_MS", "25000", "25001"), ("TAILRACE_SSE_MS", "900000", "900001")]
+            [("TAILRACE_LONG_POLL_MS", "25000", "25001"), ("TAILRACE_SSE_MS", "3600000", "3600001")]
         {
             assert!(from(name, most).is_ok(), "{name}");
             for text in ["", "0", "-1", "3s", "3e3", "3000.5", "true", "null", beyond, "99999999999999999999"] {

@@ -1,5 +1,7 @@
 //! Ways to deploy: which policy, behind what, and how readers follow.
 
+use std::collections::BTreeSet;
+
 use tailrace_core::protocol::CachePolicy;
 
 use crate::crowd::{Class, InFront};
@@ -22,10 +24,6 @@ pub struct Deployment {
 /// A host that passes requests on from the zone with the cache to the Worker, which a zone's CDN stands in front of only
 /// so: the smallest machine of several providers, in production with the earlier system (2026).
 const PROXY: (&str, u64) = ("a proxy host", 6_000_000);
-
-/// About how long connections with events last where nothing collapses them, in ms: as long as the platform is asked to
-/// keep one. Each costs two requests when it begins again.
-const LONG_MS: u64 = 900_000;
 
 impl Deployment {
     fn new(policy: &str, transport: Class) -> Self {
@@ -69,9 +67,9 @@ impl Deployment {
     /// What is recommended: on a plain Worker, behind a caching zone, and with Workers Cache.
     pub fn defaults() -> [Self; 3] {
         [
-            Self::new("immutable-and-long-poll", Class::Events).with_sse_ms(LONG_MS),
+            Self::new("immutable-and-long-poll", Class::Events),
             Self::new("zone", Class::LongPoll).with_tiers().behind_proxy(),
-            Self::new("gateway", Class::Events).with_sse_ms(LONG_MS),
+            Self::new("gateway", Class::Events),
         ]
     }
 
@@ -89,7 +87,8 @@ impl Deployment {
                 all.push(of(Class::Events).with_tiers());
             }
         }
-        all.dedup_by_key(|deployment| deployment.name.clone());
+        let mut names = BTreeSet::new();
+        all.retain(|deployment| names.insert(deployment.name.clone()));
         all
     }
 }
@@ -105,7 +104,10 @@ mod tests {
             assert!(all[..place].iter().all(|other| other.name != deployment.name), "{}", deployment.name);
         }
         let names: Vec<String> = Deployment::defaults().into_iter().map(|deployment| deployment.name).collect();
-        assert_eq!(names, ["immutable-and-long-poll, sse 900 s", "zone, tiered, long-poll 20 s", "gateway, sse 900 s"]);
+        assert_eq!(
+            names,
+            ["immutable-and-long-poll, sse 1800 s", "zone, tiered, long-poll 20 s", "gateway, sse 1800 s"]
+        );
         for policy in CachePolicy::ALL {
             assert!(all.iter().any(|deployment| deployment.policy.name == policy.name), "{}", policy.name);
         }

@@ -8,7 +8,7 @@
 //! | `slice` | slices of a deployment's life, by the kinds of cycles that a month consists of |
 //! | `life`, `storage` | streams that come and go, and what is stored |
 //! | `forecast` | from slices to a month, with as many seeds as it takes |
-//! | `table`, `json`, `page` | forecasts as text, as JSON, and as a page with plots |
+//! | `table`, `json`, `page`, `plot` | forecasts as text, as JSON, and as a page with plots |
 //! | `sensitivity` | what each guess does to the bill |
 //! | [`command`] | `cargo sim bill` |
 
@@ -18,6 +18,7 @@ mod forecast;
 mod json;
 mod life;
 mod page;
+mod plot;
 mod preset;
 mod sample;
 mod sensitivity;

@@ -229,7 +229,7 @@ mod tests {
 
     #[test]
     fn a_month_consists_of_writes_and_of_the_silence_between_those_that_are_far_apart() {
-        let (mut workload, by_sse) = (small(), deployment("nothing, sse 60 s"));
+        let (mut workload, by_sse) = (small(), deployment("nothing, sse 1800 s"));
         let kinds = |workload: &Workload| Kind::of(Case { workload, deployment: &by_sse, knobs: Knobs::default() });
         let names = |kinds: &[Kind]| kinds.iter().map(|kind| kind.name()).collect::<Vec<_>>();
         assert_eq!(names(&kinds(&workload)), ["writes", "connections", "deploys", "rotations"]);
@@ -240,14 +240,14 @@ mod tests {
         assert_eq!(kinds(&workload), [Kind::Silence { seconds: MONTH_S }]);
         workload.read("readers 1000\ndeploys 7\nwrites_per_second 0").expect("a workload");
         let case = Case { workload: &workload, deployment: &by_sse, knobs: Knobs::default() };
-        assert_eq!(Kind::Reconnections.cycles_a_month(case), 1_000.0 * (43_200.0 + 7.0));
+        assert_eq!(Kind::Reconnections.cycles_a_month(case), 1_000.0 * (1_440.0 + 7.0));
     }
 
     /// What nobody shares and nothing keeps is known without a simulator.
     #[test]
     fn what_a_cycle_uses_is_what_its_arithmetic_says() {
         let (workload, knobs) = (small(), Knobs::default());
-        let [by_poll, by_sse] = ["nothing, long-poll 20 s", "nothing, sse 60 s"].map(deployment);
+        let [by_poll, by_sse] = ["nothing, long-poll 20 s", "nothing, sse 1800 s"].map(deployment);
         let [poll, sse] = [&by_poll, &by_sse].map(|deployment| Case { workload: &workload, deployment, knobs });
         let writes = Kind::Writes { rate: 1.0, seconds: MONTH_S };
         let silence = Kind::Silence { seconds: MONTH_S };
@@ -277,7 +277,7 @@ mod tests {
     #[test]
     fn a_segment_goes_to_r2_once_and_what_writes_cost_is_not_in_it() {
         let workload = Workload { message_bytes: 20_000, ..small() };
-        let deployment = deployment("nothing, sse 60 s");
+        let deployment = deployment("nothing, sse 1800 s");
         let case = Case { workload: &workload, deployment: &deployment, knobs: Knobs::default() };
         // 8 MiB of such messages are 420.
         let puts = a_cycle(Kind::Rotations, case, Cause::Rotation, Meter::R2ClassA);

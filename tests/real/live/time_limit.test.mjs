@@ -1,4 +1,5 @@
-// How long a reader waits if the deployment configures nothing: a long-poll 20 s, an SSE connection about a minute.
+// How long a reader waits: a long-poll 20 s if the deployment configures nothing, an SSE connection about the minute that
+// it configures here (its default is half an hour).
 import assert from "node:assert/strict";
 import { describe, test } from "node:test";
 import { append, create, sleep } from "../workers/client.mjs";

@@ -10,6 +10,8 @@ use crate::workerd::{self, Workerd};
 /// Every suite waits most of the time, so all of them run at once.
 const OPTIONS: [&str; 4] =
     ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
+/// One suite sees connections with events end by themselves.
+const BINDINGS: &[(&str, &str)] = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS", "60000")];
 const SUITES: &str = "tests/real/live/*.test.mjs";
 
 /// Texts in the runtime's log that show a fault of ours. Readers may not notice such a fault, as they come back.
@@ -20,7 +22,7 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let Built { node, worker } = built;
     let browser = setup::chromium::ensure(project)?;
     let start = |name| {
-        let options = workerd::Options { name, bindings: &[("TAILRACE_NO_AUTH", "1")], ..workerd::Options::of(worker) };
+        let options = workerd::Options { name, bindings: BINDINGS, ..workerd::Options::of(worker) };
         Workerd::start(project, node, &options)
     };
     // One suite measures the memory of its server, so it has a server of its own.

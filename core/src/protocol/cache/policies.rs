@@ -2,7 +2,7 @@
 
 use super::{AnswerKind, Bound, CachePolicy, Collapse, Cursors, Marker, Rule};
 use crate::protocol::Waits;
-use crate::protocol::limits::{LONG_POLL_MS, SSE_MS};
+use crate::protocol::limits::{LONG_POLL_MS, LONG_SSE_MS, SSE_MS};
 
 /// A page in the middle of the log is fresh for a minute: it never changes, but its stream may be deleted.
 const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
@@ -10,7 +10,8 @@ const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
 /// The same URL always has this data, but later readers should get newer data with it.
 const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, stale_s: None };
 
-const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: SSE_MS };
+/// No cache shares connections with events.
+const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: LONG_SSE_MS };
 
 /// As the earlier system used it in production.
 const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 31_000, stands_s: 30 };
@@ -80,6 +81,7 @@ const COLLAPSED_EVENTS: CachePolicy = CachePolicy {
     name: "collapsed-events",
     events: Rule::Fresh { fresh_s: 1, stale_s: None },
     events_end_together: true,
+    waits: Waits { sse_ms: SSE_MS, ..WAITS },
     ..ZONE
 };
 

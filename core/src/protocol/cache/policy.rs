@@ -109,6 +109,14 @@ mod tests {
     }
 
     #[test]
+    fn connections_last_a_minute_where_caches_share_them_and_half_an_hour_where_not() {
+        for policy in CachePolicy::ALL {
+            let is_shared = matches!(policy.events, Rule::Fresh { .. });
+            assert_eq!(policy.waits.sse_ms, if is_shared { 60_000 } else { 1_800_000 }, "{}", policy.name);
+        }
+    }
+
+    #[test]
     fn only_whole_answers_of_a_kind_that_is_kept_are_admitted_and_only_while_they_are_fresh() {
         let admits = |policy: &str, is_long_poll, status, up_to_date: bool, told: Option<&str>| {
             let mut fields = Headers::default();
