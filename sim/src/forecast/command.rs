@@ -42,6 +42,12 @@ pub struct BillArguments {
     /// Several deployments side by side.
     #[arg(long, value_enum, num_args = 0..=1, default_missing_value = "defaults")]
     compare: Option<Compared>,
+    /// With connections with events that last about so many seconds, instead of as long as the policy says.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=3_600))]
+    sse_seconds: Option<u64>,
+    /// With long-polls that wait so many seconds.
+    #[arg(long, value_parser = clap::value_parser!(u64).range(1..=25))]
+    long_poll_seconds: Option<u64>,
     /// What each guess does to the bill when it is halved and doubled.
     #[arg(long)]
     sensitivity: bool,
@@ -188,7 +194,16 @@ impl BillArguments {
         };
         let is_meant =
             |deployment: &Deployment| self.policy.as_deref().is_none_or(|name| deployment.policy.name == name);
-        let meant: Vec<Deployment> = all.into_iter().filter(is_meant).collect();
+        let waits = |mut deployment: Deployment| {
+            if let Some(seconds) = self.sse_seconds {
+                deployment = deployment.with_sse_ms(seconds * 1_000);
+            }
+            match self.long_poll_seconds {
+                Some(seconds) => deployment.with_long_poll_ms(seconds * 1_000),
+                None => deployment,
+            }
+        };
+        let meant: Vec<Deployment> = all.into_iter().filter(is_meant).map(waits).collect();
         if meant.is_empty() {
             return Err(format!("no policy is called {:?}", self.policy.as_deref().unwrap_or_default()));
         }
@@ -241,6 +256,8 @@ mod tests {
         assert!(count("--compare all").expect("some") > 20);
         assert_eq!(count("--policy silence"), Ok(2));
         assert!(count("--policy none").is_err());
+        let waits = line("--sse-seconds 60 --long-poll-seconds 4").deployments().expect("one")[0].policy.waits;
+        assert_eq!((waits.sse_ms, waits.long_poll_ms), (60_000, 4_000));
     }
 
     #[test]

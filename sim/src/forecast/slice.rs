@@ -3,7 +3,7 @@
 use super::deployment::Deployment;
 use super::sample::Sample;
 use super::workload::Workload;
-use crate::bill::{Cause, MONTH_S, Slice, Usage, with_unsimulated};
+use crate::bill::{Cause, MONTH_S, Meter, Slice, Usage, with_unsimulated};
 use crate::crowd::{Class, Figures, InFront, Knobs, Setting, run};
 use crate::tailrace::Settings;
 
@@ -48,7 +48,7 @@ pub enum Kind {
     Reconnections,
     /// Another release: a stream's object starts again, and the edges look for it.
     Deploys,
-    /// What becomes of a message later: its segment goes to R2.
+    /// A segment that is full goes to R2.
     Rotations,
 }
 
@@ -114,7 +114,7 @@ impl Kind {
                 followers * (MONTH_S / lasts_s + deploys)
             }
             Self::Deploys => deploys * *streams as f64,
-            Self::Rotations => case.workload.writes_a_month(),
+            Self::Rotations => case.workload.writes_a_month() / of_segment(case.workload) as f64,
         }
     }
 
@@ -149,16 +149,15 @@ impl Kind {
                 (slice(figures.usage.since(&before.usage), streams), figures)
             }
             Self::Rotations => {
-                let limits = Settings::default().limits;
-                let bytes = case.workload.message_bytes.max(1);
-                let of_segment = limits.segment_rows.min(limits.segment_bytes.div_ceil(bytes)).max(1);
-                let every_ms = FILLS_EVERY_MS.max(bytes / FILLS_BYTES_A_MS);
+                let of_segment = of_segment(case.workload);
+                let every_ms = FILLS_EVERY_MS.max(case.workload.message_bytes / FILLS_BYTES_A_MS);
                 let segments = (WRITES_S.0 as u64 * 1_000).div_ceil(of_segment * every_ms).max(2);
                 let seconds = WARM_UP_S + (segments * of_segment * every_ms).div_ceil(1_000);
                 let readers = [0; 4];
                 let figures = run(Setting { write_every_ms: every_ms, seconds, readers, streams: 1, ..setting });
-                let cycles = metered_s(&figures) * 1_000.0 / every_ms as f64;
-                (slice(figures.usage.only(&BACKGROUND), cycles), figures)
+                // Where nothing fails, each segment is one operation that writes.
+                let segments = figures.usage.of(Cause::Rotation, Meter::R2ClassA).max(1);
+                (slice(figures.usage.only(&BACKGROUND), segments as f64), figures)
             }
         }
     }
@@ -166,6 +165,12 @@ impl Kind {
 
 fn slice(usage: Usage, cycles: f64) -> Slice {
     Slice { usage: with_unsimulated(&usage), cycles }
+}
+
+/// How many messages fill a segment.
+fn of_segment(workload: &Workload) -> u64 {
+    let limits = Settings::default().limits;
+    limits.segment_rows.min(limits.segment_bytes.div_ceil(workload.message_bytes.max(1))).max(1)
 }
 
 fn metered_s(figures: &Figures) -> f64 {
@@ -210,7 +215,6 @@ fn setting(case: Case<'_>, sample: Sample, seed: u64) -> Setting {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bill::Meter;
 
     fn deployment(name: &str) -> Deployment {
         Deployment::all().into_iter().find(|deployment| deployment.name == name).expect("a deployment")
@@ -279,9 +283,12 @@ mod tests {
         let workload = Workload { message_bytes: 20_000, ..small() };
         let deployment = deployment("nothing, sse 1800 s");
         let case = Case { workload: &workload, deployment: &deployment, knobs: Knobs::default() };
-        // 8 MiB of such messages are 420.
-        let puts = a_cycle(Kind::Rotations, case, Cause::Rotation, Meter::R2ClassA);
-        assert!((puts * 420.0 - 1.0).abs() < 0.15, "{puts}");
+        // 4 MiB of such messages are 210.
+        assert_eq!(Kind::Rotations.cycles_a_month(case), MONTH_S / 210.0);
+        let rotation = |meter| a_cycle(Kind::Rotations, case, Cause::Rotation, meter);
+        assert_eq!(rotation(Meter::R2ClassA), 1.0);
+        assert!((1.0..=3.0).contains(&rotation(Meter::ObjectRequests)), "{}", rotation(Meter::ObjectRequests));
+        assert!(rotation(Meter::RowsWritten) > 1.0);
         assert_eq!(a_cycle(Kind::Rotations, case, Cause::Write, Meter::WorkerRequests), 0.0);
     }
 }

@@ -6,7 +6,7 @@ use crate::tailrace::Settings;
 
 /// Bytes of the database of a stream with hardly a message (measured by
 /// [`tests::the_database_of_a_stream_with_one_message_is_as_large_as_is_said`]).
-const EMPTY_BYTES: f64 = 53_248.0;
+const EMPTY_BYTES: f64 = 20_480.0;
 
 /// What a month's storage is, for an average hour of it times its hours.
 pub(super) fn stored(workload: &Workload) -> Usage {
@@ -49,8 +49,9 @@ mod tests {
         let near = |[sqlite, r2]: [f64; 2], expected: [f64; 2]| {
             assert!((sqlite - expected[0]).abs() < 1.0 && (r2 - expected[1]).abs() < 1.0, "{sqlite} {r2}");
         };
-        // 4,096 rows of 1,000 bytes are a segment.
-        near(of("message_bytes 1000"), [EMPTY_BYTES + 2_048_000.0, 2_592_000_000.0 - 2_048_000.0]);
+        // 4 MiB are a segment, or 8,192 rows.
+        near(of("message_bytes 1000"), [EMPTY_BYTES + 2_097_152.0, 2_592_000_000.0 - 2_097_152.0]);
+        near(of("message_bytes 100"), [EMPTY_BYTES + 409_600.0, 259_200_000.0 - 409_600.0]);
         near(of("message_bytes 1000\nkept_days 0"), [EMPTY_BYTES, 0.0]);
         near(of("writes_per_second 0\nidle_streams 1000000"), [1_000_001.0 * EMPTY_BYTES, 0.0]);
     }
