@@ -1,5 +1,8 @@
 // The body of an answer that the edge writes piece by piece (events). It counts the bytes that wait for the client, and
-// calls its listener whenever the client has taken some, or is gone.
+// tells when the client has taken some, and when it is gone.
+//
+// Each delivered event goes through `push` and one of its two reactions. So they make nothing that they can do without:
+// the reactions are made once for each body, and the lengths of pieces are not in an array unless several wait.
 
 import { WeakValues } from "./weak_values.mjs";
 
@@ -37,14 +40,28 @@ export function waitingForClients() {
 export class Download {
   /** What the response gets as its body. */
   readable;
-  /** Called after each change of `waiting` and `gone`. */
-  listener = null;
+  /** Called each time that the client has taken a piece. */
+  whenTaken = null;
+  /** Called when the client turns out to be gone, for each piece that it has not taken. */
+  whenGone = null;
   /** Bytes that wait for the client. */
   waiting = 0;
   /** Whether the client is gone. */
   gone = false;
   #writer;
   #number = (opened += 1);
+  /** The length of the oldest piece that waits, and those of the others in order. */
+  #oldest = 0;
+  #others = [];
+  #taken = () => {
+    this.#settle();
+    if (this.whenTaken !== null) this.whenTaken();
+  };
+  #lost = () => {
+    this.#settle();
+    this.gone = true;
+    if (this.whenGone !== null) this.whenGone();
+  };
 
   constructor() {
     bodies.set(this.#number, this);
@@ -58,18 +75,11 @@ export class Download {
     if (this.gone) return NOBODY;
     const { length } = bytes;
     if (length > 0) {
-      this.#count(length);
-      this.#writer.write(bytes).then(
-        () => {
-          this.#count(-length);
-          this.listener?.();
-        },
-        () => {
-          this.#count(-length);
-          this.gone = true;
-          this.listener?.();
-        },
-      );
+      if (this.waiting === 0) this.#oldest = length;
+      else this.#others.push(length);
+      this.waiting += length;
+      total += length;
+      this.#writer.write(bytes).then(this.#taken, this.#lost);
     }
     return this.waiting;
   }
@@ -79,21 +89,26 @@ export class Download {
     return new Promise((resolve) => {
       const end = (outcome) => {
         clearTimeout(timer);
-        this.listener = null;
+        this.whenTaken = null;
+        this.whenGone = null;
         resolve(outcome);
       };
       const timer = setTimeout(end, waitMs, STALLED);
-      this.listener = () => {
+      const look = () => {
         if (this.gone) end(GONE);
         else if (this.waiting <= bufferBytes) end(TAKEN);
       };
-      this.listener();
+      this.whenTaken = look;
+      this.whenGone = look;
+      look();
     });
   }
 
-  #count(bytes) {
-    this.waiting += bytes;
-    total += bytes;
+  /** The oldest piece waits no more: pieces are taken, or lost, in order. */
+  #settle() {
+    this.waiting -= this.#oldest;
+    total -= this.#oldest;
+    if (this.waiting > 0) this.#oldest = this.#others.shift();
   }
 
   /** Ends the body once the client has taken what waits. Then nobody holds it any more. */

@@ -15,12 +15,15 @@ export function pipe(socket, body, prefix, headerLength, [bufferBytes, allBytes,
     const endsMs = Date.now() + waitMs;
     let heardMs = Date.now();
     let timer;
-    let header;
+    // A copy, so that the message is garbage as soon as the client has taken it, however long no other one comes.
+    const header = new Uint8Array(headerLength);
+    let headerFilled = 0;
     const end = (outcome, message) => {
       clearTimeout(timer);
       socket.listener = null;
-      body.listener = null;
-      resolve([outcome, message, header]);
+      socket.receiver = null;
+      body.whenGone = null;
+      resolve([outcome, message, header.subarray(0, headerFilled)]);
     };
     // One timer, which looks again when it goes off: setting it anew for each message would cost more.
     const watch = () => {
@@ -28,22 +31,27 @@ export function pipe(socket, body, prefix, headerLength, [bufferBytes, allBytes,
       if (leftMs <= 0) end(TIMED_OUT);
       else timer = setTimeout(watch, leftMs);
     };
-    body.listener = () => {
-      if (body.gone) end(GONE);
+    const passOn = (bytes) => {
+      if (!startsWith(bytes, prefix)) return end(MESSAGE, bytes);
+      // Nothing more for a client that has not taken what it was sent, while too much waits for all.
+      if (body.waiting > 0 && waitingForClients() > allBytes) return end(OVERFLOW);
+      const waiting = body.push(bytes.subarray(headerLength));
+      if (body.gone) return end(GONE);
+      headerFilled = Math.min(headerLength, bytes.length);
+      for (let index = 0; index < headerFilled; index += 1) header[index] = bytes[index];
+      heardMs = Date.now();
+      if (waiting > bufferBytes) end(OVERFLOW);
     };
+    body.whenGone = () => end(GONE);
     socket.listener = () => {
       for (let bytes = socket.take(); bytes !== undefined; bytes = socket.take()) {
-        if (!startsWith(bytes, prefix)) return end(MESSAGE, bytes);
-        // Nothing more for a client that has not taken what it was sent, while too much waits for all.
-        if (body.waiting > 0 && waitingForClients() > allBytes) return end(OVERFLOW);
-        const waiting = body.push(bytes.subarray(headerLength));
-        if (body.gone) return end(GONE);
-        header = bytes.subarray(0, headerLength);
-        heardMs = Date.now();
-        if (waiting > bufferBytes) return end(OVERFLOW);
+        passOn(bytes);
+        // The pipe has ended.
+        if (socket.receiver === null) return;
       }
       if (socket.closed) end(socket.end);
     };
+    socket.receiver = passOn;
     if (body.gone) return end(GONE);
     timer = setTimeout(watch, Math.min(waitMs, silenceMs));
     socket.listener();

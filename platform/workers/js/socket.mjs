@@ -1,5 +1,6 @@
 // The edge's end of a socket. It keeps messages until they are taken, up to a number of bytes, and calls its listener
-// when one arrives or the socket closes.
+// when one arrives or the socket closes. While it has a receiver it keeps none: each event that is delivered comes that
+// way.
 
 /** How a wait ended: src/outcome.rs. */
 const MESSAGE = 20;
@@ -9,6 +10,8 @@ const CLOSED = 24;
 
 export class Socket {
   listener = null;
+  /** Takes each message as it arrives. Who sets it takes at once what waits. */
+  receiver = null;
   closed = false;
   #socket;
   #arrived = [];
@@ -27,6 +30,7 @@ export class Socket {
     socket.addEventListener("message", (event) => {
       if (this.closed) return;
       const bytes = new Uint8Array(event.data);
+      if (this.receiver !== null) return this.receiver(bytes);
       if (this.#waiting > 0 && this.#waiting + bytes.length > mostBytes) {
         this.#hasOverflowed = true;
         this.close();
