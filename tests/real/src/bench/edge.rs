@@ -18,11 +18,11 @@ use xtask::project::{Project, say};
 use xtask::setup::rust::Choice;
 use xtask::worker::Variant;
 
-use super::live::{Pace, deliver};
 use super::load::Load;
 use super::reader::{Mode, message};
 use super::series::{Series, in_turn, print_table};
 use super::subject::Subject;
+use super::turns::{Plan, Round};
 use super::usage;
 use crate::Built;
 use crate::workerd::{self, Workerd};
@@ -35,6 +35,10 @@ const MESSAGES: usize = 10;
 const WARM_UP: Duration = Duration::from_secs(1);
 /// How long a request may take; none takes this long unless something is broken.
 const LIMIT: Duration = Duration::from_secs(30);
+/// For how long connections with events last, in ms: the longest that may be configured. None may end meanwhile.
+const EVENTS_MS: u64 = 900_000;
+/// The longest that readers of events are told of writes: before the first connection ends, which is a tenth earlier.
+const MOST: Duration = Duration::from_millis(EVENTS_MS / 10 * 8);
 /// How long a long-poll is given until it waits.
 const SETTLE: Duration = Duration::from_millis(300);
 
@@ -100,12 +104,13 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     }
     let Built { node, worker } = &Built::new(project, toolchain, Variant::Plain)?;
     let beside = project.path(FOLDER);
+    let events_ms = EVENTS_MS.to_string();
     let start = |entry: &'static str, log: &'static str, has_cache| {
         let options = workerd::Options {
             name: log,
             entry,
             beside: Some(&beside),
-            bindings: &[("TAILRACE_NO_AUTH", "1")],
+            bindings: &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS", &events_ms)],
             state: args.state_dir.as_ref().map(|dir| dir.join(format!("{log}-{}", std::process::id()))),
             has_cache,
             is_cache_apart: has_cache,
@@ -115,13 +120,12 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
         Ok::<_, anyhow::Error>(Subject { name, server: Workerd::start(project, node, &options)? })
     };
     if args.readers > 0 {
-        let pace = Pace::new(args.rate, args.seconds)?;
         let subjects = [
             start("raw.mjs", "bench-edge-raw", false)?,
             start("piped.mjs", "bench-edge-piped", false)?,
             start("entry.mjs", "bench-edge", false)?,
         ];
-        events(&subjects, args, pace)?;
+        events(&subjects, args)?;
     }
     for kind in Kind::ALL {
         let has_cache = kind == Kind::Hit;
@@ -134,33 +138,24 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
 }
 
 /// Readers of events.
-fn events(subjects: &[Subject; 3], args: &Args, pace: Pace) -> Result<()> {
-    let mut series = [Series::new(), Series::new(), Series::new()];
-    for round in 1..=args.rounds {
-        say(&format!("{} readers of events, round {round} of {}", args.readers, args.rounds));
-        for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
-            let mode = if subject.name == "raw" { Mode::Socket } else { Mode::Sse };
-            let path = format!("/v1/stream/bench/events-{round}");
-            let figures = deliver(subject, mode, args.readers, &path, pace);
-            let [p50, _, _, cpu_us] = figures.map_err(|error| anyhow!("{}: {error:#}", subject.name))?;
-            series.push([cpu_us, p50]);
-        }
+fn events(subjects: &[Subject], args: &Args) -> Result<()> {
+    let plan = Plan { readers: args.readers, rounds: args.rounds, seconds: args.seconds, rate: args.rate };
+    if args.rate == 0 || plan.lasts(subjects.len()) > MOST {
+        bail!("the rate must be at least 1, and all rounds together must take at most {} s", MOST.as_secs());
     }
-    let names = subjects.each_ref().map(|subject| subject.name.as_str());
-    print_table(
-        &format!("events x{}", args.readers),
-        [("CPU us", 2), ("p50 ms", 2)],
-        &names,
-        &series,
-        &[(0, 2), (1, 2)],
-    );
-    let [raw, piped, ours] = series.each_ref().map(|series| series.medians()[0]);
-    println!(
-        "{:<22}{:>14.2} us an event of the edge, {:.2} us of one that only pipes",
-        "edge",
-        ours - raw,
-        piped - raw
-    );
+    let mode = |subject: &Subject| if subject.name == "raw" { Mode::Socket } else { Mode::Sse };
+    let servers: Vec<(&Subject, Mode)> = subjects.iter().map(|subject| (subject, mode(subject))).collect();
+    let begins = |round| say(&format!("{} readers of events, round {round} of {}", args.readers, args.rounds));
+    let rounds = plan.run(&servers, begins)?;
+    let series: Vec<_> =
+        rounds.iter().map(|rounds| Series::of(rounds.iter().map(|round| [round.cpu_us, round.p50_ms]))).collect();
+    let names: Vec<&str> = subjects.iter().map(|subject| subject.name.as_str()).collect();
+    print_table(&format!("events x{}", args.readers), [("CPU us", 2), ("p50 ms", 2)], &names, &series, &[]);
+    // Less what the same reader costs on the object's own socket, in the same round.
+    let [raw, edges @ ..] = rounds.as_slice() else { return Ok(()) };
+    let less = |(round, raw): (&Round, &Round)| [round.cpu_us - raw.cpu_us];
+    let series: Vec<_> = edges.iter().map(|rounds| Series::of(rounds.iter().zip(raw).map(less))).collect();
+    print_table("of the edge", [("CPU us", 2)], &names[1..], &series, &[(0, 1)]);
     Ok(())
 }
 

@@ -180,7 +180,7 @@ fn write_all(
 }
 
 /// A connection that appends numbered messages to a stream.
-struct Writer {
+pub(super) struct Writer {
     connection: Connection,
     path: String,
 }
@@ -189,7 +189,7 @@ const JSON: [(&str, &str); 1] = [("content-type", "application/json")];
 
 impl Writer {
     /// Creates the stream.
-    fn open(host: &str, path: &str) -> Result<Self> {
+    pub(super) fn open(host: &str, path: &str) -> Result<Self> {
         let mut connection = Connection::open(host, LIMIT)?;
         let request = connection.request("PUT", path, &JSON, b"");
         let reply = connection.send(&request)?;
@@ -199,7 +199,7 @@ impl Writer {
         Ok(Self { connection, path: path.to_owned() })
     }
 
-    fn append(&mut self, number: usize) -> Result<()> {
+    pub(super) fn append(&mut self, number: usize) -> Result<()> {
         let request = self.connection.request("POST", &self.path, &JSON, &message(number));
         let reply = self.connection.send(&request)?;
         if reply.status != 204 {

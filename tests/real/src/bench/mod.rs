@@ -14,6 +14,7 @@
 //! | `comparison` | what our Worker is compared with, and in how many rounds |
 //! | `subject` | a server to be measured |
 //! | `series` | the values of each round, their medians and ratios |
+//! | `turns` | delivery to readers of several servers, which have short turns |
 //! | `load` | connections that send one request after another |
 //! | `crowd` | many live readers on one thread |
 //! | `waiters` | many live readers that only count what they get |
@@ -35,6 +36,7 @@ mod memory;
 mod reader;
 mod series;
 mod subject;
+mod turns;
 mod usage;
 mod waiters;
 

@@ -13,6 +13,13 @@ impl<const N: usize> Series<N> {
         Self { values: std::array::from_fn(|_| Vec::new()) }
     }
 
+    /// These rounds.
+    pub(super) fn of(rounds: impl Iterator<Item = [f64; N]>) -> Self {
+        let mut series = Self::new();
+        rounds.for_each(|round| series.push(round));
+        series
+    }
+
     /// Adds a round.
     pub(super) fn push(&mut self, round: [f64; N]) {
         for (values, value) in self.values.iter_mut().zip(round) {
