@@ -2,7 +2,7 @@
 
 use tailrace_core::protocol::CachePolicy;
 
-use super::calibration::{Effort, ROWS, Row, Use, trials};
+use super::calibration::{Effort, PARAMETERS, ROWS, Row, Use, trials};
 use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, run};
 use crate::bill::{Cause, Meter};
 use crate::world::Faults;
@@ -119,6 +119,20 @@ fn what_is_billed_is_what_the_tiers_were_asked() {
         // Each message is a row.
         assert!(usage.of(Cause::Write, Meter::RowsWritten) >= writes, "{policy}: {usage:?}");
     }
+}
+
+#[test]
+fn a_longer_way_to_the_inner_entrypoint_delays_deliveries_and_moves_no_hit_rate() {
+    let way = PARAMETERS.iter().find(|parameter| parameter.name == "inner_ms.max").expect("a parameter");
+    let policy = CachePolicy::named("gateway").expect("a policy");
+    let [near, far] = [2, 80].map(|max_ms| {
+        let knobs = way.with(&Knobs::default(), max_ms);
+        run(Setting { seconds: 25, knobs, ..Setting::of(policy, 100) })
+    });
+    let median_ms = |figures: &Figures| figures.classes[0].delay_ms(500);
+    assert!(median_ms(&far) > median_ms(&near) + 40, "{} {}", median_ms(&near), median_ms(&far));
+    let hits = [&near, &far].map(|figures| figures.front.hit_percent());
+    assert!((hits[0] - hits[1]).abs() < 0.5, "{hits:?}");
 }
 
 /// What each policy is for, or what is wrong with it, as tiers see it.

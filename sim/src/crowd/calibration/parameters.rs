@@ -42,6 +42,7 @@ parameters! {
     "object_ms.min", true, object.min_us, 1_000;
     "object_ms.max", true, object.max_us, 1_000;
     "origin_ms.max", true, origin.max_us, 1_000;
+    "inner_ms.max", true, inner.max_us, 1_000;
     "front.unresolved_permille", true, unresolved_permille, 1;
     "front.unresolved_ms.max", true, unresolved.max_us, 1_000;
     "front.unresolved_ms.min", true, unresolved.min_us, 1_000;
