@@ -18,6 +18,10 @@ pub(super) enum What {
     Asks { turn: u32 },
     /// A reader's request reaches the datacenter.
     Arrives { turn: u32 },
+    /// What a reader's browser asks beside what the reader does reaches the datacenter.
+    Refreshes { turn: u32 },
+    /// A reader's browser waits for that no longer.
+    RefreshEnds { turn: u32 },
     /// A reader has waited for another's fetch for as long as it is to.
     WaitOver { turn: u32 },
     /// A reader gets its answer, or the end of it.

@@ -28,6 +28,8 @@ named! {
         BrowserKeyWithoutOffset = "crowd-browser-key-without-offset";
         /// A browser hands out the copy that it has, though it has been answered that there is another page by now.
         ChangedPageNotTaken = "crowd-changed-page-not-taken";
+        /// What a browser has asked for to freshen what it had handed out stale is heard by its reader as well.
+        RefreshHeardByReader = "crowd-refresh-heard-by-reader";
         /// A reader that has read a stream to its end does not come to read it again.
         WalkNotRepeated = "crowd-walk-not-repeated";
         /// A reader waits for an answer for as long as it takes.

@@ -24,12 +24,13 @@ use super::figures::{ClassFigures, Figures, TierFigures};
 use super::message::{self, Messages};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
+use super::run::append;
 use super::setting::{Class, InFront, Setting};
 use super::urls::Urls;
 use crate::bill::Usage;
 use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
-use crate::world::{Request, RequestBody, cache_head};
+use crate::world::cache_head;
 
 /// What is counted begins so long after the first readers have come, in us.
 const COUNTS_FROM_US: u64 = 5_000_000;
@@ -39,10 +40,6 @@ const HANGS_US: u64 = 60_000_000;
 const COME_WITHIN_US: u64 = 1_000_000;
 /// How often what is of no use any more is dropped, in us.
 const TIDIES_US: u64 = 1_000_000;
-/// How long a writer waits for its answer, in ms.
-const PATIENCE_MS: u64 = 10_000;
-/// How long it waits until it sends again what was not acknowledged, in ms.
-const WRITES_AGAIN_MS: u64 = 100;
 
 /// Within how many ms all objects have started again after a deploy.
 const DEPLOYS_WITHIN_MS: u64 = 1_000;
@@ -205,6 +202,8 @@ impl Engine {
             What::LosesPatience => self.lose_patience(who),
             What::Asks { turn } => self.ask(who, turn),
             What::Arrives { turn } => self.arrive(who, turn),
+            What::Refreshes { turn } => self.refresh_arrives(who, turn),
+            What::RefreshEnds { turn } => self.end_refresh(who, turn),
             What::WaitOver { turn } => self.wait_over(who, turn),
             What::Gets { turn } => self.get(who, turn),
             What::Begins { turn } => {
@@ -257,7 +256,7 @@ impl Engine {
             headers.push(header::IF_NONE_MATCH, &*tag);
         }
         let part = match whose {
-            For::Reader(reader, _) => u64::from(self.readers[reader as usize].part),
+            For::Reader(reader, _) | For::Refresh(reader, _) => u64::from(self.readers[reader as usize].part),
             For::Fetch(_) | For::Nobody => self.site.random.next_u64(),
         };
         let is_read = self.setting.reads_pages() || self.urls.is_live(url);
@@ -301,7 +300,7 @@ impl Engine {
         match self.requests.at(place).whose {
             For::Fetch(_) if self.setting.front == InFront::Between => knobs.inner.draw_us(random),
             For::Fetch(_) => knobs.origin.draw_us(random),
-            For::Reader(..) | For::Nobody => self.setting.way().draw_us(random),
+            For::Reader(..) | For::Refresh(..) | For::Nobody => self.setting.way().draw_us(random),
         }
     }
 
@@ -377,6 +376,10 @@ impl Engine {
                     self.receive(reader, &answer, age_s);
                 }
             }
+            (For::Refresh(reader, turn), Brought::Whole(served)) => {
+                let (answer, age_s) = (served.answer.clone(), served.age_s);
+                self.refreshed(reader, turn, &answer, age_s);
+            }
             (For::Fetch(number), Brought::Whole(served)) => {
                 let (answer, age_s) = (served.answer.clone(), served.age_s);
                 let head = answer.head().clone().with_age_s(age_s);
@@ -386,7 +389,7 @@ impl Engine {
                 let head = head.clone();
                 self.began(number, head, Handle::Events { place, turn });
             }
-            (For::Reader(..), _) | (For::Nobody, _) | (For::Fetch(_), Brought::Nothing) => {}
+            (For::Reader(..) | For::Refresh(..) | For::Nobody, _) | (For::Fetch(_), Brought::Nothing) => {}
         }
         self.requests.settle(place);
     }
@@ -474,33 +477,14 @@ impl Engine {
         self.urls.number(stream, class, &from, None)
     }
 
-    /// The answer that is on its way to a reader, with its age.
-    pub(super) fn give(&mut self, reader: u32, answer: Answer, age_s: u64) {
+    /// The answer that is on its way to a reader, or to its browser by the turn, with its age.
+    pub(super) fn give(&mut self, reader: u32, turn: u32, answer: Answer, age_s: u64) {
         let at_us = self.site.now_us() + self.setting.way().draw_us(&self.site.random);
         let it = &mut self.readers[reader as usize];
-        it.answer = Some((answer, age_s));
-        let turn = it.turn;
-        self.enter(at_us, reader, What::Gets { turn });
-    }
-}
-
-/// Appends to a stream, as an ordinary client does: again and again until it is told that it has. `number` is the
-/// message's among those of the one who writes.
-pub(super) async fn append(world: &World, stream: usize, number: Option<usize>, body: String) {
-    let mut headers = Headers::default();
-    headers.push(header::CONTENT_TYPE, "application/json");
-    if let Some(number) = number {
-        headers.push(header::PRODUCER_ID, "writer");
-        headers.push(header::PRODUCER_EPOCH, "0");
-        headers.push(header::PRODUCER_SEQ, number.to_string());
-    }
-    loop {
-        let (url, headers, body) = (Urls::stream(stream), headers.clone(), RequestBody::of(body.clone()));
-        let answer = world.request(Request { method: Method::Post, url, headers, body }, PATIENCE_MS).await;
-        if answer.is_ok_and(|answer| answer.status < 300) {
-            return;
+        match it.refresh(turn) {
+            Some(refresh) => refresh.answer = Some((answer, age_s)),
+            None => it.answer = Some((answer, age_s)),
         }
-        assert!(number.is_some(), "a world without faults answers");
-        rt::sleep_ms(WRITES_AGAIN_MS).await;
+        self.enter(at_us, reader, What::Gets { turn });
     }
 }

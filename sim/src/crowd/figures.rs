@@ -51,6 +51,8 @@ pub struct Figures {
     pub classes: [ClassFigures; 4],
     /// The browsers of those who have one.
     pub browser: TierFigures,
+    /// Requests of browsers' own, by which they freshen what they hand out stale.
+    pub refreshes: u64,
     /// The gateway, where there is one.
     pub gateway: TierFigures,
     /// What stands in front, or between the gateway and the inner entrypoint.

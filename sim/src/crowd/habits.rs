@@ -10,10 +10,6 @@ use super::patience::FORGOTTEN_AFTER_US;
 use super::reader::visitor;
 use super::requests::{Brought, For};
 use super::setting::Class;
-use crate::front::Look;
-
-/// A browser knows ages in whole seconds, and asks a little later than an answer is given, in us.
-const MORE_US: u64 = 3_000_000;
 
 /// Once nothing has gone wrong for so long, whoever is there stays, so that it can be seen what it has got, in us.
 const STAYS_AFTER_US: u64 = 5_000_000;
@@ -52,11 +48,13 @@ impl Engine {
         let it = &mut self.readers[reader as usize];
         it.answer = None;
         let (left, place) = (visitor(reader, it.turn), it.place.take());
+        // What its browser asks for by itself, that goes on asking for.
+        let is_browsers = it.refresh(it.turn).is_some();
         it.turn += 1;
         match place {
             Some(place) => self.leave(place),
             // To a cache between the entrypoints no reader is a visitor.
-            None if self.is_between() => {}
+            None if self.is_between() || is_browsers => {}
             None => self.left(left),
         }
     }
@@ -92,69 +90,13 @@ impl Engine {
         self.enter(self.site.now_us() + after_us, reader, What::Arrives { turn });
     }
 
-    /// Looks into the reader's browser. Returns whether that has an answer, which the reader has then. What may be served
-    /// stale is asked for again first: that takes a crowd no longer than anything else.
-    fn has_in_browser(&mut self, reader: u32) -> bool {
-        let now_us = self.site.now_us();
-        let key = self.browser_key(reader);
-        let it = &mut self.readers[reader as usize];
-        let Some(browser) = &mut it.browser else { return false };
-        self.figures.browser.requests += 1;
-        browser.tag = match browser.kept.look(now_us, &key) {
-            Look::Fresh(answer) => {
-                self.figures.browser.hits += 1;
-                let fresh_us = answer.head().control.max_age_s.unwrap_or(0) * 1_000_000 + MORE_US;
-                let given_us = browser.given_us.get(&key).copied().unwrap_or(now_us);
-                self.figures.classes[it.class as usize].outdated += u64::from(now_us > given_us + fresh_us);
-                self.take(reader, &answer);
-                return true;
-            }
-            Look::Stale(_, tag) => tag,
-            Look::Revalidate(_, tag) => Some(tag),
-            Look::Nothing => None,
-        };
-        self.figures.browser.pass_on(it.url);
-        false
-    }
-
-    /// The answer that a reader has by its browser, which keeps what it may.
-    fn by_browser(&mut self, reader: u32, answer: &Answer, age_s: u64) -> Answer {
-        let now_us = self.site.now_us();
-        let key = self.browser_key(reader);
-        let forgets_age = self.setting.bug == Some(CrowdBug::BrowserForgetsAge);
-        let it = &mut self.readers[reader as usize];
-        let Some(browser) = &mut it.browser else { return answer.clone() };
-        let head = answer.head().clone().with_age_s(if forgets_age { 0 } else { age_s });
-        browser.given_us.insert(key, answer.given_us());
-        let keeps_on = self.setting.bug == Some(CrowdBug::ChangedPageNotTaken) && browser.tag.is_some();
-        if head.status != 304 && !keeps_on {
-            browser.kept.take(it.asked_us, &key, Some((&head, answer.clone())));
-            return answer.clone();
-        }
-        let kept = match browser.kept.look(now_us, &key) {
-            Look::Fresh(kept) | Look::Stale(kept, _) | Look::Revalidate(kept, _) => kept,
-            Look::Nothing => answer.clone(),
-        };
-        browser.kept.take(it.asked_us, &key, Some((&head, kept.clone())));
-        kept
-    }
-
-    /// Under what a reader's browser keeps what it asks for: the URL.
-    fn browser_key(&mut self, reader: u32) -> u32 {
-        let it = &self.readers[reader as usize];
-        match self.setting.bug {
-            Some(CrowdBug::BrowserKeyWithoutOffset) => self.first_url(usize::from(it.stream), it.class),
-            _ => it.url,
-        }
-    }
-
     pub(super) fn arrive(&mut self, reader: u32, turn: u32) {
         let it = &self.readers[reader as usize];
         if it.turn != turn {
             return;
         }
         if self.front.is_some() && !self.is_between() {
-            return self.visit(reader);
+            return self.visit(reader, turn, self.readers[reader as usize].url);
         }
         let tag = it.browser.as_ref().and_then(|browser| browser.tag.clone());
         let place = self.requests.begin(For::Reader(reader, turn), it.url, it.colo, tag);
@@ -162,9 +104,15 @@ impl Engine {
         self.begin(place);
     }
 
-    /// The answer that is on its way to a reader reaches it.
+    /// The answer that is on its way to a reader reaches it, or its browser.
     pub(super) fn get(&mut self, reader: u32, turn: u32) {
         let it = &mut self.readers[reader as usize];
+        if let Some(refresh) = it.refresh(turn) {
+            if let Some((answer, age_s)) = refresh.answer.take() {
+                self.refreshed(reader, turn, &answer, age_s);
+            }
+            return;
+        }
         if it.turn != turn {
             return;
         }
@@ -183,7 +131,7 @@ impl Engine {
     }
 
     /// A reader gets an answer.
-    fn take(&mut self, reader: u32, answer: &Answer) {
+    pub(super) fn take(&mut self, reader: u32, answer: &Answer) {
         let it = &mut self.readers[reader as usize];
         it.place = None;
         let (class, stream) = (it.class, usize::from(it.stream));

@@ -46,9 +46,15 @@ impl Engine {
     }
 
     /// A cache has served a visitor without a request of the visitor's own to the Worker. What Workers Cache answers is one
-    /// all the same. `who` is a reader, or the place of a gateway's request.
-    pub(super) fn meter_front_hit(&mut self, who: u32, is_between: bool) {
-        let url = if is_between { self.requests.at(who).url } else { self.readers[who as usize].url };
+    /// all the same. `who` is a reader, or its browser by the turn, or the place of a gateway's request.
+    pub(super) fn meter_front_hit(&mut self, who: u32, turn: u32) {
+        let url = match self.is_between() {
+            true => self.requests.at(who).url,
+            false => {
+                let it = &mut self.readers[who as usize];
+                it.refresh(turn).map(|refresh| refresh.url).unwrap_or(it.url)
+            }
+        };
         if self.setting.front == InFront::Zone {
             return self.meter(url, Meter::ZoneHits);
         }

@@ -22,7 +22,7 @@ const MOST_DOUBLINGS: u8 = 3;
 impl Setting {
     /// How long a reader of that class waits until it gives up, in us. What stands in front may have it wait for another's
     /// fetch first, in each of its tiers.
-    fn patience_us(&self, class: Class) -> u64 {
+    pub(super) fn patience_us(&self, class: Class) -> u64 {
         let behind_us = match class {
             Class::LongPoll | Class::Idle => self.waits().long_poll_ms * 1_000 + GRACE_US,
             Class::Events => SILENCE_US,
@@ -69,8 +69,8 @@ impl Engine {
             return self.enter(until_us, reader, What::LosesPatience);
         }
         if until_us > 0 {
-            self.figures.classes[it.class as usize].given_up += 1;
-            self.count_late(reader);
+            let asked_us = it.asked_us;
+            self.count_given_up(reader, asked_us);
             self.hang_up(reader);
             self.back_off(reader);
         }
@@ -78,17 +78,29 @@ impl Engine {
 
     /// A reader was refused.
     pub(super) fn refused(&mut self, reader: u32) {
-        let class = self.readers[reader as usize].class;
-        self.figures.classes[class as usize].refused += 1;
-        self.count_late(reader);
+        let asked_us = self.readers[reader as usize].asked_us;
+        self.count_refused(reader, asked_us);
         self.back_off(reader);
     }
 
+    /// Counts a request that was sent then and was refused: the reader's, or its browser's own.
+    pub(super) fn count_refused(&mut self, reader: u32, asked_us: u64) {
+        let class = self.readers[reader as usize].class;
+        self.figures.classes[class as usize].refused += 1;
+        self.count_late(class, asked_us);
+    }
+
+    /// Counts a request that was sent then and was given up: the reader's, or its browser's own.
+    pub(super) fn count_given_up(&mut self, reader: u32, asked_us: u64) {
+        let class = self.readers[reader as usize].class;
+        self.figures.classes[class as usize].given_up += 1;
+        self.count_late(class, asked_us);
+    }
+
     /// Counts a request that has brought nothing, if it was sent when nothing had gone wrong for long.
-    fn count_late(&mut self, reader: u32) {
-        let it = &self.readers[reader as usize];
-        let is_late = it.asked_us > self.calm_us.saturating_add(FORGOTTEN_AFTER_US);
-        self.figures.classes[it.class as usize].late += u64::from(is_late);
+    fn count_late(&mut self, class: Class, asked_us: u64) {
+        let is_late = asked_us > self.calm_us.saturating_add(FORGOTTEN_AFTER_US);
+        self.figures.classes[class as usize].late += u64::from(is_late);
     }
 
     /// A reader that got nothing asks again after a while.

@@ -49,6 +49,26 @@ pub(super) struct BrowserCache {
     pub(super) tag: Option<Rc<str>>,
     /// By URL, when the edge had what is kept, or was told that it is still right, in us.
     pub(super) given_us: BTreeMap<u32, u64>,
+    /// What it asks for to freshen what it has handed out stale, by the reader's turn then. The reader goes on meanwhile,
+    /// and sends no request of its own under that turn.
+    pub(super) refreshes: BTreeMap<u32, Refresh>,
+}
+
+/// A request of a browser's own, by which it freshens what it has handed out stale.
+#[derive(Debug)]
+pub(super) struct Refresh {
+    /// The number of the URL.
+    pub(super) url: u32,
+    /// Under what the browser keeps it.
+    pub(super) key: u32,
+    /// With which tag it asks.
+    pub(super) tag: Option<Rc<str>>,
+    /// When it was sent, in us.
+    pub(super) asked_us: u64,
+    /// The place of the request at the edge that answers it, if none is shared.
+    pub(super) place: Option<u32>,
+    /// What is on its way to the browser, with its age in seconds.
+    pub(super) answer: Option<(Answer, u64)>,
 }
 
 impl Reader {
@@ -72,6 +92,11 @@ impl Reader {
             answer: None,
             browser: (class == Class::CatchUp).then(Box::default),
         }
+    }
+
+    /// What its browser asks for since that turn beside what the reader does.
+    pub(super) fn refresh(&mut self, turn: u32) -> Option<&mut Refresh> {
+        self.browser.as_mut()?.refreshes.get_mut(&turn)
     }
 }
 

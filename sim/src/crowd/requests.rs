@@ -14,6 +14,9 @@ use super::edge::{Edge, Served};
 pub(super) enum For {
     /// For a reader, by its number and turn.
     Reader(u32, u32),
+    /// For a reader's browser, which freshens what it has handed out stale: by the reader's number, and by its turn when it
+    /// was handed that out.
+    Refresh(u32, u32),
     /// For the cache in front, by the fetch's number.
     Fetch(u64),
     /// For nobody any more.

@@ -3,7 +3,7 @@
 use tailrace_core::protocol::CachePolicy;
 
 use super::calibration::{Effort, PARAMETERS, ROWS, Row, Use, trials};
-use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, run};
+use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, Span, run};
 use crate::bill::{Cause, Meter};
 use crate::world::Faults;
 
@@ -119,6 +119,35 @@ fn what_is_billed_is_what_the_tiers_were_asked() {
         // Each message is a row.
         assert!(usage.of(Cause::Write, Meter::RowsWritten) >= writes, "{policy}: {usage:?}");
     }
+}
+
+/// Readers that come to read again when what their browsers have is stale.
+fn stale_readers(policy: &str, bug: Option<CrowdBug>) -> Figures {
+    let mut setting = Setting { readers: [0, 0, 20, 0], come_and_go: false, seconds: 200, bug, ..small(policy) };
+    (setting.knobs.reads_again, setting.page_bytes) = (Span::ms(65_000, 75_000), Some(64));
+    setting.history_bytes = 0;
+    run(setting)
+}
+
+#[test]
+fn a_browser_hands_out_at_once_what_is_stale_and_freshens_it_meanwhile() {
+    for policy in ["immutable-and-long-poll", "zone", "workers-cache", "gateway"] {
+        let Figures { classes, browser, refreshes, .. } = stale_readers(policy, None);
+        assert!(refreshes > 100 && browser.hits >= refreshes, "{policy}: {refreshes} of {browser:?}");
+        // What is handed out stale is asked for as well.
+        assert!(browser.hits + browser.passed_on() >= browser.requests + refreshes, "{policy}: {browser:?}");
+        let readers = &classes[2];
+        let failures = [readers.refused, readers.given_up, readers.gaps, readers.foreign, readers.outdated];
+        assert_eq!(failures, [0; 5], "{policy}");
+    }
+    let Figures { refreshes, .. } = stale_readers("nothing", None);
+    assert_eq!(refreshes, 0, "nothing that is kept may be handed out stale");
+}
+
+#[test]
+fn a_reader_hears_nothing_of_what_its_browser_asks_for_meanwhile() {
+    let figures = stale_readers("zone", Some(CrowdBug::RefreshHeardByReader));
+    assert!(figures.classes[2].gaps > 0, "{:?}", figures.classes[2]);
 }
 
 #[test]

@@ -162,6 +162,7 @@ register! {
     Crowd::BrowserForgetsAge: Fresh;
     Crowd::BrowserKeyWithoutOffset: Exact;
     Crowd::ChangedPageNotTaken: Live;
+    Crowd::RefreshHeardByReader: Exact;
     Crowd::WalkNotRepeated: Live;
     Crowd::NeverGivesUp: Live;
     => "everything": Fresh;

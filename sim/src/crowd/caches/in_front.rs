@@ -21,10 +21,9 @@ impl Engine {
         EPOCH_MS * 1_000 + self.site.now_us()
     }
 
-    /// A reader's request reaches the cache in front.
-    pub(in crate::crowd) fn visit(&mut self, reader: u32) {
-        let it = &self.readers[reader as usize];
-        let (key, colo) = (it.url, it.colo);
+    /// A request reaches the cache in front: a reader's, or one of its browser's own, by the turn.
+    pub(in crate::crowd) fn visit(&mut self, reader: u32, turn: u32, key: u32) {
+        let colo = self.readers[reader as usize].colo;
         let kind = match self.setting.readers_are {
             Readers::Workers => Kind::SubRequest,
             Readers::OneMachine => Kind::Outside { client: 0 },
@@ -34,35 +33,38 @@ impl Engine {
             kind,
             colo: usize::from(colo),
             drawn: self.site.random.next_u64(),
-            ..Asking::new(key, visitor(reader, it.turn), 0)
+            ..Asking::new(key, visitor(reader, turn), 0)
         };
         self.ask_front(reader, key, colo, asking);
     }
 
-    /// A visitor asks the cache: a reader, or a gateway's request by its place.
+    /// A visitor asks the cache: a reader or its browser, or a gateway's request by its place.
     pub(in crate::crowd) fn ask_front(&mut self, who: u32, url: u32, colo: u16, asking: Asking<u32>) {
         let now_us = self.front_us();
         let (_, turn) = asker(asking.visitor);
         let Some(front) = &mut self.front else { return };
         match front.cache.arrive(now_us, asking) {
             Arrival::Serve { served, refresh } => {
-                self.serve(who, served);
+                self.serve(who, turn, served);
                 if let Some(fetch) = refresh {
                     self.fetch(fetch, None, url, colo);
                 }
             }
-            Arrival::Fetch(fetch) => self.fetch(fetch, Some(who), url, colo),
+            Arrival::Fetch(fetch) => self.fetch(fetch, Some((who, turn)), url, colo),
             Arrival::Wait { until_us } => self.wait(who, turn, until_us),
         }
     }
 
     /// Carries a fetch of the cache in front out, for a visitor or for nobody. A request in which the cache takes no part
     /// has the tag of the reader's browser; a gateway asks without.
-    fn fetch(&mut self, fetch: Fetch, who: Option<u32>, url: u32, colo: u16) {
+    fn fetch(&mut self, fetch: Fetch, who: Option<(u32, u32)>, url: u32, colo: u16) {
         let Fetch { number, tag, passes, .. } = fetch;
-        let reader = who.filter(|_| !self.is_between());
-        let browser = reader.and_then(|reader| self.readers[reader as usize].browser.as_ref());
-        let tag = if passes { browser.and_then(|browser| browser.tag.clone()) } else { tag };
+        let visitor = who.filter(|_| !self.is_between());
+        let own_tag = |(reader, turn): (u32, u32)| {
+            let browser = self.readers[reader as usize].browser.as_ref()?;
+            browser.refreshes.get(&turn).map_or_else(|| browser.tag.clone(), |refresh| refresh.tag.clone())
+        };
+        let tag = if passes { visitor.and_then(own_tag) } else { tag };
         self.figures.front.pass_on(url);
         let (knobs, random) = (self.site.knobs, &self.site.random);
         let now_us = self.site.now_us();
@@ -135,8 +137,12 @@ impl Engine {
             let request = self.requests.of_turn(who, turn)?;
             return Some((request.asks_inner?, request.colo));
         }
-        let it = &self.readers[who as usize];
-        (it.turn == turn).then_some((it.url, it.colo))
+        let it = &mut self.readers[who as usize];
+        let colo = it.colo;
+        if let Some(refresh) = it.refresh(turn) {
+            return Some((refresh.url, colo));
+        }
+        (it.turn == turn).then_some((it.url, colo))
     }
 
     /// A visitor has left before it had its answer.
@@ -156,14 +162,14 @@ impl Engine {
             let (who, turn) = asker(visitor);
             let Some((url, colo)) = self.asks_for(who, turn) else { continue };
             match verdict {
-                Verdict::Serve(served) => self.serve(who, served),
-                Verdict::Fetch(fetch) => self.fetch(fetch, Some(who), url, colo),
+                Verdict::Serve(served) => self.serve(who, turn, served),
+                Verdict::Fetch(fetch) => self.fetch(fetch, Some((who, turn)), url, colo),
                 Verdict::Wait { until_us } => self.wait(who, turn, until_us),
                 Verdict::Failed => {
                     self.figures.front.requests += 1;
                     if self.is_between() {
                         self.tell_gateway(who, Err(CallError::Reset));
-                    } else {
+                    } else if !self.refresh_failed(who, turn) {
                         self.refused(who);
                     }
                 }
@@ -176,7 +182,7 @@ impl Engine {
     }
 
     /// A visitor is served by the cache.
-    fn serve(&mut self, who: u32, served: Served<Handle>) {
+    fn serve(&mut self, who: u32, turn: u32, served: Served<Handle>) {
         self.figures.front.requests += 1;
         match served.how {
             How::Hit | How::Stale | How::Joined | How::Revalidated => self.figures.front.hits += 1,
@@ -184,11 +190,11 @@ impl Engine {
             How::Passed => self.figures.front.bypassed += 1,
         }
         if matches!(served.how, How::Hit | How::Stale | How::Joined) {
-            self.meter_front_hit(who, self.is_between());
+            self.meter_front_hit(who, turn);
         }
         match served.answer {
             Handle::Whole(answer) if self.is_between() => self.tell_gateway(who, Ok((answer, served.age_s))),
-            Handle::Whole(answer) => self.give(who, answer, served.age_s),
+            Handle::Whole(answer) => self.give(who, turn, answer, served.age_s),
             Handle::Events { place, turn } => self.listen(who, place, turn),
         }
     }
