@@ -25,7 +25,7 @@ use super::message::{self, Messages};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
 use super::run::append;
-use super::setting::{Class, InFront, Setting};
+use super::setting::{Class, InFront, Origin, Setting};
 use super::urls::Urls;
 use crate::bill::Usage;
 use crate::kernel::rt::{self, Node};
@@ -54,6 +54,9 @@ pub(super) struct Engine {
     pub(super) front: Option<Front>,
     /// The places of the fetches of the cache in front, by their numbers.
     pub(super) fetches: BTreeMap<u64, u32>,
+    /// By URL: until when the last fetch of it hangs for which the origin's name has not resolved, in us since the seed
+    /// began.
+    pub(super) hangs_until_us: BTreeMap<u32, u64>,
     pub(super) figures: Figures,
     config: Rc<EdgeConfig>,
     pub(super) world: World,
@@ -85,6 +88,7 @@ impl Engine {
             urls: Urls::default(),
             front,
             fetches: BTreeMap::new(),
+            hangs_until_us: BTreeMap::new(),
             figures: Figures::default(),
             config: Rc::new(config),
             world,
@@ -140,7 +144,7 @@ impl Engine {
         let calm_us = self.began_us + self.setting.seconds * 1_000_000;
         self.calm_us = calm_us;
         self.enter(calm_us, 0, What::CalmsDown);
-        let hangs_us = if self.setting.origin_resolves { 0 } else { HANGS_US };
+        let hangs_us = if self.setting.origin == Origin::Unresolved { HANGS_US } else { 0 };
         let ends_us = calm_us + self.setting.lingers_s * 1_000_000 + hangs_us;
         loop {
             let now_us = rt::now_ns() / 1_000;

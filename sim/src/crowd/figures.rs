@@ -28,7 +28,10 @@ pub struct ClassFigures {
     pub refused: u64,
     /// Requests for whose answer a reader had no patience left.
     pub given_up: u64,
-    /// Of both, those that were asked for when nothing had gone wrong for long.
+    /// Requests without an answer that had to do with a fetch for which the origin's name did not resolve: their own, or
+    /// one that was under way for the same URL.
+    pub unreached: u64,
+    /// Of all these, those that were asked for when nothing had gone wrong for long.
     pub late: u64,
     /// Messages that reached their readers.
     pub deliveries: u64,
@@ -165,7 +168,7 @@ impl Figures {
                 figures.delay_ms(500),
                 figures.delay_ms(990),
                 figures.gaps + figures.foreign,
-                figures.refused + figures.given_up,
+                figures.refused + figures.given_up + figures.unreached,
             ));
         }
         text

@@ -53,4 +53,4 @@ pub use bug::CrowdBug;
 pub use figures::{ClassFigures, Figures, TierFigures};
 pub use knobs::{Knobs, Span};
 pub use run::run;
-pub use setting::{Class, InFront, Readers, Setting};
+pub use setting::{Class, InFront, Origin, Readers, Setting};

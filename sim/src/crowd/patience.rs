@@ -69,8 +69,11 @@ impl Engine {
             return self.enter(until_us, reader, What::LosesPatience);
         }
         if until_us > 0 {
-            let asked_us = it.asked_us;
-            self.count_given_up(reader, asked_us);
+            let (url, asked_us, class) = (it.url, it.asked_us, it.class);
+            // Who has heard something since it asked has its answer, and waits for no fetch.
+            let has_heard = until_us > asked_us + self.setting.patience_us(class);
+            let is_unreached = !has_heard && self.was_unresolved_since(url, asked_us);
+            self.count_given_up(reader, asked_us, is_unreached);
             self.hang_up(reader);
             self.back_off(reader);
         }
@@ -83,6 +86,29 @@ impl Engine {
         self.back_off(reader);
     }
 
+    /// A reader has no answer, since a cache in front has none.
+    pub(super) fn unreached(&mut self, reader: u32) {
+        let it = &self.readers[reader as usize];
+        self.count_unreached(reader, it.url, it.asked_us);
+        self.back_off(reader);
+    }
+
+    /// Whether a fetch for which the origin's name had not resolved was under way for that URL since then: what was asked for
+    /// may have waited for it.
+    pub(super) fn was_unresolved_since(&self, url: u32, asked_us: u64) -> bool {
+        self.hangs_until_us.get(&url).is_some_and(|until_us| *until_us >= asked_us)
+    }
+
+    /// Counts a request that was sent then and for which a cache in front has no answer: the reader's, or its browser's own.
+    pub(super) fn count_unreached(&mut self, reader: u32, url: u32, asked_us: u64) {
+        if !self.was_unresolved_since(url, asked_us) {
+            return self.count_refused(reader, asked_us);
+        }
+        let class = self.readers[reader as usize].class;
+        self.figures.classes[class as usize].unreached += 1;
+        self.count_late(class, asked_us);
+    }
+
     /// Counts a request that was sent then and was refused: the reader's, or its browser's own.
     pub(super) fn count_refused(&mut self, reader: u32, asked_us: u64) {
         let class = self.readers[reader as usize].class;
@@ -91,9 +117,10 @@ impl Engine {
     }
 
     /// Counts a request that was sent then and was given up: the reader's, or its browser's own.
-    pub(super) fn count_given_up(&mut self, reader: u32, asked_us: u64) {
+    pub(super) fn count_given_up(&mut self, reader: u32, asked_us: u64, is_unreached: bool) {
         let class = self.readers[reader as usize].class;
-        self.figures.classes[class as usize].given_up += 1;
+        let figures = &mut self.figures.classes[class as usize];
+        *(if is_unreached { &mut figures.unreached } else { &mut figures.given_up }) += 1;
         self.count_late(class, asked_us);
     }
 

@@ -74,6 +74,17 @@ pub enum Readers {
     Workers,
 }
 
+/// Whether the origin behind a cache in front can be reached at all its addresses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// It can.
+    Resolves,
+    /// For a part of the fetches its name resolves to one at which it cannot.
+    Unresolved,
+    /// The same, as long as messages are written.
+    UnresolvedUntilCalm,
+}
+
 /// A crowd, and what it reads.
 #[derive(Clone, Debug)]
 pub struct Setting {
@@ -103,8 +114,8 @@ pub struct Setting {
     pub front: InFront,
     /// Who the readers are to a cache in front.
     pub readers_are: Readers,
-    /// Whether the origin behind a zone can be reached at all its addresses.
-    pub origin_resolves: bool,
+    /// Whether the origin behind a cache in front can be reached at all its addresses.
+    pub origin: Origin,
     /// Whether readers go and come back.
     pub come_and_go: bool,
     /// What goes wrong with objects, and on the way to them, while messages are written.
@@ -142,7 +153,7 @@ impl Setting {
             front: InFront::of(&policy),
             policy,
             readers_are: Readers::Clients,
-            origin_resolves: true,
+            origin: Origin::Resolves,
             come_and_go: false,
             troubles: Faults::default(),
             lingers_s: LINGERS_S,

@@ -3,7 +3,7 @@
 use tailrace_core::protocol::CachePolicy;
 
 use super::calibration::{Effort, PARAMETERS, ROWS, Row, Use, trials};
-use super::{ClassFigures, CrowdBug, Figures, Knobs, Setting, Span, run};
+use super::{ClassFigures, CrowdBug, Figures, Knobs, Origin, Setting, Span, run};
 use crate::bill::{Cause, Meter};
 use crate::world::Faults;
 
@@ -94,6 +94,28 @@ fn who_has_no_answer_gives_up_and_gets_everything_once_calls_do_not_get_stuck_an
         assert_eq!(sums(|class| class.behind) > 0, is_lost, "{policy} {bug:?}");
         assert_eq!(sums(|class| class.given_up) == 0, is_lost, "{policy} {bug:?}");
         assert_eq!(sums(|class| class.gaps + class.foreign + class.outdated + class.late), 0, "{policy} {bug:?}");
+    }
+}
+
+#[test]
+fn only_what_had_to_do_with_a_fetch_that_has_not_found_the_origin_is_without_an_answer_by_that() {
+    for (policy, overloaded_permille) in [("zone", 0), ("workers-cache", 0), ("zone", 200)] {
+        let mut setting = Setting { history_bytes: 0, come_and_go: false, lingers_s: 100, ..small(policy) };
+        setting.troubles.objects.overloaded_permille = overloaded_permille;
+        setting.origin = Origin::UnresolvedUntilCalm;
+        (setting.knobs.unresolved_permille, setting.knobs.unresolved) = (300, Span::ms(1_000, 20_000));
+        setting.knobs.reads_again = Span::ms(1_000, 5_000);
+        let figures = run(setting.clone());
+        let sums = |of: fn(&ClassFigures) -> u64| figures.classes.iter().map(of).sum::<u64>();
+        assert!(sums(|class| class.unreached) > 0, "{policy}");
+        let refused = sums(|class| class.refused);
+        assert_eq!(refused > 0, overloaded_permille > 0, "{policy}: what the Worker refuses is no such thing");
+        // Once all is well nobody is without an answer, or a message.
+        let late =
+            sums(|class| class.given_up + class.late + class.gaps + class.foreign + class.outdated + class.behind);
+        assert_eq!(late, 0, "{policy}");
+        let resolved = run(Setting { origin: Origin::Resolves, troubles: Faults::default(), ..setting });
+        assert!(resolved.classes.iter().all(|class| class.unreached + class.refused + class.given_up == 0), "{policy}");
     }
 }
 

@@ -4,7 +4,7 @@
 use super::checker::{Invariant, Violation};
 use super::known_bug::KnownBug;
 use super::scenario::Scenario;
-use crate::crowd::{Class, Figures, InFront, Setting, Span, run};
+use crate::crowd::{Class, Figures, InFront, Origin, Setting, Span, run};
 use crate::front::WorkersCacheKnobs;
 use crate::kernel::random::Random;
 use crate::world::{Faults, FrontFaults, Link, NetworkFaults};
@@ -51,6 +51,11 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
         _ => {}
     }
     (setting.knobs.zone, setting.knobs.workers_cache) = (front.for_zone(), front.for_workers_cache());
+    if front.origin_unresolved_permille > 0 && matches!(setting.front, InFront::Zone | InFront::WorkersCache) {
+        setting.origin = Origin::UnresolvedUntilCalm;
+        setting.knobs.unresolved_permille = front.origin_unresolved_permille;
+        setting.knobs.unresolved = Span::ms(front.origin_gives_up.min_ms, front.origin_gives_up.max_ms);
+    }
     setting.troubles = troubles(&scenario.faults);
     setting.seed = scenario.schedule;
     // Pages of a few messages, and connections that end while messages are written.
@@ -131,8 +136,11 @@ fn judge(figures: &Figures, is_faultless: bool) -> Vec<Violation> {
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::protocol::CachePolicy;
+
     use super::*;
     use crate::crowd::ClassFigures;
+    use crate::kernel::random::Delay;
 
     #[test]
     fn a_crowd_is_judged_by_what_it_missed() {
@@ -147,6 +155,9 @@ mod tests {
             (of(|class| class.refused = 3), true, &[Invariant::Answers]),
             (of(|class| class.given_up = 3), false, &[]),
             (of(|class| class.given_up = 3), true, &[Invariant::Answers]),
+            // What had to do with a fetch that had not found the origin is excused, and nothing else is by that.
+            (of(|class| class.unreached = 3), true, &[]),
+            (of(|class| (class.unreached, class.refused) = (3, 1)), true, &[Invariant::Answers]),
             (of(|class| class.late = 1), false, &[Invariant::Answers]),
             (of(|class| class.gaps = 1), false, &[Invariant::Exact]),
             (of(|class| class.foreign = 1), false, &[Invariant::Leak]),
@@ -159,6 +170,30 @@ mod tests {
             let found: Vec<Invariant> =
                 judge(&figures, is_faultless).into_iter().map(|violation| violation.invariant).collect();
             assert_eq!(found, expected);
+        }
+    }
+
+    #[test]
+    fn a_crowd_has_the_unresolved_origin_of_its_scenario_where_a_cache_in_front_has_an_origin() {
+        for (policy, turn, expected) in [
+            ("zone", (|front| front.zone = true) as fn(&mut FrontFaults), Origin::UnresolvedUntilCalm),
+            ("workers-cache", |front| front.workers_cache = true, Origin::UnresolvedUntilCalm),
+            ("zone", |front| (front.zone, front.origin_unresolved_permille) = (true, 0), Origin::Resolves),
+            ("immutable", |_| {}, Origin::Resolves),
+            // Between two entrypoints of one Worker no name is resolved.
+            ("gateway", |_| {}, Origin::Resolves),
+        ] {
+            let policy = CachePolicy::named(policy).expect("a policy");
+            let mut scenario = Scenario { crowd: 80, policy, ..Scenario::draw(1) };
+            let origin_gives_up = Delay::new(10, 700);
+            let front = FrontFaults { origin_unresolved_permille: 70, origin_gives_up, ..FrontFaults::default() };
+            scenario.faults.front = front;
+            turn(&mut scenario.faults.front);
+            let setting = setting(&scenario, None).expect("it has a crowd");
+            assert_eq!(setting.origin, expected, "{}", policy.name);
+            if expected == Origin::UnresolvedUntilCalm {
+                assert_eq!((setting.knobs.unresolved_permille, setting.knobs.unresolved), (70, Span::ms(10, 700)));
+            }
         }
     }
 

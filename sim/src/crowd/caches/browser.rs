@@ -147,7 +147,7 @@ impl Engine {
         let Some(refresh) = it.browser.as_mut().and_then(|browser| browser.refreshes.remove(&turn)) else {
             return false;
         };
-        self.count_refused(reader, refresh.asked_us);
+        self.count_unreached(reader, refresh.url, refresh.asked_us);
         true
     }
 
@@ -155,7 +155,8 @@ impl Engine {
     pub(in crate::crowd) fn end_refresh(&mut self, reader: u32, turn: u32) {
         let it = &mut self.readers[reader as usize];
         let Some(refresh) = it.browser.as_mut().and_then(|browser| browser.refreshes.remove(&turn)) else { return };
-        self.count_given_up(reader, refresh.asked_us);
+        let is_unreached = self.was_unresolved_since(refresh.url, refresh.asked_us);
+        self.count_given_up(reader, refresh.asked_us, is_unreached);
         match refresh.place {
             Some(place) => self.leave(place),
             None if self.is_between() => {}

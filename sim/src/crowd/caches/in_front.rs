@@ -11,7 +11,7 @@ use crate::crowd::bug::CrowdBug;
 use crate::crowd::engine::Engine;
 use crate::crowd::reader::{asker, visitor};
 use crate::crowd::requests::For;
-use crate::crowd::setting::Readers;
+use crate::crowd::setting::{Origin, Readers};
 use crate::front::{Arrival, Asking, Failed, Fetch, Head, How, Kind, Served, Verdict};
 use crate::world::EPOCH_MS;
 
@@ -68,9 +68,18 @@ impl Engine {
         self.figures.front.pass_on(url);
         let (knobs, random) = (self.site.knobs, &self.site.random);
         let now_us = self.site.now_us();
-        let fails = !self.setting.origin_resolves && random.chance(knobs.unresolved_permille);
+        let is_unresolved = match self.setting.origin {
+            Origin::Resolves => false,
+            Origin::Unresolved => true,
+            Origin::UnresolvedUntilCalm => !self.is_calm_for(0),
+        };
+        let fails = is_unresolved && random.chance(knobs.unresolved_permille);
         let way = if self.is_between() { knobs.inner } else { knobs.origin };
         let after_us = if fails { knobs.unresolved.draw_us(random) } else { way.draw_us(random) };
+        if fails {
+            let until_us = self.hangs_until_us.entry(url).or_default();
+            *until_us = (*until_us).max(now_us + after_us);
+        }
         let place = self.requests.begin(For::Fetch(number), url, colo, tag);
         self.fetches.insert(number, place);
         let turn = self.requests.at(place).turn;
@@ -170,7 +179,7 @@ impl Engine {
                     if self.is_between() {
                         self.tell_gateway(who, Err(CallError::Reset));
                     } else if !self.refresh_failed(who, turn) {
-                        self.refused(who);
+                        self.unreached(who);
                     }
                 }
             }

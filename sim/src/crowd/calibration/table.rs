@@ -5,7 +5,7 @@ use tailrace_core::protocol::cache::{Collapse, Marker};
 
 use crate::crowd::figures::{Figures, TierFigures};
 use crate::crowd::knobs::{Knobs, Span};
-use crate::crowd::setting::{InFront, Readers, Setting};
+use crate::crowd::setting::{InFront, Origin, Readers, Setting};
 
 /// How a row is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +126,7 @@ impl Row {
                 write_every_ms: 200,
                 seconds: 30,
                 long_poll_ms: Some(4_000),
-                origin_resolves,
+                origin: if origin_resolves { Origin::Resolves } else { Origin::Unresolved },
                 // Those who measured waited for as long as it took.
                 gives_up: origin_resolves,
                 ..of(named("zone"), readers)
