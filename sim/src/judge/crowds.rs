@@ -45,10 +45,9 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
         setting.colos.clone_from(&scenario.colos);
     }
     setting.front = if scenario.policy.has_gateway { InFront::Between } else { in_front(&front) };
-    match bug {
-        Some(KnownBug::Front(bug)) => setting.front_bug = Some(bug),
-        Some(KnownBug::Crowd(bug)) => setting.bug = Some(bug),
-        _ => {}
+    setting.front_bug = bug.and_then(KnownBug::of_front);
+    if let Some(KnownBug::Crowd(bug)) = bug {
+        setting.bug = Some(bug);
     }
     (setting.knobs.zone, setting.knobs.workers_cache) = (front.for_zone(), front.for_workers_cache());
     if front.origin_unresolved_permille > 0 && matches!(setting.front, InFront::Zone | InFront::WorkersCache) {
@@ -67,22 +66,11 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
     setting.policy.waits.sse_ms = sse_ms;
     let events = &mut setting.readers[Class::Events as usize];
     *events = (*events).min((sse_ms / BEGIN_EVERY_MS) as usize);
-    if setting.front == InFront::Between {
-        setting.knobs.workers_cache = between(&random);
+    // A crowd's gateway always asks a cache, though there may be none between the entrypoints of the scenario's world.
+    if setting.front == InFront::Between && !front.is_between() {
+        setting.knobs.workers_cache = WorkersCacheKnobs::default();
     }
     Some(setting)
-}
-
-/// What the cache is like that stands between a gateway and the inner entrypoint.
-fn between(random: &Random) -> WorkersCacheKnobs {
-    let mut knobs = WorkersCacheKnobs::default();
-    knobs.lock.wait_ms = [30_000, 5_000, 500, 0][random.between(0, 3) as usize];
-    knobs.lock.age_ms = [60_000, 10_000, 1_000][random.between(0, 2) as usize];
-    knobs.lock.locks = knobs.lock.wait_ms > 0;
-    knobs.lock.streams = random.chance(700);
-    knobs.lock.predicts = [10_000, 1, 0][random.between(0, 2) as usize];
-    knobs.freshness.keeps_no_cache = random.chance(700);
-    knobs
 }
 
 fn in_front(front: &FrontFaults) -> InFront {

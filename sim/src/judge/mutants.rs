@@ -6,7 +6,7 @@ use tailrace_core::mutant::Mutant;
 use crate::crowd::CrowdBug;
 use crate::front::FrontBug;
 use crate::judge::checker::Invariant;
-use crate::judge::known_bug::KnownBug;
+use crate::judge::known_bug::{BetweenBug, KnownBug};
 use crate::judge::scenario::Scenario;
 use crate::judge::swarm::{Swarm, judge};
 use crate::world::HostMutant;
@@ -37,6 +37,7 @@ macro_rules! register {
     (@Core $bug:ident) => { KnownBug::Core(Mutant::$bug) };
     (@Host $bug:ident) => { KnownBug::Host(HostMutant::$bug) };
     (@Front $bug:ident) => { KnownBug::Front(FrontBug::$bug) };
+    (@Between $bug:ident) => { KnownBug::Between(BetweenBug::$bug) };
     (@Crowd $bug:ident) => { KnownBug::Crowd(CrowdBug::$bug) };
 }
 
@@ -151,6 +152,9 @@ register! {
     Front::RevalidationTakesOldLifetime: Fresh, Expiry;
     Front::PredictorNeverForgets: Collapse;
     Front::LeaverCancelsAll: Answers, Collapse;
+    Between::UncacheableShared: Fresh, Leak;
+    Between::RevalidationTakesOldLifetime: Fresh, Expiry;
+    Between::LeaverCancelsAll: Answers;
     Crowd::ReconnectionLost: Live;
     Crowd::KeyWithoutStream: Leak;
     Crowd::EarlierEventsNotTold: Exact;
@@ -236,6 +240,10 @@ mod tests {
             let entry = Entry::named(bug.name());
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Front(*bug)));
         }
+        for bug in BetweenBug::ALL {
+            let entry = Entry::named(bug.name());
+            assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Between(*bug)));
+        }
         for bug in CrowdBug::ALL {
             let entry = Entry::named(bug.name());
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Crowd(*bug)));
@@ -248,6 +256,7 @@ mod tests {
             let entry = Entry::named(policy.name);
             assert_eq!(entry.map(|entry| entry.bug), Some(KnownBug::Policy(policy.name)));
         }
+        let of_fronts = of_fronts + BetweenBug::ALL.len();
         let of_worlds = Mutant::ALL.len() + HostMutant::ALL.len() + of_fronts + CrowdBug::ALL.len();
         assert_eq!(REGISTER.len(), of_worlds + broken.count());
     }

@@ -109,7 +109,8 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
         faults.objects.hibernate_after_ms = hibernate_after_ms;
         faults.cache.no_zone = seed % 8 == 7;
         faults.front.workers_cache = seed.is_multiple_of(3);
-        faults.front.zone = !faults.front.workers_cache;
+        faults.front.zone = seed % 3 == 1;
+        faults.front.between = seed % 3 == 2;
     });
     let colos = [Region::WesternEurope, Region::Oceania, Region::WesternEurope];
     run_configured(
@@ -153,6 +154,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     "say 5 no-store",
                     "confirm 5 no-cache",
                     "tell 5 max-age=1",
+                    "inner say 20 max-age=60",
                 ];
                 let in_front = (0..24).map(|place| ask_front(&near[place % near.len()], kept[place % kept.len()]));
                 join_all(in_front).await;

@@ -16,6 +16,7 @@ use crate::world::{
 const ZONE: FrontFaults = FrontFaults {
     zone: true,
     workers_cache: false,
+    between: false,
     nodes: 1,
     affinity_lost_permille: 0,
     sub_request_permille: 0,
@@ -62,12 +63,19 @@ pub(super) async fn serve(env: &EdgeState, notes: &Notes, command: &str, has_tag
     true
 }
 
+/// Workers Cache between gateways and the inner entrypoint, with changes.
+pub(super) fn between(turn: impl FnOnce(&mut FrontFaults)) -> Faults {
+    let mut front = FrontFaults { zone: false, between: true, ..ZONE };
+    turn(&mut front);
+    faults(front)
+}
+
 fn faults(front: FrontFaults) -> Faults {
     Faults::default().with(|faults| faults.front = front)
 }
 
 /// A request for what the edge says: after so many ms, to be kept as `control` says.
-fn request(command: &str, tag: Option<&str>) -> Request {
+pub(super) fn request(command: &str, tag: Option<&str>) -> Request {
     let mut headers = Headers::default();
     if let Some(tag) = tag {
         headers.push("if-none-match", tag);

@@ -45,6 +45,8 @@ pub(crate) struct Environment {
     lost_flights: RefCell<BTreeSet<u64>>,
     charges: RefCell<Charges>,
     usage: RefCell<Usage>,
+    /// How many requests there were.
+    requests: Cell<u64>,
     events: Cell<u64>,
     most_events: Cell<u64>,
     /// Objects that share an instance of core with an isolate.
@@ -79,6 +81,7 @@ impl Environment {
             lost_flights: RefCell::default(),
             charges: RefCell::default(),
             usage: RefCell::default(),
+            requests: Cell::default(),
             events: Cell::default(),
             most_events: Cell::new(MOST_EVENTS),
             tenants: Tenants::default(),
@@ -124,6 +127,12 @@ impl Environment {
     /// How much longer than within a datacenter a message is on its way between two of them, by their indices, in ms.
     pub(crate) fn distance_ms(&self, from: usize, to: usize) -> u64 {
         self.map.distance_ms(from, to, self.faults().map.distance_permille)
+    }
+
+    /// The number of the next request.
+    pub(crate) fn number(&self) -> u64 {
+        self.requests.set(self.requests.get() + 1);
+        self.requests.get()
     }
 
     pub(crate) fn faults(&self) -> Faults {

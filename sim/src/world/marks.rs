@@ -109,6 +109,8 @@ tailrace_core::marks! {
     BYTES_DAMAGED = "bytes_damaged", required;
     /// A gateway asked the inner entrypoint.
     INNER_ENTRYPOINT_ASKED = "inner_entrypoint_asked", required;
+    /// The cache before the inner entrypoint had the answer, and was not too old to serve it.
+    INNER_ENTRYPOINT_SPARED = "inner_entrypoint_spared", required;
     /// It had no answer: its isolate restarted, or the platform ended it.
     INNER_ENTRYPOINT_FAILED = "inner_entrypoint_failed", optional;
     /// An answer was to be stored in a cache, and was lost.

@@ -1,7 +1,7 @@
 //! A world: clients' requests go over a network to edge isolates, and from there to objects with real SQLite, all on
 //! virtual time and all from seeds.
 
-use std::cell::{Cell, RefCell};
+use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
@@ -27,6 +27,7 @@ use crate::world::edge::state::ClientEnd;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::faults::Faults;
+use crate::world::front::asked::Who;
 use crate::world::front::service::Origin;
 use crate::world::harm::{Harm, Harms};
 use crate::world::host_mutant::HostMutant;
@@ -103,7 +104,6 @@ struct Inner<P: Program> {
     namespace: Rc<Namespace<P::Object>>,
     /// The isolates of each datacenter.
     isolates: Vec<Rc<Pool<P>>>,
-    requests: Cell<u64>,
 }
 
 /// The client of a request, as the platform knows it.
@@ -152,11 +152,10 @@ impl<P: Program> WorldOf<P> {
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         let of_colo = isolates.max(1);
         environment.isolates.set(of_colo);
-        let pool = |colo| {
-            Pool::new(colo, of_colo, environment.clone(), namespace.clone(), services.cache.clone(), edge.clone())
-        };
+        let pool =
+            |colo| Pool::new(colo, of_colo, environment.clone(), namespace.clone(), services.clone(), edge.clone());
         let isolates = (0..environment.map.count()).map(pool).collect();
-        let inner = Inner { environment, services, namespace, isolates, requests: Cell::default() };
+        let inner = Inner { environment, services, namespace, isolates };
         Self { inner: Rc::new(inner), colo: 0, client: 0 }
     }
 
@@ -169,8 +168,7 @@ impl<P: Program> WorldOf<P> {
 
     /// The number of the next request: it tells which harms are the request's own.
     pub fn number(&self) -> u64 {
-        self.inner.requests.set(self.inner.requests.get() + 1);
-        self.inner.requests.get()
+        self.inner.environment.number()
     }
 
     /// Sends a client's request over the network to one of the isolates, and returns the whole answer.
@@ -240,8 +238,8 @@ impl<P: Program> WorldOf<P> {
         }
         let front = &self.inner.services.front;
         let origin = || -> Rc<dyn Origin> { Rc::new(self.clone()) };
-        let (served, end): (_, Box<dyn FnOnce()>) = match front.take(self.colo, self.client, number, &request, &origin)
-        {
+        let who = Who::Client(self.client);
+        let (served, end): (_, Box<dyn FnOnce()>) = match front.take(self.colo, who, number, &request, &origin) {
             Some(served) => {
                 let front = front.clone();
                 (served, Box::new(move || front.lose_client(number)))

@@ -41,7 +41,7 @@ impl History {
         if let Some(by) = answer.from_browser {
             return Giver::Browser { by };
         }
-        if let Some(handed) = self.fronts.handed_to(op) {
+        if let Some(handed) = self.fronts.handed_to(op).filter(|_| !self.is_gateways_own(op, answer)) {
             return Giver::Front(handed);
         }
         match (answer.x_cache.as_deref(), &op.call) {
@@ -49,6 +49,14 @@ impl History {
             (Some("MISS"), Call::Read { .. }) if answer.status == 200 && !self.has_called(op) => Giver::Flight,
             _ => Giver::Object,
         }
+    }
+
+    /// Whether a gateway has answered by itself, whatever the cache between it and the inner entrypoint had handed to it: it
+    /// has lost its instance.
+    fn is_gateways_own(&self, op: &Op, answer: &ClientAnswer) -> bool {
+        self.conditions.policy.has_gateway
+            && answer.code.as_deref() == Some("instance_lost")
+            && self.harms.has(op.request, &[Harm::LostInstance, Harm::InstanceTaken])
     }
 
     /// What a read or a long-poll showed: its own answer, or, for a 304, the answer whose tag it confirmed.
@@ -127,8 +135,10 @@ impl History {
 
 #[cfg(test)]
 mod tests {
+    use tailrace_core::protocol::CachePolicy;
+
     use super::*;
-    use crate::judge::history::{Conditions, From};
+    use crate::judge::history::{Conditions, From, How};
     use crate::world::Charge;
 
     #[test]
@@ -141,6 +151,31 @@ mod tests {
             }
             history.harms.harm_request(history.ops[0].request, harm);
             assert_eq!(history.is_true(&history.ops[1]), expected);
+        }
+    }
+
+    #[test]
+    fn what_a_gateway_answers_by_itself_is_not_from_the_cache_before_the_inner_entrypoint() {
+        for (policy, code, harm, is_from_front) in [
+            ("gateway", Some("instance_lost"), Some(Harm::InstanceTaken), false),
+            ("gateway", Some("instance_lost"), Some(Harm::LostInstance), false),
+            // Another one's failure was handed to it.
+            ("gateway", Some("instance_lost"), None, true),
+            ("gateway", None, Some(Harm::InstanceTaken), true),
+            ("zone", Some("instance_lost"), Some(Harm::InstanceTaken), true),
+        ] {
+            let policy = CachePolicy::named(policy).expect("a policy");
+            let mut history = History::new(Vec::new(), Conditions { policy, ..Conditions::default() });
+            let op = history.invoke(0, 0, Call::Head, 5);
+            let status = if code.is_some() { 500 } else { 200 };
+            let answer = ClientAnswer { status, code: code.map(str::to_owned), ..ClientAnswer::default() };
+            history.complete(op, Some(answer), 5);
+            let request = history.ops[op].request;
+            harm.into_iter().for_each(|harm| history.harms.harm_request(request, harm));
+            let handed = Handed { ms: 5, by: 7, confirmed_ms: None, how: How::Joined };
+            history.fronts.handed.insert(request, handed);
+            let giver = history.giver(&history.ops[op]);
+            assert_eq!(matches!(giver, Giver::Front(_)), is_from_front, "{code:?} {harm:?}");
         }
     }
 

@@ -19,9 +19,24 @@ const OWN_EVENTS: u64 = 0x0073_686f_776e;
 /// Appends after which a log has several pages, at most.
 const MOST_APPENDS: usize = 12;
 
-/// The policies that are meant for a cache in front, each with whether a zone may be it, and whether Workers Cache may.
-const MEANT: [(&str, bool, bool); 3] =
-    [("zone", true, false), ("workers-cache", false, true), ("collapsed-events", true, true)];
+/// Where a cache stands, and which.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stands {
+    /// A zone's CDN in front of clients' requests.
+    Zone,
+    /// Workers Cache in front of clients' requests.
+    WorkersCache,
+    /// Workers Cache between gateways and the inner entrypoint.
+    Between,
+}
+
+/// The policies that are meant for a cache in front, each with what may be it.
+const MEANT: [(&str, &[Stands]); 4] = [
+    ("zone", &[Stands::Zone]),
+    ("workers-cache", &[Stands::WorkersCache]),
+    ("gateway", &[Stands::Between]),
+    ("collapsed-events", &[Stands::Zone, Stands::WorkersCache]),
+];
 
 impl Scenario {
     /// With what stands in front of its world by its policy, and with what shows that. Another seed has another front.
@@ -34,14 +49,26 @@ impl Scenario {
         self
     }
 
-    /// The same behind a zone's CDN, for known bugs of such: requests wait for each other there, and the origin cannot be
-    /// reached each time, and clients leave, unless nothing goes wrong.
+    /// The same behind a zone's CDN, for known bugs of such.
     pub fn behind_a_zone(&self) -> Self {
-        let mut scenario = self.behind("zone");
+        self.behind_a_lock("zone")
+    }
+
+    /// The same with Workers Cache between a gateway and the inner entrypoint, for known bugs of caches.
+    pub fn behind_a_gateway(&self) -> Self {
+        self.behind_a_lock("gateway")
+    }
+
+    /// The same under that policy, with a cache in which requests wait for each other; and the origin, where one has a name,
+    /// cannot be reached each time, and clients leave, unless nothing goes wrong.
+    fn behind_a_lock(&self, policy: &str) -> Self {
+        let mut scenario = self.behind(policy);
         let front = &mut scenario.faults.front;
         (front.nodes, front.lock_wait_ms, front.lock_age_ms) = (1, 30_000, 60_000);
         if self.faults != self.faults.delays() {
-            front.origin_unresolved_permille = front.origin_unresolved_permille.max(150);
+            let is_unresolved = front.is_in_front();
+            front.origin_unresolved_permille =
+                if is_unresolved { front.origin_unresolved_permille.max(150) } else { 0 };
             let network = &mut scenario.faults.network;
             network.client_leaves_permille = network.client_leaves_permille.max(100);
             network.client_leaves = Delay::new(1, network.client_leaves.max_ms.max(3_000));
@@ -85,16 +112,17 @@ impl Scenario {
 
 /// What stands in front of a seed's world under a policy. `is_faultless`: nothing goes wrong in the world.
 fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
-    let meant = MEANT.iter().find(|(name, ..)| *name == policy.name);
-    let Some((_, may_be_zone, may_be_workers_cache)) = meant else { return FrontFaults::default() };
+    let meant = MEANT.iter().find(|(name, _)| *name == policy.name);
+    let Some((_, stands)) = meant else { return FrontFaults::default() };
     let dice = Dice::new(seed ^ OWN);
-    let zone = *may_be_zone && (!may_be_workers_cache || dice.chance(500));
+    let stands = stands[dice.between(0, stands.len() as u64 - 1) as usize];
     if dice.chance(100) {
         return FrontFaults::default();
     }
     let front = FrontFaults {
-        zone,
-        workers_cache: !zone,
+        zone: stands == Stands::Zone,
+        workers_cache: stands == Stands::WorkersCache,
+        between: stands == Stands::Between,
         nodes: dice.among(&[1, 1, 2, 9]),
         affinity_lost_permille: dice.among(&[0, 0, 300, 1_000]) as u32,
         sub_request_permille: dice.among(&[0, 0, 300, 1_000]) as u32,
@@ -110,7 +138,11 @@ fn front(seed: u64, policy: CachePolicy, is_faultless: bool) -> FrontFaults {
         holds_back: !dice.chance(700) && policy.name != "collapsed-events",
         predicts: dice.among(&[10_000, 10_000, 1, 0]),
         cross_version: dice.chance(300),
-        origin_unresolved_permille: if dice.chance(300) { dice.scale(10, 400) as u32 } else { 0 },
+        // Between two entrypoints no name is resolved.
+        origin_unresolved_permille: match stands {
+            Stands::Zone | Stands::WorkersCache if dice.chance(300) => dice.scale(10, 400) as u32,
+            _ => 0,
+        },
         origin_gives_up: Delay::new(0, dice.scale(1, 30_000)),
     };
     if is_faultless { FrontFaults { origin_unresolved_permille: 0, ..front } } else { front }
@@ -126,12 +158,15 @@ mod tests {
             let fronts: Vec<FrontFaults> = (0..200).map(|seed| front(seed, *policy, false)).collect();
             let share = |is_it: fn(&FrontFaults) -> bool| fronts.iter().filter(|front| is_it(front)).count();
             let (zones, caches) = (share(|front| front.zone), share(|front| front.workers_cache));
+            let between = share(FrontFaults::is_between);
             match policy.name {
                 "zone" => assert!(zones > 150 && caches == 0, "{zones} {caches}"),
                 "workers-cache" => assert!(zones == 0 && caches > 150, "{zones} {caches}"),
                 "collapsed-events" => assert!(zones > 60 && caches > 60, "{zones} {caches}"),
                 _ => assert_eq!((zones, caches), (0, 0), "{}", policy.name),
             }
+            assert_eq!(between > 150, policy.name == "gateway", "{}: {between}", policy.name);
+            assert_eq!(between > 0, policy.name == "gateway", "{}: {between}", policy.name);
             assert!(share(|front| front.is_there()) < 200);
         }
     }

@@ -141,6 +141,7 @@ knobs! {
         "cache.no_zone": cache.no_zone as bool;
         "front.zone": front.zone as bool;
         "front.workers_cache": front.workers_cache as bool;
+        "front.between": front.between as bool;
         "front.nodes": front.nodes as u64;
         "front.affinity_lost_permille": front.affinity_lost_permille as u32;
         "front.sub_request_permille": front.sub_request_permille as u32;
@@ -213,12 +214,13 @@ mod tests {
     use super::*;
 
     /// Knobs of the faults that are 0 or 1.
-    const TRUTH_VALUES: [&str; 11] = [
+    const TRUTH_VALUES: [&str; 12] = [
         "superseded_reads_fail",
         "alarm_cut_off_fails",
         "cache.no_zone",
         "front.zone",
         "front.workers_cache",
+        "front.between",
         "front.tiered",
         "front.age_from_start",
         "front.keeps_no_cache",

@@ -81,7 +81,7 @@ pub struct Played {
 pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Played {
     let core = if let Some(KnownBug::Core(mutant)) = bug { Some(mutant) } else { None };
     let host_mutant = if let Some(KnownBug::Host(mutant)) = bug { Some(mutant) } else { None };
-    let front_bug = if let Some(KnownBug::Front(bug)) = bug { Some(bug) } else { None };
+    let front_bug = bug.and_then(KnownBug::of_front);
     mutant::activate(core);
     let seeds = Seeds::of(scenario.schedule);
     let played = rt::block_on(seeds.schedule, async {

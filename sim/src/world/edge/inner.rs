@@ -1,5 +1,6 @@
 //! The inner entrypoint of a program's edge, as its gateway asks it: in an isolate of the same datacenter, without a network
-//! between them. It is invoked and billed like a request of a client, whose number it has: what befalls it befalls that.
+//! between them, and perhaps with a cache. It is invoked and billed like a request of a client, whose number it has: what
+//! befalls it befalls that.
 
 use std::rc::Rc;
 
@@ -17,12 +18,15 @@ use crate::world::marks;
 
 /// The inner entrypoint of a datacenter's isolates.
 pub(crate) trait InnerEntrypoint {
-    /// Serves a request for the client's request of that number. Returns its answer, and what is to be called if the one
-    /// that waits for it goes.
-    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, Leave);
+    /// Serves a request of a gateway of that release, for the client's request of that number. Returns its answer, and what
+    /// is to be called if the one that waits for it goes.
+    fn serve_inner(&self, number: u64, release: u32, request: Request) -> (Reply<Served>, Leave);
+
+    /// The client of the request of that number has gone, whether its gateway notices or not.
+    fn client_gone(&self, number: u64);
 }
 
-/// Tells an isolate that the client of a request has gone.
+/// Tells an isolate, or the cache before it, that whoever waits for the answer has gone.
 pub(crate) type Leave = Box<dyn FnOnce()>;
 
 /// Who waits for the inner entrypoint. If it goes before the answer comes, the inner request has lost its client.
@@ -40,6 +44,7 @@ impl Drop for Waiting {
 pub(crate) async fn ask(
     context: Rc<Context>,
     entrypoint: Option<Rc<dyn InnerEntrypoint>>,
+    release: u32,
     url: String,
 ) -> Result<ObjectReply, CallError> {
     let environment = context.environment();
@@ -47,7 +52,7 @@ pub(crate) async fn ask(
     environment.mark(marks::INNER_ENTRYPOINT_ASKED);
     environment.note(Lane::Edge, What::InnerAsked { url: &url }, Some(context.number()));
     let (method, headers, body) = (Method::Get, Headers::default(), RequestBody::Empty);
-    let (answer, leave) = entrypoint.serve_inner(context.number(), Request { method, url, headers, body });
+    let (answer, leave) = entrypoint.serve_inner(context.number(), release, Request { method, url, headers, body });
     let mut waiting = Waiting(Some(leave));
     let served = answer.await;
     waiting.0 = None;
@@ -56,7 +61,10 @@ pub(crate) async fn ask(
         Some(Served { .. }) => Err(CallError::Exception("an answer that is written piece by piece".to_owned())),
         None => {
             environment.mark(marks::INNER_ENTRYPOINT_FAILED);
-            context.harm(Harm::InnerLost);
+            // A cache between the two has said so of those whose answer was lost on the way to it.
+            if !environment.faults().front.is_between() {
+                context.harm(Harm::InnerLost);
+            }
             Err(CallError::Reset)
         }
     }

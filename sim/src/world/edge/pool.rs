@@ -3,16 +3,22 @@
 use std::cell::OnceCell;
 use std::rc::{Rc, Weak};
 
+use tailrace_core::protocol::Method;
+
+use crate::bill::Cause;
 use crate::kernel::reply::Reply;
-use crate::world::cache::Caches;
 use crate::world::edge::inner::{InnerEntrypoint, Leave};
 use crate::world::edge::isolate::{EdgeIsolate, Entrypoint};
 use crate::world::edge::request::Request;
 use crate::world::edge::served::Served;
+use crate::world::edge::state::ClientEnd;
 use crate::world::environment::Environment;
+use crate::world::front::asked::Who;
+use crate::world::front::service::Origin;
 use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::program::Program;
+use crate::world::services::Services;
 
 /// The isolates of one datacenter, by their places. A place is empty until an isolate is needed there.
 pub(crate) struct Pool<P: Program> {
@@ -20,7 +26,7 @@ pub(crate) struct Pool<P: Program> {
     colo: usize,
     environment: Rc<Environment>,
     callee: Rc<dyn Callee>,
-    caches: Rc<Caches>,
+    services: Rc<Services>,
     config: P::EdgeConfig,
     /// The pool itself, as its isolates know it: what they ask of the inner entrypoint is served by one of them.
     this: Weak<Self>,
@@ -34,11 +40,11 @@ impl<P: Program> Pool<P> {
         places: usize,
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
-        caches: Rc<Caches>,
+        services: Rc<Services>,
         config: P::EdgeConfig,
     ) -> Rc<Self> {
         let isolates = (0..places).map(|_| OnceCell::new()).collect();
-        Rc::new_cyclic(|this| Self { colo, environment, callee, caches, config, this: this.clone(), isolates })
+        Rc::new_cyclic(|this| Self { colo, environment, callee, services, config, this: this.clone(), isolates })
     }
 
     /// The isolate that serves a request which comes now. Mostly it serves nothing else: where others do, a request of
@@ -68,7 +74,8 @@ impl<P: Program> Pool<P> {
     fn isolate(&self, place: usize) -> Rc<EdgeIsolate<P>> {
         let start = || {
             let index = self.colo * self.isolates.len() + place;
-            let (environment, callee, caches) = (self.environment.clone(), self.callee.clone(), self.caches.clone());
+            let (environment, callee) = (self.environment.clone(), self.callee.clone());
+            let caches = self.services.cache.clone();
             EdgeIsolate::new(index, self.colo, environment, callee, self.this.clone(), caches, self.config.clone())
         };
         self.isolates[place].get_or_init(start).clone()
@@ -86,8 +93,39 @@ impl<P: Program> Pool<P> {
 }
 
 impl<P: Program> InnerEntrypoint for Pool<P> {
-    fn serve_inner(&self, number: u64, request: Request) -> (Reply<Served>, Leave) {
-        let (answer, end) = self.choose().serve(number, request, Entrypoint::Inner);
-        (answer, Box::new(|| end.leave()))
+    fn serve_inner(&self, number: u64, release: u32, request: Request) -> (Reply<Served>, Leave) {
+        let front = &self.services.front;
+        let origin = || -> Rc<dyn Origin> { self.this.upgrade().expect("who asks has an isolate of it") };
+        match front.take(self.colo, Who::Gateway(release), number, &request, &origin) {
+            Some(answer) => {
+                let front = front.clone();
+                (answer, Box::new(move || front.lose_client(number)))
+            }
+            None => {
+                let (answer, end) = self.choose().serve(number, request, Entrypoint::Inner);
+                (answer, Box::new(|| end.leave()))
+            }
+        }
+    }
+
+    fn client_gone(&self, number: u64) {
+        if self.environment.faults().front.is_between() {
+            self.services.front.client_gone(number);
+        }
+    }
+}
+
+/// The isolates of the inner entrypoint, as a cache before it knows them.
+impl<P: Program> Origin for Pool<P> {
+    fn number(&self) -> u64 {
+        self.environment.number()
+    }
+
+    fn cause(&self, url: &str) -> Cause {
+        P::cause(Method::Get, url)
+    }
+
+    fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {
+        self.choose().serve(number, request, Entrypoint::Inner)
     }
 }

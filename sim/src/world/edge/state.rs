@@ -286,7 +286,7 @@ impl EdgeEnv for EdgeState {
             return Err(foreign());
         }
         let inner = self.0.shared.inner.upgrade();
-        let asking = inner::ask(self.0.context.clone(), inner, url.to_owned());
+        let asking = inner::ask(self.0.context.clone(), inner, self.0.shared.release.get(), url.to_owned());
         let asking = async move { asking.await.map(Called::Reply) };
         self.0.has_called.set(true);
         self.0.calling.replace(Some(asking.boxed_local()));
@@ -405,6 +405,9 @@ impl ClientEnd {
     pub(crate) fn leave(self) {
         let Some(inner) = self.0.upgrade() else { return };
         let environment = inner.context.environment().clone();
+        if let Some(entrypoint) = inner.shared.inner.upgrade() {
+            entrypoint.client_gone(inner.context.number());
+        }
         if !environment.chance(environment.faults().edge.client_gone_noticed_permille) {
             return;
         }

@@ -1,4 +1,5 @@
-//! A client's request, as a cache in front sees it, and as it goes on to the isolate.
+//! A request, as a cache in front sees it, and as it goes on to the isolate: a client's, or a gateway's for the inner
+//! entrypoint.
 
 use std::rc::Rc;
 
@@ -9,6 +10,9 @@ use crate::front::{Asking, Control, Fetch, Fields, Kind, WorkersKey};
 use crate::world::edge::request::{Request, RequestBody};
 use crate::world::environment::Environment;
 
+/// The name of the inner entrypoint.
+const INNER: &str = "CachedReads";
+
 /// Under what an answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub(super) enum Key {
@@ -18,7 +22,16 @@ pub(super) enum Key {
     Worker(WorkersKey),
 }
 
-/// A client's GET.
+/// Who asks.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::world) enum Who {
+    /// A client, of that number.
+    Client(u64),
+    /// A gateway of that release, which asks the inner entrypoint of the same.
+    Gateway(u32),
+}
+
+/// A GET.
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) url: String,
@@ -33,16 +46,19 @@ impl Asked {
             .then(|| Self { url: request.url.clone(), headers: request.headers.clone() })
     }
 
-    pub(super) fn asking(&self, environment: &Environment, colo: usize, number: u64, client: u64) -> Asking<Key> {
+    pub(super) fn asking(&self, environment: &Environment, colo: usize, number: u64, who: Who) -> Asking<Key> {
         let faults = environment.faults().front;
         let (random, field) = (&environment.random, |name| self.headers.get(name));
         let control = field("cache-control").map(Control::parse).unwrap_or_default();
-        let is_sub_request = random.chance(faults.sub_request_permille);
+        let kind = match who {
+            Who::Client(client) if !random.chance(faults.sub_request_permille) => Kind::Outside { client },
+            Who::Client(_) | Who::Gateway(_) => Kind::SubRequest,
+        };
         let fields: Fields = self.headers.iter().map(|(name, value)| (Rc::from(name), Rc::from(value))).collect();
         Asking {
-            key: self.key(&faults, environment.release.get()),
+            key: self.key(&faults, environment.release.get(), who),
             visitor: number,
-            kind: if is_sub_request { Kind::SubRequest } else { Kind::Outside { client } },
+            kind,
             colo,
             drawn: random.between(0, u64::from(u32::MAX)),
             no_cache: control.no_cache || control.max_age_s == Some(0),
@@ -51,12 +67,16 @@ impl Asked {
         }
     }
 
-    fn key(&self, faults: &FrontFaults, release: u32) -> Key {
+    fn key(&self, faults: &FrontFaults, release: u32, who: Who) -> Key {
         if faults.zone {
             return Key::Url(self.url.clone());
         }
+        let (entrypoint, release) = match who {
+            Who::Client(_) => ("default", release),
+            Who::Gateway(release) => (INNER, release),
+        };
         let version = (!faults.cross_version).then_some(release);
-        Key::Worker(WorkersKey::of(&self.url, "default", version))
+        Key::Worker(WorkersKey::of(&self.url, entrypoint, version))
     }
 
     /// The visitor's own entity tags.

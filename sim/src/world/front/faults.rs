@@ -1,4 +1,4 @@
-//! Which cache stands in front of the isolates, what it is like, and what goes wrong with it. What each knob means, and
+//! Which cache stands in front of the isolates, or between their entrypoints, what it is like, and what goes wrong with it. What each knob means, and
 //! where its figures come from, stands in [`crate::front`].
 
 use crate::front::{AgeFrom, FreshnessKnobs, LockKnobs, OriginKnobs, WorkersCacheKnobs, ZoneKnobs};
@@ -11,6 +11,9 @@ pub struct FrontFaults {
     pub zone: bool,
     /// Workers Cache stands in front; where a zone's CDN does, this does not count.
     pub workers_cache: bool,
+    /// Workers Cache stands between gateways and the inner entrypoint, and nothing in front of clients' requests; where
+    /// something does, this does not count. No name is resolved on that way.
+    pub between: bool,
     /// Nodes of a zone in each datacenter; 0 is as 1.
     pub nodes: u64,
     /// Of 1,000 clients, those that keep to no node of a zone.
@@ -47,9 +50,19 @@ impl FrontFaults {
         Self { origin_unresolved_permille: 0, ..*self }
     }
 
-    /// Whether something stands in front.
-    pub fn is_there(&self) -> bool {
+    /// Whether something stands in front of clients' requests.
+    pub fn is_in_front(&self) -> bool {
         self.zone || self.workers_cache
+    }
+
+    /// Whether it stands between gateways and the inner entrypoint.
+    pub fn is_between(&self) -> bool {
+        self.between && !self.is_in_front()
+    }
+
+    /// Whether there is a cache, wherever it stands.
+    pub fn is_there(&self) -> bool {
+        self.is_in_front() || self.is_between()
     }
 
     /// What a zone is like by these knobs.
@@ -70,6 +83,9 @@ impl FrontFaults {
     }
 
     pub(super) fn origin(&self) -> OriginKnobs {
+        if self.is_between() {
+            return OriginKnobs::default();
+        }
         OriginKnobs { unresolved_permille: self.origin_unresolved_permille, gives_up: self.origin_gives_up }
     }
 

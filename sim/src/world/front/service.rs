@@ -1,4 +1,4 @@
-//! The cache in front of a world. A visitor is served at once, or waits for its verdict while a fetch is under way: its own
+//! The cache in front of a world, or between the entrypoints of its isolates. A visitor is served at once, or waits for its verdict while a fetch is under way: its own
 //! or another's. Fetches go to an isolate as requests of those for whom they are made; one that freshens what is served
 //! stale is a request of the cache's own.
 
@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::answer::{Kept, cache_head, not_modified, told};
-use super::asked::{Asked, Key};
+use super::asked::{Asked, Key, Who};
 use super::body::SharedBody;
 use super::visit::{FetchedFor, FrontFetch, FrontVisit, FrontVisited, UPPER_TIER};
 use crate::bill::{Cause, Meter};
@@ -23,7 +23,7 @@ use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::travel::SLOW_MS;
 
-/// The isolates of a datacenter, as a cache in front of them knows them.
+/// The isolates of a datacenter, as a cache in front of them, or of their inner entrypoint, knows them.
 pub(in crate::world) trait Origin {
     /// The number of a request of the cache's own.
     fn number(&self) -> u64;
@@ -111,17 +111,23 @@ impl Fronts {
         self.fetches.borrow().clone()
     }
 
-    /// Takes a request, if something stands in front and may have an answer to it. Returns its answer to come.
+    /// Takes a request, if something stands in front of whoever it is for, and may have an answer to it. Returns its answer
+    /// to come.
     pub(in crate::world) fn take(
         self: &Rc<Self>,
         colo: usize,
-        client: u64,
+        who: Who,
         number: u64,
         request: &Request,
         origin: &dyn Fn() -> Rc<dyn Origin>,
     ) -> Option<Reply<Served>> {
-        let asked = Asked::of(request).filter(|_| self.environment.faults().front.is_there())?;
-        let asking = asked.asking(&self.environment, colo, number, client);
+        let front = self.environment.faults().front;
+        let is_there = match who {
+            Who::Client(_) => front.is_in_front(),
+            Who::Gateway(_) => front.is_between(),
+        };
+        let asked = Asked::of(request).filter(|_| is_there)?;
+        let asking = asked.asking(&self.environment, colo, number, who);
         let key = asking.key.clone();
         let (node, arrival) = self.with(|machine| {
             let node = if let Machine::Zone(zone) = machine { zone.node(&asking) } else { 0 };
@@ -145,11 +151,21 @@ impl Fronts {
         Some(coming)
     }
 
-    /// The client of a request goes away before it has its answer. A cache notices that its connection is closed.
+    /// The client of a request has gone, and its gateway may never notice: it may have waited here for nothing.
+    pub(in crate::world) fn client_gone(&self, number: u64) {
+        if let Some(visitor) = self.visitors.borrow().get(&number) {
+            self.harm_if_kept_waiting(number, visitor);
+        }
+    }
+
+    /// Who has asked goes away before it has its answer. A cache notices that its connection is closed: at once, if that
+    /// was a gateway's, on the same machine.
     pub(in crate::world) fn lose_client(self: &Rc<Self>, number: u64) {
         let front = self.clone();
         let environment = &self.environment;
-        let noticed_ms = environment.draw_ms(environment.faults().network.client_link.latency);
+        let faults = environment.faults();
+        let noticed_ms =
+            if faults.front.is_between() { 0 } else { environment.draw_ms(faults.network.client_link.latency) };
         environment.node.spawn(async move {
             rt::sleep_ms(noticed_ms).await;
             let Some(visitor) = front.visitors.borrow_mut().remove(&number) else { return };
@@ -202,6 +218,9 @@ impl Fronts {
         };
         if let Some(mark) = mark {
             self.environment.mark(mark);
+        }
+        if served.how == How::Hit && self.environment.faults().front.is_between() {
+            self.environment.mark(marks::INNER_ENTRYPOINT_SPARED);
         }
         if by != number {
             self.environment.share_weakness(by, number);
@@ -330,7 +349,7 @@ impl Fronts {
             }
             let Some(Served { response, body }) = served else {
                 front.note_over(number);
-                return front.report(fetch.number, Err(Failed));
+                return front.lose(fetch.number);
             };
             front.note_end(number);
             let head = cache_head(&response);
@@ -354,6 +373,17 @@ impl Fronts {
             let verdicts = front.with(|machine| machine.front().ended(now_us, fetch.number, end));
             front.settle(verdicts);
         });
+    }
+
+    /// The isolate that a fetch has asked gives no answer.
+    fn lose(self: &Rc<Self>, fetch: u64) {
+        let now_us = self.now_us();
+        let verdicts = self.with(|machine| machine.front().fetched(now_us, fetch, Err(Failed)));
+        if self.environment.faults().front.is_between() {
+            let failed = verdicts.iter().filter(|(_, verdict)| matches!(verdict, Verdict::Failed));
+            failed.for_each(|(number, _)| self.environment.harm(Harm::InnerLost, Some(*number)));
+        }
+        self.settle(verdicts);
     }
 
     fn report(self: &Rc<Self>, fetch: u64, outcome: crate::front::Outcome<Kept>) {
