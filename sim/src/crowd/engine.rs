@@ -24,7 +24,6 @@ use super::figures::{ClassFigures, Figures, TierFigures};
 use super::message::{self, Messages};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
-use super::run::append;
 use super::setting::{Class, InFront, Origin, Setting};
 use super::urls::Urls;
 use crate::bill::Usage;
@@ -434,7 +433,7 @@ impl Engine {
         let (world, written, message_bytes) = (self.world.clone(), self.written.clone(), self.setting.message_bytes);
         self.node.spawn(async move {
             let body = message::text(stream as usize, number, message_bytes);
-            append(&world, stream as usize, Some(number), body).await;
+            message::append(&world, &Urls::stream(stream as usize), Some(number), body).await;
             written.set(written.get() + 1);
         });
     }

@@ -1,6 +1,17 @@
 //! Messages by their numbers: each has a number that tells of which stream it is, and which of its messages, and no other
 //! digits. What was in a stream before is texts without digits.
 
+use tailrace_core::protocol::{Headers, Method, header};
+
+use crate::kernel::rt;
+use crate::tailrace::World;
+use crate::world::{Request, RequestBody};
+
+/// How long a writer waits for its answer, in ms.
+const PATIENCE_MS: u64 = 10_000;
+/// How long it waits until it sends again what was not acknowledged, in ms.
+const WRITES_AGAIN_MS: u64 = 100;
+
 /// The number that is written as the message of that place in that stream.
 pub(super) fn number(stream: usize, place: usize) -> u64 {
     (stream as u64) << 32 | place as u64
@@ -17,6 +28,27 @@ pub(super) fn text(stream: usize, place: usize, bytes: usize) -> String {
 
 /// What is around the number of a message that is padded, and its padding.
 const PADDED: &str = r#"{"n":,"pad":""}"#;
+
+/// Appends to the stream of that URL, as an ordinary client does: again and again until it is told that it has. `number` is the
+/// message's among those of the one who writes.
+pub(super) async fn append(world: &World, url: &str, number: Option<usize>, body: String) {
+    let mut headers = Headers::default();
+    headers.push(header::CONTENT_TYPE, "application/json");
+    if let Some(number) = number {
+        headers.push(header::PRODUCER_ID, "writer");
+        headers.push(header::PRODUCER_EPOCH, "0");
+        headers.push(header::PRODUCER_SEQ, number.to_string());
+    }
+    loop {
+        let (url, headers, body) = (url.to_owned(), headers.clone(), RequestBody::of(body.clone()));
+        let answer = world.request(Request { method: Method::Post, url, headers, body }, PATIENCE_MS).await;
+        if answer.is_ok_and(|answer| answer.status < 300) {
+            return;
+        }
+        assert!(number.is_some(), "a world without faults answers");
+        rt::sleep_ms(WRITES_AGAIN_MS).await;
+    }
+}
 
 /// The messages of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -7,6 +7,7 @@ use tailrace_core::protocol::{Headers, Method, header};
 use super::edge::Site;
 use super::engine::Engine;
 use super::figures::Figures;
+use super::message::append;
 use super::setting::Setting;
 use super::urls::Urls;
 use crate::kernel::random::{Delay, Random, Seeds};
@@ -18,10 +19,6 @@ use crate::world::{Faults, Request, RequestBody};
 const PAST_MESSAGE: usize = 1_000;
 /// Messages of one append to a stream's history.
 const PAST_BATCH: usize = 60;
-/// How long a writer waits for its answer, in ms.
-const PATIENCE_MS: u64 = 10_000;
-/// How long it waits until it sends again what was not acknowledged, in ms.
-const WRITES_AGAIN_MS: u64 = 100;
 
 /// Runs a crowd, and tells what came of it: the same for the same setting.
 pub fn run(setting: Setting) -> Figures {
@@ -69,29 +66,8 @@ async fn create(world: &World, stream: usize, history_bytes: usize) -> String {
     };
     assert_eq!(ask(Method::Put).await.status, 201);
     for _ in 0..history_bytes.div_ceil(PAST_MESSAGE * PAST_BATCH) {
-        append(world, stream, None, batch.clone()).await;
+        append(world, &url, None, batch.clone()).await;
     }
     let head = ask(Method::Head).await;
     head.headers.get(header::STREAM_NEXT_OFFSET).unwrap_or_default().to_owned()
-}
-
-/// Appends to a stream, as an ordinary client does: again and again until it is told that it has. `number` is the
-/// message's among those of the one who writes.
-pub(super) async fn append(world: &World, stream: usize, number: Option<usize>, body: String) {
-    let mut headers = Headers::default();
-    headers.push(header::CONTENT_TYPE, "application/json");
-    if let Some(number) = number {
-        headers.push(header::PRODUCER_ID, "writer");
-        headers.push(header::PRODUCER_EPOCH, "0");
-        headers.push(header::PRODUCER_SEQ, number.to_string());
-    }
-    loop {
-        let (url, headers, body) = (Urls::stream(stream), headers.clone(), RequestBody::of(body.clone()));
-        let answer = world.request(Request { method: Method::Post, url, headers, body }, PATIENCE_MS).await;
-        if answer.is_ok_and(|answer| answer.status < 300) {
-            return;
-        }
-        assert!(number.is_some(), "a world without faults answers");
-        rt::sleep_ms(WRITES_AGAIN_MS).await;
-    }
 }
