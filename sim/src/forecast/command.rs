@@ -7,7 +7,7 @@ use std::time::Instant;
 use clap::{Args, ValueEnum};
 
 use super::deployment::Deployment;
-use super::forecast::{Background, Effort, Forecast};
+use super::month::{Background, Effort, Forecast};
 use super::preset::Preset;
 use super::slice::Case;
 use super::table::{Row, comparison, lines};

@@ -7,16 +7,16 @@
 //! | `sample` | which part of a workload is simulated |
 //! | `slice` | slices of a deployment's life, by the kinds of cycles that a month consists of |
 //! | `life`, `storage` | streams that come and go, and what is stored |
-//! | `forecast` | from slices to a month, with as many seeds as it takes |
+//! | `month` | from slices to a month, with as many seeds as it takes |
 //! | `table`, `json`, `page`, `plot` | forecasts as text, as JSON, and as a page with plots |
 //! | `sensitivity` | what each guess does to the bill |
 //! | [`command`] | `cargo sim bill` |
 
 pub mod command;
 mod deployment;
-mod forecast;
 mod json;
 mod life;
+mod month;
 mod page;
 mod plot;
 mod preset;
@@ -28,7 +28,7 @@ mod table;
 mod workload;
 
 pub use deployment::Deployment;
-pub use forecast::{Background, Effort, Forecast, scaled};
+pub use month::{Background, Effort, Forecast, scaled};
 pub use preset::Preset;
 pub use slice::{Case, Kind};
 pub use table::Row;

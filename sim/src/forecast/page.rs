@@ -1,8 +1,8 @@
 //! Forecasts as one self-contained page: a table, and what the bill depends on.
 
 use super::deployment::Deployment;
-use super::forecast::{Background, Effort, Forecast, scaled};
-use super::plot::{Plot, escaped};
+use super::month::{Background, Effort, Forecast, scaled};
+use super::plot::{Plot, Points, escaped};
 use super::slice::Case;
 use super::table::{Row, column_names, costs};
 use super::workload::Workload;
@@ -42,7 +42,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
         let forecast = Forecast::of(case, &Background::of(case), effort, tells);
         forecast.infeasible.is_none().then(|| forecast.costs() as f64 / 1e6)
     };
-    let lines = |points: &dyn Fn(&Deployment) -> Vec<(f64, f64)>| {
+    let lines = |points: &dyn Fn(&Deployment) -> Points| {
         let line = |deployment: &&Deployment| (deployment.name.clone(), points(deployment));
         plotted.iter().map(line).filter(|(_, points)| !points.is_empty()).collect::<Vec<_>>()
     };
@@ -94,7 +94,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
     )
 }
 
-fn joined<'a>(title: &'a str, across: &'a str, series: Vec<(String, Vec<(f64, f64)>)>) -> Plot<'a> {
+fn joined<'a>(title: &'a str, across: &'a str, series: Vec<(String, Points)>) -> Plot<'a> {
     Plot { title, across, is_log: true, series, is_joined: true, marked: Vec::new() }
 }
 
@@ -102,7 +102,7 @@ fn joined<'a>(title: &'a str, across: &'a str, series: Vec<(String, Vec<(f64, f6
 fn by_latency<'a>(holding: &[&Row]) -> Option<Plot<'a>> {
     let point =
         |row: &&Row| Some((row.deployment.name.clone(), (row.forecast.delay_ms?.0, row.forecast.costs() as f64 / 1e6)));
-    let points: Vec<(String, (f64, f64))> = holding.iter().filter_map(|row| point(row)).take(NAMED).collect();
+    let points: Vec<(String, (f64, f64))> = holding.iter().filter_map(point).take(NAMED).collect();
     let is_front = |(x, y): (f64, f64)| {
         !points.iter().any(|(_, (other_x, other_y))| *other_x <= x && *other_y <= y && (*other_x < x || *other_y < y))
     };
@@ -121,7 +121,7 @@ fn about(workload: &Workload) -> String {
     let Workload { readers, streams, message_bytes, idle_streams, .. } = workload;
     let number = |number: u64| {
         let digits = number.to_string();
-        let place = |index: usize| index > 0 && (digits.len() - index) % 3 == 0;
+        let place = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);
         digits
             .char_indices()
             .flat_map(|(index, digit)| place(index).then_some(',').into_iter().chain([digit]))

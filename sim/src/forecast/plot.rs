@@ -2,6 +2,9 @@
 
 use std::fmt::Write as _;
 
+/// What is plotted across, and dollars.
+pub(super) type Points = Vec<(f64, f64)>;
+
 /// What is plotted.
 pub(super) struct Plot<'a> {
     /// Its title.
@@ -10,12 +13,12 @@ pub(super) struct Plot<'a> {
     pub(super) across: &'a str,
     /// Whether the horizontal axis is logarithmic, too; the vertical one always is.
     pub(super) is_log: bool,
-    /// Each with its name and points: what is plotted across, and dollars.
-    pub(super) series: Vec<(String, Vec<(f64, f64)>)>,
+    /// Each with its name and points.
+    pub(super) series: Vec<(String, Points)>,
     /// Whether points are joined by lines.
     pub(super) is_joined: bool,
     /// Those points are marked.
-    pub(super) marked: Vec<(f64, f64)>,
+    pub(super) marked: Points,
 }
 
 /// Colours that are told apart without seeing red and green (Okabe and Ito, 2008), in their order.
@@ -113,8 +116,8 @@ fn short(value: f64) -> String {
 
 impl Plot<'_> {
     /// The series, those that are the same as one, each with its names.
-    fn merged(&self) -> Vec<(Vec<String>, Vec<(f64, f64)>)> {
-        let mut merged: Vec<(Vec<String>, Vec<(f64, f64)>)> = Vec::new();
+    fn merged(&self) -> Vec<(Vec<String>, Points)> {
+        let mut merged: Vec<(Vec<String>, Points)> = Vec::new();
         let is_near = |one: f64, other: f64| (one - other).abs() <= 0.01 * one.abs().max(other.abs());
         let is_same = |one: &[(f64, f64)], other: &[(f64, f64)]| {
             let mut pairs = one.iter().zip(other);

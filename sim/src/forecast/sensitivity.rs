@@ -1,6 +1,6 @@
 //! What each guess does to the bill when it is halved and doubled.
 
-use super::forecast::{Background, Effort, Forecast};
+use super::month::{Background, Effort, Forecast};
 use super::slice::Case;
 use crate::bill::{Meter, dollars};
 use crate::crowd::calibration::PARAMETERS;

@@ -1,7 +1,7 @@
 //! Forecasts as text: one of them line by line, and several side by side.
 
 use super::deployment::Deployment;
-use super::forecast::Forecast;
+use super::month::Forecast;
 use crate::bill::{Invoice, Meter, PLAN, dollars};
 
 /// The columns of a comparison: what they are called, and the meters whose costs they add.
