@@ -16,6 +16,9 @@ use super::{json, page, sensitivity};
 use crate::crowd::{Knobs, calibration};
 use crate::judge::mutants::{Entry, STARTS};
 
+/// What nobody should do is priced by so many seeds.
+const BROKEN: Effort = Effort { seeds: 2, most_seeds: 2 };
+
 /// Which deployments are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum Compared {
@@ -140,8 +143,10 @@ impl BillArguments {
         let background = Background::of(Case { workload: &workload, deployment: first, knobs });
         let row = |deployment: &Deployment| {
             let case = Case { workload: &workload, deployment, knobs };
+            let breaks = breaks(deployment);
+            let effort = if breaks.is_empty() { effort } else { BROKEN };
             let forecast = Forecast::of(case, &background, effort, &tells);
-            Row { deployment: deployment.clone(), forecast, breaks: breaks(deployment) }
+            Row { deployment: deployment.clone(), forecast, breaks }
         };
         let rows: Vec<Row> = deployments.iter().map(row).collect();
         if let Some(path) = &self.html {
