@@ -184,6 +184,8 @@ mutants! {
     SweepWithoutProof = "sweep-without-proof";
     /// A sweep looks for what attempts have left only once.
     SweepEndsAtOnce = "sweep-ends-at-once";
+    /// A sweep that has found nothing more goes on, hundreds of passes more, where one without an end would take for ever.
+    SweepGoesOn = "sweep-goes-on";
     /// The objects of a removed stream are listed only once, also where a put may be under way.
     RemovalLooksOnce = "removal-looks-once";
     /// An alarm that came too early is set to the same time, however often that was in vain.

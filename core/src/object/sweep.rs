@@ -119,6 +119,10 @@ impl<S: ActorState> StreamObject<S> {
             return self.agenda.upsert(&self.state, &Pass { cursor, ..pass }.entry(self.next_step_at_ms(listing)));
         }
         let first_hot = stream.layout.first_hot;
+        if mutated!(SweepGoesOn) && pass.from < first_hot + 400 {
+            let further = Pass::new(pass.from.max(first_hot) + 1, first_hot);
+            return self.agenda.upsert(&self.state, &further.entry(now_ms + self.settings.cold.orphan_age_ms));
+        }
         let rotates = self.agenda.find(&self.state, Duty::Rotate, "")?.is_some();
         if mutated!(SweepEndsAtOnce) || pass.young.is_none() && first_hot == pass.mark && !rotates {
             // No attempt was begun since the last pass, and the puts of all earlier attempts have been applied.

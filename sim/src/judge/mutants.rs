@@ -121,6 +121,7 @@ register! {
     Core::CursorOfEventsFalls: Cursors;
     Core::SweepWithoutProof: Cold;
     Core::SweepEndsAtOnce: Cold;
+    Core::SweepGoesOn: Bill;
     Core::RemovalLooksOnce: Cold;
     Core::EarlyAlarmComesAtOnce: Answers, Bill;
     Core::ReadersNotDismissed: Live;
