@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use super::deployment::Deployment;
 use super::month::{Background, Effort, Forecast};
 use super::preset::Preset;
+use super::search::{self, Place};
 use super::slice::Case;
 use super::table::{Row, comparison, lines};
 use super::workload::Workload;
@@ -18,6 +19,9 @@ use crate::judge::mutants::{Entry, STARTS};
 
 /// What nobody should do is priced by so many seeds.
 const BROKEN: Effort = Effort { seeds: 2, most_seeds: 2 };
+
+/// Seeds with faults under which the best way must keep all invariants.
+const FAULTY_SEEDS: usize = 2_000;
 
 /// Which deployments are compared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
@@ -54,6 +58,10 @@ pub struct BillArguments {
     /// What each guess does to the bill when it is halved and doubled.
     #[arg(long)]
     sensitivity: bool,
+    /// The cheapest of a grid of deployments, for each place: which policy, how readers follow, and how long they wait. What
+    /// violates an invariant is out.
+    #[arg(long)]
+    search: bool,
     /// As JSON.
     #[arg(long)]
     json: bool,
@@ -135,6 +143,9 @@ impl BillArguments {
         let workload = self.workload()?;
         let knobs = self.knobs()?;
         let effort = Effort { seeds: self.seeds.max(2), most_seeds: Effort::default().most_seeds.max(self.seeds) };
+        if self.search {
+            return search_all(&workload, knobs);
+        }
         let deployments = self.deployments()?;
         let first = deployments.first().ok_or("no deployment")?;
         let began = Instant::now();
@@ -214,6 +225,24 @@ impl BillArguments {
         }
         Ok(meant)
     }
+}
+
+/// Prints the best of each place.
+fn search_all(workload: &Workload, knobs: Knobs) -> Result<(), String> {
+    let began = Instant::now();
+    let tells = |what: &str| eprintln!("{:>6.1} s  {what}", began.elapsed().as_secs_f64());
+    for (place, default) in Place::ALL.into_iter().zip(Deployment::defaults()) {
+        let rows = search::search(workload, place.ways(), knobs, &tells);
+        println!("{}, of {} ways; recommended: {}", place.name(), place.ways().len(), default.name);
+        print!("{}", comparison(&rows));
+        if let Some(best) = rows.first() {
+            tells("seeds with faults");
+            let violated = search::violations(&best.deployment, FAULTY_SEEDS);
+            println!("of {FAULTY_SEEDS} seeds with faults, {violated} violate an invariant\n");
+        }
+    }
+    tells("done");
+    Ok(())
 }
 
 /// What a policy breaks that is registered as a bug: hunted until the first seed that shows it.

@@ -9,6 +9,7 @@
 //! | `life`, `storage` | streams that come and go, and what is stored |
 //! | `month` | from slices to a month, with as many seeds as it takes |
 //! | `table`, `json`, `page`, `plot` | forecasts as text, as JSON, and as a page with plots |
+//! | `search` | the cheapest way of a grid of them |
 //! | `sensitivity` | what each guess does to the bill |
 //! | [`command`] | `cargo sim bill` |
 
@@ -21,6 +22,7 @@ mod page;
 mod plot;
 mod preset;
 mod sample;
+mod search;
 mod sensitivity;
 mod slice;
 mod storage;
