@@ -21,13 +21,15 @@ const PLOTTED: usize = 5;
 /// The most deployments whose latency is plotted: the cheapest that hold.
 const NAMED: usize = 10;
 
-const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:72rem;padding:1rem;color:#1b1b1b;\
+const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-width:80rem;padding:1rem;color:#1b1b1b;\
 background:#fff}h1{font-size:1.6rem;line-height:1.2}h2{font-size:1.2rem;margin-top:2rem}.wide{overflow-x:auto}\
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}\
 th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}tr.best{background:#e8f4ec;font-weight:600}\
-tr.out{color:#6b6b6b}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,38rem),1fr));gap:1.5rem}\
-figure{margin:0}figcaption{font-weight:600}.plots figure{overflow-x:auto}svg{width:100%;min-width:38rem;height:auto}svg text{font:12px system-ui,sans-serif;fill:#444}\
+tr.out{color:#6b6b6b}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr));gap:1.5rem}\
+figure{margin:0}figcaption{font-weight:600}.plots figure{overflow-x:auto}svg{width:100%;min-width:33rem;height:auto}figure ul{display:none}\
+@media(max-width:44rem){figure ul{display:block;margin:.2rem 0 0;padding:0;list-style:none;font-size:.85rem;\
+font-weight:600}}svg text{font:12px system-ui,sans-serif;fill:#444}\
 svg text.name{font-weight:600;paint-order:stroke;stroke:#fff;stroke-width:3px}svg .grid{stroke:#e4e4e4}\
 svg .marked{fill:none;stroke:#1b1b1b;stroke-width:1.5}";
 
@@ -44,7 +46,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
     };
     let lines = |points: &dyn Fn(&Deployment) -> Points| {
         let line = |deployment: &&Deployment| (deployment.name.clone(), points(deployment));
-        plotted.iter().map(line).filter(|(_, points)| !points.is_empty()).collect::<Vec<_>>()
+        plotted.iter().map(line).collect::<Vec<_>>()
     };
     let mut plots = Vec::new();
     if workload.readers > 0 {
@@ -77,7 +79,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
         lifetimes.filter_map(of).collect()
     };
     let by_lifetime = lines(&of_lifetimes);
-    if !by_lifetime.is_empty() {
+    if by_lifetime.iter().any(|(_, points)| !points.is_empty()) {
         plots.push(joined("Dollars a month, by how long connections last", "seconds", by_lifetime));
     }
     if let Some(plot) = by_latency(&holding) {

@@ -116,17 +116,20 @@ fn short(value: f64) -> String {
 
 impl Plot<'_> {
     /// The series, those that are the same as one, each with its names.
-    fn merged(&self) -> Vec<(Vec<String>, Points)> {
-        let mut merged: Vec<(Vec<String>, Points)> = Vec::new();
+    fn merged(&self) -> Vec<(Vec<String>, Points, &'static str)> {
+        let mut merged: Vec<(Vec<String>, Points, &str)> = Vec::new();
         let is_near = |one: f64, other: f64| (one - other).abs() <= 0.01 * one.abs().max(other.abs());
         let is_same = |one: &[(f64, f64)], other: &[(f64, f64)]| {
             let mut pairs = one.iter().zip(other);
             one.len() == other.len() && pairs.all(|(one, other)| is_near(one.0, other.0) && is_near(one.1, other.1))
         };
-        for (name, points) in &self.series {
-            match merged.iter_mut().find(|(_, other)| is_same(other, points)) {
-                Some((names, _)) => names.push(name.clone()),
-                None => merged.push((vec![name.clone()], points.clone())),
+        // Each has the same colour in all plots of a page.
+        for ((name, points), colour) in
+            self.series.iter().zip(COLOURS.iter().cycle()).filter(|((_, points), _)| !points.is_empty())
+        {
+            match merged.iter_mut().find(|(_, other, _)| is_same(other, points)) {
+                Some((names, ..)) => names.push(name.clone()),
+                None => merged.push((vec![name.clone()], points.clone(), *colour)),
             }
         }
         merged
@@ -173,7 +176,7 @@ impl Plot<'_> {
             escaped(self.across)
         );
         let mut names: Vec<(f64, Vec<String>, &str)> = Vec::new();
-        for ((name, points), colour) in self.merged().iter().zip(COLOURS.iter().cycle()) {
+        for (name, points, colour) in &self.merged() {
             let places: Vec<(f64, f64)> = points.iter().map(|(x, y)| (across.at(*x), up.at(*y))).collect();
             if self.is_joined {
                 let line: Vec<String> = places.iter().map(|(x, y)| format!("{x:.1},{y:.1}")).collect();
@@ -210,7 +213,13 @@ impl Plot<'_> {
             }
             free = at + LINE / 4.0;
         }
-        text.push_str("</svg></figure>");
+        text.push_str("</svg><ul>");
+        // For whom the names beside the plot are out of sight.
+        for (names, _, colour) in self.merged() {
+            let names: Vec<String> = names.iter().map(|name| escaped(name)).collect();
+            let _ = write!(text, "<li style=\"color:{colour}\">{}</li>", names.join("; "));
+        }
+        text.push_str("</ul></figure>");
         text
     }
 }
@@ -251,6 +260,8 @@ mod tests {
         let svg = Plot { title, across, is_log: true, series, is_joined: true, marked }.svg();
         // Three are the same to the eye.
         assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (2, 5));
+        assert!(svg.contains(&format!("<li style=\"color:{}\">a &lt; b; c; d</li>", COLOURS[0])), "{svg}");
+        assert!(svg.contains(&format!("<li style=\"color:{}\">e</li>", COLOURS[3])), "{svg}");
         assert!(["a &lt; b", "c", "d", "e"].iter().all(|name| svg.contains(&format!(">{name}<"))), "{svg}");
         assert!(svg.contains("costs &amp; more"), "{svg}");
         assert_eq!([1.0, 0.0, 0.05, 1_500.0, 2e6].map(short), ["1", "0", "0.05", "1.5k", "2M"]);
