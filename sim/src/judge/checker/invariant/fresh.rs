@@ -8,7 +8,7 @@ use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::{Case, LEAST_STAY_MS, slack_ms};
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, From, Giver, Handed, How, Lifetime, Manner, Mode, Op};
+use crate::judge::history::{Call, ClientAnswer, From, Giver, HIDDEN_FAILURE, Handed, How, Lifetime, Manner, Mode, Op};
 use crate::world::{Visit, Visited};
 
 /// By how much caches in front may take an answer for younger than it is, in ms: there are two tiers of them, and each
@@ -85,6 +85,12 @@ fn not_to_be_given(policy: &CachePolicy, op: &Op, answer: &ClientAnswer, giver: 
         }
         Giver::Front(_) | Giver::Browser { .. }
             if answer.status == 204 && is_fresh(policy.silence) && !answer.closed =>
+        {
+            return None;
+        }
+        // Events that broke off before the first one look like a failure that is hidden, and were open to be shared.
+        Giver::Front(_)
+            if answer.code.as_deref() == Some(HIDDEN_FAILURE) && is_fresh(policy.events) && told_s(answer).0 > 0 =>
         {
             return None;
         }
@@ -254,7 +260,7 @@ mod tests {
     use crate::judge::checker::fixture::{
         Fixture, absent, acked, created, deleted, empty, kept, page, part, polled, unchanged,
     };
-    use crate::judge::history::Lifetime;
+    use crate::judge::history::{End, Lifetime};
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
 
@@ -371,6 +377,31 @@ mod tests {
             run.wait_ms(after_ms);
             ask(&mut run, &poll);
             run.hand_out(2, how);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn events_that_broke_off_before_the_first_one_may_be_shared_and_a_hidden_failure_may_not() {
+        for (policy, cache_control, expected) in [
+            ("collapsed-events", "public, max-age=1", 0),
+            ("collapsed-events", "no-cache, no-transform", 1),
+            ("zone", "public, max-age=1", 1),
+        ] {
+            let mut run = run(Lifetime::Endless);
+            run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+            let reader = run.join(Mode::Sse);
+            for number in 0..2 {
+                let op = run.listen(reader);
+                let answer = run.history.ops[op].answer.as_mut().expect("an answer");
+                answer.cache_control = Some(cache_control.to_owned());
+                run.hang_up(op, End::Finished);
+                run.history.name_hidden_failure(op);
+                match number {
+                    0 => run.fetch(op, 0),
+                    _ => run.hand_out(op - 1, How::Hit),
+                }
+            }
             check(&run, expected);
         }
     }
