@@ -165,7 +165,7 @@ pub const SSE_MS: u64 = 60_000;
 
 /// About how long a connection with events lasts, in ms, where nobody shares it, unless the deployment says otherwise.
 /// Each costs a request of the Worker and one of the object when it begins again: with 10,000 readers of a silent
-/// stream $195 a month if they last a minute, $10 if they last 15 minutes, and $4 if they last half an hour
+/// stream $195 a month if they last a minute, $11 if they last 15 minutes, and $4 if they last half an hour
 /// (`cargo sim bill`).
 pub const LONG_SSE_MS: u64 = 30 * 60 * 1_000;
 
@@ -173,6 +173,6 @@ pub const LONG_SSE_MS: u64 = 30 * 60 * 1_000;
 /// has vanished.
 pub const KEEP_ALIVE_MS: u64 = 15_000;
 
-/// The longest connection with events that a deployment may set, in ms. Our choice: twice of what is usual. The platform
+/// The longest connection with events that a deployment may set, in ms. Our choice: twice what is usual. The platform
 /// sets none as long as the client stays; but the CPU time of a connection adds up to its limit for a request.
 pub const WAIT_LIMIT_MS: u64 = 60 * 60 * 1_000;

@@ -9,7 +9,6 @@ use clap::{Args, ValueEnum};
 use tailrace_core::protocol::CachePolicy;
 
 use super::calibration::{self, Effort};
-use super::knobs::Knobs;
 use super::run;
 use super::setting::{Class, Setting};
 use crate::bill::month;
@@ -106,7 +105,7 @@ impl CrowdArguments {
             history_bytes: if has_catch_up { HISTORY_BYTES } else { 0 },
             come_and_go: self.transport == Transport::Mixed,
             seed: self.seed,
-            knobs: told(self.with.as_ref())?.knobs,
+            knobs: calibration::of_file(self.with.as_deref())?.knobs,
             ..Setting::of(self.policy, self.readers)
         })
     }
@@ -139,14 +138,6 @@ impl CrowdArguments {
     }
 }
 
-/// What that file tells; without one, nothing.
-fn told(with: Option<&PathBuf>) -> Result<calibration::Told, String> {
-    let knobs = Knobs::default();
-    let Some(path) = with else { return Ok(calibration::Told { knobs, outcomes: Vec::new() }) };
-    let text = fs::read_to_string(path).map_err(|error| error.to_string());
-    text.and_then(|text| calibration::read(&text, &knobs)).map_err(|error| format!("{}: {error}", path.display()))
-}
-
 /// Bytes that a stream has for catch-up readers: three pages.
 const HISTORY_BYTES: usize = 2_500_000;
 
@@ -160,7 +151,7 @@ fn most_memory_mb() -> u64 {
 impl CalibrateArguments {
     /// Runs all rows. Returns whether each asserted one is near enough to what was measured.
     pub fn run(&self) -> Result<bool, String> {
-        let told = told(self.with.as_ref())?;
+        let told = calibration::of_file(self.with.as_deref())?;
         let effort = Effort { seeds: self.seeds.max(1), seconds: self.seconds.max(10) };
         let began = Instant::now();
         let is_near = if self.sensitivity {

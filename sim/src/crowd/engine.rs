@@ -31,8 +31,8 @@ use crate::kernel::rt::{self, Node};
 use crate::tailrace::World;
 use crate::world::cache_head;
 
-/// What is counted begins so long after the first readers have come, in us.
-const COUNTS_FROM_US: u64 = 5_000_000;
+/// What is counted begins so long after the first readers have come, in s.
+pub const WARM_UP_S: u64 = 5;
 /// For so much longer it goes on after the last message if fetches hang, in us.
 const HANGS_US: u64 = 60_000_000;
 /// Within so long all readers have come, in us.
@@ -239,7 +239,7 @@ impl Engine {
 
     /// Begins to count, if it is time.
     fn counts_from(&mut self) {
-        if !self.counts && self.site.now_us() >= self.began_us + COUNTS_FROM_US {
+        if !self.counts && self.site.now_us() >= self.began_us + WARM_UP_S * 1_000_000 {
             self.counts = true;
             let mut classes = std::mem::take(&mut self.figures).classes;
             classes.iter_mut().for_each(ClassFigures::count_anew);

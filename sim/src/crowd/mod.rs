@@ -50,6 +50,7 @@ mod urls;
 
 pub use bench::hits_ns;
 pub use bug::CrowdBug;
+pub use engine::WARM_UP_S;
 pub use figures::{ClassFigures, Figures, TierFigures};
 pub use knobs::{Knobs, Span};
 pub use run::run;

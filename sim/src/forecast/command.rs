@@ -141,7 +141,7 @@ impl BillArguments {
             return Ok(());
         }
         let workload = self.workload()?;
-        let knobs = self.knobs()?;
+        let knobs = calibration::of_file(self.with.as_deref())?.knobs;
         let effort = Effort { seeds: self.seeds.max(2), most_seeds: Effort::default().most_seeds.max(self.seeds) };
         if self.search {
             return search_all(&workload, knobs);
@@ -191,15 +191,7 @@ impl BillArguments {
                 workload.set(name, value)?;
             }
         }
-        Ok(workload)
-    }
-
-    fn knobs(&self) -> Result<Knobs, String> {
-        let knobs = Knobs::default();
-        let Some(path) = &self.with else { return Ok(knobs) };
-        let text = fs::read_to_string(path).map_err(|error| error.to_string());
-        let told = text.and_then(|text| calibration::read(&text, &knobs));
-        told.map(|told| told.knobs).map_err(|error| format!("{}: {error}", path.display()))
+        workload.problem().map_or(Ok(workload), Err)
     }
 
     fn deployments(&self) -> Result<Vec<Deployment>, String> {
@@ -277,6 +269,7 @@ mod tests {
         assert_eq!((workload.readers, workload.streams, workload.writes_per_second[5]), (70, 1_000, 3.0));
         assert_eq!(line("--readers many").workload().expect_err("no number").split(':').next(), Some("readers"));
         assert!(line("--preset none").workload().is_err());
+        assert!(line("--readers 200000").workload().expect_err("too many").starts_with("200000 readers"));
         assert!(line("--workload /nowhere").workload().expect_err("no file").starts_with("/nowhere: "));
         let named = line("").parts.named().map(|(name, _)| name);
         assert_eq!(named, Workload::FIELDS.map(|(name, _)| name));

@@ -1,4 +1,4 @@
-//! Ways to deploy: which policy, behind what, and how readers follow.
+//! Ways to deploy: which policy, what stands in front, and how readers follow.
 
 use std::collections::BTreeSet;
 

@@ -3,7 +3,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `workload`, `preset` | what a deployment has to do, and workloads with names |
-//! | `deployment` | ways to deploy: which policy, behind what, and how readers follow |
+//! | `deployment` | ways to deploy: which policy, what stands in front, and how readers follow |
 //! | `sample` | which part of a workload is simulated |
 //! | `slice` | slices of a deployment's life, by the kinds of cycles that a month consists of |
 //! | `life`, `storage` | streams that come and go, and what is stored |
@@ -30,7 +30,7 @@ mod table;
 mod workload;
 
 pub use deployment::Deployment;
-pub use month::{Background, Effort, Forecast, scaled};
+pub use month::{Background, Effort, Forecast};
 pub use preset::Preset;
 pub use slice::{Case, Kind};
 pub use table::Row;

@@ -4,8 +4,7 @@ use super::life;
 use super::sample::Sample;
 use super::slice::{Case, Kind};
 use super::storage::stored;
-use super::workload::Workload;
-use crate::bill::{Class, Estimate, Invoice, Meter, Slice, Usage};
+use crate::bill::{Cause, Class, Estimate, Invoice, Meter, Slice, Usage};
 use crate::crowd::{Class as Readers, Figures};
 use crate::kernel::jobs;
 
@@ -46,7 +45,7 @@ pub struct Forecast {
     /// How long messages take to their followers, in ms: what half of them, and 99 of 100, do not exceed; on average
     /// over the seeds. `None` where there are none.
     pub delay_ms: Option<(f64, f64)>,
-    /// How often an object is asked in a second while it is written to.
+    /// How often an object is asked in a second while it is written to, or, where nobody writes, in silence.
     pub asked_a_second: f64,
 }
 
@@ -102,8 +101,7 @@ impl Forecast {
             Estimate::of(&classes)
         };
         let fixed = case.deployment.fixed.map_or(0, |(_, costs)| costs);
-        let mut forecast = None;
-        while forecast.is_none() {
+        let (estimate, infeasible) = loop {
             let (from, to) = match seeds {
                 // One tells whether it can be done at all.
                 0 => (1, 1),
@@ -114,16 +112,14 @@ impl Forecast {
             extend(&mut runs, from..=to);
             seeds = to;
             let infeasible = (to == 1).then(|| problem(case, &kinds, &runs)).flatten();
-            let is_known = |estimate: &Estimate| estimate.is_precise() || seeds >= effort.most_seeds;
-            if infeasible.is_none() && seeds < effort.seeds.max(2) {
+            if to == 1 && infeasible.is_none() {
                 continue;
             }
             let estimate = estimate(&runs);
-            if infeasible.is_some() || is_known(&estimate) {
-                forecast = Some((estimate, infeasible));
+            if infeasible.is_some() || estimate.is_precise() || seeds >= effort.most_seeds {
+                break (estimate, infeasible);
             }
-        }
-        let (estimate, infeasible) = forecast.unwrap_or_else(|| (Estimate::of(&[]), None));
+        };
         let asked_a_second = asked_a_second(case, &kinds, &runs);
         let (hit_percent, delay_ms) = seen(case, &kinds, &runs);
         Self { estimate, fixed, seeds, infeasible, hit_percent, delay_ms, asked_a_second }
@@ -170,11 +166,7 @@ fn seen(case: Case<'_>, kinds: &[Kind], runs: &[Vec<(Slice, Figures)>]) -> (Opti
     let runs = busiest(kinds, runs);
     let mut all = Usage::default();
     runs.iter().for_each(|(slice, _)| all.merge(&slice.usage));
-    let cause = if case.deployment.transport == Readers::LongPoll {
-        crate::bill::Cause::Poll
-    } else {
-        crate::bill::Cause::Connection
-    };
+    let cause = if case.deployment.transport == Readers::LongPoll { Cause::Poll } else { Cause::Connection };
     let of = |meters: &[Meter]| meters.iter().map(|meter| all.of(cause, *meter)).sum::<u64>() as f64;
     let hits = of(&[Meter::ZoneHits, Meter::WorkersCacheHits, Meter::EdgeHits]);
     let polls =
@@ -189,12 +181,4 @@ fn seen(case: Case<'_>, kinds: &[Kind], runs: &[Vec<(Slice, Figures)>]) -> (Opti
         (!delays.is_empty()).then(|| delays.iter().sum::<f64>() / delays.len() as f64)
     };
     (hit_percent, delays(500).zip(delays(990)))
-}
-
-/// The workload, when another one of its parts is what it is multiplied by.
-pub fn scaled(workload: &Workload, readers: f64, writes: f64) -> Workload {
-    let mut scaled = workload.clone();
-    scaled.readers = (workload.readers as f64 * readers).round() as u64;
-    scaled.writes_per_second.iter_mut().for_each(|rate| *rate *= writes);
-    scaled
 }

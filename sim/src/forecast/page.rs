@@ -1,7 +1,7 @@
 //! Forecasts as one self-contained page: a table, and what the bill depends on.
 
 use super::deployment::Deployment;
-use super::month::{Background, Effort, Forecast, scaled};
+use super::month::{Background, Effort, Forecast};
 use super::plot::{Plot, Points, escaped};
 use super::slice::Case;
 use super::table::{Row, column_names, costs};
@@ -52,7 +52,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
     if workload.readers > 0 {
         let points = |deployment: &Deployment| {
             let of = |times: f64| {
-                let workload = scaled(workload, times, 1.0);
+                let workload = workload.scaled(times, 1.0);
                 Some((workload.readers as f64, price(&workload, deployment)?))
             };
             TIMES.iter().filter_map(|times| of(*times)).collect()
@@ -62,7 +62,7 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
     if workload.writes_a_month() > 0.0 {
         let points = |deployment: &Deployment| {
             let of = |times: f64| {
-                let workload = scaled(workload, 1.0, times);
+                let workload = workload.scaled(1.0, times);
                 Some((workload.writes_a_month(), price(&workload, deployment)?))
             };
             TIMES.iter().filter_map(|times| of(*times)).collect()

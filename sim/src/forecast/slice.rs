@@ -4,11 +4,9 @@ use super::deployment::Deployment;
 use super::sample::Sample;
 use super::workload::Workload;
 use crate::bill::{Cause, MONTH_S, Meter, Slice, Usage, with_unsimulated};
-use crate::crowd::{Class, Figures, InFront, Knobs, Setting, run};
+use crate::crowd::{Class, Figures, InFront, Knobs, Setting, WARM_UP_S, run};
 use crate::tailrace::Settings;
 
-/// When a crowd begins to count, in s (`crowd::engine`).
-const WARM_UP_S: u64 = 5;
 /// What happens between two writes is looked at for no longer than this, in s; beyond, nothing new comes.
 const APART_S: f64 = 20.0;
 /// How long slices with writes last, in s.

@@ -62,8 +62,12 @@ fn spread(colos: usize) -> Vec<(Region, usize)> {
 
 /// The most of anything that is counted.
 const MOST: u64 = 1_000_000_000_000;
-/// The most readers, which are simulated one by one unless they are of many streams.
-const MOST_READERS: u64 = 10_000_000;
+/// The most readers of all streams.
+const MOST_READERS: u64 = 1_000_000_000;
+/// The most readers of one stream: each is simulated.
+const MOST_OF_STREAM: u64 = 100_000;
+/// Streams of which one has a reader, at most: as many are simulated as it takes until one has.
+const MOST_STREAMS_A_READER: u64 = 1_000;
 /// The most bytes of a message: a body has a limit.
 const MOST_MESSAGE: u64 = 8 * 1024 * 1024;
 /// The most datacenters.
@@ -125,6 +129,29 @@ impl Workload {
             self.set(name, value.trim()).map_err(|error| format!("line {}: {error}", number + 1))?;
         }
         Ok(())
+    }
+
+    /// What cannot be simulated of it, as a sentence.
+    pub fn problem(&self) -> Option<String> {
+        let Self { readers, streams, .. } = self;
+        if *readers > streams.saturating_mul(MOST_OF_STREAM) {
+            return Some(format!(
+                "{readers} readers of {streams} stream(s): a stream has {MOST_OF_STREAM} here at most"
+            ));
+        }
+        if *readers > 0 && readers.saturating_mul(MOST_STREAMS_A_READER) < *streams {
+            let what = "say those without a reader as idle_streams, or apart";
+            return Some(format!("{readers} readers of {streams} streams are fewer than one of each thousand: {what}"));
+        }
+        None
+    }
+
+    /// The same with so many times its readers, and so many times its messages.
+    pub fn scaled(&self, readers: f64, writes: f64) -> Self {
+        let mut scaled = self.clone();
+        scaled.readers = (self.readers as f64 * readers).round() as u64;
+        scaled.writes_per_second.iter_mut().for_each(|rate| *rate *= writes);
+        scaled
     }
 
     /// The region of each datacenter.
@@ -224,6 +251,23 @@ mod tests {
         }
         assert_eq!(spread(20).iter().map(|(_, count)| count).sum::<usize>(), 20);
         assert_eq!(spread(2).len(), 2);
+    }
+
+    #[test]
+    fn what_cannot_be_simulated_is_refused() {
+        for (readers, streams, is_refused) in [
+            (0, 1_000_000, false),
+            (100_000, 1, false),
+            (100_001, 1, true),
+            (1, 1_000, false),
+            (1, 1_001, true),
+            (1_000_000, 1_000, false),
+        ] {
+            let workload = Workload { readers, streams, ..Workload::default() };
+            assert_eq!(workload.problem().is_some(), is_refused, "{readers} of {streams}");
+        }
+        let scaled = Workload::default().scaled(0.5, 3.0);
+        assert_eq!((scaled.readers, scaled.writes_per_second[7]), (5_000, 3.0));
     }
 
     #[test]

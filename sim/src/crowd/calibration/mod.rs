@@ -12,7 +12,7 @@ mod report;
 mod table;
 mod trials;
 
-pub use parameters::{OUTCOMES, PARAMETERS, Parameter, Told, read};
+pub use parameters::{OUTCOMES, PARAMETERS, Parameter, Told, of_file, read};
 pub use report::{Report, report, sensitivity};
 pub use table::{ROWS, Row, Use};
 pub use trials::{Effort, Outcome, trials};

@@ -1,5 +1,8 @@
 //! Parameters by their names, as files set them: a line each, `name value`. Lines that begin with `#` are comments.
 
+use std::fs;
+use std::path::Path;
+
 use crate::crowd::knobs::Knobs;
 
 /// A parameter.
@@ -78,6 +81,14 @@ pub struct Told {
     pub knobs: Knobs,
     /// Outcomes, each with its name.
     pub outcomes: Vec<(&'static str, u64)>,
+}
+
+/// What that file tells; without one, nothing. Fails with a sentence that names the file.
+pub fn of_file(path: Option<&Path>) -> Result<Told, String> {
+    let knobs = Knobs::default();
+    let Some(path) = path else { return Ok(Told { knobs, outcomes: Vec::new() }) };
+    let text = fs::read_to_string(path).map_err(|error| error.to_string());
+    text.and_then(|text| read(&text, &knobs)).map_err(|error| format!("{}: {error}", path.display()))
 }
 
 /// Reads a file's text. Fails with a sentence that names the line.
