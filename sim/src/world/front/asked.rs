@@ -10,8 +10,8 @@ use crate::front::{Asking, Control, Fetch, Fields, Kind, WorkersKey};
 use crate::world::edge::request::{Request, RequestBody};
 use crate::world::environment::Environment;
 
-/// The name of the inner entrypoint.
-const INNER: &str = "CachedReads";
+/// The name of the inner entrypoint: any but that of the other one.
+const INNER: &str = "inner";
 
 /// Under what an answer is kept.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

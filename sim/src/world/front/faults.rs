@@ -1,5 +1,5 @@
-//! Which cache stands in front of the isolates, or between their entrypoints, what it is like, and what goes wrong with it. What each knob means, and
-//! where its figures come from, stands in [`crate::front`].
+//! Which cache stands in front of the isolates, or between their entrypoints, what it is like, and what goes wrong with it.
+//! What each knob means, and where its figures come from, stands in [`crate::front`].
 
 use crate::front::{AgeFrom, FreshnessKnobs, LockKnobs, OriginKnobs, WorkersCacheKnobs, ZoneKnobs};
 use crate::kernel::random::Delay;
