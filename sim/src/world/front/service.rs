@@ -1,6 +1,6 @@
 //! The cache in front of a world, or between the entrypoints of its isolates. A visitor is served at once, or waits for its
-//! verdict while a fetch is under way: its own or another's. Fetches go to an isolate as requests of those for whom they are made; one that freshens what is served
-//! stale is a request of the cache's own.
+//! verdict while a fetch is under way: its own or another's. Fetches go to an isolate as requests of those for whom they
+//! are made; one that freshens what is served stale is a request of the cache's own.
 
 use std::cell::{Cell, RefCell};
 use std::collections::BTreeMap;
