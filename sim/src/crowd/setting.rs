@@ -55,7 +55,7 @@ impl InFront {
     /// What stands in front by that policy.
     pub fn of(policy: &CachePolicy) -> Self {
         match policy.name {
-            "zone" | "collapsed-events" => Self::Zone,
+            "zone" | "zone-silence" | "collapsed-events" => Self::Zone,
             "workers-cache" => Self::WorkersCache,
             _ if policy.has_gateway => Self::Between,
             _ => Self::Nothing,

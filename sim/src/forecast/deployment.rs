@@ -38,7 +38,12 @@ impl Deployment {
             _ => format!("long-poll {} s", self.policy.waits.long_poll_ms / 1_000),
         };
         let tiers = if self.tiered { ", tiered" } else { "" };
-        self.name = format!("{}{tiers}, {waits_s}", self.policy.name);
+        let of_policy = CachePolicy::named(self.policy.name).map_or(0, |policy| policy.stagger_ms);
+        let staggered = match self.policy.stagger_ms {
+            stagger_ms if stagger_ms == of_policy => String::new(),
+            stagger_ms => format!(", over {stagger_ms} ms"),
+        };
+        self.name = format!("{}{tiers}, {waits_s}{staggered}", self.policy.name);
         self
     }
 
@@ -51,6 +56,12 @@ impl Deployment {
     /// With long-polls that wait so long, in ms.
     pub fn with_long_poll_ms(mut self, long_poll_ms: u64) -> Self {
         self.policy.waits.long_poll_ms = long_poll_ms;
+        self.named()
+    }
+
+    /// With those who wait for a message told over so many ms.
+    pub fn with_stagger_ms(mut self, stagger_ms: u64) -> Self {
+        self.policy.stagger_ms = stagger_ms;
         self.named()
     }
 
@@ -68,7 +79,7 @@ impl Deployment {
     pub fn defaults() -> [Self; 3] {
         [
             Self::new("immutable-and-long-poll", Class::Events),
-            Self::new("zone", Class::LongPoll).with_tiers().behind_proxy(),
+            Self::new("zone-silence", Class::LongPoll).with_tiers().behind_proxy(),
             Self::new("gateway", Class::Events),
         ]
     }
@@ -84,7 +95,7 @@ impl Deployment {
             };
             all.extend([of(Class::LongPoll), of(Class::Events)]);
             if is_zone {
-                all.push(of(Class::Events).with_tiers());
+                all.extend([of(Class::LongPoll).with_tiers(), of(Class::Events).with_tiers()]);
             }
         }
         let mut names = BTreeSet::new();
@@ -106,7 +117,7 @@ mod tests {
         let names: Vec<String> = Deployment::defaults().into_iter().map(|deployment| deployment.name).collect();
         assert_eq!(
             names,
-            ["immutable-and-long-poll, sse 1800 s", "zone, tiered, long-poll 20 s", "gateway, sse 1800 s"]
+            ["immutable-and-long-poll, sse 1800 s", "zone-silence, tiered, long-poll 20 s", "gateway, sse 1800 s"]
         );
         for policy in CachePolicy::ALL {
             assert!(all.iter().any(|deployment| deployment.policy.name == policy.name), "{}", policy.name);

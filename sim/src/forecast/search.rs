@@ -29,6 +29,8 @@ pub(super) enum Place {
 const LIFETIMES_S: [u64; 4] = [60, 300, 900, 1_800];
 /// How long long-polls may wait, in s.
 const POLLS_S: [u64; 3] = [5, 10, 20];
+/// Over how long those who wait for a message are told of it, in ms.
+const STAGGERS_MS: [u64; 2] = [0, 100];
 /// Seeds of the first round; each further one has twice as many.
 const SEEDS: u64 = 2;
 /// How many are left in the last round, at most.
@@ -68,12 +70,11 @@ impl Place {
             names.contains(&policy.name) && !shares_events && self.has(InFront::of(policy))
         };
         let waits = |deployment: Deployment| -> Vec<Deployment> {
-            let of = |seconds: &u64| match deployment.transport {
-                Class::Events => deployment.clone().with_sse_ms(seconds * 1_000),
-                _ => deployment.clone().with_long_poll_ms(seconds * 1_000),
-            };
-            let all = if deployment.transport == Class::Events { &LIFETIMES_S[..] } else { &POLLS_S[..] };
-            all.iter().map(of).collect()
+            if deployment.transport == Class::Events {
+                return LIFETIMES_S.map(|seconds| deployment.clone().with_sse_ms(seconds * 1_000)).to_vec();
+            }
+            let staggered = |ms| POLLS_S.map(|s| deployment.clone().with_long_poll_ms(s * 1_000).with_stagger_ms(ms));
+            STAGGERS_MS.into_iter().flat_map(staggered).collect()
         };
         let mut ways: Vec<Deployment> = Deployment::all().into_iter().filter(is_meant).flat_map(waits).collect();
         let mut names = BTreeSet::new();
@@ -147,7 +148,7 @@ mod tests {
             let mut ways = place.ways();
             let is_of_grid = |way: &Deployment| match way.transport {
                 Class::Events => matches!(way.policy.waits.sse_ms, 60_000 | 1_800_000),
-                _ => way.policy.waits.long_poll_ms == 20_000,
+                _ => way.policy.waits.long_poll_ms == 20_000 && way.policy.stagger_ms == 0,
             };
             ways.retain(|way| way.policy.name == default.policy.name && is_of_grid(way));
             assert!(ways.len() >= 3, "{}", place.name());

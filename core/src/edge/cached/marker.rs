@@ -57,7 +57,7 @@ pub(in crate::edge) async fn take_turn<E: EdgeEnv>(
 /// Leaves a marker.
 pub(in crate::edge) async fn leave<E: EdgeEnv>(env: &E, marker: Marker, caching: &Caching) {
     env.sometimes(marks::MARKER_LEFT);
-    let stands = CacheControl::Public { max_age_s: marker.stands_s, stale_s: None };
+    let stands = CacheControl::Public { max_age_s: marker.stands_s, shared_s: None, stale_s: None };
     let kept = env.keep_own(Response::new(200).with(header::CACHE_CONTROL, stands.to_string()));
     env.store(&marker_key(&caching.key), &kept, &Headers::NONE).await;
 }

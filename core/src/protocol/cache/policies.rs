@@ -5,10 +5,10 @@ use crate::protocol::Waits;
 use crate::protocol::limits::{LONG_POLL_MS, LONG_SSE_MS, SSE_MS};
 
 /// A page in the middle of the log is fresh for a minute: it never changes, but its stream may be deleted.
-const PAGE: Rule = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
+const PAGE: Rule = Rule::Fresh { fresh_s: 60, shared_s: None, stale_s: Some(300) };
 
 /// The same URL always has this data, but later readers should get newer data with it.
-const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, stale_s: None };
+const DELIVERY: Rule = Rule::Fresh { fresh_s: 20, shared_s: None, stale_s: None };
 
 /// No cache shares connections with events.
 const WAITS: Waits = Waits { long_poll_ms: LONG_POLL_MS, sse_ms: LONG_SSE_MS };
@@ -50,7 +50,7 @@ const NOTHING: CachePolicy =
 /// Whatever was answered is kept, what ends at the tail for a short time: an append cannot remove it.
 const EVERYTHING: CachePolicy = CachePolicy {
     name: "everything",
-    tail: Rule::Fresh { fresh_s: 5, stale_s: None },
+    tail: Rule::Fresh { fresh_s: 5, shared_s: None, stale_s: None },
     kept: &[AnswerKind::Page, AnswerKind::Tail, AnswerKind::Delivery],
     ..IMMUTABLE_AND_LONG_POLL
 };
@@ -69,6 +69,20 @@ const BRIDGE: CachePolicy =
 /// A zone's CDN stands in front: requests that reach the edge are for what no cache has, so the edge keeps nothing.
 const ZONE: CachePolicy = CachePolicy { name: "zone", kept: &[], bound: Bound::Node, ..IMMUTABLE_AND_LONG_POLL };
 
+/// A zone's CDN stands in front, and keeps silence as well: readers of a stream in which nothing happens share the answers
+/// that tell them so, and are told a new cursor each.
+const ZONE_SILENCE: CachePolicy = CachePolicy { name: "zone-silence", silence: DELIVERY, ..ZONE };
+
+/// What never changes is kept for as long as the protocol's proposals about caches say: a week in browsers, an hour in
+/// caches that several clients share; and what answers long-polls for a moment. Of a stream that is deleted its readers'
+/// browsers have what they have read for a week.
+const LONG_LIVED: CachePolicy = CachePolicy {
+    name: "long-lived",
+    page: Rule::Fresh { fresh_s: 604_800, shared_s: Some(3_600), stale_s: Some(2_592_000) },
+    delivery: Rule::Fresh { fresh_s: 5, shared_s: None, stale_s: Some(5) },
+    ..IMMUTABLE_AND_LONG_POLL
+};
+
 /// Workers Cache stands in front.
 const WORKERS_CACHE: CachePolicy = CachePolicy { name: "workers-cache", ..ZONE };
 
@@ -79,7 +93,7 @@ const GATEWAY: CachePolicy = CachePolicy { name: "gateway", has_gateway: true, .
 /// the same cursor within a second get one, and all connections end at the same moment.
 const COLLAPSED_EVENTS: CachePolicy = CachePolicy {
     name: "collapsed-events",
-    events: Rule::Fresh { fresh_s: 1, stale_s: None },
+    events: Rule::Fresh { fresh_s: 1, shared_s: None, stale_s: None },
     events_end_together: true,
     waits: Waits { sse_ms: SSE_MS, ..WAITS },
     ..ZONE
@@ -111,6 +125,8 @@ const ALL_POLICIES: &[CachePolicy] = &[
     BRIDGE,
     SILENCE,
     ZONE,
+    ZONE_SILENCE,
+    LONG_LIVED,
     WORKERS_CACHE,
     GATEWAY,
     COLLAPSED_EVENTS,

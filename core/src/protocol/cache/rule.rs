@@ -9,11 +9,13 @@ pub enum Rule {
     Never,
     /// They may keep it, and ask each time whether it still holds.
     Revalidate,
-    /// They may serve it for `fresh_s` seconds, and for `stale_s` seconds more while they fetch it again, if anything
-    /// is said about that.
+    /// They may serve it for `fresh_s` seconds, those that several clients share for `shared_s` instead, if that is said, and
+    /// the others for `stale_s` seconds more while they fetch it again, if anything is said about that.
     Fresh {
         /// Seconds.
         fresh_s: u64,
+        /// Seconds.
+        shared_s: Option<u64>,
         /// Seconds.
         stale_s: Option<u64>,
     },
@@ -26,11 +28,12 @@ impl Rule {
         match self {
             Self::Never => CacheControl::NoStore,
             Self::Revalidate => CacheControl::NoCache,
-            Self::Fresh { fresh_s, stale_s } => {
+            Self::Fresh { fresh_s, shared_s, stale_s } => {
                 let remaining_s = remaining_ms.map_or(u64::MAX, |remaining_ms| remaining_ms / 1_000);
                 let max_age_s = remaining_s.min(fresh_s);
                 let stale_s = stale_s.map(|stale_s| stale_s.min(remaining_s - max_age_s));
-                CacheControl::Public { max_age_s, stale_s }
+                let shared_s = shared_s.map(|shared_s| shared_s.min(remaining_s));
+                CacheControl::Public { max_age_s, shared_s, stale_s }
             }
         }
     }
@@ -39,7 +42,9 @@ impl Rule {
     pub fn longest_s(self) -> Option<u64> {
         match self {
             Self::Never | Self::Revalidate => None,
-            Self::Fresh { fresh_s, stale_s } => Some(fresh_s + stale_s.unwrap_or(0)),
+            Self::Fresh { fresh_s, shared_s, stale_s } => {
+                Some((fresh_s + stale_s.unwrap_or(0)).max(shared_s.unwrap_or(0)))
+            }
         }
     }
 }
@@ -50,8 +55,9 @@ mod tests {
 
     #[test]
     fn no_copy_outlives_its_stream() {
-        let page = Rule::Fresh { fresh_s: 60, stale_s: Some(300) };
-        let poll = Rule::Fresh { fresh_s: 20, stale_s: None };
+        let page = Rule::Fresh { fresh_s: 60, shared_s: None, stale_s: Some(300) };
+        let poll = Rule::Fresh { fresh_s: 20, shared_s: None, stale_s: None };
+        let tiered = Rule::Fresh { fresh_s: 600, shared_s: Some(60), stale_s: None };
         for (rule, remaining_ms, expected) in [
             (page, None, "public, max-age=60, stale-while-revalidate=300"),
             (page, Some(3_600_000), "public, max-age=60, stale-while-revalidate=300"),
@@ -64,6 +70,9 @@ mod tests {
             (poll, Some(3_600_000), "public, max-age=20"),
             (poll, Some(19_999), "public, max-age=19"),
             (poll, Some(999), "public, max-age=0"),
+            (tiered, None, "public, max-age=600, s-maxage=60"),
+            (tiered, Some(100_000), "public, max-age=100, s-maxage=60"),
+            (tiered, Some(9_000), "public, max-age=9, s-maxage=9"),
             (Rule::Never, None, "no-store"),
             (Rule::Revalidate, Some(5), "no-cache"),
         ] {
@@ -76,8 +85,9 @@ mod tests {
         for (rule, expected) in [
             (Rule::Never, None),
             (Rule::Revalidate, None),
-            (Rule::Fresh { fresh_s: 60, stale_s: Some(300) }, Some(360)),
-            (Rule::Fresh { fresh_s: 20, stale_s: None }, Some(20)),
+            (Rule::Fresh { fresh_s: 60, shared_s: None, stale_s: Some(300) }, Some(360)),
+            (Rule::Fresh { fresh_s: 20, shared_s: None, stale_s: None }, Some(20)),
+            (Rule::Fresh { fresh_s: 20, shared_s: Some(50), stale_s: Some(1) }, Some(50)),
         ] {
             assert_eq!(rule.longest_s(), expected, "{rule:?}");
         }

@@ -15,6 +15,9 @@ pub enum CacheControl {
     Public {
         /// Seconds for which it is fresh.
         max_age_s: u64,
+        /// Seconds for which it is fresh in caches that several clients share, if these are told another number. They then
+        /// serve nothing stale (RFC 9111, 5.2.2.10).
+        shared_s: Option<u64>,
         /// Seconds for which it may be served stale while it is fetched again, if anything is said about that.
         stale_s: Option<u64>,
     },
@@ -22,13 +25,19 @@ pub enum CacheControl {
 
 /// What stands before the seconds for which an answer is fresh.
 const PUBLIC: &str = "public, max-age=";
+/// What stands before those for which it is in shared caches.
+const SHARED: &str = "s-maxage=";
 
 impl CacheControl {
-    /// For how many seconds an answer with this value is fresh, as we write it; `None` where no cache may serve it
-    /// without asking.
+    /// For how many seconds an answer with this value is fresh in a shared cache, as we write it; `None` where no cache may
+    /// serve it without asking.
     pub fn fresh_s(text: &str) -> Option<u64> {
-        let rest = text.strip_prefix(PUBLIC)?;
-        rest.split_once(',').map_or(rest, |(fresh, _)| fresh).parse().ok()
+        let mut parts = text.strip_prefix(PUBLIC)?.split(", ");
+        let fresh_s = parts.next()?.parse().ok()?;
+        match parts.find_map(|part| part.strip_prefix(SHARED)) {
+            Some(shared) => shared.parse().ok(),
+            None => Some(fresh_s),
+        }
     }
 }
 
@@ -38,9 +47,10 @@ impl fmt::Display for CacheControl {
             Self::NoStore => formatter.write_str("no-store"),
             Self::NoCache => formatter.write_str("no-cache"),
             Self::Events => formatter.write_str("no-cache, no-transform"),
-            Self::Public { max_age_s, stale_s: None } => write!(formatter, "{PUBLIC}{max_age_s}"),
-            Self::Public { max_age_s, stale_s: Some(stale_s) } => {
-                write!(formatter, "{PUBLIC}{max_age_s}, stale-while-revalidate={stale_s}")
+            Self::Public { max_age_s, shared_s, stale_s } => {
+                write!(formatter, "{PUBLIC}{max_age_s}")?;
+                shared_s.map_or(Ok(()), |shared_s| write!(formatter, ", {SHARED}{shared_s}"))?;
+                stale_s.map_or(Ok(()), |stale_s| write!(formatter, ", stale-while-revalidate={stale_s}"))
             }
         }
     }
@@ -56,16 +66,28 @@ mod tests {
             (CacheControl::NoStore, "no-store", None),
             (CacheControl::NoCache, "no-cache", None),
             (CacheControl::Events, "no-cache, no-transform", None),
-            (CacheControl::Public { max_age_s: 20, stale_s: None }, "public, max-age=20", Some(20)),
+            (CacheControl::Public { max_age_s: 20, shared_s: None, stale_s: None }, "public, max-age=20", Some(20)),
             (
-                CacheControl::Public { max_age_s: 0, stale_s: Some(3) },
+                CacheControl::Public { max_age_s: 0, shared_s: None, stale_s: Some(3) },
                 "public, max-age=0, stale-while-revalidate=3",
                 Some(0),
+            ),
+            (
+                CacheControl::Public { max_age_s: 9, shared_s: Some(5), stale_s: Some(3) },
+                "public, max-age=9, s-maxage=5, stale-while-revalidate=3",
+                Some(5),
             ),
         ] {
             assert_eq!((value.to_string().as_str(), CacheControl::fresh_s(text)), (text, fresh_s));
         }
-        for text in ["", "public", "public, max-age=", "public, max-age=x", "private, max-age=3"] {
+        for text in [
+            "",
+            "public",
+            "public, max-age=",
+            "public, max-age=x",
+            "private, max-age=3",
+            "public, max-age=3, s-maxage=x",
+        ] {
             assert_eq!(CacheControl::fresh_s(text), None, "{text:?}");
         }
     }

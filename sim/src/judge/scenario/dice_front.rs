@@ -31,8 +31,9 @@ enum Stands {
 }
 
 /// The policies that are meant for a cache in front, each with what may be it.
-const MEANT: [(&str, &[Stands]); 4] = [
+const MEANT: [(&str, &[Stands]); 5] = [
     ("zone", &[Stands::Zone]),
+    ("zone-silence", &[Stands::Zone]),
     ("workers-cache", &[Stands::WorkersCache]),
     ("gateway", &[Stands::Between]),
     ("collapsed-events", &[Stands::Zone, Stands::WorkersCache]),
@@ -160,7 +161,7 @@ mod tests {
             let (zones, caches) = (share(|front| front.zone), share(|front| front.workers_cache));
             let between = share(FrontFaults::is_between);
             match policy.name {
-                "zone" => assert!(zones > 150 && caches == 0, "{zones} {caches}"),
+                "zone" | "zone-silence" => assert!(zones > 150 && caches == 0, "{zones} {caches}"),
                 "workers-cache" => assert!(zones == 0 && caches > 150, "{zones} {caches}"),
                 "collapsed-events" => assert!(zones > 60 && caches > 60, "{zones} {caches}"),
                 _ => assert_eq!((zones, caches), (0, 0), "{}", policy.name),

@@ -296,6 +296,7 @@ impl Draft {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::judge::scenario::policy;
 
     #[test]
     fn the_same_seed_draws_the_same_scenario_and_another_does_not() {
@@ -436,9 +437,6 @@ mod tests {
             "fault cache.look_up_fails_permille",
             "fault cache.look_up_stuck_permille",
             "fault cache.no_zone",
-            "policy immutable\n",
-            "policy nothing\n",
-            "policy silence\n",
             " no-cache\n",
             " reordered\n",
             " debugged\n",
@@ -448,6 +446,12 @@ mod tests {
         for word in words {
             let with = drawn.iter().filter(|text| text.contains(word)).count();
             assert!(with >= 15, "{word:?} is in {with} of {} scenarios", drawn.len());
+        }
+        // The default has no line of its own.
+        for policy in &policy::correct()[1..] {
+            let line = format!("policy {}\n", policy.name);
+            let with = drawn.iter().filter(|text| text.contains(&line)).count();
+            assert!(with >= 5, "{line:?} is in {with} of {} scenarios", drawn.len());
         }
         let calm = drawn.iter().filter(|text| !text.contains("fault ")).count();
         assert!((20..107).contains(&calm), "{calm} of {} worlds are on their best day", drawn.len());

@@ -76,26 +76,30 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
         return None;
     }
     let is_silence = answer.status == 204;
-    let (fresh_s, stale_s) = match expected(policy, op, answer) {
+    let (fresh_s, shared_s, stale_s) = match expected(policy, op, answer) {
         Rule::Never => return exactly(NO_STORE),
         Rule::Revalidate if are_events || answer.code.as_deref() == Some(HIDDEN_FAILURE) => return exactly(EVENTS),
         Rule::Revalidate => return exactly(NO_CACHE),
         // The edge has opened the connection, and does not know when the stream ends.
         Rule::Fresh { fresh_s, .. } if are_events => return exactly(&format!("public, max-age={fresh_s}")),
         // For an interval at most: see core.
-        Rule::Fresh { fresh_s, stale_s } if is_silence => (fresh_s.min(waits.long_poll_ms / 1_000), stale_s),
-        Rule::Fresh { fresh_s, stale_s } => (fresh_s, stale_s),
+        Rule::Fresh { fresh_s, shared_s, stale_s } if is_silence => {
+            (fresh_s.min(waits.long_poll_ms / 1_000), shared_s, stale_s)
+        }
+        Rule::Fresh { fresh_s, shared_s, stale_s } => (fresh_s, shared_s, stale_s),
     };
-    let Some((told_s, told_stale_s)) = parsed(value).filter(|(_, told)| told.is_some() == stale_s.is_some()) else {
+    let is_meant =
+        |told: &Told| (told.shared_s.is_some(), told.stale_s.is_some()) == (shared_s.is_some(), stale_s.is_some());
+    let Some(told) = parsed(value).filter(is_meant) else {
         return Some(format!("{value:?} for what never changes"));
     };
-    let kept_s = told_s + told_stale_s.unwrap_or(0);
+    let kept_s = (told.fresh_s + told.stale_s.unwrap_or(0)).max(told.shared_s.unwrap_or(0));
     let ended = op.ended.unwrap_or(op.settled());
     let is_mortal = case.lifetimes(ended).any(|lifetime| lifetime != Lifetime::Endless);
-    let is_too_long = told_s > fresh_s || told_stale_s > stale_s;
-    let is_too_short = !is_mortal && (told_s < fresh_s || told_stale_s < stale_s);
+    let is_too_long = told.fresh_s > fresh_s || told.shared_s > shared_s || told.stale_s > stale_s;
+    let is_too_short = !is_mortal && (told.fresh_s < fresh_s || told.shared_s < shared_s || told.stale_s < stale_s);
     if is_too_long || is_too_short {
-        return Some(format!("{value:?} instead of {fresh_s} s and {stale_s:?} s"));
+        return Some(format!("{value:?} instead of {fresh_s} s, {shared_s:?} s and {stale_s:?} s"));
     }
     // Who shares a flight is told what was true when it began.
     let has_called = case.history.charges.get(&op.request).is_some_and(|charge| charge.calls > 0);
@@ -107,13 +111,27 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     (kept_s * 1_000 > left_ms).then(|| format!("{value:?}, and its stream ends within {left_ms} ms"))
 }
 
-/// `public, max-age=A`, perhaps with `stale-while-revalidate=B`.
-fn parsed(value: &str) -> Option<(u64, Option<u64>)> {
-    let rest = value.strip_prefix("public, max-age=")?;
-    match rest.split_once(", stale-while-revalidate=") {
-        Some((fresh, stale)) => Some((fresh.parse().ok()?, Some(stale.parse().ok()?))),
-        None => Some((rest.parse().ok()?, None)),
-    }
+/// What caches are told of what never changes, in s.
+struct Told {
+    fresh_s: u64,
+    shared_s: Option<u64>,
+    stale_s: Option<u64>,
+}
+
+/// `public, max-age=A`, perhaps with `s-maxage=B` and `stale-while-revalidate=C`, in this order and nothing else.
+fn parsed(value: &str) -> Option<Told> {
+    let mut parts = value.strip_prefix("public, max-age=")?.split(", ").peekable();
+    let fresh_s = parts.next()?.parse().ok()?;
+    let mut seconds = |name: &str| match parts.peek().and_then(|part| part.strip_prefix(name)) {
+        Some(seconds) => {
+            let seconds = seconds.parse().ok()?;
+            parts.next();
+            Some(Some(seconds))
+        }
+        None => Some(None),
+    };
+    let told = Told { fresh_s, shared_s: seconds("s-maxage=")?, stale_s: seconds("stale-while-revalidate=")? };
+    parts.next().is_none().then_some(told)
 }
 
 /// Whatever has a place in the log has a tag, and what has not has none. A tag that is sent back and still stands for
@@ -199,8 +217,8 @@ mod tests {
     #[test]
     fn the_default_has_the_rules_of_the_table() {
         let default = CachePolicy::default();
-        assert_eq!(default.page, Rule::Fresh { fresh_s: 60, stale_s: Some(300) });
-        assert_eq!(default.delivery, Rule::Fresh { fresh_s: 20, stale_s: None });
+        assert_eq!(default.page, Rule::Fresh { fresh_s: 60, shared_s: None, stale_s: Some(300) });
+        assert_eq!(default.delivery, Rule::Fresh { fresh_s: 20, shared_s: None, stale_s: None });
         assert_eq!([default.tail, default.silence, default.events], [Rule::Revalidate, Rule::Never, Rule::Revalidate]);
     }
 

@@ -114,10 +114,17 @@ pub(in crate::judge::checker) fn told_s(answer: &ClientAnswer) -> (u64, u64) {
     (seconds("max-age=").unwrap_or(0), seconds("stale-while-revalidate=").unwrap_or(0))
 }
 
+/// The same for a cache that several clients share.
+pub(in crate::judge::checker) fn told_shared_s(answer: &ClientAnswer) -> (u64, u64) {
+    let control = answer.cache_control.as_deref().unwrap_or_default();
+    let shared = control.split(", ").find_map(|part| part.strip_prefix("s-maxage=")?.parse().ok());
+    shared.map_or_else(|| told_s(answer), |shared_s| (shared_s, 0))
+}
+
 /// A copy is used for as long as it says, and that of a stream with a sliding TTL for its slack.
 fn too_old(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
     let Giver::Edge { age_s } = giver else { return None };
-    let fresh_s = told_s(answer).0;
+    let fresh_s = told_shared_s(answer).0;
     if age_s >= fresh_s {
         return Some(format!("it is {age_s} s old, and was fresh for {fresh_s} s"));
     }
@@ -174,7 +181,7 @@ fn handed_out_too_late(case: &Case<'_>, answer: &ClientAnswer, giver: Giver) -> 
     let Giver::Front(Handed { ms, by, confirmed_ms, how }) = giver else { return None };
     let (_, brought_ms) = case.history.fronts.given_ms(by);
     let to_ms = confirmed_ms.map_or(brought_ms, |ms| ms.max(brought_ms));
-    let (fresh_s, stale_s) = told_s(answer);
+    let (fresh_s, stale_s) = told_shared_s(answer);
     let most_ms = match how {
         How::Hit => fresh_s * 1_000,
         How::Stale => (fresh_s + stale_s) * 1_000,
@@ -218,7 +225,7 @@ fn outlives_its_stream(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: G
     if given_ms > gone_ms + flight_ms {
         return Some(format!("it was made after {given_ms} ms, and its stream was gone at {gone_ms} ms"));
     }
-    let (fresh_s, stale_s) = told_s(answer);
+    let (fresh_s, stale_s) = if let Giver::Browser { .. } = giver { told_s(answer) } else { told_shared_s(answer) };
     let most_ms = match giver {
         Giver::Browser { .. } | Giver::Front(_) => (fresh_s + stale_s) * 1_000,
         _ => fresh_s * 1_000,

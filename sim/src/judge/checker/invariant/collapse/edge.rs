@@ -8,7 +8,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::cache::{AnswerKind, Bound};
 
 use crate::judge::checker::case::{Case, slack_ms};
-use crate::judge::checker::invariant::fresh::{is_cacheable, told_s};
+use crate::judge::checker::invariant::fresh::{is_cacheable, told_shared_s};
 use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Op};
@@ -78,7 +78,7 @@ pub(in crate::judge::checker) fn raced(case: &Case<'_>) -> bool {
 
 /// For how many seconds the answer says that it is fresh.
 fn fresh_s(answer: &ClientAnswer) -> u64 {
-    told_s(answer).0
+    told_shared_s(answer).0
 }
 
 /// The answer to a plain read, if the edge keeps such.

@@ -6,7 +6,7 @@ use std::collections::BTreeMap;
 use tailrace_core::protocol::cache::Bound;
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::invariant::fresh::told_s;
+use crate::judge::checker::invariant::fresh::told_shared_s;
 use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::Unserved;
@@ -50,7 +50,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             .op(op)
             .definite()
             .filter(|_| fetch.asks == fetch.request && !case.history.harms.has_any(fetch.request));
-        let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| told_s(answer).0 * 1_000);
+        let lasts_ms = told.filter(|answer| answer.status == 200).map(|answer| told_shared_s(answer).0 * 1_000);
         // Events that have broken off are kept no longer, and those that have ended may be of no use.
         let ends_ms = case.history.listenings.get(&op).and_then(|listening| listening.end).map(|(end, _)| end.ms);
         let sharing = |ms: u64| {
@@ -142,10 +142,14 @@ fn at(fetch: &FrontFetch) -> String {
 fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
     let before = |asked: &&Asked<'_>| asked.fetch.to_ms.is_none_or(|to_ms| to_ms <= fetch.from_ms + STEP_MS);
     let last = asked.iter().filter(before).max_by_key(|asked| asked.fetch.to_ms.unwrap_or(u64::MAX))?;
-    let is_over = last.fetch.to_ms? + STEP_MS < fetch.from_ms;
+    let last_ms = last.fetch.to_ms?;
+    let is_over = last_ms + STEP_MS < fetch.from_ms;
+    // Of answers that came at one moment, any may have been the last.
+    let came_last = |asked: &&Asked<'_>| asked.fetch.to_ms.is_some_and(|to_ms| to_ms + STEP_MS >= last_ms);
+    let all_of_use = asked.iter().filter(before).filter(came_last).all(|asked| asked.sharing.is_some());
     // Before an upper tier it is the lower one that remembers, of what it has seen itself.
     let is_its_own = &*fetch.place.0 != UPPER_TIER;
-    (is_its_own && fetch.why == FetchedFor::Uncacheable && is_over && last.sharing.is_some()).then_some(last.op)
+    (is_its_own && fetch.why == FetchedFor::Uncacheable && is_over && all_of_use).then_some(last.op)
 }
 
 #[cfg(test)]
@@ -225,6 +229,33 @@ mod tests {
                 run.fetch_for(2 + number, 5, why);
                 run.wait_ms(1_000);
             }
+            run.check(Invariant::Collapse, super::check, expected);
+        }
+    }
+
+    /// Two answers come at one moment, one that others have use for, and one that they have not.
+    #[test]
+    fn of_answers_that_came_at_one_moment_any_may_have_been_the_last() {
+        for (apart_ms, expected) in [(0, 0), (10, 1)] {
+            let mut run = Fixture::json();
+            run.history.conditions.policy = CachePolicy::named("zone").expect("a policy");
+            run.create(Lifetime::Endless, created(0));
+            run.append(2, acked(0, 2));
+            for (number, (cache_control, why)) in
+                [("no-cache", FetchedFor::Miss), (PAGE, FetchedFor::Miss), (PAGE, FetchedFor::Uncacheable)]
+                    .into_iter()
+                    .enumerate()
+            {
+                let told =
+                    ClientAnswer { cache_control: Some(cache_control.to_owned()), ..part(0, 1).expect("a page") };
+                run.walk_messages(&[(0, 0)], Some(told));
+                run.fetch_for(2 + number, 5, why);
+            }
+            let [of_no_use, of_use, later] = &mut run.history.fronts.fetches[..] else { panic!("three") };
+            let came_ms = of_use.to_ms.expect("an answer").max(of_no_use.to_ms.expect("an answer"));
+            (of_no_use.to_ms, of_use.to_ms) = (Some(came_ms - apart_ms), Some(came_ms));
+            later.from_ms = came_ms + 100;
+            later.to_ms = Some(came_ms + 105);
             run.check(Invariant::Collapse, super::check, expected);
         }
     }
