@@ -219,21 +219,21 @@ mod tests {
                     "a creation",
                     Does::Ask(request(Method::Put, "", "", &[("stream-ttl", "60")])),
                     0,
-                    &["write: 1 Worker requests, 1 object requests, 16 rows read, 11 rows written"][..],
+                    &["write: 1 Worker requests, 1 object requests, 8 rows read, 11 rows written"][..],
                 ),
                 (
                     "an append",
                     Does::Ask(request(Method::Post, "", "one", &[])),
                     0,
-                    &["write: 1 Worker requests, 1 object requests, 3 rows read, 1 rows written"],
+                    &["write: 1 Worker requests, 1 object requests, 1 rows read, 1 rows written"],
                 ),
                 (
                     "one that seals a segment",
                     Does::Ask(request(Method::Post, "", "two", &[])),
                     2_000,
                     &[
-                        "write: 1 Worker requests, 1 object requests, 8 rows read, 3 rows written",
-                        "rotation: 1 object requests, 29 rows read, 7 rows written, 1 R2 class A",
+                        "write: 1 Worker requests, 1 object requests, 3 rows read, 3 rows written",
+                        "rotation: 1 object requests, 49 rows read, 7 rows written, 1 R2 class A",
                     ],
                 ),
                 (
@@ -252,7 +252,7 @@ mod tests {
                     "a HEAD, and the end of the poll's socket, which has woken the object",
                     Does::Ask(request(Method::Head, "", "", &[])),
                     5_000,
-                    &["read: 1 Worker requests, 1 object requests, 2 rows read", "poll: 5 rows read"],
+                    &["read: 1 Worker requests, 1 object requests, 3 rows read", "poll: 7 rows read"],
                 ),
                 (
                     "a connection with events, which has started the TTL again",
@@ -267,7 +267,7 @@ mod tests {
                     Does::Ask(request(Method::Post, "", "three", &[])),
                     5_000,
                     &[
-                        "write: 1 Worker requests, 1 object requests, 12 rows read, 3 rows written",
+                        "write: 1 Worker requests, 1 object requests, 2 rows read, 3 rows written",
                         "connection: 1 events delivered",
                     ],
                 ),
@@ -275,15 +275,15 @@ mod tests {
                     "its client leaves, and an alarm comes whose time has been moved",
                     Does::Leave,
                     40_000,
-                    &["connection: 8 rows read", "expiry: 1 object requests, 14 rows read, 2 rows written"],
+                    &["connection: 10 rows read", "expiry: 1 object requests, 18 rows read, 2 rows written"],
                 ),
                 (
                     "the end of the stream, and of its object in R2",
                     Does::Leave,
                     120_000,
                     &[
-                        "sweep: 1 object requests, 15 rows read, 7 rows written, 1 R2 class A, 1 R2 deletions",
-                        "expiry: 1 object requests, 8 rows read",
+                        "sweep: 1 object requests, 46 rows read, 7 rows written, 1 R2 class A, 1 R2 deletions",
+                        "expiry: 1 object requests, 10 rows read",
                     ],
                 ),
             ] {

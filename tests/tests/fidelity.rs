@@ -1,8 +1,9 @@
-//! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree.
+//! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree, and rows
+//! read as far as is declared.
 
 use tailrace_tests::fidelity::{
-    Answer, Step, check_expectation, check_lifetime, check_rows_read, describe_rows_read, lifetime, run_real,
-    run_simulated, script,
+    Answer, Step, check_equal_reads, check_expectation, check_lifetime, check_rows_read, describe_rows_read, lifetime,
+    run_real, run_simulated, script,
 };
 
 #[test]
@@ -29,12 +30,14 @@ fn check(steps: &[Step]) -> Vec<Answer> {
     let described = describe_rows_read(asks.clone().zip(&real));
     for ((ask, simulated), real) in asks.zip(&simulated).zip(&real) {
         wrong.extend(check_expectation(ask, real));
-        wrong.extend(check_rows_read(ask, real));
+        wrong.extend(check_rows_read(ask, simulated, real));
         if !simulated.agrees(real, ask) {
             wrong.push(format!("line {}: simulated {simulated:?}\nreal {real:?}", ask.line));
         }
     }
+    let (too_few, equal) = check_equal_reads(simulated.iter().zip(&real));
+    wrong.extend(too_few);
     assert!(wrong.is_empty(), "{} answers differ:\n{}", wrong.len(), wrong.join("\n"));
-    println!("{} answers agree; {described}", real.len());
+    println!("{} answers agree, {equal}; {described}", real.len());
     real
 }

@@ -168,11 +168,11 @@ impl Agenda {
             set_alarm(state, *due_ms)?;
         }
         debug_assert!(
-            !matches!(self.find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry)),
+            sql.holds(|| !matches!(self.find(state, *duty, subject), Ok(found) if found.as_ref() != Some(entry))),
             "an entry is stored as it was entered"
         );
         debug_assert!(
-            is_covered(sql, before.map_or(*due_ms, |before_ms| before_ms.min(*due_ms))),
+            sql.holds(|| is_covered(sql, before.map_or(*due_ms, |before_ms| before_ms.min(*due_ms)))),
             "no duty comes before the alarm"
         );
         Ok(())

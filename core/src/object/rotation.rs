@@ -15,7 +15,7 @@ use crate::mutant::mutated;
 use crate::protocol::Incarnation;
 use crate::protocol::segment::Place;
 use crate::runtime::{ActorState, ObjectStore, PutCondition, PutOutcome, StoreError, marks};
-use crate::storage::SqlError;
+use crate::storage::{SqlError, SqlStorage};
 use crate::stream::{Encoding, SealedSegment, Slot, Stream};
 
 /// An attempt to store a segment.
@@ -185,7 +185,10 @@ impl<S: ActorState> StreamObject<S> {
             outcome => outcome?,
         };
         *stream = recorded;
-        debug_assert!(self.agenda.has_duties_of(&self.state, stream), "a sealed segment that is left has its duty");
+        debug_assert!(
+            self.state.sql().holds(|| self.agenda.has_duties_of(&self.state, stream)),
+            "a sealed segment that is left has its duty"
+        );
         self.state.sometimes(marks::SEGMENT_ROTATED);
         if dropped {
             self.state.sometimes(marks::LOG_TABLE_DROPPED);

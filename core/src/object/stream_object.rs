@@ -249,7 +249,7 @@ impl<S: ActorState> StreamObject<S> {
                     self.schedule_rotation(now_ms)?;
                 }
                 debug_assert!(
-                    self.agenda.has_duties_of(&self.state, stream),
+                    self.state.sql().holds(|| self.agenda.has_duties_of(&self.state, stream)),
                     "a creation enters what it makes necessary"
                 );
             }
@@ -318,7 +318,10 @@ impl<S: ActorState> StreamObject<S> {
         }
         let outcome = outcome?;
         if let AppendOutcome::Appended { content, .. } = &outcome {
-            debug_assert!(self.agenda.has_duties_of(&self.state, stream), "an append enters what it makes necessary");
+            debug_assert!(
+                self.state.sql().holds(|| self.agenda.has_duties_of(&self.state, stream)),
+                "an append enters what it makes necessary"
+            );
             self.audience.tell(&self.state, stream, &News { start, text_end, content, now_ms });
             if mutated!(AlarmSetAtEachWrite) {
                 self.agenda.set_alarm_again(&self.state)?;

@@ -216,7 +216,7 @@ pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
         }
     }
     sql.run("UPDATE stream SET version = ?1 WHERE id = 0", &[SqlParam::count(VERSION)?])?;
-    debug_assert!(!matches!(outdated(sql), Ok(Some(_))), "what was migrated is of this version");
+    debug_assert!(sql.holds(|| !matches!(outdated(sql), Ok(Some(_)))), "what was migrated is of this version");
     Ok(())
 }
 

@@ -260,10 +260,16 @@ impl Stream {
         }
         let opens_table = plan.opens_table();
         plan.apply(self);
-        debug_assert!(self.tail_is_stored(sql), "the last row tells the tail");
-        debug_assert!(!opens_table || self.log_is_stored(sql), "a new table is found by a start of the object");
+        debug_assert!(sql.holds(|| self.tail_is_stored(sql)), "the last row tells the tail");
         debug_assert!(
-            !matches!(&append.producer, Some(stamp) if producer::is_last_append(sql, stamp) == Ok(false)),
+            !opens_table || sql.holds(|| self.log_is_stored(sql)),
+            "a new table is found by a start of the object"
+        );
+        debug_assert!(
+            append
+                .producer
+                .as_ref()
+                .is_none_or(|stamp| sql.holds(|| producer::is_last_append(sql, stamp) != Ok(false))),
             "the producer's row tells its last append"
         );
         let took_place = matches!(place, Place::Of(_));
@@ -285,7 +291,7 @@ impl Stream {
     /// was.
     pub fn make_room<S: SqlStorage>(&mut self, sql: &S) -> Result<bool, SqlError> {
         let freed = self.layout.free_cold_rows(sql)?;
-        debug_assert!(self.log_is_stored(sql), "what is left of the log is where memory has it");
+        debug_assert!(sql.holds(|| self.log_is_stored(sql)), "what is left of the log is where memory has it");
         Ok(freed)
     }
 }

@@ -181,7 +181,7 @@ impl Stream {
             false => None,
         };
         let record = Record { read_seq, attempt: attempt.to_owned(), place, tail, text_end };
-        debug_assert!(self.record_fits(sql, &record), "a record tells what the rows hold: {record:?}");
+        debug_assert!(sql.holds(|| self.record_fits(sql, &record)), "a record tells what the rows hold: {record:?}");
         let dropped = self.layout.recorded(sql, &record, &self.tail)?;
         if frees_rows && !dropped {
             self.layout.free_cold_rows(sql)?;
@@ -191,7 +191,7 @@ impl Stream {
         if self.layout.is_cold(self.tail.offset.read_seq) {
             self.tail = self.strong_tail(sql)?;
         }
-        debug_assert!(self.log_is_stored(sql), "a start of the object finds what is left of the log");
+        debug_assert!(sql.holds(|| self.log_is_stored(sql)), "a start of the object finds what is left of the log");
         Ok(dropped)
     }
 

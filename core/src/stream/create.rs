@@ -101,7 +101,7 @@ impl Slot {
             plan.apply(&mut stream);
         }
         *self = Self::Occupied(stream);
-        debug_assert!(self.is_stored(sql), "a created stream is stored as memory has it");
+        debug_assert!(sql.holds(|| self.is_stored(sql)), "a created stream is stored as memory has it");
         Ok(CreateOutcome::Created)
     }
 }

@@ -143,7 +143,7 @@ impl Slot {
             sql.run(BURY, &[SqlParam::count(next_read_seq)?])
         })?;
         *self = Self::Vacant { next_read_seq };
-        debug_assert!(self.is_stored(sql), "the tombstone tells the next segment");
+        debug_assert!(sql.holds(|| self.is_stored(sql)), "the tombstone tells the next segment");
         Ok(())
     }
 }

@@ -10,7 +10,7 @@ use rusqlite::hooks::{AuthContext, Authorization};
 use rusqlite::{Connection, ErrorCode, MAIN_DB, StatementStatus};
 use tailrace_core::storage::{SqlError, SqlParam, SqlRow, SqlStorage, SqlValue, Statement};
 
-use crate::{Settings, value};
+use crate::{Operation, Settings, value};
 
 /// Prepared statements that a connection keeps; core has fewer.
 const STATEMENTS_KEPT: usize = 256;
@@ -23,6 +23,8 @@ pub struct Database {
     page_bytes: Cell<Option<u64>>,
     /// Steps of SQLite's machine that core's statements have taken.
     steps: Cell<u64>,
+    /// Rows to which core's statements have stepped in scans of whole tables.
+    scanned: Cell<u64>,
     /// Whether the host itself asks, which may do anything. The authorizer shares it, and SQLite demands that to be
     /// `Send`.
     is_host: Arc<AtomicBool>,
@@ -40,8 +42,8 @@ impl Database {
         // Without this SQLite prepares a statement anew whenever its limit is bound, to look for a better plan.
         let stable = connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true);
         stable.map_err(|error| failed(&error, "stable plans"))?;
-        let (page_bytes, steps, is_host) = <_>::default();
-        Ok(Self { connection: RefCell::new(connection), settings, page_bytes, steps, is_host })
+        let (page_bytes, steps, scanned, is_host) = <_>::default();
+        Ok(Self { connection: RefCell::new(connection), settings, page_bytes, steps, scanned, is_host })
     }
 
     /// A copy in memory of what this connection sees, open savepoints included, with its settings. It has no savepoint
@@ -80,6 +82,28 @@ impl Database {
     /// statement looks at, whether it hands it over or not.
     pub fn steps(&self) -> u64 {
         self.steps.get()
+    }
+
+    /// To how many rows the statements of [`SqlStorage::exec`] have stepped in scans of whole tables. The first row of
+    /// each scan is not among them.
+    pub fn scanned(&self) -> u64 {
+        self.scanned.get()
+    }
+
+    /// What SQLite's machine does for a statement, in the order of addresses. No authorizer is asked about it.
+    pub fn operations(&self, sql: &str) -> Result<Vec<Operation>, SqlError> {
+        let failed = |error: rusqlite::Error| failed(&error, sql);
+        self.as_host(|| {
+            let connection = self.connection.borrow();
+            // Parameters are not bound: the program is the same for all.
+            let mut explained = connection.prepare(&format!("EXPLAIN {sql}")).map_err(failed)?;
+            let mut rows = explained.raw_query();
+            let mut operations = Vec::new();
+            while let Some(row) = rows.next().map_err(failed)? {
+                operations.push(Operation::from_row(row).map_err(failed)?);
+            }
+            Ok(operations)
+        })
     }
 
     /// Runs what the host itself asks of the database, which no authorizer is asked about.
@@ -124,14 +148,15 @@ impl Database {
         self.query(sql, &[], |_| Ok(())).map(drop)
     }
 
-    /// Runs a statement. Returns how many steps SQLite's machine has taken for it.
+    /// Runs a statement. Returns how many steps SQLite's machine has taken for it, and to how many rows it has stepped in
+    /// scans of whole tables.
     fn step(
         &self,
         sql: &str,
         params: &[SqlParam<'_>],
         byte_budget: usize,
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
-    ) -> Result<u64, SqlError> {
+    ) -> Result<(u64, u64), SqlError> {
         let failed = |error: rusqlite::Error| failed(&error, sql);
         let connection = self.connection.borrow();
         let mut prepared = connection.prepare_cached(sql).map_err(failed)?;
@@ -142,8 +167,9 @@ impl Database {
         for (index, param) in params.iter().enumerate() {
             prepared.raw_bind_parameter(index + 1, value::bound(param, &self.settings)?).map_err(failed)?;
         }
-        // A run that failed has left its steps.
+        // A run that failed has left what was counted.
         prepared.reset_status(StatementStatus::VmStep);
+        prepared.reset_status(StatementStatus::FullscanStep);
         let columns = prepared.column_count();
         let mut rows = prepared.raw_query();
         let mut blob_bytes = 0_usize;
@@ -160,12 +186,15 @@ impl Database {
                 values.push(value);
             }
             if row(SqlRow(&values))?.is_break() || blob_bytes >= byte_budget {
+                // Workers look for the next row before anybody wants it.
+                rows.next().map_err(failed)?;
                 break;
             }
             next = rows.next().map_err(failed)?;
         }
         drop(rows);
-        Ok(u64::try_from(prepared.reset_status(StatementStatus::VmStep)).unwrap_or_default())
+        let counted = |status| u64::try_from(prepared.reset_status(status)).unwrap_or_default();
+        Ok((counted(StatementStatus::VmStep), counted(StatementStatus::FullscanStep)))
     }
 }
 
@@ -176,8 +205,9 @@ impl SqlStorage for Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let Statement { sql, params, byte_budget } = statement;
-        let steps = self.step(sql, params, byte_budget, row)?;
+        let (steps, scanned) = self.step(sql, params, byte_budget, row)?;
         self.steps.set(self.steps.get() + steps);
+        self.scanned.set(self.scanned.get() + scanned);
         Ok(())
     }
 

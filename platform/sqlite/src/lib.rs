@@ -8,16 +8,19 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `database` | a connection: statements, the authorizer, copies |
+//! | `operation` | what SQLite's machine does for a statement |
 //! | `savepoint` | transactions, and batches that can be undone later |
 //! | `settings` | limits, and how integers are handed over |
 //! | `value` | values on their way to SQLite and back |
 
 mod database;
+mod operation;
 mod savepoint;
 mod settings;
 mod value;
 
 pub use database::Database;
+pub use operation::Operation;
 pub use rusqlite::hooks::{AuthAction, AuthContext, Authorization};
 pub use savepoint::Savepoint;
 pub use settings::{Integers, Settings};

@@ -23,7 +23,7 @@ pub use answer::{Answer, check_expectation};
 pub use lifetime::{check_lifetime, lifetime};
 #[cfg(feature = "workerd")]
 pub use real::run_real;
-pub use rows_read::{check_rows_read, describe_rows_read};
+pub use rows_read::{check_equal_reads, check_rows_read, describe_rows_read};
 pub use script::{Ask, Payload, Step, Variables, script};
 pub use simulated::run_simulated;
 

@@ -12,10 +12,16 @@ use tailrace_sqlite::{AuthContext, Savepoint};
 
 use crate::world::sql::effort::excess;
 use crate::world::sql::guard::{Guard, PLATFORM, check_text};
+use crate::world::sql::reads::Reads;
 use crate::world::sql::rows::{Bill, Write, rows_of};
 
 /// What a panic says if one of the host's own statements fails, which cannot happen.
 const HOST: &str = "the host's own statement";
+
+thread_local! {
+    /// What each statement reads that does not change the schema.
+    static READS: RefCell<BTreeMap<&'static str, Reads>> = const { RefCell::new(BTreeMap::new()) };
+}
 
 /// Where the text of a statement is, and how long it is.
 type Place = (usize, usize);
@@ -25,8 +31,10 @@ pub(crate) struct Database {
     sqlite: tailrace_sqlite::Database,
     guard: Arc<Guard>,
     bill: Bill,
-    /// Rows that statements have handed over or written.
+    /// Rows that statements have read.
     read: Cell<u64>,
+    /// Whether an alarm was ever set. The platform keeps it in a table of its own, which is in the schema from then on.
+    had_alarm: Cell<bool>,
     /// What each statement that has passed the bans writes.
     writes: RefCell<BTreeMap<&'static str, Rc<Write>>>,
     /// The same by where a text is and how long it is: one text may be at several places.
@@ -50,14 +58,16 @@ impl Database {
         let guard = Arc::new(Guard::default());
         let asked = guard.clone();
         sqlite.set_authorizer(move |context: AuthContext<'_>| asked.authorize(context)).expect("a fresh database");
-        let (writes, places, last, counted, excess) = <_>::default();
-        Self { sqlite, guard, bill, read: Cell::new(read), writes, places, last, counted, excess }
+        let (had_alarm, writes, places, last, counted, excess) = <_>::default();
+        Self { sqlite, guard, bill, read: Cell::new(read), had_alarm, writes, places, last, counted, excess }
     }
 
     /// A copy of the database, including what is not yet durable.
     pub(crate) fn fork(&self) -> Self {
         let sqlite = self.sqlite.copy().expect("a database in memory is copied");
-        Self::over(sqlite, Bill::beginning_with(self.bill.rows()), self.read.get())
+        let fork = Self::over(sqlite, Bill::beginning_with(self.bill.rows()), self.read.get());
+        fork.had_alarm.set(self.had_alarm.get());
+        fork
     }
 
     /// Rows written so far, as the platform bills them.
@@ -65,9 +75,19 @@ impl Database {
         self.bill.rows()
     }
 
-    /// Rows that statements have handed over or written so far.
+    /// Rows read so far, about as the platform bills them.
     pub(crate) fn rows_read(&self) -> u64 {
         self.read.get()
+    }
+
+    /// From here on the schema has the platform's table of the alarm.
+    pub(crate) fn note_alarm(&self) {
+        self.had_alarm.set(true);
+    }
+
+    /// Takes back what was read since there were so many.
+    pub(crate) fn set_rows_read(&self, rows: u64) {
+        self.read.set(rows);
     }
 
     /// Whether the statement writes. Fails if it is banned.
@@ -91,7 +111,8 @@ impl Database {
         row: &mut dyn FnMut(SqlRow<'_>) -> Result<ControlFlow<()>, SqlError>,
     ) -> Result<(), SqlError> {
         let write = self.write_of(statement.sql)?;
-        let (mut rows, written) = (0, self.bill.rows());
+        let (reads, mut rows) = (self.reads(&write, statement.sql)?, 0);
+        let (scanned, changed) = (self.sqlite.scanned(), self.bill.rows());
         let result = self.bill.charge(&self.sqlite, &write, || {
             let before = self.bytes();
             self.sqlite.begin(Savepoint::Transaction).expect(HOST);
@@ -108,12 +129,27 @@ impl Database {
             self.undo(Savepoint::Transaction);
             result.and_then(|()| Err(SqlError::full(format!("database or disk is full: {}", statement.sql))))
         });
-        self.count_read(rows + self.bill.rows() - written);
+        self.count_read(reads, self.sqlite.scanned() - scanned, rows + self.bill.rows() - changed);
         result
     }
 
-    fn count_read(&self, rows: u64) {
-        self.read.set(self.read.get() + rows);
+    fn count_read(&self, reads: Reads, scanned: u64, found: u64) {
+        let hidden = if self.had_alarm.get() { reads.schema_scans() } else { 0 };
+        self.read.set(self.read.get() + reads.rows(scanned, found) + hidden);
+    }
+
+    /// What a statement reads. That of one which changes the schema depends on what there is; that of each other is
+    /// looked at once, for all databases of the thread.
+    fn reads(&self, write: &Write, sql: &'static str) -> Result<Reads, SqlError> {
+        if write.is_schema() || (*write == Write::Nothing && !sql.starts_with("SELECT ")) {
+            return Ok(Reads::of(&self.sqlite.operations(sql)?));
+        }
+        if let Some(reads) = READS.with_borrow(|known| known.get(sql).copied()) {
+            return Ok(reads);
+        }
+        let reads = Reads::of(&self.sqlite.operations(sql)?);
+        READS.with_borrow_mut(|known| known.insert(sql, reads));
+        Ok(reads)
     }
 
     /// Runs a statement; see `SqlStorage::exec`.
@@ -130,7 +166,8 @@ impl Database {
             self.counted.set(None);
             self.bill.forget_schema();
         }
-        let (steps, mut rows, written) = (self.sqlite.steps(), 0, self.bill.rows());
+        let (reads, mut rows) = (self.reads(&write, statement.sql)?, 0);
+        let (steps, scanned, written) = (self.sqlite.steps(), self.sqlite.scanned(), self.bill.rows());
         let result = self.bill.charge(&self.sqlite, &write, || {
             self.sqlite.exec(statement, &mut |found| {
                 rows += 1;
@@ -138,7 +175,7 @@ impl Database {
             })
         });
         rows += self.bill.rows() - written;
-        self.count_read(rows);
+        self.count_read(reads, self.sqlite.scanned() - scanned, rows);
         result?;
         if let Some(excess) = excess(statement.sql, self.sqlite.steps() - steps, rows) {
             self.excess.replace(Some(excess));

@@ -86,6 +86,7 @@ impl Journal {
     /// Sets or removes the alarm, as part of the turn's batch.
     pub(crate) fn set_alarm(&self, at_ms: Option<u64>) {
         self.write();
+        self.database.note_alarm();
         let mut state = self.state.borrow_mut();
         state.alarm_versions += 1;
         state.alarm = AlarmSetting { at_ms, version: state.alarm_versions };

@@ -47,8 +47,8 @@ impl ObjectSql {
         self.journal.borrow().clone()
     }
 
-    /// Rows that statements have handed over or written since this instance started. A plain SQLite counts no others; those
-    /// that a statement only looks at are few, and bounded (see `Database::exec`).
+    /// Rows read since this instance started, about as the platform bills them (see `Reads`). What only an assertion looks at
+    /// is not among them.
     pub(crate) fn rows_read(&self) -> u64 {
         self.journal().database().rows_read() - self.read_at_start
     }
@@ -193,6 +193,14 @@ impl SqlStorage for ObjectSql {
             self.environment.count_excess(&self.name, excess);
         }
         result
+    }
+
+    fn holds(&self, look: impl FnOnce() -> bool) -> bool {
+        let journal = self.journal();
+        let read = journal.database().rows_read();
+        let holds = look();
+        journal.database().set_rows_read(read);
+        holds
     }
 
     fn transaction<T, E: From<SqlError>>(&self, body: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
