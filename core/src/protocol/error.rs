@@ -42,6 +42,15 @@ impl ErrorCode {
             _ => None,
         }
     }
+
+    /// What every 401 says of the token that it wants (RFC 6750, section 3).
+    pub fn challenge(self) -> Option<&'static str> {
+        match self {
+            Self::TokenMissing => Some(r#"Bearer realm="tailrace""#),
+            Self::TokenInvalid | Self::TokenExpired => Some(r#"Bearer realm="tailrace", error="invalid_token""#),
+            _ => None,
+        }
+    }
 }
 
 error_codes! {
@@ -81,6 +90,20 @@ error_codes! {
     EmptyArray = 400, "empty_array";
     /// The body is not JSON, not UTF-8, or nested too deep.
     InvalidJson = 400, "invalid_json";
+    /// The request carries several tokens, or one in several places.
+    TokenAmbiguous = 400, "token_ambiguous";
+    /// The request carries no token.
+    TokenMissing = 401, "token_missing";
+    /// The token is malformed, is signed by no key of the service, or is not valid yet.
+    TokenInvalid = 401, "token_invalid";
+    /// The token's time is over.
+    TokenExpired = 401, "token_expired";
+    /// The token's scope is too narrow for the method.
+    ScopeInsufficient = 403, "scope_insufficient";
+    /// The token is for other streams.
+    StreamNotGranted = 403, "stream_not_granted";
+    /// The token is for another project.
+    ProjectNotGranted = 403, "project_not_granted";
     /// The producer's epoch is older than the one that the stream knows.
     StaleEpoch = 403, "stale_epoch";
     /// There is nothing at this URL.
@@ -181,6 +204,16 @@ mod tests {
             let seconds =
                 told.get(crate::protocol::header::RETRY_AFTER).map(|text| text.parse::<u64>().expect("seconds"));
             assert_eq!(seconds.is_some_and(|seconds| seconds > 0), [503, 507].contains(&code.status()), "{code:?}");
+        }
+    }
+
+    #[test]
+    fn every_401_says_what_token_it_wants_and_nothing_else_does() {
+        for code in ErrorCode::ALL {
+            let told = crate::protocol::Response::refusal(&Refusal::new(*code, "")).headers;
+            let challenge = told.get(crate::protocol::header::WWW_AUTHENTICATE);
+            let is_bearer = challenge.is_some_and(|challenge| challenge.starts_with("Bearer realm=\"tailrace\""));
+            assert_eq!(is_bearer, code.status() == 401, "{code:?}");
         }
     }
 

@@ -90,6 +90,19 @@ pub const PATH_LIMIT: usize = 512;
 /// Longest project id, in bytes. Our choice.
 pub const PROJECT_LIMIT: usize = 64;
 
+/// Longest token of a request, in bytes. Our choice: what it has to say takes some hundred.
+pub const ACCESS_TOKEN_LIMIT: usize = 4_096;
+
+/// How many keys verify tokens: those of a deployment while it changes them, and some for others who sign. Our choice:
+/// a token that names none is compared with all.
+pub const KEYS_LIMIT: usize = 8;
+
+/// Longest id of a key, in bytes. Our choice.
+pub const KEY_ID_LIMIT: usize = 32;
+
+/// Shortest key, in bytes: as long as the hash (RFC 7518, section 3.2).
+pub const KEY_BYTES_MIN: usize = 32;
+
 /// Longest `Producer-Id`, `Stream-Seq` and content type, in bytes. Our choice: they are stored with rows.
 pub const TOKEN_LIMIT: usize = 256;
 

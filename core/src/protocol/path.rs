@@ -37,6 +37,11 @@ impl ObjectName {
     pub fn as_str(&self) -> &str {
         &self.0
     }
+
+    /// The project, and the path within it.
+    pub fn parts(&self) -> (&str, &str) {
+        self.0.split_once('/').unwrap_or((&self.0, ""))
+    }
 }
 
 impl StreamTarget {

@@ -7,6 +7,8 @@ use std::fmt;
 pub enum CacheControl {
     /// Never stored: HEAD, `offset=now`, writes, errors, a long-poll that timed out.
     NoStore,
+    /// Never stored, and of nobody else's concern: whatever answers a URL with a token.
+    Private,
     /// Stored, but revalidated each time: a page that ends at the tail.
     NoCache,
     /// Events: nobody on the way may keep them, or pack them anew and hold them back for it.
@@ -45,6 +47,7 @@ impl fmt::Display for CacheControl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoStore => formatter.write_str("no-store"),
+            Self::Private => formatter.write_str("private, no-store"),
             Self::NoCache => formatter.write_str("no-cache"),
             Self::Events => formatter.write_str("no-cache, no-transform"),
             Self::Public { max_age_s, shared_s, stale_s } => {
@@ -64,6 +67,7 @@ mod tests {
     fn what_is_fresh_for_a_while_says_so() {
         for (value, text, fresh_s) in [
             (CacheControl::NoStore, "no-store", None),
+            (CacheControl::Private, "private, no-store", None),
             (CacheControl::NoCache, "no-cache", None),
             (CacheControl::Events, "no-cache, no-transform", None),
             (CacheControl::Public { max_age_s: 20, shared_s: None, stale_s: None }, "public, max-age=20", Some(20)),

@@ -15,6 +15,7 @@ header_names! {
     ACCESS_CONTROL_MAX_AGE = "access-control-max-age";
     AGE = "age";
     ALLOW = "allow";
+    AUTHORIZATION = "authorization";
     CACHE_CONTROL = "cache-control";
     CONTENT_ENCODING = "content-encoding";
     CONTENT_LENGTH = "content-length";
@@ -51,6 +52,7 @@ header_names! {
     TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
     VARY = "vary";
+    WWW_AUTHENTICATE = "www-authenticate";
     X_ACCEL_BUFFERING = "x-accel-buffering";
     X_CACHE = "x-cache";
     X_CONTENT_TYPE_OPTIONS = "x-content-type-options";

@@ -21,9 +21,14 @@ impl Query {
         )
     }
 
+    /// The values of a parameter, in order.
+    pub fn all(&self, name: &str) -> impl Iterator<Item = &str> {
+        self.0.iter().filter(move |(key, _)| key == name).map(|(_, value)| value.as_str())
+    }
+
     /// The value of a parameter that may be present once.
     pub fn single(&self, name: &str) -> Result<Option<&str>, Refusal> {
-        let mut values = self.0.iter().filter(|(key, _)| key == name).map(|(_, value)| value.as_str());
+        let mut values = self.all(name);
         match (values.next(), values.next()) {
             (_, Some(_)) => Err(Refusal::new(ErrorCode::InvalidQuery, format!("{name} is repeated"))),
             (value, None) => Ok(value),

@@ -50,6 +50,7 @@ impl Response {
             .with(header::CACHE_CONTROL, CacheControl::NoStore.to_string())
             .with(header::CONTENT_TYPE, "application/json")
             .with_some(header::RETRY_AFTER, refusal.code.retry_after_s().map(|seconds| seconds.to_string()))
+            .with_some(header::WWW_AUTHENTICATE, refusal.code.challenge())
             .with_body(refusal.to_json())
     }
 
