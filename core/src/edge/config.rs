@@ -1,5 +1,6 @@
 //! What a deployment configures.
 
+use super::access::KeyRing;
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
 use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
 
@@ -10,8 +11,34 @@ pub enum Access {
     NotConfigured,
     /// Everybody, for development and tests.
     NoAuth,
+    /// Who has a token that one of these keys has signed, as far as it goes.
+    Keys(KeyRing),
     /// Nobody: the configuration is wrong, as this sentence tells the operator.
     Misconfigured(String),
+}
+
+impl Access {
+    /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, or the secret `TAILRACE_KEYS`. Whoever sets both may have
+    /// meant either. Fails with a sentence for the operator.
+    fn from_vars<'a>(projects: ProjectMode, variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let is_open = match variable("TAILRACE_NO_AUTH") {
+            None | Some("" | "0") => false,
+            Some("1") => true,
+            Some(_) => return Err("TAILRACE_NO_AUTH is neither 0 nor 1".to_owned()),
+        };
+        let secret = ["TAILRACE_KEYS", "TAILRACE_ROOT_KEY"].into_iter().find(|name| variable(name).is_some());
+        if let Some(secret) = secret.filter(|_| is_open) {
+            return Err(format!("TAILRACE_NO_AUTH opens what {secret} is to close"));
+        }
+        match variable("TAILRACE_KEYS") {
+            None if is_open => Ok(Self::NoAuth),
+            None => Ok(Self::NotConfigured),
+            Some(_) if projects == ProjectMode::Multi => {
+                Err("TAILRACE_KEYS are the keys of one project, and TAILRACE_PROJECTS is multi".to_owned())
+            }
+            Some(keys) => KeyRing::parse(keys).map(Self::Keys),
+        }
+    }
 }
 
 /// The edge's configuration.
@@ -61,22 +88,18 @@ impl EdgeConfig {
         (self.access == Access::NoAuth).then_some("*")
     }
 
-    /// From the deployment's variables: `TAILRACE_NO_AUTH` = `1`, `TAILRACE_PROJECTS` = `single` or `multi`,
-    /// and those of [`CachePolicy`] and [`Waits`].
+    /// From the deployment's variables: `TAILRACE_PROJECTS` = `single` or `multi`, those that say who is let in, and those
+    /// of [`CachePolicy`] and [`Waits`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
         let (projects, mut problem) = match variable("TAILRACE_PROJECTS") {
             None | Some("single") => (ProjectMode::Single, None),
             Some("multi") => (ProjectMode::Multi, None),
             Some(_) => (ProjectMode::Single, Some("TAILRACE_PROJECTS is neither single nor multi".to_owned())),
         };
-        let access = match variable("TAILRACE_NO_AUTH") {
-            None | Some("" | "0") => Access::NotConfigured,
-            Some("1") => Access::NoAuth,
-            Some(_) => {
-                problem = problem.or(Some("TAILRACE_NO_AUTH is neither 0 nor 1".to_owned()));
-                Access::NotConfigured
-            }
-        };
+        let access = Access::from_vars(projects, &variable).unwrap_or_else(|wrong| {
+            problem = Some(wrong);
+            Access::NotConfigured
+        });
         let policy = CachePolicy::from_vars(&variable).unwrap_or_else(|wrong| {
             problem = Some(wrong);
             CachePolicy::default()
@@ -110,6 +133,40 @@ mod tests {
         assert_eq!(from(Some("1"), Some("multi")).projects, ProjectMode::Multi);
         assert!(matches!(from(Some("yes"), None).access, Access::Misconfigured(_)));
         assert!(matches!(from(Some("1"), Some("both")).access, Access::Misconfigured(_)));
+    }
+
+    #[test]
+    fn keys_let_in_who_has_a_token_and_contradict_the_no_auth_mode() {
+        let key = format!("a:{}", "A".repeat(43));
+        let keys = || Access::Keys(KeyRing::parse(&key).expect("a key"));
+        let wrong = |sentence: &str| Access::Misconfigured(sentence.to_owned());
+        let both = "TAILRACE_NO_AUTH opens what TAILRACE_KEYS is to close";
+        for (variables, expected) in [
+            (&[("TAILRACE_KEYS", key.as_str())][..], keys()),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_NO_AUTH", "0")], keys()),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_NO_AUTH", "")], keys()),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_ROOT_KEY", "r")], keys()),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_PROJECTS", "single")], keys()),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_NO_AUTH", "1")], wrong(both)),
+            (&[("TAILRACE_KEYS", ""), ("TAILRACE_NO_AUTH", "1")], wrong(both)),
+            (
+                &[("TAILRACE_ROOT_KEY", "r"), ("TAILRACE_NO_AUTH", "1")],
+                wrong("TAILRACE_NO_AUTH opens what TAILRACE_ROOT_KEY is to close"),
+            ),
+            (&[("TAILRACE_ROOT_KEY", "r")], Access::NotConfigured),
+            (&[("TAILRACE_KEYS", "")], wrong("TAILRACE_KEYS: key 1 is no id:base64url")),
+            (&[("TAILRACE_KEYS", "a:AAAA")], wrong("TAILRACE_KEYS: key 1 is shorter than 32 bytes")),
+            (
+                &[("TAILRACE_KEYS", &key), ("TAILRACE_PROJECTS", "multi")],
+                wrong("TAILRACE_KEYS are the keys of one project, and TAILRACE_PROJECTS is multi"),
+            ),
+        ] {
+            let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            let config = EdgeConfig::from_vars(value);
+            assert_eq!(config.access, expected, "{variables:?}");
+            let origin = (expected == Access::NoAuth).then_some("*");
+            assert_eq!(config.allow_origin(), origin, "{variables:?}");
+        }
     }
 
     #[test]

@@ -31,6 +31,9 @@ pub struct LiveRead {
     pub mode: Live,
     /// What is read.
     pub read: Read,
+    /// When the client's token expires, by the edge's clock, in ms since the Unix epoch; `None` for a client that needs
+    /// none.
+    pub until_ms: Option<u64>,
     /// Whether a browser's `EventSource` goes on by itself where its last connection ended (`Last-Event-ID`).
     pub resumes: bool,
     /// How the cache of the datacenter takes part, if it does.
@@ -95,6 +98,11 @@ impl LiveRead {
     pub(super) fn message_of(&self, operation: Operation) -> String {
         let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
         Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
+    }
+
+    /// When it ends that would go on until `ends_ms`: not later than its client's token.
+    pub(super) fn end_ms(&self, ends_ms: u64) -> u64 {
+        self.until_ms.map_or(ends_ms, |until_ms| until_ms.min(ends_ms))
     }
 
     /// Waits until the cursor after the client's is one that this edge accepts: it may be told, and come back at once.

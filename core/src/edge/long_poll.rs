@@ -19,7 +19,7 @@ const FLIGHT_GRACE_MS: u64 = 3_000;
 /// How old the answer of a flight may be, in ms, for a reader that has joined it: as long as a flight lasts from which
 /// nothing was late. One whose call of the object takes longer may bring what was true when it began; one that is lost
 /// brings nothing.
-fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
+pub(super) fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
     config.live.waits.long_poll_ms + FLIGHT_GRACE_MS
 }
 
@@ -27,11 +27,12 @@ fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
 ///
 /// Its time runs from its arrival, which is `age_ms` ago, whether it flies or has joined a flight: if a flight is lost,
 /// those who have joined it wait at most [`FLIGHT_GRACE_MS`] longer. A flight that is too old is neither joined nor
-/// waited for any longer: the reader shares another one for the rest of its time.
+/// waited for any longer: the reader shares another one for the rest of its time. Where its token expires before, its time
+/// ends then, and it leaves a flight on which others go on waiting.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
     let mut now_ms = env.now_ms();
     let arrived_ms = now_ms.saturating_sub(age_ms);
-    let ends_ms = now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms);
+    let ends_ms = live.end_ms(now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms));
     if let Some(caching) = &live.caching
         && cached::answer_stored(env, caching, live.read.if_none_match.as_deref()).await
     {
@@ -58,7 +59,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
         let left_ms = ends_ms.saturating_sub(now_ms);
-        match joined(env, &flight, arrived_ms, now_ms, room_ms.min(left_ms + FLIGHT_GRACE_MS)).await {
+        let waits_until_ms = live.end_ms(now_ms + room_ms.min(left_ms + FLIGHT_GRACE_MS));
+        match joined(env, &flight, arrived_ms, now_ms, waits_until_ms.saturating_sub(now_ms)).await {
             // The flight began before this request came. What it was refused for may have changed since: the stream may
             // have been created. So the first refusal is not taken; a second flight began after this request came.
             Flown::Landed(kept, age_s) if is_second || kept.status() < REFUSED => {
@@ -73,9 +75,11 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
                 flight.give_up();
             }
             Flown::Lost => {
-                env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
-                flight.give_up();
                 let up_ms = env.now_ms();
+                if live.until_ms.is_none_or(|until_ms| up_ms < until_ms) {
+                    env.sometimes(marks::LIVE_FLIGHT_GIVEN_UP);
+                    flight.give_up();
+                }
                 if up_ms >= ends_ms {
                     // The time is up: this asks the object once, and answers what is there by now.
                     return answer(env, live, fly(env, config, live, (up_ms, ends_ms), None).await);

@@ -5,6 +5,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `access` | who may do what: tokens and keys |
 //! | `gateway` | reads that the inner entrypoint answers, with a cache of the platform before it |
 //! | `cached` | the edge cache: the cache of the datacenter, as reads use it |
 //! | `config` | what a deployment configures |
@@ -23,6 +24,7 @@
 //! | `stream_request` | a request for a stream, and the message to its object |
 //! | `scripted` | an edge for tests, whose objects and clients do what a script says |
 
+mod access;
 mod backlog;
 mod body;
 mod cached;
@@ -42,6 +44,7 @@ mod serve;
 mod sse;
 mod stream_request;
 
+pub use access::{Claims, KeyRing, Scope, StreamPattern, mint, verify};
 pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};
 pub use failure::answer_when_lost;
@@ -49,3 +52,4 @@ pub use live::LiveRead;
 pub use route::{PICKED_HEADERS, route};
 pub use routed::{Forward, Routed};
 pub use serve::{serve, serve_inner};
+pub use stream_request::Entrance;

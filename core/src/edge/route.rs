@@ -2,7 +2,7 @@
 
 use super::config::{Access, EdgeConfig};
 use super::routed::Routed;
-use super::stream_request::{STREAM_ROUTE, StreamRequest, last_event_id};
+use super::stream_request::{Entrance, STREAM_ROUTE, StreamRequest, last_event_id};
 use crate::protocol::cors::{self, STREAM_METHODS};
 use crate::protocol::message::Live;
 use crate::protocol::query::Query;
@@ -10,6 +10,7 @@ use crate::protocol::{CacheControl, ErrorCode, Headers, Method, Refusal, Respons
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
+    header::AUTHORIZATION,
     header::CACHE_CONTROL,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
@@ -35,7 +36,8 @@ pub fn route(
     method: Method,
     url: &str,
     headers: &Headers,
-    now_ms: impl FnOnce() -> u64,
+    entrance: Entrance,
+    now_ms: impl Fn() -> u64,
 ) -> Routed {
     let allow_origin = config.allow_origin();
     let answer = |response: Response| {
@@ -56,7 +58,8 @@ pub fn route(
         return answer(Response::refusal(&Refusal::new(ErrorCode::UnknownRoute, "there is nothing at this path")));
     };
     match &config.access {
-        Access::NoAuth => {}
+        // The request is refused for what is wrong with it before it is for what its client may not do.
+        Access::NoAuth | Access::Keys(_) => {}
         Access::NotConfigured => {
             let message = "neither authentication nor the no-auth mode is configured";
             return answer(Response::refusal(&Refusal::new(ErrorCode::AuthNotConfigured, message)));
@@ -70,7 +73,7 @@ pub fn route(
     if method == Method::Other {
         return answer(method_not_allowed(STREAM_METHODS));
     }
-    let request = StreamRequest { config, method, origin, path, query, headers };
+    let request = StreamRequest { config, method, origin, path, query, headers, entrance };
     match request.routed(stream_path, allow_origin, now_ms) {
         Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
@@ -80,9 +83,14 @@ pub fn route(
 /// Whether a request comes from a browser's `EventSource` that goes on by itself where its last connection ended. An
 /// answer with a failure would end that for good.
 pub(super) fn resumes(method: Method, url: &str, headers: &Headers) -> bool {
-    let (_, _, query) = split(url);
+    let query = query_of(url);
     let is_sse = || Query::parse(query).single("live").is_ok_and(|live| live.and_then(Live::parse) == Some(Live::Sse));
     method == Method::Get && last_event_id(headers).is_some() && is_sse()
+}
+
+/// The query of an absolute URL.
+pub(super) fn query_of(url: &str) -> &str {
+    split(url).2
 }
 
 /// Origin, path and query of an absolute URL; a fragment never reaches a server.
@@ -114,6 +122,8 @@ mod tests {
     use crate::protocol::message::{Operation, Read};
     use crate::protocol::{Offset, ProjectMode, ReadFrom};
 
+    const OUTER: Entrance = Entrance::Outer { age_ms: 0 };
+
     fn config() -> EdgeConfig {
         EdgeConfig {
             access: Access::NoAuth,
@@ -130,7 +140,7 @@ mod tests {
         for (name, value) in fields {
             headers.push(*name, *value);
         }
-        route(config, method, &format!("http://localhost:8787{target}"), &headers, || 0)
+        route(config, method, &format!("http://localhost:8787{target}"), &headers, OUTER, || 0)
     }
 
     fn check(method: Method, target: &str, fields: &[(&'static str, &str)], expected: Result<Operation, u16>) {
@@ -331,9 +341,8 @@ mod tests {
             ("http://h i", "a", "/v1/stream/a"),
         ] {
             let url = format!("{host}/v1/stream/{path}");
-            let Routed::Forward(created) = route(&config(), Method::Put, &url, &Headers::default(), || 0) else {
-                panic!("{url}")
-            };
+            let created = route(&config(), Method::Put, &url, &Headers::default(), OUTER, || 0);
+            let Routed::Forward(created) = created else { panic!("{url}") };
             let Operation::Create(create) = created.message.operation else { panic!("{url}") };
             assert_eq!(create.location, expected);
             match route(
@@ -341,6 +350,7 @@ mod tests {
                 Method::Head,
                 &format!("http://h{}", expected.trim_start_matches("http://h")),
                 &Headers::default(),
+                OUTER,
                 || 0,
             ) {
                 Routed::Forward(found) => assert_eq!(found.object, created.object),

@@ -1,13 +1,15 @@
 //! Serving a request, from its route to the end of its answer.
 
+use super::access::Discreet;
 use super::body::{self, Taken, is_declared_within};
 use super::config::EdgeConfig;
 use super::failure::{lost, refused, unreachable};
-use super::route::{resumes, route};
+use super::route::{query_of, resumes, route};
 use super::routed::{Forward, Routed};
+use super::stream_request::Entrance;
 use super::{cached, event_source, gateway, long_poll, sse};
 use crate::mutant::mutated;
-use crate::protocol::limits::{LOSSES_ENDURED, MAX_INTEGER, WATCHED_UPLOAD};
+use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::{Live, Operation};
 use crate::protocol::{ErrorCode, Headers, Method, ReadFrom, Refusal, Response};
 use crate::runtime::{
@@ -20,13 +22,15 @@ use crate::runtime::{
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    serve_at(env, config, request, false).await;
+    let env = Discreet::of(env.clone(), query_of(&request.url));
+    serve_at(&env, config, request, false).await;
 }
 
 /// Serves a request at the inner entrypoint, which only the gateway can reach. Access has been checked. It answers what a
 /// gateway forwards, and nothing else.
 pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    serve_at(env, config, request, true).await;
+    let env = Discreet::of(env.clone(), query_of(&request.url));
+    serve_at(&env, config, request, true).await;
 }
 
 async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>, is_inner: bool) {
@@ -34,8 +38,8 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
     if body.is_some() && !is_declared_within(&headers, WATCHED_UPLOAD) {
         env.watch_client();
     }
-    // The gateway has judged the cursor by its own clock, which may be ahead of this one.
-    let routed = route(config, method, &url, &headers, || if is_inner { MAX_INTEGER } else { env.now_ms() });
+    let entrance = if is_inner { Entrance::Inner } else { Entrance::Outer { age_ms: past.age_ms } };
+    let routed = route(config, method, &url, &headers, entrance, || env.now_ms());
     let is_answer = method == Method::Get && matches!(routed, Routed::Answer(_));
     match routed.forwarded() {
         Some((url, if_none_match)) if !is_inner && past.losses <= LOSSES_ENDURED => {

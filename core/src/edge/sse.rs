@@ -64,18 +64,17 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     let random = env.random();
     let now_ms = env.now_ms();
     let waits = config.live.waits;
-    let ends_ms = now_ms
-        + match config.policy.events_end_together {
-            true => waits.left_together_ms(now_ms),
-            false => waits.sse_lifetime_ms(random),
-        };
+    let lifetime_ms = match config.policy.events_end_together {
+        true => waits.left_together_ms(now_ms),
+        false => waits.sse_lifetime_ms(random),
+    };
     let mut reader = Reader {
         env,
         config: config.live,
         clients_bytes: config.memory.clients_bytes,
         waiting_bytes: 0,
         ask: live.clone(),
-        ends_ms,
+        ends_ms: live.end_ms(now_ms + lifetime_ms),
         clock: None,
         at: None,
         rest: None,

@@ -1,13 +1,14 @@
 //! A request for a stream, and the message to its object.
 
+use super::access::Grant;
 use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
-use super::gateway;
 use super::live::LiveRead;
 use super::routed::{Forward, Routed};
+use super::{gateway, long_poll};
 use crate::mutant::mutated;
 use crate::protocol::field_value::is_token;
-use crate::protocol::limits::IF_NONE_MATCH_LIMIT;
+use crate::protocol::limits::{IF_NONE_MATCH_LIMIT, MAX_INTEGER};
 use crate::protocol::message::{Append, Create, Fork, Live, Message, Operation, Read};
 use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::percent::{self, encode_path};
@@ -20,6 +21,18 @@ use crate::protocol::{
 /// What the paths of streams begin with.
 pub(super) const STREAM_ROUTE: &str = "/v1/stream/";
 
+/// How a request has come to the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// From a client.
+    Outer {
+        /// For how long it has been served, in ms.
+        age_ms: u64,
+    },
+    /// From a gateway, which has checked what its client may do, and the cursor: the gateway's clock may be ahead.
+    Inner,
+}
+
 /// A request for a stream.
 pub(super) struct StreamRequest<'a> {
     pub(super) config: &'a EdgeConfig,
@@ -29,6 +42,7 @@ pub(super) struct StreamRequest<'a> {
     pub(super) path: &'a str,
     pub(super) query: &'a str,
     pub(super) headers: &'a Headers,
+    pub(super) entrance: Entrance,
 }
 
 impl StreamRequest<'_> {
@@ -37,16 +51,29 @@ impl StreamRequest<'_> {
         &self,
         stream_path: &str,
         allow_origin: Option<&str>,
-        now_ms: impl FnOnce() -> u64,
+        now_ms: impl Fn() -> u64,
     ) -> Result<Routed, Refusal> {
-        let object = self.object(stream_path)?;
-        let (object, operation) = match self.method {
-            Method::Put => self.create(object)?,
-            Method::Post => (object, Operation::Append(self.append()?)),
-            Method::Get => (object, Operation::Read(self.read(now_ms)?)),
-            Method::Head => (object, Operation::Head),
-            _ => (object, Operation::Delete),
+        let target = StreamTarget::parse(self.config.projects, stream_path)?;
+        let StreamTarget::Stream(stream) = target else {
+            self.grant(&now_ms)?;
+            return Err(control_apis());
         };
+        let (object, operation) = match self.method {
+            Method::Put => self.create(stream.clone())?,
+            Method::Post => (stream.clone(), Operation::Append(self.append()?)),
+            Method::Get => (stream.clone(), Operation::Read(self.read(&now_ms)?)),
+            Method::Head => (stream.clone(), Operation::Head),
+            _ => (stream.clone(), Operation::Delete),
+        };
+        let grant = self.grant(&now_ms)?;
+        if let Some(grant) = &grant {
+            grant.admit(self.method, &stream)?;
+            // A fork tells what is in its source.
+            if object != stream {
+                grant.admit(Method::Get, &object)?;
+            }
+        }
+        let until_ms = grant.map(|grant| grant.until_ms());
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
         let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
         let allow_origin = allow_origin.map(str::to_owned);
@@ -55,11 +82,14 @@ impl StreamRequest<'_> {
             Operation::Read(mut read) => {
                 caching = self.caching(&object, debug, &read);
                 read.is_kept = caching.is_some();
-                inner_url = self.inner_url(stream_path, debug, &read);
+                if !self.is_cut(&read, until_ms, now_ms) {
+                    inner_url = self.inner_url(stream_path, debug, &read);
+                }
                 match read.live {
                     Some(mode) => {
                         let resumes = mode == Live::Sse && self.last_event_id().is_some();
-                        let live = LiveRead { object, allow_origin, debug, mode, read, resumes, caching, inner_url };
+                        let live =
+                            LiveRead { object, allow_origin, debug, mode, read, until_ms, resumes, caching, inner_url };
                         return Ok(Routed::Live(live));
                     }
                     None => Operation::Read(read),
@@ -76,10 +106,27 @@ impl StreamRequest<'_> {
     fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
         match StreamTarget::parse(self.config.projects, stream_path)? {
             StreamTarget::Stream(object) => Ok(object),
-            StreamTarget::Reserved => {
-                Err(Refusal::new(ErrorCode::NotImplemented, "the protocol's control APIs are not offered"))
-            }
+            StreamTarget::Reserved => Err(control_apis()),
         }
+    }
+
+    /// What the client's token grants; `None` where none is needed. It is judged by the time of the request's arrival: what
+    /// has been called for it may have been applied.
+    fn grant(&self, now_ms: impl Fn() -> u64) -> Result<Option<Grant>, Refusal> {
+        match (&self.config.access, self.entrance) {
+            (Access::Keys(keys), Entrance::Outer { age_ms }) => {
+                let arrived_ms = now_ms().saturating_sub(age_ms);
+                Grant::of(keys, self.method, self.query, self.headers, arrived_ms).map(Some)
+            }
+            _ => Ok(None),
+        }
+    }
+
+    /// Whether a read may wait for longer than its client's token lasts. Nobody ends a wait of the inner entrypoint, so such
+    /// a read is served where it is.
+    fn is_cut(&self, read: &Read, until_ms: Option<u64>, now_ms: impl Fn() -> u64) -> bool {
+        let waits_until_ms = || now_ms() + long_poll::oldest_flight_ms(self.config);
+        read.live.is_some() && until_ms.is_some_and(|until_ms| until_ms < waits_until_ms())
     }
 
     /// How the cache of the datacenter takes part in a read. Not in one that tells about instances.
@@ -171,7 +218,7 @@ impl StreamRequest<'_> {
         })
     }
 
-    fn read(&self, now_ms: impl FnOnce() -> u64) -> Result<Read, Refusal> {
+    fn read(&self, now_ms: impl Fn() -> u64) -> Result<Read, Refusal> {
         let query = Query::parse(self.query);
         let live = match query.single("live")? {
             None => None,
@@ -191,6 +238,7 @@ impl StreamRequest<'_> {
                 ReadFrom::parse(offset)?
             }
         };
+        let now_ms = || if self.entrance == Entrance::Inner { MAX_INTEGER } else { now_ms() };
         let cursor = query.single("cursor")?.map(|text| cursor::parse(text, now_ms())).transpose()?;
         // Events have no entity tag. A list of tags beyond the limit is ignored, so that messages stay short.
         let if_none_match = self.headers.get(header::IF_NONE_MATCH).filter(|tags| tags.len() <= IF_NONE_MATCH_LIMIT);
@@ -203,6 +251,10 @@ impl StreamRequest<'_> {
             is_kept: false,
         })
     }
+}
+
+fn control_apis() -> Refusal {
+    Refusal::new(ErrorCode::NotImplemented, "the protocol's control APIs are not offered")
 }
 
 /// The offset after the last event that the client has had. What is none of our ids is ignored, as any server does with

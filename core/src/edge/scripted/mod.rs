@@ -79,6 +79,8 @@ struct Stage {
     flights: RefCell<VecDeque<UnderWay>>,
     /// What the cache of the datacenter has, by key.
     stored: RefCell<BTreeMap<String, Response>>,
+    /// How often it was looked up.
+    looks: Cell<u32>,
     /// Whether that cache never answers.
     is_cache_stuck: Cell<bool>,
     /// The first answer.
@@ -122,6 +124,7 @@ impl Scripted {
             notes: RefCell::default(),
             flights: RefCell::default(),
             stored: RefCell::default(),
+            looks: Cell::default(),
             is_cache_stuck: Cell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
@@ -156,6 +159,11 @@ impl Scripted {
     /// What the cache of the datacenter has under that key.
     pub(super) fn stored(&self, key: &str) -> Option<Response> {
         self.0.stored.borrow().get(key).cloned()
+    }
+
+    /// How often the cache of the datacenter was looked up.
+    pub(super) fn looks(&self) -> u32 {
+        self.0.looks.get()
     }
 
     pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
@@ -286,6 +294,7 @@ impl EdgeEnv for Scripted {
     }
 
     async fn look_up(&self, key: &str, within_ms: u64) -> Option<ScriptedReply> {
+        self.0.looks.set(self.0.looks.get() + 1);
         if self.0.is_cache_stuck.get() {
             self.0.pass(within_ms);
             return None;
@@ -400,6 +409,7 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
         debug: false,
         mode,
         read,
+        until_ms: None,
         resumes: false,
         caching: None,
         inner_url: None,

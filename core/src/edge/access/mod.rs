@@ -1,0 +1,37 @@
+//! Who may do what: tokens, by which a request says what it may, and the keys that sign them.
+//!
+//! A token is checked before anything else is looked at that only some may know of: no cache is looked up and no object
+//! asked for a request that is refused. Nothing about a token is remembered.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `credential` | where a request carries its token |
+//! | `keys` | the keys of a deployment, which sign tokens and verify them |
+//! | `token` | a token's text: who has signed it, and whether it is its time |
+//! | `members` | the members of a JSON object, each of which is there once |
+//! | `claims` | what a token says |
+//! | `scope` | what may be done, and what each method needs |
+//! | `pattern` | which streams a token is for |
+//! | `grant` | what the token of a request grants |
+//! | `discreet` | answers to a URL with a token, which nobody keeps |
+//! | `checked` | tests of requests to an edge with keys |
+
+#[cfg(test)]
+mod checked;
+mod claims;
+mod credential;
+mod discreet;
+mod grant;
+mod keys;
+mod members;
+mod pattern;
+mod scope;
+mod token;
+
+pub use claims::Claims;
+pub(super) use discreet::Discreet;
+pub(super) use grant::Grant;
+pub use keys::KeyRing;
+pub use pattern::StreamPattern;
+pub use scope::Scope;
+pub use token::{mint, verify};
