@@ -10,8 +10,8 @@
 //! | [`edge`] | the Worker: one future serves each request | `protocol`, `runtime` |
 //!
 //! Every module may know `mutant`: known bugs, compiled only under the feature `mutants`.
-//! Under the feature `arbitrary` there is also `fuzz`: what must hold in `protocol`, `storage` and `stream` for any
-//! bytes.
+//! Under the feature `arbitrary` there is also `fuzz`: what must hold in `protocol`, `storage`, `stream` and `edge` for
+//! any bytes.
 
 // Futures of the platform are `!Send`, and no caller needs to name their bounds.
 #![allow(async_fn_in_trait)]

@@ -8,12 +8,14 @@
 //! | `segment_decode` | whatever is read as a segment is written again as the same bytes |
 //! | `segment_round_trip` | a segment gives its appends again, from any position on |
 //! | `sse` | events arrive as their payloads, and none is forged |
+//! | `token` | no token is valid that was not signed as it is |
 
 pub mod json;
 pub mod offset;
 pub mod segment_decode;
 pub mod segment_round_trip;
 pub mod sse;
+pub mod token;
 
 /// A target.
 pub struct Target {
@@ -30,4 +32,5 @@ pub const TARGETS: &[Target] = &[
     Target { name: "segment-decode", run: segment_decode::run },
     Target { name: "segment-round-trip", run: segment_round_trip::run },
     Target { name: "sse", run: sse::run },
+    Target { name: "token", run: token::run },
 ];

@@ -12,7 +12,7 @@ const LAYERS: &[(&str, &[&str])] = &[
     ("runtime", &["mutant", "protocol", "storage"]),
     ("object", &["mutant", "protocol", "storage", "stream", "runtime"]),
     ("edge", &["mutant", "protocol", "runtime"]),
-    ("fuzz", &["protocol", "storage", "stream"]),
+    ("fuzz", &["protocol", "storage", "stream", "edge"]),
 ];
 
 /// Checks a file below `core/src/`.
