@@ -33,7 +33,9 @@ struct Input<'a> {
 
 /// Runs the target.
 pub fn run(bytes: &[u8]) {
-    let Ok(keys) = KeyRing::parse(KEYS) else { panic!("the keys of the target are wrong") };
+    let keys = KeyRing::parse(KEYS);
+    assert!(keys.is_ok(), "{keys:?}");
+    let Ok(keys) = keys else { return };
     let text = String::from_utf8_lossy(bytes);
     // What nobody has signed is a stranger's, whatever it says and whenever it comes.
     for now_ms in [0, u64::MAX] {
@@ -60,7 +62,7 @@ fn signed(keys: &KeyRing, header: &str, payload: &str) {
         let Ok(claims) = verify(keys, &token, now_ms) else { continue };
         let value = |text: &str| serde_json::from_str::<Value>(text).unwrap_or_default();
         let (header, payload) = (value(header), value(payload));
-        assert_eq!(header["alg"], "HS256");
+        assert_eq!(header.get("alg").and_then(Value::as_str), Some("HS256"));
         assert!(["crit", "jwk", "jku", "x5u"].iter().all(|name| header.get(name).is_none()), "{header}");
         assert!(header.get("kid").is_none_or(|kid| kid == "new"), "{header}");
         let named = |name: &str| payload.get(name);
