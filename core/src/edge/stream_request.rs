@@ -114,18 +114,22 @@ impl StreamRequest<'_> {
     /// has been called for it may have been applied.
     fn grant(&self, now_ms: impl Fn() -> u64) -> Result<Option<Grant>, Refusal> {
         match (&self.config.access, self.entrance) {
+            (Access::NoAuth, _) | (Access::Keys(_), Entrance::Inner) => Ok(None),
             (Access::Keys(keys), Entrance::Outer { age_ms }) => {
                 let arrived_ms = now_ms().saturating_sub(age_ms);
                 Grant::of(keys, self.method, self.query, self.headers, arrived_ms).map(Some)
             }
-            _ => Ok(None),
+            (Access::NotConfigured | Access::Misconfigured(_), _) => {
+                Err(Refusal::new(ErrorCode::AuthNotConfigured, "nobody is let in"))
+            }
         }
     }
 
     /// Whether a read may wait for longer than its client's token lasts. Nobody ends a wait of the inner entrypoint, so such
-    /// a read is served where it is.
+    /// a read is served where it is. It is the same for a request that is served anew.
     fn is_cut(&self, read: &Read, until_ms: Option<u64>, now_ms: impl Fn() -> u64) -> bool {
-        let waits_until_ms = || now_ms() + long_poll::oldest_flight_ms(self.config);
+        let Entrance::Outer { age_ms } = self.entrance else { return false };
+        let waits_until_ms = || now_ms().saturating_sub(age_ms) + long_poll::oldest_flight_ms(self.config);
         read.live.is_some() && until_ms.is_some_and(|until_ms| until_ms < waits_until_ms())
     }
 

@@ -289,6 +289,14 @@ fn the_gateway_checks_and_the_inner_entrypoint_does_not() {
         let asked = if is_forwarded { "inner" } else { "ask -1" };
         assert!(env.notes().first().is_some_and(|note| note.starts_with(asked)), "{lasts_s} {:?}", env.notes());
     }
+    // What was decided at its arrival holds when it is served anew.
+    let env = Scripted::new([Says::Reply(Response::new(200))]);
+    let granted = format!("Bearer {}", token(Scope::Read, None, 13));
+    let target = "/v1/stream/a?offset=-1&live=long-poll";
+    let past = Past { losses: 1, has_called: true, age_ms: 10_000 };
+    let request = Request { past, ..request(Method::Get, target, &[(header::AUTHORIZATION, &granted)]) };
+    Scripted::run(serve(&env, &keyed("gateway"), request)).expect("it waits for nothing but the script");
+    assert_eq!(env.notes(), ["earlier call"]);
     // A plain read does not wait.
     let env = Scripted::new([Says::Reply(Response::new(200))]);
     served(&env, &keyed("gateway"), Method::Get, "/v1/stream/a", &[], Some(&token(Scope::Read, None, 1)));
