@@ -6,6 +6,7 @@
 //! | `dev`, `build`, `test`, `tidy`, `fuzz` | the verbs |
 //! | `mutation` | changes of core, and whether the tests notice |
 //! | `dependency` | licences and versions of the crates that are compiled in |
+//! | `page` | the page of a bill, in a browser
 //! | `real` | the verbs of `tests/real`, which start and judge real runtimes |
 //!
 //! What they share is in the library of this package (`lib.rs`).
@@ -15,6 +16,7 @@ mod dependency;
 mod dev;
 mod fuzz;
 mod mutation;
+mod page;
 mod real;
 mod test;
 mod tidy;

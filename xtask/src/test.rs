@@ -11,7 +11,7 @@ use xtask::setup::rust::{Choice, WASM_TARGET, WasmRust};
 use xtask::worker::{self, TOOLS, Variant, Worker};
 use xtask::{process, setup};
 
-use crate::{build, dependency, real, tidy};
+use crate::{build, dependency, page, real, tidy};
 
 /// Options of `cargo xtask test`.
 #[derive(clap::Args)]
@@ -47,6 +47,7 @@ const STEPS: &[Step] = &[
     Step { name: "lint", about: "clippy over everything native", run: lint },
     Step { name: "lint-worker", about: "clippy over the Worker, for wasm", run: lint_worker },
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
+    Step { name: "page", about: "the page of a bill, in a browser", run: page_in_browser },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
     Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
@@ -190,6 +191,12 @@ fn native(machine: &mut Machine) -> Result<Outcome> {
         let packages: Vec<&str> = tools.iter().flat_map(|tool| ["--package", tool]).collect();
         cargo(machine, &[&["test"], packages.as_slice()].concat())?;
     }
+    Ok(Outcome::Passed)
+}
+
+fn page_in_browser(machine: &mut Machine) -> Result<Outcome> {
+    machine.set_up()?;
+    page::run(machine.project, machine.node.as_ref().context("there is no Node")?)?;
     Ok(Outcome::Passed)
 }
 

@@ -161,7 +161,7 @@ impl BillArguments {
         };
         let rows: Vec<Row> = deployments.iter().map(row).collect();
         if let Some(path) = &self.html {
-            let page = page::page(&workload, &rows, knobs, &tells);
+            let page = page::page(&workload, &rows, &background, knobs, &tells);
             fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         match &rows[..] {

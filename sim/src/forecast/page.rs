@@ -25,23 +25,30 @@ const STYLE: &str = "body{font:16px/1.5 system-ui,sans-serif;margin:0 auto;max-w
 background:#fff}h1{font-size:1.6rem;line-height:1.2}h2{font-size:1.2rem;margin-top:2rem}.wide{overflow-x:auto}\
 table{border-collapse:collapse;font-size:.9rem;font-variant-numeric:tabular-nums}\
 th,td{padding:.3rem .6rem;text-align:right;border-bottom:1px solid #ddd;white-space:nowrap}\
+th{vertical-align:bottom}th:last-child{white-space:normal;min-width:9rem}\
 th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}tr.best{background:#e8f4ec;font-weight:600}\
 tr.out{color:#6b6b6b}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr));gap:1.5rem}\
-figure{margin:0}figcaption{font-weight:600}.plots figure{overflow-x:auto}svg{width:100%;min-width:33rem;height:auto}figure ul{display:none}\
-@media(max-width:44rem){figure ul{display:block;margin:.2rem 0 0;padding:0;list-style:none;font-size:.85rem;\
-font-weight:600}}svg text{font:12px system-ui,sans-serif;fill:#444}\
-svg text.name{font-weight:600;paint-order:stroke;stroke:#fff;stroke-width:3px}svg .grid{stroke:#e4e4e4}\
+figure{margin:0}figcaption{font-weight:600}.plots figure{overflow-x:auto}svg{width:100%;min-width:38rem;height:auto}\
+figure ul{display:none}@media(max-width:44rem){figure ul{display:block;margin:.2rem 0 0;padding:0;list-style:none;\
+font-size:.85rem}}li i{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.5em}\
+svg text{font:14px system-ui,sans-serif;fill:#444}svg text.name{fill:#1b1b1b}svg .grid{stroke:#e4e4e4}\
 svg .marked{fill:none;stroke:#1b1b1b;stroke-width:1.5}";
 
 /// The page. Plots take more runs, of which `tells` is told.
-pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn Fn(&str)) -> String {
+pub(super) fn page(
+    workload: &Workload,
+    rows: &[Row],
+    background: &Background,
+    knobs: Knobs,
+    tells: &dyn Fn(&str),
+) -> String {
     let mut holding: Vec<&Row> = rows.iter().filter(|row| row.objection().is_none()).collect();
     holding.sort_by_key(|row| row.forecast.costs());
     let plotted: Vec<&Deployment> = holding.iter().take(PLOTTED).map(|row| &row.deployment).collect();
-    let price = |workload: &Workload, deployment: &Deployment| {
+    let price = |workload: &Workload, deployment: &Deployment, background: &Background| {
         let case = Case { workload, deployment, knobs };
         let effort = Effort { seeds: SEEDS, most_seeds: SEEDS };
-        let forecast = Forecast::of(case, &Background::of(case), effort, tells);
+        let forecast = Forecast::of(case, background, effort, tells);
         forecast.infeasible.is_none().then(|| forecast.costs() as f64 / 1e6)
     };
     let lines = |points: &dyn Fn(&Deployment) -> Points| {
@@ -53,26 +60,36 @@ pub(super) fn page(workload: &Workload, rows: &[Row], knobs: Knobs, tells: &dyn 
         let points = |deployment: &Deployment| {
             let of = |times: f64| {
                 let workload = workload.scaled(times, 1.0);
-                Some((workload.readers as f64, price(&workload, deployment)?))
+                if workload.readers == 0 {
+                    return None;
+                }
+                Some((workload.readers as f64, price(&workload, deployment, background)?))
             };
             TIMES.iter().filter_map(|times| of(*times)).collect()
         };
         plots.push(joined("Dollars a month, by readers", "readers at any time", lines(&points)));
     }
     if workload.writes_a_month() > 0.0 {
+        // As many messages more need as much more in the background, by whichever deployment.
+        let of = |times: &f64| {
+            let workload = workload.scaled(1.0, *times);
+            let deployment = plotted.first()?;
+            let background = Background::of(Case { workload: &workload, deployment, knobs });
+            Some((workload, background))
+        };
+        let scaled: Vec<(Workload, Background)> = TIMES.iter().filter_map(of).collect();
         let points = |deployment: &Deployment| {
-            let of = |times: f64| {
-                let workload = workload.scaled(1.0, times);
-                Some((workload.writes_a_month(), price(&workload, deployment)?))
+            let of = |(workload, background): &(Workload, Background)| {
+                Some((workload.writes_a_month(), price(workload, deployment, background)?))
             };
-            TIMES.iter().filter_map(|times| of(*times)).collect()
+            scaled.iter().filter_map(of).collect()
         };
         plots.push(joined("Dollars a month, by messages", "messages a month", lines(&points)));
     }
     let of_lifetimes = |deployment: &Deployment| {
         let of = |seconds: &u64| {
             let deployment = deployment.clone().with_sse_ms(seconds * 1_000);
-            Some((*seconds as f64, price(workload, &deployment)?))
+            Some((*seconds as f64, price(workload, &deployment, background)?))
         };
         let is_by_events = deployment.transport == Class::Events;
         let lifetimes = LIFETIMES_S.iter().filter(|_| is_by_events);
@@ -119,16 +136,15 @@ fn by_latency<'a>(holding: &[&Row]) -> Option<Plot<'a>> {
     })
 }
 
+/// With a comma between thousands.
+pub(super) fn number(number: u64) -> String {
+    let digits = number.to_string();
+    let place = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);
+    digits.char_indices().flat_map(|(index, digit)| place(index).then_some(',').into_iter().chain([digit])).collect()
+}
+
 fn about(workload: &Workload) -> String {
     let Workload { readers, streams, message_bytes, idle_streams, .. } = workload;
-    let number = |number: u64| {
-        let digits = number.to_string();
-        let place = |index: usize| index > 0 && (digits.len() - index).is_multiple_of(3);
-        digits
-            .char_indices()
-            .flat_map(|(index, digit)| place(index).then_some(',').into_iter().chain([digit]))
-            .collect::<String>()
-    };
     let idle = match idle_streams {
         0 => String::new(),
         streams => format!(", and {} more streams that are idle", number(*streams)),

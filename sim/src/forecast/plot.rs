@@ -24,15 +24,15 @@ pub(super) struct Plot<'a> {
 /// Colours that are told apart without seeing red and green (Okabe and Ito, 2008), in their order.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
-const WIDTH: f64 = 800.0;
-const HEIGHT: f64 = 340.0;
-const LEFT: f64 = 64.0;
+const WIDTH: f64 = 880.0;
+const HEIGHT: f64 = 380.0;
+const LEFT: f64 = 84.0;
 /// Beside the plot stand the names.
-const RIGHT: f64 = 260.0;
+const RIGHT: f64 = 330.0;
 const TOP: f64 = 16.0;
-const BOTTOM: f64 = 48.0;
+const BOTTOM: f64 = 56.0;
 /// How far apart two lines of names are.
-const LINE: f64 = 15.0;
+const LINE: f64 = 18.0;
 /// Of so many decades a logarithmic axis has all ticks that are 1, 2 or 5 times a power of ten.
 const FINE: f64 = 2.0;
 
@@ -152,8 +152,8 @@ impl Plot<'_> {
                 "<line class=\"grid\" x1=\"{LEFT}\" x2=\"{:.1}\" y1=\"{y:.1}\" y2=\"{y:.1}\"/><text x=\"{:.1}\" y=\"{:.1}\" \
                  text-anchor=\"end\">${}</text>",
                 WIDTH - RIGHT,
-                LEFT - 6.0,
-                y + 4.0,
+                LEFT - 8.0,
+                y + 5.0,
                 short(tick)
             );
         }
@@ -164,16 +164,18 @@ impl Plot<'_> {
                 "<line class=\"grid\" x1=\"{x:.1}\" x2=\"{x:.1}\" y1=\"{TOP}\" y2=\"{:.1}\"/><text x=\"{x:.1}\" y=\"{:.1}\" \
                  text-anchor=\"middle\">{}</text>",
                 HEIGHT - BOTTOM,
-                HEIGHT - BOTTOM + 16.0,
+                HEIGHT - BOTTOM + 22.0,
                 short(tick)
             );
         }
         let _ = write!(
             text,
-            "<text x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>",
+            "<text class=\"across\" x=\"{:.1}\" y=\"{:.1}\" text-anchor=\"middle\">{}</text>\
+             <text class=\"up\" transform=\"translate(18 {:.1}) rotate(-90)\" text-anchor=\"middle\">dollars a month</text>",
             (LEFT + WIDTH - RIGHT) / 2.0,
             HEIGHT - 10.0,
-            escaped(self.across)
+            escaped(self.across),
+            (TOP + HEIGHT - BOTTOM) / 2.0
         );
         let mut names: Vec<(f64, Vec<String>, &str)> = Vec::new();
         for (name, points, colour) in &self.merged() {
@@ -187,7 +189,7 @@ impl Plot<'_> {
                 );
             }
             for (x, y) in &places {
-                let _ = write!(text, "<circle cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>");
+                let _ = write!(text, "<circle class=\"mark\" cx=\"{x:.1}\" cy=\"{y:.1}\" r=\"4\" fill=\"{colour}\"/>");
             }
             if let Some((_, y)) = places.last() {
                 names.push((*y, name.clone(), colour));
@@ -197,31 +199,49 @@ impl Plot<'_> {
             let _ =
                 write!(text, "<circle class=\"marked\" cx=\"{:.1}\" cy=\"{:.1}\" r=\"9\"/>", across.at(*x), up.at(*y));
         }
-        // No name hides another one.
-        names.sort_by(|one, other| one.0.total_cmp(&other.0));
-        let mut free = TOP + LINE / 2.0;
-        for (y, lines, colour) in names {
-            let mut at = (y - LINE * (lines.len() as f64 - 1.0) / 2.0 + LINE / 4.0).max(free);
+        let heights: Vec<(f64, usize)> = names.iter().map(|(y, lines, _)| (*y, lines.len())).collect();
+        for ((_, lines, colour), middle) in names.iter().zip(apart(&heights)) {
+            let x = WIDTH - RIGHT + 18.0;
+            let _ = write!(text, "<circle cx=\"{x:.1}\" cy=\"{middle:.1}\" r=\"5\" fill=\"{colour}\"/>");
+            let mut at = middle - LINE * (lines.len() as f64 - 1.0) / 2.0 + 5.0;
             for line in lines {
-                let _ = write!(
-                    text,
-                    "<text class=\"name\" x=\"{:.1}\" y=\"{at:.1}\" style=\"fill:{colour}\">{}</text>",
-                    WIDTH - RIGHT + 12.0,
-                    escaped(&line)
-                );
+                let x = x + 12.0;
+                let _ = write!(text, "<text class=\"name\" x=\"{x:.1}\" y=\"{at:.1}\">{}</text>", escaped(line));
                 at += LINE;
             }
-            free = at + LINE / 4.0;
         }
         text.push_str("</svg><ul>");
         // For whom the names beside the plot are out of sight.
         for (names, _, colour) in self.merged() {
             let names: Vec<String> = names.iter().map(|name| escaped(name)).collect();
-            let _ = write!(text, "<li style=\"color:{colour}\">{}</li>", names.join("; "));
+            let _ = write!(text, "<li><i style=\"background:{colour}\"></i>{}</li>", names.join("; "));
         }
         text.push_str("</ul></figure>");
         text
     }
+}
+
+/// The middles of texts that would stand at `y` and have so many lines each, moved so that none hides another one and none
+/// leaves the plot.
+fn apart(texts: &[(f64, usize)]) -> Vec<f64> {
+    let half = |lines: usize| LINE * lines as f64 / 2.0;
+    let mut order: Vec<usize> = (0..texts.len()).collect();
+    order.sort_by(|one, other| texts[*one].0.total_cmp(&texts[*other].0));
+    let mut middles = vec![0.0; texts.len()];
+    let mut free = 0.0;
+    for place in &order {
+        let (y, lines) = texts[*place];
+        middles[*place] = y.max(free + half(lines));
+        free = middles[*place] + half(lines);
+    }
+    // What was moved out at the bottom moves all above it upwards.
+    let mut free = HEIGHT;
+    for place in order.iter().rev() {
+        let half = half(texts[*place].1);
+        middles[*place] = middles[*place].min(free - half);
+        free = middles[*place] - half;
+    }
+    middles
 }
 
 /// As text of a page.
@@ -252,6 +272,21 @@ mod tests {
     }
 
     #[test]
+    fn names_stand_apart_and_within_the_plot() {
+        let (middle, bottom) = (HEIGHT / 2.0, HEIGHT - 1.0);
+        for (texts, expected) in [
+            (vec![], vec![]),
+            (vec![(middle, 1)], vec![middle]),
+            (vec![(middle + 9.0, 1), (middle, 1)], vec![middle + LINE, middle]),
+            (vec![(middle, 3), (middle, 1)], vec![middle, middle + 2.0 * LINE]),
+            (vec![(0.0, 1)], vec![LINE / 2.0]),
+            (vec![(bottom, 2), (bottom, 1)], vec![HEIGHT - 2.0 * LINE, HEIGHT - LINE / 2.0]),
+        ] {
+            assert_eq!(apart(&texts), expected, "{texts:?}");
+        }
+    }
+
+    #[test]
     fn a_plot_has_each_line_with_its_name_and_no_text_of_its_own() {
         let points = |dollars: f64| vec![(1.0, 1.0), (10.0, dollars)];
         let named = |name: &str, dollars: f64| (name.to_owned(), points(dollars));
@@ -259,9 +294,9 @@ mod tests {
         let (title, across, marked) = ("costs & more", "readers", vec![(1.0, 1.0)]);
         let svg = Plot { title, across, is_log: true, series, is_joined: true, marked }.svg();
         // Three are the same to the eye.
-        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (2, 5));
-        assert!(svg.contains(&format!("<li style=\"color:{}\">a &lt; b; c; d</li>", COLOURS[0])), "{svg}");
-        assert!(svg.contains(&format!("<li style=\"color:{}\">e</li>", COLOURS[3])), "{svg}");
+        assert_eq!((svg.matches("<polyline").count(), svg.matches("<circle").count()), (2, 7));
+        assert!(svg.contains(&format!("<li><i style=\"background:{}\"></i>a &lt; b; c; d</li>", COLOURS[0])), "{svg}");
+        assert!(svg.contains(&format!("<li><i style=\"background:{}\"></i>e</li>", COLOURS[3])), "{svg}");
         assert!(["a &lt; b", "c", "d", "e"].iter().all(|name| svg.contains(&format!(">{name}<"))), "{svg}");
         assert!(svg.contains("costs &amp; more"), "{svg}");
         assert_eq!([1.0, 0.0, 0.05, 1_500.0, 2e6].map(short), ["1", "0", "0.05", "1.5k", "2M"]);

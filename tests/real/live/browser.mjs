@@ -4,7 +4,7 @@ import { spawn } from "node:child_process";
 import { mkdtemp, rm } from "node:fs/promises";
 import { tmpdir } from "node:os";
 import { join } from "node:path";
-import { sleep } from "../workers/client.mjs";
+import { setTimeout as sleep } from "node:timers/promises";
 
 const FLAGS = [
   "--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
@@ -18,6 +18,7 @@ export class Browser {
   #folder;
   #last = 0;
   #calls = new Map();
+  #hears = new Map();
   #messages = "";
   #decoder = new TextDecoder();
 
@@ -36,10 +37,11 @@ export class Browser {
     return browser;
   }
 
-  /** Opens a page. */
-  async open(url) {
+  /** Opens a page. `hears` is told of its events, once their domains are enabled. */
+  async open(url, hears = () => {}) {
     const { targetId } = await this.#call("Target.createTarget", { url });
     const { sessionId } = await this.#call("Target.attachToTarget", { targetId, flatten: true });
+    this.#hears.set(sessionId, hears);
     return new Page((method, params) => this.#call(method, params, sessionId));
   }
 
@@ -70,7 +72,8 @@ export class Browser {
     const parts = (this.#messages + this.#decoder.decode(bytes, { stream: true })).split("\0");
     this.#messages = parts.pop();
     for (const part of parts) {
-      const { id, result, error } = JSON.parse(part);
+      const { id, result, error, method, params, sessionId } = JSON.parse(part);
+      if (method) this.#hears.get(sessionId)?.(method, params);
       const call = this.#calls.get(id);
       this.#calls.delete(id);
       if (error) call?.reject(new Error(error.message));
@@ -85,15 +88,16 @@ export class Browser {
 }
 
 class Page {
-  #call;
+  /** Calls a method of the DevTools protocol. */
+  call;
 
   constructor(call) {
-    this.#call = call;
+    this.call = call;
   }
 
   /** The value of an expression in the page. */
   async value(expression) {
-    const { result, exceptionDetails } = await this.#call("Runtime.evaluate", { expression, returnByValue: true });
+    const { result, exceptionDetails } = await this.call("Runtime.evaluate", { expression, returnByValue: true });
     if (exceptionDetails) throw new Error(`${expression}: ${JSON.stringify(exceptionDetails)}`);
     return result.value;
   }
