@@ -22,14 +22,14 @@ use crate::runtime::{
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let env = Discreet::of(env.clone(), query_of(&request.url));
+    let env = Discreet::of(env.clone(), &config.access, query_of(&request.url));
     serve_at(&env, config, request, false).await;
 }
 
 /// Serves a request at the inner entrypoint, which only the gateway can reach. Access has been checked. It answers what a
 /// gateway forwards, and nothing else.
 pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let env = Discreet::of(env.clone(), query_of(&request.url));
+    let env = Discreet::of_gateway(env.clone());
     serve_at(&env, config, request, true).await;
 }
 

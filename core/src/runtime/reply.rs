@@ -12,4 +12,7 @@ pub trait Reply: 'static {
 pub trait Kept: Clone + 'static {
     /// Its status.
     fn status(&self) -> u16;
+
+    /// Its status and its header fields; the body is empty.
+    fn head(&self) -> Response;
 }

@@ -236,6 +236,11 @@ export class EdgeIo {
     return this.#kept[0];
   }
 
+  keptHead() {
+    const [status, fields] = this.#kept;
+    return `${status}\n${fields}`;
+  }
+
   share(key) {
     const flight = flights.get(key);
     this.#flight = flight ?? new Flight(key);

@@ -219,17 +219,25 @@ impl runtime::Upload for Upload {
 
 impl runtime::Reply for Reply {
     fn head(&self) -> Response {
-        let text = ask(|io| io.head()).unwrap_or_default();
-        let mut lines = text.split_terminator('\n');
-        // A status that is not a number counts as a failure of the object.
-        let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(500);
-        Response { status, headers: Headers::from_lines(lines), body: Bytes::new() }
+        head(&ask(|io| io.head()).unwrap_or_default())
     }
+}
+
+/// The head of an answer whose status and fields are these lines.
+fn head(text: &str) -> Response {
+    let mut lines = text.split_terminator('\n');
+    // A status that is not a number counts as a failure of the object.
+    let status = lines.next().and_then(|status| status.parse().ok()).unwrap_or(500);
+    Response { status, headers: Headers::from_lines(lines), body: Bytes::new() }
 }
 
 impl runtime::Kept for Kept {
     fn status(&self) -> u16 {
         ask(|io| io.kept_status()).unwrap_or(500)
+    }
+
+    fn head(&self) -> Response {
+        head(&ask(|io| io.kept_head()).unwrap_or_default())
     }
 }
 

@@ -101,6 +101,10 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = keptStatus)]
     pub(crate) fn kept_status(this: &EdgeIo) -> Result<u16, JsValue>;
 
+    /// The status of the kept answer and its header fields, a line each.
+    #[wasm_bindgen(method, catch, js_name = keptHead)]
+    pub(crate) fn kept_head(this: &EdgeIo) -> Result<String, JsValue>;
+
     /// Joins the flight of that key, or starts one. Returns how old the joined flight is, in ms, or -1 if this request
     /// has started one.
     #[wasm_bindgen(method, catch)]

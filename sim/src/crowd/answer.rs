@@ -136,6 +136,10 @@ impl Kept for Answer {
     fn status(&self) -> u16 {
         self.0.response.status
     }
+
+    fn head(&self) -> Response {
+        Reply::head(self)
+    }
 }
 
 /// What a reader learns from a piece of events.

@@ -218,7 +218,7 @@ fn debug_fields_are_for_the_no_auth_mode_alone() {
 }
 
 #[test]
-fn an_answer_to_a_url_with_a_token_is_for_nobody_to_keep_and_is_kept_under_a_key_without_it() {
+fn where_there_are_keys_no_cache_in_front_may_keep_an_answer_and_nobody_one_to_a_url_with_a_token() {
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
     let granted = token(Scope::Read, None, 99);
     let page = || {
@@ -233,23 +233,26 @@ fn an_answer_to_a_url_with_a_token_is_for_nobody_to_keep_and_is_kept_under_a_key
     let waits = || Says::Socket(vec![greeting(2)]);
     let brings = || UnderWay { brings: Some(page()), ..UnderWay::default() };
     let tags = &[(header::IF_NONE_MATCH, "\"1\"")][..];
-    for (what, env, policy, query, fields, status) in [
-        ("a miss", Scripted::new([Says::Reply(page())]), "immutable", "", &[][..], 200),
-        ("a hit", Scripted::new([]).with_stored(KEY, kept()), "immutable", "", &[], 200),
-        ("a hit unchanged", Scripted::new([]).with_stored(KEY, kept()), "immutable", "", tags, 304),
-        ("a flight", Scripted::new([]).with_flights([brings()]), "immutable", "", &[], 200),
-        ("nothing kept", Scripted::new([Says::Reply(page())]), "nothing", "", &[], 200),
-        ("a long-poll", Scripted::new([Says::Reply(page())]), "immutable-and-long-poll", poll, &[], 200),
-        ("a long-poll in vain", Scripted::new([waits()]), "silence", poll, &[], 204),
-        ("a hit of a long-poll", Scripted::new([]).with_stored(POLL_KEY, kept()), "silence", poll, &[], 200),
-        ("a flight of a long-poll", Scripted::new([]).with_flights([brings()]), "zone", poll, &[], 200),
-        ("events", Scripted::new([waits()]), "collapsed-events", "offset=-1&live=sse", &[], 200),
-        ("a gateway", Scripted::new([Says::Reply(page())]), "gateway", "", &[], 200),
-        ("a gateway unchanged", Scripted::new([Says::Reply(page())]), "gateway", "", tags, 304),
-        ("a missing stream", Scripted::new([Says::Reply(Response::new(404))]), "zone", "", &[], 404),
-        ("a failure", Scripted::new([Says::Fails]), "zone", "", &[], 503),
-        ("a mistake", Scripted::new([]), "zone", "offset=x", &[], 400),
-    ] {
+    let cases = || {
+        [
+            ("a miss", Scripted::new([Says::Reply(page())]), "immutable", "", &[][..], 200),
+            ("a hit", Scripted::new([]).with_stored(KEY, kept()), "immutable", "", &[], 200),
+            ("a hit unchanged", Scripted::new([]).with_stored(KEY, kept()), "immutable", "", tags, 304),
+            ("a flight", Scripted::new([]).with_flights([brings()]), "immutable", "", &[], 200),
+            ("nothing kept", Scripted::new([Says::Reply(page())]), "nothing", "", &[], 200),
+            ("a long-poll", Scripted::new([Says::Reply(page())]), "immutable-and-long-poll", poll, &[], 200),
+            ("a long-poll in vain", Scripted::new([waits()]), "silence", poll, &[], 204),
+            ("a hit of a long-poll", Scripted::new([]).with_stored(POLL_KEY, kept()), "silence", poll, &[], 200),
+            ("a flight of a long-poll", Scripted::new([]).with_flights([brings()]), "zone", poll, &[], 200),
+            ("events", Scripted::new([waits()]), "collapsed-events", "offset=-1&live=sse", &[], 200),
+            ("a gateway", Scripted::new([Says::Reply(page())]), "gateway", "", &[], 200),
+            ("a gateway unchanged", Scripted::new([Says::Reply(page())]), "gateway", "", tags, 304),
+            ("a missing stream", Scripted::new([Says::Reply(Response::new(404))]), "zone", "", &[], 404),
+            ("a failure", Scripted::new([Says::Fails]), "zone", "", &[], 503),
+            ("a mistake", Scripted::new([]), "zone", "offset=x", &[], 400),
+        ]
+    };
+    for (what, env, policy, query, fields, status) in cases() {
         let target = format!("/v1/stream/a?%74oken={granted}&{query}");
         let answer = served(&env, &keyed(policy), Method::Get, &target, fields, None);
         assert_eq!(answer.status, status, "{what}");
@@ -261,10 +264,22 @@ fn an_answer_to_a_url_with_a_token_is_for_nobody_to_keep_and_is_kept_under_a_key
         }
         assert!(!env.notes().iter().any(|note| note.contains(&granted)), "{what}: {:?}", env.notes());
     }
-    // A token in the header makes no difference.
-    let env = Scripted::new([Says::Reply(page())]);
-    let answer = served(&env, &keyed("immutable"), Method::Get, "/v1/stream/a", &[], Some(&granted));
-    assert_eq!(answer.headers.get(header::CACHE_CONTROL), Some(PAGE));
+    // With a token in the header the URL is no password, but caches in front ask nobody for one. A browser may keep it.
+    for (what, env, policy, query, fields, status) in cases() {
+        let target = format!("/v1/stream/a?{query}");
+        let answer = served(&env, &keyed(policy), Method::Get, &target, fields, Some(&granted));
+        assert_eq!(answer.status, status, "{what}");
+        let controls = answer.headers.iter().filter(|(name, _)| *name == header::CACHE_CONTROL);
+        let told: Vec<&str> = controls.map(|(_, value)| value).collect();
+        let expected = match (what, policy) {
+            ("a missing stream", _) => vec![],
+            (_, "collapsed-events") => vec!["private, max-age=1"],
+            ("a long-poll in vain", _) => vec!["private, max-age=20"],
+            _ if status < 400 => vec!["private, max-age=60, stale-while-revalidate=300"],
+            _ => vec!["no-store"],
+        };
+        assert_eq!(told, expected, "{what}");
+    }
     // Whoever is let in without one, the URL has it.
     let open = EdgeConfig { access: Access::NoAuth, ..keyed("immutable") };
     let env = Scripted::new([Says::Reply(page())]);

@@ -1,43 +1,81 @@
-//! Answers to a URL with a token, which nobody keeps: such a URL is a password, and whoever kept the answer would keep it
-//! along with that.
+//! What caches that stand before the edge may keep of an answer. They check no token: what they keep they hand to
+//! everybody who asks for the same URL. And a URL with a token is a password, and whoever kept its answer would keep it along
+//! with that.
 
 use std::borrow::Cow;
 use std::future::Future;
 
 use super::credential;
+use crate::edge::config::Access;
 use crate::protocol::query::Query;
 use crate::protocol::{CacheControl, Headers, Response, header};
-use crate::runtime::{Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Mark, Sharing};
+use crate::runtime::{
+    Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, Reply as _,
+    Sharing,
+};
 
-/// What one request can reach, and whether its URL holds a token. If so, all that its client is answered says that
-/// nobody is to keep it, whatever it says otherwise: also what others are answered as well, and what a cache has kept.
+/// Who may keep an answer of those who stand before the edge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Keepers {
+    /// As the answer says.
+    AsTold,
+    /// The browser of who has asked, and no cache that several clients share.
+    OwnBrowser,
+    /// Nobody.
+    Nobody,
+}
+
+/// What one request can reach, and who may keep what its client is answered, whatever the answer says otherwise: also what
+/// others are answered as well, and what a cache has kept.
 #[derive(Clone)]
 pub(in crate::edge) struct Discreet<E> {
     env: E,
-    is_discreet: bool,
+    keepers: Keepers,
 }
 
 impl<E> Discreet<E> {
-    /// Of a request with this URL.
-    pub(in crate::edge) fn of(env: E, query: &str) -> Self {
-        let is_discreet = credential::is_in_url(&Query::parse(query));
-        Self { env, is_discreet }
+    /// Of a request of a client with this query.
+    pub(in crate::edge) fn of(env: E, access: &Access, query: &str) -> Self {
+        let keepers = if credential::is_in_url(&Query::parse(query)) {
+            Keepers::Nobody
+        } else if matches!(access, Access::Keys(_)) {
+            Keepers::OwnBrowser
+        } else {
+            Keepers::AsTold
+        };
+        Self { env, keepers }
+    }
+
+    /// Of a request of the gateway: it sees to the answer of its client.
+    pub(in crate::edge) fn of_gateway(env: E) -> Self {
+        Self { env, keepers: Keepers::AsTold }
+    }
+
+    /// What is told instead of this value of `Cache-Control`; `None` where it stands.
+    fn told(&self, fields: &Headers) -> Option<String> {
+        match self.keepers {
+            Keepers::AsTold => None,
+            Keepers::OwnBrowser => fields.get(header::CACHE_CONTROL).and_then(CacheControl::unshared),
+            Keepers::Nobody => Some(CacheControl::Private.to_string()),
+        }
     }
 
     fn response(&self, mut response: Response) -> Response {
-        if self.is_discreet {
+        if let Some(told) = self.told(&response.headers) {
             response.headers.remove(&[header::CACHE_CONTROL]);
-            response.headers.push(header::CACHE_CONTROL, CacheControl::Private.to_string());
+            response.headers.push(header::CACHE_CONTROL, told);
         }
         response
     }
 
-    fn changes<'a>(&self, changes: &'a Changes) -> Cow<'a, Changes> {
-        if !self.is_discreet {
+    /// The changes of an answer with that head, which is looked at only where it matters.
+    fn changes<'a>(&self, changes: &'a Changes, head: impl FnOnce() -> Response) -> Cow<'a, Changes> {
+        if self.keepers == Keepers::AsTold {
             return Cow::Borrowed(changes);
         }
+        let Some(told) = self.told(&head().headers) else { return Cow::Borrowed(changes) };
         let mut changes = changes.clone();
-        changes.set.push(header::CACHE_CONTROL, CacheControl::Private.to_string());
+        changes.set.push(header::CACHE_CONTROL, told);
         Cow::Owned(changes)
     }
 }
@@ -135,11 +173,13 @@ impl<E: EdgeEnv> EdgeEnv for Discreet<E> {
     }
 
     fn answer_kept(&self, kept: Self::Kept, changes: &Changes) {
-        self.env.answer_kept(kept, &self.changes(changes));
+        let changes = self.changes(changes, || kept.head());
+        self.env.answer_kept(kept, &changes);
     }
 
     fn pass_on(&self, reply: Self::Reply, changes: &Changes) {
-        self.env.pass_on(reply, &self.changes(changes));
+        let changes = self.changes(changes, || reply.head());
+        self.env.pass_on(reply, &changes);
     }
 
     fn open(&self, head: Response) -> Self::Download {

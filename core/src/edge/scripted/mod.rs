@@ -376,6 +376,10 @@ impl Kept for Response {
     fn status(&self) -> u16 {
         self.status
     }
+
+    fn head(&self) -> Response {
+        self.clone().without_body()
+    }
 }
 
 impl Upload for ScriptedUpload {

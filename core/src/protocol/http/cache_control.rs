@@ -43,6 +43,14 @@ impl CacheControl {
     }
 }
 
+impl CacheControl {
+    /// The same value, as we write it, for the browser of who has asked alone; `None` where nobody shares it anyway.
+    pub fn unshared(text: &str) -> Option<String> {
+        let parts = text.strip_prefix(PUBLIC)?.split(", ").filter(|part| !part.starts_with(SHARED));
+        Some(format!("private, max-age={}", parts.collect::<Vec<_>>().join(", ")))
+    }
+}
+
 impl fmt::Display for CacheControl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
@@ -83,6 +91,19 @@ mod tests {
             ),
         ] {
             assert_eq!((value.to_string().as_str(), CacheControl::fresh_s(text)), (text, fresh_s));
+        }
+        for (text, unshared) in [
+            ("public, max-age=20", Some("private, max-age=20")),
+            (
+                "public, max-age=9, s-maxage=5, stale-while-revalidate=3",
+                Some("private, max-age=9, stale-while-revalidate=3"),
+            ),
+            ("no-cache", None),
+            ("no-store", None),
+            ("no-cache, no-transform", None),
+            ("private, no-store", None),
+        ] {
+            assert_eq!(CacheControl::unshared(text).as_deref(), unshared);
         }
         for text in [
             "",

@@ -89,4 +89,8 @@ impl runtime::Kept for KeptAnswer {
     fn status(&self) -> u16 {
         self.response.status
     }
+
+    fn head(&self) -> Response {
+        self.response.clone().without_body()
+    }
 }
