@@ -4,6 +4,7 @@
 //! | module | what it holds |
 //! | --- | --- |
 //! | `platform` | the world that clients talk to, and everything that happens to it |
+//! | `sight` | what can be seen of it from outside |
 //! | `program` | what runs in a world: an edge and an object class |
 //! | `lost` | why a client has no answer |
 //! | `faults` | what goes wrong, as numbers: a line for each part of the platform |
@@ -54,6 +55,7 @@ mod objects;
 mod platform;
 mod program;
 mod services;
+mod sight;
 mod sockets;
 mod spender;
 mod sql;
@@ -84,8 +86,9 @@ pub use memory::Footprint;
 pub use network::{Line, LineAnswer, LineSocket, Link, NetworkFaults};
 pub use objects::state::{ObjectNamespace, ObjectSocket, ObjectState};
 pub use objects::{ObjectClass, ObjectFaults};
-pub use platform::{Opened, StoredSummary, WorldConfigOf, WorldOf};
+pub use platform::{Opened, WorldConfigOf, WorldOf};
 pub use program::Program;
 pub use services::Services;
+pub use sight::StoredSummary;
 pub use sockets::SocketFaults;
 pub use storage::{ObjectSql, PAGE_BYTES, StorageFaults};
