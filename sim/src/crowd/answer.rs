@@ -8,7 +8,7 @@ use std::rc::Rc;
 use tailrace_core::protocol::{Response, header};
 use tailrace_core::runtime::{Changes, Kept, Reply};
 
-use super::message::Messages;
+use super::messages::Messages;
 use crate::front::Head;
 use crate::world::cache_head;
 
@@ -156,7 +156,7 @@ pub(super) fn events_told(events: &[u8]) -> Told {
             told.cursor = content("streamCursor", line).or(told.cursor);
             told.is_up_to_date = line.contains("\"upToDate\":true");
         } else if let Some(messages) = Messages::of(line) {
-            told.messages = Some(told.messages.map_or(messages, |earlier| earlier.then(messages)));
+            told.messages = Some(told.messages.map_or(messages.clone(), |earlier| earlier.then(&messages)));
         }
     }
     told

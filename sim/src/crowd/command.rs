@@ -100,7 +100,7 @@ impl CrowdArguments {
             readers,
             streams: self.streams.max(1),
             colos: Setting::regions(self.colos),
-            write_every_ms: (1_000.0 / self.writes_per_second.max(0.001)).round().max(1.0) as u64,
+            write_every_us: (1e6 / self.writes_per_second.max(0.001)).round().max(1.0) as u64,
             seconds: self.seconds,
             history_bytes: if has_catch_up { HISTORY_BYTES } else { 0 },
             come_and_go: self.transport == Transport::Mixed,
@@ -124,7 +124,7 @@ impl CrowdArguments {
             setting.count(),
             setting.streams,
             setting.colos.len(),
-            setting.write_every_ms,
+            setting.write_every_us as f64 / 1_000.0,
             setting.seconds,
             setting.policy.name,
             setting.seed

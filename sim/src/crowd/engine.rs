@@ -3,7 +3,6 @@
 //! The agenda's clock follows the world's: what is due by the world's time is done, at its own time, and what the world
 //! brings comes at the world's time. A call of an object begins less than a millisecond late by that.
 
-use std::cell::Cell;
 use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::pin::pin;
@@ -21,13 +20,13 @@ use super::bug::CrowdBug;
 use super::caches::{Front, Handle};
 use super::edge::{Edge, Effect, Site};
 use super::figures::{ClassFigures, Figures, TierFigures};
-use super::message::{self, Messages};
+use super::messages::{Expected, Messages, Writers};
 use super::reader::Reader;
 use super::requests::{Brought, For, Requests};
 use super::setting::{Class, InFront, Origin, Setting};
 use super::urls::Urls;
 use crate::bill::Usage;
-use crate::kernel::rt::{self, Node};
+use crate::kernel::rt;
 use crate::tailrace::World;
 use crate::world::cache_head;
 
@@ -59,10 +58,7 @@ pub(super) struct Engine {
     pub(super) figures: Figures,
     config: Rc<EdgeConfig>,
     pub(super) world: World,
-    node: Node,
-    /// When each message of each stream was sent, in us since the seed began.
-    sent_us: Vec<Vec<u64>>,
-    written: Rc<Cell<u64>>,
+    writers: Writers,
     began_us: u64,
     /// From when on nothing goes wrong, in us since the seed began.
     pub(super) calm_us: u64,
@@ -79,7 +75,6 @@ impl Engine {
     /// A crowd whose readers have not come yet. `tails` are the offsets at which the streams end.
     pub(super) fn new(setting: Setting, site: Rc<Site>, world: World, config: EdgeConfig, tails: Vec<String>) -> Self {
         let front = Front::of(&setting);
-        let streams = setting.streams;
         let mut engine = Self {
             site,
             readers: Vec::new(),
@@ -90,10 +85,8 @@ impl Engine {
             hangs_until_us: BTreeMap::new(),
             figures: Figures::default(),
             config: Rc::new(config),
+            writers: Writers::new(&setting, world.clone()),
             world,
-            node: Node::new(),
-            sent_us: vec![Vec::new(); streams],
-            written: Rc::default(),
             began_us: rt::now_ns() / 1_000,
             calm_us: u64::MAX,
             begins: tails.into_iter().map(|tail| (tail, "-1".to_owned())).collect(),
@@ -109,6 +102,7 @@ impl Engine {
     /// The readers: each class is spread over the streams, and over the datacenters.
     fn gather(&mut self) {
         let (streams, colos) = (self.setting.streams, self.setting.colos.len());
+        let expected = Expected::of(self.writers.count());
         for (class, count) in Class::ALL.into_iter().zip(self.setting.readers) {
             for number in 0..count {
                 // Nobody writes to the last stream.
@@ -118,7 +112,7 @@ impl Engine {
                 let from = if class == Class::CatchUp { &begin.1 } else { &begin.0 };
                 let url = self.urls.number(stream, class, from, None);
                 let part = self.site.random.next_u64() as u32;
-                self.readers.push(Reader::new(class, stream, (colo, part), url));
+                self.readers.push(Reader::new(class, stream, (colo, part), url, expected.clone()));
             }
         }
     }
@@ -130,10 +124,9 @@ impl Engine {
             let at_us = self.began_us + self.site.random.between(0, COME_WITHIN_US);
             self.enter(at_us, reader, What::Comes { turn: 0 });
         }
-        let written_to = if self.setting.write_every_ms > 0 { self.setting.streams as u32 } else { 0 };
+        let written_to = if self.setting.write_every_us > 0 { self.setting.streams as u32 } else { 0 };
         for stream in 0..written_to {
-            let between_us = self.setting.write_every_ms * 1_000;
-            let at_us = self.began_us + COME_WITHIN_US + self.site.random.between(0, between_us);
+            let at_us = self.began_us + COME_WITHIN_US + self.site.random.between(0, self.setting.write_every_us);
             self.enter(at_us, stream, What::Writes);
         }
         self.enter(self.began_us + TIDIES_US, 0, What::TidiesUp);
@@ -166,7 +159,7 @@ impl Engine {
             })
             .await;
         }
-        self.figures.writes = self.written.get();
+        self.figures.writes = self.writers.acknowledged();
         self.count_those_behind();
         self.figures
     }
@@ -176,8 +169,7 @@ impl Engine {
         let now_us = self.site.now_us();
         for reader in &self.readers {
             let follows = matches!(reader.class, Class::LongPoll | Class::Events);
-            let written = self.written(usize::from(reader.stream));
-            let is_behind = follows && written > 0 && reader.next_message != Some(written);
+            let is_behind = follows && !reader.expected.have_come(self.written(usize::from(reader.stream)));
             let has_stopped = now_us > reader.asked_us + self.longest_us(reader.class);
             let is_here = u64::from(reader.is_here);
             self.figures.classes[reader.class as usize].behind += is_here * u64::from(is_behind || has_stopped);
@@ -186,7 +178,7 @@ impl Engine {
 
     /// How many messages were written to a stream.
     pub(super) fn written(&self, stream: usize) -> u32 {
-        self.sent_us.get(stream).map_or(0, Vec::len) as u32
+        self.writers.sent_us(stream).len() as u32
     }
 
     /// Whether nothing has gone wrong for so long, in us.
@@ -245,7 +237,7 @@ impl Engine {
             classes.iter_mut().for_each(ClassFigures::count_anew);
             self.figures.classes = classes;
             self.begin_metering();
-            self.written.set(0);
+            self.writers.count_anew();
         }
     }
 
@@ -420,44 +412,34 @@ impl Engine {
         self.requests.settle(place);
     }
 
-    /// Somebody writes a message to a stream: its number.
+    /// Somebody writes a message to a stream.
     fn write(&mut self, stream: u32) {
         let now_us = self.site.now_us();
-        let sent = &mut self.sent_us[stream as usize];
-        let number = sent.len();
-        sent.push(now_us);
-        let next_us = now_us + self.setting.write_every_ms * 1_000;
+        self.writers.write(stream as usize, now_us);
+        let next_us = now_us + self.setting.write_every_us;
         if next_us < self.began_us + self.setting.seconds * 1_000_000 {
             self.enter(next_us, stream, What::Writes);
         }
-        let (world, written, message_bytes) = (self.world.clone(), self.written.clone(), self.setting.message_bytes);
-        self.node.spawn(async move {
-            let body = message::text(stream as usize, number, message_bytes);
-            message::append(&world, &Urls::stream(stream as usize), Some(number), body).await;
-            written.set(written.get() + 1);
-        });
     }
 
     /// A reader learns of messages, so many us from now.
-    pub(super) fn deliver(&mut self, reader: u32, messages: Messages, after_us: u64) {
+    pub(super) fn deliver(&mut self, reader: u32, messages: &Messages, after_us: u64) {
         let reader = &mut self.readers[reader as usize];
         let class = &mut self.figures.classes[reader.class as usize];
-        // Nobody writes to the last stream.
-        let sent = self.sent_us.get(usize::from(reader.stream)).map_or(&[][..], Vec::as_slice);
-        let Some((first, last)) = messages.places(reader.stream, sent.len()) else {
+        let sent_us = self.writers.sent_us(usize::from(reader.stream));
+        let Some(places) = messages.places(reader.stream, sent_us.len()) else {
             class.foreign += 1;
             return;
         };
-        // Followers begin at the tail, before the first message, and the others at the start.
-        class.gaps += u64::from(!messages.follow(reader.next_message.unwrap_or(0)));
-        reader.next_message = Some(last + 1);
-        if reader.class == Class::CatchUp {
-            return;
-        }
         let now_us = self.site.now_us();
-        for number in first..=last {
-            class.deliver(now_us + after_us - sent[number as usize]);
+        let mut are_next = true;
+        for place in places {
+            are_next &= reader.expected.take(place);
+            if reader.class != Class::CatchUp {
+                class.deliver(now_us + after_us - sent_us[place as usize]);
+            }
         }
+        class.gaps += u64::from(!are_next);
     }
 
     /// A reader's request has come to its end: it asks again after a while.

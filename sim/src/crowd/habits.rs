@@ -141,7 +141,7 @@ impl Engine {
         }
         it.failures = 0;
         let told = answer.told();
-        if let Some(messages) = told.messages {
+        if let Some(messages) = &told.messages {
             self.deliver(reader, messages, 0);
         }
         if class == Class::CatchUp && (told.is_up_to_date || status != 200) {
@@ -158,11 +158,12 @@ impl Engine {
     fn walked(&mut self, reader: u32) {
         let it = &self.readers[reader as usize];
         let (class, stream) = (it.class, usize::from(it.stream));
-        let is_behind = self.is_calm_for(FORGOTTEN_AFTER_US) && it.next_message.unwrap_or(0) != self.written(stream);
+        let is_behind = self.is_calm_for(FORGOTTEN_AFTER_US) && !it.expected.have_come(self.written(stream));
         self.figures.classes[class as usize].behind += u64::from(is_behind && self.setting.reads_pages());
         let url = self.first_url(stream, class);
         let it = &mut self.readers[reader as usize];
-        (it.url, it.next_message, it.patient_until_us) = (url, None, 0);
+        (it.url, it.patient_until_us) = (url, 0);
+        it.expected.begin_anew();
         if self.setting.bug == Some(CrowdBug::WalkNotRepeated) {
             return;
         }
@@ -181,7 +182,7 @@ impl Engine {
         if let Some(url) = self.urls.after(stream, class, told) {
             self.readers[reader as usize].url = url;
         }
-        if let Some(messages) = told.messages {
+        if let Some(messages) = &told.messages {
             let way_us = self.setting.way().draw_us(&self.site.random);
             self.deliver(reader, messages, after_us + way_us);
         }

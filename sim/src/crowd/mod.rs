@@ -11,7 +11,7 @@
 //! | `agenda` | what happens when, and the crowd's clock |
 //! | `engine` | the one task: what is due, and what the world brings |
 //! | `reader`, `habits`, `patience` | readers, what they do, and for how long they wait |
-//! | `message` | which messages an answer has |
+//! | `messages` | who writes them, which an answer has, and which its reader is to get next |
 //! | `metering` | what requests are billed for at the edge |
 //! | `urls` | the URLs that they ask for, each with a number |
 //! | `answer` | answers that many share |
@@ -37,7 +37,7 @@ mod engine;
 mod figures;
 mod habits;
 mod knobs;
-mod message;
+mod messages;
 mod metering;
 mod patience;
 mod reader;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::rc::Rc;
 
 use super::answer::Answer;
+use super::messages::Expected;
 use super::setting::Class;
 use crate::front::Browser;
 
@@ -21,8 +22,8 @@ pub(super) struct Reader {
     pub(super) turn: u32,
     /// How often it has come and gone.
     pub(super) session: u32,
-    /// The number of the message that it is to get next, once it has got one.
-    pub(super) next_message: Option<u32>,
+    /// The messages that it is to get next. It begins before the first one, at the tail or at the start.
+    pub(super) expected: Expected,
     /// When it has asked last, in us.
     pub(super) asked_us: u64,
     /// How many requests in a row have brought nothing.
@@ -73,7 +74,7 @@ pub(super) struct Refresh {
 
 impl Reader {
     /// One that has not come yet.
-    pub(super) fn new(class: Class, stream: usize, (colo, part): (usize, u32), url: u32) -> Self {
+    pub(super) fn new(class: Class, stream: usize, (colo, part): (usize, u32), url: u32, expected: Expected) -> Self {
         Self {
             class,
             stream: stream as u16,
@@ -82,7 +83,7 @@ impl Reader {
             url,
             turn: 0,
             session: 0,
-            next_message: None,
+            expected,
             asked_us: 0,
             failures: 0,
             patient_until_us: 0,

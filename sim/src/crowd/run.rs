@@ -7,10 +7,10 @@ use tailrace_core::protocol::{Headers, Method, header};
 use super::edge::Site;
 use super::engine::Engine;
 use super::figures::Figures;
-use super::message::append;
+use super::messages::{WAY, append};
 use super::setting::Setting;
 use super::urls::Urls;
-use crate::kernel::random::{Delay, Random, Seeds};
+use crate::kernel::random::{Random, Seeds};
 use crate::kernel::rt;
 use crate::tailrace::{Settings, World, WorldConfig};
 use crate::world::{Faults, Request, RequestBody};
@@ -31,8 +31,7 @@ pub fn run(setting: Setting) -> Figures {
         let edge = config.edge.clone();
         let knobs = setting.knobs;
         let surroundings = |faults: &mut Faults| {
-            // Who writes is near the objects.
-            faults.network.client_link.latency = Delay::new(1, 2);
+            faults.network.client_link.latency = WAY;
             faults.network.object_link.latency = knobs.object.delay();
             faults.map.distance_permille = 1_000;
         };

@@ -94,8 +94,8 @@ pub struct Setting {
     pub streams: usize,
     /// The region of each datacenter. Readers are spread over them evenly; objects are in the first one.
     pub colos: Vec<Region>,
-    /// How long it is between two messages of a stream, in ms; 0: nobody writes.
-    pub write_every_ms: u64,
+    /// How long it is between two messages of a stream, in us; 0: nobody writes.
+    pub write_every_us: u64,
     /// Bytes of a message, about; no fewer than its number takes.
     pub message_bytes: usize,
     /// For how long messages are written, in s.
@@ -143,7 +143,7 @@ impl Setting {
             readers: [readers, 0, 0, 0],
             streams: 1,
             colos: vec![Region::ALL[0]],
-            write_every_ms: 1_000,
+            write_every_us: 1_000_000,
             message_bytes: 0,
             seconds: 120,
             history_bytes: 0,

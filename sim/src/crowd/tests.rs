@@ -69,6 +69,23 @@ fn every_follower_gets_every_message_once_and_in_order_under_every_policy() {
 }
 
 #[test]
+fn many_writers_lose_and_double_nothing_though_objects_refuse_and_calls_get_stuck() {
+    for policy in ["immutable-and-long-poll", "zone", "collapsed-events"] {
+        let mut setting = Setting { history_bytes: 0, come_and_go: false, ..small(policy) };
+        (setting.write_every_us, setting.seconds, setting.lingers_s) = (5_000, 10, 100);
+        (setting.troubles.network.call_stuck_permille, setting.troubles.objects.overloaded_permille) = (2, 20);
+        assert!(setting.writers() > 5);
+        // Messages come for the nine seconds that are left when all readers have come.
+        let most = setting.streams as u64 * 9 * 200;
+        let Figures { classes, writes, .. } = run(setting);
+        // Those of the first seconds do not count.
+        assert!((most / 2..=most).contains(&writes), "{policy}: {writes}");
+        let sums = |of: fn(&ClassFigures) -> u64| classes.iter().map(of).sum::<u64>();
+        assert_eq!(sums(|class| class.gaps + class.foreign + class.behind), 0, "{policy}");
+    }
+}
+
+#[test]
 fn events_that_end_as_soon_as_they_begin_have_an_end_for_their_readers_too() {
     for policy in ["nothing", "zone", "collapsed-events"] {
         let mut setting = Setting { readers: [0, 40, 0, 0], come_and_go: false, ..small(policy) };

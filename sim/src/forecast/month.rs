@@ -182,3 +182,34 @@ fn seen(case: Case<'_>, kinds: &[Kind], runs: &[Vec<(Slice, Figures)>]) -> (Opti
     };
     (hit_percent, delays(500).zip(delays(990)))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::crowd::Knobs;
+    use crate::forecast::{Deployment, Workload};
+
+    /// All is included up to some amount, and costs by what is more.
+    #[test]
+    fn messages_cost_the_same_each_up_to_what_an_object_bears_and_more_of_them_are_not_feasible() {
+        let [deployment, ..] = Deployment::defaults();
+        let effort = Effort { seeds: 2, most_seeds: 2 };
+        let forecast = |rate: f64| {
+            let workload =
+                Workload { readers: 2, writes_per_second: [rate; 24], kept_days: 0.0, ..Workload::default() };
+            let case = Case { workload: &workload, deployment: &deployment, knobs: Knobs::default() };
+            Forecast::of(case, &Background { classes: Vec::new() }, effort, &|_| ())
+        };
+        let rates = [50.0, 200.0, 500.0, 900.0];
+        let forecasts = rates.map(forecast);
+        assert!(forecasts.iter().all(|forecast| forecast.infeasible.is_none() && forecast.seeds == 2));
+        let costs = forecasts.map(|forecast| forecast.costs() as f64);
+        let a_rate = |from: usize| (costs[from + 1] - costs[from]) / (rates[from + 1] - rates[from]);
+        for from in [1, 2] {
+            assert!((a_rate(from) / a_rate(0) - 1.0).abs() < 0.05, "{costs:?}");
+        }
+        let beyond = forecast(1_100.0);
+        assert_eq!(beyond.seeds, 1);
+        assert!(beyond.infeasible.is_some_and(|limit| limit.starts_with("an object is asked 1")), "no limit");
+    }
+}

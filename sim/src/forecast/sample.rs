@@ -6,6 +6,8 @@ use super::workload::Workload;
 const MOST_STREAMS: u64 = 20;
 /// About the most readers that are simulated where these are of several streams.
 const MOST_READERS: f64 = 10_000.0;
+/// About the most messages a second that are simulated where these are of several streams.
+const MOST_WRITES: f64 = 2_000.0;
 
 /// A part of a workload.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -22,7 +24,8 @@ impl Sample {
     /// So many of the streams that their readers are about a whole number: as many as the others have.
     pub(super) fn of(workload: &Workload) -> Self {
         let of_stream = workload.readers as f64 / workload.streams as f64;
-        let fit = (MOST_READERS / of_stream.max(1.0)) as u64;
+        let rate = workload.writes_per_second.iter().copied().fold(1.0, f64::max);
+        let fit = (MOST_READERS / of_stream.max(1.0)).min(MOST_WRITES / rate) as u64;
         // Where hardly one stream in many has a reader, so many are looked at that one does.
         let least = if of_stream > 0.0 { (1.0 / of_stream).ceil() as u64 } else { 1 };
         let most = workload.streams.min(MOST_STREAMS.min(fit).max(least)).max(1);
@@ -57,6 +60,12 @@ mod tests {
         ] {
             let sample = Sample::of(&Workload { readers, streams, catch_up_permille, ..Workload::default() });
             assert_eq!((sample.streams, sample.followers, sample.catch_up), expected, "{readers} of {streams}");
+        }
+        // Those with many messages are fewer.
+        for (rate, expected) in [(100.0, (20, 200)), (500.0, (4, 40)), (2_000.0, (1, 10))] {
+            let workload = Workload { streams: 1_000, writes_per_second: [rate; 24], ..Workload::default() };
+            let sample = Sample::of(&workload);
+            assert_eq!((sample.streams, sample.followers), expected, "{rate}");
         }
     }
 }

@@ -17,7 +17,8 @@ const ENDING_MS: u64 = 10_000;
 const ENDS_S: u64 = 30;
 /// Connections last so long where they are not to end, in ms.
 const ENDLESS_MS: u64 = 3_600_000;
-/// How long it is between two writes where segments are to be filled, in ms: so long that none overtakes another.
+/// How long it is between two writes where segments are to be filled, in ms. A slice is never shorter than that of writes, so
+/// at a higher rate more of them would be filled, which takes longer and tells no more.
 const FILLS_EVERY_MS: u64 = 10;
 /// Bytes a ms that are written then, at most.
 const FILLS_BYTES_A_MS: u64 = 20_000;
@@ -125,10 +126,10 @@ impl Kind {
         match self {
             Self::Writes { rate, .. } => {
                 let apart_s = apart_s(rate);
-                let every_ms = (apart_s * 1_000.0).round().max(1.0) as u64;
+                let every_us = (apart_s * 1e6).round() as u64;
                 let window_s = (apart_s * 20.0).clamp(WRITES_S.0, WRITES_S.1).max(apart_s * 2.0).ceil() as u64;
-                let figures = run(Setting { write_every_ms: every_ms, seconds: WARM_UP_S + window_s, ..setting });
-                let cycles = metered_s(&figures) * 1_000.0 / every_ms as f64 * streams;
+                let figures = run(Setting { write_every_us: every_us, seconds: WARM_UP_S + window_s, ..setting });
+                let cycles = figures.metered_us as f64 / every_us as f64 * streams;
                 (slice(figures.usage.only(&IN_FRONT), cycles), figures)
             }
             Self::Silence { .. } => {
@@ -152,7 +153,8 @@ impl Kind {
                 let segments = (WRITES_S.0 as u64 * 1_000).div_ceil(of_segment * every_ms).max(2);
                 let seconds = WARM_UP_S + (segments * of_segment * every_ms).div_ceil(1_000);
                 let readers = [0; 4];
-                let figures = run(Setting { write_every_ms: every_ms, seconds, readers, streams: 1, ..setting });
+                let figures =
+                    run(Setting { write_every_us: every_ms * 1_000, seconds, readers, streams: 1, ..setting });
                 // Where nothing fails, each segment is one operation that writes.
                 let segments = figures.usage.of(Cause::Rotation, Meter::R2ClassA).max(1);
                 (slice(figures.usage.only(&BACKGROUND), segments as f64), figures)
@@ -186,7 +188,7 @@ fn silent_s(deployment: &Deployment) -> u64 {
 }
 
 fn silent(setting: Setting, seconds: u64, deploys_after_s: Option<u64>) -> Setting {
-    Setting { write_every_ms: 0, seconds: WARM_UP_S + seconds, deploys_after_s, ..setting }
+    Setting { write_every_us: 0, seconds: WARM_UP_S + seconds, deploys_after_s, ..setting }
 }
 
 /// A crowd of that part of the workload, whose connections do not end.
@@ -273,6 +275,32 @@ mod tests {
         ] {
             let found = a_cycle(kind, case, cause, meter);
             assert!((found - expected).abs() <= within, "{} {cause:?} {meter:?}: {found}", kind.name());
+        }
+    }
+
+    /// Whatever the rate, a message is a request, a call of the object and two rows; what it costs follows from these.
+    #[test]
+    fn a_message_uses_the_same_at_any_rate_that_an_object_bears() {
+        let workload = Workload { readers: 3, ..small() };
+        let by_sse = deployment("nothing, sse 1800 s");
+        let case = Case { workload: &workload, deployment: &by_sse, knobs: Knobs::default() };
+        for rate in [1.0, 50.0, 200.0, 500.0, 900.0] {
+            let (slice, figures) = Kind::Writes { rate, seconds: MONTH_S }.slice(case, 1);
+            let written = rate * figures.metered_us as f64 / 1e6;
+            let is_near = |found: f64, expected: f64| (found / expected - 1.0).abs() < 0.05;
+            assert!(is_near(slice.cycles, written), "{rate}: {} cycles, {written} messages", slice.cycles);
+            for (cause, meter, expected) in [
+                (Cause::Write, Meter::WorkerRequests, 1.0),
+                (Cause::Write, Meter::ObjectRequests, 1.0),
+                (Cause::Write, Meter::RowsWritten, 2.0),
+                (Cause::Connection, Meter::Deliveries, 3.0),
+            ] {
+                let found = slice.usage.of(cause, meter) as f64 / written;
+                assert!(is_near(found, expected), "{rate} {cause:?} {meter:?}: {found}");
+            }
+            let events = &figures.classes[Class::Events as usize];
+            assert_eq!((events.gaps, events.foreign, events.refused, events.behind), (0, 0, 0, 0), "{rate}");
+            assert!(is_near(events.deliveries as f64, 3.0 * written), "{rate}: {}", events.deliveries);
         }
     }
 

@@ -37,7 +37,7 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
     let polls = scenario.crowd * random.between(0, 2) as usize / 2;
     setting.readers = [polls, scenario.crowd - polls, scenario.crowd / 8, scenario.crowd / 16];
     setting.streams = random.between(1, 3) as usize;
-    setting.write_every_ms = random.between(1, 15) * 100;
+    setting.write_every_us = random.between(1, 15) * 100_000;
     setting.seconds = WRITES_S;
     setting.lingers_s = LINGERS_S;
     setting.come_and_go = random.chance(500);

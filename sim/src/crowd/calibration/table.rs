@@ -123,7 +123,7 @@ impl Row {
             }
             Load::SubRequests(readers, origin_resolves) => Setting {
                 readers_are: Readers::Workers,
-                write_every_ms: 200,
+                write_every_us: 200_000,
                 seconds: 30,
                 long_poll_ms: Some(4_000),
                 origin: if origin_resolves { Origin::Resolves } else { Origin::Unresolved },
