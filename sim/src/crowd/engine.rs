@@ -37,7 +37,7 @@ const HANGS_US: u64 = 60_000_000;
 /// Within so long all readers have come, in us.
 const COME_WITHIN_US: u64 = 1_000_000;
 /// How often what is of no use any more is dropped, in us.
-const TIDIES_US: u64 = 1_000_000;
+pub(super) const TIDIES_US: u64 = 1_000_000;
 
 /// Within how many ms all objects have started again after a deploy.
 const DEPLOYS_WITHIN_MS: u64 = 1_000;
@@ -64,11 +64,13 @@ pub(super) struct Engine {
     pub(super) calm_us: u64,
     /// From where those begin who read a stream from its tail, and from its start.
     begins: Vec<(String, String)>,
-    counts: bool,
+    pub(super) counts: bool,
     /// What had been used when it began to count, and when that was, in us.
     pub(super) metered_from: (Usage, u64),
     /// Whether what is used counts no more.
     pub(super) is_metered: bool,
+    /// Whether it ends before its time.
+    is_cut_short: bool,
 }
 
 impl Engine {
@@ -93,6 +95,7 @@ impl Engine {
             counts: false,
             metered_from: <_>::default(),
             is_metered: true,
+            is_cut_short: false,
             setting,
         };
         engine.gather();
@@ -147,7 +150,7 @@ impl Engine {
             for place in self.requests.take_woken() {
                 self.poll(place);
             }
-            if now_us >= ends_us {
+            if now_us >= ends_us || self.is_cut_short {
                 break;
             }
             let next_us = self.site.agenda.borrow().next_us();
@@ -224,6 +227,10 @@ impl Engine {
                 self.site.tidy_up();
                 rt::forget_finished_tasks();
                 self.counts_from();
+                if self.asks_too_much() {
+                    self.is_cut_short = true;
+                    self.end_metering();
+                }
                 self.enter(self.site.now_us() + TIDIES_US, 0, What::TidiesUp);
             }
         }

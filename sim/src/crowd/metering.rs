@@ -1,8 +1,11 @@
 //! What a crowd's requests are billed for at the edge. What objects are billed for is counted by the world in which they are.
 
-use super::engine::Engine;
+use super::engine::{Engine, TIDIES_US};
 use super::setting::InFront;
 use crate::bill::{Cause, Meter};
+
+/// How long it takes to tell whether an object is asked too often, in us.
+const TELLS_US: u64 = 5_000_000;
 
 impl Engine {
     /// What is used counts from now on.
@@ -16,6 +19,21 @@ impl Engine {
         self.figures.usage.merge(&self.world.usage().since(before));
         self.figures.metered_us = self.site.now_us() - from_us;
         self.is_metered = false;
+    }
+
+    /// Whether an object is asked more often than it bears, by the first seconds that count. A cycle more or less at the edges of
+    /// so short a time makes no difference to that.
+    pub(super) fn asks_too_much(&self) -> bool {
+        let (before, from_us) = &self.metered_from;
+        let counted_us = self.site.now_us() - from_us;
+        let Some(bears) = self.setting.bears else { return false };
+        if !self.counts || !self.is_metered || !(TELLS_US..TELLS_US + TIDIES_US).contains(&counted_us) {
+            return false;
+        }
+        let asked = self.world.usage().since(before).total(Meter::ObjectRequests) as f64;
+        let cycles = counted_us as f64 / self.setting.write_every_us.max(1) as f64;
+        let streams = self.setting.streams as f64;
+        asked / streams / (counted_us as f64 / 1e6) * cycles / (cycles + 1.0) > bears
     }
 
     fn meter(&mut self, url: u32, meter: Meter) {

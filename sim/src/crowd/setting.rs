@@ -100,6 +100,9 @@ pub struct Setting {
     pub message_bytes: usize,
     /// For how long messages are written, in s.
     pub seconds: u64,
+    /// How often an object may be asked in a second: if the first seconds tell that it is asked more often, the crowd ends
+    /// with them.
+    pub bears: Option<f64>,
     /// Bytes that each stream has before the first message.
     pub history_bytes: usize,
     /// How long a long-poll waits, in ms; `None`: as long as the policy says.
@@ -146,6 +149,7 @@ impl Setting {
             write_every_us: 1_000_000,
             message_bytes: 0,
             seconds: 120,
+            bears: None,
             history_bytes: 0,
             long_poll_ms: None,
             sse_ms: None,

@@ -2,7 +2,7 @@
 
 use super::life;
 use super::sample::Sample;
-use super::slice::{Case, Kind};
+use super::slice::{BEARS, Case, Kind};
 use super::storage::stored;
 use crate::bill::{Cause, Class, Estimate, Invoice, Meter, Slice, Usage};
 use crate::crowd::{Class as Readers, Figures};
@@ -51,10 +51,6 @@ pub struct Forecast {
 
 /// Seeds of what hardly differs between them.
 const BACKGROUND_SEEDS: u64 = 3;
-
-/// Requests a second that an object bears, about: "a soft limit of 1,000 requests per second" (Cloudflare, "Durable
-/// Objects limits").
-const BEARS: f64 = 1_000.0;
 
 impl Background {
     /// Of a case; it is the same for every deployment of one workload.

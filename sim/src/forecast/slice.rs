@@ -23,6 +23,10 @@ const FILLS_EVERY_MS: u64 = 10;
 /// Bytes a ms that are written then, at most.
 const FILLS_BYTES_A_MS: u64 = 20_000;
 
+/// Requests a second that an object bears, about: "a soft limit of 1,000 requests per second" (Cloudflare, "Durable
+/// Objects limits"). A slice in which it is asked more often ends as soon as that is plain.
+pub(super) const BEARS: f64 = 1_000.0;
+
 /// What everything but background work is for.
 const IN_FRONT: [Cause; 4] = [Cause::Write, Cause::Read, Cause::Poll, Cause::Connection];
 /// What background work is for.
@@ -128,7 +132,12 @@ impl Kind {
                 let apart_s = apart_s(rate);
                 let every_us = (apart_s * 1e6).round() as u64;
                 let window_s = (apart_s * 20.0).clamp(WRITES_S.0, WRITES_S.1).max(apart_s * 2.0).ceil() as u64;
-                let figures = run(Setting { write_every_us: every_us, seconds: WARM_UP_S + window_s, ..setting });
+                let figures = run(Setting {
+                    write_every_us: every_us,
+                    seconds: WARM_UP_S + window_s,
+                    bears: Some(BEARS),
+                    ..setting
+                });
                 let cycles = figures.metered_us as f64 / every_us as f64 * streams;
                 (slice(figures.usage.only(&IN_FRONT), cycles), figures)
             }
@@ -301,6 +310,22 @@ mod tests {
             let events = &figures.classes[Class::Events as usize];
             assert_eq!((events.gaps, events.foreign, events.refused, events.behind), (0, 0, 0, 0), "{rate}");
             assert!(is_near(events.deliveries as f64, 3.0 * written), "{rate}: {}", events.deliveries);
+        }
+    }
+
+    #[test]
+    fn a_slice_ends_with_its_first_seconds_where_an_object_is_asked_too_often_and_a_cycle_of_it_uses_as_much() {
+        let by_poll = deployment("nothing, long-poll 20 s");
+        for (readers, rate, seconds) in
+            [(300, 1.0, 20), (1_100, 1.0, 20), (1_500, 1.0, 5), (0, 900.0, 10), (0, 1_100.0, 5)]
+        {
+            let workload = Workload { readers, ..small() };
+            let case = Case { workload: &workload, deployment: &by_poll, knobs: Knobs::default() };
+            let (slice, figures) = Kind::Writes { rate, seconds: MONTH_S }.slice(case, 1);
+            assert_eq!(figures.metered_us, seconds * 1_000_000, "{readers} {rate}");
+            let asked = slice.usage.total(Meter::ObjectRequests) as f64 / slice.cycles;
+            let expected = readers as f64 + 1.0;
+            assert!((asked / expected - 1.0).abs() < 0.05, "{readers} {rate}: {asked}");
         }
     }
 
