@@ -32,8 +32,9 @@ const DECLARED: &[Declared] = &[
     Declared { method: "", fewer: 1, more: 3 },
 ];
 
-/// Of so many requests at most one may differ.
-const DIFFERS_ONE_IN: usize = 20;
+/// Of so many requests at most one may differ. Of the script's 371 some 19 do, a few more or less as alarms fall on the real
+/// runtime; 36 did when the simulator forgot the platform's own table of the alarm.
+const DIFFERS_ONE_IN: usize = 12;
 
 /// The most rows that a request of a method may read, by the length of the answer's body.
 fn most(method: &str, body_bytes: usize) -> u64 {
@@ -128,7 +129,9 @@ mod tests {
 
     #[test]
     fn nearly_all_requests_read_as_many() {
-        for (differ, told, wrong) in [(0, 0, false), (0, 10, false), (1, 20, false), (1, 19, true), (2, 39, true)] {
+        for (differ, told, wrong) in
+            [(0, 0, false), (0, 10, false), (1, 12, false), (1, 11, true), (19, 371, false), (36, 371, true)]
+        {
             assert_eq!(is_too_much(differ, told), wrong, "{differ} of {told}");
         }
     }
