@@ -13,7 +13,7 @@ use super::search::{self, Place};
 use super::slice::Case;
 use super::table::{Row, comparison, lines};
 use super::workload::Workload;
-use super::{json, page, sensitivity};
+use super::{bars, json, page, sensitivity};
 use crate::crowd::{Knobs, calibration};
 use crate::judge::mutants::{Entry, STARTS};
 
@@ -68,6 +68,9 @@ pub struct BillArguments {
     /// Writes a page with tables and plots to that file.
     #[arg(long, value_name = "FILE")]
     html: Option<PathBuf>,
+    /// Draws a bar for each deployment into that file, as SVG, and one for what readers cost whom nothing spares.
+    #[arg(long, value_name = "FILE")]
+    svg: Option<PathBuf>,
     /// Seeds of each kind of cycle, at least.
     #[arg(long, default_value_t = Effort::default().seeds)]
     seeds: u64,
@@ -163,6 +166,12 @@ impl BillArguments {
         if let Some(path) = &self.html {
             let page = page::page(&workload, &rows, &background, knobs, &tells);
             fs::write(path, page).map_err(|error| format!("{}: {error}", path.display()))?;
+        }
+        if let Some(path) = &self.svg {
+            let uncached = (!deployments.contains(&Deployment::uncached())).then(|| row(&Deployment::uncached()));
+            let rows: Vec<Row> = rows.iter().cloned().chain(uncached).collect();
+            let picture = bars::svg(&workload, &rows);
+            fs::write(path, picture).map_err(|error| format!("{}: {error}", path.display()))?;
         }
         match &rows[..] {
             rows if self.json => println!("{:#}", json::json(&workload, rows)),

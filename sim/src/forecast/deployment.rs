@@ -84,6 +84,11 @@ impl Deployment {
         ]
     }
 
+    /// What nobody should do: long-polls that each ask the object. The recommended ones are shown beside it.
+    pub fn uncached() -> Self {
+        Self::new("nothing", Class::LongPoll)
+    }
+
     /// Every policy, with each way to follow that differs by it.
     pub fn all() -> Vec<Self> {
         let mut all = Self::defaults().to_vec();

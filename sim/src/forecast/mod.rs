@@ -8,11 +8,12 @@
 //! | `slice` | slices of a deployment's life, by the kinds of cycles that a month consists of |
 //! | `life`, `storage` | streams that come and go, and what is stored |
 //! | `month` | from slices to a month, with as many seeds as it takes |
-//! | `table`, `json`, `page`, `plot` | forecasts as text, as JSON, and as a page with plots |
+//! | `table`, `json`, `page`, `plot`, `bars` | forecasts as text, as JSON, as a page with plots, and as a picture |
 //! | `search` | the cheapest way of a grid of them |
 //! | `sensitivity` | what each guess does to the bill |
 //! | [`command`] | `cargo sim bill` |
 
+mod bars;
 pub mod command;
 mod deployment;
 mod json;
