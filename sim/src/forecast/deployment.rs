@@ -15,6 +15,9 @@ pub struct Deployment {
     pub policy: CachePolicy,
     /// Whether the nodes of a zone's CDN ask an upper tier, which is one cache for all datacenters.
     pub tiered: bool,
+    /// Whether a cache in front shares an answer while it is still written, which no vendor promises. If not, those who wait
+    /// for it have it when it is whole.
+    pub shares_unfinished: bool,
     /// How readers follow: [`Class::LongPoll`] or [`Class::Events`].
     pub transport: Class,
     /// What else it takes, and what that costs in a month, in millionths of a dollar.
@@ -28,7 +31,8 @@ const PROXY: (&str, u64) = ("a proxy host", 6_000_000);
 impl Deployment {
     fn new(policy: &str, transport: Class) -> Self {
         let policy = CachePolicy::named(policy).unwrap_or_default();
-        Self { name: policy.name.to_owned(), policy, tiered: false, transport, fixed: None }.named()
+        let name = policy.name.to_owned();
+        Self { name, policy, tiered: false, shares_unfinished: true, transport, fixed: None }.named()
     }
 
     /// Under the name that says what it is.
@@ -43,7 +47,8 @@ impl Deployment {
             stagger_ms if stagger_ms == of_policy => String::new(),
             stagger_ms => format!(", over {stagger_ms} ms"),
         };
-        self.name = format!("{}{tiers}, {waits_s}{staggered}", self.policy.name);
+        let shares = if self.shares_unfinished { "" } else { ", not shared" };
+        self.name = format!("{}{tiers}, {waits_s}{staggered}{shares}", self.policy.name);
         self
     }
 
@@ -67,6 +72,12 @@ impl Deployment {
 
     fn with_tiers(mut self) -> Self {
         self.tiered = true;
+        self.named()
+    }
+
+    /// Behind a cache that shares only what is whole.
+    fn unshared(mut self) -> Self {
+        self.shares_unfinished = false;
         self.named()
     }
 
@@ -102,6 +113,9 @@ impl Deployment {
             if is_zone {
                 all.extend([of(Class::LongPoll).with_tiers(), of(Class::Events).with_tiers()]);
             }
+            if policy.events_end_together {
+                all.extend([of(Class::Events).unshared(), of(Class::Events).with_tiers().unshared()]);
+            }
         }
         let mut names = BTreeSet::new();
         all.retain(|deployment| names.insert(deployment.name.clone()));
@@ -126,6 +140,15 @@ mod tests {
         );
         for policy in CachePolicy::ALL {
             assert!(all.iter().any(|deployment| deployment.policy.name == policy.name), "{}", policy.name);
+        }
+    }
+
+    #[test]
+    fn what_hangs_on_a_cache_that_shares_unfinished_answers_is_there_without_that_too() {
+        let all = Deployment::all();
+        for deployment in all.iter().filter(|deployment| deployment.transport == Class::Events) {
+            let unshared = deployment.clone().unshared();
+            assert_eq!(all.contains(&unshared), deployment.policy.events_end_together, "{}", deployment.name);
         }
     }
 

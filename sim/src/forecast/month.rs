@@ -40,7 +40,7 @@ pub struct Forecast {
     pub seeds: u64,
     /// Which limit of the platform it breaks, if it does. Then the estimate is that of one seed.
     pub infeasible: Option<String>,
-    /// Of 100 requests of readers that ask for messages, those that a cache has answered; `None` where they do not ask.
+    /// Of 100 requests of readers that ask for messages, those that a cache has answered; `None` where they ask none.
     pub hit_percent: Option<f64>,
     /// How long messages take to their followers, in ms: what half of them, and 99 of 100, do not exceed; on average
     /// over the seeds. `None` where there are none.
@@ -159,18 +159,24 @@ fn problem(case: Case<'_>, kinds: &[Kind], runs: &[Vec<(Slice, Figures)>]) -> Op
 
 /// How many requests are hits, and how long messages take.
 fn seen(case: Case<'_>, kinds: &[Kind], runs: &[Vec<(Slice, Figures)>]) -> (Option<f64>, Option<(f64, f64)>) {
+    // Connections that are shared last beyond the slices with writes, and begin in one of their own.
+    let by_events = case.deployment.transport == Readers::Events;
+    let beginning = kinds.iter().position(|kind| by_events && *kind == Kind::Reconnections);
+    let asking = beginning.map_or_else(|| busiest(kinds, runs), |place| &runs[place]);
     let runs = busiest(kinds, runs);
     let mut all = Usage::default();
-    runs.iter().for_each(|(slice, _)| all.merge(&slice.usage));
-    let cause = if case.deployment.transport == Readers::LongPoll { Cause::Poll } else { Cause::Connection };
+    asking.iter().for_each(|(slice, _)| all.merge(&slice.usage));
+    let cause = if by_events { Cause::Connection } else { Cause::Poll };
     let of = |meters: &[Meter]| meters.iter().map(|meter| all.of(cause, *meter)).sum::<u64>() as f64;
     let hits = of(&[Meter::ZoneHits, Meter::WorkersCacheHits, Meter::EdgeHits]);
-    let polls =
-        runs.iter().map(|(_, figures)| figures.classes[Readers::LongPoll as usize].requests).sum::<u64>() as f64;
-    let hit_percent = (polls > 0.0).then(|| (100.0 * hits / polls).min(100.0));
+    let class = case.deployment.transport as usize;
+    let asked = asking.iter().map(|(_, figures)| figures.classes[class].requests).sum::<u64>() as f64;
+    // Where no cache shares them, events ask none.
+    let asks = !by_events || case.deployment.policy.events_end_together;
+    let hit_percent = (asks && asked > 0.0).then(|| (100.0 * hits / asked).min(100.0));
     let delays = |permille| {
         let of_run = |(_, figures): &(Slice, Figures)| {
-            let class = &figures.classes[case.deployment.transport as usize];
+            let class = &figures.classes[class];
             (class.deliveries > 0).then(|| class.delay_ms(permille) as f64)
         };
         let delays: Vec<f64> = runs.iter().filter_map(of_run).collect();

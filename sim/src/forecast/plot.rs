@@ -24,11 +24,11 @@ pub(super) struct Plot<'a> {
 /// Colours that are told apart without seeing red and green (Okabe and Ito, 2008), in their order.
 const COLOURS: [&str; 6] = ["#0072b2", "#d55e00", "#009e73", "#cc79a7", "#e69f00", "#56b4e9"];
 
-const WIDTH: f64 = 880.0;
+const WIDTH: f64 = 910.0;
 const HEIGHT: f64 = 380.0;
 const LEFT: f64 = 84.0;
 /// Beside the plot stand the names.
-const RIGHT: f64 = 330.0;
+const RIGHT: f64 = 360.0;
 const TOP: f64 = 16.0;
 const BOTTOM: f64 = 56.0;
 /// How far apart two lines of names are.

@@ -81,7 +81,9 @@ impl Kind {
         if silent_s > 1.0 {
             kinds.push(Self::Silence { seconds: silent_s });
         }
-        if case.deployment.transport == Class::Events && case.workload.readers > 0 {
+        // Where connections end in the other slices, nothing is left of it.
+        if case.deployment.transport == Class::Events && case.workload.readers > 0 && case.deployment.shares_unfinished
+        {
             kinds.push(Self::Reconnections);
         }
         if case.workload.deploys > 0.0 {
@@ -132,17 +134,19 @@ impl Kind {
                 let apart_s = apart_s(rate);
                 let every_us = (apart_s * 1e6).round() as u64;
                 let window_s = (apart_s * 20.0).clamp(WRITES_S.0, WRITES_S.1).max(apart_s * 2.0).ceil() as u64;
+                let window_s = window_s.max(unshared_s(case.deployment));
                 let figures = run(Setting {
                     write_every_us: every_us,
                     seconds: WARM_UP_S + window_s,
-                    bears: Some(BEARS),
+                    // Who waits for a connection that is not shared asks in waves, so the first seconds tell nothing there.
+                    bears: case.deployment.shares_unfinished.then_some(BEARS),
                     ..setting
                 });
                 let cycles = figures.metered_us as f64 / every_us as f64 * streams;
                 (slice(figures.usage.only(&IN_FRONT), cycles), figures)
             }
             Self::Silence { .. } => {
-                let figures = run(silent(setting, silent_s, None));
+                let figures = run(silent(setting, silent_s.max(unshared_s(case.deployment)), None));
                 let cycles = metered_s(&figures) * streams;
                 (slice(figures.usage.only(&IN_FRONT), cycles), figures)
             }
@@ -196,14 +200,22 @@ fn silent_s(deployment: &Deployment) -> u64 {
     (2 * deployment.policy.waits.long_poll_ms).div_ceil(1_000).max(2)
 }
 
+/// How long a slice lasts at least where a cache in front shares nothing that is unfinished, in s: two connections. Who has
+/// to wait for the end of another's connection does so again and again, so there they end as they do in production.
+fn unshared_s(deployment: &Deployment) -> u64 {
+    if deployment.shares_unfinished { 0 } else { 2 * deployment.policy.waits.sse_ms.div_ceil(1_000) }
+}
+
 fn silent(setting: Setting, seconds: u64, deploys_after_s: Option<u64>) -> Setting {
     Setting { write_every_us: 0, seconds: WARM_UP_S + seconds, deploys_after_s, ..setting }
 }
 
-/// A crowd of that part of the workload, whose connections do not end.
+/// A crowd of that part of the workload, whose connections do not end if a cache in front shares them.
 fn setting(case: Case<'_>, sample: Sample, seed: u64) -> Setting {
     let Case { workload, deployment, mut knobs } = case;
     knobs.zone.tiered = deployment.tiered;
+    knobs.zone.lock.streams &= deployment.shares_unfinished;
+    let sse_ms = if deployment.shares_unfinished { ENDLESS_MS } else { deployment.policy.waits.sse_ms };
     let mut readers = [0; 4];
     readers[deployment.transport as usize] = sample.followers;
     readers[Class::CatchUp as usize] = sample.catch_up;
@@ -214,7 +226,7 @@ fn setting(case: Case<'_>, sample: Sample, seed: u64) -> Setting {
         history_bytes: workload.history_bytes as usize,
         message_bytes: workload.message_bytes as usize,
         front: InFront::of(&deployment.policy),
-        sse_ms: Some(ENDLESS_MS),
+        sse_ms: Some(sse_ms),
         seed,
         knobs,
         ..Setting::of(deployment.policy, 0)
@@ -327,6 +339,22 @@ mod tests {
             let expected = readers as f64 + 1.0;
             assert!((asked / expected - 1.0).abs() < 0.05, "{readers} {rate}: {asked}");
         }
+    }
+
+    #[test]
+    fn who_waits_for_a_connection_that_is_not_shared_asks_alone_in_the_end() {
+        let (workload, knobs) = (small(), Knobs::default());
+        let of = |name: &str| {
+            let deployment = deployment(name);
+            let case = Case { workload: &workload, deployment: &deployment, knobs };
+            let (slice, figures) = Kind::Writes { rate: 1.0, seconds: MONTH_S }.slice(case, 1);
+            let p99_ms = figures.classes[Class::Events as usize].delay_ms(990);
+            (slice.usage.of(Cause::Connection, Meter::ObjectRequests) as f64 / slice.cycles, p99_ms)
+        };
+        let (shared, shared_p99_ms) = of("collapsed-events, tiered, sse 60 s");
+        let (unshared, unshared_p99_ms) = of("collapsed-events, tiered, sse 60 s, not shared");
+        assert!(shared < 0.1 && unshared > 0.2, "{shared} and {unshared} requests a second");
+        assert!(shared_p99_ms < 1_000 && unshared_p99_ms > 20_000, "{shared_p99_ms} and {unshared_p99_ms} ms");
     }
 
     #[test]

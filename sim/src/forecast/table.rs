@@ -73,13 +73,13 @@ pub(super) fn lines(row: &Row) -> String {
 
 /// Several side by side: dollars a month beside the plan.
 pub(super) fn comparison(rows: &[Row]) -> String {
-    let mut text = format!("{:<38} {:>10} {:>7}", "dollars a month, beside the plan", "all", "+-");
+    let mut text = format!("{:<46} {:>10} {:>7}", "dollars a month, beside the plan", "all", "+-");
     COLUMNS.iter().for_each(|(name, _)| text.push_str(&format!(" {name:>9}")));
     text.push_str(&format!(" {:>6} {:>6} {:>6} {:>6} {:>7}  \n", "fixed", "HIT %", "p50", "p99", "asked/s"));
     for row in rows {
         let forecast = &row.forecast;
         let half = if forecast.infeasible.is_none() { dollars(forecast.half_width()) } else { "?".to_owned() };
-        text.push_str(&format!("{:<38} {:>10} {half:>7}", row.deployment.name, dollars(forecast.costs())));
+        text.push_str(&format!("{:<46} {:>10} {half:>7}", row.deployment.name, dollars(forecast.costs())));
         for costs in costs(&forecast.estimate.mean) {
             text.push_str(&format!(" {:>9}", dollars(costs)));
         }
