@@ -1,9 +1,12 @@
 //! The script, sent to the simulator and to the real runtime: status, headers, bodies and rows written must agree, and rows
-//! read as far as is declared.
+//! read as far as is declared. The calls of R2 that the simulator has counted go to a file, for whoever has counted the real
+//! ones.
+
+use std::io::Write as _;
 
 use tailrace_tests::fidelity::{
     Answer, Step, check_equal_reads, check_expectation, check_lifetime, check_rows_read, describe_rows_read, lifetime,
-    run_real, run_simulated, script,
+    run_billed, run_real, script,
 };
 
 #[test]
@@ -21,7 +24,11 @@ fn an_append_costs_little_more_than_its_row_over_its_whole_life() {
 fn check(steps: &[Step]) -> Vec<Answer> {
     let origin = std::env::var("TAILRACE_WORKERD_URL")
         .expect("TAILRACE_WORKERD_URL is not set: `cargo xtask test` starts a Worker and sets it");
-    let (simulated, real) = (run_simulated(steps), run_real(&origin, steps));
+    let ((simulated, calls), real) = (run_billed(steps), run_real(&origin, steps));
+    if let Some(file) = std::env::var_os("TAILRACE_BUCKET_CALLS") {
+        let mut file = std::fs::OpenOptions::new().append(true).create(true).open(file).expect("a file");
+        file.write_all(format!("{calls}\n").as_bytes()).expect("a line");
+    }
     let asks = steps.iter().filter_map(|step| match step {
         Step::Ask(ask) => Some(ask),
         Step::Sleep(_) => None,

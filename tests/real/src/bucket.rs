@@ -40,8 +40,12 @@ pub(crate) enum Hold {
 pub(crate) struct Counts {
     /// Puts, whether or not they stored something.
     pub(crate) puts: u64,
+    /// Listings.
+    pub(crate) lists: u64,
     /// Gets.
     pub(crate) gets: u64,
+    /// Looks at an object's metadata.
+    pub(crate) heads: u64,
     /// Deleted objects.
     pub(crate) deleted: u64,
 }
@@ -257,7 +261,8 @@ fn get(store: &Store, request: &Value) -> Result<Answer> {
 
 fn head_of(store: &Store, request: &Value) -> Result<Answer> {
     let key = key(request)?;
-    let state = store.lock();
+    let mut state = store.lock();
+    state.counts.heads += 1;
     let object = state.objects.get(key);
     Ok(object.map_or_else(no_such_key, |object| Answer::of(&object.describe(key, 0..object.value.len()))))
 }
@@ -316,7 +321,8 @@ fn list(store: &Store, request: &Value) -> Result<Answer> {
     let limit = number(&request["limit"]).unwrap_or(LIST_LIMIT).min(LIST_LIMIT);
     // A cursor is the last key of the listing before.
     let after = request["cursor"].as_str().max(request["startAfter"].as_str()).unwrap_or_default();
-    let state = store.lock();
+    let mut state = store.lock();
+    state.counts.lists += 1;
     let from = if after < prefix { Bound::Included(prefix) } else { Bound::Excluded(after) };
     let mut following =
         state.objects.range::<str, _>((from, Bound::Unbounded)).take_while(|(key, _)| key.starts_with(prefix));
@@ -374,7 +380,7 @@ mod tests {
             assert_eq!(reply.status, status);
             assert!(status != 200 || value(&reply) == expected.as_bytes());
         }
-        assert_eq!(bucket.counts(), Counts { puts: 2, gets: 4, deleted: 0 });
+        assert_eq!(bucket.counts(), Counts { puts: 2, gets: 4, ..Counts::default() });
     }
 
     #[test]

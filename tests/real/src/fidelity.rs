@@ -1,14 +1,24 @@
 //! The step `fidelity` of the test: the tests of `tests/` that ask a running Worker, whose URL they find in
 //! `TAILRACE_WORKERD_URL`.
 
+use std::sync::Arc;
+use std::thread;
+use std::time::Duration;
+
 use anyhow::{Context, Result, ensure};
 use xtask::process;
-use xtask::project::{Project, read};
+use xtask::project::{Project, read, write};
 use xtask::worker::TOOLS;
 
 use crate::Built;
+use crate::bucket::Bucket;
 use crate::measure::{self, NAMES};
 use crate::workerd::{self, Workerd};
+
+/// How long no call comes once alarms are done, in s.
+const QUIET_S: u64 = 2;
+/// How often that is looked for, at most.
+const LOOKS: u64 = 15;
 
 /// Runs them against a built Worker.
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
@@ -19,15 +29,57 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
         ("TAILRACE_SEGMENT_ROWS", "1000"),
     ];
     let options = workerd::Options { name: "fidelity", bindings, ..workerd::Options::of(&built.worker) };
-    let server = Workerd::start(project, &built.node, &options)?;
+    let bucket = Arc::new(Bucket::start()?);
+    let server = Workerd::start_with(project, &built.node, &options, Arc::clone(&bucket))?;
+    let simulated = project.generated("bucket_calls.txt");
+    write(&simulated, String::new())?;
     let mut test = project.cargo();
     // Only the test that asks a running Worker; the step `native` runs all others. The same packages are selected as
     // there, so that nothing is compiled again.
     test.args(["test", "--workspace", "--features", "tailrace-tests/workerd", "--test", "fidelity"]);
     test.args(TOOLS.iter().flat_map(|tools| *tools).flat_map(|tool| ["--exclude", tool]));
-    process::run(test.env("TAILRACE_WORKERD_URL", server.url()))
+    process::run(test.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_BUCKET_CALLS", &simulated))
         .with_context(|| format!("the runtime's log is {}", server.log().display()))?;
+    called_as_simulated(&bucket, &read(&simulated)?)?;
     measured(project, &server)
+}
+
+/// The Worker has called R2 as often as core has in the simulator, where a line for each script says it: the calls that are
+/// billed as writing, a space, and those that are billed as reading. How often it reads depends on when an alarm comes, which
+/// the script does not wait for everywhere: before it a segment is read from its rows, and after it from R2. So these may
+/// differ by a quarter.
+fn called_as_simulated(bucket: &Bucket, lines: &str) -> Result<()> {
+    let mut simulated = (0, 0);
+    for line in lines.lines() {
+        let (writing, reading) = line.split_once(' ').context("no two numbers")?;
+        simulated = (simulated.0 + writing.parse::<u64>()?, simulated.1 + reading.parse::<u64>()?);
+    }
+    let real = settled(bucket);
+    println!("calls of R2, writing and reading: {real:?} real, {simulated:?} simulated");
+    ensure!(simulated.0 > 0 && simulated.1 > 0, "the simulator has called nothing");
+    ensure!(agree(real, simulated), "R2 was called {real:?} times, and {simulated:?} times in the simulator");
+    Ok(())
+}
+
+/// Whether these calls, that are billed as writing and as reading, are those that the simulator has counted.
+fn agree(real: (u64, u64), simulated: (u64, u64)) -> bool {
+    real.0 == simulated.0 && real.1.abs_diff(simulated.1) * 4 <= simulated.1
+}
+
+/// The calls that are billed as writing, and as reading, once none has come for a while: alarms may not be done yet.
+fn settled(bucket: &Bucket) -> (u64, u64) {
+    let calls = || {
+        let counts = bucket.counts();
+        (counts.puts + counts.lists, counts.gets + counts.heads)
+    };
+    for _ in 0..LOOKS {
+        let before = calls();
+        thread::sleep(Duration::from_secs(QUIET_S));
+        if calls() == before {
+            break;
+        }
+    }
+    calls()
 }
 
 /// `cargo xtask measure` sees what there is on this machine, says what there is not, and leaves nothing.
@@ -44,4 +96,24 @@ fn measured(project: &Project, server: &Workerd) -> Result<()> {
         ensure!(is_seen == is_here && is_said != is_here, "{name} in\n{text}");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_writes_is_counted_alike_and_what_reads_within_a_quarter() {
+        for (real, expected) in [
+            ((21, 40), true),
+            ((21, 30), true),
+            ((21, 50), true),
+            ((21, 29), false),
+            ((21, 51), false),
+            ((20, 40), false),
+            ((22, 40), false),
+        ] {
+            assert_eq!(agree(real, (21, 40)), expected, "{real:?}");
+        }
+    }
 }

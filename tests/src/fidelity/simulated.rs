@@ -10,7 +10,7 @@ use tailrace_sim::kernel::rt;
 use tailrace_sim::tailrace::{World, WorldConfig};
 use tailrace_sim::world::{Request, RequestBody};
 
-use super::{Answer, Ask, PAUSE_MS, Payload, SEGMENT_ROWS, Step, Variables, WAITS, check_expectation};
+use super::{Answer, Ask, BucketCalls, PAUSE_MS, Payload, SEGMENT_ROWS, Step, Variables, WAITS, check_expectation};
 
 /// Where the simulated clients send their requests.
 const ORIGIN: &str = "http://simulated.test";
@@ -18,8 +18,16 @@ const ORIGIN: &str = "http://simulated.test";
 /// How long a client waits, in ms: longer than a long-poll and than a connection of events.
 const PATIENCE_MS: u64 = 120_000;
 
+/// For how long the alarms have time to end what the script has begun, in ms.
+const SETTLES_MS: u64 = 60_000;
+
 /// The answers of a simulated world without faults.
 pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
+    run_billed(steps).0
+}
+
+/// The answers of a simulated world without faults, and the calls of R2 that it has made once its alarms are done.
+pub fn run_billed(steps: &[Step]) -> (Vec<Answer>, BucketCalls) {
     rt::block_on(1, async {
         let limits = StreamLimits { segment_rows: SEGMENT_ROWS, ..StreamLimits::default() };
         let world = World::new(WorldConfig::of(Settings { limits, waits: WAITS, ..Settings::default() }));
@@ -40,7 +48,8 @@ pub fn run_simulated(steps: &[Step]) -> Vec<Answer> {
                 }
             }
         }
-        answers
+        rt::sleep_ms(SETTLES_MS).await;
+        (answers, BucketCalls::of(&world.usage()))
     })
 }
 
