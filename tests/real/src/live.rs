@@ -12,6 +12,9 @@ const OPTIONS: [&str; 4] =
     ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
 /// One suite sees connections with events end by themselves.
 const BINDINGS: &[(&str, &str)] = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS", "60000")];
+/// One suite asks a server with keys, of which the first one signs.
+const KEYS: &str =
+    "first:Zmlyc3Qga2V5IG9mIHRoZSBsaXZlIHN1aXRlcywgMzIgYg,second:c2Vjb25kIGtleSBvZiB0aGUgbGl2ZSBzdWl0ZXMsIDMyYg";
 const SUITES: &str = "tests/real/live/*.test.mjs";
 
 /// Texts in the runtime's log that show a fault of ours. Readers may not notice such a fault, as they come back.
@@ -21,10 +24,12 @@ const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "faile
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let Built { node, worker } = built;
     let browser = setup::chromium::ensure(project)?;
-    let start = |name| {
-        let options = workerd::Options { name, bindings: BINDINGS, ..workerd::Options::of(worker) };
+    let start_with = |name, bindings| {
+        let options = workerd::Options { name, bindings, ..workerd::Options::of(worker) };
         Workerd::start(project, node, &options)
     };
+    let start = |name| start_with(name, BINDINGS);
+    let keyed = start_with("live-keyed", &[("TAILRACE_KEYS", KEYS)])?;
     // One suite measures the memory of its server, so it has a server of its own.
     let (server, alone) = (start("live")?, start("live-alone")?);
     say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
@@ -32,9 +37,11 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     command.args(OPTIONS).arg(SUITES);
     command.env("TAILRACE_WORKERD_URL", server.url()).env("TAILRACE_ALONE_URL", alone.url());
     command.env("TAILRACE_ALONE_PROCESS", alone.id().to_string()).env("TAILRACE_CHROMIUM", browser);
+    command.env("TAILRACE_KEYED_URL", keyed.url()).env("TAILRACE_KEYED_KEYS", KEYS);
+    command.env("TAILRACE_KEYED_LOG", keyed.log());
     process::run(&mut command)
         .with_context(|| format!("the runtimes' logs are {} and {}", server.log().display(), alone.log().display()))?;
-    for log in [server.log(), alone.log()] {
+    for log in [server.log(), alone.log(), keyed.log()] {
         if let Some(line) = complaint(&read(log)?) {
             bail!("every test has passed, but {} says: {line}", log.display());
         }
