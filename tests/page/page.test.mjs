@@ -24,7 +24,7 @@ const SCREENS = [
 const BROKEN_SCREENS = SCREENS.slice(0, 2);
 
 const WORKER = "immutable-and-long-poll, sse 1800 s";
-const ZONE = "zone, tiered, long-poll 20 s";
+const ZONE = "zone-silence, tiered, long-poll 20 s";
 const GATEWAY = "gateway, sse 1800 s";
 const BY_LATENCY =
   "Dollars a month, by how long half of all messages take at most (ringed: nothing is both cheaper and faster)";
