@@ -191,15 +191,20 @@ fn not_shared(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
         .collect();
     // When each isolate has looked. Of two that look at about the same time, either may fly, and whoever comes soon after
     // may share that flight, and ask by itself once that was of no use.
-    let mut looks_ms: HashMap<usize, Vec<u64>> = HashMap::new();
-    for (visit, _) in visits {
+    // What a client no longer waits for goes on, nobody knows until when: from a flight that takes too long others do not
+    // wait for its answer, and they start none of their own while it lasts.
+    let mut looks_ms: HashMap<usize, Vec<(u64, u64)>> = HashMap::new();
+    for (visit, index) in visits {
         if !matches!(visit.what, Visited::Stored { .. } | Visited::Lost | Visited::Refused) {
-            looks_ms.entry(visit.isolate).or_default().push(visit.ms);
+            let has_ended = case.op(*index).definite().is_some() || stored.contains_key(index);
+            let until_ms = if has_ended { visit.ms } else { u64::MAX };
+            looks_ms.entry(visit.isolate).or_default().push((visit.ms, until_ms));
         }
     }
     let is_alone = |isolate: usize, from_ms: u64, to_ms: u64| {
         let since_ms = from_ms.saturating_sub(FLIGHT_MS + look_ms + STEP_MS);
-        looks_ms.get(&isolate).is_some_and(|ms| ms.iter().filter(|ms| (since_ms..=to_ms).contains(ms)).count() == 1)
+        let is_near = |(ms, until_ms): &&(u64, u64)| *ms <= to_ms && *until_ms >= since_ms;
+        looks_ms.get(&isolate).is_some_and(|looks| looks.iter().filter(is_near).count() == 1)
     };
     for (visit, index) in visits {
         let op = case.op(*index);
@@ -385,6 +390,34 @@ mod tests {
             let second = read(&mut run);
             run.visit_of(second, 0, 0, Visited::Missed);
             run.wait_ms(takes_ms - 2_800);
+            run.visit_of(first, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
+            run.visit_of(second, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
+            check(&run, expected);
+        }
+    }
+
+    /// It is too old to be waited for, and while it lasts nobody starts another flight.
+    #[test]
+    fn what_its_client_no_longer_waits_for_may_still_be_under_way() {
+        for (is_given_up, expected) in [(true, 0), (false, 1)] {
+            let mut run = run(Lifetime::Endless);
+            let old = if is_given_up {
+                run.walk_messages(&[(0, 0)], None);
+                run.history.ops.len() - 1
+            } else {
+                read(&mut run)
+            };
+            run.visit_of(old, 0, 0, Visited::Missed);
+            if !is_given_up {
+                run.visit_of(old, 0, 0, Visited::Lost);
+            }
+            run.wait_ms(3_500);
+            let first = read(&mut run);
+            run.visit_of(first, 0, 0, Visited::Missed);
+            run.wait_ms(20);
+            let second = read(&mut run);
+            run.visit_of(second, 0, 0, Visited::Missed);
+            run.wait_ms(20);
             run.visit_of(first, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
             run.visit_of(second, 0, 0, Visited::Stored { visible_ms: run.now_ms() });
             check(&run, expected);
