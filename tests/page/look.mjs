@@ -102,7 +102,7 @@ export function look(expected, leastContrast) {
     const element = text.parentElement;
     if (text.textContent.trim() === "" || !isShown(element)) continue;
     const [colour, ground] = [colourOf(element), behind(element)];
-    // What is behind a text that lets it through is not known here, so no text of a page does.
+    // On what a text stands that lets it shine through is not known here, so no text of a page does.
     const ratio = channels(colour)[3] < 1 ? 0 : contrast(colour, ground);
     if (ratio < leastContrast) {
       found.contrast.push(`${text.textContent}: ${colour} on ${ground} is ${ratio.toFixed(2)}`);

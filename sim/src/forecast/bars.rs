@@ -26,7 +26,7 @@ const BOTTOM: f64 = 40.0;
 /// Where a bar is broken that is too long, and how wide the gap is.
 const BREAK: (f64, f64) = (0.8, 10.0);
 
-/// Its own ground is behind the picture, so that it can be read wherever it is shown.
+/// It has a ground of its own, so that it can be read wherever it is shown.
 const STYLE: &str = "text{font:14px system-ui,sans-serif;fill:#1b1b1b}.title,.dollars,.place{font-weight:600}\
 .small{font-size:12.5px;fill:#555}.ground{fill:#fff;stroke:#ddd}";
 

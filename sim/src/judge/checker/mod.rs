@@ -11,6 +11,7 @@
 //! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `touches` | which requests may have started a sliding TTL anew |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `told` | what caches were told of an answer |
 //! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
 //! | `invariant` | one file for each invariant, and their table |
@@ -32,6 +33,7 @@ mod log;
 mod log_position;
 mod passage;
 pub mod reached;
+mod told;
 mod touches;
 mod violation;
 

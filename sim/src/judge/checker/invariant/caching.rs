@@ -7,6 +7,7 @@ use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::told::Told;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Conditions, From, HIDDEN_FAILURE, Lifetime, Manner, Mode, Op};
 
@@ -90,7 +91,7 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     };
     let is_meant =
         |told: &Told| (told.shared_s.is_some(), told.stale_s.is_some()) == (shared_s.is_some(), stale_s.is_some());
-    let Some(told) = parsed(value).filter(is_meant) else {
+    let Some(told) = Told::parse(value).filter(is_meant) else {
         return Some(format!("{value:?} for what never changes"));
     };
     let kept_s = (told.fresh_s + told.stale_s.unwrap_or(0)).max(told.shared_s.unwrap_or(0));
@@ -109,29 +110,6 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     let (given_ms, _) = case.history.given_ms(op);
     let left_ms = (end_ms + flight_ms).saturating_sub(given_ms);
     (kept_s * 1_000 > left_ms).then(|| format!("{value:?}, and its stream ends within {left_ms} ms"))
-}
-
-/// What caches are told of what never changes, in s.
-struct Told {
-    fresh_s: u64,
-    shared_s: Option<u64>,
-    stale_s: Option<u64>,
-}
-
-/// `public, max-age=A`, perhaps with `s-maxage=B` and `stale-while-revalidate=C`, in this order and nothing else.
-fn parsed(value: &str) -> Option<Told> {
-    let mut parts = value.strip_prefix("public, max-age=")?.split(", ").peekable();
-    let fresh_s = parts.next()?.parse().ok()?;
-    let mut seconds = |name: &str| match parts.peek().and_then(|part| part.strip_prefix(name)) {
-        Some(seconds) => {
-            let seconds = seconds.parse().ok()?;
-            parts.next();
-            Some(Some(seconds))
-        }
-        None => Some(None),
-    };
-    let told = Told { fresh_s, shared_s: seconds("s-maxage=")?, stale_s: seconds("stale-while-revalidate=")? };
-    parts.next().is_none().then_some(told)
 }
 
 /// Whatever has a place in the log has a tag, and what has not has none. A tag that is sent back and still stands for

@@ -7,6 +7,7 @@ use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::{Case, LEAST_STAY_MS, slack_ms};
+use crate::judge::checker::told::{told_s, told_shared_s};
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, HIDDEN_FAILURE, Handed, How, Lifetime, Manner, Mode, Op};
 use crate::world::{Visit, Visited};
@@ -105,20 +106,6 @@ fn not_to_be_given(policy: &CachePolicy, op: &Op, answer: &ClientAnswer, giver: 
 
 fn is_fresh(rule: Rule) -> bool {
     matches!(rule, Rule::Fresh { .. })
-}
-
-/// For how long the answer may be used without asking, and stale, in s.
-pub(in crate::judge::checker) fn told_s(answer: &ClientAnswer) -> (u64, u64) {
-    let control = answer.cache_control.as_deref().unwrap_or_default();
-    let seconds = |name: &str| control.split(", ").find_map(|part| part.strip_prefix(name)?.parse().ok());
-    (seconds("max-age=").unwrap_or(0), seconds("stale-while-revalidate=").unwrap_or(0))
-}
-
-/// The same for a cache that several clients share.
-pub(in crate::judge::checker) fn told_shared_s(answer: &ClientAnswer) -> (u64, u64) {
-    let control = answer.cache_control.as_deref().unwrap_or_default();
-    let shared = control.split(", ").find_map(|part| part.strip_prefix("s-maxage=")?.parse().ok());
-    shared.map_or_else(|| told_s(answer), |shared_s| (shared_s, 0))
 }
 
 /// A copy is used for as long as it says, and that of a stream with a sliding TTL for its slack.

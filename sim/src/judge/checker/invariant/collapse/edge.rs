@@ -8,8 +8,9 @@ use std::collections::HashMap;
 use tailrace_core::protocol::cache::{AnswerKind, Bound};
 
 use crate::judge::checker::case::{Case, slack_ms};
-use crate::judge::checker::invariant::fresh::{is_cacheable, told_shared_s};
+use crate::judge::checker::invariant::fresh::is_cacheable;
 use crate::judge::checker::invariant::leak::question;
+use crate::judge::checker::told::told_shared_s;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Op};
 use crate::world::{Visit, Visited};

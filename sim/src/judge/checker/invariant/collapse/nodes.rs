@@ -6,8 +6,8 @@ use std::collections::BTreeMap;
 use tailrace_core::protocol::cache::Bound;
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::invariant::fresh::told_shared_s;
 use crate::judge::checker::invariant::leak::question;
+use crate::judge::checker::told::told_shared_s;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::Unserved;
 use crate::world::{FetchedFor, FrontFetch, UPPER_TIER};
