@@ -1,15 +1,15 @@
 //! `cargo sim bill`. What it prints on stdout is the same for the same arguments; how far it is, it prints on stderr.
 
-use std::fs;
 use std::path::PathBuf;
 use std::time::Instant;
+use std::{fs, iter};
 
 use clap::{Args, ValueEnum};
 
 use super::deployment::Deployment;
 use super::month::{Background, Effort, Forecast};
 use super::preset::Preset;
-use super::search::{self, Place};
+use super::search::{self, Found, Place};
 use super::slice::Case;
 use super::table::{Row, comparison, lines};
 use super::workload::Workload;
@@ -233,11 +233,16 @@ fn search_all(workload: &Workload, knobs: Knobs) -> Result<(), String> {
     let began = Instant::now();
     let tells = |what: &str| eprintln!("{:>6.1} s  {what}", began.elapsed().as_secs_f64());
     for (place, default) in Place::ALL.into_iter().zip(Deployment::defaults()) {
-        let rows = search::search(workload, place.ways(), knobs, &tells);
+        let found = search::search(workload, place.ways(), knobs, &tells);
         println!("{}, of {} ways; recommended: {}", place.name(), place.ways().len(), default.name);
+        let rows: Vec<Row> = found.iter().map(|found| found.row.clone()).collect();
         print!("{}", comparison(&rows));
+        for Found { row, same } in found.iter().filter(|found| !found.same.is_empty()) {
+            let names: Vec<&str> = same.iter().map(|deployment| deployment.name.as_str()).collect();
+            println!("the same as {}: {}", row.deployment.name, names.join("; "));
+        }
         // What violates an invariant is out.
-        for Row { deployment, .. } in &rows {
+        for deployment in found.iter().flat_map(|found| iter::once(&found.row.deployment).chain(&found.same)) {
             tells(&format!("{}: seeds with faults", deployment.name));
             let violated = search::violations(deployment, FAULTY_SEEDS);
             println!("{}: of {FAULTY_SEEDS} seeds with faults, {violated} violate an invariant", deployment.name);

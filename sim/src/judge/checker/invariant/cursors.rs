@@ -6,7 +6,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::client::PAUSE_MS;
-use crate::judge::history::{Arrival, Call, Giver, Mode, Payload};
+use crate::judge::history::{Arrival, Call, From, Giver, Mode, Payload};
 
 /// Polls after which the next URL is everybody's.
 const POLLS: usize = 2;
@@ -108,16 +108,24 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
     // Who is told late knows the object's time as it was when that left the object.
     let way_ms = case.history.conditions.distance_ms + case.history.conditions.answer_way_ms;
     let window_ms = interval_ms.saturating_sub(way_ms);
+    let raised = raised(case);
     let mut violations = Vec::new();
     for (position, mut told) in settled_cursors(case) {
         told.sort_by_key(|told| told.ms);
+        let raised = raised.get(&position).map_or(&[][..], Vec::as_slice);
+        // What a long-poll is told was set when it began to wait.
+        let raises = |from_ms: u64, to_ms: u64| {
+            let from_ms = from_ms.saturating_sub(interval_ms + way_ms);
+            raised.iter().filter(|ms| (from_ms..=to_ms).contains(ms)).count()
+        };
         let crowded = told.iter().enumerate().find_map(|(index, first)| {
             let window: Vec<&Told> = told[index..].iter().take_while(|told| told.ms < first.ms + window_ms).collect();
             let cursors: BTreeSet<u64> = window.iter().map(|told| told.cursor).collect();
-            (cursors.len() > PER_INTERVAL).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
+            let allowed = PER_INTERVAL + raises(first.ms, first.ms + window_ms);
+            (cursors.len() > allowed).then(|| window.iter().map(|told| told.op).collect::<Vec<_>>())
         });
         let times = if case.history.conditions.answer_way_ms > PAUSE_MS { 3 } else { 2 };
-        if let Some(ops) = crowded.or_else(|| strangers(&told, interval_ms, times)) {
+        if let Some(ops) = crowded.or_else(|| strangers(&told, interval_ms, times, raises)) {
             let message = format!("readers at {position} never agree on the next URL");
             violations.push(case.violation(Invariant::Cursors, &ops, message));
         }
@@ -127,10 +135,12 @@ fn divergent(case: &Case<'_>) -> Vec<Violation> {
 
 /// Two readers that were each told so often within less than as many intervals, and never the same. Twice is enough where
 /// the polls of a reader come to the object no sooner after one another than an interval. If one was longer on its way than
-/// the reader pauses, the next one may come within the same interval: its reader is one ahead of all others, once.
-fn strangers(told: &[Told], interval_ms: u64, times: usize) -> Option<Vec<usize>> {
+/// the reader pauses, the next one may come within the same interval: its reader is one ahead of all others, once. And where
+/// something else has raised what readers are told meanwhile, they may have been told before and after that.
+fn strangers(told: &[Told], interval_ms: u64, times: usize, raises: impl Fn(u64, u64) -> usize) -> Option<Vec<usize>> {
     let window_ms = interval_ms * (4 * times as u64 - 1) / 4;
-    told.iter().enumerate().find_map(|(index, first)| {
+    let calm = |(_, first): &(usize, &Told)| raises(first.ms, first.ms + window_ms) == 0;
+    told.iter().enumerate().filter(calm).find_map(|(index, first)| {
         let mut by_reader: BTreeMap<usize, Vec<&Told>> = BTreeMap::new();
         for told in told[index..].iter().take_while(|told| told.ms <= first.ms + window_ms) {
             by_reader.entry(told.reader).or_default().push(told);
@@ -143,6 +153,26 @@ fn strangers(told: &[Told], interval_ms: u64, times: usize) -> Option<Vec<usize>
         let other = by_reader.values().find(never)?;
         Some(own.iter().chain(other).map(|told| told.op).collect())
     })
+}
+
+/// How positions are called at which readers are ahead of the clock.
+fn ahead(offset: &str) -> String {
+    format!("{offset}, ahead of the clock,")
+}
+
+/// By position, when connections with events began there whose readers were ahead of the clock, in ms. Each comes with more
+/// than it was told last, as often as such connections end, and all who are ahead are told more than the largest.
+fn raised(case: &Case<'_>) -> BTreeMap<String, Vec<u64>> {
+    let apart_ms = case.history.conditions.clocks_apart_ms;
+    let mut raised: BTreeMap<String, Vec<u64>> = BTreeMap::new();
+    for (_, op) in case.iter() {
+        if let Call::Live { mode: Mode::Sse, from: From::At(offset), cursor: Some(cursor), .. } = &op.call
+            && *cursor + apart_ms > op.invoked.ms
+        {
+            raised.entry(ahead(offset)).or_default().push(op.invoked.ms);
+        }
+    }
+    raised
 }
 
 /// By position, what readers were told after [`POLLS`] empty answers there, in a settled world. Readers whose cursors
@@ -162,7 +192,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
             polls.remove(&arrival.reader);
             continue;
         }
-        let position = if is_ahead { format!("{offset}, ahead of the clock,") } else { offset.to_owned() };
+        let position = if is_ahead { ahead(offset) } else { offset.to_owned() };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
         if !is_empty(case, arrival) || !calm {
             polls.remove(&arrival.reader);
@@ -232,6 +262,29 @@ mod tests {
         };
         check(&ahead([9, 9, 0, 0]), 0);
         check(&ahead([9, 100, 0, 0]), 1);
+    }
+
+    /// Two readers of long-polls, told in turn, and between them one whose connections with events end sooner and raise the
+    /// number.
+    #[test]
+    fn who_comes_back_for_events_ahead_of_the_clock_raises_what_all_are_told() {
+        let day_ms = run().now_ms() + 86_400_000;
+        for (by_events, is_ahead, expected) in [(false, true, 1), (true, true, 0), (true, false, 1)] {
+            let mut run = run();
+            let [first, second, listener] = [Mode::LongPoll, Mode::LongPoll, Mode::Sse].map(|mode| run.join(mode));
+            for poll in 0..6 {
+                run.poll(first, empty(0, 0, day_ms + 2 * poll));
+                if by_events {
+                    let op = run.listen(listener);
+                    let cursor = if is_ahead { day_ms + 2 * poll } else { 1_000 + poll };
+                    run.deliver(listener, op, delivery(None, 0, 0, cursor));
+                }
+                run.wait_ms(3_000);
+                run.poll(second, empty(0, 0, day_ms + 2 * poll + 1));
+                run.wait_ms(17_000);
+            }
+            check(&run, expected);
+        }
     }
 
     #[test]
