@@ -2,11 +2,11 @@
 
 use std::collections::BTreeSet;
 
-use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig};
+use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig, Origins};
 use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::message::{Live, Message, Operation};
 use tailrace_core::protocol::segment::Whole;
-use tailrace_core::protocol::{Method, Offset, ProjectMode, Response};
+use tailrace_core::protocol::{Headers, Method, Offset, ProjectMode, Response};
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
@@ -36,8 +36,12 @@ impl Program for Tailrace {
         }
     }
 
-    fn answer_when_lost(config: &EdgeConfig) -> Response {
-        edge::answer_when_lost(config)
+    fn answer_when_lost(config: &EdgeConfig, url: &str, headers: &Headers) -> Response {
+        edge::answer_when_lost(config, url, headers)
+    }
+
+    fn inner_when_lost() -> Response {
+        edge::object_when_lost()
     }
 
     async fn serve(env: &EdgeState, config: &EdgeConfig, request: Request<Upload>) {
@@ -69,7 +73,7 @@ impl ObjectClass for StreamObject<ObjectState> {
     }
 
     fn answer_when_lost() -> Response {
-        edge::answer_when_lost(&WorldConfig::of(Settings::default()).edge)
+        edge::object_when_lost()
     }
 
     /// The version is its first character.
@@ -99,6 +103,7 @@ impl WorldConfig {
                 live,
                 memory: settings.memory.clone(),
                 policy: settings.policy,
+                origins: Origins::Any,
             },
             settings,
             colos: Vec::new(),
@@ -142,8 +147,6 @@ impl World {
 
 #[cfg(test)]
 mod tests {
-    use tailrace_core::protocol::Headers;
-
     use tailrace_core::protocol::CachePolicy;
 
     use super::*;

@@ -1,6 +1,7 @@
 //! What a deployment configures.
 
 use super::access::KeyRing;
+use super::egress::Origins;
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
 use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
 
@@ -56,6 +57,8 @@ pub struct EdgeConfig {
     pub memory: MemoryLimits,
     /// What caches do for readers.
     pub policy: CachePolicy,
+    /// The origins whose scripts may read answers.
+    pub origins: Origins,
 }
 
 /// How long live reads wait, and how much may wait for their clients.
@@ -83,13 +86,8 @@ impl Default for LiveConfig {
 }
 
 impl EdgeConfig {
-    /// The value of `Access-Control-Allow-Origin`; `None` where the field is left out.
-    pub fn allow_origin(&self) -> Option<&'static str> {
-        (self.access == Access::NoAuth).then_some("*")
-    }
-
     /// From the deployment's variables: `TAILRACE_PROJECTS` = `single` or `multi`, those that say who is let in, and those
-    /// of [`CachePolicy`] and [`Waits`].
+    /// of [`Origins`], [`CachePolicy`] and [`Waits`].
     pub fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Self {
         let (projects, mut problem) = match variable("TAILRACE_PROJECTS") {
             None | Some("single") => (ProjectMode::Single, None),
@@ -99,6 +97,10 @@ impl EdgeConfig {
         let access = Access::from_vars(projects, &variable).unwrap_or_else(|wrong| {
             problem = Some(wrong);
             Access::NotConfigured
+        });
+        let origins = Origins::from_vars(access == Access::NoAuth, &variable).unwrap_or_else(|wrong| {
+            problem = Some(wrong);
+            Origins::NotConfigured
         });
         let policy = CachePolicy::from_vars(&variable).unwrap_or_else(|wrong| {
             problem = Some(wrong);
@@ -110,7 +112,7 @@ impl EdgeConfig {
         });
         let access = problem.map_or(access, Access::Misconfigured);
         let live = LiveConfig { waits, ..LiveConfig::default() };
-        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default(), policy }
+        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default(), policy, origins }
     }
 }
 
@@ -164,8 +166,51 @@ mod tests {
             let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
             let config = EdgeConfig::from_vars(value);
             assert_eq!(config.access, expected, "{variables:?}");
-            let origin = (expected == Access::NoAuth).then_some("*");
-            assert_eq!(config.allow_origin(), origin, "{variables:?}");
+            assert_eq!(config.origins, Origins::NotConfigured, "{variables:?}");
+        }
+    }
+
+    #[test]
+    fn origins_are_those_of_the_variable_in_both_modes_and_a_wrong_one_lets_nobody_in() {
+        let key = format!("a:{}", "A".repeat(43));
+        let listed = Origins::from_vars(false, |name| (name == "TAILRACE_ORIGINS").then_some("https://a.test"));
+        let listed = || listed.clone().expect("a list");
+        let wrong = "TAILRACE_ORIGINS: origin 2 is null, which any page can have itself called";
+        let misconfigured = |sentence: &str| Access::Misconfigured(sentence.to_owned());
+        let keys = || Access::Keys(KeyRing::parse(&key).expect("a key"));
+        for (variables, access, origins) in [
+            (&[("TAILRACE_NO_AUTH", "1")][..], Access::NoAuth, Origins::Any),
+            (&[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_ORIGINS", "https://a.test")], Access::NoAuth, listed()),
+            (
+                &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_ORIGINS", "https://a.test"), ("TAILRACE_PROJECTS", "multi")],
+                Access::NoAuth,
+                listed(),
+            ),
+            (&[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_PROJECTS", "multi")], Access::NoAuth, Origins::Any),
+            (&[("TAILRACE_KEYS", &key)], keys(), Origins::NotConfigured),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_ORIGINS", "*")], keys(), Origins::Any),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_ORIGINS", "https://a.test")], keys(), listed()),
+            (&[("TAILRACE_ORIGINS", "https://a.test")], Access::NotConfigured, listed()),
+            (
+                &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_ORIGINS", "https://a.test,null")],
+                misconfigured(wrong),
+                Origins::NotConfigured,
+            ),
+            (
+                &[("TAILRACE_KEYS", &key), ("TAILRACE_ORIGINS", "*"), ("TAILRACE_FRONT_VARY", "yes")],
+                misconfigured("TAILRACE_FRONT_VARY is neither 0 nor 1"),
+                Origins::NotConfigured,
+            ),
+            // Whatever else is wrong, its scripts can read that something is.
+            (
+                &[("TAILRACE_KEYS", ""), ("TAILRACE_ORIGINS", "https://a.test")],
+                misconfigured("TAILRACE_KEYS: key 1 is no id:base64url"),
+                listed(),
+            ),
+        ] {
+            let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
+            let config = EdgeConfig::from_vars(value);
+            assert_eq!((config.access, config.origins), (access, origins), "{variables:?}");
         }
     }
 

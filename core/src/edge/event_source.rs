@@ -3,26 +3,25 @@
 //! It takes an error status for the end, and 204 for the wish that it does not come back. Whatever else happens to its
 //! connection, it comes back.
 
-use super::live::LiveRead;
 use crate::protocol::{CacheControl, Offset, ReadFrom, Response, header, sse};
 use crate::runtime::{Isolate, marks};
 
 /// The head of a connection with events.
-pub(super) fn head_of_events(cache_control: CacheControl, allow_origin: Option<&str>) -> Response {
+pub(super) fn head_of_events(cache_control: CacheControl) -> Response {
     Response::new(200)
         .with(header::CACHE_CONTROL, cache_control.to_string())
         .with(header::CONTENT_TYPE, "text/event-stream")
         // Proxies of the family of nginx gather bytes before they pass them on, unless they are told not to.
         .with(header::X_ACCEL_BUFFERING, "no")
         .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX)
-        .with_common(allow_origin)
+        .with_common()
 }
 
 /// The answer to a browser's `EventSource` in place of a failure, which would end it for good: no events, so that it
 /// comes back from where it is.
-pub(super) fn come_again(env: &impl Isolate, allow_origin: Option<&str>) -> Response {
+pub(super) fn come_again(env: &impl Isolate) -> Response {
     env.sometimes(marks::LIVE_FAILURE_HIDDEN);
-    head_of_events(CacheControl::Events, allow_origin).with_body(sse::retry_after_failure(env.random() >> 32))
+    head_of_events(CacheControl::Events).with_body(sse::retry_after_failure(env.random() >> 32))
 }
 
 /// Whether a page says that the stream is closed and has nothing after this position.
@@ -32,10 +31,10 @@ pub(super) fn is_end(page: &Response, from: ReadFrom) -> bool {
 }
 
 /// The answer to a browser's `EventSource` that has everything of a closed stream: it does not come back.
-pub(super) fn no_more(live: &LiveRead, page: &Response) -> Response {
+pub(super) fn no_more(page: &Response) -> Response {
     let response = Response::new(204).with(header::CACHE_CONTROL, CacheControl::NoStore.to_string());
     let same = [header::STREAM_NEXT_OFFSET, header::STREAM_UP_TO_DATE, header::STREAM_CLOSED];
-    with_same(response, page, &same).with_common(live.allow_origin.as_deref())
+    with_same(response, page, &same).with_common()
 }
 
 /// A response with these fields of an object's reply, and its debug fields.
@@ -49,6 +48,7 @@ pub(super) fn with_same(response: Response, reply: &Response, names: &[&'static 
 mod tests {
     use bytes::Bytes;
 
+    use super::super::live::LiveRead;
     use super::super::scripted::{Happens, Says, Scripted, at, config, event, greeting, live};
     use super::super::sse::listen;
     use super::*;
@@ -76,7 +76,6 @@ mod tests {
             let (answer, written) = resumed(reply);
             assert_eq!((answer.status, answer.body, written), (200, Bytes::from_static(b"retry:600\n\n"), Vec::new()));
             assert_eq!(answer.headers.get(header::CONTENT_TYPE), Some("text/event-stream"));
-            assert_eq!(answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
         }
         for status in [400, 404, 410] {
             assert_eq!(resumed(Says::Reply(Response::new(status))).0.status, status);

@@ -2,7 +2,6 @@
 //! platform stands between the two and has identical reads answered once, whoever asks and however they spell it.
 
 use super::cached::refuses_copies;
-use super::config::EdgeConfig;
 use super::failure::unreachable;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::percent::encode_path;
@@ -30,22 +29,16 @@ pub(super) fn inner_url(
 
 /// Answers a read with what the inner entrypoint answers. It is asked without the client's entity tags, since others
 /// share its answer, so they are compared here.
-pub(super) async fn forward<E: EdgeEnv>(
-    env: &E,
-    config: &EdgeConfig,
-    url: &str,
-    if_none_match: Option<&str>,
-    has_asked: bool,
-) {
+pub(super) async fn forward<E: EdgeEnv>(env: &E, url: &str, if_none_match: Option<&str>, has_asked: bool) {
     env.sometimes(marks::READ_FORWARDED);
     // What an earlier task has asked is not asked again.
     let reply = match if has_asked { env.earlier_call().await } else { env.ask_inner(url).await } {
         Ok(Called::Reply(reply)) => reply,
         Ok(Called::Socket(_)) => {
             let error = CallError::Exception("a socket instead of a reply".to_owned());
-            return env.answer(unreachable(config, Method::Get, &error));
+            return env.answer(unreachable(Method::Get, &error));
         }
-        Err(error) => return env.answer(unreachable(config, Method::Get, &error)),
+        Err(error) => return env.answer(unreachable(Method::Get, &error)),
     };
     let Some(if_none_match) = if_none_match else { return env.pass_on(reply, Changes::NONE) };
     let mut head = reply.head();
@@ -61,6 +54,7 @@ pub(super) async fn forward<E: EdgeEnv>(
 
 #[cfg(test)]
 mod tests {
+    use super::super::EdgeConfig;
     use super::super::scripted::{START_MS, Says, Scripted, config};
     use super::super::serve::{serve, serve_inner};
     use super::*;

@@ -23,8 +23,6 @@ const GREETING_MS: u64 = 10_000;
 pub struct LiveRead {
     /// The object's name.
     pub object: String,
-    /// The value of `Access-Control-Allow-Origin`; `None` where the field is left out.
-    pub allow_origin: Option<String>,
     /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
     /// Long-poll or events.
@@ -96,8 +94,7 @@ impl LiveRead {
 
     /// The message that asks for something else about the same stream.
     pub(super) fn message_of(&self, operation: Operation) -> String {
-        let (allow_origin, debug) = (self.allow_origin.clone(), self.debug);
-        Message { allow_origin, debug, body_too_large: false, body_encoded: false, operation }.encode()
+        Message { debug: self.debug, body_too_large: false, body_encoded: false, operation }.encode()
     }
 
     /// When it ends that would go on until `ends_ms`: not later than its client's token.

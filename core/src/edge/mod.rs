@@ -14,7 +14,9 @@
 //! | `serve` | serving a request, from its route to the end of its answer |
 //! | `backlog` | what waits for the client of such a connection, and which one has to go |
 //! | `body` | reading a request's body, if the isolate has room for it |
+//! | `egress` | the way out of all answers of a client: who may keep them, and whose scripts may read them |
 //! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
+//! | `loss` | the answers that a host gives to requests at which its instance was lost |
 //! | `live` | what both kinds of live reads have in common |
 //! | `sse` | connections with events |
 //! | `event_page` | pages of the log on such a connection |
@@ -29,12 +31,14 @@ mod backlog;
 mod body;
 mod cached;
 mod config;
+mod egress;
 mod event_page;
 mod event_source;
 mod failure;
 mod gateway;
 mod live;
 mod long_poll;
+mod loss;
 mod poll;
 mod route;
 mod routed;
@@ -47,9 +51,10 @@ mod stream_request;
 pub use access::{Claims, KeyRing, Scope, StreamPattern, mint, verify};
 pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig};
-pub use failure::answer_when_lost;
+pub use egress::Origins;
 pub use live::LiveRead;
-pub use route::{PICKED_HEADERS, route};
+pub use loss::{answer_when_lost, object_when_lost};
+pub use route::{PICKED_HEADERS, picked_headers, route};
 pub use routed::{Forward, Routed};
 pub use serve::{serve, serve_inner};
 pub use stream_request::Entrance;

@@ -68,7 +68,7 @@ pub(super) async fn fly<E: EdgeEnv>(
     };
     match poll.fly().await {
         Ok(landing) => landing,
-        Err(error) => Brought::Own(unreachable(config, Method::Get, &error)),
+        Err(error) => Brought::Own(unreachable(Method::Get, &error)),
     }
 }
 
@@ -179,10 +179,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
         }
         let cursor = cursor::after_data(position.commit_ms + self.jitter_ms(), self.ask.read.cursor);
         let cursor = (!closed).then(|| cursor.to_string());
-        answer
-            .with_some(header::STREAM_CURSOR, cursor)
-            .with_some(header::TAILRACE_AHEAD, self.ahead_ms())
-            .with_common(self.ask.allow_origin.as_deref())
+        answer.with_some(header::STREAM_CURSOR, cursor).with_some(header::TAILRACE_AHEAD, self.ahead_ms()).with_common()
     }
 
     /// The answer if nothing came. For a reader ahead of the clock the object is asked once more: it knows what readers
@@ -247,7 +244,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with(header::STREAM_CURSOR, cursor.to_string())
             .with_some(header::TAILRACE_AHEAD, self.ahead_ms())
-            .with_common(self.ask.allow_origin.as_deref())
+            .with_common()
     }
 }
 
@@ -307,8 +304,8 @@ mod tests {
             let (landing, notes) =
                 flown(ReadFrom::At(at(2)), cursor, [Says::Socket(vec![greeting(2), told(5, closed)])]);
             assert_eq!(notes.len(), 2, "{notes:?}");
-            let names = [header::STREAM_CURSOR, header::ETAG, header::ACCESS_CONTROL_ALLOW_ORIGIN];
-            let expected = [expected, Some("\"x\""), Some("*")];
+            let names = [header::STREAM_CURSOR, header::ETAG, header::X_CONTENT_TYPE_OPTIONS];
+            let expected = [expected, Some("\"x\""), Some("nosniff")];
             assert_eq!(fields(&landing, &names), expected.map(|value| value.map(str::to_owned)));
         }
     }

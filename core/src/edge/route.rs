@@ -17,6 +17,7 @@ pub const PICKED_HEADERS: &[&str] = &[
     header::CONTENT_TYPE,
     header::IF_NONE_MATCH,
     header::LAST_EVENT_ID,
+    header::ORIGIN,
     header::PRODUCER_EPOCH,
     header::PRODUCER_ID,
     header::PRODUCER_SEQ,
@@ -30,6 +31,12 @@ pub const PICKED_HEADERS: &[&str] = &[
     header::TAILRACE_DEBUG,
 ];
 
+/// Those of them that mean something to a deployment. Each costs a host a look.
+pub fn picked_headers(config: &EdgeConfig) -> impl Iterator<Item = &'static str> {
+    let is_asked_for = config.origins.are_listed();
+    PICKED_HEADERS.iter().copied().filter(move |name| is_asked_for || *name != header::ORIGIN)
+}
+
 /// Decides where a request goes. `url` is absolute. The clock, in ms since the Unix epoch, is asked only if it matters.
 pub fn route(
     config: &EdgeConfig,
@@ -39,9 +46,8 @@ pub fn route(
     entrance: Entrance,
     now_ms: impl Fn() -> u64,
 ) -> Routed {
-    let allow_origin = config.allow_origin();
     let answer = |response: Response| {
-        let response = response.with_common(allow_origin);
+        let response = response.with_common();
         Routed::Answer(if method == Method::Head { response.without_body() } else { response })
     };
     if method == Method::Options {
@@ -74,7 +80,7 @@ pub fn route(
         return answer(method_not_allowed(STREAM_METHODS));
     }
     let request = StreamRequest { config, method, origin, path, query, headers, entrance };
-    match request.routed(stream_path, allow_origin, now_ms) {
+    match request.routed(stream_path, now_ms) {
         Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
     }
@@ -116,7 +122,7 @@ fn method_not_allowed(allow: &'static str) -> Response {
 
 #[cfg(test)]
 mod tests {
-    use super::super::LiveConfig;
+    use super::super::{LiveConfig, Origins};
     use super::*;
     use crate::protocol::limits::TOKEN_LIMIT;
     use crate::protocol::message::{Operation, Read};
@@ -132,6 +138,7 @@ mod tests {
             live: LiveConfig::default(),
             memory: crate::protocol::MemoryLimits::default(),
             policy: crate::protocol::CachePolicy::default(),
+            origins: Origins::Any,
         }
     }
 
@@ -315,12 +322,34 @@ mod tests {
                 match routed(&config, method, target, &[(header::TAILRACE_DEBUG, "1")]) {
                     Routed::Answer(response) => {
                         assert_eq!(response.status, expected);
-                        assert_eq!(response.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), None);
                         assert_eq!(response.headers.get(header::X_CONTENT_TYPE_OPTIONS), Some("nosniff"));
                     }
                     forward => panic!("{forward:?}"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn scripts_of_other_origins_may_send_every_header_that_means_something() {
+        let Routed::Answer(preflight) = routed(&config(), Method::Options, "/v1/stream/a", &[]) else { panic!() };
+        let allowed = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap_or_default();
+        // Browsers set these, and let no script set them (the Fetch standard, "forbidden request-header").
+        let of_browsers = [header::CONTENT_LENGTH, header::ORIGIN];
+        let traces = ["baggage", "traceparent", "tracestate"];
+        for name in PICKED_HEADERS.iter().filter(|name| !of_browsers.contains(name)).chain(&traces) {
+            assert!(allowed.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name)), "{name}");
+        }
+        let methods = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_METHODS);
+        assert_eq!(methods, Some("GET, HEAD, PUT, POST, DELETE, OPTIONS"));
+    }
+
+    #[test]
+    fn the_origin_is_looked_for_only_where_an_answer_depends_on_it() {
+        let listed = Origins::from_vars(true, |name| (name == "TAILRACE_ORIGINS").then_some("https://a.test"));
+        for (origins, is_picked) in [(Origins::Any, 0), (Origins::NotConfigured, 0), (listed.expect("a list"), 1)] {
+            let picked = picked_headers(&EdgeConfig { origins, ..config() }).count();
+            assert_eq!(picked, PICKED_HEADERS.len() - 1 + is_picked);
         }
     }
 

@@ -1,8 +1,8 @@
 //! Serving a request, from its route to the end of its answer.
 
-use super::access::Discreet;
 use super::body::{self, Taken, is_declared_within};
 use super::config::EdgeConfig;
+use super::egress::{Outlet, Terms};
 use super::failure::{lost, refused, unreachable};
 use super::route::{query_of, resumes, route};
 use super::routed::{Forward, Routed};
@@ -22,14 +22,15 @@ use crate::runtime::{
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let env = Discreet::of(env.clone(), &config.access, query_of(&request.url));
+    let terms = Terms::of(config, query_of(&request.url), &request.headers);
+    let env = Outlet::new(env.clone(), terms);
     serve_at(&env, config, request, false).await;
 }
 
 /// Serves a request at the inner entrypoint, which only the gateway can reach. Access has been checked. It answers what a
 /// gateway forwards, and nothing else.
 pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let env = Discreet::of_gateway(env.clone());
+    let env = Outlet::new(env.clone(), Terms::of_gateway());
     serve_at(&env, config, request, true).await;
 }
 
@@ -47,29 +48,29 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
             if let Routed::Live(live) = &routed {
                 live.hold(env).await;
             }
-            return gateway::forward(env, config, url, if_none_match, past.has_called).await;
+            return gateway::forward(env, url, if_none_match, past.has_called).await;
         }
         None if is_inner && !is_answer => {
             let nothing = Refusal::new(ErrorCode::UnknownRoute, "the gateway forwards nothing like this");
-            return answer(env, body, refused(config, method, &nothing)).await;
+            return answer(env, body, refused(method, &nothing)).await;
         }
         _ => {}
     }
     match routed {
         Routed::Answer(response) if is_failure(&response) && resumes(method, &url, &headers) => {
-            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
+            answer(env, body, event_source::come_again(env)).await;
         }
         Routed::Answer(response) => answer(env, body, response).await,
         Routed::Live(live) if live.resumes && (past.has_called || past.losses > LOSSES_ENDURED) => {
             env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
-            answer(env, body, event_source::come_again(env, config.allow_origin())).await;
+            answer(env, body, event_source::come_again(env)).await;
         }
         // What the request asks for may be what loses the instances.
-        _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(config, method)).await,
+        _ if past.losses > LOSSES_ENDURED => answer(env, body, lost(method)).await,
         // So may the call of a live read. A client that asks again misses nothing.
         Routed::Live(_) if past.has_called => {
             env.sometimes(marks::LIVE_READ_LOST_ITS_INSTANCE);
-            answer(env, body, lost(config, method)).await;
+            answer(env, body, lost(method)).await;
         }
         Routed::Live(live) => {
             drain(body).await;
@@ -92,33 +93,27 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
             let caching = forward.caching.clone();
             let outcome = call(env, config, forward, &headers, body, past).await;
             let age_s = asked_ms.map_or(0, |asked_ms| cached::age_s(env, asked_ms));
-            answer_outcome(env, config, method, outcome, &cached::asked(caching.as_ref(), age_s));
+            answer_outcome(env, method, outcome, &cached::asked(caching.as_ref(), age_s));
         }
     }
 }
 
 /// Answers with what a call of an object has brought.
-fn answer_outcome<E: EdgeEnv>(
-    env: &E,
-    config: &EdgeConfig,
-    method: Method,
-    outcome: Result<CallOutcome<E>, Unsent>,
-    changes: &Changes,
-) {
+fn answer_outcome<E: EdgeEnv>(env: &E, method: Method, outcome: Result<CallOutcome<E>, Unsent>, changes: &Changes) {
     match outcome {
         Err(Unsent::NoRoom) => {
             env.sometimes(marks::BODY_FOUND_NO_ROOM);
             let message = "the service holds as many bytes of requests as it may; nothing was applied";
-            env.answer(refused(config, method, &Refusal::new(ErrorCode::Busy, message)));
+            env.answer(refused(method, &Refusal::new(ErrorCode::Busy, message)));
         }
         Ok(Ok(Called::Reply(reply))) => env.pass_on(reply, changes),
         Ok(Ok(Called::Socket(_))) => {
             let error = CallError::Exception("a socket instead of a reply".to_owned());
-            env.answer(unreachable(config, method, &error));
+            env.answer(unreachable(method, &error));
         }
-        Ok(Err(error)) => env.answer(unreachable(config, method, &error)),
+        Ok(Err(error)) => env.answer(unreachable(method, &error)),
         // If the connection is gone, the answer reaches nobody. A client whose chunks are malformed gets it.
-        Err(Unsent::Broken) => env.answer(broken_off(config, method)),
+        Err(Unsent::Broken) => env.answer(broken_off(method)),
     }
 }
 
@@ -188,10 +183,10 @@ async fn drain(body: Option<impl Upload>) {
     }
 }
 
-fn broken_off(config: &EdgeConfig, method: Method) -> Response {
+fn broken_off(method: Method) -> Response {
     let message = "the body of the request is malformed or broke off; nothing was applied";
     let refusal = Refusal::new(ErrorCode::InvalidBody, message);
-    refused(config, method, &refusal)
+    refused(method, &refusal)
 }
 
 #[cfg(test)]

@@ -86,12 +86,12 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     match reader.ask.ask(env, config.live.buffer_bytes).await {
         Err(error) if live.resumes => {
             tracing::error!(%error, "an object did not answer");
-            env.answer(come_again(env, config.allow_origin()));
+            env.answer(come_again(env));
         }
-        Err(error) => env.answer(unreachable(config, Method::Get, &error)),
+        Err(error) => env.answer(unreachable(Method::Get, &error)),
         Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
-            let body = env.open(head(config, live).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
+            let body = env.open(head(config).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
             let next = reader.listen(socket, joined, &body).await;
             reader.go_on(next, &body).await;
             reader.part(&body).await;
@@ -99,15 +99,15 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         Ok(Asked::Reply(reply)) => {
             let page = reply.head();
             if live.resumes && page.status >= 500 {
-                return env.answer(come_again(env, config.allow_origin()));
+                return env.answer(come_again(env));
             }
             if page.status != 200 {
                 return env.pass_on(reply, Changes::NONE);
             }
             if live.resumes && is_end(&page, live.read.from) {
-                return env.answer(no_more(live, &page));
+                return env.answer(no_more(&page));
             }
-            let head = with_same(head(config, live), &page, &[header::STREAM_SSE_DATA_ENCODING]);
+            let head = with_same(head(config), &page, &[header::STREAM_SSE_DATA_ENCODING]);
             let body = env.open(head);
             body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;
@@ -117,9 +117,9 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
     }
 }
 
-fn head(config: &EdgeConfig, live: &LiveRead) -> Response {
+fn head(config: &EdgeConfig) -> Response {
     let cache_control = config.policy.cache_control(AnswerKind::Events, None);
-    let head = head_of_events(cache_control, live.allow_origin.as_deref());
+    let head = head_of_events(cache_control);
     match cache_control {
         // A browser's `EventSource` that comes back asks for the same URL, and goes on from there.
         CacheControl::Public { .. } => head.with(header::VARY, "Last-Event-ID"),
@@ -295,7 +295,7 @@ mod tests {
     #[test]
     fn events_that_may_be_shared_are_so_only_with_those_who_go_on_from_the_same_id() {
         for policy in CachePolicy::ALL {
-            let head = head(&EdgeConfig { policy: *policy, ..config() }, &live(ReadFrom::Start, Live::Sse, None));
+            let head = head(&EdgeConfig { policy: *policy, ..config() });
             let is_shared = head.headers.get(header::CACHE_CONTROL).is_some_and(|text| text.starts_with("public"));
             let expected = is_shared.then_some("Last-Event-ID");
             assert_eq!(head.headers.get(header::VARY), expected, "{}", policy.name);

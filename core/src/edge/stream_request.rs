@@ -47,12 +47,7 @@ pub(super) struct StreamRequest<'a> {
 
 impl StreamRequest<'_> {
     /// Where it goes; `stream_path` is the path after the stream route.
-    pub(super) fn routed(
-        &self,
-        stream_path: &str,
-        allow_origin: Option<&str>,
-        now_ms: impl Fn() -> u64,
-    ) -> Result<Routed, Refusal> {
+    pub(super) fn routed(&self, stream_path: &str, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
         let target = StreamTarget::parse(self.config.projects, stream_path)?;
         let StreamTarget::Stream(stream) = target else {
             self.grant(&now_ms)?;
@@ -76,7 +71,6 @@ impl StreamRequest<'_> {
         let until_ms = grant.map(|grant| grant.until_ms());
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
         let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
-        let allow_origin = allow_origin.map(str::to_owned);
         let (mut caching, mut inner_url) = (None, None);
         let operation = match operation {
             Operation::Read(mut read) => {
@@ -88,8 +82,7 @@ impl StreamRequest<'_> {
                 match read.live {
                     Some(mode) => {
                         let resumes = mode == Live::Sse && self.last_event_id().is_some();
-                        let live =
-                            LiveRead { object, allow_origin, debug, mode, read, until_ms, resumes, caching, inner_url };
+                        let live = LiveRead { object, debug, mode, read, until_ms, resumes, caching, inner_url };
                         return Ok(Routed::Live(live));
                     }
                     None => Operation::Read(read),
@@ -98,7 +91,7 @@ impl StreamRequest<'_> {
             other => other,
         };
         let body_encoded = takes_body && self.has_encoded_body();
-        let message = Message { allow_origin, debug, body_too_large: false, body_encoded, operation };
+        let message = Message { debug, body_too_large: false, body_encoded, operation };
         let body_limit = self.config.body_limit;
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
     }

@@ -118,12 +118,12 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         let response = match self.answer(&message.operation, body).await {
             Ok(ObjectAnswer::Response(response)) => response,
             Ok(ObjectAnswer::Upgrade(upgrade)) => {
-                let otherwise = upgrade.otherwise.with_common(message.allow_origin.as_deref());
+                let otherwise = upgrade.otherwise.with_common();
                 return ObjectAnswer::Upgrade(Upgrade { otherwise, ..upgrade });
             }
             Err(failure) => failure.into_response(),
         };
-        let response = response.with_common(message.allow_origin.as_deref());
+        let response = response.with_common();
         let mut response = if message.operation == Operation::Head { response.without_body() } else { response };
         let Some((written_before, read_before)) = rows_before else { return ObjectAnswer::Response(response) };
         let rows = self.state.rows_written() - written_before;
@@ -157,7 +157,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 fn unknown_message() -> Response {
     tracing::warn!("a message of another version");
     let message = "another release is being deployed; nothing was applied";
-    Response::refusal(&Refusal::new(ErrorCode::DeployUnderWay, message)).with_common(None)
+    Response::refusal(&Refusal::new(ErrorCode::DeployUnderWay, message)).with_common()
 }
 
 impl<S: ActorState> StreamObject<S> {

@@ -100,6 +100,13 @@ pub const KEYS_LIMIT: usize = 8;
 /// Longest id of a key, in bytes. Our choice.
 pub const KEY_ID_LIMIT: usize = 32;
 
+/// How many origins are listed whose scripts may read answers. Our choice: each request that names its origin is compared
+/// with them.
+pub const ORIGINS_LIMIT: usize = 64;
+
+/// Longest origin in that list, in bytes. Our choice: a host's name has 253 at most (RFC 1035, section 2.3.4).
+pub const ORIGIN_LIMIT: usize = 300;
+
 /// Shortest key, in bytes: as long as the hash (RFC 7518, section 3.2).
 pub const KEY_BYTES_MIN: usize = 32;
 

@@ -7,14 +7,13 @@ use super::percent::decode_lossily;
 use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
 /// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an
-/// object refuses a version that it does not know.
-const VERSION: char = '2';
+/// object refuses a version that it does not know. Edges of version 2 told the object which origin may read the answer, and
+/// put nothing on it themselves: without that its answers would reach no script of another origin.
+const VERSION: char = '3';
 
 /// One request to a stream object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
-    /// The value of `Access-Control-Allow-Origin`, if there is one.
-    pub allow_origin: Option<String>,
     /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
     /// Whether the client's body passed the limit and was discarded; the object refuses it once it has looked at what
@@ -151,7 +150,6 @@ impl Message {
             Operation::Head => 'H',
             Operation::Delete => 'D',
         });
-        writer.optional('o', self.allow_origin.as_deref());
         writer.flag('d', self.debug);
         writer.flag('b', self.body_too_large);
         writer.flag('z', self.body_encoded);
@@ -258,13 +256,7 @@ impl Message {
             'D' => Operation::Delete,
             _ => return None,
         };
-        Some(Self {
-            allow_origin: fields.get('o'),
-            debug: fields.has('d'),
-            body_too_large: fields.has('b'),
-            body_encoded: fields.has('z'),
-            operation,
-        })
+        Some(Self { debug: fields.has('d'), body_too_large: fields.has('b'), body_encoded: fields.has('z'), operation })
     }
 }
 
@@ -368,19 +360,18 @@ mod tests {
     proptest! {
         #[test]
         fn text_round_trips(
-            allow_origin: Option<String>,
             debug: bool,
             body_too_large: bool,
             body_encoded: bool,
             operation in operations(),
         ) {
-            let message = Message { allow_origin, debug, body_too_large, body_encoded, operation };
+            let message = Message { debug, body_too_large, body_encoded, operation };
             let decoded = Message::decode(&message.encode());
             prop_assert_eq!(decoded, Some(message));
         }
 
         #[test]
-        fn no_text_panics(text in any::<String>(), fields in "2[CFAREHD](\n[a-z][ -~é%]{0,9}){0,6}") {
+        fn no_text_panics(text in any::<String>(), fields in "3[CFAREHD](\n[a-z][ -~é%]{0,9}){0,6}") {
             let _ = Message::decode(&text);
             let _ = Message::decode(&fields);
         }
@@ -388,8 +379,8 @@ mod tests {
 
     #[test]
     fn another_version_is_refused() {
-        assert!(Message::decode("2H").is_some());
-        for text in ["", "2", "1H", "3H", "H", "2Z", "2R", "2C"] {
+        assert!(Message::decode("3H").is_some());
+        for text in ["", "3", "2H", "4H", "H", "3Z", "3R", "3C"] {
             assert!(Message::decode(text).is_none(), "{text:?}");
         }
     }

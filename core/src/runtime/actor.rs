@@ -55,7 +55,7 @@ impl std::error::Error for AlarmFailure {}
 ///
 /// Objects may share an instance of core with each other and with requests at the edge ([`super::EdgeEnv`]). If it is
 /// lost, the memory of its objects is lost, and what they had stored is kept; an event that was under way is undone as
-/// far as its turn had come. Calls under way are answered with `edge::answer_when_lost`, an alarm under way fails, and
+/// far as its turn had come. Calls under way are answered with `edge::object_when_lost`, an alarm under way fails, and
 /// all sockets are closed before the next event, as nobody knows what was sent on them. The object starts again with
 /// the next event.
 pub trait Actor<S: ActorState>: 'static {

@@ -1,6 +1,6 @@
 //! How the header fields of an answer change on its way to the client.
 
-use crate::protocol::Headers;
+use crate::protocol::{Headers, Response};
 
 /// How the header fields of an answer change on its way to the client.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -14,6 +14,12 @@ pub struct Changes {
 impl Changes {
     /// Nothing changes.
     pub const NONE: &Self = &Self { set: Headers::NONE, left_out: &[] };
+
+    /// An answer with changed fields.
+    pub fn of(&self, mut answer: Response) -> Response {
+        self.apply(&mut answer.headers);
+        answer
+    }
 
     /// The changed fields.
     pub fn apply(&self, fields: &mut Headers) {

@@ -13,7 +13,7 @@ pub struct Request<U> {
     pub method: Method,
     /// Absolute URL: scheme, authority, path and query as they were sent (percent-encoded).
     pub url: String,
-    /// The header fields that the host picked: at least those of `edge::PICKED_HEADERS` that the request has.
+    /// The header fields that the host picked: at least those of `edge::picked_headers` that the request has.
     pub headers: Headers,
     /// The body, if there is one.
     pub body: Option<U>,
@@ -48,10 +48,10 @@ pub struct Past {
 ///
 /// All requests of an isolate run in one instance of core, and a panic (on Workers also an overflow, or exhausted
 /// memory) loses that instance with all tasks and flights in it. The host then reads the body of the request whose task
-/// was being polled to its end, and answers it with `edge::answer_when_lost`, unless that has an answer. Each other
-/// request that has no answer is served anew in the next instance: by a new task with new handles, which is told of the
-/// [`Past`]. Only the upload and the last call go on. A request that has an answer ends there: if its body is being
-/// written, that ends, too.
+/// was being polled to its end, and answers it with `edge::answer_when_lost`, or at the inner entrypoint with
+/// `edge::object_when_lost`, unless that has an answer. Each other request that has no answer is served anew in the next
+/// instance: by a new task with new handles, which is told of the [`Past`]. Only the upload and the last call go on. A
+/// request that has an answer ends there: if its body is being written, that ends, too.
 pub trait EdgeEnv: Isolate {
     /// The client's body.
     type Upload: Upload;

@@ -299,8 +299,7 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: impl 
 
 /// The answer to an operation that does not wait, or a socket.
 pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: impl Into<Bytes>) -> ObjectAnswer {
-    let message =
-        Message { allow_origin: None, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
+    let message = Message { debug: false, body_too_large: false, body_encoded: false, operation }.encode();
     object.call(ObjectRequest { message, body: body.into() }).now_or_never().expect("an answer at once")
 }
 
@@ -311,8 +310,7 @@ pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
 
 /// The answer to an operation that does not wait, with debug headers.
 pub(crate) fn ask_debugged(object: &StreamObject<Host>, operation: Operation) -> Response {
-    let message =
-        Message { allow_origin: None, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
+    let message = Message { debug: true, body_too_large: false, body_encoded: false, operation }.encode();
     match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),

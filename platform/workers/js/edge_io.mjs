@@ -9,7 +9,7 @@ import * as cache from "./cache.mjs";
 import { Download, waitingForClients } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
 import { pipe } from "./pipe.mjs";
-import { changed, fieldsOf, plain, respond } from "./reply.mjs";
+import { changed, fieldsOf, plain, respond, statusOf } from "./reply.mjs";
 import { Socket } from "./socket.mjs";
 import { failureOf } from "./stub.mjs";
 
@@ -37,6 +37,7 @@ export class EdgeIo {
   words = "";
 
   #request;
+  /** A response, or an answer as plain data. */
   #reply = null;
   /** The stored answer that was found, while nobody has asked for its body. */
   #stored = null;
@@ -145,8 +146,12 @@ export class EdgeIo {
     this.#start(this.#request.calling, this.#called);
   }
 
-  /** The outcome of a call that has brought a response, or an error. */
+  /** The outcome of a call that has brought a response, an answer as plain data, or an error. */
   #called(brought) {
+    if (Array.isArray(brought)) {
+      this.#reply = brought;
+      return REPLY;
+    }
     if (!(brought instanceof Response)) {
       this.words = String(brought);
       return failureOf(brought);
@@ -210,7 +215,7 @@ export class EdgeIo {
   }
 
   head() {
-    return `${this.#reply.status}\n${fieldsOf(this.#reply)}`;
+    return `${statusOf(this.#reply)}\n${fieldsOf(this.#reply)}`;
   }
 
   keep() {
@@ -220,7 +225,7 @@ export class EdgeIo {
   async #keep() {
     const reply = this.#reply;
     try {
-      this.#kept = [reply.status, fieldsOf(reply), await bytesOf(reply)];
+      this.#kept = [statusOf(reply), fieldsOf(reply), await bytesOf(reply)];
       return KEPT;
     } catch (error) {
       this.words = String(error);
@@ -367,7 +372,8 @@ function letGo(response) {
   });
 }
 
-/** The body of a response, or null if it has none. */
-async function bytesOf(response) {
-  return response.body === null ? null : new Uint8Array(await response.arrayBuffer());
+/** The body of a reply, or null if it has none. */
+async function bytesOf(reply) {
+  if (Array.isArray(reply)) return reply[2];
+  return reply.body === null ? null : new Uint8Array(await reply.arrayBuffer());
 }

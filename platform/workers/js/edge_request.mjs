@@ -11,14 +11,12 @@
 
 import { EdgeIo } from "./edge_io.mjs";
 import { flights } from "./flight.mjs";
-import { instance, lose, onLoss, whenLost } from "./instance.mjs";
+import { answerWhenLost, instance, lose, onLoss, picked } from "./instance.mjs";
 import * as rust from "./index.js";
 import { respond } from "./reply.mjs";
 import { MESSAGE_HEADER } from "./stub.mjs";
 import { Upload } from "./upload.mjs";
 import { WeakValues } from "./weak_values.mjs";
-
-const picked = rust.pickedHeaders().split("\n").slice(0, -1);
 
 /** What the tasks that wait use, by the number of the task. A task whose request is garbage is dropped. */
 export const waiting = new WeakValues((task) => rust.drop(task));
@@ -39,7 +37,10 @@ export function serve(request, streams, ctx, isInner) {
 }
 
 class EdgeRequest {
-  /** A promise of what the last call, of an object or the inner entrypoint, brought: a response, or an error. */
+  /**
+   * A promise of what the last call, of an object or the inner entrypoint, brought: a response, an answer as plain data, or
+   * an error.
+   */
   calling = null;
   #request;
   #streams;
@@ -69,8 +70,8 @@ class EdgeRequest {
 
   /** Has Rust serve the request to its end. */
   async run() {
+    const text = this.#text();
     try {
-      const text = this.#text();
       const hasBody = this.#request.body !== null;
       for (let losses = 0; await this.#isLost(text, hasBody, losses) && this.#response === null; losses += 1);
     } catch (error) {
@@ -78,7 +79,7 @@ class EdgeRequest {
     }
     // A client that gets an answer while it still writes takes its connection for broken.
     if (this.#response === null && this.#request.body !== null) await this.upload().drain();
-    this.answer(whenLost);
+    if (this.#response === null) this.answer(answerWhenLost(text, this.#isInner));
     this.#finish?.();
   }
 
@@ -176,7 +177,7 @@ class EdgeRequest {
     try {
       const stub = this.#streams.getByName(object);
       // A method's call costs an append 5 % less than a fetch, whose reply is a stream that passes through.
-      if (body !== null) return respond(await stub.take(message, body));
+      if (body !== null) return await stub.take(message, body);
       const headers = { [MESSAGE_HEADER]: encodeURIComponent(message) };
       if (canWait) headers.upgrade = "websocket";
       return await stub.fetch("https://object/", { headers });

@@ -10,8 +10,11 @@ import { env } from "cloudflare:workers";
 import * as rust from "./index.js";
 import { plain } from "./reply.mjs";
 
-/** The answer, as plain data, to a request at which the instance was lost. Rust cannot make it then. */
+/** The answer, as plain data, of an object whose instance was lost. Rust cannot make it then. */
 export let whenLost;
+
+/** The names of the header fields of a client's request that Rust reads. */
+export let picked;
 
 let generation = 0;
 let isLost = false;
@@ -35,7 +38,23 @@ function configure() {
     variables += `${name}\0${typeof value === "string" ? value : JSON.stringify(value)}\0`;
   }
   rust.configure(variables, env.SEGMENTS !== undefined);
-  rust.answerWhenLost({ answer: (status, fields, body) => (whenLost = plain(status, fields, body)) });
+  picked = rust.pickedHeaders().split("\n").slice(0, -1);
+  rust.objectWhenLost({ answer: (status, fields, body) => (whenLost = plain(status, fields, body)) });
+}
+
+/**
+ * The answer, as plain data, to a request at which the instance was lost, by the next one. `request` is the text with which
+ * Rust was to serve it. If there is no next instance, the client is told at least that something failed.
+ */
+export function answerWhenLost(request, isInner) {
+  let answer = whenLost;
+  try {
+    instance();
+    rust.answerWhenLost({ answer: (status, fields, body) => (answer = plain(status, fields, body)) }, request, isInner);
+  } catch (error) {
+    lose(error);
+  }
+  return answer;
 }
 
 /** Takes an error that nobody caught. A trap or an overflow comes from Rust: the instance is lost. */

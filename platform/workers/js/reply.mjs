@@ -29,8 +29,9 @@ function set(headers, lines, index) {
 
 const namesIn = (line) => line.split(" ").filter((name) => name !== "");
 
-/** A response with the same body, whose fields are changed, if it is said how (src/edge_env.rs). */
+/** A response with the body of a reply, whose fields are changed, if it is said how (src/edge_env.rs). */
 export function changed(response, changes) {
+  if (Array.isArray(response)) return respond(response, changes);
   if (changes === undefined) return response;
   // The fields of a response that has come from elsewhere cannot be changed, those of a copy can.
   const copy = new Response(response.body, response);
@@ -40,8 +41,12 @@ export function changed(response, changes) {
   return copy;
 }
 
-/** The header fields of a response: names and values in turn, each followed by a line feed. */
+/** The status of a reply. */
+export const statusOf = (response) => (Array.isArray(response) ? response[0] : response.status);
+
+/** The header fields of a reply: names and values in turn, each followed by a line feed. */
 export function fieldsOf(response) {
+  if (Array.isArray(response)) return response[1];
   let fields = "";
   for (const [name, value] of response.headers) fields += `${name}\n${value}\n`;
   return fields;

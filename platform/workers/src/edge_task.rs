@@ -11,7 +11,7 @@ use std::future::Future;
 use std::pin::Pin;
 use std::task::{Context, Waker};
 
-use tailrace_core::edge::{self, PICKED_HEADERS};
+use tailrace_core::edge;
 use tailrace_core::protocol::{Headers, Method};
 use tailrace_core::runtime::{Past, Request};
 use wasm_bindgen::prelude::wasm_bindgen;
@@ -30,13 +30,23 @@ thread_local! {
     static LAST: Cell<u32> = const { Cell::new(0) };
 }
 
-/// The names of the header fields that core reads, each ended by a line feed.
+/// The names of the header fields that core reads by this deployment's configuration, each ended by a line feed.
 #[wasm_bindgen(js_name = pickedHeaders)]
 pub fn picked_headers() -> String {
-    let names = PICKED_HEADERS.iter().copied();
-    #[cfg(feature = "faults")]
-    let names = names.chain([crate::fault::HEADER]);
-    names.flat_map(|name| [name, "\n"]).collect()
+    Deployment::with(|deployment| {
+        let names = edge::picked_headers(&deployment.edge);
+        #[cfg(feature = "faults")]
+        let names = names.chain([crate::fault::HEADER]);
+        names.flat_map(|name| [name, "\n"]).collect()
+    })
+}
+
+/// The method, the URL and the header fields of a request's text, as `serve` takes it.
+fn parsed(request: &str) -> (Method, String, Headers) {
+    let mut lines = request.split_terminator('\n');
+    let method = Method::from_token(lines.next().unwrap_or_default());
+    let url = lines.next().unwrap_or_default().to_owned();
+    (method, url, Headers::from_lines(lines))
 }
 
 /// Starts the task of a request and polls it once. Returns its number, or 0 if it has ended already. `request` is the
@@ -52,10 +62,7 @@ pub fn serve(
     has_called: bool,
     age_ms: f64,
 ) -> u32 {
-    let mut lines = request.split_terminator('\n');
-    let method = Method::from_token(lines.next().unwrap_or_default());
-    let url = lines.next().unwrap_or_default().to_owned();
-    let headers = Headers::from_lines(lines);
+    let (method, url, headers) = parsed(request);
     #[cfg(feature = "faults")]
     let env = RequestEnv::new(crate::fault::at_edge(&headers));
     #[cfg(not(feature = "faults"))]
@@ -72,11 +79,21 @@ pub fn serve(
     if run(io, number, task) { 0 } else { number }
 }
 
-/// Answers with what the host is to answer once the instance is lost.
+/// Answers a request, whose text is that which `serve` takes, at which the last instance was lost.
 #[wasm_bindgen(js_name = answerWhenLost)]
-pub fn answer_when_lost(io: EdgeIo) {
-    let response = Deployment::with(|deployment| edge::answer_when_lost(&deployment.edge));
+pub fn answer_when_lost(io: EdgeIo, request: &str, is_inner: bool) {
+    let (_, url, headers) = parsed(request);
+    let response = match is_inner {
+        true => edge::object_when_lost(),
+        false => Deployment::with(|deployment| edge::answer_when_lost(&deployment.edge, &url, &headers)),
+    };
     operation::with(io, || answer_with(&response));
+}
+
+/// Answers with what an object is to answer once the instance is lost, and whoever no other answer can be made for.
+#[wasm_bindgen(js_name = objectWhenLost)]
+pub fn object_when_lost(io: EdgeIo) {
+    operation::with(io, || answer_with(&edge::object_when_lost()));
 }
 
 /// Polls a task whose operation has ended with this outcome (a number of `outcome`). Returns whether the task has

@@ -102,7 +102,11 @@ impl Program for Probe {
         Cause::Write
     }
 
-    fn answer_when_lost(_notes: &Notes) -> Response {
+    fn answer_when_lost(_notes: &Notes, _url: &str, _headers: &Headers) -> Response {
+        Self::inner_when_lost()
+    }
+
+    fn inner_when_lost() -> Response {
         Response::new(500).with_body("lost")
     }
 

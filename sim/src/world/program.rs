@@ -1,6 +1,6 @@
 //! The program that runs in a world: an edge and an object class.
 
-use tailrace_core::protocol::{Method, Response};
+use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::Request;
 
 use crate::bill::Cause;
@@ -21,8 +21,12 @@ pub trait Program: Sized + 'static {
     /// What a client's request of that method and URL is billed for.
     fn cause(method: Method, url: &str) -> Cause;
 
-    /// The answer to a request whose task was being polled when the instance was lost.
-    fn answer_when_lost(config: &Self::EdgeConfig) -> Response;
+    /// The answer to a client's request, of that URL and with these fields, whose task was being polled when the instance was
+    /// lost.
+    fn answer_when_lost(config: &Self::EdgeConfig, url: &str, headers: &Headers) -> Response;
+
+    /// The same of the inner entrypoint.
+    fn inner_when_lost() -> Response;
 
     /// Serves a client's request in an edge isolate.
     async fn serve(env: &EdgeState, config: &Self::EdgeConfig, request: Request<Upload>);

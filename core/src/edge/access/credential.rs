@@ -8,7 +8,7 @@ use crate::protocol::{ErrorCode, Headers, Method, Refusal, header};
 const PARAMETER: &str = "token";
 
 /// Whether the URL holds a token, or what was meant as one.
-pub(super) fn is_in_url(query: &Query) -> bool {
+pub(in crate::edge) fn is_in_url(query: &Query) -> bool {
     query.all(PARAMETER).next().is_some()
 }
 

@@ -13,14 +13,12 @@
 //! | `scope` | what may be done, and what each method needs |
 //! | `pattern` | which streams a token is for |
 //! | `grant` | what the token of a request grants |
-//! | `discreet` | answers to a URL with a token, which nobody keeps |
 //! | `checked` | tests of requests to an edge with keys |
 
 #[cfg(test)]
 mod checked;
 mod claims;
 mod credential;
-mod discreet;
 mod grant;
 mod keys;
 mod members;
@@ -29,7 +27,7 @@ mod scope;
 mod token;
 
 pub use claims::Claims;
-pub(super) use discreet::Discreet;
+pub(super) use credential::is_in_url;
 pub(super) use grant::Grant;
 pub use keys::KeyRing;
 pub use pattern::StreamPattern;

@@ -139,7 +139,7 @@ pub(in crate::edge) async fn kept<E: EdgeEnv>(
             let note = if is_kept { note(&reply.head(), asked_ms) } else { None };
             match env.keep(reply).await {
                 Ok(kept) => (kept, note),
-                Err(error) => (env.keep_own(unreachable(config, Method::Get, &error)), None),
+                Err(error) => (env.keep_own(unreachable(Method::Get, &error)), None),
             }
         }
     }

@@ -92,7 +92,7 @@ async fn ask<E: EdgeEnv>(
             flight.land(&env.keep_own(Response::new(NOT_SHARED)), 0);
         }
     };
-    let failed = |error: CallError| env.answer(unreachable(config, Method::Get, &error));
+    let failed = |error: CallError| env.answer(unreachable(Method::Get, &error));
     let reply = match brought {
         Ok(reply) => reply,
         Err(error) => {

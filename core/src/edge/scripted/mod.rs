@@ -24,6 +24,7 @@ use flight::{OthersFlight, ScriptedFlight};
 use socket::ScriptedSocket;
 
 use super::config::{Access, EdgeConfig, LiveConfig};
+use super::egress::Origins;
 use super::live::LiveRead;
 use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
@@ -201,6 +202,7 @@ pub(super) fn config() -> EdgeConfig {
         live,
         memory,
         policy: CachePolicy::default(),
+        origins: Origins::Any,
     }
 }
 
@@ -406,10 +408,8 @@ pub(super) fn at(position: u64) -> Offset {
 pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead {
     let read =
         Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now, is_kept: false };
-    let allow_origin = Some("*".to_owned());
     LiveRead {
         object: "o".to_owned(),
-        allow_origin,
         debug: false,
         mode,
         read,

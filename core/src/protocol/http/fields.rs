@@ -20,6 +20,12 @@ impl Headers {
         self.0.push((name.into(), value.into()));
     }
 
+    /// Sets a field, in the place of those of that name.
+    pub fn set(&mut self, name: &'static str, value: impl Into<String>) {
+        self.remove(&[name]);
+        self.push(name, value);
+    }
+
     /// Drops the fields of these (lower-case) names.
     pub fn remove(&mut self, names: &[&str]) {
         self.0.retain(|(name, _)| !names.contains(&name.as_ref()));

@@ -4,6 +4,10 @@
 macro_rules! header_names {
     ($($name:ident = $text:literal;)*) => {
         $(#[doc = concat!("`", $text, "`")] pub const $name: &str = $text;)*
+
+        /// All of them.
+        #[cfg(test)]
+        pub(crate) const ALL: &[&str] = &[$($name),*];
     };
 }
 
@@ -26,6 +30,7 @@ header_names! {
     IF_NONE_MATCH = "if-none-match";
     LAST_EVENT_ID = "last-event-id";
     LOCATION = "location";
+    ORIGIN = "origin";
     PRODUCER_EPOCH = "producer-epoch";
     PRODUCER_EXPECTED_SEQ = "producer-expected-seq";
     PRODUCER_ID = "producer-id";

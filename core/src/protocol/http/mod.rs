@@ -11,7 +11,7 @@
 //! | `response` | responses |
 //! | `cache_control` | what caches may do with a response |
 //! | `content_type` | media types, compared without parameters |
-//! | `cors` | what scripts of other origins may send and read, and the fields of every response |
+//! | `cors` | what scripts of other origins may send and read |
 //! | `etag` | entity tags and `If-None-Match` |
 
 pub mod cache_control;

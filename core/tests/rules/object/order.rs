@@ -23,7 +23,6 @@ fn check(wrong: Wrong, is_typed: bool, body: &'static str, expected: [&str; 2]) 
         assert!(!has_stream || create(&object, Expiry::Never) == 201);
         let content_type = is_typed.then(ContentType::default);
         let message = Message {
-            allow_origin: None,
             debug: false,
             body_too_large: matches!(wrong, Wrong::TooLarge),
             body_encoded: matches!(wrong, Wrong::Encoded),

@@ -101,15 +101,18 @@ impl<P: Program> EdgeIsolate<P> {
             let (isolate, state) = (self.clone(), state.clone());
             // From here on whatever befalls the isolate befalls the request, though its task has not begun.
             let place = self.shared.instance.enter(&context);
+            let (url, headers) = (request.url.clone(), request.headers.clone());
             let arrived = arrived(context, request);
             async move {
                 let _place = place;
-                let when_lost = || P::answer_when_lost(&isolate.config);
                 let config = &isolate.config;
                 match entrypoint {
-                    Entrypoint::Default => state.run(&when_lost, |past| P::serve(&state, config, arrived(past))).await,
+                    Entrypoint::Default => {
+                        let when_lost = || P::answer_when_lost(config, &url, &headers);
+                        state.run(&when_lost, |past| P::serve(&state, config, arrived(past))).await;
+                    }
                     Entrypoint::Inner => {
-                        state.run(&when_lost, |past| P::serve_inner(&state, config, arrived(past))).await;
+                        state.run(&P::inner_when_lost, |past| P::serve_inner(&state, config, arrived(past))).await;
                     }
                 }
             }

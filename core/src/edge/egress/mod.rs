@@ -1,0 +1,19 @@
+//! The way out: every answer of a client leaves through it, whoever has made it. What depends on who asks is put on here,
+//! after all caches and flights of the edge: who may keep the answer, and whose scripts may read it.
+//!
+//! | file | what it holds |
+//! | --- | --- |
+//! | `origins` | the origins whose scripts may read answers, and whether the one that asks is one of them |
+//! | `terms` | the terms on which the answers of one request leave |
+//! | `outlet` | what one request can reach, whose answers leave on its terms |
+//! | `answered` | tests of the terms on every kind of answer |
+
+#[cfg(test)]
+mod answered;
+mod origins;
+mod outlet;
+mod terms;
+
+pub use origins::Origins;
+pub(super) use outlet::Outlet;
+pub(super) use terms::Terms;
