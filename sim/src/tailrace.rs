@@ -61,7 +61,13 @@ impl ObjectClass for StreamObject<ObjectState> {
 
     fn cause(message: &str) -> Cause {
         match Message::decode(message).map(|message| message.operation) {
-            Some(Operation::Create(_) | Operation::Fork(_) | Operation::Append(_) | Operation::Delete) => Cause::Write,
+            Some(
+                Operation::Create(_)
+                | Operation::Fork(_)
+                | Operation::Append(_)
+                | Operation::RotateReaderKey
+                | Operation::Delete,
+            ) => Cause::Write,
             Some(Operation::Read(read)) => match read.live {
                 Some(Live::LongPoll) => Cause::Poll,
                 Some(Live::Sse) => Cause::Connection,

@@ -5,8 +5,12 @@ use super::cached::refuses_copies;
 use super::failure::unreachable;
 use crate::protocol::message::{Live, Read};
 use crate::protocol::percent::encode_path;
-use crate::protocol::{Headers, Method, Response, cache, etag, header};
+use crate::protocol::{Admission, Headers, Method, Response, cache, etag, header};
 use crate::runtime::{CallError, Called, Changes, EdgeEnv, Reply, marks};
+
+/// The end of a URL of which the inner entrypoint is asked for a client that has shown no grant. The cache between the two
+/// keeps such answers apart from those that were granted.
+const PUBLIC_ONLY: &str = "&readers=everybody";
 
 /// The URL of which the inner entrypoint is asked; `None` if the request is served where it is.
 ///
@@ -19,12 +23,19 @@ pub(super) fn inner_url(
     stream_path: &str,
     read: &Read,
     headers: &Headers,
+    admission: Admission,
 ) -> Option<String> {
     if read.live == Some(Live::Sse) || refuses_copies(headers) {
         return None;
     }
     let question = cache::question(origin, read)?;
-    Some(format!("{origin}{route}{}?{question}", encode_path(stream_path)))
+    let public_only = if admission.is_stranger() { PUBLIC_ONLY } else { "" };
+    Some(format!("{origin}{route}{}?{question}{public_only}", encode_path(stream_path)))
+}
+
+/// Whether a gateway asks for a client that has shown no grant.
+pub(super) fn asks_for_stranger(query: &str) -> bool {
+    query.ends_with(PUBLIC_ONLY)
 }
 
 /// Answers a read with what the inner entrypoint answers. It is asked without the client's entity tags, since others

@@ -7,7 +7,7 @@ use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{ReadFrom, cursor};
+use crate::protocol::{Admission, ReadFrom, Readership, cursor};
 use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent, marks};
 
 /// Bounds of the pause before an object that has failed is asked again, in ms. Our choice: after a reset, readers are
@@ -23,6 +23,8 @@ const GREETING_MS: u64 = 10_000;
 pub struct LiveRead {
     /// The object's name.
     pub object: String,
+    /// What the edge has found out about its client.
+    pub admission: Admission,
     /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
     /// Long-poll or events.
@@ -49,7 +51,7 @@ pub(super) enum Asked<E: EdgeEnv> {
 }
 
 /// The greeting of a socket.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(super) struct Joined {
     pub(super) position: ReaderPosition,
     pub(super) encoding: Encoding,
@@ -59,6 +61,8 @@ pub(super) struct Joined {
     pub(super) touched_for_ms: Option<u64>,
     /// When the stream expires, by the object's clock in ms since the Unix epoch; the end of time if it does not.
     pub(super) ends_ms: u64,
+    /// Who may be handed the edge's own answers by a cache that checks no token; `None` where nobody asks.
+    pub(super) readers: Option<Readership>,
 }
 
 impl Joined {
@@ -94,7 +98,8 @@ impl LiveRead {
 
     /// The message that asks for something else about the same stream.
     pub(super) fn message_of(&self, operation: Operation) -> String {
-        Message { debug: self.debug, body_too_large: false, body_encoded: false, operation }.encode()
+        let Self { admission, debug, .. } = *self;
+        Message { admission, debug, body_too_large: false, body_encoded: false, operation }.encode()
     }
 
     /// When it ends that would go on until `ends_ms`: not later than its client's token.
@@ -134,11 +139,12 @@ impl LiveRead {
             return Err(CallError::Reset);
         };
         match LiveMessage::decode(greeting) {
-            Some(LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding }) => {
+            Some(LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding, readers }) => {
                 let clock = Clock { object_ms: now_ms, edge_ms: env.now_ms() };
                 let has_ttl = touched_until_ms < u64::MAX;
                 let touched_for_ms = has_ttl.then(|| touched_until_ms.saturating_sub(now_ms));
-                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_for_ms, ends_ms }))
+                let readers = readers.filter(|_| self.admission.is_guarded());
+                Ok(Asked::Joined(socket, Joined { position, encoding, clock, touched_for_ms, ends_ms, readers }))
             }
             _ => Err(CallError::Exception("a greeting that this version does not know".to_owned())),
         }

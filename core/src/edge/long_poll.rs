@@ -100,10 +100,14 @@ async fn lead<E: EdgeEnv>(
     (asks_ms, ends_ms): (u64, u64),
     flight: E::StartedFlight,
 ) {
-    let marked = live.caching.as_ref().zip(config.policy.collapse.marker()).filter(|(caching, _)| caching.looks_up);
+    let marked = live
+        .caching
+        .as_ref()
+        .zip(config.policy.collapse.marker())
+        .filter(|(caching, _)| caching.looks_up && !caching.public_only);
     if let Some((caching, marker)) = marked
         && let Turn::Others(stored) = marker::take_turn(env, marker, caching, ends_ms).await
-        && let Some((changes, age_s)) = cached::served(env, &stored.head())
+        && let Some((changes, age_s)) = cached::served(env, caching, &stored.head())
         && let Ok(kept) = env.keep(stored).await
     {
         flight.land(&kept, age_s);

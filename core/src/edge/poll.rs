@@ -8,7 +8,7 @@ use super::live::{Asked, Clock, Joined, LiveRead, Pauses, await_turn, is_passing
 use crate::mutant::mutated;
 use crate::protocol::cache::{AnswerKind, Cursors};
 use crate::protocol::live::{LiveMessage, ReaderPosition};
-use crate::protocol::{CacheControl, CachePolicy, Method, Offset, ReadFrom, Response, cursor, header};
+use crate::protocol::{CacheControl, CachePolicy, Method, Offset, ReadFrom, Readership, Response, cursor, header};
 use crate::runtime::{CallError, EdgeEnv, EdgeSocket, Reply, SocketEvent, StartedFlight, marks};
 
 /// The answer of a flight: an object's reply, or an answer of the edge's own.
@@ -168,6 +168,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The client's answer from what the object has pushed.
     fn told(&self, position: ReaderPosition, mut answer: Response) -> Response {
         let closed = header::is_true(answer.headers.get(header::STREAM_CLOSED));
+        if !self.ask.admission.is_guarded() {
+            answer.headers.remove(&[header::TAILRACE_READERS]);
+        }
         if self.ask.read.from_now {
             // At another moment the same URL has another answer.
             if mutated!(TagOfNow) {
@@ -244,6 +247,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
             .with(header::STREAM_CURSOR, cursor.to_string())
             .with_some(header::TAILRACE_AHEAD, self.ahead_ms())
+            .with_some(header::TAILRACE_READERS, joined.readers.as_ref().map(Readership::as_str))
             .with_common()
     }
 }
@@ -361,6 +365,7 @@ mod tests {
                 touched_until_ms: u64::MAX,
                 ends_ms: u64::MAX,
                 encoding: Encoding::Text,
+                readers: None,
             };
             Says::Socket(vec![Happens::Message(joined.encode())])
         };
@@ -439,8 +444,14 @@ mod tests {
             [(now_ms + 700, Some("note 1000700")), (now_ms - 1, Some("note 1000000")), (u64::MAX, None)]
         {
             let position = ReaderPosition { next: at(2), commit_ms: START_MS };
-            let joined =
-                LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms: u64::MAX, encoding: Encoding::Text };
+            let joined = LiveMessage::Joined {
+                position,
+                now_ms,
+                touched_until_ms,
+                ends_ms: u64::MAX,
+                encoding: Encoding::Text,
+                readers: None,
+            };
             let says = Says::Socket(vec![Happens::Message(joined.encode()), told(5, false)]);
             let env = Scripted::new([says]);
             Scripted::run(wait(&env, &config(), &live(ReadFrom::At(at(2)), Live::LongPoll, None), 0));

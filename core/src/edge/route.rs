@@ -1,12 +1,19 @@
 //! A request's route, and the message to its object: a pure function.
 
+use std::borrow::Cow;
+
 use super::config::{Access, EdgeConfig};
 use super::routed::Routed;
 use super::stream_request::{Entrance, STREAM_ROUTE, StreamRequest, last_event_id};
 use crate::protocol::cors::{self, STREAM_METHODS};
 use crate::protocol::message::Live;
+use crate::protocol::path::DEFAULT_PROJECT;
 use crate::protocol::query::Query;
-use crate::protocol::{CacheControl, ErrorCode, Headers, Method, Refusal, Response, header};
+use crate::protocol::{CacheControl, ErrorCode, Headers, Method, ProjectMode, Refusal, Response, header};
+
+/// What the paths begin with of what belongs to a project, and what follows the project in those of reader keys.
+const PROJECT_ROUTE: &str = "/v1/projects/";
+const READER_KEYS: &str = "/reader-keys/";
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
 pub const PICKED_HEADERS: &[&str] = &[
@@ -60,8 +67,12 @@ pub fn route(
             _ => method_not_allowed("GET, HEAD, OPTIONS"),
         });
     }
-    let Some(stream_path) = path.strip_prefix(STREAM_ROUTE) else {
-        return answer(Response::refusal(&Refusal::new(ErrorCode::UnknownRoute, "there is nothing at this path")));
+    let (place, stream_path) = match (path.strip_prefix(STREAM_ROUTE), reader_key_path(config, path)) {
+        (Some(stream_path), _) => (Place::Stream, Cow::Borrowed(stream_path)),
+        (None, Some(stream_path)) => (Place::ReaderKey, stream_path),
+        (None, None) => {
+            return answer(Response::refusal(&Refusal::new(ErrorCode::UnknownRoute, "there is nothing at this path")));
+        }
     };
     match &config.access {
         // The request is refused for what is wrong with it before it is for what its client may not do.
@@ -76,13 +87,32 @@ pub fn route(
             return answer(Response::refusal(&refusal));
         }
     }
-    if method == Method::Other {
-        return answer(method_not_allowed(STREAM_METHODS));
-    }
     let request = StreamRequest { config, method, origin, path, query, headers, entrance };
-    match request.routed(stream_path, now_ms) {
+    let routed = match (place, method) {
+        (Place::Stream, Method::Other) => return answer(method_not_allowed(STREAM_METHODS)),
+        (Place::Stream, _) => request.routed(&stream_path, now_ms),
+        (Place::ReaderKey, Method::Post) => request.routed_to_reader_key(&stream_path, now_ms),
+        (Place::ReaderKey, _) => return answer(method_not_allowed("POST, OPTIONS")),
+    };
+    match routed {
         Ok(routed) => routed,
         Err(refusal) => answer(Response::refusal(&refusal)),
+    }
+}
+
+/// What is at a path.
+#[derive(Clone, Copy)]
+enum Place {
+    Stream,
+    ReaderKey,
+}
+
+/// The path of the stream whose reader key is at this path, as it stands after the stream route.
+fn reader_key_path<'a>(config: &EdgeConfig, path: &'a str) -> Option<Cow<'a, str>> {
+    let (project, stream_path) = path.strip_prefix(PROJECT_ROUTE)?.split_once(READER_KEYS)?;
+    match config.projects {
+        ProjectMode::Single => (project == DEFAULT_PROJECT).then_some(Cow::Borrowed(stream_path)),
+        ProjectMode::Multi => Some(Cow::Owned(format!("{project}/{stream_path}"))),
     }
 }
 
@@ -124,8 +154,9 @@ fn method_not_allowed(allow: &'static str) -> Response {
 mod tests {
     use super::super::{LiveConfig, Origins};
     use super::*;
+    use crate::edge::routed::Forward;
     use crate::protocol::limits::TOKEN_LIMIT;
-    use crate::protocol::message::{Operation, Read};
+    use crate::protocol::message::{Message, Operation, Read};
     use crate::protocol::{Offset, ProjectMode, ReadFrom};
 
     const OUTER: Entrance = Entrance::Outer { age_ms: 0 };
@@ -298,6 +329,30 @@ mod tests {
             &[(header::STREAM_FORKED_FROM, "http://elsewhere/a")],
         ] {
             check(Method::Put, "/v1/stream/a", fields, Err(400));
+        }
+    }
+
+    #[test]
+    fn a_stream_is_public_if_its_creation_says_so() {
+        for (query, expected) in [
+            ("", Ok(false)),
+            ("?public=false", Ok(false)),
+            ("?public=true", Ok(true)),
+            ("?x=1&%70ublic=tru%65", Ok(true)),
+            ("?public", Err(400)),
+            ("?public=1", Err(400)),
+            ("?public=True", Err(400)),
+            ("?public=true&public=true", Err(400)),
+        ] {
+            let found = match routed(&config(), Method::Put, &format!("/v1/stream/a{query}"), &[]) {
+                Routed::Forward(Forward { message: Message { operation: Operation::Create(create), .. }, .. }) => {
+                    assert_eq!(create.location, "http://localhost:8787/v1/stream/a");
+                    Ok(create.public)
+                }
+                Routed::Answer(response) => Err(response.status),
+                other => panic!("{other:?}"),
+            };
+            assert_eq!(found, expected, "{query}");
         }
     }
 

@@ -16,7 +16,7 @@ use crate::mutant::mutated;
 use crate::protocol::cache::AnswerKind;
 use crate::protocol::live::{EVENT_PREFIX, HEADER_LENGTH, LiveMessage, ReaderPosition};
 use crate::protocol::sse::{self, Control, Encoding, KEEP_ALIVE};
-use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Response, cursor, header};
+use crate::protocol::{CacheControl, Method, Offset, ReadFrom, Readership, Response, cursor, header};
 use crate::runtime::{Changes, Download, EdgeEnv, PipeEnd, PipeRule, Reply, marks};
 
 /// One client of a stream, and its position.
@@ -91,7 +91,9 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         Err(error) => env.answer(unreachable(Method::Get, &error)),
         Ok(Asked::Joined(socket, joined)) => {
             let encoding = (joined.encoding == Encoding::Base64).then_some("base64");
-            let body = env.open(head(config).with_some(header::STREAM_SSE_DATA_ENCODING, encoding));
+            let readers = joined.readers.as_ref().map(Readership::as_str);
+            let head = head(config).with_some(header::STREAM_SSE_DATA_ENCODING, encoding);
+            let body = env.open(head.with_some(header::TAILRACE_READERS, readers));
             let next = reader.listen(socket, joined, &body).await;
             reader.go_on(next, &body).await;
             reader.part(&body).await;
@@ -107,7 +109,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
             if live.resumes && is_end(&page, live.read.from) {
                 return env.answer(no_more(&page));
             }
-            let head = with_same(head(config), &page, &[header::STREAM_SSE_DATA_ENCODING]);
+            let head = with_same(head(config), &page, &[header::STREAM_SSE_DATA_ENCODING, header::TAILRACE_READERS]);
             let body = env.open(head);
             body.push(std::mem::take(&mut reader.preface).into());
             let next = reader.take_page(&page, reply, &body).await;

@@ -1,6 +1,6 @@
 //! A request for a stream, and the message to its object.
 
-use super::access::Grant;
+use super::access::{Grant, is_shown};
 use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
@@ -14,12 +14,15 @@ use crate::protocol::path::{ObjectName, StreamTarget};
 use crate::protocol::percent::{self, encode_path};
 use crate::protocol::query::Query;
 use crate::protocol::{
-    ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom, Refusal, cursor,
-    header,
+    Admission, ContentType, ErrorCode, Expiry, ForkRequest, Headers, Method, Offset, ProducerStamp, ReadFrom, Refusal,
+    cursor, header,
 };
 
 /// What the paths of streams begin with.
 pub(super) const STREAM_ROUTE: &str = "/v1/stream/";
+
+/// The parameter of a URL that holds a reader key.
+pub(super) const READER_KEY: &str = "rk";
 
 /// How a request has come to the edge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +53,7 @@ impl StreamRequest<'_> {
     pub(super) fn routed(&self, stream_path: &str, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
         let target = StreamTarget::parse(self.config.projects, stream_path)?;
         let StreamTarget::Stream(stream) = target else {
-            self.grant(&now_ms)?;
+            self.client(&now_ms, Strangers::Refused, |_| Ok(()))?;
             return Err(control_apis());
         };
         let (object, operation) = match self.method {
@@ -60,29 +63,30 @@ impl StreamRequest<'_> {
             Method::Head => (stream.clone(), Operation::Head),
             _ => (stream.clone(), Operation::Delete),
         };
-        let grant = self.grant(&now_ms)?;
-        if let Some(grant) = &grant {
+        let strangers = match self.method {
+            Method::Get | Method::Head => Strangers::Admitted,
+            _ => Strangers::Refused,
+        };
+        let Client { admission, until_ms } = self.client(&now_ms, strangers, |grant| {
             grant.admit(self.method, &stream)?;
             // A fork tells what is in its source.
-            if object != stream {
-                grant.admit(Method::Get, &object)?;
-            }
-        }
-        let until_ms = grant.map(|grant| grant.until_ms());
+            if object != stream { grant.admit(Method::Get, &object) } else { Ok(()) }
+        })?;
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
         let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
         let (mut caching, mut inner_url) = (None, None);
         let operation = match operation {
             Operation::Read(mut read) => {
-                caching = self.caching(&object, debug, &read);
+                caching = self.caching(&object, debug, &read, admission);
                 read.is_kept = caching.is_some();
                 if !self.is_cut(&read, until_ms, now_ms) {
-                    inner_url = self.inner_url(stream_path, debug, &read);
+                    inner_url = self.inner_url(stream_path, debug, &read, admission);
                 }
                 match read.live {
                     Some(mode) => {
                         let resumes = mode == Live::Sse && self.last_event_id().is_some();
-                        let live = LiveRead { object, debug, mode, read, until_ms, resumes, caching, inner_url };
+                        let live =
+                            LiveRead { object, admission, debug, mode, read, until_ms, resumes, caching, inner_url };
                         return Ok(Routed::Live(live));
                     }
                     None => Operation::Read(read),
@@ -91,8 +95,21 @@ impl StreamRequest<'_> {
             other => other,
         };
         let body_encoded = takes_body && self.has_encoded_body();
-        let message = Message { debug, body_too_large: false, body_encoded, operation };
+        let message = Message { admission, debug, body_too_large: false, body_encoded, operation };
         let body_limit = self.config.body_limit;
+        Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
+    }
+
+    /// Where a request for a new reader key goes; `stream_path` is the path after the route, with the project before it in
+    /// multi-project mode.
+    pub(super) fn routed_to_reader_key(&self, stream_path: &str, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
+        let stream = self.object(stream_path)?;
+        let Client { admission, .. } = self.client(now_ms, Strangers::Refused, |grant| grant.admit_manager(&stream))?;
+        let operation = Operation::RotateReaderKey;
+        let (debug, body_too_large, body_encoded) = (self.is_debugged(), false, false);
+        let message = Message { admission, debug, body_too_large, body_encoded, operation };
+        let (object, body_limit) = (stream.as_str().to_owned(), self.config.body_limit);
+        let (takes_body, caching, inner_url) = (false, None, None);
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
     }
 
@@ -103,14 +120,29 @@ impl StreamRequest<'_> {
         }
     }
 
-    /// What the client's token grants; `None` where none is needed. It is judged by the time of the request's arrival: what
-    /// has been called for it may have been applied.
-    fn grant(&self, now_ms: impl Fn() -> u64) -> Result<Option<Grant>, Refusal> {
+    /// What is found out about the client: whether its token, if it has one, admits what it wants. A token is judged by the
+    /// time of the request's arrival: what has been called for it may have been applied.
+    fn client(
+        &self,
+        now_ms: impl Fn() -> u64,
+        strangers: Strangers,
+        admits: impl Fn(&Grant) -> Result<(), Refusal>,
+    ) -> Result<Client, Refusal> {
         match (&self.config.access, self.entrance) {
-            (Access::NoAuth, _) | (Access::Keys(_), Entrance::Inner) => Ok(None),
+            (Access::NoAuth, _) => Ok(Client { admission: Admission::Open, until_ms: None }),
+            (Access::Keys(_), Entrance::Inner) => {
+                let is_stranger = gateway::asks_for_stranger(self.query);
+                let admission = if is_stranger { Admission::Stranger } else { Admission::Granted };
+                Ok(Client { admission, until_ms: None })
+            }
             (Access::Keys(keys), Entrance::Outer { age_ms }) => {
+                if strangers == Strangers::Admitted && !is_shown(self.query, self.headers) {
+                    return Ok(Client { admission: Admission::Stranger, until_ms: None });
+                }
                 let arrived_ms = now_ms().saturating_sub(age_ms);
-                Grant::of(keys, self.method, self.query, self.headers, arrived_ms).map(Some)
+                let grant = Grant::of(keys, self.method, self.query, self.headers, arrived_ms)?;
+                admits(&grant)?;
+                Ok(Client { admission: Admission::Granted, until_ms: Some(grant.until_ms()) })
             }
             (Access::NotConfigured | Access::Misconfigured(_), _) => {
                 Err(Refusal::new(ErrorCode::AuthNotConfigured, "nobody is let in"))
@@ -127,20 +159,20 @@ impl StreamRequest<'_> {
     }
 
     /// How the cache of the datacenter takes part in a read. Not in one that tells about instances.
-    fn caching(&self, object: &str, debug: bool, read: &Read) -> Option<Caching> {
+    fn caching(&self, object: &str, debug: bool, read: &Read, admission: Admission) -> Option<Caching> {
         if debug && !mutated!(DebugAnswerKept) {
             return None;
         }
-        Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers)
+        Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers, admission)
     }
 
     /// The URL of which a gateway asks the inner entrypoint. Not for a read that tells about instances.
-    fn inner_url(&self, stream_path: &str, debug: bool, read: &Read) -> Option<String> {
+    fn inner_url(&self, stream_path: &str, debug: bool, read: &Read, admission: Admission) -> Option<String> {
         if debug || !self.config.policy.has_gateway {
             return None;
         }
         let path = percent::decode(stream_path)?;
-        gateway::inner_url(self.origin, STREAM_ROUTE, &path, read, self.headers)
+        gateway::inner_url(self.origin, STREAM_ROUTE, &path, read, self.headers, admission)
     }
 
     /// The URL of the request's path, in ASCII. Its host is what the client has sent: if a header field cannot hold
@@ -188,7 +220,12 @@ impl StreamRequest<'_> {
         }
         let location = self.location();
         let closed = header::is_true(get(header::STREAM_CLOSED));
-        Ok((object, Operation::Create(Create { location, content_type, expiry, closed })))
+        let public = match Query::parse(self.query).single("public")? {
+            None | Some("false") => false,
+            Some("true") => true,
+            Some(_) => return Err(Refusal::new(ErrorCode::InvalidQuery, "public is neither true nor false")),
+        };
+        Ok((object, Operation::Create(Create { location, content_type, expiry, closed, public })))
     }
 
     fn append(&self) -> Result<Append, Refusal> {
@@ -217,6 +254,7 @@ impl StreamRequest<'_> {
 
     fn read(&self, now_ms: impl Fn() -> u64) -> Result<Read, Refusal> {
         let query = Query::parse(self.query);
+        query.single(READER_KEY)?;
         let live = match query.single("live")? {
             None => None,
             Some(text) => Some(
@@ -248,6 +286,22 @@ impl StreamRequest<'_> {
             is_kept: false,
         })
     }
+}
+
+/// What is known about a request's client.
+struct Client {
+    admission: Admission,
+    /// When its token expires, in ms since the Unix epoch; `None` for one without.
+    until_ms: Option<u64>,
+}
+
+/// What becomes of a client that shows no token.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Strangers {
+    /// The object decides: the stream may be public.
+    Admitted,
+    /// It is refused, and no object is woken.
+    Refused,
 }
 
 fn control_apis() -> Refusal {

@@ -5,7 +5,9 @@ use crate::protocol::cache::AnswerKind;
 use crate::protocol::etag::RangeEnd;
 use crate::protocol::message::{Append, Create, Read};
 use crate::protocol::sse::{self, Control, Encoding, Piece};
-use crate::protocol::{CacheControl, CachePolicy, ETag, ErrorCode, Offset, Refusal, Response, cursor, header};
+use crate::protocol::{
+    Admission, CacheControl, CachePolicy, ETag, ErrorCode, Offset, Refusal, Response, cursor, header,
+};
 use crate::stream::{AppendOutcome, Page, Stream};
 
 /// A response with the header that every answer about a stream has.
@@ -17,13 +19,30 @@ fn closed(closed: bool) -> Option<&'static str> {
     closed.then_some(header::TRUE)
 }
 
+/// The reader key, for a client that may read the stream. Who reads what is public needs none, and where everybody is let in
+/// nobody does.
+fn reader_key(stream: &Stream, admission: Admission) -> Option<&str> {
+    (admission == Admission::Granted && !stream.readers.is_everybody()).then_some(stream.reader_key.as_str())
+}
+
 /// The response to a PUT that created the stream or found it with the same configuration.
-pub(super) fn created(stream: &Stream, create: &Create, is_new: bool) -> Response {
+pub(super) fn created(stream: &Stream, create: &Create, is_new: bool, admission: Admission) -> Response {
     base(if is_new { 201 } else { 200 }, CacheControl::NoStore)
         .with_some(header::LOCATION, is_new.then_some(create.location.as_str()))
         .with(header::CONTENT_TYPE, stream.content_type.as_str())
         .with(header::STREAM_NEXT_OFFSET, stream.tail.offset.to_string())
         .with_some(header::STREAM_CLOSED, closed(stream.tail.closed))
+        .with_some(header::STREAM_READER_KEY, reader_key(stream, admission).filter(|_| is_new))
+}
+
+/// The response to a request for a new reader key.
+pub(super) fn rotated(stream: &Stream) -> Response {
+    let key = stream.reader_key.as_str();
+    base(200, CacheControl::NoStore)
+        .with(header::CONTENT_TYPE, "application/json")
+        .with(header::STREAM_READER_KEY, key)
+        // A key needs no escape.
+        .with_body(format!(r#"{{"readerKey":"{key}"}}"#))
 }
 
 /// The response to a POST.
@@ -104,7 +123,8 @@ fn tagged(stream: &Stream, page: Page, if_none_match: Option<&str>, cache_contro
         .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
         .with_some(header::STREAM_UP_TO_DATE, says_up_to_date(stream, &page).then_some(header::TRUE))
         .with_some(header::STREAM_CLOSED, closed(page.closed))
-        .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX);
+        .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX)
+        .with(header::TAILRACE_READERS, stream.readers.as_str());
     match unchanged {
         true => response,
         false => response.with(header::CONTENT_TYPE, stream.content_type.as_str()).with_body(page.body),
@@ -124,7 +144,8 @@ pub(super) fn long_poll(
         return base(204, CacheControl::NoStore)
             .with(header::STREAM_NEXT_OFFSET, page.next.to_string())
             .with(header::STREAM_UP_TO_DATE, header::TRUE)
-            .with_some(header::STREAM_CLOSED, closed(page.closed));
+            .with_some(header::STREAM_CLOSED, closed(page.closed))
+            .with(header::TAILRACE_READERS, stream.readers.as_str());
     }
     let remaining_ms = stream.remaining_ms(now_ms).filter(|_| !mutated!(PollOutlivesItsStream));
     tagged(stream, page, if_none_match, policy.cache_control(AnswerKind::Delivery, remaining_ms))
@@ -178,6 +199,7 @@ pub(super) fn events(stream: &Stream, page: &Page, at: usize, client: Option<u64
         .with_some(header::STREAM_UP_TO_DATE, page.up_to_date.then_some(header::TRUE))
         .with_some(header::STREAM_CLOSED, closed(page.closed))
         .with_some(header::TAILRACE_EVENT_REST, rest.map(|at| at.to_string()))
+        .with(header::TAILRACE_READERS, stream.readers.as_str())
         .with_body(text)
 }
 
@@ -189,11 +211,12 @@ pub(super) fn now(stream: &Stream, page: Page) -> Response {
         .with_some(header::STREAM_CLOSED, closed(page.closed))
         .with(header::CONTENT_TYPE, stream.content_type.as_str())
         .with(header::CONTENT_SECURITY_POLICY, header::SANDBOX)
+        .with(header::TAILRACE_READERS, stream.readers.as_str())
         .with_body(page.body)
 }
 
 /// The response to a HEAD.
-pub(super) fn head(stream: &Stream) -> Response {
+pub(super) fn head(stream: &Stream, admission: Admission) -> Response {
     use crate::protocol::Expiry;
     let (ttl, expires_at) = match &stream.expiry {
         Expiry::Never => (None, None),
@@ -206,6 +229,7 @@ pub(super) fn head(stream: &Stream) -> Response {
         .with_some(header::STREAM_TTL, ttl)
         .with_some(header::STREAM_EXPIRES_AT, expires_at)
         .with_some(header::STREAM_CLOSED, closed(stream.tail.closed && !mutated!(HeadHidesTheClose)))
+        .with_some(header::STREAM_READER_KEY, reader_key(stream, admission))
 }
 
 /// The response to a DELETE.

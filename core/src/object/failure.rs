@@ -1,6 +1,6 @@
 //! Why a request or an alarm has no outcome.
 
-use crate::protocol::{ErrorCode, Refusal, Response};
+use crate::protocol::{Admission, ErrorCode, Refusal, Response};
 use crate::runtime::AlarmFailure;
 use crate::storage::SqlError;
 
@@ -26,6 +26,17 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
+    /// What the client is told. Who has no grant does not learn that there is no stream: where there is one that is not public
+    /// it would be told the same.
+    pub(super) fn hiding_absence(self, admission: Admission) -> Self {
+        match self {
+            Self::Refused(Refusal { code: ErrorCode::StreamNotFound, .. }) if admission.is_stranger() => {
+                Self::Refused(Refusal::no_token())
+            }
+            other => other,
+        }
+    }
+
     /// The response to the client. The storage's own words go only to the log.
     pub(super) fn into_response(self) -> Response {
         match self {

@@ -13,7 +13,7 @@ use super::handler::Handler;
 use super::{Settings, answer, debug, sweep_duty};
 use crate::mutant::mutated;
 use crate::protocol::message::{Append, Create, Fork, Message, Operation, Read};
-use crate::protocol::{CacheControl, ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
+use crate::protocol::{Admission, CacheControl, ErrorCode, Incarnation, ReadFrom, Refusal, Response, header};
 use crate::runtime::{Actor, ActorState, AlarmFailure, ObjectAnswer, ObjectRequest, Upgrade, marks};
 use crate::storage::{SqlError, SqlStorage, schema};
 use crate::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, Slot, Stored, Stream};
@@ -64,7 +64,7 @@ fn load<S: ActorState>(state: &S, agenda: &Agenda) -> Result<Slot, SqlError> {
     };
     agenda.forget();
     sql.transaction(|| {
-        schema::migrate(sql, version)?;
+        schema::migrate(sql, version, &state.fresh_reader_key())?;
         let slot = Slot::load(sql)?;
         if let Slot::Occupied(stream) = &slot
             && stream.first_sealed().is_some()
@@ -115,16 +115,19 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             tracing::error!(%error, "an overdue alarm was not looked for");
         }
         let body = self.body(&message, &request.body);
-        let response = match self.answer(&message.operation, body).await {
+        let response = match self.answer(&message, body).await {
             Ok(ObjectAnswer::Response(response)) => response,
             Ok(ObjectAnswer::Upgrade(upgrade)) => {
                 let otherwise = upgrade.otherwise.with_common();
                 return ObjectAnswer::Upgrade(Upgrade { otherwise, ..upgrade });
             }
-            Err(failure) => failure.into_response(),
+            Err(failure) => failure.hiding_absence(message.admission).into_response(),
         };
         let response = response.with_common();
         let mut response = if message.operation == Operation::Head { response.without_body() } else { response };
+        if !message.admission.is_guarded() {
+            response.headers.remove(&[header::TAILRACE_READERS]);
+        }
         let Some((written_before, read_before)) = rows_before else { return ObjectAnswer::Response(response) };
         let rows = self.state.rows_written() - written_before;
         let rows_read = debug::rows_read(read_before, self.state.rows_read());
@@ -193,7 +196,11 @@ impl<S: ActorState> StreamObject<S> {
         Ok(body)
     }
 
-    async fn answer(&self, operation: &Operation, body: Result<&Bytes, Refusal>) -> Result<ObjectAnswer, Failure> {
+    async fn answer(&self, message: &Message, body: Result<&Bytes, Refusal>) -> Result<ObjectAnswer, Failure> {
+        let Message { admission, operation, .. } = message;
+        if admission.is_stranger() {
+            self.admit_stranger(operation)?;
+        }
         if let Operation::Read(read) = operation {
             return match read.live {
                 Some(live) => self.live_read(read, live).await,
@@ -205,10 +212,11 @@ impl<S: ActorState> StreamObject<S> {
         }
         let now_ms = self.state.now_ms();
         let response = self.with_slot(|slot| match operation {
-            Operation::Create(create) => self.create(slot, now_ms, create, body),
+            Operation::Create(create) => self.create(slot, now_ms, create, *admission, body),
             Operation::Fork(fork) => self.fork(slot, now_ms, fork),
             Operation::Append(append) => self.append(slot, now_ms, append, body),
-            Operation::Head | Operation::Read(_) | Operation::EventRest(_) => self.head(slot, now_ms),
+            Operation::RotateReaderKey => self.rotate_reader_key(slot, now_ms),
+            Operation::Head | Operation::Read(_) | Operation::EventRest(_) => self.head(slot, now_ms, *admission),
             Operation::Delete => self.delete(slot, now_ms),
         });
         response.map(ObjectAnswer::Response)
@@ -219,6 +227,7 @@ impl<S: ActorState> StreamObject<S> {
         slot: &mut Slot,
         now_ms: u64,
         create: &Create,
+        admission: Admission,
         body: Result<&Bytes, Refusal>,
     ) -> Result<Response, Failure> {
         let sql = self.state.sql();
@@ -229,8 +238,8 @@ impl<S: ActorState> StreamObject<S> {
             let message = "too many earlier streams of this URL are still being deleted; try again later";
             return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
         }
-        let incarnation = self.state.fresh_id();
-        let command = CreateCommand { now_ms, incarnation, create, body };
+        let (incarnation, reader_key) = (self.state.fresh_id(), self.state.fresh_reader_key());
+        let command = CreateCommand { now_ms, incarnation, reader_key, create, body };
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.
         let outcome = self.transaction(|| {
@@ -265,7 +274,7 @@ impl<S: ActorState> StreamObject<S> {
             CreateOutcome::Refused(refusal) => return Err(refusal.into()),
         };
         match slot {
-            Slot::Occupied(stream) => Ok(answer::created(stream, create, is_new)),
+            Slot::Occupied(stream) => Ok(answer::created(stream, create, is_new, admission)),
             Slot::Vacant { .. } => Err(SqlError::new("a created stream is not there").into()),
         }
     }
@@ -375,7 +384,7 @@ impl<S: ActorState> StreamObject<S> {
         }
     }
 
-    fn head(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
+    fn head(&self, slot: &mut Slot, now_ms: u64, admission: Admission) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
         if mutated!(HeadTouches) {
             stream.touch(self.state.sql(), now_ms)?;
@@ -383,7 +392,32 @@ impl<S: ActorState> StreamObject<S> {
         if !mutated!(HeadFromMemory) {
             stream.tail = stream.strong_tail(self.state.sql())?;
         }
-        Ok(answer::head(stream))
+        Ok(answer::head(stream, admission))
+    }
+
+    /// Gives the stream a new reader key. The readers that wait come back: what they would be answered by the old one's URLs
+    /// would be kept for longer than is promised.
+    fn rotate_reader_key(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
+        let stream = self.living(slot, now_ms)?;
+        stream.rotate_reader_key(self.state.sql(), self.state.fresh_reader_key())?;
+        self.audience.dismiss(&self.state, &stream.incarnation);
+        Ok(answer::rotated(stream))
+    }
+
+    /// Refuses what a client without a grant may not do, which is all but reading what is public. It is told the same where
+    /// there is no stream, and nothing of the stream is looked at or changes.
+    fn admit_stranger(&self, operation: &Operation) -> Result<(), Failure> {
+        let is_read = matches!(operation, Operation::Read(_) | Operation::EventRest(_) | Operation::Head);
+        let is_public = |slot: &Slot| matches!(slot, Slot::Occupied(stream) if stream.readers.is_everybody());
+        let is_admitted = is_read
+            && self.with_slot(|slot| {
+                // Memory may be that of an instance that was superseded, and is asked again by the read itself.
+                if !is_public(slot) {
+                    *slot = Slot::load(self.state.sql())?;
+                }
+                Ok(is_public(slot))
+            })?;
+        if is_admitted { Ok(()) } else { Err(Refusal::no_token().into()) }
     }
 
     fn delete(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {

@@ -176,6 +176,11 @@ impl Refusal {
         Self { code, message: message.into() }
     }
 
+    /// That of a request without a token, whatever is at the URL.
+    pub fn no_token() -> Self {
+        Self::new(ErrorCode::TokenMissing, "the request has no token")
+    }
+
     /// The body of the answer: `{"error":{"code":…,"message":…}}`.
     pub fn to_json(&self) -> String {
         // A code needs no escape.

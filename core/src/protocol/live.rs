@@ -17,7 +17,7 @@
 use bytes::{Buf, BufMut, Bytes};
 
 use super::sse::{self, Control, Encoding};
-use super::{Headers, Offset, Response};
+use super::{Headers, Offset, Readership, Response};
 
 /// The version of the messages. Edge and object may belong to different deployments: an edge drops a socket on which it
 /// receives a message that it does not know.
@@ -40,6 +40,9 @@ pub const HEADER_LENGTH: usize = 27;
 
 /// For how many bytes of status and fields an answer's message has room from the start: more than they take.
 const FIELDS_LENGTH: usize = 1_024;
+
+/// For how many bytes of a readership a greeting has room from the start: the digest of a reader key.
+const READERS_LENGTH: usize = 43;
 
 /// The first bytes of the header of an event that is not the last one. A host passes the payload of such an event on as
 /// it is.
@@ -72,6 +75,8 @@ pub enum LiveMessage {
         ends_ms: u64,
         /// How events carry payloads.
         encoding: Encoding,
+        /// Who may be handed the edge's own answers by a cache that checks no token; `None` if the object does not tell.
+        readers: Option<Readership>,
     },
     /// What was appended, as the text of a data event and a control event.
     Event {
@@ -115,15 +120,18 @@ impl LiveMessage {
         let mut out = Vec::with_capacity(match self {
             Self::Event { text, .. } => HEADER_LENGTH + text.len(),
             Self::Answer { answer, .. } => HEADER_LENGTH + FIELDS_LENGTH + answer.body.len(),
-            Self::Joined { .. } | Self::Pull { .. } | Self::Gone => HEADER_LENGTH + 3 * size_of::<u64>(),
+            Self::Joined { .. } | Self::Pull { .. } | Self::Gone => {
+                HEADER_LENGTH + 3 * size_of::<u64>() + READERS_LENGTH
+            }
         });
         match self {
-            Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding } => {
+            Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding, readers } => {
                 let flags = if *encoding == Encoding::Base64 { BASE64 } else { 0 };
                 put_header(&mut out, JOINED, flags, Some(*position));
                 out.put_u64(*now_ms);
                 out.put_u64(*touched_until_ms);
                 out.put_u64(*ends_ms);
+                out.extend_from_slice(readers.as_ref().map_or("", Readership::as_str).as_bytes());
             }
             Self::Event { position, closed, text } => {
                 put_header(&mut out, EVENT, if *closed { CLOSED } else { 0 }, Some(*position));
@@ -158,7 +166,9 @@ impl LiveMessage {
                 let touched_until_ms = bytes.try_get_u64().unwrap_or(u64::MAX);
                 // Nor this, and its answers that nothing came are not kept.
                 let ends_ms = bytes.try_get_u64().unwrap_or(now_ms);
-                Some(Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding })
+                // Nor this: nobody may be handed what its readers are answered.
+                let readers = std::str::from_utf8(&bytes).ok().and_then(Readership::parse);
+                Some(Self::Joined { position, now_ms, touched_until_ms, ends_ms, encoding, readers })
             }
             EVENT => Some(Self::Event { position, closed: header.flags & CLOSED != 0, text: bytes }),
             ANSWER => {
@@ -227,11 +237,12 @@ mod tests {
 
     fn messages() -> impl Strategy<Value = LiveMessage> {
         let encoding = prop_oneof![Just(Encoding::Text), Just(Encoding::Base64)];
+        let readers = "(everybody|[A-Za-z0-9_-]{43})?".prop_map(|text| Readership::parse(&text));
         let fields = prop::collection::vec(("[a-z-]{1,9}", "[^\n]{0,9}"), 0..4);
         prop_oneof![
-            (positions(), any::<[u64; 3]>(), encoding).prop_map(
-                |(position, [now_ms, touched_until_ms, ends_ms], encoding)| {
-                    LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding }
+            (positions(), any::<[u64; 3]>(), encoding, readers).prop_map(
+                |(position, [now_ms, touched_until_ms, ends_ms], encoding, readers)| {
+                    LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding, readers }
                 }
             ),
             (positions(), any::<bool>(), bodies()).prop_map(|(position, closed, text)| LiveMessage::Event {
@@ -274,12 +285,21 @@ mod tests {
         }
 
         #[test]
-        fn the_greeting_of_an_earlier_release_has_no_reader_extend_a_lifetime_and_no_silence_kept(position in positions(), now_ms: u64) {
+        fn the_greeting_of_an_earlier_release_has_no_reader_extend_a_lifetime_and_nothing_of_its_own_kept(position in positions(), now_ms: u64) {
             let greets = |touched_until_ms, ends_ms| {
-                LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding: Encoding::Text }
+                let (encoding, readers) = (Encoding::Text, None);
+                LiveMessage::Joined { position, now_ms, touched_until_ms, ends_ms, encoding, readers }
+            };
+            let told_all = LiveMessage::Joined {
+                position,
+                now_ms,
+                touched_until_ms: 0,
+                ends_ms: 0,
+                encoding: Encoding::Text,
+                readers: Some(Readership::Everybody),
             };
             for (told, expected) in [(1, greets(u64::MAX, now_ms)), (2, greets(0, now_ms)), (3, greets(0, 0))] {
-                let earlier = greets(0, 0).encode().slice(..HEADER_LENGTH + told * size_of::<u64>());
+                let earlier = told_all.encode().slice(..HEADER_LENGTH + told * size_of::<u64>());
                 prop_assert_eq!(LiveMessage::decode(earlier), Some(expected));
             }
         }

@@ -4,16 +4,18 @@
 //! value, in which `%`, CR and LF are percent-encoded. The body of the request is sent separately.
 
 use super::percent::decode_lossily;
-use super::{ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
+use super::{Admission, ContentType, Expiry, Offset, ProducerId, ProducerStamp, ReadFrom};
 
 /// The version of the text, and of how it and the body travel. Edge and object may belong to different deployments: an
 /// object refuses a version that it does not know. Edges of version 2 told the object which origin may read the answer, and
-/// put nothing on it themselves: without that its answers would reach no script of another origin.
+/// put nothing on it themselves: without that its answers would reach no script of another origin. Nor did they say who asks.
 const VERSION: char = '3';
 
 /// One request to a stream object.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
+    /// What the edge has found out about the client.
+    pub admission: Admission,
     /// Whether the answer has debug headers about the instance that gave it.
     pub debug: bool,
     /// Whether the client's body passed the limit and was discarded; the object refuses it once it has looked at what
@@ -40,6 +42,8 @@ pub enum Operation {
     EventRest(EventRest),
     /// HEAD.
     Head,
+    /// Gives the stream a new reader key.
+    RotateReaderKey,
     /// DELETE.
     Delete,
 }
@@ -55,6 +59,8 @@ pub struct Create {
     pub expiry: Expiry,
     /// Whether it is created closed.
     pub closed: bool,
+    /// Whether it is read without a token.
+    pub public: bool,
 }
 
 /// Asks a stream whether it can be forked.
@@ -148,8 +154,14 @@ impl Message {
             Operation::Read(_) => 'R',
             Operation::EventRest(_) => 'E',
             Operation::Head => 'H',
+            Operation::RotateReaderKey => 'K',
             Operation::Delete => 'D',
         });
+        match self.admission {
+            Admission::Open => writer.flag('u', true),
+            Admission::Granted => writer.flag('g', true),
+            Admission::Stranger => {}
+        }
         writer.flag('d', self.debug);
         writer.flag('b', self.body_too_large);
         writer.flag('z', self.body_encoded);
@@ -163,6 +175,7 @@ impl Message {
                     Expiry::At { text, .. } => writer.field('x', text),
                 }
                 writer.flag('c', create.closed);
+                writer.flag('y', create.public);
             }
             Operation::Fork(fork) => {
                 writer.optional('a', fork.offset.map(|offset| offset.to_string()).as_deref());
@@ -191,7 +204,7 @@ impl Message {
                 writer.field('i', &rest.at.to_string());
                 writer.optional('k', rest.cursor.map(|cursor| cursor.to_string()).as_deref());
             }
-            Operation::Head | Operation::Delete => {}
+            Operation::Head | Operation::RotateReaderKey | Operation::Delete => {}
         }
         writer.0
     }
@@ -215,6 +228,7 @@ impl Message {
                 content_type,
                 expiry: Expiry::parse(fields.get('e').as_deref(), fields.get('x').as_deref()).ok()?,
                 closed: fields.has('c'),
+                public: fields.has('y'),
             }),
             'F' => Operation::Fork(Fork {
                 offset: match fields.get('a') {
@@ -253,10 +267,22 @@ impl Message {
                 cursor: fields.cursor()?,
             }),
             'H' => Operation::Head,
+            'K' => Operation::RotateReaderKey,
             'D' => Operation::Delete,
             _ => return None,
         };
-        Some(Self { debug: fields.has('d'), body_too_large: fields.has('b'), body_encoded: fields.has('z'), operation })
+        Some(Self {
+            // Who is not said to be more is a stranger.
+            admission: match (fields.has('u'), fields.has('g')) {
+                (true, _) => Admission::Open,
+                (false, true) => Admission::Granted,
+                (false, false) => Admission::Stranger,
+            },
+            debug: fields.has('d'),
+            body_too_large: fields.has('b'),
+            body_encoded: fields.has('z'),
+            operation,
+        })
     }
 }
 
@@ -319,6 +345,10 @@ mod tests {
         (0..=MAX_INTEGER, 0..=MAX_INTEGER).prop_map(|(read_seq, position)| Offset { read_seq, position })
     }
 
+    fn admissions() -> impl Strategy<Value = Admission> {
+        prop_oneof![Just(Admission::Open), Just(Admission::Granted), Just(Admission::Stranger)]
+    }
+
     fn operations() -> impl Strategy<Value = Operation> {
         let expiry = prop_oneof![
             Just(Expiry::Never),
@@ -330,12 +360,13 @@ mod tests {
         let from = prop_oneof![Just(ReadFrom::Start), Just(ReadFrom::Now), offsets().prop_map(ReadFrom::At)];
         let live = proptest::option::of(prop_oneof![Just(Live::LongPoll), Just(Live::Sse)]);
         prop_oneof![
-            (any::<String>(), content_types(), expiry, any::<bool>()).prop_map(
-                |(location, content_type, expiry, closed)| Operation::Create(Create {
+            (any::<String>(), content_types(), expiry, any::<[bool; 2]>()).prop_map(
+                |(location, content_type, expiry, [closed, public])| Operation::Create(Create {
                     location,
                     content_type,
                     expiry,
-                    closed
+                    closed,
+                    public
                 })
             ),
             (proptest::option::of(offsets()), content_types())
@@ -353,6 +384,7 @@ mod tests {
             (offsets(), any::<usize>(), any::<Option<u64>>())
                 .prop_map(|(next, at, cursor)| Operation::EventRest(EventRest { next, at, cursor })),
             Just(Operation::Head),
+            Just(Operation::RotateReaderKey),
             Just(Operation::Delete),
         ]
     }
@@ -360,18 +392,19 @@ mod tests {
     proptest! {
         #[test]
         fn text_round_trips(
+            admission in admissions(),
             debug: bool,
             body_too_large: bool,
             body_encoded: bool,
             operation in operations(),
         ) {
-            let message = Message { debug, body_too_large, body_encoded, operation };
+            let message = Message { admission, debug, body_too_large, body_encoded, operation };
             let decoded = Message::decode(&message.encode());
             prop_assert_eq!(decoded, Some(message));
         }
 
         #[test]
-        fn no_text_panics(text in any::<String>(), fields in "3[CFAREHD](\n[a-z][ -~é%]{0,9}){0,6}") {
+        fn no_text_panics(text in any::<String>(), fields in "3[CFAREHDK](\n[a-z][ -~é%]{0,9}){0,6}") {
             let _ = Message::decode(&text);
             let _ = Message::decode(&fields);
         }

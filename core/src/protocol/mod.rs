@@ -18,6 +18,7 @@
 //! | `offset` | positions, their text, and where a read starts |
 //! | `path` | projects and stream paths |
 //! | `producer` | idempotent producers |
+//! | `reader` | who reads, as far as objects and caches are told |
 //! | `segment` | the object that a sealed segment becomes in R2 |
 //! | `sse` | Server-Sent Events: data and control events as text |
 //! | `text_end` | how a text ends, as far as that decides what becomes of the bytes after it |
@@ -39,6 +40,7 @@ pub mod message;
 pub mod offset;
 pub mod path;
 pub mod producer;
+pub mod reader;
 pub mod segment;
 pub mod sse;
 pub mod text_end;
@@ -56,5 +58,6 @@ pub use memory_limits::MemoryLimits;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};
+pub use reader::{Admission, ReaderKey, ReaderKeyDigest, Readership};
 pub use text_end::TextEnd;
 pub use waits::Waits;

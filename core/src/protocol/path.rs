@@ -5,7 +5,7 @@ use super::percent;
 use super::{ErrorCode, Refusal};
 
 /// The project of single-project mode.
-const DEFAULT_PROJECT: &str = "_default";
+pub const DEFAULT_PROJECT: &str = "_default";
 
 /// The first segment of a project that is reserved for the protocol's control APIs (protocol, section 6).
 const RESERVED: &str = "__ds";

@@ -1,7 +1,7 @@
 //! What every isolate has.
 
 use super::Mark;
-use crate::protocol::Incarnation;
+use crate::protocol::{Incarnation, ReaderKey};
 
 /// Clock and randomness. Clones are cheap.
 pub trait Isolate: Clone + 'static {
@@ -23,6 +23,13 @@ pub trait Isolate: Clone + 'static {
         let mut bytes = [0; 16];
         self.fill_random(&mut bytes);
         Incarnation::from_random(bytes)
+    }
+
+    /// A fresh reader key.
+    fn fresh_reader_key(&self) -> ReaderKey {
+        let mut bytes = [0; 16];
+        self.fill_random(&mut bytes);
+        ReaderKey::from_random(bytes)
     }
 
     /// Waits. The isolate stays in memory meanwhile.

@@ -9,18 +9,19 @@ use std::ops::ControlFlow;
 use super::row_key::SEGMENT_KEYS;
 use super::{LogTable, RowKey, SqlError, SqlParam, SqlStorage, Statement, log_sql};
 use crate::mutant::mutated;
-use crate::protocol::Offset;
 use crate::protocol::limits::LOG_ROW_BYTES;
+use crate::protocol::{Offset, ReaderKey};
 
 /// The version of the tables below, kept in the `stream` row.
-pub const VERSION: u64 = 4;
+pub const VERSION: u64 = 5;
 
 /// One row: the stream at this URL, or the tombstone of the last one.
 ///
 /// `first_read_seq` is the first segment of this stream; in a tombstone, that of the next stream. The columns from
-/// `incarnation` to `deadline_ms` are NULL in a tombstone. `deadline_ms` is the persisted deadline; a later commit of
+/// `incarnation` to `deadline_ms`, and `reader_key`, are NULL in a tombstone. `deadline_ms` is the persisted deadline; a later commit of
 /// the log extends a sliding one. `unswept` and `swept` count objects in R2 that no row names: those being deleted, and
-/// those that were deleted. `looked_at` is the producer at which the last look for an idle one ended that found none.
+/// those that were deleted. `looked_at` is the producer at which the last look for an idle one ended that found none. `public` is 1
+/// for a stream that is read without a token, and `reader_key` what the URLs of its readers carry.
 const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     id INTEGER PRIMARY KEY CHECK (id = 0),
     version INTEGER NOT NULL,
@@ -32,7 +33,9 @@ const CREATE_STREAM: &str = "CREATE TABLE IF NOT EXISTS stream (
     deadline_ms INTEGER,
     unswept INTEGER NOT NULL DEFAULT 0,
     swept INTEGER NOT NULL DEFAULT 0,
-    looked_at TEXT
+    looked_at TEXT,
+    public INTEGER NOT NULL DEFAULT 0,
+    reader_key TEXT
 )";
 
 /// The records of the segments in R2. The last row of the log, or, if its segment is recorded here or there is none,
@@ -95,6 +98,8 @@ pub fn has_table<S: SqlStorage>(sql: &S, name: &str) -> Result<bool, SqlError> {
 pub struct Tables {
     /// Whether there is the table of the stream, or of the tombstone of one.
     pub stream: bool,
+    /// Whether that has all columns of this version. That of an earlier one cannot be asked for them.
+    pub is_whole: bool,
     /// The tables of the hot log, in the order of [`LogTable::ALL`].
     pub log: Vec<LogTable>,
     /// Whether there is the table of the segments in R2.
@@ -105,12 +110,14 @@ pub struct Tables {
 
 /// Which of the tables are there that come and go. One look at the schema for all of them.
 pub fn tables<S: SqlStorage>(sql: &S) -> Result<Tables, SqlError> {
-    const SELECT: &str = "SELECT name FROM sqlite_schema WHERE type = 'table' AND name IN \
+    const SELECT: &str = "SELECT name, instr(sql, 'reader_key') FROM sqlite_schema WHERE type = 'table' AND name IN \
                           ('stream', 'log', 'log_b', 'segments', 'agenda')";
     let mut found = Tables::default();
     sql.exec(Statement { sql: SELECT, params: &[], byte_budget: usize::MAX }, &mut |row| {
         let name = row.text(0)?;
-        found.stream |= name == "stream";
+        if name == "stream" {
+            (found.stream, found.is_whole) = (true, row.count(1)? > 0);
+        }
         found.segments |= name == "segments";
         found.agenda |= name == "agenda";
         found.log.extend(LogTable::ALL.into_iter().filter(|table| table.name() == name));
@@ -201,17 +208,23 @@ pub fn outdated<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
     if !has_table(sql, "stream")? {
         return Ok(None);
     }
-    let version = sql.first("SELECT version FROM stream WHERE id = 0", &[], |row| row.count(0))?;
-    Ok(version.filter(|version| *version < VERSION))
+    Ok(version(sql)?.filter(|version| *version < VERSION))
 }
 
-/// Migrates what an earlier version stored to [`VERSION`], step by step. The caller holds the transaction.
-pub fn migrate<S: SqlStorage>(sql: &S, from: u64) -> Result<(), SqlError> {
+/// The version of what is stored in the table of the stream, which is there; `None` if it is empty.
+pub fn version<S: SqlStorage>(sql: &S) -> Result<Option<u64>, SqlError> {
+    sql.first("SELECT version FROM stream WHERE id = 0", &[], |row| row.count(0))
+}
+
+/// Migrates what an earlier version stored to [`VERSION`], step by step. A stream that has no reader key yet gets this one.
+/// The caller holds the transaction.
+pub fn migrate<S: SqlStorage>(sql: &S, from: u64, reader_key: &ReaderKey) -> Result<(), SqlError> {
     for version in from..VERSION {
         match version {
             1 => to_2(sql)?,
             2 => to_3(sql)?,
             3 => to_4(sql)?,
+            4 => to_5(sql, reader_key)?,
             _ => return Err(SqlError::new(format!("no way from schema version {version}"))),
         }
     }
@@ -248,6 +261,14 @@ fn to_4<S: SqlStorage>(sql: &S) -> Result<(), SqlError> {
     count_rows_in_totals(sql)?;
     count_rows_of_segments(sql)?;
     count_producers(sql)
+}
+
+/// Version 4 knew no tokens, and so neither public streams nor reader keys.
+fn to_5<S: SqlStorage>(sql: &S, reader_key: &ReaderKey) -> Result<(), SqlError> {
+    sql.run("ALTER TABLE stream ADD COLUMN public INTEGER NOT NULL DEFAULT 0", &[])?;
+    sql.run("ALTER TABLE stream ADD COLUMN reader_key TEXT", &[])?;
+    let update = "UPDATE stream SET reader_key = ?1 WHERE incarnation IS NOT NULL";
+    sql.run(update, &[SqlParam::Text(reader_key.as_str())])
 }
 
 /// Version 3 did not count producers, and did not note when each had appended last. For those that are there this is

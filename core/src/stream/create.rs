@@ -9,7 +9,7 @@ use super::{Slot, Stream, StreamLimits, lifetime};
 use crate::mutant::mutated;
 use crate::protocol::json::JsonMessages;
 use crate::protocol::message::Create;
-use crate::protocol::{ErrorCode, Expiry, Incarnation, Refusal};
+use crate::protocol::{ErrorCode, Expiry, Incarnation, ReaderKey, Readership, Refusal};
 use crate::storage::{SqlError, SqlParam, SqlStorage, row_key, schema};
 
 /// The command to create a stream.
@@ -19,6 +19,8 @@ pub struct CreateCommand<'a> {
     pub now_ms: u64,
     /// A fresh one, for the stream that may be created.
     pub incarnation: Incarnation,
+    /// A fresh one, for the same.
+    pub reader_key: ReaderKey,
     /// The request.
     pub create: &'a Create,
     /// The first content, or why it cannot be kept.
@@ -45,16 +47,17 @@ impl Slot {
         limits: &StreamLimits,
         command: CreateCommand<'_>,
     ) -> Result<CreateOutcome, SqlError> {
-        let CreateCommand { now_ms, incarnation, create, body } = command;
+        let CreateCommand { now_ms, incarnation, reader_key, create, body } = command;
         let content_type = create.content_type.clone().unwrap_or_default();
         if let Ok(stream) = self.living(now_ms) {
             // An instance that has lost its storage fails here, instead of finding what may be gone.
             stream.strong_tail(sql)?;
             let same = stream.content_type == content_type
                 && stream.expiry == create.expiry
+                && stream.readers.is_everybody() == create.public
                 && stream.tail.closed == create.closed;
             if !same {
-                let message = "a stream with another content type, lifetime or closure is at this URL";
+                let message = "a stream with another content type, lifetime, closure or readership is at this URL";
                 return Ok(CreateOutcome::Refused(Refusal::new(ErrorCode::ConfigurationConflict, message)));
             }
             if !mutated!(CreationDoesNotTouch) {
@@ -80,6 +83,8 @@ impl Slot {
             incarnation,
             content_type,
             expiry: create.expiry.clone(),
+            readers: Readership::of(&reader_key, create.public),
+            reader_key,
             first_read_seq: next_read_seq,
             deadline_ms: lifetime::deadline_ms(&create.expiry, now_ms),
             tail: Tail::empty(next_read_seq),
@@ -108,11 +113,12 @@ impl Slot {
 
 fn insert<S: SqlStorage>(sql: &S, stream: &Stream) -> Result<(), SqlError> {
     const UPSERT: &str = "INSERT INTO stream (id, version, first_read_seq, incarnation, content_type, ttl_s, \
-                          expires_at, deadline_ms) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7) \
+                          expires_at, deadline_ms, public, reader_key) VALUES (0, ?1, ?2, ?3, ?4, ?5, ?6, ?7, ?8, ?9) \
                           ON CONFLICT (id) DO UPDATE SET version = excluded.version, \
                           first_read_seq = excluded.first_read_seq, incarnation = excluded.incarnation, \
                           content_type = excluded.content_type, ttl_s = excluded.ttl_s, \
-                          expires_at = excluded.expires_at, deadline_ms = excluded.deadline_ms";
+                          expires_at = excluded.expires_at, deadline_ms = excluded.deadline_ms, \
+                          public = excluded.public, reader_key = excluded.reader_key";
     let (ttl_s, expires_at) = match &stream.expiry {
         Expiry::Never => (None, None),
         Expiry::Ttl { seconds } => (Some(*seconds), None),
@@ -126,6 +132,8 @@ fn insert<S: SqlStorage>(sql: &S, stream: &Stream) -> Result<(), SqlError> {
         SqlParam::count_or_null(ttl_s)?,
         SqlParam::text_or_null(expires_at),
         SqlParam::count_or_null(stream.deadline_ms)?,
+        SqlParam::count(u64::from(stream.readers.is_everybody()))?,
+        SqlParam::Text(stream.reader_key.as_str()),
     ];
     sql.run(UPSERT, &params)
 }

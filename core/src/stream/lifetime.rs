@@ -101,7 +101,8 @@ impl Stream {
 }
 
 const BURY: &str = "UPDATE stream SET first_read_seq = ?1, incarnation = NULL, content_type = NULL, ttl_s = NULL, \
-                    expires_at = NULL, deadline_ms = NULL, looked_at = NULL WHERE id = 0";
+                    expires_at = NULL, deadline_ms = NULL, looked_at = NULL, public = 0, reader_key = NULL \
+                    WHERE id = 0";
 
 impl Slot {
     /// The first segment of the next stream at this URL: later than all that were used before.

@@ -2,9 +2,9 @@
 
 use super::layout::Layout;
 use super::tail::Tail;
-use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, Refusal};
+use crate::protocol::{ContentType, ErrorCode, Expiry, Incarnation, ReaderKey, Readership, Refusal};
 use crate::storage::schema::{self, Tables};
-use crate::storage::{SqlError, SqlRow, SqlStorage};
+use crate::storage::{SqlError, SqlParam, SqlRow, SqlStorage};
 
 /// What a URL holds, as storage tells it. Kept in memory between requests, and loaded again after a failed one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,6 +29,11 @@ pub struct Stream {
     pub content_type: ContentType,
     /// When it expires, as it was configured.
     pub expiry: Expiry,
+    /// What the URLs of its readers carry.
+    pub reader_key: ReaderKey,
+    /// Who may be handed what it answers by a cache that checks no token: everybody if it is public, else who knows the reader
+    /// key.
+    pub readers: Readership,
     /// Its first segment.
     pub first_read_seq: u64,
     /// The persisted deadline in ms since the Unix epoch, if it expires; see `lifetime`.
@@ -37,6 +42,16 @@ pub struct Stream {
     pub tail: Tail,
     /// Where its segments are.
     pub layout: Layout,
+}
+
+impl Stream {
+    /// Takes another reader key. Writes one row.
+    pub fn rotate_reader_key<S: SqlStorage>(&mut self, sql: &S, reader_key: ReaderKey) -> Result<(), SqlError> {
+        sql.run("UPDATE stream SET reader_key = ?1 WHERE id = 0", &[SqlParam::Text(reader_key.as_str())])?;
+        self.readers = Readership::of(&reader_key, self.readers.is_everybody());
+        self.reader_key = reader_key;
+        Ok(())
+    }
 }
 
 /// What storage holds.
@@ -53,9 +68,8 @@ pub enum Stored {
     },
 }
 
-/// Columns that every version has.
-const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms \
-                             FROM stream WHERE id = 0";
+const SELECT_STREAM: &str = "SELECT version, first_read_seq, incarnation, content_type, ttl_s, expires_at, deadline_ms, \
+                             public, reader_key FROM stream WHERE id = 0";
 
 impl Slot {
     /// Reads the slot from storage. Writes nothing. Fails if an earlier version has written it.
@@ -71,6 +85,10 @@ impl Slot {
     /// Reads the slot from storage, where these tables are there. Writes nothing.
     pub fn load_from<S: SqlStorage>(sql: &S, tables: &Tables) -> Result<Stored, SqlError> {
         let vacant = |next_read_seq| Ok(Stored::Slot(Self::Vacant { next_read_seq }));
+        if tables.stream && !tables.is_whole {
+            let version = schema::version(sql)?;
+            return version.map_or(vacant(0), |version| Ok(Stored::Outdated { version }));
+        }
         let row = if tables.stream { sql.first(SELECT_STREAM, &[], read_stream)? } else { None };
         let (first_read_seq, identity) = match row {
             None => return vacant(0),
@@ -79,11 +97,13 @@ impl Slot {
             Some(Row::Stream { first_read_seq, identity }) => (first_read_seq, identity),
         };
         let (layout, tail) = Layout::load(sql, tables, first_read_seq)?;
-        let Identity { incarnation, content_type, expiry, deadline_ms } = identity;
+        let Identity { incarnation, content_type, expiry, reader_key, readers, deadline_ms } = identity;
         Ok(Stored::Slot(Self::Occupied(Stream {
             incarnation,
             content_type,
             expiry,
+            reader_key,
+            readers,
             first_read_seq,
             deadline_ms,
             tail,
@@ -112,6 +132,8 @@ struct Identity {
     incarnation: Incarnation,
     content_type: ContentType,
     expiry: Expiry,
+    reader_key: ReaderKey,
+    readers: Readership,
     deadline_ms: Option<u64>,
 }
 
@@ -134,16 +156,19 @@ fn read_stream(row: SqlRow<'_>) -> Result<Row, SqlError> {
     let Some(incarnation) = row.optional_text(2)? else {
         return Ok(Row::Tombstone { next_read_seq: first_read_seq });
     };
-    let unreadable = || SqlError::new("the stream row holds no content type or no instant");
+    let unreadable = || SqlError::new("the stream row holds no content type, no instant or no reader key");
     let expiry = match (row.optional_count(4)?, row.optional_text(5)?) {
         (Some(seconds), _) => Expiry::Ttl { seconds },
         (None, Some(text)) => Expiry::from_stored(text).ok_or_else(unreadable)?,
         (None, None) => Expiry::Never,
     };
+    let reader_key = ReaderKey::from_stored(row.optional_text(8)?.ok_or_else(unreadable)?);
     let identity = Identity {
         incarnation: Incarnation::from_stored(incarnation),
         content_type: ContentType::from_stored(row.text(3)?).ok_or_else(unreadable)?,
         expiry,
+        readers: Readership::of(&reader_key, row.count(7)? != 0),
+        reader_key,
         deadline_ms: row.optional_count(6)?,
     };
     Ok(Row::Stream { first_read_seq, identity })

@@ -30,13 +30,14 @@ const ENDS: &[(Ends, char)] = &[
 ];
 
 /// Every way to ask for a stream, with letters that are equal for the same configuration.
-fn configurations() -> Vec<(Creation, (char, char, bool))> {
+fn configurations() -> Vec<(Creation, (char, char, bool, bool))> {
     let mut all = Vec::new();
     for (content_type, kind) in TYPES {
         for (ends, end) in ENDS {
-            for is_closed in [false, true] {
+            for (is_closed, is_public) in [(false, false), (true, false), (false, true)] {
                 let put = content_type.map_or(PUT, |content_type| PUT.typed(content_type)).ends(*ends);
-                all.push((if is_closed { put.closed() } else { put }, (*kind, *end, is_closed)));
+                let put = if is_closed { put.closed() } else { put };
+                all.push((if is_public { put.public() } else { put }, (*kind, *end, is_closed, is_public)));
             }
         }
     }

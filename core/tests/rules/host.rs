@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
-use tailrace_core::protocol::{ContentType, Expiry, Response};
+use tailrace_core::protocol::{Admission, ContentType, Expiry, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listed, Listing, Mark, ObjectAnswer, ObjectRequest,
     ObjectStore, PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
@@ -299,7 +299,17 @@ pub(crate) fn ask(object: &StreamObject<Host>, operation: Operation, body: impl 
 
 /// The answer to an operation that does not wait, or a socket.
 pub(crate) fn call(object: &StreamObject<Host>, operation: Operation, body: impl Into<Bytes>) -> ObjectAnswer {
-    let message = Message { debug: false, body_too_large: false, body_encoded: false, operation }.encode();
+    call_as(Admission::Open, object, operation, body)
+}
+
+/// The answer to an operation of a client with this admission that does not wait, or a socket.
+pub(crate) fn call_as(
+    admission: Admission,
+    object: &StreamObject<Host>,
+    operation: Operation,
+    body: impl Into<Bytes>,
+) -> ObjectAnswer {
+    let message = Message { admission, debug: false, body_too_large: false, body_encoded: false, operation }.encode();
     object.call(ObjectRequest { message, body: body.into() }).now_or_never().expect("an answer at once")
 }
 
@@ -310,7 +320,8 @@ pub(crate) fn debugged(object: &StreamObject<Host>) -> Response {
 
 /// The answer to an operation that does not wait, with debug headers.
 pub(crate) fn ask_debugged(object: &StreamObject<Host>, operation: Operation) -> Response {
-    let message = Message { debug: true, body_too_large: false, body_encoded: false, operation }.encode();
+    let admission = Admission::Open;
+    let message = Message { admission, debug: true, body_too_large: false, body_encoded: false, operation }.encode();
     match object.call(ObjectRequest { message, body: Bytes::new() }).now_or_never() {
         Some(ObjectAnswer::Response(response)) => response,
         other => panic!("{other:?}"),
@@ -327,7 +338,8 @@ pub(crate) fn wait(object: &StreamObject<Host>, host: &Host, read: &Read, reader
 /// Creates a stream; returns the status.
 pub(crate) fn create(object: &StreamObject<Host>, expiry: Expiry) -> u16 {
     let location = "https://example.test/a".to_owned();
-    ask(object, Operation::Create(Create { location, content_type: None, expiry, closed: false }), "").status
+    ask(object, Operation::Create(Create { location, content_type: None, expiry, closed: false, public: false }), "")
+        .status
 }
 
 /// Appends one byte; returns the status.

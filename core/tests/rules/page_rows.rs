@@ -5,7 +5,7 @@ use std::ops::ControlFlow;
 
 use bytes::Bytes;
 use tailrace_core::protocol::message::{Append, Create};
-use tailrace_core::protocol::{ContentType, Expiry, Incarnation, Offset, ReadFrom};
+use tailrace_core::protocol::{ContentType, Expiry, Incarnation, Offset, ReadFrom, ReaderKey};
 use tailrace_core::storage::{SqlError, SqlRow, SqlStorage, SqlValue, Statement};
 use tailrace_core::stream::{AppendOutcome, CreateCommand, CreateOutcome, Page, ReadOutcome, Slot, StreamLimits};
 use tailrace_sqlite::Database;
@@ -56,10 +56,15 @@ fn read(content_type: &str, appends: &[String], page_bytes: usize, position: u64
     let limits = StreamLimits { page_bytes, row_bytes: 2_000, ..StreamLimits::default() };
     let content_type = Some(ContentType::parse(content_type).unwrap());
     let mut slot = Slot::load(&sql).unwrap();
-    let create =
-        Create { location: String::new(), content_type: content_type.clone(), expiry: Expiry::Never, closed: false };
-    let incarnation = Incarnation::from_random([1; 16]);
-    let command = CreateCommand { now_ms: 1, incarnation, create: &create, body: Ok(&Bytes::new()) };
+    let create = Create {
+        location: String::new(),
+        content_type: content_type.clone(),
+        expiry: Expiry::Never,
+        closed: false,
+        public: false,
+    };
+    let (incarnation, reader_key) = (Incarnation::from_random([1; 16]), ReaderKey::from_random([1; 16]));
+    let command = CreateCommand { now_ms: 1, incarnation, reader_key, create: &create, body: Ok(&Bytes::new()) };
     assert_eq!(slot.create(&sql, &limits, command), Ok(CreateOutcome::Created));
     let stream = slot.living(2).unwrap();
     let append = Append { content_type, producer: None, stream_seq: None, close: false };

@@ -10,6 +10,7 @@ pub(crate) struct Put {
     content_type: Option<&'static str>,
     expiry: Ends,
     closed: bool,
+    public: bool,
     body: Option<&'static str>,
 }
 
@@ -34,7 +35,8 @@ impl Ends {
 }
 
 /// Creates a stream of the default content type, without an end and without content.
-pub(crate) const PUT: Put = Put { content_type: None, expiry: Ends::Never, closed: false, body: Some("") };
+pub(crate) const PUT: Put =
+    Put { content_type: None, expiry: Ends::Never, closed: false, public: false, body: Some("") };
 
 impl Put {
     pub(crate) const fn typed(self, content_type: &'static str) -> Self {
@@ -53,6 +55,10 @@ impl Put {
         Self { closed: true, ..self }
     }
 
+    pub(crate) const fn public(self) -> Self {
+        Self { public: true, ..self }
+    }
+
     pub(crate) const fn body(self, body: &'static str) -> Self {
         Self { body: Some(body), ..self }
     }
@@ -69,6 +75,7 @@ impl Put {
             content_type: self.content_type.map(media_type),
             expiry: self.expiry.parse(),
             closed: self.closed,
+            public: self.public,
         };
         (create, self.body.map(Bytes::from))
     }

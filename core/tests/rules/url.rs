@@ -4,7 +4,7 @@ use std::cell::Cell;
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
-use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, Refusal};
+use tailrace_core::protocol::{ErrorCode, Incarnation, Offset, ReadFrom, ReaderKey, Refusal};
 use tailrace_core::storage::{SqlError, SqlStorage};
 use tailrace_core::stream::{
     AppendOutcome, CreateCommand, CreateOutcome, EncodingStep, Page, ReadOutcome, SealedSegment, Slot, Stream,
@@ -66,9 +66,10 @@ impl Url {
         }
         self.lives += 1;
         let (create, body) = put.message();
-        let incarnation = Incarnation::from_random([self.lives; 16]);
+        let (incarnation, reader_key) =
+            (Incarnation::from_random([self.lives; 16]), ReaderKey::from_random([self.lives; 16]));
         let body = body.as_ref().ok_or_else(|| Refusal::new(ErrorCode::BodyTooLarge, "too large"));
-        let command = CreateCommand { now_ms: self.now_ms, incarnation, create: &create, body };
+        let command = CreateCommand { now_ms: self.now_ms, incarnation, reader_key, create: &create, body };
         let outcome = self.slot.create(&self.sql, &self.limits, command).expect("storage works");
         self.compare();
         match outcome {

@@ -11,7 +11,7 @@ const OVER = 15;
 /** Longer than a look-up takes here. */
 const LOOK_UP_MS = 5_000;
 
-const KEY = "https://a.example/.tailrace/1/_default/a?offset=-1";
+const KEY = "https://a.example/.tailrace/2/_default/a?offset=-1";
 const FIELDS = "content-type\ntext/plain\netag\n\"1\"\n";
 const bytes = (text) => new TextEncoder().encode(text);
 

@@ -8,8 +8,8 @@ use crate::protocol::limits::LONG_POLL_MS;
 use crate::protocol::{CachePolicy, Headers, Method, Response, header};
 use crate::runtime::{Isolate as _, Past, Request};
 
-const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
-const POLL_KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1&live=long-poll";
+const KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1";
+const POLL_KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1&live=long-poll";
 
 /// An edge with a key and the policy of that name.
 fn keyed(policy: &str) -> EdgeConfig {
@@ -83,17 +83,21 @@ const ASKED: &[(Method, &str)] = &[
 ];
 
 #[test]
-fn who_has_no_token_is_told_the_same_of_every_stream_and_nothing_is_asked_for_it() {
+fn who_has_no_grant_is_told_the_same_of_every_stream_and_nothing_is_asked_for_it() {
     let (expired, other) = (token(Scope::Manage, None, 0), token(Scope::Manage, Some("b/*"), 9));
     let forged = token(Scope::Manage, None, 9).replace('.', ".A");
     for policy in ["immutable-and-long-poll", "gateway", "sentinel"] {
         for (method, target) in ASKED {
             for (authorization, status, expected) in [
+                // Who shows none may read what is public, which the object knows.
                 (None, 401, "token_missing"),
                 (Some(&forged), 401, "token_invalid"),
                 (Some(&expired), 401, "token_expired"),
                 (Some(&other), 403, "stream_not_granted"),
             ] {
+                if authorization.is_none() && matches!(method, Method::Get | Method::Head) {
+                    continue;
+                }
                 let answers = [200, 404].map(|found| {
                     let says = || Says::Reply(Response::new(found).with_body("x"));
                     let under_way = UnderWay { brings: Some(Response::new(200)), ..UnderWay::default() };
@@ -149,7 +153,9 @@ fn what_is_wrong_with_a_request_comes_first_then_its_token_and_then_what_is_ther
         (get, "/v1/stream/a/b?offset=x", &[], Some("forged"), 400, "invalid_offset"),
         (get, "/v1/stream/a/b?cursor=x", &[], None, 400, "invalid_cursor"),
         (put, "/v1/stream/a/b", &[(header::STREAM_TTL, "x")], None, 400, "invalid_ttl"),
-        (get, "/v1/stream/a/b", &[], None, 401, "token_missing"),
+        (put, "/v1/stream/a/b", &[], None, 401, "token_missing"),
+        // The object knows what everybody may read.
+        (get, "/v1/stream/a/b", &[], None, 404, ""),
         (get, "/v1/stream/a/b", &[], Some("forged"), 401, "token_invalid"),
         (get, "/v1/stream/a/b", &[], Some(&read), 404, ""),
         (put, "/v1/stream/a/b", &[], Some(&read), 403, "scope_insufficient"),
@@ -184,6 +190,46 @@ fn what_is_wrong_with_a_request_comes_first_then_its_token_and_then_what_is_ther
 }
 
 #[test]
+fn a_reader_key_is_replaced_by_who_manages_its_stream() {
+    let keys = |path: &str| format!("/v1/projects/_default/reader-keys/{path}");
+    let write = token(Scope::Write, None, 9);
+    let [all, of_stream, of_others] = [None, Some("a/*"), Some("c/*")].map(|stream| token(Scope::Manage, stream, 9));
+    for (method, target, authorization, status, expected) in [
+        (Method::Post, keys("a/b"), Some(&all), 200, ""),
+        (Method::Post, keys("%61%2Fb"), Some(&of_stream), 200, ""),
+        (Method::Post, keys("a/b"), None, 401, "token_missing"),
+        (Method::Post, format!("{}?token={all}", keys("a/b")), None, 401, "token_missing"),
+        (Method::Post, keys("a/b"), Some(&write), 403, "scope_insufficient"),
+        (Method::Post, keys("a/b"), Some(&of_others), 403, "stream_not_granted"),
+        (Method::Post, keys("a//b"), Some(&all), 400, "invalid_path"),
+        (Method::Post, keys(""), Some(&all), 400, "invalid_path"),
+        (Method::Post, keys("__ds/x"), Some(&all), 501, "not_implemented"),
+        (Method::Get, keys("a/b"), Some(&all), 405, "method_not_allowed"),
+        (Method::Put, keys("a/b"), Some(&all), 405, "method_not_allowed"),
+        (Method::Options, keys("a/b"), None, 204, ""),
+        (Method::Post, "/v1/projects/other/reader-keys/a/b".to_owned(), Some(&all), 404, "unknown_route"),
+        (Method::Post, "/v1/projects/_default/reader-keys".to_owned(), Some(&all), 404, "unknown_route"),
+        (Method::Post, "/v1/projects/_default".to_owned(), Some(&all), 404, "unknown_route"),
+    ] {
+        let env = Scripted::new([Says::Reply(Response::new(200))]);
+        let authorization = authorization.map(String::as_str);
+        let answer = served(&env, &keyed("zone"), method, &target, &[], authorization);
+        assert_eq!((answer.status, code(&answer).as_str()), (status, expected), "{method:?} {target}");
+        let called = if status == 200 { vec!["call _default/a/b".to_owned()] } else { vec![] };
+        assert_eq!(env.notes(), called, "{method:?} {target}");
+        let allow = answer.headers.get(header::ALLOW);
+        assert_eq!(allow, (status == 405).then_some("POST, OPTIONS"));
+    }
+    // In multi-project mode the project is that of the path.
+    let config = EdgeConfig { projects: crate::protocol::ProjectMode::Multi, ..keyed("zone") };
+    for (project, status) in [("_default", 200), ("other", 403), ("a b", 400)] {
+        let env = Scripted::new([Says::Reply(Response::new(200))]);
+        let target = format!("/v1/projects/{project}/reader-keys/a/b");
+        assert_eq!(served(&env, &config, Method::Post, &target, &[], Some(&all)).status, status, "{project}");
+    }
+}
+
+#[test]
 fn a_token_is_checked_wherever_it_is_and_only_one() {
     let granted = token(Scope::Manage, None, 9);
     let path = "/v1/stream/a";
@@ -195,7 +241,7 @@ fn a_token_is_checked_wherever_it_is_and_only_one() {
         (Method::Get, format!("?token={granted}&%74oken={granted}"), None, 400, "token_ambiguous"),
         (Method::Get, format!("?token={granted}x"), None, 401, "token_invalid"),
         (Method::Get, "?token".to_owned(), None, 401, "token_invalid"),
-        (Method::Get, format!("?toke={granted}"), None, 401, "token_missing"),
+        (Method::Delete, format!("?toke={granted}"), None, 401, "token_missing"),
         (Method::Delete, format!("?token={granted}"), None, 401, "token_missing"),
         (Method::Delete, format!("?token={granted}"), Some(granted.as_str()), 400, "token_ambiguous"),
     ] {
@@ -264,18 +310,18 @@ fn where_there_are_keys_no_cache_in_front_may_keep_an_answer_and_nobody_one_to_a
         }
         assert!(!env.notes().iter().any(|note| note.contains(&granted)), "{what}: {:?}", env.notes());
     }
-    // With a token in the header the URL is no password, but caches in front ask nobody for one. A browser may keep it.
+    // With a token in the header the URL is no password, but caches in front ask nobody for one, and a browser may have another
+    // user tomorrow. Where the object says nothing of who may read what it answers, nobody may keep it.
     for (what, env, policy, query, fields, status) in cases() {
         let target = format!("/v1/stream/a?{query}");
         let answer = served(&env, &keyed(policy), Method::Get, &target, fields, Some(&granted));
         assert_eq!(answer.status, status, "{what}");
         let controls = answer.headers.iter().filter(|(name, _)| *name == header::CACHE_CONTROL);
         let told: Vec<&str> = controls.map(|(_, value)| value).collect();
-        let expected = match (what, policy) {
-            ("a missing stream", _) => vec![],
-            (_, "collapsed-events") => vec!["private, max-age=1"],
-            ("a long-poll in vain", _) => vec!["private, max-age=20"],
-            _ if status < 400 => vec!["private, max-age=60, stale-while-revalidate=300"],
+        let expected = match what {
+            // The script says nothing.
+            "a missing stream" => vec!["private, no-store"],
+            _ if status < 400 => vec!["private, no-store"],
             _ => vec!["no-store"],
         };
         assert_eq!(told, expected, "{what}");

@@ -12,6 +12,11 @@ pub(in crate::edge) fn is_in_url(query: &Query) -> bool {
     query.all(PARAMETER).next().is_some()
 }
 
+/// Whether a request shows a token, or what was meant as one.
+pub(in crate::edge) fn is_shown(query: &str, headers: &Headers) -> bool {
+    headers.get(header::AUTHORIZATION).is_some() || is_in_url(&Query::parse(query))
+}
+
 /// The token of a request. One that carries several, or the same one twice, is refused: a proxy may have checked another
 /// one than this would.
 pub(super) fn token<'a>(method: Method, query: &'a Query, headers: &'a Headers) -> Result<&'a str, Refusal> {
@@ -30,7 +35,7 @@ pub(super) fn token<'a>(method: Method, query: &'a Query, headers: &'a Headers) 
         (None, Some(_)) => {
             Err(Refusal::new(ErrorCode::TokenMissing, "the token of this method belongs into Authorization"))
         }
-        (None, None) => Err(Refusal::new(ErrorCode::TokenMissing, "the request has no token")),
+        (None, None) => Err(Refusal::no_token()),
     }
 }
 

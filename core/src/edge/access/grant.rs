@@ -29,10 +29,24 @@ impl Grant {
     /// may do there is nothing to this one.
     pub(in crate::edge) fn admit(&self, method: Method, stream: &ObjectName) -> Result<(), Refusal> {
         let (project, path) = stream.parts();
-        if self.0.project != project {
-            return Err(Refusal::new(ErrorCode::ProjectNotGranted, "the token is for another project"));
+        self.admit_project(project)?;
+        self.admit_scope(Scope::needed_by(method), path)
+    }
+
+    /// Refuses what is done to a stream otherwise than by a method of its own.
+    pub(in crate::edge) fn admit_manager(&self, stream: &ObjectName) -> Result<(), Refusal> {
+        self.admit_project(stream.parts().0)?;
+        self.admit_scope(Scope::Manage, stream.parts().1)
+    }
+
+    fn admit_project(&self, project: &str) -> Result<(), Refusal> {
+        if self.0.project == project {
+            return Ok(());
         }
-        let needed = Scope::needed_by(method);
+        Err(Refusal::new(ErrorCode::ProjectNotGranted, "the token is for another project"))
+    }
+
+    fn admit_scope(&self, needed: Scope, path: &str) -> Result<(), Refusal> {
         if self.0.scope < needed {
             let message = format!("the token's scope is {}, and this needs {}", self.0.scope.name(), needed.name());
             return Err(Refusal::new(ErrorCode::ScopeInsufficient, message));

@@ -13,7 +13,8 @@
 //! | `scope` | what may be done, and what each method needs |
 //! | `pattern` | which streams a token is for |
 //! | `grant` | what the token of a request grants |
-//! | `checked` | tests of requests to an edge with keys |
+//! | `checked` | tests of requests with tokens to an edge with keys |
+//! | `strangers` | tests of requests without one |
 
 #[cfg(test)]
 mod checked;
@@ -24,10 +25,12 @@ mod keys;
 mod members;
 mod pattern;
 mod scope;
+#[cfg(test)]
+mod strangers;
 mod token;
 
 pub use claims::Claims;
-pub(super) use credential::is_in_url;
+pub(super) use credential::{is_in_url, is_shown};
 pub(super) use grant::Grant;
 pub use keys::KeyRing;
 pub use pattern::StreamPattern;

@@ -7,7 +7,7 @@ use crate::edge::poll::Brought;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::limits::{LOOK_UP_MS, MAX_INTEGER};
-use crate::protocol::{CachePolicy, Headers, Method, Response, etag, header};
+use crate::protocol::{CachePolicy, Headers, Method, Readership, Response, etag, header};
 use crate::runtime::{Changes, EdgeEnv, Isolate, Reply, marks};
 
 use super::Caching;
@@ -50,7 +50,7 @@ pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
     }
     let Some(stored) = env.look_up(&caching.key, LOOK_UP_MS).await else { return false };
     let mut head = stored.head();
-    let Some((changes, _)) = served(env, &head) else { return false };
+    let Some((changes, _)) = served(env, caching, &head) else { return false };
     let tag = head.headers.get(header::ETAG);
     if tag.is_some_and(|tag| if_none_match.is_some_and(|list| etag::names(list, tag))) {
         env.sometimes(marks::CACHE_HIT_UNCHANGED);
@@ -64,8 +64,16 @@ pub(in crate::edge) async fn answer_stored<E: EdgeEnv>(
 }
 
 /// How a stored answer with this head is changed for the client, and how old it is in seconds; `None` if it is too old to be
-/// served.
-pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, head: &Response) -> Option<(Changes, u64)> {
+/// served, or is not for this client.
+pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, caching: &Caching, head: &Response) -> Option<(Changes, u64)> {
+    let is_public = || {
+        let readers = head.headers.get(header::TAILRACE_READERS).and_then(Readership::parse);
+        readers.is_some_and(|readers| readers.is_everybody())
+    };
+    if caching.public_only && !is_public() {
+        env.sometimes(marks::CACHE_HAD_A_PRIVATE_ANSWER);
+        return None;
+    }
     let note = head.headers.get(header::TAILRACE_KEPT).and_then(EntryNote::parse);
     let age_s = note.and_then(|note| note.age_s(env.now_ms()));
     if age_s.is_none() {

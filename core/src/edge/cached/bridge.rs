@@ -99,7 +99,7 @@ mod tests {
         let asks = [format!("ask {}", at(2)), format!("ask {} cursor {}", at(5), START_MS + 5)];
         let first = ["store", &asks[0], "close", "land 200", "store", "remove"];
         assert_eq!(notes, [&first[..], &["store", &asks[1], "close", "store", "remove"]].concat());
-        let key = format!("http://localhost/.tailrace/1/_default/a?offset={}&live=long-poll", at(5));
+        let key = format!("http://localhost/.tailrace/2/_default/a?offset={}&live=long-poll", at(5));
         let stored = env.stored(&format!("{key}&cursor={}", START_MS + 5)).expect("what is asked next is there");
         assert_eq!(stored.headers.get(header::STREAM_NEXT_OFFSET), Some(at(9).to_string().as_str()));
         assert_eq!(env.stored(&format!("{key}&cursor={}&marker", START_MS + 5)), None);

@@ -3,7 +3,7 @@
 use crate::mutant::mutated;
 use crate::protocol::cache::{self, CachePolicy};
 use crate::protocol::message::{Live, Read};
-use crate::protocol::{Headers, header};
+use crate::protocol::{Admission, Headers, header};
 
 /// How the cache of the datacenter takes part in a read.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -12,6 +12,8 @@ pub struct Caching {
     pub key: String,
     /// Whether a kept answer will do. If not, what the object answers is kept all the same.
     pub looks_up: bool,
+    /// Whether only a kept answer of a public stream will do, since the client has shown no grant.
+    pub public_only: bool,
 }
 
 impl Caching {
@@ -23,6 +25,7 @@ impl Caching {
         read: &Read,
         query: &str,
         headers: &Headers,
+        admission: Admission,
     ) -> Option<Self> {
         if read.live == Some(Live::Sse) || !policy.keeps_any(read.live.is_some()) {
             return None;
@@ -31,13 +34,14 @@ impl Caching {
             return None;
         }
         let looks_up = !refuses_copies(headers);
-        cache::key(origin, object, read, query).map(|key| Self { key, looks_up: looks_up || mutated!(NoCacheIgnored) })
+        let (looks_up, public_only) = (looks_up || mutated!(NoCacheIgnored), admission.is_stranger());
+        cache::key(origin, object, read, query).map(|key| Self { key, looks_up, public_only })
     }
 
     /// How it takes part in a further read of the same stream.
     pub(in crate::edge) fn of_next(&self, object: &str, read: &Read) -> Option<Self> {
         let key = cache::key(cache::origin_of(&self.key)?, object, read, "")?;
-        Some(Self { key, looks_up: true })
+        Some(Self { key, looks_up: true, public_only: self.public_only })
     }
 }
 
@@ -63,7 +67,8 @@ mod tests {
             Read { from, if_none_match: None, live, cursor: None, from_now: from == ReadFrom::Now, is_kept: false };
         let mut headers = Headers::default();
         cache_control.into_iter().for_each(|value| headers.push(header::CACHE_CONTROL, value));
-        Caching::of(&policy, "https://a.example", "_default/a", &read, "", &headers).map(|caching| caching.looks_up)
+        Caching::of(&policy, "https://a.example", "_default/a", &read, "", &headers, Admission::Open)
+            .map(|caching| caching.looks_up)
     }
 
     #[test]

@@ -73,7 +73,7 @@ mod tests {
     use crate::edge::scripted::{START_MS, Scripted};
     use crate::runtime::Isolate as _;
 
-    const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1&live=long-poll";
+    const KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1&live=long-poll";
     const MARKER: Marker = Marker { jitter_ms: 20, pause_ms: 50, patience_ms: 120, stands_s: 30 };
 
     /// Takes a turn by a cache that has these entries. Returns whether the answer is another's, how long it took, in
@@ -86,7 +86,7 @@ mod tests {
         if has_answer {
             env = env.with_stored(KEY, Response::new(200));
         }
-        let caching = Caching { key: KEY.to_owned(), looks_up: true };
+        let caching = Caching { key: KEY.to_owned(), looks_up: true, public_only: false };
         let turn = Scripted::run(take_turn(&env, MARKER, &caching, START_MS + until_ms)).expect("it ends");
         (matches!(turn, Turn::Others(_)), env.now_ms() - START_MS, env.notes())
     }
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn a_marker_stands_for_so_long_and_is_removed() {
         let env = Scripted::new([]);
-        let caching = Caching { key: KEY.to_owned(), looks_up: true };
+        let caching = Caching { key: KEY.to_owned(), looks_up: true, public_only: false };
         Scripted::run(leave(&env, MARKER, &caching)).expect("it ends");
         let stored = env.stored(&marker_key(KEY)).expect("a marker");
         assert_eq!(stored.headers.get(header::CACHE_CONTROL), Some("public, max-age=30"));

@@ -145,8 +145,8 @@ mod tests {
     use crate::protocol::live::{LiveMessage, ReaderPosition};
     use crate::runtime::{Isolate as _, Past, Request};
 
-    const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
-    const POLL_KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1&live=long-poll";
+    const KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1";
+    const POLL_KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1&live=long-poll";
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
 
     /// Serves a GET of the stream `a`: the answer, the notes, and what the cache has then under both keys.
@@ -226,6 +226,7 @@ mod tests {
                 touched_until_ms: START_MS.saturating_add(touched_for_ms),
                 ends_ms: u64::MAX,
                 encoding: crate::protocol::sse::Encoding::Text,
+                readers: None,
             };
             let position = ReaderPosition { next: at(5), commit_ms: START_MS + 3_000 };
             let answer = page(200, "public, max-age=20", true);

@@ -13,7 +13,7 @@ use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::{CachePolicy, Headers, Method, Response, header};
 use crate::runtime::{Changes, Past, Request};
 
-const KEY: &str = "http://localhost/.tailrace/1/_default/a?offset=-1";
+const KEY: &str = "http://localhost/.tailrace/2/_default/a?offset=-1";
 const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
 const LISTED: &str = "https://a.test";
 
@@ -91,7 +91,7 @@ fn cases() -> Vec<Case> {
         get("a malformed request", nothing(), "/v1/stream/a?offset=x", 400),
         write("a preflight", Method::Options, nothing(), 204),
         write("a wrong method", Method::Other, nothing(), 405),
-        Case { access: keys(), ..get("no token", nothing(), stream, 401) },
+        Case { access: keys(), ..write("no token", Method::Post, nothing(), 401) },
         Case { access: keys(), ..write("a preflight without a token", Method::Options, nothing(), 204) },
         Case { access: Access::NotConfigured, ..get("no configuration", nothing(), stream, 500) },
         Case { access: Access::Misconfigured("x".to_owned()), ..get("a wrong one", nothing(), stream, 500) },
@@ -213,13 +213,18 @@ fn caches_in_front_keep_what_depends_on_the_origin_only_if_they_keep_origins_apa
         assert!(stored.is_none_or(|stored| stored == PAGE), "{what}");
     }
     assert_eq!(shared, 12);
-    // With keys they keep none in any case, and of a URL with a token nobody keeps anything.
+    // With keys they keep what is public, in the same way.
     let keys = || Access::Keys(KeyRing::parse(&format!("k:{}", "A".repeat(43))).expect("a key"));
-    for (access, query, expected) in
-        [(keys(), "", "private, max-age=60, stale-while-revalidate=300"), (keys(), "token=x", "private, no-store")]
-    {
-        let config = EdgeConfig { access, origins: listed(true), ..config() };
-        let told = Terms::of(&config, query, &Headers::default()).response(page());
+    for (origins, readers, query, expected) in [
+        (apart.clone(), Some("everybody"), "", PAGE),
+        (mixed.clone(), Some("everybody"), "", "private, max-age=60, stale-while-revalidate=300"),
+        (apart.clone(), None, "", "private, no-store"),
+        (mixed, None, "", "private, no-store"),
+        (apart, Some("everybody"), "token=x", "private, no-store"),
+    ] {
+        let config = EdgeConfig { access: keys(), origins, ..config() };
+        let answer = page().with_some(header::TAILRACE_READERS, readers);
+        let told = Terms::of(&config, query, &Headers::default()).response(answer);
         assert_eq!(values(&told, header::CACHE_CONTROL), [expected]);
         assert_eq!(values(&told, header::VARY), ["Origin"]);
     }

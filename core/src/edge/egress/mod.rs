@@ -7,11 +7,14 @@
 //! | `terms` | the terms on which the answers of one request leave |
 //! | `outlet` | what one request can reach, whose answers leave on its terms |
 //! | `answered` | tests of the terms on every kind of answer |
+//! | `reader_keys` | tests of what caches in front may keep of a stream that is not public |
 
 #[cfg(test)]
 mod answered;
 mod origins;
 mod outlet;
+#[cfg(test)]
+mod reader_keys;
 mod terms;
 
 pub use origins::Origins;

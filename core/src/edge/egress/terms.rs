@@ -8,18 +8,20 @@ use std::borrow::Cow;
 use super::origins::Readers;
 use crate::edge::access::is_in_url;
 use crate::edge::config::{Access, EdgeConfig};
+use crate::edge::stream_request::READER_KEY;
 use crate::protocol::cors::EXPOSED_HEADERS;
 use crate::protocol::query::Query;
-use crate::protocol::{CacheControl, Headers, Response, header};
+use crate::protocol::{CacheControl, Headers, ReaderKeyDigest, Readership, Response, header};
 use crate::runtime::Changes;
 
 /// Who may keep an answer of those who stand before the edge.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 enum Keepers {
     /// As the answer says.
     AsTold,
-    /// The browser of who has asked, and no cache that several clients share.
-    OwnBrowser,
+    /// As the answer says, where the stream is public or the URL has the reader key with this digest that held when its object
+    /// answered; else nobody.
+    Readership(Option<ReaderKeyDigest>),
     /// Nobody.
     Nobody,
 }
@@ -29,8 +31,16 @@ enum Keepers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::edge) struct Terms {
     keepers: Keepers,
+    /// Whether of those only the browser of who has asked may keep it, and no cache that several clients share.
+    is_unshared: bool,
     readers: Readers,
 }
+
+/// The status of an answer to a client that is not let in. It tells nothing of what caches hold.
+const REFUSED: u16 = 401;
+
+/// Fields that no client sees.
+const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS];
 
 /// What an answer is told instead of its own; `None` where that stands.
 #[derive(Default)]
@@ -42,25 +52,35 @@ struct Told {
 impl Terms {
     /// Of a request of a client with this query and these fields.
     pub(in crate::edge) fn of(config: &EdgeConfig, query: &str, headers: &Headers) -> Self {
-        let keepers = if is_in_url(&Query::parse(query)) {
+        let query = Query::parse(query);
+        let keepers = if is_in_url(&query) {
             Keepers::Nobody
-        } else if matches!(config.access, Access::Keys(_)) || config.origins.are_mixed_in_front() {
-            Keepers::OwnBrowser
+        } else if matches!(config.access, Access::Keys(_)) {
+            // One that is there twice is refused.
+            Keepers::Readership(query.all(READER_KEY).next().map(ReaderKeyDigest::of))
         } else {
             Keepers::AsTold
         };
-        Self { keepers, readers: config.origins.readers(headers) }
+        Self { keepers, is_unshared: config.origins.are_mixed_in_front(), readers: config.origins.readers(headers) }
     }
 
     /// Of a request of the gateway: it sees to the answer of its client.
     pub(in crate::edge) fn of_gateway() -> Self {
-        Self { keepers: Keepers::AsTold, readers: Readers::Own }
+        Self { keepers: Keepers::AsTold, is_unshared: false, readers: Readers::Own }
     }
 
     /// An answer as it leaves.
     pub(in crate::edge) fn response(&self, mut response: Response) -> Response {
-        let told = self.told(&response.headers);
-        self.put(&mut response.headers, told);
+        if self.are_put() {
+            let told = self.told(&response.headers);
+            self.put(&mut response.headers, told);
+        }
+        if self.is_guarded() {
+            response.headers.remove(INTERNAL);
+            if response.status == REFUSED {
+                response.headers.remove(&[header::X_CACHE]);
+            }
+        }
         response
     }
 
@@ -68,27 +88,39 @@ impl Terms {
     pub(super) fn changes<'a>(&self, changes: &'a Changes, head: impl FnOnce() -> Response) -> Cow<'a, Changes> {
         let mut changed = Cow::Borrowed(changes);
         if self.are_put() {
-            let told = if self.look_at_fields() { self.told(&head().headers) } else { Told::default() };
-            self.put(&mut changed.to_mut().set, told);
+            let head = self.look_at_fields().then(head);
+            let told = head.as_ref().map(|head| self.told(&head.headers)).unwrap_or_default();
+            let changed = changed.to_mut();
+            self.put(&mut changed.set, told);
+            if self.is_guarded() {
+                changed.left_out = INTERNAL;
+                if head.is_some_and(|head| head.status == REFUSED) {
+                    changed.set.remove(&[header::X_CACHE]);
+                }
+            }
         }
         changed
     }
 
     /// Whether anything is put on answers.
     fn are_put(&self) -> bool {
-        self.keepers != Keepers::AsTold || self.readers != Readers::Own
+        self.is_guarded() || self.is_unshared || self.readers != Readers::Own
+    }
+
+    /// Whether what is put on answers depends on who asks.
+    fn is_guarded(&self) -> bool {
+        self.keepers != Keepers::AsTold
     }
 
     /// Whether what is put on an answer depends on its fields.
     fn look_at_fields(&self) -> bool {
-        self.keepers == Keepers::OwnBrowser || matches!(self.readers, Readers::Asking(_))
+        self.is_guarded() || self.is_unshared || matches!(self.readers, Readers::Asking(_))
     }
 
     fn told(&self, fields: &Headers) -> Told {
-        let cache_control = match self.keepers {
-            Keepers::OwnBrowser => fields.get(header::CACHE_CONTROL).and_then(CacheControl::unshared),
-            Keepers::AsTold | Keepers::Nobody => None,
-        };
+        // Every answer says something, but what is nobody's is so whatever it says.
+        let text = fields.get(header::CACHE_CONTROL).unwrap_or_default();
+        let cache_control = self.cache_control(text, fields);
         let vary = match (&self.readers, fields.get(header::VARY)) {
             (Readers::Asking(_), Some(others)) => Some(format!("{others}, Origin")),
             (Readers::Asking(_) | Readers::Own | Readers::Any, _) => None,
@@ -96,12 +128,27 @@ impl Terms {
         Told { cache_control, vary }
     }
 
-    fn put(&self, fields: &mut Headers, told: Told) {
-        let cache_control = match self.keepers {
-            Keepers::Nobody => Some(CacheControl::Private.to_string()),
-            Keepers::AsTold | Keepers::OwnBrowser => told.cache_control,
+    /// What is told instead of this `Cache-Control`.
+    fn cache_control(&self, text: &str, fields: &Headers) -> Option<String> {
+        let nobody = || CacheControl::kept_by_nobody(text).map(|value| value.to_string());
+        let fresh = match &self.keepers {
+            Keepers::AsTold => None,
+            Keepers::Nobody => return nobody().or_else(|| Some(CacheControl::Private.to_string())),
+            Keepers::Readership(shown) => {
+                match fields.get(header::TAILRACE_READERS).and_then(Readership::parse) {
+                    Some(Readership::Everybody) => None,
+                    // Nobody may go on serving it once the key has changed.
+                    Some(Readership::Holders(key)) if Some(&key) == shown.as_ref() => CacheControl::never_stale(text),
+                    Some(Readership::Holders(_)) | None => return nobody(),
+                }
+            }
         };
-        if let Some(cache_control) = cache_control {
+        let told = fresh.as_deref().unwrap_or(text);
+        if self.is_unshared { CacheControl::unshared(told).or(fresh) } else { fresh }
+    }
+
+    fn put(&self, fields: &mut Headers, told: Told) {
+        if let Some(cache_control) = told.cache_control {
             fields.set(header::CACHE_CONTROL, cache_control);
         }
         let allowed = match &self.readers {

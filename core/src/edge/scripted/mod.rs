@@ -30,7 +30,7 @@ use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
+use crate::protocol::{Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, Extent, HeldBodies, Isolate, Kept, Reply,
     Sharing, Upload, UploadBroken,
@@ -82,6 +82,10 @@ struct Stage {
     stored: RefCell<BTreeMap<String, Response>>,
     /// How often it was looked up.
     looks: Cell<u32>,
+    /// The keys of the flights that were started or joined.
+    shared: RefCell<Vec<String>>,
+    /// What the object was told of the client, each time it was asked.
+    admissions: RefCell<Vec<Admission>>,
     /// Whether that cache never answers.
     is_cache_stuck: Cell<bool>,
     /// The first answer.
@@ -126,6 +130,8 @@ impl Scripted {
             flights: RefCell::default(),
             stored: RefCell::default(),
             looks: Cell::default(),
+            shared: RefCell::default(),
+            admissions: RefCell::default(),
             is_cache_stuck: Cell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
@@ -165,6 +171,16 @@ impl Scripted {
     /// How often the cache of the datacenter was looked up.
     pub(super) fn looks(&self) -> u32 {
         self.0.looks.get()
+    }
+
+    /// The keys of the flights that were started or joined.
+    pub(super) fn shared(&self) -> Vec<String> {
+        self.0.shared.borrow().clone()
+    }
+
+    /// What the object was told of the client, each time it was asked.
+    pub(super) fn admissions(&self) -> Vec<Admission> {
+        self.0.admissions.borrow().clone()
     }
 
     pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
@@ -267,6 +283,7 @@ impl EdgeEnv for Scripted {
             self.0.note(format!("{object}: no message: {message}"));
             return Err(CallError::Reset);
         };
+        self.0.admissions.borrow_mut().push(message.admission);
         match message.operation {
             Operation::Read(read) if read.live.is_some() => {
                 let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
@@ -316,7 +333,8 @@ impl EdgeEnv for Scripted {
         self.0.stored.borrow_mut().remove(key);
     }
 
-    fn share(&self, _key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
+    fn share(&self, key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
+        self.0.shared.borrow_mut().push(key.to_owned());
         match self.0.flights.borrow_mut().pop_front() {
             Some(under_way) => {
                 let age_ms = under_way.age_ms;
@@ -410,6 +428,7 @@ pub(super) fn live(from: ReadFrom, mode: Live, cursor: Option<u64>) -> LiveRead 
         Read { from, if_none_match: None, live: Some(mode), cursor, from_now: from == ReadFrom::Now, is_kept: false };
     LiveRead {
         object: "o".to_owned(),
+        admission: Admission::Open,
         debug: false,
         mode,
         read,
@@ -429,6 +448,7 @@ pub(super) fn greeting(position: u64) -> Happens {
         touched_until_ms: u64::MAX,
         ends_ms: u64::MAX,
         encoding: Encoding::Text,
+        readers: None,
     };
     Happens::Message(joined.encode())
 }

@@ -293,6 +293,7 @@ impl Audience {
             touched_until_ms: stream.touched_until_ms(),
             ends_ms: stream.ends_ms().unwrap_or(u64::MAX),
             encoding: stream.content_type.sse_encoding(),
+            readers: Some(stream.readers.clone()),
         };
         let attachment = Attachment { joined_ms: now_ms, cursor: cursor.unwrap_or(0) };
         Upgrade {

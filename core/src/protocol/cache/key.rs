@@ -7,7 +7,7 @@ use crate::protocol::percent::encode_path;
 
 /// The path below which answers are kept. Requests for it are answered with 404, so no other cache has entries there.
 /// The number changes with what is kept.
-const KEPT: &str = "/.tailrace/1/";
+const KEPT: &str = "/.tailrace/2/";
 
 /// The URL under which the edge keeps the answer to a read of an object's stream, or what stands for one in the making.
 /// However a client has spelled the path and ordered the parameters, it is the same; nothing else that a client has
@@ -56,7 +56,7 @@ mod tests {
     #[test]
     fn a_key_names_the_stream_the_position_and_the_cursor_and_nothing_else() {
         let at = ReadFrom::At(Offset { read_seq: 1, position: 2 });
-        let (poll, base) = (Some(Live::LongPoll), "https://a.example/.tailrace/1/_default/x%20y/%C3%BC?offset=");
+        let (poll, base) = (Some(Live::LongPoll), "https://a.example/.tailrace/2/_default/x%20y/%C3%BC?offset=");
         for (read, expected) in [
             (read(ReadFrom::Start, None, None), Some(format!("{base}-1"))),
             (read(at, None, None), Some(format!("{base}0000000000000001_0000000000000002"))),

@@ -9,6 +9,8 @@ pub enum CacheControl {
     NoStore,
     /// Never stored, and of nobody else's concern: whatever answers a URL with a token.
     Private,
+    /// The same of events.
+    PrivateEvents,
     /// Stored, but revalidated each time: a page that ends at the tail.
     NoCache,
     /// Events: nobody on the way may keep them, or pack them anew and hold them back for it.
@@ -29,6 +31,8 @@ pub enum CacheControl {
 const PUBLIC: &str = "public, max-age=";
 /// What stands before those for which it is in shared caches.
 const SHARED: &str = "s-maxage=";
+/// What stands before those for which it is served stale, at the end.
+const STALE: &str = ", stale-while-revalidate=";
 
 impl CacheControl {
     /// For how many seconds an answer with this value is fresh in a shared cache, as we write it; `None` where no cache may
@@ -51,17 +55,34 @@ impl CacheControl {
     }
 }
 
+impl CacheControl {
+    /// The same value, as we write it, but served for no longer than it is fresh; `None` where it says nothing else anyway.
+    pub fn never_stale(text: &str) -> Option<String> {
+        text.split_once(STALE).map(|(fresh, _)| fresh.to_owned())
+    }
+
+    /// What is told instead of this value, as we write it, where nobody may keep the answer; `None` where it says so.
+    pub fn kept_by_nobody(text: &str) -> Option<Self> {
+        match text {
+            "no-store" | "private, no-store" | "private, no-store, no-transform" => None,
+            _ if text.contains("no-transform") => Some(Self::PrivateEvents),
+            _ => Some(Self::Private),
+        }
+    }
+}
+
 impl fmt::Display for CacheControl {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         match *self {
             Self::NoStore => formatter.write_str("no-store"),
             Self::Private => formatter.write_str("private, no-store"),
+            Self::PrivateEvents => formatter.write_str("private, no-store, no-transform"),
             Self::NoCache => formatter.write_str("no-cache"),
             Self::Events => formatter.write_str("no-cache, no-transform"),
             Self::Public { max_age_s, shared_s, stale_s } => {
                 write!(formatter, "{PUBLIC}{max_age_s}")?;
                 shared_s.map_or(Ok(()), |shared_s| write!(formatter, ", {SHARED}{shared_s}"))?;
-                stale_s.map_or(Ok(()), |stale_s| write!(formatter, ", stale-while-revalidate={stale_s}"))
+                stale_s.map_or(Ok(()), |stale_s| write!(formatter, "{STALE}{stale_s}"))
             }
         }
     }
@@ -76,6 +97,7 @@ mod tests {
         for (value, text, fresh_s) in [
             (CacheControl::NoStore, "no-store", None),
             (CacheControl::Private, "private, no-store", None),
+            (CacheControl::PrivateEvents, "private, no-store, no-transform", None),
             (CacheControl::NoCache, "no-cache", None),
             (CacheControl::Events, "no-cache, no-transform", None),
             (CacheControl::Public { max_age_s: 20, shared_s: None, stale_s: None }, "public, max-age=20", Some(20)),
@@ -104,6 +126,27 @@ mod tests {
             ("private, no-store", None),
         ] {
             assert_eq!(CacheControl::unshared(text).as_deref(), unshared);
+        }
+        for (text, never_stale) in [
+            ("public, max-age=20", None),
+            ("public, max-age=20, stale-while-revalidate=3", Some("public, max-age=20")),
+            ("public, max-age=9, s-maxage=5, stale-while-revalidate=3", Some("public, max-age=9, s-maxage=5")),
+            ("no-cache", None),
+            ("no-store", None),
+        ] {
+            assert_eq!(CacheControl::never_stale(text).as_deref(), never_stale);
+        }
+        for (text, kept_by_nobody) in [
+            ("public, max-age=20", Some(CacheControl::Private)),
+            ("private, max-age=20", Some(CacheControl::Private)),
+            ("no-cache", Some(CacheControl::Private)),
+            ("", Some(CacheControl::Private)),
+            ("no-cache, no-transform", Some(CacheControl::PrivateEvents)),
+            ("no-store", None),
+            ("private, no-store", None),
+            ("private, no-store, no-transform", None),
+        ] {
+            assert_eq!(CacheControl::kept_by_nobody(text), kept_by_nobody);
         }
         for text in [
             "",

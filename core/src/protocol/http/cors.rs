@@ -78,12 +78,13 @@ mod tests {
     ];
 
     /// What no client is told.
-    const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_EVENT_REST, header::TAILRACE_KEPT];
+    const INTERNAL: &[&str] =
+        &[header::TAILRACE_AHEAD, header::TAILRACE_EVENT_REST, header::TAILRACE_KEPT, header::TAILRACE_READERS];
 
     #[test]
     fn scripts_of_other_origins_may_read_every_header_that_tells_about_a_stream() {
         let of_clients = header::ALL.iter().filter(|name| !OF_REQUESTS.contains(name) && !INTERNAL.contains(name));
-        for name in of_clients.chain(&["stream-reader-key"]) {
+        for name in of_clients {
             let mut fields = Headers::default();
             fields.push(*name, "");
             assert!(can_read_all(&fields), "{name}");

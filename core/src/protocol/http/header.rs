@@ -44,6 +44,7 @@ header_names! {
     STREAM_FORK_SUB_OFFSET = "stream-fork-sub-offset";
     STREAM_FORKED_FROM = "stream-forked-from";
     STREAM_NEXT_OFFSET = "stream-next-offset";
+    STREAM_READER_KEY = "stream-reader-key";
     STREAM_SEQ = "stream-seq";
     STREAM_SSE_DATA_ENCODING = "stream-sse-data-encoding";
     STREAM_TTL = "stream-ttl";
@@ -54,6 +55,7 @@ header_names! {
     TAILRACE_EVENT_REST = "tailrace-event-rest";
     TAILRACE_INSTANCE = "tailrace-instance";
     TAILRACE_KEPT = "tailrace-kept";
+    TAILRACE_READERS = "tailrace-readers";
     TAILRACE_ROWS_READ = "tailrace-rows-read";
     TAILRACE_ROWS_WRITTEN = "tailrace-rows-written";
     VARY = "vary";

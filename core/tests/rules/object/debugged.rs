@@ -33,7 +33,7 @@ fn the_rows_that_a_request_has_written_are_its_own() {
     let (object, _) = object();
     let create = |location: &str| {
         let (location, expiry) = (location.to_owned(), Expiry::Ttl { seconds: 60 });
-        Operation::Create(Create { location, content_type: None, expiry, closed: false })
+        Operation::Create(Create { location, content_type: None, expiry, closed: false, public: false })
     };
     // The host of these tests counts alarms alone.
     check(&object, create("https://example.test/a"), 201, "1");

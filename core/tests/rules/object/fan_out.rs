@@ -129,6 +129,7 @@ fn an_event_whose_text_is_too_long_for_one_write_is_announced() {
         content_type: json(),
         expiry: Expiry::Never,
         closed: false,
+        public: false,
     };
     assert_eq!(ask(&object, Operation::Create(create), "").status, 201);
     for (content, expected) in [(format!("[{body}]"), Some(0)), ("[1]".to_owned(), None)] {

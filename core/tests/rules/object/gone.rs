@@ -117,6 +117,7 @@ fn a_creation_that_is_refused_where_a_stream_has_expired_leaves_one_row() {
         content_type: tailrace_core::protocol::ContentType::parse("application/json").ok(),
         expiry: Expiry::Never,
         closed: false,
+        public: false,
     };
     assert_eq!(ask(&object, Operation::Create(json), "{").status, 400);
     assert!(is_only_a_tombstone(&host), "{:?}", tables(&host));

@@ -28,7 +28,8 @@ fn hosted_stream_of(content_type: &str, bodies: &[&str]) -> (StreamObject<Host>,
     let (object, host) = object_of(settings);
     let content_type = Some(ContentType::parse(content_type).expect("a content type"));
     let location = "https://example.test/a".to_owned();
-    let create = Create { location, content_type: content_type.clone(), expiry: Expiry::Never, closed: false };
+    let create =
+        Create { location, content_type: content_type.clone(), expiry: Expiry::Never, closed: false, public: false };
     assert_eq!(ask(&object, Operation::Create(create), "").status, 201);
     for body in bodies {
         append(&object, content_type.clone(), body);

@@ -11,10 +11,12 @@
 //! | `large_events` | events whose text is longer than one answer may be |
 //! | `marked` | what the marks tell |
 //! | `order` | which of several reasons for a refusal is told |
+//! | `reader_keys` | who is told a reader key, what answers say of it, and how it is replaced |
 //! | `readers` | what readers that wait cost an object |
 //! | `refused_alarm` | an alarm that cannot be set undoes the transaction that needs it |
 //! | `segments_left` | the segments of a URL are counted down |
 //! | `steps` | what may happen between two steps of the encoding of a segment |
+//! | `strangers` | what a client without a grant is told |
 //! | `text` | readers of a text over a boundary of segments |
 
 mod attended;
@@ -26,8 +28,10 @@ mod kept_ahead;
 mod large_events;
 mod marked;
 mod order;
+mod reader_keys;
 mod readers;
 mod refused_alarm;
 mod segments_left;
 mod steps;
+mod strangers;
 mod text;

@@ -4,7 +4,7 @@
 use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::protocol::message::{Append, Message, Operation};
-use tailrace_core::protocol::{ContentType, Expiry};
+use tailrace_core::protocol::{Admission, ContentType, Expiry};
 use tailrace_core::runtime::{Actor, ObjectAnswer, ObjectRequest};
 
 use crate::host::{create, object};
@@ -23,6 +23,7 @@ fn check(wrong: Wrong, is_typed: bool, body: &'static str, expected: [&str; 2]) 
         assert!(!has_stream || create(&object, Expiry::Never) == 201);
         let content_type = is_typed.then(ContentType::default);
         let message = Message {
+            admission: Admission::Open,
             debug: false,
             body_too_large: matches!(wrong, Wrong::TooLarge),
             body_encoded: matches!(wrong, Wrong::Encoded),

@@ -15,7 +15,7 @@ fn text() -> Option<ContentType> {
 fn text_of(rows: &[&'static [u8]]) -> (StreamObject<Host>, Host) {
     let (object, host) = object();
     let location = "https://example.test/a".to_owned();
-    let create = Create { location, content_type: text(), expiry: Expiry::Never, closed: false };
+    let create = Create { location, content_type: text(), expiry: Expiry::Never, closed: false, public: false };
     assert_eq!(ask(&object, Operation::Create(create), "").status, 201);
     rows.iter().for_each(|row| append(&object, row));
     (object, host)
