@@ -95,9 +95,10 @@ class Page {
     this.call = call;
   }
 
-  /** The value of an expression in the page. */
+  /** The value of an expression in the page; of a promise, what it is fulfilled with. */
   async value(expression) {
-    const { result, exceptionDetails } = await this.call("Runtime.evaluate", { expression, returnByValue: true });
+    const how = { expression, returnByValue: true, awaitPromise: true };
+    const { result, exceptionDetails } = await this.call("Runtime.evaluate", how);
     if (exceptionDetails) throw new Error(`${expression}: ${JSON.stringify(exceptionDetails)}`);
     return result.value;
   }

@@ -1,11 +1,11 @@
 // A deployment with keys on the real runtime: who has no token reads nothing, from no cache either, and whoever has one
 // reads until it ends.
 import assert from "node:assert/strict";
-import { createHmac } from "node:crypto";
 import { readFile } from "node:fs/promises";
 import test from "node:test";
 import { fresh, send, sleep } from "../workers/client.mjs";
 import { Events } from "./events.mjs";
+import { minted } from "./minted.mjs";
 
 const { TAILRACE_KEYED_URL: origin, TAILRACE_KEYED_KEYS: keys, TAILRACE_KEYED_LOG: log } = process.env;
 if (!origin || !keys || !log) throw new Error("TAILRACE_KEYED_URL, _KEYS and _LOG are not set: a server with keys");
@@ -16,12 +16,9 @@ const signatures = [];
 
 /** A token of the first key that lasts for so many seconds; `claims` replace its own. */
 function mint(claims = {}, lastsS = 60) {
-  const [id, key] = keys.split(",")[0].split(":");
-  const part = (value) => Buffer.from(JSON.stringify(value)).toString("base64url");
-  const exp = Math.floor(Date.now() / 1_000) + lastsS;
-  const text = `${part({ alg: "HS256", kid: id })}.${part({ sub: "_default", scope: "write", exp, ...claims })}`;
-  signatures.push(createHmac("sha256", Buffer.from(key, "base64url")).update(text).digest("base64url"));
-  return `${text}.${signatures.at(-1)}`;
+  const token = minted(keys, claims, lastsS);
+  signatures.push(token.split(".").at(-1));
+  return token;
 }
 
 const bearer = (token) => ({ authorization: `Bearer ${token}` });

@@ -1,5 +1,7 @@
 //! The suites of `live/`: readers that wait, on the real runtime, with the protocol's own client and a browser.
 
+use std::net::TcpListener;
+
 use anyhow::{Context, Result, bail};
 use xtask::project::{Project, read, say};
 use xtask::{process, setup};
@@ -12,7 +14,7 @@ const OPTIONS: [&str; 4] =
     ["--test-concurrency=32", "--test-timeout=170000", "--test-force-exit", "--test-reporter=spec"];
 /// One suite sees connections with events end by themselves.
 const BINDINGS: &[(&str, &str)] = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS", "60000")];
-/// One suite asks a server with keys, of which the first one signs.
+/// Some suites ask a server with keys, of which the first one signs.
 const KEYS: &str =
     "first:Zmlyc3Qga2V5IG9mIHRoZSBsaXZlIHN1aXRlcywgMzIgYg,second:c2Vjb25kIGtleSBvZiB0aGUgbGl2ZSBzdWl0ZXMsIDMyYg";
 const SUITES: &str = "tests/real/live/*.test.mjs";
@@ -24,12 +26,17 @@ const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "faile
 pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let Built { node, worker } = built;
     let browser = setup::chromium::ensure(project)?;
-    let start_with = |name, bindings| {
+    let start_with = |name: &str, bindings: &[(&str, &str)]| {
         let options = workerd::Options { name, bindings, ..workerd::Options::of(worker) };
         Workerd::start(project, node, &options)
     };
     let start = |name| start_with(name, BINDINGS);
     let keyed = start_with("live-keyed", &[("TAILRACE_KEYS", KEYS)])?;
+    // One suite reads from pages of two origins, of which that of this port is listed.
+    let page = TcpListener::bind("127.0.0.1:0").context("no port for a page")?;
+    let listed = format!("http://{}", page.local_addr().context("no port for a page")?);
+    let origins = format!("https://other.test,{listed}");
+    let listing = start_with("live-origins", &[("TAILRACE_KEYS", KEYS), ("TAILRACE_ORIGINS", &origins)])?;
     // One suite measures the memory of its server, so it has a server of its own.
     let (server, alone) = (start("live")?, start("live-alone")?);
     say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
@@ -39,9 +46,12 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     command.env("TAILRACE_ALONE_PROCESS", alone.id().to_string()).env("TAILRACE_CHROMIUM", browser);
     command.env("TAILRACE_KEYED_URL", keyed.url()).env("TAILRACE_KEYED_KEYS", KEYS);
     command.env("TAILRACE_KEYED_LOG", keyed.log());
+    command.env("TAILRACE_LISTING_URL", listing.url()).env("TAILRACE_LISTED_ORIGIN", listed);
+    // The suite serves the page.
+    drop(page);
     process::run(&mut command)
         .with_context(|| format!("the runtimes' logs are {} and {}", server.log().display(), alone.log().display()))?;
-    for log in [server.log(), alone.log(), keyed.log()] {
+    for log in [server.log(), alone.log(), keyed.log(), listing.log()] {
         if let Some(line) = complaint(&read(log)?) {
             bail!("every test has passed, but {} says: {line}", log.display());
         }
