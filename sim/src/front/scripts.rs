@@ -113,6 +113,25 @@ fn who_has_waited_too_long_asks_by_itself_and_a_lock_that_is_too_old_goes_to_ano
 }
 
 #[test]
+fn what_an_earlier_fetch_has_brought_serves_all_who_wait_for_one_that_is_lost() {
+    check(
+        |_| {},
+        &[
+            ("0 ask k 1", "fetch 1"),
+            ("5000 ask k 2", "wait 8000"),
+            ("5500 ask k 3", "wait 8000"),
+            ("5600 ask k 4", "wait 8000"),
+            ("8000 over 2", "2: fetch 2"),
+            ("8000 over 3", "3: wait 10500"),
+            ("8000 over 4", "4: wait 10600"),
+            ("8500 end 1 200 max-age=60", "1: fetched 101 age 0"),
+            ("8600 lost 2", "2: failed; 3: hit 101 age 0; 4: hit 101 age 0"),
+            ("8700 ask k 5", "hit 101 age 0"),
+        ],
+    );
+}
+
+#[test]
 fn a_leaver_takes_its_fetch_along_and_another_fetches_for_those_who_wait() {
     let script = [("0 ask k 1", "fetch 1"), ("10 ask k 2", "wait 5010"), ("20 ask k 3", "wait 5020")];
     check(

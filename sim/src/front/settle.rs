@@ -27,17 +27,19 @@ impl<K: Ord + Clone, A: Answer> Tiers<K, A> {
         }
     }
 
-    /// A fetch is lost: what is kept stays, and one of those who wait fetches now.
+    /// A fetch is lost: what is kept stays, and one of those who wait fetches now. If it need not, since an earlier fetch whose
+    /// lock had become too old has brought an answer meanwhile, the next one looks.
     fn lost(&mut self, now_us: u64, number: u64, fetching: Fetching<K, A>, verdicts: &mut Verdicts<A>) {
         let (place, wants) = (fetching.place, fetching.wants);
         let node = self.node(place);
         node.store.end_refresh(&wants.key, &wants.fields, number);
-        let next = node.locks.lost(&wants.key, number);
+        let mut next = node.locks.lost(&wants.key, number);
         if let Some(who) = fetching.party {
             self.give(now_us, who, Err(Failed), How::Fetched, place, verdicts);
         }
-        if let Some(who) = next {
+        while let Some(who) = next {
             self.lead(now_us, who, Manner::Leads, verdicts);
+            next = self.node(place).locks.lost(&wants.key, number);
         }
     }
 
