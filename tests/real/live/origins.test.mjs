@@ -105,7 +105,7 @@ test("a script of a listed origin writes, and reads every field that an answer t
   assert.equal((await ask("GET", `${kept}?offset=-1`, token)).headers["x-cache"], "MISS");
   const hit = await reads("GET", `${kept}?offset=-1`, token, undefined, 200, ["age", "etag"]);
   assert.equal(hit.headers["x-cache"], "HIT");
-  assert.match(hit.headers["cache-control"], /^private, max-age=\d+/);
+  assert.equal(hit.headers["cache-control"], "private, no-store");
 
   const binary = fresh();
   const closed = { ...token, "content-type": "application/octet-stream", "stream-closed": "true" };
@@ -181,6 +181,31 @@ test("a bare EventSource with a token in its URL hears a listed stream, and on a
     source.addEventListener("error", () => { source.close(); resolve("refused"); });
   })`);
   assert.deepEqual([await hears(listedPage), await hears(otherPage)], ["heard", "refused"]);
+});
+
+test("a bare EventSource hears what comes until its token ends, and then it is over", async () => {
+  const path = await stream();
+  const url = `${server}${path}?offset=now&live=sse&token=${minted(keys, { scope: "read" }, 5)}`;
+  await listedPage.value(`(() => {
+    globalThis.heard = [];
+    globalThis.source = new EventSource(${JSON.stringify(url)});
+    source.addEventListener("data", (event) => heard.push(event.data));
+    source.addEventListener("control", () => heard.push("control"));
+    source.addEventListener("error", () => heard.push(source.readyState === EventSource.CLOSED ? "closed" : "cut"));
+  })()`);
+  const heard = () => listedPage.value("heard");
+  const until = (has) => listedPage.until("heard", (all) => all.includes(has), LIMIT_MS);
+  const append = async (body) => assert.equal((await ask("POST", path, { ...TEXT, ...bearer() }, body)).status, 204);
+  await until("control");
+  await append("in time");
+  await until("in time");
+  // The connection ends, the browser comes back by itself, and is refused.
+  await until("closed");
+  await append("too late");
+  await sleep(2_000);
+  const all = await heard();
+  assert.ok(!all.includes("too late"), JSON.stringify(all));
+  assert.deepEqual(all.slice(-2), ["cut", "closed"]);
 });
 
 test("what one origin is answered the cache hands to no other", async () => {
