@@ -34,7 +34,8 @@ impl Headers {
     /// As text, in which they travel between edge, object and host: names and values in turn, each ended by a line feed,
     /// which neither can hold.
     pub fn to_lines(&self) -> String {
-        let mut lines = String::with_capacity(512);
+        let length = self.iter().map(|(name, value)| name.len() + value.len() + 2).sum();
+        let mut lines = String::with_capacity(length);
         for (name, value) in self.iter() {
             lines.extend([name, "\n", value, "\n"]);
         }
