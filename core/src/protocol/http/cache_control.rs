@@ -29,6 +29,8 @@ pub enum CacheControl {
 
 /// What stands before the seconds for which an answer is fresh.
 const PUBLIC: &str = "public, max-age=";
+/// What is stored, but revalidated each time, begins with it.
+const REVALIDATED: &str = "no-cache";
 /// What stands before those for which it is in shared caches.
 const SHARED: &str = "s-maxage=";
 /// What stands before those for which it is served stale, at the end.
@@ -48,8 +50,12 @@ impl CacheControl {
 }
 
 impl CacheControl {
-    /// The same value, as we write it, for the browser of who has asked alone; `None` where nobody shares it anyway.
+    /// The same value, as we write it, for the browser of who has asked alone; `None` where nobody keeps it anyway. A shared
+    /// cache may keep also what it has to revalidate each time, and then hand it out with the fields of who has asked first.
     pub fn unshared(text: &str) -> Option<String> {
+        if text.starts_with(REVALIDATED) {
+            return Some(format!("private, {text}"));
+        }
         let parts = text.strip_prefix(PUBLIC)?.split(", ").filter(|part| !part.starts_with(SHARED));
         Some(format!("private, max-age={}", parts.collect::<Vec<_>>().join(", ")))
     }
@@ -120,9 +126,9 @@ mod tests {
                 "public, max-age=9, s-maxage=5, stale-while-revalidate=3",
                 Some("private, max-age=9, stale-while-revalidate=3"),
             ),
-            ("no-cache", None),
+            ("no-cache", Some("private, no-cache")),
+            ("no-cache, no-transform", Some("private, no-cache, no-transform")),
             ("no-store", None),
-            ("no-cache, no-transform", None),
             ("private, no-store", None),
         ] {
             assert_eq!(CacheControl::unshared(text).as_deref(), unshared);
