@@ -11,9 +11,9 @@ use xtask::project::{Project, say};
 use xtask::setup::rust::Choice;
 
 use super::comparison::Comparison;
-use super::load::Load;
+use super::load::{Done, Load};
 use super::series::{Series, in_turn, percentile, print_table};
-use super::subject::{Subject, Trivial, start_both};
+use super::subject::{Subject, Trivial, start_both, start_open_and_keyed};
 use super::usage;
 
 /// The Worker that ours is compared with.
@@ -45,6 +45,9 @@ pub(crate) struct Args {
     /// Read ten messages from the start, by way of no cache, instead of appending
     #[arg(long)]
     reads: bool,
+    /// Measure what tokens cost: our Worker with a key, and a token in each request, beside the same open to everybody
+    #[arg(long, conflicts_with = "against")]
+    tokens: bool,
     /// Let all connections send to one stream
     #[arg(long)]
     one_stream: bool,
@@ -60,7 +63,10 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
         bail!("seconds and connections must be at least 1");
     }
     let rounds = args.comparison.rounds(ROUNDS)?;
-    let subjects = start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?;
+    let subjects = match args.tokens {
+        true => start_open_and_keyed(project, toolchain, args.state_dir.as_deref())?,
+        false => start_both(project, toolchain, &TRIVIAL, &args.comparison, args.state_dir.as_deref())?,
+    };
     let paths: Vec<String> =
         (0..if args.one_stream { 1 } else { most }).map(|n| format!("/v1/stream/bench/{n}")).collect();
     for subject in &subjects {
@@ -78,13 +84,13 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
 fn measure(subjects: &[Subject; 2], paths: &[String], connections: usize, rounds: usize, args: &Args) -> Result<()> {
     let mut series = [Series::new(), Series::new()];
     for subject in subjects {
-        load(subject, paths, args.reads).run(connections, WARM_UP)?;
+        load(subject, paths, args.reads, connections, WARM_UP)?;
     }
     for round in 1..=rounds {
         say(&format!("{connections} connections, round {round} of {rounds}"));
         for (subject, series) in in_turn(round, subjects.iter().zip(&mut series)) {
             let before = usage::cpu(subject.server.id())?;
-            let done = load(subject, paths, args.reads).run(connections, Duration::from_secs(args.seconds))?;
+            let done = load(subject, paths, args.reads, connections, Duration::from_secs(args.seconds))?;
             let used = usage::cpu(subject.server.id())?.saturating_sub(before);
             let cpu_us = used.as_secs_f64() * 1e6 / f64::from(done.requests);
             let [p50, p99] = [0.5, 0.99].map(|share| percentile(&done.latencies, share).as_secs_f64() * 1e3);
@@ -108,7 +114,8 @@ fn create(subject: &Subject, paths: &[String], messages: usize) -> Result<()> {
         let create = [("PUT", b"".as_slice())];
         let append = std::iter::repeat_n(("POST", BODY.as_slice()), messages);
         for (method, body) in create.into_iter().chain(append) {
-            let request = connection.request(method, path, &[("content-type", "application/json")], body);
+            let headers = subject.fields(&[("content-type", "application/json")]);
+            let request = connection.request(method, path, &headers, body);
             let reply = connection.send(&request)?;
             if !(200..300).contains(&reply.status) {
                 bail!("{}: {method} {path} was answered {}", subject.name, reply.status);
@@ -118,13 +125,12 @@ fn create(subject: &Subject, paths: &[String], messages: usize) -> Result<()> {
     Ok(())
 }
 
-fn load<'a>(subject: &'a Subject, paths: &'a [String], reads: bool) -> Load<'a> {
-    let host = subject.server.host();
-    match reads {
-        true => Load { method: "GET", host, paths, headers: &[("cache-control", "no-store")], body: b"", status: 200 },
-        false => {
-            let headers = &[("content-type", "application/json")];
-            Load { method: "POST", host, paths, headers, body: BODY, status: 204 }
-        }
-    }
+/// Sends these requests to a server.
+fn load(subject: &Subject, paths: &[String], reads: bool, connections: usize, takes: Duration) -> Result<Done> {
+    let (method, field, body, status): (_, _, &[u8], _) = match reads {
+        true => ("GET", ("cache-control", "no-store"), b"", 200),
+        false => ("POST", ("content-type", "application/json"), BODY, 204),
+    };
+    let headers = &subject.fields(&[field]);
+    Load { method, host: subject.server.host(), paths, headers, body, status }.run(connections, takes)
 }

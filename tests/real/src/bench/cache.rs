@@ -78,7 +78,8 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
             is_cache_apart: true,
             ..workerd::Options::of(worker)
         };
-        Ok::<_, anyhow::Error>(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)? })
+        let server = Workerd::start(project, node, &options)?;
+        Ok::<_, anyhow::Error>(Subject { name: name.to_owned(), server, bearer: None })
     };
     let subjects = [start("without a cache", "bench-cacheless", false)?, start("with a cache", "bench-cache", true)?];
     for &readers in args.long_poll.iter().filter(|&&readers| readers > 0) {

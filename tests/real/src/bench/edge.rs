@@ -117,7 +117,7 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
             ..workerd::Options::of(worker)
         };
         let name = entry.trim_end_matches(".mjs").to_owned();
-        Ok::<_, anyhow::Error>(Subject { name, server: Workerd::start(project, node, &options)? })
+        Ok::<_, anyhow::Error>(Subject { name, server: Workerd::start(project, node, &options)?, bearer: None })
     };
     if args.readers > 0 {
         let subjects = [

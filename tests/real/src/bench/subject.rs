@@ -17,6 +17,15 @@ pub(super) struct Subject {
     pub(super) name: String,
     /// The server.
     pub(super) server: Workerd,
+    /// The value of `Authorization` that it wants, if it wants one.
+    pub(super) bearer: Option<&'static str>,
+}
+
+impl Subject {
+    /// The header fields of a request: these, and the token.
+    pub(super) fn fields<'a>(&self, fields: &[(&'a str, &'a str)]) -> Vec<(&'a str, &'a str)> {
+        fields.iter().copied().chain(self.bearer.map(|bearer| ("authorization", bearer))).collect()
+    }
 }
 
 /// The trivial Worker of a comparison.
@@ -37,6 +46,35 @@ impl Trivial {
     }
 }
 
+/// The key of a server that is measured with tokens, and a token of it that lasts until 2100. It opens nothing but that.
+const KEYS: &str = "bench:a2V5IG9mIHRoZSBiZW5jaG1hcmssIDMyIGJ5dGVzLi4u";
+const BEARER: &str = "Bearer eyJhbGciOiJIUzI1NiIsImtpZCI6ImJlbmNoIn0.\
+                                 eyJzdWIiOiJfZGVmYXVsdCIsInNjb3BlIjoid3JpdGUiLCJleHAiOjQxMDI0NDQ4MDB9.\
+                                 OTEYTzfsSzNE425-ezQF_gSAZ4N0BC0dNuejgeCtXfc";
+
+/// Starts our Worker twice: open to everybody, and with a key. If a folder is given, their data is kept there.
+pub(super) fn start_open_and_keyed(
+    project: &Project,
+    toolchain: Choice,
+    state_dir: Option<&Path>,
+) -> Result<[Subject; 2]> {
+    let Built { node, worker } = &Built::new(project, toolchain, Variant::Plain)?;
+    let start = |name: &str, log: &str, bindings: &[(&str, &str)], bearer| -> Result<Subject> {
+        let options = workerd::Options { name: log, bindings, ..workerd::Options::of(worker) };
+        let options = workerd::Options { state: state(state_dir, log), has_cache: false, ..options };
+        Ok(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)?, bearer })
+    };
+    Ok([
+        start("no-auth", "bench-no-auth", &[("TAILRACE_NO_AUTH", "1")], None)?,
+        start("tokens", "bench-tokens", &[("TAILRACE_KEYS", KEYS)], Some(BEARER))?,
+    ])
+}
+
+/// The folder of a server's data below that one.
+fn state(dir: Option<&Path>, name: &str) -> Option<PathBuf> {
+    dir.map(|dir| dir.join(format!("{name}-{}", std::process::id())))
+}
+
 /// Starts both servers, ours last. If a folder is given, their data is kept there.
 pub(super) fn start_both(
     project: &Project,
@@ -47,12 +85,10 @@ pub(super) fn start_both(
 ) -> Result<[Subject; 2]> {
     let Built { node, worker: ours } = &Built::new(project, toolchain, Variant::Plain)?;
     let other = comparison.build(project)?;
-    let state =
-        |name: &str| -> Option<PathBuf> { state_dir.map(|dir| dir.join(format!("{name}-{}", std::process::id()))) };
     let start = |name: &str, options: workerd::Options| -> Result<Subject> {
         // The CPU time of a cache would be counted: it is in the runtime's process.
-        let options = workerd::Options { state: state(options.name), has_cache: false, ..options };
-        Ok(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)? })
+        let options = workerd::Options { state: state(state_dir, options.name), has_cache: false, ..options };
+        Ok(Subject { name: name.to_owned(), server: Workerd::start(project, node, &options)?, bearer: None })
     };
     let tailrace = |name: &str, log, worker: &Worker| {
         let bindings = &[("TAILRACE_NO_AUTH", "1")];
