@@ -228,6 +228,26 @@ mutants! {
     KeptPageDoesNotTouchAhead = "kept-page-does-not-touch-ahead";
     /// An answer is kept for longer than a sliding TTL was started again for.
     KeptLongerThanTouched = "kept-longer-than-touched";
+    /// A token whose algorithm is `none` needs no signature.
+    AlgNoneAccepted = "alg-none-accepted";
+    /// A token's `kid` selects no key: all are tried.
+    KidTriesAllKeys = "kid-tries-all-keys";
+    /// The key that signs is the only one that verifies.
+    OnlyFirstKeyVerifies = "only-first-key-verifies";
+    /// A token that has expired is taken.
+    TokenExpiryIgnored = "token-expiry-ignored";
+    /// A token for other streams may read this one.
+    StreamClaimIgnoredOnReads = "stream-claim-ignored-on-reads";
+    /// A token for other streams may change this one.
+    StreamClaimIgnoredOnWrites = "stream-claim-ignored-on-writes";
+    /// A kept answer is served before the token is checked.
+    CacheBeforeAuth = "cache-before-auth";
+    /// The cache of a datacenter keeps an answer under a URL with the token in it.
+    TokenInCacheKey = "token-in-cache-key";
+    /// A connection with events goes on when its token has expired.
+    SseOutlivesItsToken = "sse-outlives-its-token";
+    /// An object is asked for what a read without a grant is then refused.
+    RefusedReadTouches = "refused-read-touches";
 }
 
 #[cfg(feature = "mutants")]

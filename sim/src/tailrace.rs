@@ -1,22 +1,27 @@
 //! Tailrace itself as the program of a world: the only file that names core's edge, objects and streams.
 
+use std::borrow::Cow;
 use std::collections::BTreeSet;
 
-use tailrace_core::edge::{self, Access, EdgeConfig, LiveConfig, Origins};
+use tailrace_core::edge::{self, LiveConfig};
 use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::message::{Live, Message, Operation};
 use tailrace_core::protocol::segment::Whole;
-use tailrace_core::protocol::{Headers, Method, Offset, ProjectMode, Response};
+use tailrace_core::protocol::{Admission, Headers, Method, Offset, ProjectMode, Response};
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
+pub use tailrace_core::edge::{Access, Claims, EdgeConfig, KeyRing, Origins, Scope, StreamPattern, mint, verify};
 pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::protocol::{MemoryLimits, Waits};
 pub use tailrace_core::stream::{EncodingStep, StreamLimits};
 
 use crate::bill::Cause;
 use crate::kernel::random::Seeds;
-use crate::world::{EdgeState, Faults, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf};
+use crate::kernel::rt;
+use crate::world::{
+    EdgeState, Faults, LineAnswer, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf,
+};
 
 /// Core's edge and core's stream object.
 pub struct Tailrace;
@@ -34,6 +39,13 @@ impl Program for Tailrace {
             Method::Get | Method::Head | Method::Options | Method::Other => Cause::Read,
             Method::Put | Method::Post | Method::Delete => Cause::Write,
         }
+    }
+
+    fn shown(url: &str) -> Cow<'_, str> {
+        const PARAMETER: &str = "token=";
+        let Some((before, rest)) = url.split_once(PARAMETER) else { return Cow::Borrowed(url) };
+        let rest = rest.find('&').map_or("", |end| &rest[end..]);
+        Cow::Owned(format!("{before}{PARAMETER}...{}", Self::shown(rest)))
     }
 
     fn answer_when_lost(config: &EdgeConfig, url: &str, headers: &Headers) -> Response {
@@ -130,6 +142,17 @@ impl World {
         self.texts(object, NAMES).into_iter().map(|name| format!("segments/{id}/{name}")).collect()
     }
 
+    /// What an object tells its operators about a stream, asked without the edge.
+    pub async fn inspect(&self, object: &str, within_ms: u64) -> Option<Response> {
+        let (admission, operation) = (Admission::Open, Operation::Head);
+        let message = Message { admission, debug: true, body_too_large: false, body_encoded: false, operation };
+        let line = self.line();
+        match rt::within_ms(within_ms, line.call(object, message.encode(), 0)).await? {
+            Ok(LineAnswer::Answer(response)) => Some(response),
+            _ => None,
+        }
+    }
+
     /// The commit times of an object's log, each in ms with the first position of its row or frame: those in R2 by these
     /// keys, and then those in the tables.
     pub fn commit_times(&self, object: &str, keys: &BTreeSet<String>) -> BTreeSet<(Offset, u64)> {
@@ -157,8 +180,18 @@ mod tests {
 
     use super::*;
     use crate::bill::{Meter, Usage};
-    use crate::kernel::rt;
     use crate::world::{Request, RequestBody};
+
+    #[test]
+    fn a_url_is_written_down_without_its_token() {
+        for (url, shown) in [
+            ("/v1/stream/a?offset=-1", "/v1/stream/a?offset=-1"),
+            ("/v1/stream/a?token=x.y.z", "/v1/stream/a?token=..."),
+            ("/v1/stream/a?token=x&offset=-1&token=y&live=sse", "/v1/stream/a?token=...&offset=-1&token=...&live=sse"),
+        ] {
+            assert_eq!(Tailrace::shown(url), shown);
+        }
+    }
 
     #[test]
     fn a_stream_is_created_appended_to_read_and_deleted() {

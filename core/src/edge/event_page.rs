@@ -35,6 +35,10 @@ impl<E: EdgeEnv> Reader<'_, E> {
             // The stream is gone, or has been replaced by another.
             _ => return Next::End,
         };
+        if self.is_too_late() {
+            self.env.sometimes(marks::LIVE_PAGE_TOO_LATE);
+            return Next::Ask;
+        }
         self.env.sometimes(marks::LIVE_PAGE_PULLED);
         let rest = get(header::TAILRACE_EVENT_REST).and_then(|at| at.parse().ok());
         let is_piece = rest.is_some() || self.rest.is_some();
@@ -78,9 +82,13 @@ impl<E: EdgeEnv> Reader<'_, E> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::scripted::{Happens, Says, event, greeting, heard, page, piece};
+    use super::super::live::LiveRead;
+    use super::super::scripted::{
+        Happens, START_MS, Says, Scripted, at, config, event, greeting, heard, live, page, piece,
+    };
+    use super::super::sse::listen;
     use super::*;
-    use crate::edge::scripted::at;
+    use crate::protocol::message::Live;
 
     const START: &str = "ask 0000000000000000_0000000000000000";
 
@@ -154,6 +162,37 @@ mod tests {
         assert_eq!(notes.get(..4), Some(&told.map(str::to_owned)[..]));
         let slept: u64 = notes.iter().filter_map(|note| note.strip_prefix("sleep ")?.parse::<u64>().ok()).sum();
         assert_eq!((slept, notes.iter().filter(|note| note.starts_with("write")).count()), (54_000, 2), "{notes:?}");
+    }
+
+    #[test]
+    fn nothing_is_passed_on_once_the_token_has_expired_but_the_answer_to_the_clients_own_question() {
+        let late = |says, ms| match says {
+            Says::Reply(response) => Says::Late(response, ms),
+            other => other,
+        };
+        let slow = |says, ms| match says {
+            Says::Reply(response) => Says::Slow(response, ms),
+            other => other,
+        };
+        // The token expires after a second; what has begun is ended where it is.
+        for (replies, expected) in [
+            (vec![late(page(1, "a", false), 3_000), page(2, "b", true)], &["a", "{"][..]),
+            (vec![page(1, "a", false), late(page(2, "b", false), 999), page(3, "c", true)], &["a", "b", "c"]),
+            (vec![page(1, "a", false), late(page(2, "b", false), 1_000), page(3, "c", true)], &["a", "{"]),
+            (vec![late(piece(1, "a", 10), 3_000), page(1, "b", true)], &["a"]),
+            (vec![piece(1, "a", 10), late(piece(1, "b", 20), 999), late(page(1, "c", true), 1)], &["a", "b"]),
+            (vec![piece(1, "a", 10), slow(piece(1, "b", 20), 1_000), page(1, "c", true)], &["a", "b"]),
+        ] {
+            let env = Scripted::new(replies);
+            let live = LiveRead { until_ms: Some(START_MS + 1_000), ..live(ReadFrom::At(at(0)), Live::Sse, None) };
+            Scripted::run(listen(&env, &config(), &live)).expect("it waits for nothing but the script");
+            let notes = env.notes();
+            let written = notes.iter().filter_map(|note| note.strip_prefix("write "));
+            let written: Vec<&str> = written.filter(|text| !text.starts_with("retry")).collect();
+            let is_told = written.iter().zip(expected).all(|(text, expected)| text.starts_with(expected));
+            // One whose token lasts goes on until the script ends.
+            assert!(is_told && (written.len() == expected.len() || expected.len() == 3), "{expected:?}: {notes:?}");
+        }
     }
 
     #[test]

@@ -107,6 +107,11 @@ impl LiveRead {
         self.until_ms.map_or(ends_ms, |until_ms| until_ms.min(ends_ms))
     }
 
+    /// Whether its client's token has expired.
+    pub(super) fn has_expired(&self, env: &impl Isolate) -> bool {
+        self.until_ms.is_some_and(|until_ms| env.now_ms() >= until_ms)
+    }
+
     /// Waits until the cursor after the client's is one that this edge accepts: it may be told, and come back at once.
     /// That takes a ms at most, and nothing unless the client's is the last one that is accepted.
     pub(super) async fn hold(&self, env: &impl Isolate) {

@@ -225,6 +225,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The client's answer if nothing came: 204.
     fn in_vain(&self, at: Offset, joined: Joined) -> Response {
         self.env.sometimes(marks::LIVE_TIMED_OUT);
+        if self.ask.has_expired(self.env) {
+            self.env.sometimes(marks::LONG_POLL_ENDED_WITH_TOKEN);
+        }
         let silent = cursor::after_silence(joined.clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
         let cursor = match (self.policy.cursors, self.ask.read.cursor) {
             (Cursors::KeptInSilence, Some(kept)) => kept,

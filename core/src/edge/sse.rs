@@ -68,13 +68,14 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         true => waits.left_together_ms(now_ms),
         false => waits.sse_lifetime_ms(random),
     };
+    let ask = LiveRead { until_ms: live.until_ms.filter(|_| !mutated!(SseOutlivesItsToken)), ..live.clone() };
     let mut reader = Reader {
         env,
         config: config.live,
         clients_bytes: config.memory.clients_bytes,
         waiting_bytes: 0,
-        ask: live.clone(),
-        ends_ms: live.end_ms(now_ms + lifetime_ms),
+        ends_ms: ask.end_ms(now_ms + lifetime_ms),
+        ask,
         clock: None,
         at: None,
         rest: None,
@@ -138,6 +139,10 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 Next::Ask => self.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
             }
+            // Not even an event that has begun goes on without a grant.
+            if self.rest.is_some() && self.ask.has_expired(self.env) {
+                return;
+            }
             if let Some((end, at)) = self.rest {
                 if matches!(next, Next::AskLater) && self.left_ms() == 0 {
                     return;
@@ -157,6 +162,12 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 }
             };
         }
+    }
+
+    /// Whether what the object has answered comes too late: the client's token has expired since it was asked. What has
+    /// answered the client's own question is not late, as it would not be for a plain read.
+    pub(super) fn is_too_late(&self) -> bool {
+        (self.at.is_some() || self.rest.is_some()) && self.ask.has_expired(self.env)
     }
 
     /// How much longer the connection lasts, in ms.
@@ -192,6 +203,11 @@ impl<E: EdgeEnv> Reader<'_, E> {
         }
         let joined_ms = self.env.now_ms();
         loop {
+            // What has come on the socket meanwhile is not for a client whose token has expired.
+            if self.ask.has_expired(self.env) {
+                self.finish(body).await;
+                return Next::End;
+            }
             // Messages that are events are passed on without their header.
             let silence_ms = self.config.keep_alive_ms;
             let rule = PipeRule { prefix: EVENT_PREFIX, header_length: HEADER_LENGTH, silence_ms };
@@ -260,6 +276,9 @@ impl<E: EdgeEnv> Reader<'_, E> {
     /// Writes the last control event, with the position and the cursor with which the client comes back; nothing if it has
     /// not been told where it is.
     async fn finish(&mut self, body: &E::Download) {
+        if self.ask.has_expired(self.env) {
+            self.env.sometimes(marks::EVENTS_ENDED_WITH_TOKEN);
+        }
         let Some(at) = self.at else { return };
         let control = self.control(at, self.told_up_to_date);
         self.write(control, body).await;

@@ -1,6 +1,6 @@
 //! A request for a stream, and the message to its object.
 
-use super::access::{Grant, is_shown};
+use super::access::{self, Grant, is_shown};
 use super::cached::Caching;
 use super::config::{Access, EdgeConfig};
 use super::live::LiveRead;
@@ -163,7 +163,13 @@ impl StreamRequest<'_> {
         if debug && !mutated!(DebugAnswerKept) {
             return None;
         }
-        Caching::of(&self.config.policy, self.origin, object, read, self.query, self.headers, admission)
+        let (policy, query, headers) = (&self.config.policy, self.query, self.headers);
+        let mut caching = Caching::of(policy, self.origin, object, read, query, headers, admission)?;
+        if mutated!(TokenInCacheKey) {
+            let token = access::token_of(self.method, query, headers).unwrap_or_default();
+            caching.key.push_str(&format!("&token={token}"));
+        }
+        Some(caching)
     }
 
     /// The URL of which a gateway asks the inner entrypoint. Not for a read that tells about instances.

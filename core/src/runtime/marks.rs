@@ -141,6 +141,12 @@ crate::marks! {
     CURSORS_AHEAD_JOINED = "cursors_ahead_joined", required;
     /// A reader of events ahead of the clock, which had waited while its object slept, was told to ask again.
     LIVE_AHEAD_ASKED_AGAIN = "live_ahead_asked_again", required;
+    /// A connection with events ended because its token had expired.
+    EVENTS_ENDED_WITH_TOKEN = "events_ended_with_token", required;
+    /// A page of a connection with events came when the token had expired, and was not passed on.
+    LIVE_PAGE_TOO_LATE = "live_page_too_late", required;
+    /// A long-poll for which nothing had come ended because its token had expired.
+    LONG_POLL_ENDED_WITH_TOKEN = "long_poll_ended_with_token", required;
     /// A long-poll shared the flight of another.
     LIVE_FLIGHT_SHARED = "live_flight_shared", required;
     /// A long-poll gave up the flight that it had joined, because it did not land in time.

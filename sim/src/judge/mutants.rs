@@ -143,6 +143,16 @@ register! {
     Core::TailTakenFromAFlight: Fresh;
     Core::KeptPageDoesNotTouchAhead: Collapse;
     Core::KeptLongerThanTouched: Fresh, Expiry;
+    Core::AlgNoneAccepted: Access, Leak;
+    Core::KidTriesAllKeys: Access, Leak;
+    Core::OnlyFirstKeyVerifies: Access;
+    Core::TokenExpiryIgnored: Access, Leak;
+    Core::StreamClaimIgnoredOnReads: Leak;
+    Core::StreamClaimIgnoredOnWrites: Access;
+    Core::CacheBeforeAuth: Leak;
+    Core::TokenInCacheKey: Secret;
+    Core::SseOutlivesItsToken: Leak;
+    Core::RefusedReadTouches: Access, Expiry;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

@@ -83,6 +83,15 @@ pub fn summary(swarm: &Swarm, tally: &Tally) -> String {
         tally.seeds_with(world_marks::FRONT_HIT),
         tally.seeds_with(world_marks::FRONT_JOINED),
     );
+    _ = writeln!(
+        text,
+        "of these seeds needed tokens: {}; had one that expired under a live read: {}, a stranger where a cache had the \
+         answer: {}; keys that were rotated meanwhile: {}",
+        tally.keyed,
+        tally.seeds_with(reached::TOKEN_ENDED_LIVE_READ),
+        tally.seeds_with(reached::STRANGER_AT_A_COPY),
+        tally.seeds_with(world_marks::CONFIGURED_ANEW),
+    );
     for (mark, count) in tally.marks.iter() {
         _ = writeln!(text, "  {count:>9}  {mark}");
     }
@@ -118,6 +127,9 @@ pub fn history(history: &History) -> String {
     let mut text = String::new();
     for (index, op) in history.ops.iter().enumerate() {
         _ = writeln!(text, "{index:>4} {}", Line { history, index, op, start_ms });
+    }
+    for trespass in &history.strangers {
+        _ = writeln!(text, "{} ms {trespass}", trespass.invoked.ms.saturating_sub(start_ms));
     }
     text
 }
@@ -186,7 +198,7 @@ impl Line<'_> {
     /// A line for each delivery of a connection of events, and one for how it ended.
     fn heard(&self, formatter: &mut fmt::Formatter<'_>, listening: &Listening) -> fmt::Result {
         let since = |ms: u64| ms.saturating_sub(self.start_ms);
-        for Delivery { at, data, next_offset, cursor, up_to_date, closed, is_cut_short } in &listening.deliveries {
+        for Delivery { at, data, next_offset, cursor, up_to_date, closed, is_cut_short, .. } in &listening.deliveries {
             let next = next_offset.as_deref().unwrap_or("?");
             write!(formatter, "\n         {} ms: {next}", since(at.ms))?;
             cursor.map_or(Ok(()), |cursor| write!(formatter, ", cursor {cursor}"))?;

@@ -6,7 +6,7 @@ use crate::judge::checker::Invariant;
 use crate::judge::history::Lifetime;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::knobs::FAULTS;
-use crate::judge::scenario::{Action, Happening, Load, Scenario};
+use crate::judge::scenario::{AccessPlan, Action, Happening, Load, Scenario};
 use crate::judge::swarm::judge;
 use crate::tailrace::Waits;
 use crate::world::Faults;
@@ -93,6 +93,13 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
         self.keep(&usual_waits);
         let usual_policy = Scenario { policy: CachePolicy::default(), ..self.best.clone() };
         self.keep(&usual_policy);
+        let open = Scenario { access: None, ..self.best.clone() };
+        self.keep(&open);
+        if let Some(plan) = self.best.access {
+            let access = Some(AccessPlan { strangers_permille: 0, ..plan });
+            let unseen = Scenario { access, ..self.best.clone() };
+            self.keep(&unseen);
+        }
         let alone = Scenario { crowd: 0, ..self.best.clone() };
         self.keep(&alone);
         while self.best.crowd > 1 {

@@ -118,6 +118,8 @@ pub struct Tally {
     pub seeds_of_marks: BTreeMap<&'static str, u64>,
     /// How many seeds had each cache policy, by its name.
     pub policies: BTreeMap<&'static str, u64>,
+    /// How many seeds had clients that need tokens.
+    pub keyed: u64,
     /// Virtual time, summed up, in ms.
     pub virtual_ms: u64,
     /// Requests, summed up.
@@ -145,6 +147,7 @@ impl Tally {
             *self.seeds_of_marks.entry(mark).or_default() += 1;
         }
         *self.policies.entry(verdict.history.conditions.policy.name).or_default() += 1;
+        self.keyed += u64::from(verdict.history.conditions.is_keyed);
         self.marks.merge(&verdict.marks);
         self.virtual_ms += verdict.virtual_ms;
         self.requests += verdict.history.ops.len() as u64;

@@ -7,6 +7,7 @@
 //! | [`trace`] | a record of what happened |
 //! | [`marks`] | how often marks were reached |
 //! | `reply` | one-shot answers |
+//! | `watch` | texts that must be written down nowhere |
 //! | `named` | enumerations whose variants have names |
 //! | `jobs` | what is done on all processors |
 
@@ -17,3 +18,4 @@ pub mod random;
 pub(crate) mod reply;
 pub mod rt;
 pub mod trace;
+pub mod watch;

@@ -16,6 +16,7 @@ use tracing_subscriber::fmt::time::FormatTime;
 use tracing_subscriber::layer::SubscriberExt;
 
 use crate::kernel::rt;
+use crate::kernel::watch::Watch;
 
 /// Where a hash begins, and what each word of it is multiplied with: an odd number without a pattern (the fraction of
 /// the golden ratio), so that every bit of a word reaches the upper half.
@@ -34,11 +35,13 @@ pub struct Trace(Rc<Inner>);
 struct Inner {
     hash: Cell<u64>,
     text: RefCell<Option<String>>,
+    /// What must not be in it.
+    watch: Watch,
 }
 
 impl Default for Trace {
     fn default() -> Self {
-        Self(Rc::new(Inner { hash: Cell::new(BASIS), text: RefCell::new(None) }))
+        Self(Rc::new(Inner { hash: Cell::new(BASIS), text: RefCell::new(None), watch: Watch::default() }))
     }
 }
 
@@ -54,6 +57,14 @@ impl Trace {
             // Formatting to a `String` cannot fail.
             _ = writeln!(text, "{time} {event}");
         }
+        if self.0.watch.is_on() {
+            self.0.watch.look("trace", &event.to_string());
+        }
+    }
+
+    /// What must not be in it.
+    pub fn watch(&self) -> &Watch {
+        &self.0.watch
     }
 
     /// The hash of all events so far.
@@ -70,6 +81,12 @@ impl Trace {
     /// target.
     pub fn keep(&self, target: &'static str) -> TraceGuard {
         self.0.text.borrow_mut().get_or_insert_default();
+        self.listen(target)
+    }
+
+    /// Has this thread's events of that `tracing` target come here until the guard is dropped: only those who watch look at
+    /// them, unless the text is kept.
+    pub fn listen(&self, target: &'static str) -> TraceGuard {
         LISTENING.set(Some(self.clone()));
         let format =
             tracing_subscriber::fmt::layer().with_timer(VirtualTime::default()).with_ansi(false).with_writer(ToTrace);
@@ -172,6 +189,9 @@ impl io::Write for ToTrace {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
         LISTENING.with_borrow(|listening| {
             let Some(trace) = listening else { return };
+            if trace.0.watch.is_on() {
+                trace.0.watch.look("log", &String::from_utf8_lossy(bytes));
+            }
             if let Some(text) = trace.0.text.borrow_mut().as_mut() {
                 text.push_str(&String::from_utf8_lossy(bytes));
             }

@@ -39,6 +39,7 @@ mod superseded;
 
 use object::ProbeObject;
 
+use std::borrow::Cow;
 use std::cell::{Cell, RefCell};
 use std::future::Future;
 use std::rc::Rc;
@@ -100,6 +101,10 @@ impl Program for Probe {
 
     fn cause(_method: Method, _url: &str) -> Cause {
         Cause::Write
+    }
+
+    fn shown(url: &str) -> Cow<'_, str> {
+        Cow::Borrowed(url)
     }
 
     fn answer_when_lost(_notes: &Notes, _url: &str, _headers: &Headers) -> Response {

@@ -14,6 +14,7 @@ use crate::kernel::rt::Node;
 use crate::kernel::trace::Trace;
 use crate::world::charges::{Account, Charges};
 use crate::world::clock;
+use crate::world::edge::times::Times;
 use crate::world::event::{Event, Lane, What};
 use crate::world::faults::Faults;
 use crate::world::harm::{Harm, Harms};
@@ -44,6 +45,7 @@ pub(crate) struct Environment {
     /// The requests whose flights have landed without a word to those who had joined them.
     lost_flights: RefCell<BTreeSet<u64>>,
     charges: RefCell<Charges>,
+    times: RefCell<Times>,
     usage: RefCell<Usage>,
     /// How many requests there were.
     requests: Cell<u64>,
@@ -80,6 +82,7 @@ impl Environment {
             joined: RefCell::default(),
             lost_flights: RefCell::default(),
             charges: RefCell::default(),
+            times: RefCell::default(),
             usage: RefCell::default(),
             requests: Cell::default(),
             events: Cell::default(),
@@ -238,6 +241,21 @@ impl Environment {
     /// The Worker is invoked for a client's request, which is billed.
     pub(crate) fn invoke(&self, request: u64) {
         self.charges.borrow_mut().invoke(request);
+    }
+
+    /// A request calls an object now.
+    pub(crate) fn note_call(&self, request: u64) {
+        self.times.borrow_mut().entry(request).or_default().called_ms = Some(self.now_ms());
+    }
+
+    /// The answer to a request leaves the edge now, or its head.
+    pub(crate) fn note_answer(&self, request: u64) {
+        self.times.borrow_mut().entry(request).or_default().left_ms = Some(self.now_ms());
+    }
+
+    /// When requests have called objects, and were answered.
+    pub(crate) fn times(&self) -> Times {
+        self.times.borrow().clone()
     }
 
     /// Something that is billed is used.

@@ -11,6 +11,8 @@ tailrace_core::marks! {
     OBJECT_LOST_ITS_CORE = "object_lost_its_core", required;
     /// A deploy replaced the program while it ran.
     DEPLOYED = "deployed", required;
+    /// A deploy replaced the configuration of the edge.
+    CONFIGURED_ANEW = "configured_anew", required;
     /// An isolate called an object of another release.
     OTHER_RELEASE_CALLED = "other_release_called", required;
     /// An object started again on a machine whose clock shows an earlier time than the one before.

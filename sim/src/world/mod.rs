@@ -75,6 +75,7 @@ pub use edge::reply::{KeptAnswer, ObjectReply};
 pub use edge::request::{Broken, Request, RequestBody};
 pub use edge::socket::EdgeEnd;
 pub use edge::state::EdgeState;
+pub use edge::times::{EdgeTimes, Times};
 pub use edge::upload::Upload;
 pub use faults::Faults;
 pub use front::{FetchedFor, FrontFaults, FrontFetch, FrontVisit, FrontVisited, Fronts, UPPER_TIER, cache_head};

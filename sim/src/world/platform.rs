@@ -14,7 +14,7 @@ use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, ReplySender, reply};
 use crate::kernel::rt;
 use crate::world::edge::download::AnswerBody;
-use crate::world::edge::isolate::Entrypoint;
+use crate::world::edge::isolate::{Entrypoint, Newest};
 use crate::world::edge::pipe::Piece;
 use crate::world::edge::pool::Pool;
 use crate::world::edge::request::Request;
@@ -82,6 +82,8 @@ pub(in crate::world) struct Inner<P: Program> {
     pub(in crate::world) namespace: Rc<Namespace<P::Object>>,
     /// The isolates of each datacenter.
     isolates: Vec<Rc<Pool<P>>>,
+    /// What the edge is configured with that starts from now on.
+    edge: Newest<P>,
 }
 
 /// The client of a request, as the platform knows it.
@@ -130,10 +132,11 @@ impl<P: Program> WorldOf<P> {
         let namespace = Namespace::new(environment.clone(), services.clone(), settings);
         let of_colo = isolates.max(1);
         environment.isolates.set(of_colo);
+        let edge: Newest<P> = Rc::new(RefCell::new(Rc::new(edge)));
         let pool =
             |colo| Pool::new(colo, of_colo, environment.clone(), namespace.clone(), services.clone(), edge.clone());
         let isolates = (0..environment.map.count()).map(pool).collect();
-        let inner = Inner { environment, services, namespace, isolates };
+        let inner = Inner { environment, services, namespace, isolates, edge };
         Self { inner: Rc::new(inner), colo: 0, client: 0 }
     }
 
@@ -177,7 +180,7 @@ impl<P: Program> WorldOf<P> {
     /// piece.
     pub async fn open(&self, number: u64, request: Request, timeout_ms: u64) -> Result<Opened, Lost> {
         let environment = &self.inner.environment;
-        let asked = What::Asked { method: request.method, url: &request.url };
+        let asked = What::Asked { method: request.method, url: &P::shown(&request.url) };
         environment.note(Lane::Client, asked, Some(number));
         let (sender, answer) = reply();
         let timeout_ms = self.patience_ms(number, timeout_ms);
@@ -296,6 +299,18 @@ impl<P: Program> WorldOf<P> {
         }
     }
 
+    /// Configures the edge before anything has started.
+    pub fn start_with(&self, edge: P::EdgeConfig) {
+        self.inner.edge.replace(Rc::new(edge));
+    }
+
+    /// Deploys another configuration of the edge. As long as that takes, there are isolates of both.
+    pub fn configure(&self, edge: P::EdgeConfig, within_ms: u64) {
+        self.inner.environment.mark(marks::CONFIGURED_ANEW);
+        self.inner.edge.replace(Rc::new(edge));
+        self.deploy(within_ms);
+    }
+
     /// Restarts an edge isolate, if it has started, by its index among those of all datacenters; beyond the last one they
     /// begin again at the first.
     pub fn restart_isolate(&self, index: usize) {
@@ -380,6 +395,10 @@ impl<P: Program> Origin for WorldOf<P> {
 
     fn cause(&self, url: &str) -> Cause {
         P::cause(Method::Get, url)
+    }
+
+    fn shown(&self, url: &str) -> String {
+        P::shown(url).into_owned()
     }
 
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {

@@ -1,5 +1,7 @@
 //! The program that runs in a world: an edge and an object class.
 
+use std::borrow::Cow;
+
 use tailrace_core::protocol::{Headers, Method, Response};
 use tailrace_core::runtime::Request;
 
@@ -20,6 +22,9 @@ pub trait Program: Sized + 'static {
 
     /// What a client's request of that method and URL is billed for.
     fn cause(method: Method, url: &str) -> Cause;
+
+    /// A URL as it may be written down: without what only its client may know.
+    fn shown(url: &str) -> Cow<'_, str>;
 
     /// The answer to a client's request, of that URL and with these fields, whose task was being polled when the instance was
     /// lost.

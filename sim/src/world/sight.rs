@@ -3,8 +3,10 @@
 use crate::bill::{self, Usage};
 use crate::kernel::marks::Marks;
 use crate::kernel::trace::Trace;
+use crate::kernel::watch::Watch;
 use crate::world::activity::Spell;
 use crate::world::charges::Charges;
+use crate::world::edge::times::Times;
 use crate::world::harm::Harms;
 use crate::world::memory::Footprint;
 use crate::world::object_id::object_id;
@@ -50,6 +52,16 @@ impl<P: Program> WorldOf<P> {
     /// The spells in which an object had something to do.
     pub fn spells(&self, object: &str) -> Vec<Spell> {
         self.inner.namespace.find(object).map_or_else(Vec::new, |object| object.spells())
+    }
+
+    /// When requests have called objects, and when their answers have left the edge.
+    pub fn times(&self) -> Times {
+        self.inner.environment.times()
+    }
+
+    /// What nobody may write down, and where it was.
+    pub fn watch(&self) -> Watch {
+        self.inner.environment.trace.watch().clone()
     }
 
     /// The most bytes that an isolate had in memory, of each kind.

@@ -5,11 +5,17 @@ use super::credential;
 use super::keys::KeyRing;
 use super::scope::Scope;
 use super::token::verify;
+use crate::mutant::mutated;
 use crate::protocol::query::Query;
 use crate::protocol::{ErrorCode, Headers, Method, ObjectName, Refusal};
 
 /// What the token of a request grants.
 pub(in crate::edge) struct Grant(Claims);
+
+/// The token of a request of this method, query and header, which nobody has checked. Only a known bug looks at it.
+pub(in crate::edge) fn token_of(method: Method, query: &str, headers: &Headers) -> Option<String> {
+    credential::token(method, &Query::parse(query), headers).ok().map(str::to_owned)
+}
 
 impl Grant {
     /// Of a request of this method, query and header, at this time in ms since the Unix epoch.
@@ -51,7 +57,11 @@ impl Grant {
             let message = format!("the token's scope is {}, and this needs {}", self.0.scope.name(), needed.name());
             return Err(Refusal::new(ErrorCode::ScopeInsufficient, message));
         }
-        if !self.0.admits_path(path) {
+        let is_ignored = match needed {
+            Scope::Read => mutated!(StreamClaimIgnoredOnReads),
+            _ => mutated!(StreamClaimIgnoredOnWrites),
+        };
+        if !self.0.admits_path(path) && !is_ignored {
             return Err(Refusal::new(ErrorCode::StreamNotGranted, "the token is for other streams"));
         }
         Ok(())

@@ -8,6 +8,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use sha2::Sha256;
 
+use crate::mutant::mutated;
 use crate::protocol::limits::{KEY_BYTES_MIN, KEY_ID_LIMIT, KEYS_LIMIT};
 
 /// The keys of a deployment: the first one signs, and all verify. Clones share them.
@@ -85,7 +86,8 @@ impl KeyRing {
     }
 
     fn keys(&self) -> impl Iterator<Item = &Key> {
-        std::iter::once(&self.first).chain(self.others.iter())
+        let others = if mutated!(OnlyFirstKeyVerifies) { &[] } else { &*self.others };
+        std::iter::once(&self.first).chain(others)
     }
 }
 

@@ -31,7 +31,7 @@ mod token;
 
 pub use claims::Claims;
 pub(super) use credential::{is_in_url, is_shown};
-pub(super) use grant::Grant;
+pub(super) use grant::{Grant, token_of};
 pub use keys::KeyRing;
 pub use pattern::StreamPattern;
 pub use scope::Scope;

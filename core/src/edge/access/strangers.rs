@@ -164,6 +164,18 @@ fn a_refusal_says_nothing_of_caches_and_is_the_same_however_it_came() {
 }
 
 #[test]
+fn what_an_object_does_not_answer_a_stranger_says_nothing_of_caches_either() {
+    let failure = || Response::new(503).with(header::AGE, "5").with(header::X_CACHE, "HIT");
+    for policy in ["immutable", "gateway", "nothing"] {
+        for says in [Says::Reply(failure()), Says::Late(failure(), 5_000), Says::Fails] {
+            let answer = served(&Scripted::new([says]), policy, Method::Get, "", &[]);
+            assert_eq!(answer.status, 503);
+            assert_eq!([header::X_CACHE, header::AGE].map(|name| answer.headers.get(name)), [None, None], "{policy}");
+        }
+    }
+}
+
+#[test]
 fn a_gateway_tells_the_inner_entrypoint_that_it_asks_for_a_stranger() {
     let env = Scripted::new([refused()]);
     served(&env, "gateway", Method::Get, "?offset=-1&readers=everybody", &[]);

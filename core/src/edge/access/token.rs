@@ -7,6 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use super::claims::Claims;
 use super::keys::KeyRing;
 use super::members::Members;
+use crate::mutant::mutated;
 use crate::protocol::limits::ACCESS_TOKEN_LIMIT;
 use crate::protocol::{ErrorCode, Refusal};
 
@@ -21,7 +22,7 @@ const REFUSED_MEMBERS: &[&str] = &["crit", "jwk", "jku", "x5u"];
 pub fn verify(keys: &KeyRing, token: &str, now_ms: u64) -> Result<Claims, Refusal> {
     let claims = read(keys, token)
         .map_err(|wrong| Refusal::new(ErrorCode::TokenInvalid, format!("the token is not valid: {wrong}")))?;
-    if now_ms >= claims.expires_s.saturating_mul(1_000) {
+    if now_ms >= claims.expires_s.saturating_mul(1_000) && !mutated!(TokenExpiryIgnored) {
         return Err(Refusal::new(ErrorCode::TokenExpired, "the token has expired"));
     }
     if claims.begins_s.is_some_and(|begins_s| now_ms < begins_s.saturating_mul(1_000)) {
@@ -54,7 +55,8 @@ fn read(keys: &KeyRing, token: &str) -> Result<Claims, &'static str> {
     let (header, payload) = text.split_once('.').ok_or(PARTS)?;
     let header = decode(header).ok_or(PARTS)?;
     let header = Members::parse(&header).ok_or("its header is no object whose names are not repeated")?;
-    if header.text("alg") != Ok(Some(ALGORITHM.to_owned())) {
+    let is_unsigned = mutated!(AlgNoneAccepted) && header.text("alg") == Ok(Some("none".to_owned()));
+    if header.text("alg") != Ok(Some(ALGORITHM.to_owned())) && !is_unsigned {
         return Err("its alg is not HS256");
     }
     if REFUSED_MEMBERS.iter().any(|name| header.has(name)) {
@@ -62,7 +64,8 @@ fn read(keys: &KeyRing, token: &str) -> Result<Claims, &'static str> {
     }
     let key_id = header.text("kid").map_err(|_| "its kid is no text")?;
     let signature = decode(signature).ok_or(PARTS)?;
-    if !keys.try_on(key_id.as_deref(), text, &signature).is_signed {
+    let key_id = key_id.as_deref().filter(|_| !mutated!(KidTriesAllKeys));
+    if !is_unsigned && !keys.try_on(key_id, text, &signature).is_signed {
         return Err("no key of this deployment has signed it");
     }
     let payload = decode(payload).ok_or(PARTS)?;

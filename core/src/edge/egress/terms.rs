@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use super::origins::Readers;
-use crate::edge::access::is_in_url;
+use crate::edge::access::{is_in_url, is_shown};
 use crate::edge::config::{Access, EdgeConfig};
 use crate::edge::stream_request::READER_KEY;
 use crate::protocol::cors::EXPOSED_HEADERS;
@@ -31,13 +31,18 @@ enum Keepers {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(in crate::edge) struct Terms {
     keepers: Keepers,
+    /// Whether that is a client, and not a gateway.
+    is_for_a_client: bool,
+    /// Whether it has shown no token, where one is needed for what is not public.
+    is_stranger: bool,
     /// Whether of those only the browser of who has asked may keep it, and no cache that several clients share.
     is_unshared: bool,
     readers: Readers,
 }
 
-/// The status of an answer to a client that is not let in. It tells nothing of what caches hold.
-const REFUSED: u16 = 401;
+/// The same, and what tells of caches.
+const INTERNAL_AND_OF_CACHES: &[&str] =
+    &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS, header::X_CACHE, header::AGE];
 
 /// Fields that no client sees.
 const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS];
@@ -51,8 +56,8 @@ struct Told {
 
 impl Terms {
     /// Of a request of a client with this query and these fields.
-    pub(in crate::edge) fn of(config: &EdgeConfig, query: &str, headers: &Headers) -> Self {
-        let query = Query::parse(query);
+    pub(in crate::edge) fn of(config: &EdgeConfig, query_text: &str, headers: &Headers) -> Self {
+        let query = Query::parse(query_text);
         let keepers = if is_in_url(&query) {
             Keepers::Nobody
         } else if matches!(config.access, Access::Keys(_)) {
@@ -61,12 +66,16 @@ impl Terms {
         } else {
             Keepers::AsTold
         };
-        Self { keepers, is_unshared: config.origins.are_mixed_in_front(), readers: config.origins.readers(headers) }
+        let is_stranger = matches!(config.access, Access::Keys(_)) && !is_shown(query_text, headers);
+        let is_unshared = config.origins.are_mixed_in_front();
+        let readers = config.origins.readers(headers);
+        Self { keepers, is_for_a_client: true, is_stranger, is_unshared, readers }
     }
 
     /// Of a request of the gateway: it sees to the answer of its client.
     pub(in crate::edge) fn of_gateway() -> Self {
-        Self { keepers: Keepers::AsTold, is_unshared: false, readers: Readers::Own }
+        let (keepers, readers) = (Keepers::AsTold, Readers::Own);
+        Self { keepers, is_for_a_client: false, is_stranger: false, is_unshared: false, readers }
     }
 
     /// An answer as it leaves.
@@ -76,10 +85,8 @@ impl Terms {
             self.put(&mut response.headers, told);
         }
         if self.is_guarded() {
-            response.headers.remove(INTERNAL);
-            if response.status == REFUSED {
-                response.headers.remove(&[header::X_CACHE]);
-            }
+            let left_out = self.left_out(&response.headers);
+            response.headers.remove(left_out);
         }
         response
     }
@@ -93,10 +100,8 @@ impl Terms {
             let changed = changed.to_mut();
             self.put(&mut changed.set, told);
             if self.is_guarded() {
-                changed.left_out = INTERNAL;
-                if head.is_some_and(|head| head.status == REFUSED) {
-                    changed.set.remove(&[header::X_CACHE]);
-                }
+                changed.left_out = head.map_or(INTERNAL, |head| self.left_out(&head.headers));
+                changed.set.remove(changed.left_out);
             }
         }
         changed
@@ -105,6 +110,20 @@ impl Terms {
     /// Whether anything is put on answers.
     fn are_put(&self) -> bool {
         self.is_guarded() || self.is_unshared || self.readers != Readers::Own
+    }
+
+    /// What the client is not told: a stranger nothing of caches, unless it is about a public stream.
+    fn left_out(&self, fields: &Headers) -> &'static [&'static str] {
+        let readers = fields.get(header::TAILRACE_READERS).and_then(Readership::parse);
+        match self.is_stranger && !readers.is_some_and(|readers| readers.is_everybody()) {
+            true => INTERNAL_AND_OF_CACHES,
+            false => INTERNAL,
+        }
+    }
+
+    /// Whether it is a client that is answered, and not a gateway.
+    pub(super) fn are_for_a_client(&self) -> bool {
+        self.is_for_a_client
     }
 
     /// Whether what is put on answers depends on who asks.

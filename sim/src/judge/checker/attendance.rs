@@ -46,7 +46,10 @@ pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &
             (op.invoked.ms + live_travel_ms(history), history.conditions.waits.long_poll_ms, told.ms)
         }
     };
-    let is_in_time = told_ms > had_socket_ms && told_ms < op.invoked.ms + least_ms;
+    // With its token it ends before.
+    let off_ms = history.conditions.edge_clock_off_ms();
+    let token_ms = op.shown.map_or(u64::MAX, |shown| shown.until_ms.saturating_sub(off_ms));
+    let is_in_time = told_ms > had_socket_ms && told_ms < token_ms.min(op.invoked.ms + least_ms);
     (is_in_time && is_undisturbed(history, stream, op, reader, told_ms)).then_some(told_ms)
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tailrace_core::runtime::Mark;
 
 use super::case::Case;
-use super::invariant;
+use super::invariant::{self, strangers};
 use crate::judge::history::{Arrival, Call, End, From, Giver, Manner, Mode, Op, Parting, Payload};
 use crate::tailrace::Waits;
 
@@ -58,6 +58,26 @@ tailrace_core::marks! {
     LONG_POLL_REVALIDATED = "long_poll_revalidated", required;
     /// A reader came with a cursor ahead of the clock, was told another one, and came with that.
     CURSOR_AHEAD_ECHOED = "cursor_ahead_echoed", required;
+    /// A token expired under a live read, which ended by that.
+    TOKEN_ENDED_LIVE_READ = "token_ended_live_read", required;
+    /// A client was told that its token had expired.
+    TOKEN_EXPIRED_IN_USE = "token_expired_in_use", required;
+    /// A stranger asked where a cache had the answer.
+    STRANGER_AT_A_COPY = "stranger_at_a_copy", required;
+    /// A stranger was told that it has no token.
+    STRANGER_WITHOUT_TOKEN = "stranger_without_token", required;
+    /// A stranger was told that its token is none.
+    STRANGER_WITH_FORGERY = "stranger_with_forgery", required;
+    /// A stranger was told that its token has expired.
+    STRANGER_TOO_LATE = "stranger_too_late", required;
+    /// A stranger was told that its token may not do that.
+    STRANGER_BEYOND_SCOPE = "stranger_beyond_scope", required;
+    /// A stranger was told that its token is for other streams.
+    STRANGER_OF_OTHER_STREAM = "stranger_of_other_stream", required;
+    /// A stranger was told that its token is for another project.
+    STRANGER_OF_OTHER_PROJECT = "stranger_of_other_project", required;
+    /// A stranger was told that it has more than one token.
+    STRANGER_WITH_TWO_TOKENS = "stranger_with_two_tokens", required;
 }
 
 /// How much longer than every connection a long silence lasts, in ms: a hibernation.
@@ -109,12 +129,27 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
             (BROWSER_REVALIDATED, any(&is_revalidated)),
             (LONG_POLL_FROM_BROWSER, any(&|op| is_poll(op) && is_from_browser(case, op))),
             (LONG_POLL_REVALIDATED, any(&|op| is_poll(op) && op.status() == Some(304))),
+            (TOKEN_EXPIRED_IN_USE, any(&Op::is_denied)),
+            (TOKEN_ENDED_LIVE_READ, case.iter().any(|(index, op)| invariant::is_ended_by_token(case, index, op))),
+            (STRANGER_AT_A_COPY, strangers(case).any(|trespass| trespass.is_at_a_copy)),
+            (STRANGER_WITHOUT_TOKEN, is_told(case, "token_missing")),
+            (STRANGER_WITH_FORGERY, is_told(case, "token_invalid")),
+            (STRANGER_TOO_LATE, is_told(case, "token_expired")),
+            (STRANGER_BEYOND_SCOPE, is_told(case, "scope_insufficient")),
+            (STRANGER_OF_OTHER_STREAM, is_told(case, "stream_not_granted")),
+            (STRANGER_OF_OTHER_PROJECT, is_told(case, "project_not_granted")),
+            (STRANGER_WITH_TWO_TOKENS, is_told(case, "token_ambiguous")),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
     marks.sort_unstable();
     marks.dedup();
     marks
+}
+
+/// Whether a stranger was refused with that code.
+fn is_told(case: &Case<'_>, code: &str) -> bool {
+    strangers(case).any(|trespass| trespass.code().as_deref() == Some(code))
 }
 
 fn is_poll(op: &Op) -> bool {

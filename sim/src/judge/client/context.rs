@@ -5,15 +5,30 @@ use std::collections::BTreeMap;
 use std::future::Future;
 use std::rc::Rc;
 
+use tailrace_core::protocol::Method;
+
+use super::access::{Issuer, Need, Pass};
 use super::reader_control::ReaderControl;
-use super::wire::read;
-use crate::judge::history::{Call, End, History};
+use super::wire::{content_type, read};
+use crate::judge::history::{Call, ClientAnswer, End, History, Manner, Mode, Shown};
+use crate::kernel::random::Random;
 use crate::kernel::rt::Node;
 use crate::tailrace::World;
 use crate::world::Request;
 
 /// How long a client waits for an answer while answers may be lost, and how long once none is, in ms.
 const PATIENCE_MS: [u64; 2] = [3_000, 30_000];
+
+/// What a stranger may see of a client's request.
+pub(crate) struct Seen {
+    pub(super) client: usize,
+    pub(super) stream: usize,
+    /// Without its token.
+    pub(super) url: String,
+}
+
+/// Has a stranger ask what was seen.
+pub(crate) type SendStranger = fn(&Rc<ClientContext>, &Rc<Issuer>, Seen);
 
 /// What all clients of a run share: the world, and the history.
 pub(crate) struct ClientContext {
@@ -34,6 +49,11 @@ pub(crate) struct ClientContext {
     node: Node,
     reader_controls: RefCell<Vec<Rc<ReaderControl>>>,
     calm: Cell<bool>,
+    /// Who issues tokens, where they are needed.
+    pub(crate) issuer: Option<Rc<Issuer>>,
+    send_stranger: SendStranger,
+    /// What GETs asked for, by their numbers in the world: each URL without its token, and its stream.
+    urls: RefCell<BTreeMap<u64, (String, usize)>>,
 }
 
 impl ClientContext {
@@ -51,23 +71,91 @@ impl ClientContext {
             node: Node::new(),
             reader_controls: RefCell::default(),
             calm: Cell::default(),
+            issuer: None,
+            send_stranger: |_, _, _| {},
+            urls: RefCell::default(),
         }
+    }
+
+    /// Clients need tokens, which this one issues, and strangers have none.
+    pub(crate) fn with_issuer(self, issuer: Option<Rc<Issuer>>, send_stranger: SendStranger) -> Self {
+        Self { issuer, send_stranger, ..self }
     }
 
     /// Asks once, and writes down what came of it; answers the request's number in the history.
     pub(super) async fn ask(
-        &self,
+        self: &Rc<Self>,
         client: usize,
         stream: usize,
         call: Call,
-        request: Request,
+        mut request: Request,
         at_least_ms: u64,
     ) -> usize {
         let (op, number, patience_ms) = self.invoke(client, stream, call);
+        self.show(op, &mut request);
         let outcome = self.near(client).request_as(number, request, patience_ms.max(at_least_ms)).await;
-        let answer = outcome.ok().map(|response| read(&response));
-        self.history.borrow_mut().complete(op, answer, self.world.now_ms());
+        self.complete(op, outcome.ok().map(|response| read(&response)));
         op
+    }
+
+    /// Writes down that a request was answered, or given up, now. A client that was told that its token will not do has
+    /// another one next time.
+    pub(super) fn complete(&self, op: usize, answer: Option<ClientAnswer>) {
+        let mut history = self.history.borrow_mut();
+        history.complete(op, answer, self.world.now_ms());
+        if let Some(issuer) = &self.issuer {
+            issuer.end(op);
+            let op = &history.ops[op];
+            if op.is_denied() {
+                issuer.drop_pass(op.client, op.stream, need_of(&op.call));
+            }
+        }
+    }
+
+    /// The token that a client would show now to read a stream; none where none is needed.
+    pub(super) fn reading_pass(&self, client: usize, stream: usize) -> Option<Pass> {
+        Some(self.issuer.as_ref()?.pass(client, stream, Need::Read, self.world.now_ms()))
+    }
+
+    /// Adds the client's token to a request, where one is needed: to the URL of a browser's `EventSource`, which can send no
+    /// header fields, and of some others. Perhaps a stranger has seen it.
+    pub(super) fn show(self: &Rc<Self>, op: usize, request: &mut Request) {
+        let Some(issuer) = &self.issuer else { return };
+        let (client, stream, number, is_in_url) = {
+            let op = &self.history.borrow().ops[op];
+            (op.client, op.stream, op.request, request.method == Method::Get && is_shown_in_url(op.client, &op.call))
+        };
+        if request.method == Method::Get {
+            self.urls.borrow_mut().insert(number, (request.url.clone(), stream));
+        }
+        if issuer.draws_stranger() {
+            (self.send_stranger)(self, issuer, Seen { client, stream, url: request.url.clone() });
+        }
+        let pass = issuer.pass(client, stream, Need::of(request.method), self.world.now_ms());
+        issuer.begin(op, &pass);
+        self.history.borrow_mut().ops[op].shown = Some(Shown { until_ms: pass.until_ms, is_in_url });
+        if is_in_url {
+            request.url.push(if request.url.contains('?') { '&' } else { '?' });
+            request.url.push_str(&format!("token={}", pass.token));
+        } else {
+            request.headers.push("authorization", format!("Bearer {}", pass.token));
+        }
+    }
+
+    /// The URL of a request whose answer is in the cache of the client's datacenter, with its stream, if there is one.
+    pub(super) fn url_of_a_copy(&self, client: usize, random: &Random) -> Option<(String, usize)> {
+        let colo = self.history.borrow().conditions.colo(client);
+        let (held, urls) = (self.world.services().cache.held(colo), self.urls.borrow());
+        let held: Vec<&(String, usize)> = held.iter().filter_map(|number| urls.get(number)).collect();
+        if held.is_empty() || random.chance(300) {
+            return None;
+        }
+        held.get(random.between(0, held.len() as u64 - 1) as usize).map(|found| (*found).clone())
+    }
+
+    /// The content type of a stream.
+    pub(super) fn content_type(&self, stream: usize) -> &'static str {
+        content_type(self.history.borrow().streams[stream].content)
     }
 
     /// The world, as a client uses it: each is near a datacenter, in their order.
@@ -147,5 +235,24 @@ impl ClientContext {
     pub(super) fn next_walk(&self) -> usize {
         self.walks.set(self.walks.get() + 1);
         self.walks.get()
+    }
+}
+
+/// What a request needs a token for.
+fn need_of(call: &Call) -> Need {
+    match call {
+        Call::Read { .. } | Call::Live { .. } | Call::Head => Need::Read,
+        Call::Create { .. } | Call::Append { .. } | Call::Delete => Need::Write,
+    }
+}
+
+/// Whether a client has its token in the URL of a GET. What goes by way of a browser's cache has none there.
+fn is_shown_in_url(client: usize, call: &Call) -> bool {
+    let is_in_browser = |reader: usize| !reader.is_multiple_of(2);
+    match call {
+        Call::Live { mode: Mode::Sse, reader, .. } if is_in_browser(*reader) => true,
+        Call::Live { mode: Mode::LongPoll, reader, .. } if is_in_browser(*reader) => false,
+        Call::Read { manner: Some(Manner::Browser), .. } => false,
+        _ => client % 3 == 2,
     }
 }

@@ -19,11 +19,22 @@ pub(super) struct EventSource {
     cuts_left: u32,
     /// Whether something has arrived since the last such break.
     has_progressed: bool,
+    /// The token in its URL, if one is needed.
+    token: Option<String>,
 }
 
 impl EventSource {
     pub(super) fn new(begins: From) -> Self {
-        Self { begins, last_id: None, retry_ms: RETRY_MS, cuts_left: CUTS, has_progressed: true }
+        Self { begins, last_id: None, retry_ms: RETRY_MS, cuts_left: CUTS, has_progressed: true, token: None }
+    }
+
+    /// The page has this token. If that is another one than this has, the page makes another `EventSource`, which goes on from
+    /// where this one was.
+    pub(super) fn use_token(&mut self, token: &str, from: &From) {
+        let earlier = self.token.replace(token.to_owned());
+        if earlier.is_some_and(|earlier| earlier != token) {
+            (self.begins, self.last_id, self.retry_ms) = (from.clone(), None, RETRY_MS);
+        }
     }
 
     /// An event with this id has arrived whole.

@@ -193,6 +193,7 @@ impl Follower {
         };
         self.move_on(answer.next_offset, cursor);
         match answer.status {
+            401 => Outcome::Failed,
             _ if answer.closed => Outcome::Over(Parting::Closed),
             200 if leads_on => Outcome::Progress,
             _ => Outcome::Nothing,
@@ -202,14 +203,19 @@ impl Follower {
     /// Asks once for events, and reads them until the connection ends.
     async fn listen(&mut self, reader: usize) -> Outcome {
         let context = self.context.clone();
+        if let (Some(source), Some(pass)) = (&mut self.event_source, context.reading_pass(self.client, self.stream)) {
+            source.use_token(&pass.token, &self.from);
+        }
         let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader, None));
-        let Ok(opened) = context.near(self.client).open(number, self.ask().build(), patience_ms).await else {
-            context.history.borrow_mut().complete(op, None, context.world.now_ms());
+        let mut request = self.ask().build();
+        context.show(op, &mut request);
+        let Ok(opened) = context.near(self.client).open(number, request, patience_ms).await else {
+            context.complete(op, None);
             return Outcome::Failed;
         };
         let answer = read(&opened.response);
         let status = answer.status;
-        context.history.borrow_mut().complete(op, Some(answer), context.world.now_ms());
+        context.complete(op, Some(answer));
         if let Some(over) = refusal(status) {
             return Outcome::Over(over);
         }
@@ -217,7 +223,10 @@ impl Follower {
             // By this an `EventSource` knows that there is nothing more.
             Some(_) if status == 204 => return Outcome::Over(Parting::Closed),
             // A failure ends it for good, unless it had begun: then its page begins anew.
-            Some(source) if status != 200 && source.last_id.is_some() => return Outcome::Over(Parting::Refused),
+            // With another token its page has another one, too.
+            Some(source) if !matches!(status, 200 | 401) && source.last_id.is_some() => {
+                return Outcome::Over(Parting::Refused);
+            }
             _ => {}
         }
         match opened.body {
@@ -279,7 +288,13 @@ impl Follower {
             if is_comment && earlier_ms.zip(heard_ms).is_some_and(|(from, to)| to - from < QUIET_MS) {
                 context.history.borrow_mut().listening(op).comments_hastily = true;
             }
-            let deliveries = read_piece(&mut context.history.borrow_mut(), op, &mut events, &bytes, is_cut, now_ms);
+            let deliveries = {
+                let mut history = context.history.borrow_mut();
+                let deliveries = read_piece(&mut history, op, &mut events, &bytes, is_cut, now_ms);
+                let new = history.listening(op).deliveries.iter_mut().rev().take(deliveries.len());
+                new.for_each(|delivery| delivery.left_ms = Some(body.left_ms()));
+                deliveries
+            };
             if let Some(source) = &mut self.event_source {
                 source.retry_ms = events.retry_ms().unwrap_or(source.retry_ms);
             }
@@ -358,6 +373,8 @@ impl Follower {
 fn refusal(status: u16) -> Option<Parting> {
     match status {
         404 | 410 => Some(Parting::Gone),
+        // Its token has expired: it asks with another one.
+        401 => None,
         400..500 => Some(Parting::Refused),
         _ => None,
     }

@@ -5,6 +5,7 @@
 //! | --- | --- |
 //! | `message` | payloads that say what they are |
 //! | `wire` | requests as clients send them, answers as they read them |
+//! | `access` | tokens, and those who have none |
 //! | `context` | what all clients of a run share: the world, and the history |
 //! | `session` | one client: its memory, and how it asks |
 //! | `memory` | what a client remembers of a stream |
@@ -19,6 +20,7 @@
 //! | `event_source` | a browser's `EventSource` |
 //! | `event_stream`, `control` | server-sent events, and what they say |
 
+mod access;
 mod browser;
 mod context;
 mod control;
@@ -37,6 +39,7 @@ mod session;
 mod wire;
 mod writer;
 
+pub(crate) use access::{Issuer, send_stranger};
 pub(crate) use context::ClientContext;
 pub(in crate::judge) use follower::PAUSE_MS;
 pub(crate) use session::Session;

@@ -17,7 +17,7 @@ const SKIP: u64 = 1_000_000;
 enum Fate {
     Written,
     Refused,
-    /// It came before the one it follows.
+    /// It came before the one it follows, or its token had expired.
     Early,
     Unknown,
 }
@@ -85,6 +85,8 @@ impl Session {
         self.with_answer(op, |answer| match answer {
             None => Fate::Unknown,
             Some(answer) if answer.status < 300 => Fate::Written,
+            // With another token it is sent once more.
+            Some(answer) if answer.status == 401 => Fate::Early,
             Some(answer) if answer.code.as_deref() == Some("sequence_gap") => Fate::Early,
             Some(_) => Fate::Refused,
         })

@@ -94,7 +94,7 @@ impl Session {
         // A browser hands out what a 304 confirms.
         let is_browser = matches!(history.ops[op].call, Call::Read { manner: Some(Manner::Browser), .. });
         let answer = history.shown(&history.ops[op]).filter(|_| is_browser).unwrap_or(answer);
-        if answer.status == 304 {
+        if matches!(answer.status, 304 | 401) {
             return None;
         }
         if answer.status != 200 {

@@ -90,12 +90,12 @@ impl Session {
         self.context.ask(self.client, stream, call, request, 0).await
     }
 
-    /// Asks until there is a definite answer, a few times at most.
+    /// Asks until there is a definite answer, a few times at most. A client whose token has expired asks with another one.
     pub(super) async fn insist(&self, stream: usize, call: Call, request: impl Fn() -> Request) -> usize {
         let mut attempt = 1;
         loop {
             let op = self.ask(stream, call.clone(), request()).await;
-            if attempt == ATTEMPTS || self.with_answer(op, |answer| answer.is_some()) {
+            if attempt == ATTEMPTS || self.with_answer(op, |answer| answer.is_some_and(|answer| answer.status != 401)) {
                 return op;
             }
             rt::sleep_ms(back_off_ms(attempt)).await;

@@ -20,6 +20,8 @@ pub struct Conditions {
     /// How long an answer is on its way from an object to a client in the same datacenter at most, in ms, where nothing
     /// goes wrong.
     pub answer_way_ms: u64,
+    /// Whether whoever asks needs a token.
+    pub is_keyed: bool,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.
@@ -83,6 +85,11 @@ impl Conditions {
     /// How much longer than within a datacenter it takes at most to go from one to another and back, in ms.
     pub fn round_trip_ms(&self) -> u64 {
         2 * self.distance_ms
+    }
+
+    /// By how much the clock of an isolate is off at most, in ms.
+    pub fn edge_clock_off_ms(&self) -> u64 {
+        self.edges_apart_ms / 2
     }
 
     /// The datacenter that a client is near.

@@ -59,6 +59,8 @@ impl Reader {
 pub struct Delivery {
     /// When it arrived.
     pub at: Moment,
+    /// When it had left the edge, in ms since the Unix epoch, if that is known.
+    pub left_ms: Option<u64>,
     /// The text of the data event.
     pub data: Option<String>,
     /// `streamNextOffset`.

@@ -3,6 +3,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `access` | tokens that clients have shown, and what strangers were told |
 //! | `live` | live readers, and what they were sent |
 //! | `kept` | answers that a cache has kept, as they tell by themselves, what they show, and what an answer is worth |
 //! | `conditions` | what a checker must know about the world to be sound |
@@ -11,6 +12,7 @@
 //! | `harms` | what faults have done, and to whom |
 //! | `stored` | what the platform stores and bills, seen from outside |
 
+mod access;
 mod conditions;
 mod front;
 mod harms;
@@ -23,6 +25,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
+pub use access::{Forgery, Shown, Trespass};
 pub use conditions::Conditions;
 pub use front::{Fronts, Handed, How, Unserved};
 pub use harms::Harms;
@@ -31,7 +34,7 @@ pub use live::{Arrival, Delivery, End, HIDDEN_FAILURE, Listening, Mode, Parting,
 pub use manner::Manner;
 pub use stored::{Awake, CommitTimes, Holding, Leftover, Stage};
 
-use crate::world::{AlarmCharge, Charge, Footprint, Visit};
+use crate::world::{AlarmCharge, Charge, Footprint, Times, Visit};
 
 /// When something happened. The order of events within one virtual millisecond is told by the tick.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
@@ -265,6 +268,8 @@ pub struct Op {
     pub ended: Option<Moment>,
     /// What it was told; none if it gave up.
     pub answer: Option<ClientAnswer>,
+    /// The token that it has shown, where one is needed.
+    pub shown: Option<Shown>,
 }
 
 impl Op {
@@ -296,6 +301,11 @@ impl Op {
             Some(_) => self.ended.unwrap_or(never),
             None => never,
         }
+    }
+
+    /// Whether it was refused because its token was none that grants it. No other refusal has this status.
+    pub fn is_denied(&self) -> bool {
+        self.status() == Some(401)
     }
 
     /// Whether it was definitely over before `other` began.
@@ -351,6 +361,12 @@ pub struct History {
     pub visits: Vec<Visit>,
     /// What caches in front of the Worker have done.
     pub fronts: Fronts,
+    /// What was asked without a grant.
+    pub strangers: Vec<Trespass>,
+    /// Where something was written down that nobody may know.
+    pub sightings: Vec<String>,
+    /// When each request was at the edge, by its number in the world.
+    pub times: Times,
     /// What each request has cost, by its number in the world.
     pub charges: BTreeMap<u64, Charge>,
     /// What the alarms of each stream's object have cost.
@@ -378,7 +394,7 @@ impl History {
     pub fn invoke(&mut self, client: usize, stream: usize, call: Call, now_ms: u64) -> usize {
         let invoked = self.moment(now_ms);
         let request = self.ops.len() as u64 + 1;
-        self.ops.push(Op { client, request, stream, call, invoked, ended: None, answer: None });
+        self.ops.push(Op { client, request, stream, call, invoked, ended: None, answer: None, shown: None });
         self.ops.len() - 1
     }
 

@@ -120,6 +120,8 @@ actions! {
         Lose = "lose" { for_ms: u64 as Plain, permille: u32 as Plain };
         /// Another release is deployed, which takes so long.
         Deploy = "deploy" { for_ms: u64 as Plain };
+        /// The next step of a rotation of the deployment's keys, where it has any: a deploy, which takes so long.
+        Rotate = "rotate" { for_ms: u64 as Plain };
         /// R2 is down for so long.
         Outage = "outage" { for_ms: u64 as Plain };
     }

@@ -123,10 +123,11 @@ impl Scenario {
             policy,
             streams: draft.streams,
             crowd: crowd(seed),
+            access: None,
             calm_ms,
             events: draft.events,
         };
-        scenario.fronted(seed)
+        scenario.fronted(seed).keyed(seed)
     }
 }
 
@@ -350,6 +351,8 @@ mod tests {
             " lose ",
             " outage ",
             " deploy ",
+            " rotate ",
+            "keyed ",
             "fault client_link.slow_permille",
             "fault object_link.slow_permille",
             "fault call_stuck_permille",

@@ -14,12 +14,15 @@
 //! | `verb` | what a client can do, and how often |
 //! | `dice`, `dice_front` | the dice of a seed, and those of what stands in front of its world |
 //! | `path` | the paths of streams, and how clients spell them |
+//! | `access` | who has a token, and who has none that would do |
 //! | `policy` | which cache policies keep what a service promises |
 //! | `knobs` | faults and limits as named numbers |
 //! | `memory_bounds` | how much may be in the memory of an isolate |
 //! | `text` | a scenario as text, and back |
+//! | `operator` | who rotates the keys of a deployment that has any |
 //! | `run` | plays a scenario and keeps its history |
 
+mod access;
 mod action;
 mod dice;
 mod dice_front;
@@ -31,6 +34,7 @@ mod event;
 mod field;
 pub mod knobs;
 mod memory_bounds;
+mod operator;
 mod path;
 pub mod policy;
 mod run;
@@ -38,6 +42,7 @@ mod text;
 mod verb;
 mod word;
 
+pub use access::AccessPlan;
 pub use action::{Action, Disturbance};
 pub use event::{Event, Happening};
 pub use field::{Ahead, Load, Mistake, Origin};
@@ -89,6 +94,8 @@ pub struct Scenario {
     pub streams: Vec<StreamPlan>,
     /// How many readers there are beside the clients, in a world of their own.
     pub crowd: usize,
+    /// Who asks needs a token; `None` where everybody is let in.
+    pub access: Option<AccessPlan>,
     /// When the faults end, in ms since the start: the safety phase is before, the liveness phase after.
     pub calm_ms: u64,
     /// What happens, by time.
@@ -104,6 +111,11 @@ impl Scenario {
     /// How a stream is called in scenarios and reports.
     pub fn name(stream: usize) -> String {
         path::name(stream)
+    }
+
+    /// The name of a stream's object.
+    pub(crate) fn object(stream: usize) -> String {
+        format!("_default/{}", Self::path(stream))
     }
 
     /// The path of a stream after `/v1/stream/`, decoded.

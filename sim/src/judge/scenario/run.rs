@@ -7,8 +7,9 @@ use tailrace_core::mutant;
 use tailrace_core::protocol::limits::{DATABASE_BYTES, LOOK_UP_MS};
 
 use super::memory_bounds::{memory_bounds, piece_bytes};
+use super::operator::Operator;
 use super::{Action, Disturbance, Scenario};
-use crate::judge::client::{ClientContext, Session};
+use crate::judge::client::{ClientContext, Issuer, Session, send_stranger};
 use crate::judge::history::{
     Awake, CommitTimes, Conditions, Content, Fronts, Harms, History, Holding, Leftover, Lifetime, Moment, Stage,
     StreamInfo,
@@ -19,7 +20,7 @@ use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
-use crate::tailrace::{ColdSettings, Settings, World, WorldConfig};
+use crate::tailrace::{ColdSettings, EdgeConfig, Settings, World, WorldConfig};
 use crate::world::{AlarmCharge, CacheFaults, Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
@@ -55,6 +56,9 @@ const CATCH_UP_MS: u64 = 300_000;
 
 /// How long an object that nobody asks stays in memory at most, in ms.
 const EVICTED_MS: u64 = 150_000;
+
+/// What core logs under.
+const LOGGED: &str = "tailrace_core";
 
 /// Offsets from which an audit reads.
 const TOLD: usize = 5;
@@ -103,11 +107,17 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
         };
         config.edge.live.buffer_bytes = scenario.client_buffer_bytes;
         config.edge.live.piece_bytes = piece_bytes(&scenario.limits);
+        let edge = config.edge.clone();
         let world = World::new(config);
         let trace = world.trace();
-        let guard = keep_trace.then(|| trace.keep("tailrace_core"));
+        let guard = match (keep_trace, scenario.access) {
+            (true, _) => Some(trace.keep(LOGGED)),
+            // No token may be in what core writes into its log.
+            (false, Some(_)) => Some(trace.listen(LOGGED)),
+            (false, None) => None,
+        };
         let start_ms = world.now_ms();
-        let history = play_in(scenario, &world).await;
+        let history = play_in(scenario, &world, edge).await;
         drop(guard);
         let virtual_ms = world.now_ms() - start_ms;
         Played { history, marks: world.marks(), hash: trace.hash(), trace: trace.text(), virtual_ms }
@@ -125,7 +135,7 @@ fn with_database_limit(scenario: &Scenario) -> Faults {
     })
 }
 
-async fn play_in(scenario: &Scenario, world: &World) -> History {
+async fn play_in(scenario: &Scenario, world: &World, edge: EdgeConfig) -> History {
     let streams = scenario.streams.iter().enumerate();
     let streams = streams.map(|(index, plan)| StreamInfo {
         name: Scenario::name(index),
@@ -140,6 +150,7 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         colos: scenario.colo_count(),
         distance_ms: longest_way_ms(scenario),
         answer_way_ms: faults.network.object_link.latency.max_ms + faults.network.client_link.latency.max_ms,
+        is_keyed: scenario.access.is_some(),
         edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
         // Two instances of an object are in the same datacenter.
         clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),
@@ -173,18 +184,37 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         isolates: scenario.isolates,
     };
     let history = History::new(streams.collect(), conditions);
-    let context =
-        Rc::new(ClientContext::new(world.clone(), history, scenario.limits.body_bytes, scenario.waits.long_poll_ms));
+    let off_ms = conditions.edge_clock_off_ms();
+    let issuer = scenario.access.map(|plan| Issuer::new(plan, scenario.schedule, off_ms, world.watch()));
+    let operator = Operator::new(world.clone(), issuer.map(Rc::new), edge);
+    operator.open();
+    let context = ClientContext::new(world.clone(), history, scenario.limits.body_bytes, scenario.waits.long_poll_ms);
+    let context = Rc::new(context.with_issuer(operator.issuer.clone(), send_stranger));
     let node = Node::new();
     let mut done: Vec<Reply<()>> = Vec::new();
-    let disturbances: Vec<(u64, Disturbance)> =
-        scenario.events.iter().filter_map(|event| Some((event.at_ms, event.disturbance()?))).collect();
+    let disturbances = scenario.events.iter().filter_map(|event| Some((event.at_ms, event.disturbance()?)));
+    let is_operators = |(_, disturbance): &(u64, Disturbance)| matches!(disturbance, Disturbance::Rotate { .. });
+    let (rotations, disturbances): (Vec<_>, Vec<_>) = disturbances.partition(is_operators);
     if !disturbances.is_empty() {
         let (sender, finished) = reply();
         done.push(finished);
         let (context, scenario) = (context.clone(), scenario.clone());
         node.spawn(async move {
             disturb(&context, &scenario, disturbances).await;
+            sender.send(());
+        });
+    }
+    if !rotations.is_empty() {
+        let (sender, finished) = reply();
+        done.push(finished);
+        let (context, calm_ms) = (context.clone(), scenario.calm_ms);
+        node.spawn(async move {
+            for (at_ms, rotation) in rotations {
+                wait_until(&context, at_ms).await;
+                if let Disturbance::Rotate { for_ms } = rotation {
+                    operator.rotate(context.start_ms + calm_ms, for_ms).await;
+                }
+            }
             sender.send(());
         });
     }
@@ -241,19 +271,21 @@ async fn play_in(scenario: &Scenario, world: &World) -> History {
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
         history.leftovers.push(left(world, stream, at));
-        history.awake.push(Awake { stream, spells: world.spells(&object(stream)) });
+        history.awake.push(Awake { stream, spells: world.spells(&Scenario::object(stream)) });
     }
     hold(&context, scenario, Stage::Settled).await;
     audit(&context, scenario).await;
     // What was sent to caches gets there.
     rt::sleep_ms(scenario.faults.cache.put.max_ms + 1).await;
-    let names: Vec<String> = (0..scenario.streams.len()).map(object).collect();
+    let names: Vec<String> = (0..scenario.streams.len()).map(Scenario::object).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
     let charges = world.charges();
     let mut history = context.history.borrow_mut();
     history.harms = harms;
     history.footprint = world.footprint();
     history.charges = charges.of_requests;
+    history.times = world.times();
+    history.sightings = world.watch().sightings();
     // A marker is no answer.
     history.visits = world.services().cache.visits();
     history.visits.retain(|visit| !visit.key.ends_with("&marker"));
@@ -365,9 +397,9 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
             return;
         }
         match disturbance {
-            Disturbance::Crash { stream } => world.crash(&object(stream)),
-            Disturbance::Evict { stream } => world.evict(&object(stream)),
-            Disturbance::Supersede { stream } => world.supersede(&object(stream)),
+            Disturbance::Crash { stream } => world.crash(&Scenario::object(stream)),
+            Disturbance::Evict { stream } => world.evict(&Scenario::object(stream)),
+            Disturbance::Supersede { stream } => world.supersede(&Scenario::object(stream)),
             Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
             Disturbance::HostFails { colo } => world.fail_host(colo),
             Disturbance::CutOff { colo, for_ms } => world.cut_off(colo, for_ms.min(scenario.calm_ms - at_ms - 1)),
@@ -382,13 +414,11 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
                 }
             }
             Disturbance::Deploy { for_ms } => world.deploy(for_ms.min(scenario.calm_ms - at_ms - 1)),
+            // The operator does it.
+            Disturbance::Rotate { .. } => {}
             Disturbance::Outage { for_ms } => world.services().bucket.go_down(for_ms),
         }
     }
-}
-
-fn object(stream: usize) -> String {
-    format!("_default/{}", Scenario::path(stream))
 }
 
 /// When nothing goes wrong any more, every stream can be created, appended to and read to its end, and every offset
@@ -430,7 +460,7 @@ async fn hold(context: &Rc<ClientContext>, scenario: &Scenario, stage: Stage) {
             Stage::CaughtUp | Stage::Settled => Session::new(context.clone(), 0).cold_summary(stream).await,
         };
         let count = |name| told.get(name).copied().unwrap_or_default();
-        let (world, object) = (&context.world, object(stream));
+        let (world, object) = (&context.world, Scenario::object(stream));
         let named = world.named_keys(&object);
         let of_object = format!("segments/{}/", world.object_id(&object));
         let stored: BTreeSet<String> = world
@@ -474,7 +504,7 @@ fn longest_life_ms(scenario: &Scenario) -> u64 {
 
 /// What the platform still bills: all but the one row that a tombstone is.
 fn left(world: &World, stream: usize, at: Moment) -> Leftover {
-    let tables = world.stored(&object(stream)).tables;
+    let tables = world.stored(&Scenario::object(stream)).tables;
     let rows: u64 = tables.iter().map(|(_, rows)| rows).sum();
     let others = tables.into_iter().map(|(name, _)| name).filter(|name| name != "stream");
     Leftover { stream, at, rows: rows.saturating_sub(1), tables: others.collect() }

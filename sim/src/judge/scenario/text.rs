@@ -8,7 +8,7 @@ use tailrace_core::protocol::limits::CLIENT_BUFFER;
 
 use super::knobs::{COLD, FAULTS, Knob, LIMITS, MEMORY, WAITS};
 use super::word::{Word, Words};
-use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
+use super::{AccessPlan, Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime};
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::{Faults, Region};
@@ -59,6 +59,9 @@ impl fmt::Display for Scenario {
         if self.crowd > 0 {
             writeln!(formatter, "crowd {}", self.crowd)?;
         }
+        if let Some(AccessPlan { strangers_permille, brief_permille }) = self.access {
+            writeln!(formatter, "keyed {strangers_permille} {brief_permille}")?;
+        }
         writeln!(formatter, "calm {}", self.calm_ms)?;
         for event in &self.events {
             writeln!(formatter, "{event}")?;
@@ -108,6 +111,7 @@ impl FromStr for Scenario {
             policy: CachePolicy::default(),
             streams: Vec::new(),
             crowd: 0,
+            access: None,
             calm_ms: 0,
             events: Vec::new(),
         };
@@ -144,6 +148,10 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
             scenario.streams.push(StreamPlan { content, lifetime: Lifetime::parse(words.next()?)? });
         }
         "crowd" => scenario.crowd = words.next()?.parse().ok()?,
+        "keyed" => {
+            let mut permille = || words.next()?.parse().ok();
+            scenario.access = Some(AccessPlan { strangers_permille: permille()?, brief_permille: permille()? });
+        }
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {
             let at_ms = words.next()?.parse().ok()?;

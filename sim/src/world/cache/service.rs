@@ -2,7 +2,7 @@
 //! though the request that has sent it has ended meanwhile.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::rc::Rc;
 
 use tailrace_core::protocol::Response;
@@ -43,6 +43,13 @@ impl Caches {
     /// All looks and puts so far.
     pub fn visits(&self) -> Vec<Visit> {
         self.visits.borrow().clone()
+    }
+
+    /// The requests whose answers can be seen in the cache of a datacenter, by their numbers, each once.
+    pub fn held(&self, colo: usize) -> BTreeSet<u64> {
+        let (stores, now_ms) = (self.stores.borrow(), self.environment.now_ms());
+        let of_colo = stores.iter().filter(|((place, _), _)| *place == colo);
+        of_colo.flat_map(|(_, store)| store.held(now_ms)).collect()
     }
 
     /// The part of a datacenter's cache that an isolate uses which starts now.
@@ -160,6 +167,7 @@ impl Caches {
 
     fn note(&self, visitor: Visitor, key: &str, what: Visited) {
         let Visitor { colo, partition, isolate, request } = visitor;
+        self.environment.trace.watch().look("key of the edge cache", key);
         self.environment.note(Lane::Isolate(isolate), What::CacheVisited { key, visited: what }, Some(request));
         let ms = self.environment.now_ms();
         self.visits.borrow_mut().push(Visit { ms, colo, partition, isolate, request, key: key.into(), what });

@@ -78,6 +78,12 @@ impl<A: Borrow<Response>> Store<A> {
         }
     }
 
+    /// The requests that have stored what can be seen now, by their numbers.
+    pub fn held(&self, now_ms: u64) -> impl Iterator<Item = u64> {
+        let seen = move |entry: &&Entry<A>| (entry.visible_ms..entry.ends_ms).contains(&now_ms);
+        self.entries.values().filter_map(move |entries| Some(entries.iter().rfind(seen)?.by))
+    }
+
     /// Removes what can be seen now; what cannot be seen yet comes all the same. Returns whether there was something.
     pub fn delete(&mut self, now_ms: u64, key: &str) -> bool {
         let Some(entries) = self.entries.get_mut(key) else { return false };

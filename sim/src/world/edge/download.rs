@@ -113,6 +113,11 @@ impl AnswerBody {
     pub async fn next(&self) -> Piece {
         self.0.next().await
     }
+
+    /// When the last piece that was waited for had left the edge, in ms since the Unix epoch.
+    pub fn left_ms(&self) -> u64 {
+        self.0.taken_left_ms()
+    }
 }
 
 impl Drop for AnswerBody {

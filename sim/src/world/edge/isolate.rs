@@ -37,10 +37,15 @@ pub(crate) enum Entrypoint {
     Inner,
 }
 
+/// The configuration of isolates that start from now on, shared by all of a world.
+pub(crate) type Newest<P> = Rc<RefCell<Rc<<P as Program>::EdgeConfig>>>;
+
 /// One edge isolate.
 pub(crate) struct EdgeIsolate<P: Program> {
     environment: Rc<Environment>,
-    config: P::EdgeConfig,
+    newest: Newest<P>,
+    /// That with which it has started.
+    config: RefCell<Rc<P::EdgeConfig>>,
     shared: Rc<Shared>,
     node: RefCell<Node>,
 }
@@ -54,7 +59,7 @@ impl<P: Program> EdgeIsolate<P> {
         callee: Rc<dyn Callee>,
         inner: Weak<dyn InnerEntrypoint>,
         caches: Rc<Caches>,
-        config: P::EdgeConfig,
+        newest: Newest<P>,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
         let clock = Cell::new(machine_clock(&environment, colo));
@@ -78,7 +83,8 @@ impl<P: Program> EdgeIsolate<P> {
             release,
             streaming,
         };
-        Rc::new(Self { environment, config, shared: Rc::new(shared), node: RefCell::new(Node::new()) })
+        let (config, node) = (RefCell::new(newest.borrow().clone()), RefCell::new(Node::new()));
+        Rc::new(Self { environment, newest, config, shared: Rc::new(shared), node })
     }
 
     /// Serves the request of that number, or what a gateway asks of the inner entrypoint for it. The reply is dropped if
@@ -98,14 +104,14 @@ impl<P: Program> EdgeIsolate<P> {
         let state = EdgeState::new(context.clone(), self.shared.clone(), sender, cause);
         let node = self.node.borrow().clone();
         let run = {
-            let (isolate, state) = (self.clone(), state.clone());
+            let (config, state) = (self.config.borrow().clone(), state.clone());
             // From here on whatever befalls the isolate befalls the request, though its task has not begun.
             let place = self.shared.instance.enter(&context);
             let (url, headers) = (request.url.clone(), request.headers.clone());
             let arrived = arrived(context, request);
             async move {
                 let _place = place;
-                let config = &isolate.config;
+                let config = &*config;
                 match entrypoint {
                     Entrypoint::Default => {
                         let when_lost = || P::answer_when_lost(config, &url, &headers);
@@ -200,6 +206,7 @@ impl<P: Program> EdgeIsolate<P> {
         self.shared.clock.set(machine_clock(&self.environment, self.shared.colo));
         self.shared.partition.set(self.shared.caches.draw_partition());
         self.shared.release.set(self.environment.release.get());
+        self.config.replace(self.newest.borrow().clone());
     }
 }
 

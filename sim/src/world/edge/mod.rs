@@ -11,6 +11,7 @@
 //! | `request` | requests as clients send them |
 //! | `upload` | the body of a request, as it arrives |
 //! | `reply` | an object's reply on its way through, and kept answers |
+//! | `times` | when requests have called objects, and were answered |
 //! | `served` | an answer as it leaves an isolate |
 //! | `socket` | the edge's ends of sockets |
 //! | `download` | answers that are written piece by piece, to clients that may be slow or gone |
@@ -32,6 +33,7 @@ pub(super) mod request;
 pub(super) mod served;
 pub(super) mod socket;
 pub(super) mod state;
+pub(super) mod times;
 pub(super) mod upload;
 
 pub use faults::EdgeFaults;

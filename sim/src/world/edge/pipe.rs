@@ -40,7 +40,10 @@ pub(super) struct Pipe {
     /// Bytes written and not yet read.
     pub(super) waiting_bytes: Cell<usize>,
     load: Load,
-    arrived: RefCell<VecDeque<Piece>>,
+    /// Each with when it left the edge, in ms since the Unix epoch.
+    arrived: RefCell<VecDeque<(Piece, u64)>>,
+    /// When what was taken last had left the edge.
+    taken_left_ms: Cell<u64>,
     /// When the last piece so far arrives at the client, in ms since the Unix epoch.
     arrives_ms: Cell<u64>,
     /// Whether nothing more arrives: the answer is complete, or its connection broke, or died without anybody noticing.
@@ -62,6 +65,7 @@ impl Pipe {
             waiting_bytes: Cell::default(),
             load: context.memory().load(What::Client, 0),
             arrived: RefCell::default(),
+            taken_left_ms: Cell::default(),
             arrives_ms: Cell::default(),
             is_over: Cell::default(),
             is_dropped: Cell::default(),
@@ -169,7 +173,7 @@ impl Pipe {
         }
         self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms) + pause_ms);
         if self.arrives_ms.get() == now_ms {
-            return self.arrive(piece);
+            return self.arrive(piece, now_ms);
         }
         let wait_ms = self.arrives_ms.get() - now_ms;
         // Two pieces that arrive in the same millisecond keep their order by a step of their own.
@@ -177,12 +181,12 @@ impl Pipe {
         let pipe = self.clone();
         environment.node.spawn(async move {
             rt::sleep_ms(wait_ms).await;
-            pipe.arrive(piece);
+            pipe.arrive(piece, now_ms);
         });
     }
 
-    fn arrive(&self, piece: Piece) {
-        self.arrived.borrow_mut().push_back(piece);
+    fn arrive(&self, piece: Piece, left_ms: u64) {
+        self.arrived.borrow_mut().push_back((piece, left_ms));
         wake(&self.reader);
     }
 
@@ -199,7 +203,8 @@ impl Pipe {
     }
 
     fn take(&self) -> Option<Piece> {
-        let piece = self.arrived.borrow_mut().pop_front()?;
+        let (piece, left_ms) = self.arrived.borrow_mut().pop_front()?;
+        self.taken_left_ms.set(left_ms);
         if let Piece::Bytes(bytes) | Piece::Part(bytes) = &piece
             && !self.is_dropped.get()
         {
@@ -208,6 +213,11 @@ impl Pipe {
             wake(&self.writer);
         }
         Some(piece)
+    }
+
+    /// When the piece that was taken last had left the edge, in ms since the Unix epoch.
+    pub(super) fn taken_left_ms(&self) -> u64 {
+        self.taken_left_ms.get()
     }
 
     /// Waits until at most this many bytes wait for the client, or it is gone.

@@ -8,7 +8,7 @@ use tailrace_core::protocol::Method;
 use crate::bill::Cause;
 use crate::kernel::reply::Reply;
 use crate::world::edge::inner::{InnerEntrypoint, Leave};
-use crate::world::edge::isolate::{EdgeIsolate, Entrypoint};
+use crate::world::edge::isolate::{EdgeIsolate, Entrypoint, Newest};
 use crate::world::edge::request::Request;
 use crate::world::edge::served::Served;
 use crate::world::edge::state::ClientEnd;
@@ -27,7 +27,7 @@ pub(crate) struct Pool<P: Program> {
     environment: Rc<Environment>,
     callee: Rc<dyn Callee>,
     services: Rc<Services>,
-    config: P::EdgeConfig,
+    config: Newest<P>,
     /// The pool itself, as its isolates know it: what they ask of the inner entrypoint is served by one of them.
     this: Weak<Self>,
     isolates: Vec<OnceCell<Rc<EdgeIsolate<P>>>>,
@@ -41,7 +41,7 @@ impl<P: Program> Pool<P> {
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
         services: Rc<Services>,
-        config: P::EdgeConfig,
+        config: Newest<P>,
     ) -> Rc<Self> {
         let isolates = (0..places).map(|_| OnceCell::new()).collect();
         Rc::new_cyclic(|this| Self { colo, environment, callee, services, config, this: this.clone(), isolates })
@@ -123,6 +123,10 @@ impl<P: Program> Origin for Pool<P> {
 
     fn cause(&self, url: &str) -> Cause {
         P::cause(Method::Get, url)
+    }
+
+    fn shown(&self, url: &str) -> String {
+        P::shown(url).into_owned()
     }
 
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd) {

@@ -189,6 +189,9 @@ impl EdgeState {
             if self.0.has_found.get() && !self.0.has_called.get() {
                 self.environment().meter(self.0.cause, bill::Meter::EdgeHits, 1);
             }
+            self.environment().note_answer(self.0.context.number());
+            let watch = self.environment().trace.watch();
+            response.headers.iter().for_each(|(_, value)| watch.look("field of an answer", value));
             client.send(Served { response, body });
         }
     }
@@ -273,6 +276,7 @@ impl EdgeEnv for EdgeState {
             travel::call(&environment, callee, &object, ObjectRequest { message, body }, caller, accept).await?
         };
         self.0.has_called.set(true);
+        self.environment().note_call(self.0.context.number());
         self.0.calling.replace(Some(call.boxed_local()));
         self.called().await
     }

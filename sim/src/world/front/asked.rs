@@ -35,6 +35,8 @@ pub(in crate::world) enum Who {
 #[derive(Clone, Debug)]
 pub(super) struct Asked {
     pub(super) url: String,
+    /// The URL as it may be written down.
+    pub(super) shown: String,
     headers: Headers,
 }
 
@@ -42,8 +44,11 @@ impl Asked {
     /// The request, if a cache may have an answer to it.
     pub(super) fn of(request: &Request) -> Option<Self> {
         let is_plain = matches!(request.body, RequestBody::Empty);
-        (request.method == Method::Get && is_plain)
-            .then(|| Self { url: request.url.clone(), headers: request.headers.clone() })
+        (request.method == Method::Get && is_plain).then(|| Self {
+            url: request.url.clone(),
+            shown: String::new(),
+            headers: request.headers.clone(),
+        })
     }
 
     pub(super) fn asking(&self, environment: &Environment, colo: usize, number: u64, who: Who) -> Asking<Key> {

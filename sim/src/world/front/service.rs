@@ -31,6 +31,9 @@ pub(in crate::world) trait Origin {
     /// What a GET of that URL is billed for.
     fn cause(&self, url: &str) -> Cause;
 
+    /// A URL as it may be written down.
+    fn shown(&self, url: &str) -> String;
+
     /// Brings a request of that number to an isolate.
     fn serve(&self, number: u64, request: Request) -> (Reply<Served>, ClientEnd);
 }
@@ -126,7 +129,9 @@ impl Fronts {
             Who::Client(_) => front.is_in_front(),
             Who::Gateway(_) => front.is_between(),
         };
-        let asked = Asked::of(request).filter(|_| is_there)?;
+        let mut asked = Asked::of(request).filter(|_| is_there)?;
+        let origin = origin();
+        asked.shown = origin.shown(&asked.url);
         let asking = asked.asking(&self.environment, colo, number, who);
         let key = asking.key.clone();
         let (node, arrival) = self.with(|machine| {
@@ -136,7 +141,7 @@ impl Fronts {
         let (answer, coming) = reply();
         let (place, came_ms) = (Place { colo, node, key }, self.environment.now_ms());
         let (has_waited, has_fetch) = <_>::default();
-        let visitor = Visitor { place, asked, origin: origin(), answer, came_ms, has_waited, has_fetch };
+        let visitor = Visitor { place, asked, origin, answer, came_ms, has_waited, has_fetch };
         self.visitors.borrow_mut().insert(number, visitor);
         match arrival {
             Arrival::Serve { served, refresh } => {
@@ -224,6 +229,9 @@ impl Fronts {
         }
         if by != number {
             self.environment.share_weakness(by, number);
+        }
+        if what != FrontVisited::Passed {
+            self.environment.trace.watch().look("key of a cache in front", &asked.url);
         }
         self.note(&place, number, &asked, what);
         if matches!(served.how, How::Hit | How::Stale | How::Joined) {
@@ -461,7 +469,7 @@ impl Fronts {
 
     fn note(&self, place: &Place, request: u64, asked: &Asked, what: FrontVisited) {
         let Place { colo, node, .. } = *place;
-        self.environment.note(Lane::Front, What::FrontVisited { key: &asked.url, visited: what }, Some(request));
+        self.environment.note(Lane::Front, What::FrontVisited { key: &asked.shown, visited: what }, Some(request));
         let ms = self.environment.now_ms();
         self.visits.borrow_mut().push(FrontVisit { ms, colo, node, request, key: asked.url.as_str().into(), what });
     }

@@ -113,6 +113,9 @@ pub(crate) async fn call<T: 'static>(
     caller: Caller,
     accept: impl FnOnce(Opened) -> T + 'static,
 ) -> Result<T, CallError> {
+    let watch = environment.trace.watch();
+    watch.look("name of an object", object);
+    watch.look("message to an object", &request.message);
     let (sender, answer) = reply();
     let cause = caller.cause;
     let way = Way::Object { from: caller.colo, to: environment.colo_of(object, caller.colo) };

@@ -12,8 +12,10 @@ use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Conditions, From, HIDDEN_FAILURE, Lifetime, Manner, Mode, Op};
 
 const NO_STORE: &str = "no-store";
+const NOT_AT_ALL: &str = "private, no-store";
 const NO_CACHE: &str = "no-cache";
 const EVENTS: &str = "no-cache, no-transform";
+const EVENTS_NOT_AT_ALL: &str = "private, no-store, no-transform";
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
@@ -68,18 +70,38 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     // That there is one is for `answers` to judge.
     let value = answer.cache_control.as_deref()?;
     let are_events = matches!(op.call, Call::Live { mode: Mode::Sse, .. }) && answer.status == 200;
-    let exactly = |expected| (value != expected).then(|| format!("{value:?} instead of {expected:?}"));
+    let is_hidden_failure = answer.code.as_deref() == Some(HIDDEN_FAILURE);
     let Conditions { policy, waits, .. } = &case.history.conditions;
+    let kept_by_nobody = match are_events || is_hidden_failure {
+        // Events that may be kept may be packed anew, too. Those that have brought none look like a failure that is hidden.
+        true if policy.events == Rule::Revalidate => &[EVENTS_NOT_AT_ALL][..],
+        true if is_hidden_failure => &[EVENTS_NOT_AT_ALL, NOT_AT_ALL],
+        _ => &[NOT_AT_ALL],
+    };
+    // What a URL with a token is answered, nobody keeps.
+    if op.shown.is_some_and(|shown| shown.is_in_url) {
+        // Who makes the answer to a request whose instance was lost knows nothing of the request.
+        let is_lost = answer.code.as_deref() == Some("instance_lost") && value == NO_STORE;
+        let is_kept = !is_lost && !kept_by_nobody.contains(&value);
+        return is_kept.then(|| format!("{value:?} to a URL with a token"));
+    }
+    let exactly = |expected| (value != expected).then(|| format!("{value:?} instead of {expected:?}"));
+    // Nor what a token is needed for, unless all who know the URL may.
+    if case.history.conditions.is_keyed {
+        let is_kept = match expected(policy, op, answer) {
+            Rule::Never => value != NO_STORE,
+            Rule::Revalidate | Rule::Fresh { .. } => !kept_by_nobody.contains(&value),
+        };
+        return is_kept.then(|| format!("{value:?} where nobody may keep it"));
+    }
     // A connection with events that has brought none looks like a failure that is hidden.
-    if answer.code.as_deref() == Some(HIDDEN_FAILURE)
-        && value == policy.cache_control(AnswerKind::Events, None).to_string()
-    {
+    if is_hidden_failure && value == policy.cache_control(AnswerKind::Events, None).to_string() {
         return None;
     }
     let is_silence = answer.status == 204;
     let (fresh_s, shared_s, stale_s) = match expected(policy, op, answer) {
         Rule::Never => return exactly(NO_STORE),
-        Rule::Revalidate if are_events || answer.code.as_deref() == Some(HIDDEN_FAILURE) => return exactly(EVENTS),
+        Rule::Revalidate if are_events || is_hidden_failure => return exactly(EVENTS),
         Rule::Revalidate => return exactly(NO_CACHE),
         // The edge has opened the connection, and does not know when the stream ends.
         Rule::Fresh { fresh_s, .. } if are_events => return exactly(&format!("public, max-age={fresh_s}")),

@@ -4,6 +4,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::invariant::leak;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::client::PAUSE_MS;
 use crate::judge::history::{Arrival, Call, From, Giver, Mode, Payload};
@@ -194,7 +195,9 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
         }
         let position = if is_ahead { ahead(offset) } else { offset.to_owned() };
         let calm = arrival.invoked.ms >= case.history.conditions.settled_from_ms;
-        if !is_empty(case, arrival) || !calm {
+        // Who asks again sooner than after an interval is ahead of the others.
+        let is_cut = leak::is_at_the_end_of_a_token(case, case.op(arrival.op));
+        if !is_empty(case, arrival) || !calm || is_cut {
             polls.remove(&arrival.reader);
             continue;
         }

@@ -34,7 +34,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             too_old(case, op, answer, giver),
             ages.untrue(case, op, answer, giver),
             outlives_its_stream(case, op, answer, giver),
-            handed_out_too_late(case, answer, giver),
+            handed_out_too_late(case, answer, giver).filter(|_| !is_kept_by_nobody(answer)),
             kept_too_long(case, op, giver),
         ];
         let complaints = complaints.into_iter().flatten();
@@ -48,7 +48,9 @@ pub(in crate::judge::checker) fn is_cacheable(case: &Case<'_>, op: &Op) -> bool 
     let keeps = |kind| case.history.conditions.policy.kept.contains(&kind);
     match &op.call {
         Call::Read { from, manner, .. } => {
-            *from != From::Now && *manner != Some(Manner::Debugged) && keeps(AnswerKind::Page)
+            // Where tokens are needed, nobody is told about instances.
+            let is_debugged = *manner == Some(Manner::Debugged) && !case.history.conditions.is_keyed;
+            *from != From::Now && !is_debugged && keeps(AnswerKind::Page)
         }
         Call::Live { mode: Mode::LongPoll, from, .. } => *from != From::Now && keeps(AnswerKind::Delivery),
         _ => false,
@@ -112,7 +114,8 @@ fn is_fresh(rule: Rule) -> bool {
 fn too_old(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: Giver) -> Option<String> {
     let Giver::Edge { age_s } = giver else { return None };
     let fresh_s = told_shared_s(answer).0;
-    if age_s >= fresh_s {
+    // Whom caches in front must not hand it to anybody for is told to keep nothing, whatever the edge does.
+    if age_s >= fresh_s && !is_kept_by_nobody(answer) {
         return Some(format!("it is {age_s} s old, and was fresh for {fresh_s} s"));
     }
     // One that has gone on for its readers lives on by itself for as long as that takes.
@@ -126,6 +129,11 @@ fn too_old(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: Giver) -> Opt
     // Where the clock of the object has stepped back, its deadline is as much later.
     let most_ms = most_ms.saturating_add(case.history.conditions.clocks_apart_ms);
     (age_s * 1_000 > most_ms).then(|| format!("it is {age_s} s old, and its stream may live on for {most_ms} ms"))
+}
+
+/// Whether its client was told that nobody may keep it, since the URL has a token, or lacks a reader key.
+fn is_kept_by_nobody(answer: &ClientAnswer) -> bool {
+    answer.cache_control.as_deref().is_some_and(|told| told.starts_with("private, no-store"))
 }
 
 /// What the world knows of the answers that its caches handed out: which request has stored each, and when.
@@ -218,7 +226,9 @@ fn outlives_its_stream(case: &Case<'_>, op: &Op, answer: &ClientAnswer, giver: G
         _ => fresh_s * 1_000,
     };
     let apart_ms = case.history.conditions.edges_apart_ms + flight_ms + HIT_TRAVEL_MS;
-    let is_late = giver.is_cache() && op.invoked.ms > gone_ms + most_ms + apart_ms;
+    let is_late = giver.is_cache()
+        && !op.answer.as_ref().is_some_and(is_kept_by_nobody)
+        && op.invoked.ms > gone_ms + most_ms + apart_ms;
     is_late.then(|| format!("its stream was gone at {gone_ms} ms, and copies last for {most_ms} ms"))
 }
 

@@ -19,12 +19,15 @@
 //! | `fresh` | strong reads come from no cache, and copies are used no longer than they may be |
 //! | `collapse` | an object is asked for one key no more often than the policy says |
 //! | `leak` | a cache hands out what was stored for the same question, and nothing that is nobody's business |
+//! | `access` | who has a grant is let in, and who has none is refused before anything is done |
+//! | `secret` | no token and no key is written down |
 //! | `expiry` | not before the last touch and the TTL, not much later, and nothing stays behind |
 //! | `cold` | R2 holds what the rows of a stream name, in time, and nothing else in the end |
 //! | `answers` | requests are answered, and refused only for a reason |
 //!
 //! `table` is the table, and the names that it gives them.
 
+mod access;
 mod answers;
 mod awake;
 mod bill;
@@ -44,11 +47,14 @@ mod linear;
 mod live;
 mod memory;
 mod once;
+mod secret;
 mod stable;
 mod table;
 
+pub(super) use access::strangers;
 pub(super) use collapse::raced;
 pub(super) use fresh::is_of_gone_stream;
+pub(super) use leak::is_ended_by_token;
 pub use table::Invariant;
 
 use super::case::Case;

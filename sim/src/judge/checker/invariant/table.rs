@@ -49,6 +49,10 @@ macro_rules! invariants {
             Collapse = collapse;
             /// No byte of another stream, and none of a stream that was deleted too long ago, comes from a cache.
             Leak = leak;
+            /// Who has a grant is let in, and who has none is refused before anything is done.
+            Access = access;
+            /// No token and no key is written down.
+            Secret = secret;
         }
     };
 }

@@ -38,6 +38,8 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
     let code = answer.code.as_deref().unwrap_or_default();
     let reasonable = match (&op.call, answer.status) {
         (Call::Live { .. }, 400) if case.is_refused_by_another_clock(op) => true,
+        // Whether its token has expired is judged by `access`.
+        (_, 401) => case.history.conditions.is_keyed && op.shown.is_some(),
         // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
         (Call::Create { closes, .. }, 201) => answer.closed == *closes,
         (Call::Create { closes, .. }, 200) => answer.closed == *closes,

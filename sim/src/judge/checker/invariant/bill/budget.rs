@@ -5,6 +5,7 @@ use std::collections::{BTreeSet, HashMap};
 use tailrace_core::protocol::cache::AnswerKind;
 
 use crate::judge::checker::case::{Case, slack_ms};
+use crate::judge::checker::invariant::leak;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, Content, From, Lifetime, Mode, Moment, Op, SentBatch};
 use crate::world::{Charge, Harm};
@@ -260,6 +261,8 @@ impl<'a> Budget<'a> {
             if let Call::Live { mode: Mode::LongPoll, from: from @ From::At(_), cursor, .. } = &op.call
                 && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)
+                // One that leaves a flight with its token asks once more by itself.
+                && !leak::is_ended_by_token(self.case, index, op)
             {
                 let asked = (from, *cursor, self.case.history.known_tag(op), conditions.colo(op.client));
                 identical.entry(asked).or_default().push((came_ms(op), index, op));

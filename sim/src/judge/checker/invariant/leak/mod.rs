@@ -1,13 +1,27 @@
 //! What a cache hands out is what was stored for the same question: of the same stream, the same incarnation, position and
-//! cursor. Nothing of how edge and object work together reaches a client, and nothing about instances that did not ask.
+//! cursor. Nothing of how edge and object work together reaches a client, and nothing about instances that did not ask. Who
+//! has no grant learns nothing, and a live read ends with its token.
+//!
+//! | file | what it judges |
+//! | --- | --- |
+//! | `question` | what a read asks for |
+//! | `strangers` | what strangers are told |
+//! | `expired` | live reads whose token has expired |
+
+mod expired;
+mod question;
+mod strangers;
 
 use std::collections::HashMap;
 
 use tailrace_core::protocol::cache::Collapse;
 
+pub(in crate::judge::checker) use expired::{is_at_the_end_of_a_token, is_ended_by_token};
+pub(in crate::judge::checker) use question::question;
+
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Call, ClientAnswer, From, Giver, Handed, Manner, Op};
+use crate::judge::history::{Call, ClientAnswer, Giver, Handed, Manner, Op};
 use crate::world::Visited;
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
@@ -17,9 +31,11 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             violations.push(case.violation(Invariant::Leak, &[index], complaint.to_owned()));
         }
     }
-    violations.extend(strangers(case));
+    violations.extend(mixed_up_at_the_edge(case));
     violations.extend(mixed_up_in_front(case));
     violations.extend(mixed_up_in_browsers(case));
+    violations.extend(strangers::check(case));
+    violations.extend(expired::check(case));
     violations
 }
 
@@ -31,17 +47,8 @@ fn strays(op: &Op, answer: &ClientAnswer) -> Option<&'static str> {
     (answer.tells_instance && !has_asked).then_some("it tells about an instance, and nobody has asked")
 }
 
-/// What a read asks for: what caches may tell apart.
-pub(in crate::judge::checker) fn question(op: &Op) -> Option<(usize, &From, bool, Option<u64>)> {
-    match &op.call {
-        Call::Read { from, .. } => Some((op.stream, from, false, None)),
-        Call::Live { from, cursor, .. } => Some((op.stream, from, true, *cursor)),
-        _ => None,
-    }
-}
-
 /// The bytes in a cache are known by the request that has stored them.
-fn strangers(case: &Case<'_>) -> Vec<Violation> {
+fn mixed_up_at_the_edge(case: &Case<'_>) -> Vec<Violation> {
     // Of any stream: an answer may come from another one's.
     let of_requests: HashMap<u64, usize> =
         case.history.ops.iter().enumerate().map(|(index, op)| (op.request, index)).collect();
@@ -81,7 +88,9 @@ fn mixed_up_in_front(case: &Case<'_>) -> Vec<Violation> {
         let Some(asked) = case.history.fronts.fetch_of(by) else { continue };
         let Some(source) = of_requests.get(&asked.asks).map(|source| &case.history.ops[*source]) else { continue };
         let stored = source.definite().filter(|stored| asked.asks == by && stored.status == 200);
+        let is_private = |answer: &ClientAnswer| is_for_browsers(answer) && !case.history.conditions.policy.has_gateway;
         let complaint = match (op.definite(), stored) {
+            (Some(answer), _) if is_private(answer) => Some("a cache in front hands out what is for one browser alone"),
             _ if question(op) != question(source) => Some("it was asked for with another question"),
             (Some(answer), Some(stored)) => differs(answer, stored),
             _ => None,
@@ -112,6 +121,11 @@ fn mixed_up_in_browsers(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
+/// Whether caches that several clients share may not keep it.
+fn is_for_browsers(answer: &ClientAnswer) -> bool {
+    answer.cache_control.as_deref().is_some_and(|told| told.starts_with("private"))
+}
+
 fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str> {
     if answer.etag != stored.etag || answer.next_offset != stored.next_offset || answer.cursor != stored.cursor {
         return Some("it is another answer than the one that was stored");
@@ -123,7 +137,7 @@ fn differs(answer: &ClientAnswer, stored: &ClientAnswer) -> Option<&'static str>
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, hit, kept, part, polled, tagged};
-    use crate::judge::history::{How, Lifetime, Mode};
+    use crate::judge::history::{From, How, Lifetime, Mode};
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Leak, super::check, expected);

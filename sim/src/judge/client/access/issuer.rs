@@ -1,0 +1,143 @@
+//! The server of an application, which mints tokens for its clients with the first key of the deployment, and whose
+//! operator rotates the keys.
+
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::jwt;
+use super::keys::{Key, Keys};
+use super::pass::{Pass, Wallet};
+use crate::judge::scenario::AccessPlan;
+use crate::kernel::random::Random;
+use crate::kernel::watch::Watch;
+use crate::tailrace::{Claims, KeyRing, Scope, StreamPattern, mint};
+
+/// The project of a deployment that has but one.
+pub(super) const PROJECT: &str = "_default";
+
+/// Strangers of a run, at most.
+const MOST_STRANGERS: u32 = 60;
+
+/// A header as a library writes it that knows nothing of key ids.
+pub(super) const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
+
+/// What mints tokens, and what is known of those who hold them.
+pub(crate) struct Issuer {
+    pub(super) plan: AccessPlan,
+    pub(super) random: Random,
+    pub(super) keys: RefCell<Keys>,
+    /// By how much the clocks of the edge may be off, in ms: tokens last as much longer.
+    pub(super) off_ms: u64,
+    /// The ids of keys whose tokens nobody may use any more.
+    retired: RefCell<BTreeSet<String>>,
+    pub(super) wallet: RefCell<Wallet>,
+    /// The keys of tokens whose requests have no answer yet, by the request's index in the history.
+    under_way: RefCell<BTreeMap<usize, String>>,
+    /// What must be written down nowhere.
+    watch: Watch,
+    strangers_left: Cell<u32>,
+}
+
+impl Issuer {
+    /// Of a scenario with that plan and schedule, in a world whose edges' clocks are off by so many ms at most.
+    pub(crate) fn new(plan: AccessPlan, schedule: u64, off_ms: u64, watch: Watch) -> Self {
+        // Has its randomness differ from what the world draws.
+        let random = Random::new(schedule ^ 0x6b65_7973);
+        let keys = RefCell::new(Keys::draw(&random));
+        let (retired, wallet, under_way) = <_>::default();
+        let strangers_left = Cell::new(MOST_STRANGERS);
+        let issuer = Self { plan, random, keys, off_ms, retired, wallet, under_way, watch, strangers_left };
+        issuer.keep_secret(&issuer.keys.borrow().first().clone());
+        issuer
+    }
+
+    fn keep_secret(&self, key: &Key) {
+        self.watch.expect_nowhere(&jwt::encode(&key.secret));
+    }
+
+    /// The keys as the deployment has them now.
+    pub(crate) fn ring(&self) -> KeyRing {
+        self.keys.borrow().ring()
+    }
+
+    /// Has clients use no more tokens of a key that goes with the next step of the rotation.
+    pub(crate) fn retire(&self) {
+        let leaving = self.keys.borrow().leaving().map(|key| key.id.clone());
+        self.retired.borrow_mut().extend(leaving);
+    }
+
+    /// Whether a client waits for the answer to a request with a token of a key that goes.
+    pub(crate) fn is_retired_in_use(&self) -> bool {
+        self.under_way.borrow().values().any(|key| self.retired.borrow().contains(key))
+    }
+
+    /// The next step of the rotation; returns the keys after it.
+    pub(crate) fn rotate(&self) -> KeyRing {
+        self.keys.borrow_mut().step(&self.random);
+        let second = self.keys.borrow().second().cloned();
+        second.iter().for_each(|key| self.keep_secret(key));
+        self.ring()
+    }
+
+    pub(super) fn is_retired(&self, key: &str) -> bool {
+        self.retired.borrow().contains(key)
+    }
+
+    pub(in crate::judge::client) fn begin(&self, op: usize, pass: &Pass) {
+        self.under_way.borrow_mut().insert(op, pass.key.clone());
+    }
+
+    pub(in crate::judge::client) fn end(&self, op: usize) {
+        self.under_way.borrow_mut().remove(&op);
+    }
+
+    /// Whether a stranger repeats the next request.
+    pub(in crate::judge::client) fn draws_stranger(&self) -> bool {
+        let draws = self.strangers_left.get() > 0 && self.random.chance(self.plan.strangers_permille);
+        self.strangers_left.set(self.strangers_left.get() - u32::from(draws));
+        draws
+    }
+
+    /// A token that says so, minted by core or signed as any library does, without a `kid`.
+    pub(super) fn mint(&self, claims: &Claims) -> String {
+        let keys = self.keys.borrow();
+        let token = match self.random.chance(600) {
+            true => mint(&keys.ring(), claims).expect("a token that is not too long"),
+            false => jwt::signed(&keys.first().secret, HEADER, &payload(claims)),
+        };
+        self.watch.expect_nowhere(jwt::signature(&token));
+        token
+    }
+
+    /// Claims that grant a scope of a stream until then, each in one of the ways there are.
+    pub(super) fn claims(&self, scope: Scope, path: &str, expires_s: u64) -> Claims {
+        let below = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/*"));
+        let pattern = match self.random.between(0, 9) {
+            0..5 => Some(path.to_owned()),
+            5..8 => below,
+            _ => None,
+        };
+        Claims {
+            project: PROJECT.to_owned(),
+            scope,
+            expires_s,
+            begins_s: self.random.chance(200).then_some(0),
+            stream: pattern.as_deref().and_then(StreamPattern::parse),
+            stream_id: self.random.chance(100).then(|| path.to_owned()),
+        }
+    }
+}
+
+/// The payload of a token, as a library writes it.
+pub(super) fn payload(claims: &Claims) -> String {
+    let mut payload = serde_json::json!({
+        "sub": claims.project, "scope": claims.scope.name(), "exp": claims.expires_s, "iat": 0, "jti": "x",
+    });
+    let mut add = |name: &str, value: Option<serde_json::Value>| {
+        value.into_iter().for_each(|value| payload[name] = value);
+    };
+    add("nbf", claims.begins_s.map(Into::into));
+    add("stream", claims.stream.as_ref().map(|stream| stream.to_string().into()));
+    add("stream_id", claims.stream_id.clone().map(Into::into));
+    payload.to_string()
+}

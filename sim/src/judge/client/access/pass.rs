@@ -1,0 +1,32 @@
+//! A token as its client holds it.
+
+use std::collections::BTreeMap;
+
+use tailrace_core::protocol::Method;
+
+/// What a token is needed for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::judge::client) enum Need {
+    Read,
+    Write,
+}
+
+impl Need {
+    /// What a request of that method needs.
+    pub(in crate::judge::client) fn of(method: Method) -> Self {
+        if matches!(method, Method::Get | Method::Head) { Self::Read } else { Self::Write }
+    }
+}
+
+/// A token as its client holds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::judge::client) struct Pass {
+    pub(in crate::judge::client) token: String,
+    /// When it expires, in ms since the Unix epoch.
+    pub(in crate::judge::client) until_ms: u64,
+    /// The id of the key that has signed it.
+    pub(super) key: String,
+}
+
+/// The tokens of all clients: of each, for a stream, what for.
+pub(super) type Wallet = BTreeMap<(usize, usize, Need), Pass>;
