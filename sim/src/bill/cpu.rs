@@ -21,6 +21,15 @@ const HIT_US: u64 = 165;
 /// 1.17).
 const DELIVERY_US: u64 = 38;
 
+/// What the verification of a token takes, in us: `cargo xtask bench append --tokens`.
+const TOKEN_US: u64 = 10;
+
+/// The CPU time of the edge, in us, for the tokens of the requests for that cause.
+pub(super) fn tokens_us(usage: &Usage, cause: Cause) -> u64 {
+    let count = |meter| usage.of(cause, meter);
+    count(Meter::WorkerRequests).saturating_sub(count(Meter::WorkersCacheHits)) * TOKEN_US
+}
+
 /// The CPU time of the edge, in us, for what was used for that cause.
 pub(super) fn worker_us(usage: &Usage, cause: Cause) -> u64 {
     let count = |meter| usage.of(cause, meter);
@@ -53,6 +62,12 @@ mod tests {
             let mut usage = Usage::default();
             counts.iter().for_each(|(meter, count)| usage.add(cause, *meter, *count));
             assert_eq!(worker_us(&usage, cause), expected, "{counts:?}");
+            let reached = match counts {
+                [(Meter::WorkerRequests, all), (Meter::WorkersCacheHits, hits)] => all - hits,
+                [(Meter::WorkerRequests, all), ..] => *all,
+                _ => 0,
+            };
+            assert_eq!(tokens_us(&usage, cause), reached * TOKEN_US, "{counts:?}");
         }
     }
 }

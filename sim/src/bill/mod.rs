@@ -30,5 +30,5 @@ pub use invoice::{Invoice, Line};
 pub use meter::Meter;
 pub use month::{MONTH_S, dollars, month};
 pub use price::{PLAN, Price, Rounding};
-pub use unsimulated::with_unsimulated;
+pub use unsimulated::{with_tokens, with_unsimulated};
 pub use usage::Usage;

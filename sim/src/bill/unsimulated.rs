@@ -12,6 +12,15 @@ pub fn with_unsimulated(usage: &Usage) -> Usage {
     whole
 }
 
+/// The same of a deployment with keys: each request that reaches the Worker has a token, which is verified.
+pub fn with_tokens(usage: &Usage) -> Usage {
+    let mut whole = usage.clone();
+    for cause in Cause::ALL {
+        whole.add(*cause, Meter::WorkerCpuUs, cpu::tokens_us(usage, *cause));
+    }
+    whole
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -32,5 +41,12 @@ mod tests {
             assert_eq!(whole.of(cause, Meter::WorkerRequests), 3);
         }
         assert_eq!(whole.only(&[Cause::Read]), Usage::default());
+        let tokens = with_tokens(&whole);
+        for cause in [Cause::Poll, Cause::Write] {
+            let more = tokens.of(cause, Meter::WorkerCpuUs) - whole.of(cause, Meter::WorkerCpuUs);
+            assert_eq!(more, cpu::tokens_us(&usage, cause));
+            assert!(more > 0);
+            assert_eq!(tokens.of(cause, Meter::WorkerRequests), 3);
+        }
     }
 }

@@ -55,6 +55,9 @@ pub struct BillArguments {
     /// With long-polls that wait so many seconds.
     #[arg(long, value_parser = clap::value_parser!(u64).range(1..=25))]
     long_poll_seconds: Option<u64>,
+    /// With keys: each request has a token, which the Worker verifies, and readers have the reader key in their URLs.
+    #[arg(long)]
+    tokens: bool,
     /// What each guess does to the bill when it is halved and doubled.
     #[arg(long)]
     sensitivity: bool,
@@ -215,6 +218,9 @@ impl BillArguments {
             if let Some(seconds) = self.sse_seconds {
                 deployment = deployment.with_sse_ms(seconds * 1_000);
             }
+            if self.tokens {
+                deployment = deployment.with_tokens();
+            }
             match self.long_poll_seconds {
                 Some(seconds) => deployment.with_long_poll_ms(seconds * 1_000),
                 None => deployment,
@@ -302,6 +308,8 @@ mod tests {
         assert!(count("--compare all").expect("some") > 20);
         assert_eq!(count("--policy silence"), Ok(2));
         assert!(count("--policy none").is_err());
+        let named = |text: &str| line(text).deployments().map(|deployments| deployments[0].name.clone());
+        assert_eq!(named("--tokens"), Ok("immutable-and-long-poll, sse 1800 s, tokens".to_owned()));
         let waits = line("--sse-seconds 60 --long-poll-seconds 4").deployments().expect("one")[0].policy.waits;
         assert_eq!((waits.sse_ms, waits.long_poll_ms), (60_000, 4_000));
     }

@@ -18,6 +18,8 @@ pub struct Deployment {
     /// Whether a cache in front shares an answer while it is still written, which no vendor promises. If not, those who wait
     /// for it have it when it is whole.
     pub shares_unfinished: bool,
+    /// Whether each request has a token, which the Worker verifies. Readers then have the reader key in their URLs.
+    pub has_tokens: bool,
     /// How readers follow: [`Class::LongPoll`] or [`Class::Events`].
     pub transport: Class,
     /// What else it takes, and what that costs in a month, in millionths of a dollar.
@@ -32,7 +34,8 @@ impl Deployment {
     fn new(policy: &str, transport: Class) -> Self {
         let policy = CachePolicy::named(policy).unwrap_or_default();
         let name = policy.name.to_owned();
-        Self { name, policy, tiered: false, shares_unfinished: true, transport, fixed: None }.named()
+        let (tiered, shares_unfinished, has_tokens) = (false, true, false);
+        Self { name, policy, tiered, shares_unfinished, has_tokens, transport, fixed: None }.named()
     }
 
     /// Under the name that says what it is.
@@ -48,7 +51,8 @@ impl Deployment {
             stagger_ms => format!(", over {stagger_ms} ms"),
         };
         let shares = if self.shares_unfinished { "" } else { ", not shared" };
-        self.name = format!("{}{tiers}, {waits_s}{staggered}{shares}", self.policy.name);
+        let tokens = if self.has_tokens { ", tokens" } else { "" };
+        self.name = format!("{}{tiers}, {waits_s}{staggered}{shares}{tokens}", self.policy.name);
         self
     }
 
@@ -67,6 +71,12 @@ impl Deployment {
     /// With those who wait for a message told over so many ms.
     pub fn with_stagger_ms(mut self, stagger_ms: u64) -> Self {
         self.policy.stagger_ms = stagger_ms;
+        self.named()
+    }
+
+    /// With tokens.
+    pub fn with_tokens(mut self) -> Self {
+        self.has_tokens = true;
         self.named()
     }
 

@@ -4,7 +4,7 @@ use super::life;
 use super::sample::Sample;
 use super::slice::{BEARS, Case, Kind};
 use super::storage::stored;
-use crate::bill::{Cause, Class, Estimate, Invoice, Meter, Slice, Usage};
+use crate::bill::{Cause, Class, Estimate, Invoice, Meter, Slice, Usage, with_tokens};
 use crate::crowd::{Class as Readers, Figures};
 use crate::kernel::jobs;
 
@@ -84,7 +84,7 @@ impl Forecast {
         let extend = |runs: &mut Vec<Vec<(Slice, Figures)>>, seeds: std::ops::RangeInclusive<u64>| {
             let wanted: Vec<(usize, u64)> =
                 (0..kinds.len()).flat_map(|kind| seeds.clone().map(move |seed| (kind, seed))).collect();
-            let outcomes = jobs::all(&wanted, |(kind, seed)| kinds[*kind].slice(case, *seed));
+            let outcomes = jobs::all(&wanted, |(kind, seed)| with_tokens_of(case, kinds[*kind].slice(case, *seed)));
             wanted.iter().zip(outcomes).for_each(|((kind, _), outcome)| runs[*kind].push(outcome));
         };
         let estimate = |runs: &[Vec<(Slice, Figures)>]| {
@@ -131,6 +131,14 @@ impl Forecast {
         let [low, mean, high] =
             [&self.estimate.low, &self.estimate.mean, &self.estimate.high].map(Invoice::beside_plan);
         high.saturating_sub(mean).max(mean.saturating_sub(low))
+    }
+}
+
+/// The slice as it is where each request has a token.
+fn with_tokens_of(case: Case<'_>, (slice, figures): (Slice, Figures)) -> (Slice, Figures) {
+    match case.deployment.has_tokens {
+        true => (Slice { usage: with_tokens(&slice.usage), ..slice }, figures),
+        false => (slice, figures),
     }
 }
 
