@@ -1,0 +1,120 @@
+//! Tokens: made, and read.
+
+use std::io::Read;
+use std::time::{SystemTime, UNIX_EPOCH};
+
+use anyhow::{Context, Result, bail};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde_json::Value;
+use tailrace_core::edge::{Claims, Scope, StreamPattern, mint, verify};
+use tailrace_core::protocol::path::DEFAULT_PROJECT;
+use time::OffsetDateTime;
+use time::format_description::well_known::Rfc3339;
+
+use crate::keys::Source;
+use crate::lifetime::{Lifetime, said};
+
+/// Bytes of a token that are read, at most: more than the Worker takes.
+const READ_LIMIT: u64 = 1 << 13;
+
+/// What is done with tokens.
+#[derive(clap::Subcommand)]
+pub(crate) enum Command {
+    /// Makes a token, signed by the first key, and prints it
+    Mint {
+        /// What it may do: read, write (which reads, too) or manage
+        #[arg(long)]
+        scope: String,
+        /// For which streams: a path, or all below one (chat/*); all, unless you say it
+        #[arg(long, value_name = "PATH")]
+        stream: Option<String>,
+        /// How long it lasts: 90s, 30m, 1h, 7d
+        #[arg(long, default_value = "1h")]
+        expires: Lifetime,
+        #[command(flatten)]
+        keys: Source,
+    },
+    /// Reads a token on standard input, and prints what it says, and whether the keys at hand have signed it
+    Show {
+        #[command(flatten)]
+        keys: Source,
+    },
+}
+
+/// Does it.
+pub(crate) fn run(command: &Command) -> Result<()> {
+    match command {
+        Command::Mint { scope, stream, expires, keys } => {
+            let claims = Claims {
+                project: DEFAULT_PROJECT.to_owned(),
+                scope: Scope::named(scope).with_context(|| format!("{scope:?} is neither read, write nor manage"))?,
+                expires_s: now_s()? + expires.seconds,
+                begins_s: None,
+                stream: stream.as_deref().map(pattern).transpose()?,
+                stream_id: None,
+            };
+            println!("{}", mint(&keys.ring()?, &claims).context("the token is longer than a Worker takes")?);
+            Ok(())
+        }
+        Command::Show { keys } => show(keys),
+    }
+}
+
+fn pattern(text: &str) -> Result<StreamPattern> {
+    StreamPattern::parse(text).with_context(|| format!("{text:?} is neither a stream's path nor one that ends in /*"))
+}
+
+/// The time in s since the Unix epoch.
+fn now_s() -> Result<u64> {
+    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())
+}
+
+fn show(keys: &Source) -> Result<()> {
+    if keys.is_standard_input() {
+        bail!("the token is read on standard input; name a file with keys, or set the variable");
+    }
+    let mut text = String::new();
+    std::io::stdin().take(READ_LIMIT).read_to_string(&mut text).context("standard input")?;
+    let token = text.trim();
+    let token = token.strip_prefix("Bearer ").unwrap_or(token).trim();
+    let mut parts = token.split('.');
+    let (Some(header), Some(claims), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next()) else {
+        bail!("a token has three parts, with dots between them");
+    };
+    let now_s = now_s()?;
+    for (name, part) in [("header", header), ("claims", claims)] {
+        let said = decoded(part).with_context(|| format!("its {name} are no base64url of JSON"))?;
+        println!("{name:<9} {said}");
+        if name == "claims" {
+            times(&said, now_s);
+        }
+    }
+    let signature = match keys.ring_if_any()? {
+        None => "not looked at: there are no keys at hand".to_owned(),
+        Some(ring) => match verify(&ring, token, now_s.saturating_mul(1_000)) {
+            Ok(_) => "right, and it is its time".to_owned(),
+            Err(refusal) => format!("{}: {}", refusal.code.name(), refusal.message),
+        },
+    };
+    println!("{:<9} {signature}", "signature");
+    Ok(())
+}
+
+fn decoded(part: &str) -> Option<Value> {
+    serde_json::from_slice(&URL_SAFE_NO_PAD.decode(part).ok()?).ok()
+}
+
+/// Prints when it begins and ends, as people read it.
+fn times(claims: &Value, now_s: u64) {
+    for (claim, name) in [("nbf", "begins"), ("exp", "expires")] {
+        let Some(at_s) = claims[claim].as_u64() else { continue };
+        let instant = i64::try_from(at_s).ok().and_then(|at_s| OffsetDateTime::from_unix_timestamp(at_s).ok());
+        let at = instant.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| at_s.to_string());
+        let when = match at_s.checked_sub(now_s) {
+            Some(left_s) => format!("in {}", said(left_s)),
+            None => format!("{} ago", said(now_s - at_s)),
+        };
+        println!("{name:<9} {at}, {when}");
+    }
+}
