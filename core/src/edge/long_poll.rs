@@ -30,9 +30,9 @@ pub(super) fn oldest_flight_ms(config: &EdgeConfig) -> u64 {
 /// waited for any longer: the reader shares another one for the rest of its time. Where its token expires before, its time
 /// ends then, and it leaves a flight on which others go on waiting.
 pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRead, age_ms: u64) {
-    let mut now_ms = env.now_ms();
-    let arrived_ms = now_ms.saturating_sub(age_ms);
-    let ends_ms = live.end_ms(now_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms));
+    let came_ms = env.now_ms();
+    let arrived_ms = came_ms.saturating_sub(age_ms);
+    let ends_ms = live.end_ms(came_ms + config.live.waits.long_poll_ms.saturating_sub(age_ms));
     if let Some(caching) = &live.caching
         && cached::answer_stored(env, caching, live.read.if_none_match.as_deref()).await
     {
@@ -41,6 +41,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
     let Some(key) = live.flight_key() else {
         return answer(env, live, fly(env, config, live, (arrived_ms, ends_ms), None).await);
     };
+    // The cache may have taken long to say that it has nothing.
+    let mut now_ms = env.now_ms();
     let mut asks_ms = arrived_ms;
     let mut is_second = false;
     loop {

@@ -119,6 +119,10 @@ impl<E: EdgeEnv> Poll<'_, E> {
                     let (at, _) =
                         *self.joined.insert((self.joined.map_or(joined.position.next, |(at, _)| at), joined.clock));
                     self.ask.read.from = ReadFrom::At(at);
+                    // What may have come on the socket meanwhile is not for a client whose token has expired.
+                    if self.ask.has_expired(self.env) {
+                        return Ok(Brought::Own(self.in_vain(at, joined)));
+                    }
                     let joined_ms = mem::replace(&mut self.asked_ms, self.env.now_ms());
                     let left_ms = self.ends_ms.saturating_sub(self.asked_ms);
                     let wait_ms = if mutated!(PollsInsteadOfWaiting) { left_ms.min(1_000) } else { left_ms };
@@ -137,6 +141,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
                                 drop(socket);
                                 if let LiveMessage::Pull { spread_ms } = told {
                                     await_turn(self.env, spread_ms, self.ends_ms).await;
+                                }
+                                if self.ask.has_expired(self.env) {
+                                    return Ok(Brought::Own(self.in_vain(at, joined)));
                                 }
                                 self.asked_ms = self.env.now_ms();
                                 continue;
@@ -190,7 +197,7 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// that come in turn would overtake each other for ever.
     async fn waited_in_vain(&self, at: Offset, joined: Joined) -> Brought<E> {
         let is_ahead = self.ask.read.cursor.is_some_and(|cursor| cursor > joined.clock.now_ms(self.env));
-        if !is_ahead {
+        if !is_ahead || self.ask.has_expired(self.env) {
             return Brought::Own(self.in_vain(at, joined));
         }
         match self.ask.ask(self.env, self.buffer_bytes).await {

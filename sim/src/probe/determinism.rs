@@ -117,7 +117,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
         seed,
         faults,
         |config| config.colos = colos.to_vec(),
-        async move |world, _| {
+        async move |world, notes| {
             let guard = keep.then(|| world.trace().keep("tailrace_core"));
             for round in 0..6_u64 {
                 let commands = [
@@ -161,7 +161,7 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                 match round % 4 {
                     0 => world.supersede("a"),
                     3 => {
-                        world.deploy(50);
+                        world.configure(notes.clone(), 50);
                         world.fail_host(0);
                     }
                     1 => {

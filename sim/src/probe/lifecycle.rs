@@ -1,13 +1,14 @@
 //! Cold start, hibernation, eviction.
 
 use futures_util::future::{join, join_all};
+use tailrace_core::protocol::{Headers, Method};
 
 use super::sockets::connect;
-use super::{PERMILLES, answer, ask, check_share, elapsed_ms, heard, is_answered, run};
+use super::{Notes, PERMILLES, World, answer, ask, check_share, elapsed_ms, heard, is_answered, run, run_configured};
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
 use crate::world::marks;
-use crate::world::{Faults, Link};
+use crate::world::{Faults, Link, Request, RequestBody};
 
 #[test]
 fn the_first_event_waits_for_the_cold_start_and_so_do_those_that_come_meanwhile() {
@@ -180,6 +181,38 @@ fn a_deploy_restarts_every_isolate_and_object_once_and_meanwhile_releases_are_mi
         }
         assert_eq!((world.starts("a"), world.starts("b")), (2, 2));
     });
+}
+
+async fn ask_with_tag(world: &World) {
+    let mut headers = Headers::default();
+    headers.push("if-none-match", "x");
+    let (method, url, body) = (Method::Post, "a/edge-now".to_owned(), RequestBody::Empty);
+    assert!(world.request(Request { method, url, headers, body }, 1_000).await.is_ok());
+}
+
+#[test]
+fn a_configuration_is_deployed_isolate_by_isolate() {
+    run_configured(
+        1,
+        Faults::default(),
+        |config| config.isolates = 8,
+        async |world, earlier| {
+            // Each counts for the configuration of its isolate.
+            let ask_all = async || join_all((0..40).map(|_| ask_with_tag(&world))).await;
+            ask_all().await;
+            let later = Notes::default();
+            let counts = || (earlier.asked_by_tag.get(), later.asked_by_tag.get());
+            assert_eq!(counts(), (40, 0));
+            world.configure(later.clone(), 10_000);
+            rt::sleep_ms(5_000).await;
+            ask_all().await;
+            let (of_earlier, of_later) = counts();
+            assert!(of_earlier > 40 && of_later > 0, "{:?}", counts());
+            rt::sleep_ms(6_000).await;
+            ask_all().await;
+            assert_eq!(counts(), (of_earlier, of_later + 40));
+        },
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@ use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, con
 use crate::edge::serve::{serve, serve_inner};
 use crate::edge::{Access, EdgeConfig};
 use crate::protocol::limits::LONG_POLL_MS;
+use crate::protocol::live::LiveMessage;
 use crate::protocol::{CachePolicy, Headers, Method, Response, header};
 use crate::runtime::{Isolate as _, Past, Request};
 
@@ -389,6 +390,21 @@ fn a_long_poll_ends_with_its_token_as_if_it_had_waited_in_vain() {
         assert_eq!(answer.headers.get(header::STREAM_NEXT_OFFSET), Some(at(2).to_string().as_str()));
         assert!(answer.headers.get(header::STREAM_CURSOR).is_some());
         assert_eq!(env.notes(), noted, "{lasts_s} {has_joined}");
+    }
+}
+
+#[test]
+fn a_long_poll_asks_for_nothing_once_its_token_has_expired() {
+    let target = "/v1/stream/a?offset=-1&live=long-poll";
+    for (lasts_s, asks) in [(3, 1), (4, 2)] {
+        // It is told to ask again within a second, when there is less left than that, or more.
+        let pull = Happens::Message(LiveMessage::Pull { spread_ms: 1_000 }.encode());
+        let waits = Says::Socket(vec![greeting(2), Happens::Quiet(2_500), pull]);
+        let env = Scripted::new([waits, Says::Reply(Response::new(200).with_body("data"))]);
+        let granted = token(Scope::Read, None, lasts_s);
+        let answer = served(&env, &keyed("immutable-and-long-poll"), Method::Get, target, &[], Some(&granted));
+        let asked = env.notes().iter().filter(|note| note.starts_with("ask")).count();
+        assert_eq!((asked, answer.status), (asks, if asks == 1 { 204 } else { 200 }), "{:?}", env.notes());
     }
 }
 

@@ -262,7 +262,7 @@ impl<'a> Budget<'a> {
                 && op.invoked.ms >= conditions.settled_from_ms
                 && op.status() == Some(204)
                 // One that leaves a flight with its token asks once more by itself.
-                && !leak::is_ended_by_token(self.case, index, op)
+                && !leak::is_at_the_end_of_a_token(self.case, op)
             {
                 let asked = (from, *cursor, self.case.history.known_tag(op), conditions.colo(op.client));
                 identical.entry(asked).or_default().push((came_ms(op), index, op));
