@@ -238,7 +238,7 @@ impl<S: ActorState> StreamObject<S> {
             let message = "too many earlier streams of this URL are still being deleted; try again later";
             return Err(Refusal::new(ErrorCode::ColdStorageUnavailable, message).into());
         }
-        let (incarnation, reader_key) = (self.state.fresh_id(), self.state.fresh_reader_key());
+        let (incarnation, reader_key) = self.state.fresh_id_and_reader_key();
         let command = CreateCommand { now_ms, incarnation, reader_key, create, body };
         let predecessor = slot.incarnation().cloned();
         // One transaction creates the stream and the duty to expire it.

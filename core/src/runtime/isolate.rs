@@ -32,6 +32,14 @@ pub trait Isolate: Clone + 'static {
         ReaderKey::from_random(bytes)
     }
 
+    /// A fresh id and a fresh reader key, for a new stream, from one draw: on Workers each is a crossing.
+    fn fresh_id_and_reader_key(&self) -> (Incarnation, ReaderKey) {
+        let mut bytes = [[0; 16]; 2];
+        self.fill_random(bytes.as_flattened_mut());
+        let [id, key] = bytes;
+        (Incarnation::from_random(id), ReaderKey::from_random(key))
+    }
+
     /// Waits. The isolate stays in memory meanwhile.
     async fn sleep_ms(&self, ms: u64);
 

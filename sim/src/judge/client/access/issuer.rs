@@ -21,6 +21,15 @@ const MOST_STRANGERS: u32 = 60;
 /// A header as a library writes it that knows nothing of key ids.
 pub(super) const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
 
+/// Who shows a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Shower {
+    /// A client, in the operation of that index in the history.
+    Client(usize),
+    /// A stranger, in the request of that number in the world. What it is told depends on the key, too.
+    Stranger(u64),
+}
+
 /// What mints tokens, and what is known of those who hold them.
 pub(crate) struct Issuer {
     pub(super) plan: AccessPlan,
@@ -31,8 +40,8 @@ pub(crate) struct Issuer {
     /// The ids of keys whose tokens nobody may use any more.
     retired: RefCell<BTreeSet<String>>,
     pub(super) wallet: RefCell<Wallet>,
-    /// The keys of tokens whose requests have no answer yet, by the request's index in the history.
-    under_way: RefCell<BTreeMap<usize, String>>,
+    /// The keys of tokens whose requests have no answer yet.
+    under_way: RefCell<BTreeMap<Shower, String>>,
     /// What must be written down nowhere.
     watch: Watch,
     strangers_left: Cell<u32>,
@@ -84,11 +93,20 @@ impl Issuer {
     }
 
     pub(in crate::judge::client) fn begin(&self, op: usize, pass: &Pass) {
-        self.under_way.borrow_mut().insert(op, pass.key.clone());
+        self.under_way.borrow_mut().insert(Shower::Client(op), pass.key.clone());
     }
 
     pub(in crate::judge::client) fn end(&self, op: usize) {
-        self.under_way.borrow_mut().remove(&op);
+        self.under_way.borrow_mut().remove(&Shower::Client(op));
+    }
+
+    pub(super) fn begin_stranger(&self, request: u64) {
+        let key = self.keys.borrow().first().id.clone();
+        self.under_way.borrow_mut().insert(Shower::Stranger(request), key);
+    }
+
+    pub(super) fn end_stranger(&self, request: u64) {
+        self.under_way.borrow_mut().remove(&Shower::Stranger(request));
     }
 
     /// Whether a stranger repeats the next request.

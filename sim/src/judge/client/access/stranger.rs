@@ -51,6 +51,7 @@ async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client,
     };
     let forgery = issuer.draw_forgery(matches!(method, Method::Get | Method::Head));
     let token = issuer.forge(forgery, stream, now_ms);
+    issuer.begin_stranger(number);
     let is_in_url = method == Method::Get && token.is_some() && (forgery == Forgery::Twice || random.chance(300));
     let mut headers = Headers::default();
     let bearer = token.as_deref().filter(|_| !is_in_url || forgery == Forgery::Twice);
@@ -76,6 +77,7 @@ async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client,
         Ok(opened) => Some(whole(opened).await),
         Err(_) => None,
     };
+    issuer.end_stranger(number);
     let trespass =
         Trespass { client, request: number, stream, method, url, forgery, is_in_url, is_at_a_copy, invoked, answer };
     context.history.borrow_mut().strangers.push(trespass);
