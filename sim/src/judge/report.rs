@@ -254,5 +254,6 @@ fn asked(call: &Call) -> String {
         }
         Call::Head => "HEAD".to_owned(),
         Call::Delete => "DELETE".to_owned(),
+        Call::NewReaderKey => "POST for a reader key".to_owned(),
     }
 }

@@ -100,6 +100,11 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
             let unseen = Scenario { access, ..self.best.clone() };
             self.keep(&unseen);
         }
+        if let Some(plan) = self.best.access {
+            let access = Some(AccessPlan { reader_keys_permille: 0, ..plan });
+            let keyless = Scenario { access, ..self.best.clone() };
+            self.keep(&keyless);
+        }
         let alone = Scenario { crowd: 0, ..self.best.clone() };
         self.keep(&alone);
         while self.best.crowd > 1 {

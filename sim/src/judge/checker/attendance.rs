@@ -50,7 +50,16 @@ pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &
     let off_ms = history.conditions.edge_clock_off_ms();
     let token_ms = op.shown.map_or(u64::MAX, |shown| shown.until_ms.saturating_sub(off_ms));
     let is_in_time = told_ms > had_socket_ms && told_ms < token_ms.min(op.invoked.ms + least_ms);
-    (is_in_time && is_undisturbed(history, stream, op, reader, told_ms)).then_some(told_ms)
+    let is_alone = is_undisturbed(history, stream, op, reader, told_ms) && !is_sent_back(history, stream, told_ms);
+    (is_in_time && is_alone).then_some(told_ms)
+}
+
+/// Whether whoever waited for the stream may have been sent back then because it had got another reader key.
+fn is_sent_back(history: &History, stream: usize, told_ms: u64) -> bool {
+    history.of_stream(stream).any(|(_, op)| {
+        let until_ms = op.settled().ms.saturating_add(live_travel_ms(history));
+        matches!(op.call, Call::NewReaderKey) && (op.invoked.ms..=until_ms).contains(&told_ms)
+    })
 }
 
 fn is_undisturbed(history: &History, stream: usize, op: &Op, reader: usize, until_ms: u64) -> bool {

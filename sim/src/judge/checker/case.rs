@@ -6,9 +6,10 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::attendance::{self, live_travel_ms};
+use super::reader_keys::ReaderKeys;
 use super::touches::{SLOW, Touches};
 use super::{Invariant, Log, LogPosition, Violation};
-use crate::judge::history::{Arrival, Call, From, Giver, History, Lifetime, Mode, Moment, Op, Reader};
+use crate::judge::history::{Arrival, Call, From, Giver, History, Lifetime, Mode, Moment, Op, Reader, Trespass};
 use crate::world::Harm;
 
 /// By how much commit times may run ahead of the clock, in ms: they increase with every append, so a burst within one
@@ -30,6 +31,8 @@ pub(super) struct Case<'a> {
     arrivals: Vec<Arrival<'a>>,
     /// The offset that each answer carries, by the tick of its request.
     offsets: HashMap<u64, LogPosition>,
+    /// The keys by which caches in front share what is not public.
+    pub(super) reader_keys: ReaderKeys<'a>,
     /// Requests that may have started a sliding TTL anew.
     touches: Touches,
     /// Creations that may have made the stream anew, and deletions that may have removed it: indices of operations.
@@ -78,7 +81,14 @@ impl<'a> Case<'a> {
             history.of_stream(stream).filter(|(_, op)| is(op)).map(|(index, _)| index).collect()
         };
         let (creations, deletions) = (those(&made), those(&removed));
-        Self { history, stream, log, ops, arrivals, offsets, touches, creations, deletions, lifetimes }
+        let reader_keys = ReaderKeys::of(history, stream);
+        Self { history, stream, log, ops, arrivals, offsets, reader_keys, touches, creations, deletions, lifetimes }
+    }
+
+    /// What was asked of the stream without a grant.
+    pub(super) fn strangers(&self) -> impl Iterator<Item = &'a Trespass> {
+        let stream = self.stream;
+        self.history.strangers.iter().filter(move |trespass| trespass.stream == stream)
     }
 
     /// Creations that may have made the stream anew: those that did, and those that nobody knows of.
@@ -166,7 +176,7 @@ impl<'a> Case<'a> {
             | (Call::Append { .. }, Some(200 | 204 | 403 | 409))
             | (Call::Read { .. }, Some(200 | 304))
             | (Call::Live { .. }, Some(200 | 204 | 304))
-            | (Call::Head, Some(200)) => true,
+            | (Call::Head | Call::NewReaderKey, Some(200)) => true,
             // Unless a statement said so, which may be one that removes an expired stream.
             (Call::Append { .. }, Some(507)) => !self.is_database_said_to_be_full(op),
             _ => false,
@@ -197,7 +207,7 @@ impl<'a> Case<'a> {
             Giver::Edge { .. } | Giver::Flight => {}
         }
         match op.call {
-            Call::Head | Call::Delete => false,
+            Call::Head | Call::Delete | Call::NewReaderKey => false,
             Call::Read { .. } => matches!(op.status(), Some(200 | 304)),
             Call::Live { .. } => matches!(op.status(), Some(200 | 204 | 304)),
             Call::Create { .. } | Call::Append { .. } => op.succeeded(),

@@ -11,6 +11,8 @@
 //! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `touches` | which requests may have started a sliding TTL anew |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `reader_keys` | which reader key a stream had when |
+//! | `keepers` | who may keep what an answer says of a stream that is not public |
 //! | `told` | what caches were told of an answer |
 //! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
@@ -29,10 +31,12 @@ mod event_text;
 mod fixture;
 mod fullness;
 mod invariant;
+mod keepers;
 mod log;
 mod log_position;
 mod passage;
 pub mod reached;
+mod reader_keys;
 mod told;
 mod touches;
 mod violation;

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use tailrace_core::runtime::Mark;
 
 use super::case::Case;
-use super::invariant::{self, strangers};
+use super::invariant;
 use crate::judge::history::{Arrival, Call, End, From, Giver, Manner, Mode, Op, Parting, Payload};
 use crate::tailrace::Waits;
 
@@ -131,7 +131,7 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
             (LONG_POLL_REVALIDATED, any(&|op| is_poll(op) && op.status() == Some(304))),
             (TOKEN_EXPIRED_IN_USE, any(&Op::is_denied)),
             (TOKEN_ENDED_LIVE_READ, case.iter().any(|(index, op)| invariant::is_ended_by_token(case, index, op))),
-            (STRANGER_AT_A_COPY, strangers(case).any(|trespass| trespass.is_at_a_copy)),
+            (STRANGER_AT_A_COPY, case.strangers().any(|trespass| trespass.is_at_a_copy)),
             (STRANGER_WITHOUT_TOKEN, is_told(case, "token_missing")),
             (STRANGER_WITH_FORGERY, is_told(case, "token_invalid")),
             (STRANGER_TOO_LATE, is_told(case, "token_expired")),
@@ -149,7 +149,7 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
 
 /// Whether a stranger was refused with that code.
 fn is_told(case: &Case<'_>, code: &str) -> bool {
-    strangers(case).any(|trespass| trespass.code().as_deref() == Some(code))
+    case.strangers().any(|trespass| trespass.code().as_deref() == Some(code))
 }
 
 fn is_poll(op: &Op) -> bool {

@@ -112,7 +112,7 @@ impl Touches {
 /// Whether a request may start a sliding TTL anew. Asking for metadata does not, nor does what is refused.
 fn may_touch(op: &Op) -> bool {
     match op.call {
-        Call::Head | Call::Delete => false,
+        Call::Head | Call::Delete | Call::NewReaderKey => false,
         Call::Live { .. } => true,
         _ => op.status().is_none_or(|status| status < 400),
     }

@@ -106,6 +106,9 @@ impl ClientContext {
         if let Some(issuer) = &self.issuer {
             issuer.end(op);
             let op = &history.ops[op];
+            if let Some(key) = op.definite().and_then(|answer| answer.reader_key.as_deref()) {
+                issuer.learn_reader_key(op.stream, key, self.world.now_ms());
+            }
             if op.is_denied() {
                 issuer.drop_pass(op.client, op.stream, need_of(&op.call));
             }
@@ -117,21 +120,28 @@ impl ClientContext {
         Some(self.issuer.as_ref()?.pass(client, stream, Need::Read, self.world.now_ms()))
     }
 
+    /// The reader key that a client puts into the URL of a read now.
+    pub(super) fn reader_key(&self, client: usize, stream: usize) -> Option<String> {
+        self.issuer.as_ref()?.reader_key(client, stream, self.world.now_ms())
+    }
+
     /// Adds the client's token to a request, where one is needed: to the URL of a browser's `EventSource`, which can send no
     /// header fields, and of some others. Perhaps a stranger has seen it.
     pub(super) fn show(self: &Rc<Self>, op: usize, request: &mut Request) {
         let Some(issuer) = &self.issuer else { return };
-        let (client, stream, number, is_in_url) = {
-            let op = &self.history.borrow().ops[op];
-            (op.client, op.stream, op.request, request.method == Method::Get && is_shown_in_url(op.client, &op.call))
+        let (client, stream, number, is_in_url, need) = {
+            let op = &mut self.history.borrow_mut().ops[op];
+            op.reader_key = reader_key_of(&request.url).map(str::to_owned);
+            let is_in_url = request.method == Method::Get && is_shown_in_url(op.client, &op.call);
+            (op.client, op.stream, op.request, is_in_url, need_of(&op.call))
         };
         if request.method == Method::Get {
             self.urls.borrow_mut().insert(number, (request.url.clone(), stream));
         }
-        if issuer.draws_stranger() {
+        if need != Need::Manage && issuer.draws_stranger() {
             (self.send_stranger)(self, issuer, Seen { client, stream, url: request.url.clone() });
         }
-        let pass = issuer.pass(client, stream, Need::of(request.method), self.world.now_ms());
+        let pass = issuer.pass(client, stream, need, self.world.now_ms());
         issuer.begin(op, &pass);
         self.history.borrow_mut().ops[op].shown = Some(Shown { until_ms: pass.until_ms, is_in_url });
         if is_in_url {
@@ -243,7 +253,13 @@ fn need_of(call: &Call) -> Need {
     match call {
         Call::Read { .. } | Call::Live { .. } | Call::Head => Need::Read,
         Call::Create { .. } | Call::Append { .. } | Call::Delete => Need::Write,
+        Call::NewReaderKey => Need::Manage,
     }
+}
+
+/// The reader key in a URL, which clients write last.
+fn reader_key_of(url: &str) -> Option<&str> {
+    url.split_once('?')?.1.split('&').find_map(|parameter| parameter.strip_prefix("rk="))
 }
 
 /// Whether a client has its token in the URL of a GET. What goes by way of a browser's cache has none there.

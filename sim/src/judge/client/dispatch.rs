@@ -20,6 +20,7 @@ impl Session {
             Action::Restart => self.producing.clear(),
             Action::Read { stream, origin, pages, manner } => self.walk(stream, origin, pages, manner).await,
             Action::Head { stream } => self.head(stream).await,
+            Action::NewReaderKey { stream } => self.new_reader_key(stream).await,
             Action::Join { stream, mode, origin, readers, ahead } => self.join(stream, mode, origin, readers, ahead),
             Action::Stall { stream, for_ms } => self.stall(stream, for_ms),
             Action::Leave { stream } => self.leave(stream),

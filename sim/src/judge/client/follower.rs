@@ -133,7 +133,7 @@ impl Follower {
         }
     }
 
-    fn ask(&self) -> Ask {
+    fn ask(&self, key: Option<&str>) -> Ask {
         let (from, last_id) = match &self.event_source {
             Some(source) => (&source.begins, source.last_id.clone()),
             None => (&self.from, None),
@@ -150,7 +150,7 @@ impl Follower {
         // Which client it is decides how it orders the parameters.
         let is_in_order = self.client % 3 != 1;
         let ask = Ask::new(Method::Get, &Scenario::path(self.stream));
-        let ask = ask.with_live(self.cursor, live, offset, is_in_order);
+        let ask = ask.with_live(self.cursor, live, offset, is_in_order).with_reader_key(key);
         match last_id {
             Some(last_id) => ask.with("last-event-id", last_id),
             None => ask,
@@ -165,9 +165,10 @@ impl Follower {
     async fn poll(&mut self, reader: usize) -> Outcome {
         let patience_ms = self.context.long_poll_ms + GRACE_MS;
         let call = |revalidates| self.call(reader, revalidates);
+        let key = self.context.reader_key(self.client, self.stream);
         let request = |tag: Option<&str>| match tag {
-            Some(tag) => self.ask().with("if-none-match", tag).build(),
-            None => self.ask().build(),
+            Some(tag) => self.ask(key.as_deref()).with("if-none-match", tag).build(),
+            None => self.ask(key.as_deref()).build(),
         };
         let op = match self.asks_browser {
             true => self.browser.ask(self.stream, patience_ms, call, request).await,
@@ -207,7 +208,8 @@ impl Follower {
             source.use_token(&pass.token, &self.from);
         }
         let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader, None));
-        let mut request = self.ask().build();
+        let key = context.reader_key(self.client, self.stream);
+        let mut request = self.ask(key.as_deref()).build();
         context.show(op, &mut request);
         let Ok(opened) = context.near(self.client).open(number, request, patience_ms).await else {
             context.complete(op, None);

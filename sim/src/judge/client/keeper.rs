@@ -30,7 +30,12 @@ impl Session {
                 None => ask.build(),
             }
         };
-        self.insist(stream, Call::Create { lifetime, closes, batch }, request).await;
+        let op = self.insist(stream, Call::Create { lifetime, closes, batch }, request).await;
+        // Who finds the stream there, or whose first answer was lost, has to look for its reader key.
+        let uses_keys = self.context.issuer.as_ref().is_some_and(|issuer| issuer.uses_reader_keys());
+        if uses_keys && self.with_answer(op, |answer| answer.is_some_and(|answer| answer.status == 200)) {
+            self.head(stream).await;
+        }
     }
 
     /// DELETE is not retried: a second one would remove what was created since.
@@ -47,6 +52,14 @@ impl Session {
     pub(super) async fn head(&self, stream: usize) {
         let request = Ask::new(Method::Head, &Scenario::path(stream)).build();
         self.ask(stream, Call::Head, request).await;
+    }
+
+    /// Not retried: a second one would give the stream yet another key. Where no tokens are needed, no keys are.
+    pub(super) async fn new_reader_key(&self, stream: usize) {
+        if self.context.issuer.is_some() {
+            let request = Ask::of_reader_key(&Scenario::path(stream)).build();
+            self.ask(stream, Call::NewReaderKey, request).await;
+        }
     }
 
     /// What the service tells its operators about a stream's way to R2, by name; nothing of a stream that is not there.

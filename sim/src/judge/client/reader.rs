@@ -70,15 +70,17 @@ impl Session {
         manner: Option<Manner>,
     ) -> usize {
         let call = |revalidates| Call::Read { from: from.clone(), revalidates, walk, manner };
+        let key = self.context.reader_key(self.client, stream);
         if manner == Some(Manner::Browser) {
+            let page = || page_of(stream, &from, None).with_reader_key(key.as_deref());
             let request = |tag: Option<&str>| match tag {
-                Some(tag) => page_of(stream, &from, None).with("if-none-match", tag).build(),
-                None => page_of(stream, &from, None).build(),
+                Some(tag) => page().with("if-none-match", tag).build(),
+                None => page().build(),
             };
             return self.browser.ask(stream, 0, call, request).await;
         }
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
-        let ask = page_of(stream, &from, manner);
+        let ask = page_of(stream, &from, manner).with_reader_key(key.as_deref());
         let ask = match tag {
             Some(tag) => ask.with("if-none-match", listed(&tag, walk)),
             None => ask.with_if(manner == Some(Manner::AnyTag), "if-none-match", "*"),

@@ -30,6 +30,13 @@ impl Ask {
         Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 
+    /// A request to what belongs to the stream of a path: its reader key.
+    pub(super) fn of_reader_key(path: &str) -> Self {
+        let url =
+            format!("https://tailrace.test/v1/projects/_default/reader-keys/{}", Spelling::of(Method::Put).spell(path));
+        Self { request: Request { method: Method::Post, url, headers: Headers::default(), body: RequestBody::Empty } }
+    }
+
     pub(super) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.request.headers.push(name, value);
         self
@@ -48,6 +55,14 @@ impl Ask {
 
     pub(super) fn with_offset(self, offset: &str) -> Self {
         self.with_parameter("offset", offset)
+    }
+
+    /// The reader key of the stream, as the client knows it.
+    pub(super) fn with_reader_key(self, key: Option<&str>) -> Self {
+        match key {
+            Some(key) => self.with_parameter("rk", key),
+            None => self,
+        }
     }
 
     /// A parameter that means nothing.
@@ -165,8 +180,11 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         x_cache: text("x-cache"),
         age_s: number("age"),
         from_browser: None,
+        reader_key: text("stream-reader-key"),
         tells_instance: response.headers.get("tailrace-instance").is_some(),
-        tells_internals: ["tailrace-ahead", "tailrace-kept"].iter().any(|name| response.headers.get(name).is_some()),
+        tells_internals: ["tailrace-ahead", "tailrace-kept", "tailrace-readers"]
+            .iter()
+            .any(|name| response.headers.get(name).is_some()),
         code: if response.status >= 400 { code(&response.body) } else { None },
         guarded: needed.into_iter().all(|name| response.headers.get(name).is_some()),
         body: response.body.clone(),

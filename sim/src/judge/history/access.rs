@@ -89,6 +89,11 @@ pub struct Trespass {
 }
 
 impl Trespass {
+    /// What its URL has as the reader key of the stream.
+    pub fn reader_key(&self) -> Option<&str> {
+        self.url.split_once('?')?.1.split('&').find_map(|parameter| parameter.strip_prefix("rk="))
+    }
+
     /// Whether it wants to read.
     pub fn reads(&self) -> bool {
         matches!(self.method, Method::Get | Method::Head)

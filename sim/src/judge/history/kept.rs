@@ -99,6 +99,7 @@ impl History {
             Call::Create { .. } => op.status() == Some(201),
             Call::Append { .. } => self.appended(op),
             Call::Delete => op.status() == Some(204),
+            Call::NewReaderKey => op.status() == Some(200),
             Call::Read { .. } | Call::Live { .. } | Call::Head => false,
         };
         wrote || !self.harms.has(op.request, &[Harm::Stale])

@@ -191,6 +191,8 @@ pub enum Call {
     },
     /// HEAD.
     Head,
+    /// POST for another reader key.
+    NewReaderKey,
     /// DELETE.
     Delete,
 }
@@ -231,6 +233,8 @@ pub struct ClientAnswer {
     /// The request that has brought the answer from which a browser's cache made this one, an index of
     /// [`History::ops`]; none where the service was asked.
     pub from_browser: Option<usize>,
+    /// `Stream-Reader-Key`.
+    pub reader_key: Option<String>,
     /// Whether it tells which instance has given it.
     pub tells_instance: bool,
     /// Whether it has a field that edge and object keep to themselves.
@@ -270,6 +274,8 @@ pub struct Op {
     pub answer: Option<ClientAnswer>,
     /// The token that it has shown, where one is needed.
     pub shown: Option<Shown>,
+    /// What its URL has as the reader key of the stream.
+    pub reader_key: Option<String>,
 }
 
 impl Op {
@@ -394,7 +400,8 @@ impl History {
     pub fn invoke(&mut self, client: usize, stream: usize, call: Call, now_ms: u64) -> usize {
         let invoked = self.moment(now_ms);
         let request = self.ops.len() as u64 + 1;
-        self.ops.push(Op { client, request, stream, call, invoked, ended: None, answer: None, shown: None });
+        let (ended, answer, shown, reader_key) = (None, None, None, None);
+        self.ops.push(Op { client, request, stream, call, invoked, ended, answer, shown, reader_key });
         self.ops.len() - 1
     }
 

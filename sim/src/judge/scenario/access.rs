@@ -7,6 +7,9 @@ use crate::judge::history::Mode;
 /// Has the randomness of tokens differ from that of the rest.
 const OF_ACCESS: u64 = 0x0000_6163_6365_7373;
 
+/// And that of reader keys.
+const OF_READER_KEYS: u64 = 0x0000_0072_6b65_7973;
+
 /// Who asks a deployment that has keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct AccessPlan {
@@ -14,6 +17,8 @@ pub struct AccessPlan {
     pub strangers_permille: u32,
     /// Of 1,000 tokens, those that soon expire.
     pub brief_permille: u32,
+    /// Of 1,000 reads, those whose URL has the reader key of their stream.
+    pub reader_keys_permille: u32,
 }
 
 impl Scenario {
@@ -26,12 +31,27 @@ impl Scenario {
         }
         let strangers_permille = dice.among(&[100, 300, 1_000]) as u32;
         let brief_permille = dice.among(&[500, 800, 1_000]) as u32;
-        self.access = Some(AccessPlan { strangers_permille, brief_permille });
+        self.access = Some(AccessPlan { strangers_permille, brief_permille, reader_keys_permille: 0 });
         self.read_beyond_tokens(&dice);
         // Each step is a deploy, as any change of a secret is.
         if self.faults != self.faults.delays() && dice.chance(400) {
             self.rotate_keys(&dice);
         }
+        self.with_reader_keys(seed)
+    }
+
+    /// Most readers have the reader key of their stream in their URLs, and some streams get another one meanwhile.
+    fn with_reader_keys(mut self, seed: u64) -> Self {
+        let dice = Dice::new(seed ^ OF_READER_KEYS);
+        let Some(access) = self.access.as_mut().filter(|_| dice.chance(850)) else { return self };
+        access.reader_keys_permille = dice.among(&[1_000, 950, 800]) as u32;
+        let Some(last) = self.streams.len().checked_sub(1).filter(|_| dice.chance(600)) else { return self };
+        for _ in 0..dice.between(1, 3) {
+            let (stream, client) = (dice.between(0, last as u64) as usize, dice.between(0, 5) as usize);
+            let what = Happening::Client { client, action: Action::NewReaderKey { stream } };
+            self.events.push(Event { at_ms: dice.between(1, self.calm_ms.max(1)), what });
+        }
+        self.events.sort_by_key(|event| event.at_ms);
         self
     }
 

@@ -87,6 +87,8 @@ actions! {
         };
         /// HEAD.
         Head = "head" { stream: usize as Stream };
+        /// POST for a new reader key of the stream, once; nothing where no tokens are needed.
+        NewReaderKey = "new-reader-key" { stream: usize as Stream };
         /// Live readers, as many as that, which read on beside what their client does else, whatever happens, until
         /// they leave or are told that nothing more comes. They may begin with cursors ahead of the clock, each with
         /// one of its own.

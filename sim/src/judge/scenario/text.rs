@@ -59,8 +59,12 @@ impl fmt::Display for Scenario {
         if self.crowd > 0 {
             writeln!(formatter, "crowd {}", self.crowd)?;
         }
-        if let Some(AccessPlan { strangers_permille, brief_permille }) = self.access {
-            writeln!(formatter, "keyed {strangers_permille} {brief_permille}")?;
+        if let Some(AccessPlan { strangers_permille, brief_permille, reader_keys_permille }) = self.access {
+            write!(formatter, "keyed {strangers_permille} {brief_permille}")?;
+            match reader_keys_permille {
+                0 => writeln!(formatter)?,
+                _ => writeln!(formatter, " {reader_keys_permille}")?,
+            }
         }
         writeln!(formatter, "calm {}", self.calm_ms)?;
         for event in &self.events {
@@ -149,8 +153,12 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         }
         "crowd" => scenario.crowd = words.next()?.parse().ok()?,
         "keyed" => {
-            let mut permille = || words.next()?.parse().ok();
-            scenario.access = Some(AccessPlan { strangers_permille: permille()?, brief_permille: permille()? });
+            let mut permille = || words.next().map(|word| word.parse().ok());
+            scenario.access = Some(AccessPlan {
+                strangers_permille: permille()??,
+                brief_permille: permille()??,
+                reader_keys_permille: permille().unwrap_or(Some(0))?,
+            });
         }
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {

@@ -6,6 +6,7 @@ use std::collections::BTreeMap;
 use tailrace_core::protocol::{Method, Response};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::invariant::leak::is_granted_by_url;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Forgery, Op, Trespass};
 use crate::world::Harm;
@@ -24,19 +25,16 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
             violations.push(case.violation(Invariant::Access, &[index], complaint));
         }
     }
-    for trespass in strangers(case) {
+    for trespass in case.strangers() {
+        if is_granted_by_url(case, trespass) {
+            continue;
+        }
         if let Some(complaint) = let_in(case, trespass).or_else(|| does_something(case, trespass)) {
             violations.push(case.violation(Invariant::Access, &[], format!("{complaint}: {trespass}")));
         }
     }
     violations.extend(tells_apart(case));
     violations
-}
-
-/// What was asked of the stream without a grant.
-pub(in crate::judge::checker) fn strangers<'a>(case: &Case<'a>) -> impl Iterator<Item = &'a Trespass> {
-    let (stream, history) = (case.stream, case.history);
-    history.strangers.iter().filter(move |trespass| trespass.stream == stream)
 }
 
 /// A rightful request whose token has not expired is let in, and one whose token has is not.
@@ -103,7 +101,7 @@ fn tells_apart(case: &Case<'_>) -> Option<Violation> {
     let mut told: BTreeMap<Shows, (&Trespass, &Response)> = BTreeMap::new();
     for trespass in &case.history.strangers {
         let Some(answer) = trespass.answer.as_ref() else { continue };
-        if is_of_something_else(case, trespass, answer) {
+        if is_of_something_else(case, trespass, answer) || is_from_front(case, answer, trespass) {
             continue;
         }
         let shows = (trespass.forgery, trespass.is_in_url, name(trespass.method));
@@ -114,6 +112,11 @@ fn tells_apart(case: &Case<'_>) -> Option<Violation> {
         }
     }
     None
+}
+
+/// Whether a cache in front has answered with what it had: whether it may is judged elsewhere.
+fn is_from_front(case: &Case<'_>, answer: &Response, trespass: &Trespass) -> bool {
+    answer.status < 400 && case.history.fronts.handed.contains_key(&trespass.request)
 }
 
 fn name(method: Method) -> &'static str {

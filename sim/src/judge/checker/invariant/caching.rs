@@ -7,6 +7,7 @@ use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::reader_keys::Held;
 use crate::judge::checker::told::Told;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Conditions, From, HIDDEN_FAILURE, Lifetime, Manner, Mode, Op};
@@ -71,7 +72,7 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     let value = answer.cache_control.as_deref()?;
     let are_events = matches!(op.call, Call::Live { mode: Mode::Sse, .. }) && answer.status == 200;
     let is_hidden_failure = answer.code.as_deref() == Some(HIDDEN_FAILURE);
-    let Conditions { policy, waits, .. } = &case.history.conditions;
+    let Conditions { policy, .. } = &case.history.conditions;
     let kept_by_nobody = match are_events || is_hidden_failure {
         // Events that may be kept may be packed anew, too. Those that have brought none look like a failure that is hidden.
         true if policy.events == Rule::Revalidate => &[EVENTS_NOT_AT_ALL][..],
@@ -85,15 +86,42 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
         let is_kept = !is_lost && !kept_by_nobody.contains(&value);
         return is_kept.then(|| format!("{value:?} to a URL with a token"));
     }
-    let exactly = |expected| (value != expected).then(|| format!("{value:?} instead of {expected:?}"));
+    if !case.history.conditions.is_keyed {
+        return otherwise_than_the_policy(case, op, answer, value, true);
+    }
     // Nor what a token is needed for, unless all who know the URL may.
-    if case.history.conditions.is_keyed {
+    let kept_by_somebody = || {
         let is_kept = match expected(policy, op, answer) {
             Rule::Never => value != NO_STORE,
             Rule::Revalidate | Rule::Fresh { .. } => !kept_by_nobody.contains(&value),
         };
-        return is_kept.then(|| format!("{value:?} where nobody may keep it"));
+        is_kept.then(|| format!("{value:?} where nobody may keep it"))
+    };
+    // A browser was told when it was brought.
+    if answer.from_browser.is_some() {
+        return None;
     }
+    let kept_otherwise = || otherwise_than_the_policy(case, op, answer, value, false);
+    match case.reader_key_held(op) {
+        Held::Never => kept_by_somebody(),
+        // What a failure that is hidden looks like says nothing of any stream.
+        Held::Surely if !is_hidden_failure => kept_otherwise(),
+        Held::Surely | Held::Perhaps => kept_by_somebody().and_then(|_| kept_otherwise()),
+    }
+}
+
+/// Whether caches are told otherwise than the policy says. `may_be_stale`: they may serve for a while what was fresh.
+fn otherwise_than_the_policy(
+    case: &Case<'_>,
+    op: &Op,
+    answer: &ClientAnswer,
+    value: &str,
+    may_be_stale: bool,
+) -> Option<String> {
+    let are_events = matches!(op.call, Call::Live { mode: Mode::Sse, .. }) && answer.status == 200;
+    let is_hidden_failure = answer.code.as_deref() == Some(HIDDEN_FAILURE);
+    let Conditions { policy, waits, .. } = &case.history.conditions;
+    let exactly = |expected| (value != expected).then(|| format!("{value:?} instead of {expected:?}"));
     // A connection with events that has brought none looks like a failure that is hidden.
     if is_hidden_failure && value == policy.cache_control(AnswerKind::Events, None).to_string() {
         return None;
@@ -111,6 +139,7 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
         }
         Rule::Fresh { fresh_s, shared_s, stale_s } => (fresh_s, shared_s, stale_s),
     };
+    let stale_s = stale_s.filter(|_| may_be_stale);
     let is_meant =
         |told: &Told| (told.shared_s.is_some(), told.stale_s.is_some()) == (shared_s.is_some(), stale_s.is_some());
     let Some(told) = Told::parse(value).filter(is_meant) else {
@@ -194,7 +223,8 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, closed, created, deleted, empty, page, part, polled, tagged, tail, unchanged,
+        Fixture, absent, acked, closed, created, deleted, empty, keyed_answer, page, part, polled, tagged, tail,
+        unchanged,
     };
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -261,6 +291,41 @@ mod tests {
                 let found = super::check(&run.case());
                 assert_eq!(found.is_empty(), value == expected, "ask {number}, {value}: {found:?}");
             }
+        }
+    }
+
+    #[test]
+    fn where_tokens_are_needed_caches_keep_what_has_the_reader_key_that_held_in_its_url() {
+        const FRESH: &str = "public, max-age=60";
+        for (key, value, expected) in [
+            (None, NOT_AT_ALL, 0),
+            (None, FRESH, 1),
+            (Some("a"), FRESH, 0),
+            (Some("a"), PAGE, 1),
+            (Some("a"), NOT_AT_ALL, 1),
+            (Some("a"), "public, max-age=61", 1),
+            (Some("b"), FRESH, 1),
+            (Some("b"), NOT_AT_ALL, 0),
+        ] {
+            let mut run = run(Lifetime::Endless).keyed(0);
+            run.head(kept(NO_STORE, keyed_answer("a", tail(0, 0))));
+            run.wait_ms(5);
+            run.walk(&[], kept(value, part(0, 1)));
+            key.into_iter().for_each(|key| run.show_reader_key(key));
+            check(&run, expected);
+            // What is told meanwhile may be of the time before.
+            let mut run = run.clone();
+            run.walk(&[], kept(value, part(0, 1)));
+            key.into_iter().for_each(|key| run.show_reader_key(key));
+            let told = run.history.ops.pop().expect("a request");
+            run.new_reader_key(kept(NO_STORE, keyed_answer("b", tail(0, 0))));
+            run.history.ops.last_mut().expect("a request").invoked = told.invoked;
+            run.history.ops.push(told);
+            let is_wrong = match key {
+                None => value != NOT_AT_ALL,
+                Some(_) => ![FRESH, NOT_AT_ALL].contains(&value),
+            };
+            check(&run, expected + usize::from(is_wrong));
         }
     }
 

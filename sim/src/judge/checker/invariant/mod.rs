@@ -51,7 +51,6 @@ mod secret;
 mod stable;
 mod table;
 
-pub(super) use access::strangers;
 pub(super) use collapse::raced;
 pub(super) use fresh::is_of_gone_stream;
 pub(super) use leak::is_ended_by_token;

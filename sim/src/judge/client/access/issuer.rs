@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use super::jwt;
 use super::keys::{Key, Keys};
 use super::pass::{Pass, Wallet};
+use super::reader_keys::ReaderKeys;
 use crate::judge::scenario::AccessPlan;
 use crate::kernel::random::Random;
 use crate::kernel::watch::Watch;
@@ -45,6 +46,7 @@ pub(crate) struct Issuer {
     /// What must be written down nowhere.
     watch: Watch,
     strangers_left: Cell<u32>,
+    reader_keys: ReaderKeys,
 }
 
 impl Issuer {
@@ -55,7 +57,9 @@ impl Issuer {
         let keys = RefCell::new(Keys::draw(&random));
         let (retired, wallet, under_way) = <_>::default();
         let strangers_left = Cell::new(MOST_STRANGERS);
-        let issuer = Self { plan, random, keys, off_ms, retired, wallet, under_way, watch, strangers_left };
+        let reader_keys = ReaderKeys::new(plan.reader_keys_permille, schedule);
+        let issuer =
+            Self { plan, random, keys, off_ms, retired, wallet, under_way, watch, strangers_left, reader_keys };
         issuer.keep_secret(&issuer.keys.borrow().first().clone());
         issuer
     }
@@ -107,6 +111,21 @@ impl Issuer {
 
     pub(super) fn end_stranger(&self, request: u64) {
         self.under_way.borrow_mut().remove(&Shower::Stranger(request));
+    }
+
+    /// Somebody was told the reader key of a stream.
+    pub(in crate::judge::client) fn learn_reader_key(&self, stream: usize, key: &str, now_ms: u64) {
+        self.reader_keys.learn(stream, key, now_ms);
+    }
+
+    /// The reader key that a client puts into the URL of a read now.
+    pub(in crate::judge::client) fn reader_key(&self, client: usize, stream: usize, now_ms: u64) -> Option<String> {
+        self.reader_keys.of(client, stream, now_ms)
+    }
+
+    /// Whether clients use reader keys.
+    pub(in crate::judge::client) fn uses_reader_keys(&self) -> bool {
+        self.reader_keys.are_used()
     }
 
     /// Whether a stranger repeats the next request.

@@ -6,6 +6,7 @@
 //! | `keys` | the keys of the deployment, and how they are rotated |
 //! | `issuer` | the server of an application, which mints tokens for its clients |
 //! | `pass` | a token as its client holds it |
+//! | `reader_keys` | the reader keys of streams, as clients know them |
 //! | `wallet` | the tokens that clients hold, and when they want new ones |
 //! | `forge` | what strangers show instead |
 //! | `stranger` | a stranger, who asks what a client has asked |
@@ -15,6 +16,7 @@ mod issuer;
 mod jwt;
 mod keys;
 mod pass;
+mod reader_keys;
 mod stranger;
 mod wallet;
 

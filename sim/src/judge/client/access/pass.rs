@@ -2,20 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use tailrace_core::protocol::Method;
-
 /// What a token is needed for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(in crate::judge::client) enum Need {
     Read,
     Write,
-}
-
-impl Need {
-    /// What a request of that method needs.
-    pub(in crate::judge::client) fn of(method: Method) -> Self {
-        if matches!(method, Method::Get | Method::Head) { Self::Read } else { Self::Write }
-    }
+    Manage,
 }
 
 /// A token as its client holds it.

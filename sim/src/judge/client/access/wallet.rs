@@ -47,6 +47,7 @@ impl Issuer {
         let scopes = match need {
             Need::Read => &[Scope::Read, Scope::Read, Scope::Read, Scope::Write, Scope::Manage][..],
             Need::Write => &[Scope::Write, Scope::Write, Scope::Manage],
+            Need::Manage => &[Scope::Manage],
         };
         let claims = self.claims(self.random.among(scopes), &Scenario::path(stream), expires_s);
         let key = self.keys.borrow().first().id.clone();

@@ -86,13 +86,14 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
             code == "offset_gone" && (was_created_meanwhile(case, op) || case.is_harmed(op, &[Harm::Stale]))
         }
         (Call::Live { .. }, 404) => code == "stream_not_found",
-        (Call::Read { .. } | Call::Head | Call::Delete, 404) => {
+        (Call::Read { .. } | Call::Head | Call::Delete | Call::NewReaderKey, 404) => {
             code == "stream_not_found" || matches!(op.call, Call::Head)
         }
         // Whether the offset may be gone, or beyond the tail, is judged by `stable`.
         (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
         (Call::Head, 200) => answer.body.is_empty(),
         (Call::Delete, 204) => true,
+        (Call::NewReaderKey, 200) => answer.reader_key.is_some(),
         _ => false,
     };
     (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))

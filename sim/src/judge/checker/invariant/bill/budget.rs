@@ -19,6 +19,9 @@ pub(super) const TOUCH: u64 = 1;
 /// It moves because its time has come and a reader is connected.
 pub(super) const STAY: u64 = 1;
 
+/// A stream gets another reader key.
+pub(super) const NEW_KEY: u64 = 1;
+
 /// A look for an idle producer that has found none is remembered.
 pub(super) const LOOK: u64 = 1;
 
@@ -121,7 +124,10 @@ impl<'a> Budget<'a> {
         if history.harms.has_any(op.request) || history.harms.has_any_of_stream(*stream, since_ms..=settled_ms) {
             return None;
         }
-        let writes = |other: &Op| matches!(other.call, Call::Create { .. } | Call::Append { .. } | Call::Delete);
+        // Those that wait come again when their stream has another reader key.
+        let writes = |other: &Op| {
+            matches!(other.call, Call::Create { .. } | Call::Append { .. } | Call::Delete | Call::NewReaderKey)
+        };
         let meanwhile = |other: &Op| other.invoked < op.settled() && other.settled() > op.invoked;
         let writes = self.case.iter().filter(|(_, other)| writes(other) && meanwhile(other)).count() as u64;
         Some(POLLED + writes)
@@ -147,6 +153,8 @@ impl<'a> Budget<'a> {
             (Call::Append { .. }, _) => self.appended_rows(op).max(TOUCH),
             (Call::Read { .. }, _) if is_done => TOUCH,
             (Call::Head, _) if is_done => 0,
+            (Call::NewReaderKey, _) if is_done => NEW_KEY,
+            (Call::NewReaderKey, _) => REMOVAL.max(NEW_KEY),
             (Call::Read { .. } | Call::Head | Call::Delete, _) => REMOVAL,
             (Call::Live { .. }, _) => TOUCH + REMOVAL,
         };

@@ -50,10 +50,15 @@ type OfQuestions<'a> = HashMap<Key<'a>, Vec<(&'a Visit, usize)>>;
 fn of_questions<'a>(case: &Case<'a>) -> OfQuestions<'a> {
     let of_requests: HashMap<u64, usize> = case.iter().map(|(index, op)| (op.request, index)).collect();
     let mut visits = OfQuestions::new();
+    // A stranger that looks for an answer may be the first to find that it has been evicted.
+    let mut of_keys: HashMap<&str, usize> = HashMap::new();
     for visit in &case.history.visits {
-        let Some(index) = of_requests.get(&visit.request) else { continue };
-        let Some(question) = question(case.op(*index)) else { continue };
-        visits.entry((visit.colo, visit.partition, question)).or_default().push((visit, *index));
+        let own = of_requests.get(&visit.request);
+        let by_key = || of_keys.get(&*visit.key).filter(|_| visit.what == Visited::Evicted);
+        let Some(index) = own.or_else(by_key).copied() else { continue };
+        let Some(question) = question(case.op(index)) else { continue };
+        of_keys.insert(&visit.key, index);
+        visits.entry((visit.colo, visit.partition, question)).or_default().push((visit, index));
     }
     visits
 }

@@ -57,7 +57,9 @@ pub(in crate::judge::checker) fn is_ended_by_token(case: &Case<'_>, index: usize
 /// Whether the answer to a long-poll left when the token of one expired that asked the same: all who share a flight are told
 /// when the token of the one expires that flies.
 pub(in crate::judge::checker) fn is_at_the_end_of_a_token(case: &Case<'_>, op: &Op) -> bool {
-    let Some(left_ms) = case.history.times.get(&op.request).and_then(|times| times.left_ms) else { return false };
+    // Who has waited in front is told when the one is for whom that was asked.
+    let by = case.history.fronts.handed_to(op).map_or(op.request, |handed| handed.by);
+    let Some(left_ms) = case.history.times.get(&by).and_then(|times| times.left_ms) else { return false };
     let off_ms = case.history.conditions.edge_clock_off_ms();
     let ends_then = |other: &Op| {
         let until_ms = other.shown.map_or(0, |shown| shown.until_ms);

@@ -6,9 +6,11 @@
 //! | --- | --- |
 //! | `question` | what a read asks for |
 //! | `strangers` | what strangers are told |
+//! | `granted_by_url` | what caches in front may tell whoever knows a URL |
 //! | `expired` | live reads whose token has expired |
 
 mod expired;
+mod granted_by_url;
 mod question;
 mod strangers;
 
@@ -17,6 +19,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::cache::Collapse;
 
 pub(in crate::judge::checker) use expired::{is_at_the_end_of_a_token, is_ended_by_token};
+pub(in crate::judge::checker) use granted_by_url::is_granted_by_url;
 pub(in crate::judge::checker) use question::question;
 
 use crate::judge::checker::case::Case;

@@ -1,0 +1,48 @@
+//! Who may keep what an answer says of a stream that is not public: whoever has been asked for a URL with the reader key that
+//! held then.
+
+use tailrace_core::protocol::CachePolicy;
+use tailrace_core::protocol::cache::Rule;
+
+use super::case::Case;
+use super::reader_keys::Held;
+use crate::judge::history::{Call, Giver, Handed, Op};
+
+impl Case<'_> {
+    /// Whether the reader key in the URL of a request was the stream's when its object answered: that may be the answer to
+    /// another request, which was kept, or shared.
+    pub(super) fn reader_key_held(&self, op: &Op) -> Held {
+        // A superseded instance may not know that the stream has another one.
+        let is_known = self.history.is_true(op);
+        match self.reader_keys.held(op.reader_key.as_deref(), self.answered_ms(op)) {
+            Held::Never if op.reader_key.is_none() => Held::Never,
+            _ if !is_known => Held::Perhaps,
+            held => held,
+        }
+    }
+
+    /// From when to when, in virtual ms, the object can have given what an answer says, or confirmed it.
+    fn answered_ms(&self, op: &Op) -> (u64, u64) {
+        let conditions = &self.history.conditions;
+        let (given_ms, to_ms) = self.history.given_ms(op);
+        let flight_ms = if matches!(op.call, Call::Live { .. }) { conditions.flight_ms() } else { 0 };
+        match self.history.giver(op) {
+            // What was brought to a cache in front may be a copy of the edge's.
+            Giver::Front(Handed { confirmed_ms, .. }) => {
+                let kept_ms = longest_fresh_s(&conditions.policy) * 1_000 + conditions.edges_apart_ms;
+                (given_ms.saturating_sub(flight_ms + kept_ms), to_ms.max(confirmed_ms.unwrap_or(0)))
+            }
+            _ => (given_ms.saturating_sub(flight_ms), to_ms),
+        }
+    }
+}
+
+/// For how many seconds a policy has caches keep an answer at most.
+pub(super) fn longest_fresh_s(policy: &CachePolicy) -> u64 {
+    let rules = [policy.page, policy.tail, policy.delivery, policy.silence, policy.events];
+    let fresh = rules.into_iter().filter_map(|rule| match rule {
+        Rule::Fresh { fresh_s, shared_s, .. } => Some(fresh_s.max(shared_s.unwrap_or(0))),
+        Rule::Never | Rule::Revalidate => None,
+    });
+    fresh.max().unwrap_or(0)
+}
