@@ -41,8 +41,6 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
     let Some(key) = live.flight_key() else {
         return answer(env, live, fly(env, config, live, (arrived_ms, ends_ms), None).await);
     };
-    // The cache may have taken long to say that it has nothing.
-    let mut now_ms = env.now_ms();
     let mut asks_ms = arrived_ms;
     let mut is_second = false;
     loop {
@@ -60,6 +58,8 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
             Sharing::Joined { flight, age_ms } => (flight, oldest_flight_ms(config) - age_ms),
         };
         env.sometimes(marks::LIVE_FLIGHT_SHARED);
+        // The cache may have taken long to say that it has nothing.
+        let now_ms = env.now_ms();
         let left_ms = ends_ms.saturating_sub(now_ms);
         let waits_until_ms = live.end_ms(now_ms + room_ms.min(left_ms + FLIGHT_GRACE_MS));
         match joined(env, &flight, arrived_ms, now_ms, waits_until_ms.saturating_sub(now_ms)).await {
@@ -88,8 +88,7 @@ pub(super) async fn wait<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &LiveRe
                 }
             }
         }
-        now_ms = env.now_ms();
-        asks_ms = now_ms;
+        asks_ms = env.now_ms();
     }
 }
 

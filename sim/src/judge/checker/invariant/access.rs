@@ -212,16 +212,27 @@ mod tests {
 
     #[test]
     fn nothing_is_done_for_a_stranger() {
-        let mut run = run().keyed(0);
-        let request = run.trespass(Method::Get, Forgery::Nothing, Some(refusal(Forgery::Nothing)));
-        run.history.charges.insert(request, Charge { invocations: 1, ..Charge::default() });
-        check(&run, 0);
-        let visit = Visit { ms: 5, colo: 0, partition: 0, isolate: 0, request, key: "".into(), what: Visited::Missed };
-        run.history.visits.push(visit);
-        check(&run, 1);
-        run.history.visits.clear();
-        run.history.charges.insert(request, Charge { calls: 1, ..Charge::default() });
-        check(&run, 1);
+        for (method, forgery, expected) in [
+            (Method::Get, Forgery::Cut, 1),
+            (Method::Delete, Forgery::Nothing, 1),
+            // The object has to say whether the stream is public.
+            (Method::Get, Forgery::Nothing, 0),
+            (Method::Head, Forgery::Nothing, 0),
+        ] {
+            let mut run = run().keyed(0);
+            let told = refusal(forgery);
+            let told = if method == Method::Head { told.without_body() } else { told };
+            let request = run.trespass(method, forgery, Some(told));
+            run.history.charges.insert(request, Charge { invocations: 1, ..Charge::default() });
+            check(&run, 0);
+            let visit =
+                Visit { ms: 5, colo: 0, partition: 0, isolate: 0, request, key: "".into(), what: Visited::Missed };
+            run.history.visits.push(visit);
+            check(&run, expected);
+            run.history.visits.clear();
+            run.history.charges.insert(request, Charge { calls: 1, ..Charge::default() });
+            check(&run, expected);
+        }
     }
 
     #[test]
