@@ -248,6 +248,18 @@ mutants! {
     SseOutlivesItsToken = "sse-outlives-its-token";
     /// An object is asked for what a read without a grant is then refused.
     RefusedReadTouches = "refused-read-touches";
+    /// A kept answer is served to who shows no token, whosever it is.
+    PublicMarkLost = "public-mark-lost";
+    /// Caches in front may keep what is not public at a URL without a reader key.
+    AnswerStoredAtBareUrl = "answer-stored-at-bare-url";
+    /// Of what the edge has kept, caches in front may keep a copy at a URL with any reader key.
+    ReaderKeyCheckedOnMissesOnly = "reader-key-checked-on-misses-only";
+    /// Who shows no token shares the flight of those who have a grant.
+    TokenlessJoiner = "tokenless-joiner";
+    /// A stream keeps its reader key when it should get another one.
+    ReaderKeyKept = "reader-key-kept";
+    /// An origin that is not listed is answered as if it were the first one that is.
+    FirstOriginByDefault = "first-origin-by-default";
 }
 
 #[cfg(feature = "mutants")]

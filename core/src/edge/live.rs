@@ -127,9 +127,10 @@ impl LiveRead {
     /// identical to: `now` is another moment for each.
     pub fn flight_key(&self) -> Option<String> {
         let is_shared = self.read.from != ReadFrom::Now && !mutated!(FlightsNotShared);
-        let message = || match mutated!(FlightsSharedOverTags) {
-            true => self.message_of(Operation::Read(Read { if_none_match: None, ..self.read.clone() })),
-            false => self.message(),
+        let message = || match (mutated!(FlightsSharedOverTags), mutated!(TokenlessJoiner)) {
+            (true, _) => self.message_of(Operation::Read(Read { if_none_match: None, ..self.read.clone() })),
+            (_, true) => Self { admission: Admission::Granted, ..self.clone() }.message(),
+            _ => self.message(),
         };
         is_shared.then(|| format!("{}\n{}", self.object, message()))
     }

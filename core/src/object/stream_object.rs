@@ -399,7 +399,9 @@ impl<S: ActorState> StreamObject<S> {
     /// would be kept for longer than is promised.
     fn rotate_reader_key(&self, slot: &mut Slot, now_ms: u64) -> Result<Response, Failure> {
         let stream = self.living(slot, now_ms)?;
-        stream.rotate_reader_key(self.state.sql(), self.state.fresh_reader_key())?;
+        if !mutated!(ReaderKeyKept) {
+            stream.rotate_reader_key(self.state.sql(), self.state.fresh_reader_key())?;
+        }
         self.audience.dismiss(&self.state, &stream.incarnation);
         Ok(answer::rotated(stream))
     }

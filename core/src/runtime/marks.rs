@@ -169,7 +169,7 @@ crate::marks! {
     /// It had the answer, and the client had it, too.
     CACHE_HIT_UNCHANGED = "cache_hit_unchanged", required;
     /// It had an answer of a stream that is not public, and the client had shown no grant.
-    CACHE_HAD_A_PRIVATE_ANSWER = "cache_had_a_private_answer", optional;
+    CACHE_HAD_A_PRIVATE_ANSWER = "cache_had_a_private_answer", required;
     /// It had an answer that was too old.
     CACHE_HAD_AN_OLD_ANSWER = "cache_had_an_old_answer", required;
     /// The answer to a read went into the cache of a datacenter.

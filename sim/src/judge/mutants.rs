@@ -153,6 +153,12 @@ register! {
     Core::TokenInCacheKey: Secret;
     Core::SseOutlivesItsToken: Leak;
     Core::RefusedReadTouches: Access, Expiry;
+    Core::PublicMarkLost: Leak;
+    Core::AnswerStoredAtBareUrl: Caching, Leak;
+    Core::ReaderKeyCheckedOnMissesOnly: Caching, Leak;
+    Core::TokenlessJoiner: Leak, Access;
+    Core::ReaderKeyKept: Answers;
+    Core::FirstOriginByDefault: Access, Leak;
     Host::AnswerBeforeGate: Durable, Stable;
     Host::AlarmLostAtEviction: Expiry;
     Host::WaiterKeepsAwake: Awake;

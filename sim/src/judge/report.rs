@@ -92,6 +92,15 @@ pub fn summary(swarm: &Swarm, tally: &Tally) -> String {
         tally.seeds_with(reached::STRANGER_AT_A_COPY),
         tally.seeds_with(world_marks::CONFIGURED_ANEW),
     );
+    _ = writeln!(
+        text,
+        "of these had a stranger that read a public stream: {}, from a cache: {}; one that a cache in front answered for a \
+         reader key: {}; a reader key that was replaced while somebody waited: {}",
+        tally.seeds_with(reached::STRANGER_READ_PUBLIC_STREAM),
+        tally.seeds_with(reached::STRANGER_READ_PUBLIC_COPY),
+        tally.seeds_with(reached::STRANGER_ANSWERED_IN_FRONT),
+        tally.seeds_with(reached::READER_KEY_REPLACED_UNDER_WAITING),
+    );
     for (mark, count) in tally.marks.iter() {
         _ = writeln!(text, "  {count:>9}  {mark}");
     }
@@ -233,7 +242,11 @@ fn from_text(from: &From) -> &str {
 fn asked(call: &Call) -> String {
     let tag = |known: &Option<usize>| known.map_or_else(String::new, |op| format!(" if not as {op}"));
     match call {
-        Call::Create { lifetime, closes, .. } => format!("PUT {lifetime:?}{}", if *closes { " closed" } else { "" }),
+        Call::Create { lifetime, closes, public, .. } => {
+            let [closed, public] =
+                [(*closes, " closed"), (*public, " public")].map(|(is, word)| if is { word } else { "" });
+            format!("PUT {lifetime:?}{closed}{public}")
+        }
         Call::Append { closes, defect, .. } => {
             let defect = defect.map_or_else(String::new, |defect| format!(" {defect:?}"));
             format!("POST{}{defect}", if *closes { " closing" } else { "" })

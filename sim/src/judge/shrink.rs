@@ -96,9 +96,14 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
         let open = Scenario { access: None, ..self.best.clone() };
         self.keep(&open);
         if let Some(plan) = self.best.access {
-            let access = Some(AccessPlan { strangers_permille: 0, ..plan });
+            let access = Some(AccessPlan { strangers_permille: 0, passers_permille: 0, ..plan });
             let unseen = Scenario { access, ..self.best.clone() };
             self.keep(&unseen);
+        }
+        if let Some(plan) = self.best.access {
+            let access = Some(AccessPlan { strangers_permille: 0, ..plan });
+            let fewer = Scenario { access, ..self.best.clone() };
+            self.keep(&fewer);
         }
         if let Some(plan) = self.best.access {
             let access = Some(AccessPlan { reader_keys_permille: 0, ..plan });

@@ -70,7 +70,7 @@ pub(in crate::edge) fn served<E: EdgeEnv>(env: &E, caching: &Caching, head: &Res
         let readers = head.headers.get(header::TAILRACE_READERS).and_then(Readership::parse);
         readers.is_some_and(|readers| readers.is_everybody())
     };
-    if caching.public_only && !is_public() {
+    if caching.public_only && !is_public() && !mutated!(PublicMarkLost) {
         env.sometimes(marks::CACHE_HAD_A_PRIVATE_ANSWER);
         return None;
     }

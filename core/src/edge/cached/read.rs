@@ -1,11 +1,13 @@
 //! Plain reads: from the cache, by the flight of an identical one, or from the object.
 
+use std::borrow::Cow;
+
 use crate::edge::config::EdgeConfig;
 use crate::edge::failure::unreachable;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::message::{Message, Operation};
-use crate::protocol::{Method, Response, header};
+use crate::protocol::{Admission, Method, Response, header};
 use crate::runtime::{
     Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
@@ -34,11 +36,13 @@ pub(in crate::edge) async fn read<E: EdgeEnv>(
     if answer_stored(env, caching, read.if_none_match.as_deref()).await {
         return;
     }
+    let everybody = mutated!(TokenlessJoiner).then(|| Message { admission: Admission::Granted, ..message.clone() });
     let message = message.encode();
     if !caching.looks_up {
         return ask(env, config, object, message, caching, None).await;
     }
-    match env.share(&format!("{object}\n{message}")) {
+    let shared = everybody.map_or_else(|| Cow::Borrowed(&message), |everybody| Cow::Owned(everybody.encode()));
+    match env.share(&format!("{object}\n{shared}")) {
         Sharing::Started(flight) => ask(env, config, object, message, caching, Some(flight)).await,
         Sharing::Joined { flight, age_ms } => match landed(env, flight, FLIGHT_MS.saturating_sub(age_ms)).await {
             Some((kept, age_s)) => {

@@ -6,6 +6,7 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use crate::mutant::mutated;
 use crate::protocol::limits::{ORIGIN_LIMIT, ORIGINS_LIMIT};
 use crate::protocol::{Headers, header};
 
@@ -67,7 +68,9 @@ impl Origins {
                 let mut fields = request.iter().filter(|(name, _)| *name == header::ORIGIN).map(|(_, value)| value);
                 // Browsers send one. Hosts make one field of several, with commas between their values, which no entry has.
                 let origin = fields.next().filter(|_| fields.next().is_none());
-                Readers::Asking(origin.and_then(|origin| listed.iter().find(|listed| ***listed == *origin)).cloned())
+                let asking = origin.and_then(|origin| listed.iter().find(|listed| ***listed == *origin));
+                let first = listed.first().filter(|_| mutated!(FirstOriginByDefault));
+                Readers::Asking(asking.or(first).cloned())
             }
         }
     }

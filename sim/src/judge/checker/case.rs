@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use tailrace_core::protocol::limits::CURSOR_AHEAD_MS;
 
 use super::attendance::{self, live_travel_ms};
+use super::publicity::Publicities;
 use super::reader_keys::ReaderKeys;
 use super::touches::{SLOW, Touches};
 use super::{Invariant, Log, LogPosition, Violation};
@@ -33,6 +34,8 @@ pub(super) struct Case<'a> {
     offsets: HashMap<u64, LogPosition>,
     /// The keys by which caches in front share what is not public.
     pub(super) reader_keys: ReaderKeys<'a>,
+    /// Which streams at the URL everybody may read.
+    pub(super) publicities: Publicities,
     /// Requests that may have started a sliding TTL anew.
     touches: Touches,
     /// Creations that may have made the stream anew, and deletions that may have removed it: indices of operations.
@@ -82,7 +85,21 @@ impl<'a> Case<'a> {
         };
         let (creations, deletions) = (those(&made), those(&removed));
         let reader_keys = ReaderKeys::of(history, stream);
-        Self { history, stream, log, ops, arrivals, offsets, reader_keys, touches, creations, deletions, lifetimes }
+        let publicities = Publicities::of(history, stream);
+        Self {
+            history,
+            stream,
+            log,
+            ops,
+            arrivals,
+            offsets,
+            reader_keys,
+            publicities,
+            touches,
+            creations,
+            deletions,
+            lifetimes,
+        }
     }
 
     /// What was asked of the stream without a grant.

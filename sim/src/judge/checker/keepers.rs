@@ -1,17 +1,40 @@
-//! Who may keep what an answer says of a stream that is not public: whoever has been asked for a URL with the reader key that
-//! held then.
+//! Who may keep what an answer says of a stream: of one that is not public, whoever has been asked for a URL with the reader
+//! key that held then.
 
 use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::Rule;
 
 use super::case::Case;
+use super::publicity::Publicity;
 use super::reader_keys::Held;
 use crate::judge::history::{Call, Giver, Handed, Op};
 
+/// Who may keep what an answer says, of those who stand before the edge of a deployment with keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Keepers {
+    /// Whoever may by the policy.
+    All,
+    /// Who has been asked for a URL with the reader key.
+    Holders(Held),
+    /// It may be either.
+    Unknown(Held),
+}
+
 impl Case<'_> {
+    /// Who may keep the answer to a request, by what its object knew.
+    pub(super) fn keepers(&self, op: &Op) -> Keepers {
+        let (until, segment) = (op.ended.unwrap_or(op.settled()), self.offset(op).map(|at| at.segment));
+        let held = self.reader_key_held(op);
+        match self.publicities.of_segment(segment, until) {
+            Publicity::Public => Keepers::All,
+            Publicity::Private => Keepers::Holders(held),
+            Publicity::Unknown => Keepers::Unknown(held),
+        }
+    }
+
     /// Whether the reader key in the URL of a request was the stream's when its object answered: that may be the answer to
     /// another request, which was kept, or shared.
-    pub(super) fn reader_key_held(&self, op: &Op) -> Held {
+    fn reader_key_held(&self, op: &Op) -> Held {
         // A superseded instance may not know that the stream has another one.
         let is_known = self.history.is_true(op);
         match self.reader_keys.held(op.reader_key.as_deref(), self.answered_ms(op)) {

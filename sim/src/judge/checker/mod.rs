@@ -11,8 +11,9 @@
 //! | `attendance` | whether a reader was connected to a stream for sure |
 //! | `touches` | which requests may have started a sliding TTL anew |
 //! | `case` | one stream's history, prepared: who may have removed it, when it may have expired |
+//! | `publicity` | which streams at a URL everybody may read |
 //! | `reader_keys` | which reader key a stream had when |
-//! | `keepers` | who may keep what an answer says of a stream that is not public |
+//! | `keepers` | who may keep what an answer says of a stream |
 //! | `told` | what caches were told of an answer |
 //! | `crowded` | whether an isolate may have been full of request bodies |
 //! | `fullness` | whether a stream can have been as full as a refusal says, and who may have lost its place |
@@ -35,6 +36,7 @@ mod keepers;
 mod log;
 mod log_position;
 mod passage;
+mod publicity;
 pub mod reached;
 mod reader_keys;
 mod told;

@@ -6,7 +6,9 @@ use tailrace_core::runtime::Mark;
 
 use super::case::Case;
 use super::invariant;
-use crate::judge::history::{Arrival, Call, End, From, Giver, Manner, Mode, Op, Parting, Payload};
+use super::keepers::Keepers;
+use super::reader_keys::Held;
+use crate::judge::history::{Arrival, Call, End, From, Giver, Manner, Mode, Op, Parting, Payload, Trespass};
 use crate::tailrace::Waits;
 
 tailrace_core::marks! {
@@ -78,6 +80,16 @@ tailrace_core::marks! {
     STRANGER_OF_OTHER_PROJECT = "stranger_of_other_project", required;
     /// A stranger was told that it has more than one token.
     STRANGER_WITH_TWO_TOKENS = "stranger_with_two_tokens", required;
+    /// A stranger read a public stream.
+    STRANGER_READ_PUBLIC_STREAM = "stranger_read_public_stream", required;
+    /// A stranger read a public stream from a cache.
+    STRANGER_READ_PUBLIC_COPY = "stranger_read_public_copy", required;
+    /// A stranger asked with a reader key for what a cache in front had, and was answered by that.
+    STRANGER_ANSWERED_IN_FRONT = "stranger_answered_in_front", optional;
+    /// A stream got another reader key while somebody waited for it.
+    READER_KEY_REPLACED_UNDER_WAITING = "reader_key_replaced_under_waiting", required;
+    /// A reader asked with a reader key that was no longer the stream's.
+    OLD_READER_KEY_USED = "old_reader_key_used", required;
 }
 
 /// How much longer than every connection a long silence lasts, in ms: a hibernation.
@@ -139,6 +151,11 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
             (STRANGER_OF_OTHER_STREAM, is_told(case, "stream_not_granted")),
             (STRANGER_OF_OTHER_PROJECT, is_told(case, "project_not_granted")),
             (STRANGER_WITH_TWO_TOKENS, is_told(case, "token_ambiguous")),
+            (STRANGER_READ_PUBLIC_STREAM, reads_what_is_public(case).next().is_some()),
+            (STRANGER_READ_PUBLIC_COPY, reads_what_is_public(case).any(|trespass| is_from_cache(case, trespass))),
+            (STRANGER_ANSWERED_IN_FRONT, case.strangers().any(|trespass| is_answered_in_front(case, trespass))),
+            (READER_KEY_REPLACED_UNDER_WAITING, replaced_under_waiting(case)),
+            (OLD_READER_KEY_USED, any(&|op| op.reader_key.is_some() && op.status() == Some(200) && is_old(case, op))),
         ];
         marks.extend(reached.into_iter().filter(|(_, reached)| *reached).map(|(mark, _)| mark));
     }
@@ -150,6 +167,36 @@ pub(super) fn reached(cases: &[Case<'_>]) -> Vec<Mark> {
 /// Whether a stranger was refused with that code.
 fn is_told(case: &Case<'_>, code: &str) -> bool {
     case.strangers().any(|trespass| trespass.code().as_deref() == Some(code))
+}
+
+/// Strangers that were told something of a public stream, and not because of a reader key.
+fn reads_what_is_public<'a>(case: &'a Case<'_>) -> impl Iterator<Item = &'a Trespass> {
+    case.strangers().filter(|trespass| {
+        let is_read = trespass.answer.as_ref().is_some_and(|answer| answer.status == 200);
+        is_read && invariant::is_told(case, trespass) && !invariant::is_granted_by_url(case, trespass)
+    })
+}
+
+fn is_from_cache(case: &Case<'_>, trespass: &Trespass) -> bool {
+    let answer = trespass.answer.as_ref();
+    case.history.fronts.handed.contains_key(&trespass.request)
+        || answer.is_some_and(|answer| answer.headers.get("x-cache") == Some("HIT"))
+}
+
+fn is_answered_in_front(case: &Case<'_>, trespass: &Trespass) -> bool {
+    let is_read = trespass.answer.as_ref().is_some_and(|answer| answer.status == 200);
+    is_read && invariant::is_granted_by_url(case, trespass)
+}
+
+fn replaced_under_waiting(case: &Case<'_>) -> bool {
+    let replaced = case.iter().filter(|(_, op)| matches!(op.call, Call::NewReaderKey) && op.succeeded());
+    let replaced_ms: Vec<u64> = replaced.map(|(_, op)| op.settled().ms).collect();
+    waits(case).any(|(_, from_ms, to_ms)| replaced_ms.iter().any(|ms| (from_ms..=to_ms).contains(ms)))
+}
+
+fn is_old(case: &Case<'_>, op: &Op) -> bool {
+    let key = op.reader_key.as_deref().filter(|key| case.reader_keys.is_known(key, op.invoked));
+    key.is_some() && case.keepers(op) == Keepers::Holders(Held::Never)
 }
 
 fn is_poll(op: &Op) -> bool {

@@ -60,6 +60,11 @@ impl<'a> ReaderKeys<'a> {
         keys
     }
 
+    /// Whether somebody was told the key before that.
+    pub(super) fn is_known(&self, key: &str, before: Moment) -> bool {
+        self.seen.iter().any(|seen| seen.key == key && seen.to < before)
+    }
+
     /// Whether what a URL has as its reader key was the stream's between these virtual ms.
     pub(super) fn held(&self, key: Option<&str>, (from_ms, to_ms): (u64, u64)) -> Held {
         let Some(key) = key else { return Held::Never };

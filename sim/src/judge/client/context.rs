@@ -10,7 +10,7 @@ use tailrace_core::protocol::Method;
 use super::access::{Issuer, Need, Pass};
 use super::reader_control::ReaderControl;
 use super::wire::{content_type, read};
-use crate::judge::history::{Call, ClientAnswer, End, History, Manner, Mode, Shown};
+use crate::judge::history::{Call, ClientAnswer, End, History, Manner, Mode, Shown, origin_of};
 use crate::kernel::random::Random;
 use crate::kernel::rt::Node;
 use crate::tailrace::World;
@@ -25,6 +25,8 @@ pub(crate) struct Seen {
     pub(super) stream: usize,
     /// Without its token.
     pub(super) url: String,
+    /// Whether whoever has seen it shows nothing, and reads.
+    pub(super) passes_by: bool,
 }
 
 /// Has a stranger ask what was seen.
@@ -139,11 +141,17 @@ impl ClientContext {
             self.urls.borrow_mut().insert(number, (request.url.clone(), stream));
         }
         if need != Need::Manage && issuer.draws_stranger() {
-            (self.send_stranger)(self, issuer, Seen { client, stream, url: request.url.clone() });
+            (self.send_stranger)(self, issuer, Seen { client, stream, url: request.url.clone(), passes_by: false });
+        }
+        if need == Need::Read && issuer.draws_passer() {
+            (self.send_stranger)(self, issuer, Seen { client, stream, url: request.url.clone(), passes_by: true });
         }
         let pass = issuer.pass(client, stream, need, self.world.now_ms());
         issuer.begin(op, &pass);
         self.history.borrow_mut().ops[op].shown = Some(Shown { until_ms: pass.until_ms, is_in_url });
+        if let Some(origin) = origin_of(client).filter(|_| issuer.lists_origins()) {
+            request.headers.push("origin", origin);
+        }
         if is_in_url {
             request.url.push(if request.url.contains('?') { '&' } else { '?' });
             request.url.push_str(&format!("token={}", pass.token));

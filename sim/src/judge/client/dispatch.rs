@@ -7,7 +7,9 @@ impl Session {
     /// Does one thing, to its end.
     pub(crate) async fn act(&mut self, action: Action) {
         match action {
-            Action::Create { stream, lifetime, closes, load } => self.create(stream, lifetime, closes, load).await,
+            Action::Create { stream, lifetime, closes, public, load } => {
+                self.create(stream, lifetime, (closes, public), load).await;
+            }
             Action::Delete { stream } => self.delete(stream).await,
             Action::Close { stream } => self.close(stream).await,
             Action::Append { stream, load, closes, mistake } => self.append(stream, load, closes, mistake).await,

@@ -15,13 +15,20 @@ const INSPECTION_MS: u64 = 30_000;
 
 impl Session {
     /// PUT is idempotent, so it is retried.
-    pub(super) async fn create(&self, stream: usize, lifetime: Lifetime, closes: bool, load: Option<Load>) {
+    pub(super) async fn create(
+        &self,
+        stream: usize,
+        lifetime: Lifetime,
+        (closes, public): (bool, bool),
+        load: Option<Load>,
+    ) {
         let lifetime = self.lifetime(lifetime);
         let content = self.content(stream);
         let batch = load.map(|load| self.batch(stream, load, None, None));
         let bytes = batch.map(|batch| body(content, &self.context.history.borrow().batches[batch].messages));
         let request = || {
             let ask = Ask::new(Method::Put, &Scenario::path(stream))
+                .with_public(public)
                 .with("content-type", content_type(content))
                 .with_lifetime(lifetime)
                 .with_if(closes, "stream-closed", "true");
@@ -30,7 +37,7 @@ impl Session {
                 None => ask.build(),
             }
         };
-        let op = self.insist(stream, Call::Create { lifetime, closes, batch }, request).await;
+        let op = self.insist(stream, Call::Create { lifetime, closes, public, batch }, request).await;
         // Who finds the stream there, or whose first answer was lost, has to look for its reader key.
         let uses_keys = self.context.issuer.as_ref().is_some_and(|issuer| issuer.uses_reader_keys());
         if uses_keys && self.with_answer(op, |answer| answer.is_some_and(|answer| answer.status == 200)) {

@@ -57,6 +57,11 @@ impl Ask {
         self.with_parameter("offset", offset)
     }
 
+    /// Whether everybody may read the stream that is created.
+    pub(super) fn with_public(self, public: bool) -> Self {
+        if public { self.with_parameter("public", "true") } else { self }
+    }
+
     /// The reader key of the stream, as the client knows it.
     pub(super) fn with_reader_key(self, key: Option<&str>) -> Self {
         match key {
@@ -181,6 +186,8 @@ pub(super) fn read(response: &Response) -> ClientAnswer {
         age_s: number("age"),
         from_browser: None,
         reader_key: text("stream-reader-key"),
+        allowed_origin: text("access-control-allow-origin"),
+        varies_by_origin: text("vary").is_some_and(|vary| vary.split(", ").any(|name| name == "Origin")),
         tells_instance: response.headers.get("tailrace-instance").is_some(),
         tells_internals: ["tailrace-ahead", "tailrace-kept", "tailrace-readers"]
             .iter()

@@ -7,6 +7,18 @@ use tailrace_core::protocol::{Method, Response};
 use super::Moment;
 use crate::kernel::named::named;
 
+/// The origins that a deployment lists which lists any.
+pub const LISTED_ORIGINS: &[&str] = &["https://first.test", "https://second.test"];
+
+/// The origins of pages that ask, by which client they belong to: one is not listed.
+const ORIGINS: [Option<&str>; 4] =
+    [Some("https://second.test"), Some("https://third.test"), None, Some("https://first.test")];
+
+/// The origin that a client's requests name where the deployment lists any.
+pub fn origin_of(client: usize) -> Option<&'static str> {
+    ORIGINS[client % ORIGINS.len()]
+}
+
 /// The token of a request that grants what is asked, as its client knows it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Shown {

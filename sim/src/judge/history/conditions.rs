@@ -22,6 +22,8 @@ pub struct Conditions {
     pub answer_way_ms: u64,
     /// Whether whoever asks needs a token.
     pub is_keyed: bool,
+    /// Whether the deployment lists origins, and clients send theirs.
+    pub lists_origins: bool,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.

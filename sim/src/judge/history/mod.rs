@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-pub use access::{Forgery, Shown, Trespass};
+pub use access::{Forgery, LISTED_ORIGINS, Shown, Trespass, origin_of};
 pub use conditions::Conditions;
 pub use front::{Fronts, Handed, How, Unserved};
 pub use harms::Harms;
@@ -153,6 +153,8 @@ pub enum Call {
         lifetime: Lifetime,
         /// `Stream-Closed: true`.
         closes: bool,
+        /// Whether everybody may read it.
+        public: bool,
         /// The body, an index of [`History::batches`].
         batch: Option<usize>,
     },
@@ -235,6 +237,10 @@ pub struct ClientAnswer {
     pub from_browser: Option<usize>,
     /// `Stream-Reader-Key`.
     pub reader_key: Option<String>,
+    /// `Access-Control-Allow-Origin`.
+    pub allowed_origin: Option<String>,
+    /// Whether `Vary` names `Origin`.
+    pub varies_by_origin: bool,
     /// Whether it tells which instance has given it.
     pub tells_instance: bool,
     /// Whether it has a field that edge and object keep to themselves.

@@ -2,13 +2,16 @@
 
 use super::dice::Dice;
 use super::{Action, Disturbance, Event, Happening, Load, Origin, Scenario};
-use crate::judge::history::Mode;
+use crate::judge::history::{Lifetime, Mode};
 
 /// Has the randomness of tokens differ from that of the rest.
 const OF_ACCESS: u64 = 0x0000_6163_6365_7373;
 
 /// And that of reader keys.
 const OF_READER_KEYS: u64 = 0x0000_0072_6b65_7973;
+
+/// And that of streams that everybody may read.
+const OF_PUBLIC_STREAMS: u64 = 0x0070_7562_6c69_6373;
 
 /// Who asks a deployment that has keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,6 +22,10 @@ pub struct AccessPlan {
     pub brief_permille: u32,
     /// Of 1,000 reads, those whose URL has the reader key of their stream.
     pub reader_keys_permille: u32,
+    /// Of 1,000 reads, those that somebody repeats who shows no token, and means no harm.
+    pub passers_permille: u32,
+    /// Whether the deployment lists origins, and clients send theirs.
+    pub lists_origins: bool,
 }
 
 impl Scenario {
@@ -31,13 +38,19 @@ impl Scenario {
         }
         let strangers_permille = dice.among(&[100, 300, 1_000]) as u32;
         let brief_permille = dice.among(&[500, 800, 1_000]) as u32;
-        self.access = Some(AccessPlan { strangers_permille, brief_permille, reader_keys_permille: 0 });
+        self.access = Some(AccessPlan {
+            strangers_permille,
+            brief_permille,
+            reader_keys_permille: 0,
+            passers_permille: 0,
+            lists_origins: false,
+        });
         self.read_beyond_tokens(&dice);
         // Each step is a deploy, as any change of a secret is.
         if self.faults != self.faults.delays() && dice.chance(400) {
             self.rotate_keys(&dice);
         }
-        self.with_reader_keys(seed)
+        self.with_reader_keys(seed).with_public_streams(seed)
     }
 
     /// Most readers have the reader key of their stream in their URLs, and some streams get another one meanwhile.
@@ -53,6 +66,50 @@ impl Scenario {
         }
         self.events.sort_by_key(|event| event.at_ms);
         self
+    }
+
+    /// Some streams are public, some are so now and then, and people without a token pass by.
+    fn with_public_streams(mut self, seed: u64) -> Self {
+        let dice = Dice::new(seed ^ OF_PUBLIC_STREAMS);
+        let Some(access) = self.access.as_mut() else { return self };
+        access.passers_permille = dice.among(&[100, 400, 1_000]) as u32;
+        // Caches in front keep nothing of what depends on the origin, or have to look at it.
+        access.lists_origins = dice.chance(300) && !self.faults.front.is_there();
+        let are_public: Vec<bool> = self.streams.iter().map(|_| dice.chance(350)).collect();
+        for event in &mut self.events {
+            // What a stream with a sliding lifetime owes to strangers nobody knows here.
+            if let Happening::Client { action: Action::Create { stream, lifetime, public, .. }, .. } = &mut event.what {
+                let is_other = dice.chance(200);
+                *public = are_public[*stream] != is_other && !matches!(lifetime, Lifetime::Ttl(_));
+            }
+        }
+        if let Some(stream) = are_public.iter().position(|is| *is).filter(|_| dice.chance(600)) {
+            self.replace_by_a_private_one(&dice, stream);
+        }
+        self
+    }
+
+    /// A public stream is read, so that caches have it, and then another one is in its place that is not public.
+    fn replace_by_a_private_one(&mut self, dice: &Dice, stream: usize) {
+        let from_ms = dice.between(0, self.calm_ms);
+        let mut push = |after_ms, client, action| {
+            let at_ms = from_ms + after_ms;
+            self.events.push(Event { at_ms, what: Happening::Client { client, action } });
+        };
+        let (lifetime, load) = (Lifetime::Endless, Load { count: 2, pad_bytes: 20 });
+        let create = |public| Action::Create { stream, lifetime, closes: false, public, load: Some(load) };
+        let read = || Action::Read { stream, origin: Origin::Start, pages: 100, manner: None };
+        let append = Action::Append { stream, load, closes: false, mistake: None };
+        push(0, 0, Action::Delete { stream });
+        push(1, 0, create(true));
+        push(2, 0, append);
+        (0..4).for_each(|reader| push(dice.between(300, 2_000), 1 + reader % 2, read()));
+        push(300, 3, Action::Join { stream, mode: Mode::LongPoll, origin: Origin::Now, readers: 1, ahead: None });
+        push(2_500, 0, Action::Delete { stream });
+        push(2_501, 0, create(false));
+        push(2_502, 0, append);
+        (0..4).for_each(|reader| push(dice.between(2_600, 9_000), 1 + reader % 2, read()));
+        self.events.sort_by_key(|event| event.at_ms);
     }
 
     /// Readers wait for so long that their tokens expire, and something is written then.

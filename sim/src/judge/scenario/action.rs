@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::field::{Ahead, Load, Mistake, Origin};
-use super::word::{Close, Optional, Passed, Plain, Spelling, Stream, Words};
+use super::word::{Close, Optional, Passed, Plain, Public, Spelling, Stream, Words};
 use crate::judge::history::{Lifetime, Manner, Mode};
 
 /// Of each line: the first word of its text, and the fields in the order of the words that follow, each with how it is
@@ -56,7 +56,8 @@ actions! {
     Action {
         /// PUT, retried until it has an answer.
         Create = "create" {
-            stream: usize as Stream, lifetime: Lifetime as Plain, closes: bool as Close, load: Option<Load> as Optional
+            stream: usize as Stream, lifetime: Lifetime as Plain, closes: bool as Close, public: bool as Public,
+            load: Option<Load> as Optional
         };
         /// DELETE, once.
         Delete = "delete" { stream: usize as Stream };

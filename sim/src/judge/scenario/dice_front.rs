@@ -97,7 +97,7 @@ impl Scenario {
         let mut push = |at_ms, client, action| {
             self.events.push(Event { at_ms, what: Happening::Client { client, action } });
         };
-        push(from_ms, 0, Action::Create { stream, lifetime, closes: false, load: None });
+        push(from_ms, 0, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         let appends = (2 * self.limits.page_bytes / self.limits.body_bytes + 2).min(MOST_APPENDS);
         for _ in 0..appends {
             let load = Load { count: 1, pad_bytes: self.limits.body_bytes.saturating_sub(FRAME_BYTES + 3) };

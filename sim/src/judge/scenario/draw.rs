@@ -204,7 +204,7 @@ impl Draft {
                 let client = self.client();
                 let load = if self.dice.chance(250) { Some(self.load()) } else { None };
                 let lifetime = self.streams[stream].lifetime;
-                self.push(0, client, Action::Create { stream, lifetime, closes: false, load });
+                self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load });
             }
         }
         if self.is_live() {
@@ -235,7 +235,7 @@ impl Draft {
         let (client, lifetime, load) = (self.client(), self.streams[stream].lifetime, self.load());
         // One that is closed from the start goes to R2 soon.
         let closes = self.dice.chance(250);
-        self.push(after_ms, client, Action::Create { stream, lifetime, closes, load: Some(load) });
+        self.push(after_ms, client, Action::Create { stream, lifetime, closes, public: false, load: Some(load) });
     }
 
     /// A few ms in which much happens.

@@ -46,7 +46,7 @@ impl Draft {
                 _ => {}
             }
             if self.dice.chance(100) {
-                self.push(2, owner, Action::Create { stream, lifetime, closes: false, load: None });
+                self.push(2, owner, Action::Create { stream, lifetime, closes: false, public: false, load: None });
             }
             self.now_ms += self.dice.among(&[2, 1_000, 16_000, 21_000, 21_000]);
         }
@@ -55,7 +55,7 @@ impl Draft {
     /// A stream with more than a page comes to be, by one client.
     fn fill(&mut self, stream: usize, client: usize) {
         let lifetime = self.streams[stream].lifetime;
-        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         let appends = 2 * self.limits.page_bytes / self.limits.body_bytes + 2;
         for _ in 0..appends.min(MOST_APPENDS) {
             let load = Load { count: 1, pad_bytes: self.limits.body_bytes.saturating_sub(FRAME_BYTES + 3) };

@@ -151,7 +151,7 @@ impl Draft {
         let lifetime = if self.dice.chance(850) { self.streams[stream].lifetime } else { self.dice.lifetime() };
         let closes = self.dice.chance(80);
         let load = if self.dice.chance(400) { Some(self.load()) } else { None };
-        Action::Create { stream, lifetime, closes, load }
+        Action::Create { stream, lifetime, closes, public: false, load }
     }
 
     pub(super) fn disturbance(&mut self) -> Disturbance {

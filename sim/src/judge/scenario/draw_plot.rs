@@ -12,7 +12,7 @@ impl Draft {
     pub(super) fn replace_while_reading(&mut self) {
         let (stream, owner) = (self.stream(), self.client());
         let (lifetime, load, next) = (self.streams[stream].lifetime, self.load(), self.load());
-        self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, owner, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         self.push(0, owner, Action::Append { stream, load, closes: true, mistake: None });
         self.now_ms += self.bucket.put.max_ms.min(1_000) + 300;
         for place in 1..self.clients {
@@ -22,7 +22,11 @@ impl Draft {
         }
         let deleted_ms = 10 + self.dice.between(0, self.bucket.get.max_ms / 4);
         self.push(deleted_ms, owner, Action::Delete { stream });
-        self.push(deleted_ms + 1, owner, Action::Create { stream, lifetime, closes: true, load: Some(next) });
+        self.push(
+            deleted_ms + 1,
+            owner,
+            Action::Create { stream, lifetime, closes: true, public: false, load: Some(next) },
+        );
     }
 
     /// Readers ask shortly before a stream is replaced by another one: what they are fetched from R2 is of the first.
@@ -44,7 +48,7 @@ impl Draft {
             0 => Action::Head { stream },
             1 => Action::Read { stream, origin: Origin::Now, pages: 1, manner: None },
             2 => Action::Read { stream, origin: Origin::Start, pages: 100, manner: None },
-            _ => Action::Create { stream, lifetime, closes: false, load: None },
+            _ => Action::Create { stream, lifetime, closes: false, public: false, load: None },
         };
         for _ in 0..self.dice.between(2, 5) {
             let (client, asked_ms) = (self.client(), after_ms + self.dice.between(20, 700));
@@ -63,12 +67,12 @@ impl Draft {
         let is_recreated = self.dice.chance(150);
         self.push(0, writer, Action::Delete { stream });
         if !is_recreated {
-            self.push(1, writer, Action::Create { stream, lifetime, closes: false, load: None });
+            self.push(1, writer, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         }
         self.now_ms += self.dice.among(&[40, 300, 900]);
         let head = Action::Head { stream };
         if is_recreated {
-            let creation = Action::Create { stream, lifetime, closes: false, load: Some(next) };
+            let creation = Action::Create { stream, lifetime, closes: false, public: false, load: Some(next) };
             return self.change_and_ask(stream, writer, creation, head);
         }
         let ask = match self.dice.between(0, 6) {
@@ -107,7 +111,7 @@ impl Draft {
             Lifetime::Until(at_ms) => at_ms.saturating_sub(self.now_ms),
             Lifetime::Ttl(seconds) => {
                 self.push(0, owner, Action::Delete { stream });
-                self.push(1, owner, Action::Create { stream, lifetime, closes: false, load: None });
+                self.push(1, owner, Action::Create { stream, lifetime, closes: false, public: false, load: None });
                 seconds * 1_000 + slack_ms(seconds)
             }
         };
@@ -132,7 +136,7 @@ impl Draft {
     pub(super) fn sequence_over_rotation(&mut self) {
         let (stream, client) = (self.stream(), self.client());
         let lifetime = self.streams[stream].lifetime;
-        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         for _ in 0..self.limits.segment_rows {
             let load = self.load();
             self.push(1, client, Action::Sequenced { stream, load, passed: false });
@@ -154,7 +158,7 @@ impl Draft {
         let Lifetime::Until(at_ms) = lifetime else { return };
         self.readers_left -= 1;
         self.now_ms = now_ms.max(at_ms - self.dice.between(3_000, 15_000).min(at_ms));
-        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: Some(load) });
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load: Some(load) });
         let (mode, origin) = (Mode::LongPoll, Origin::Start);
         self.push(1, client, Action::Join { stream, mode, origin, readers: 1, ahead: None });
         self.push(600, client, Action::Leave { stream });
@@ -247,13 +251,13 @@ impl Draft {
         let Lifetime::Ttl(seconds) = lifetime else { return };
         let ttl_ms = seconds * 1_000;
         let load = self.load();
-        self.push(0, client, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         self.push(1, client, Action::Produce { stream, load, depth: 2, copies: 1, closes: self.dice.chance(300) });
         self.now_ms += 500 + ttl_ms * 3 / 4;
         let action = match self.dice.between(0, 6) {
             0 => Action::Head { stream },
             1 => Action::Skip { stream, load },
-            2 => Action::Create { stream, lifetime, closes: false, load: None },
+            2 => Action::Create { stream, lifetime, closes: false, public: false, load: None },
             3 => Action::Resend { stream, back: self.dice.between(0, 1) as usize },
             4 => {
                 self.push(0, client, Action::Close { stream });

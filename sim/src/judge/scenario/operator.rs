@@ -2,8 +2,10 @@
 
 use std::cell::Cell;
 use std::rc::Rc;
+use std::sync::Arc;
 
 use crate::judge::client::Issuer;
+use crate::judge::history::LISTED_ORIGINS;
 use crate::kernel::rt;
 use crate::tailrace::{Access, EdgeConfig, KeyRing, Origins, World};
 
@@ -36,7 +38,14 @@ impl Operator {
     }
 
     fn keyed(&self, ring: KeyRing) -> EdgeConfig {
-        EdgeConfig { access: Access::Keys(ring), origins: Origins::NotConfigured, ..self.edge.clone() }
+        let lists_origins = self.issuer.as_ref().is_some_and(|issuer| issuer.lists_origins());
+        let listed = || LISTED_ORIGINS.iter().map(|origin| Arc::from(*origin)).collect();
+        // No cache stands in front that would have to look at the origin.
+        let origins = match lists_origins {
+            true => Origins::Listed { listed: listed(), front_varies: true },
+            false => Origins::NotConfigured,
+        };
+        EdgeConfig { access: Access::Keys(ring), origins, ..self.edge.clone() }
     }
 
     /// Takes the next step of a rotation, which takes so long, if there is time for it before `calm_ms`. All isolates have

@@ -151,6 +151,7 @@ async fn play_in(scenario: &Scenario, world: &World, edge: EdgeConfig) -> Histor
         distance_ms: longest_way_ms(scenario),
         answer_way_ms: faults.network.object_link.latency.max_ms + faults.network.client_link.latency.max_ms,
         is_keyed: scenario.access.is_some(),
+        lists_origins: scenario.access.is_some_and(|plan| plan.lists_origins),
         edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
         // Two instances of an object are in the same datacenter.
         clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),

@@ -59,12 +59,13 @@ impl fmt::Display for Scenario {
         if self.crowd > 0 {
             writeln!(formatter, "crowd {}", self.crowd)?;
         }
-        if let Some(AccessPlan { strangers_permille, brief_permille, reader_keys_permille }) = self.access {
-            write!(formatter, "keyed {strangers_permille} {brief_permille}")?;
-            match reader_keys_permille {
-                0 => writeln!(formatter)?,
-                _ => writeln!(formatter, " {reader_keys_permille}")?,
-            }
+        if let Some(plan) = self.access {
+            let AccessPlan { strangers_permille, brief_permille, reader_keys_permille, passers_permille, .. } = plan;
+            let origins = if plan.lists_origins { " origins" } else { "" };
+            writeln!(
+                formatter,
+                "keyed {strangers_permille} {brief_permille} {reader_keys_permille} {passers_permille}{origins}"
+            )?;
         }
         writeln!(formatter, "calm {}", self.calm_ms)?;
         for event in &self.events {
@@ -153,12 +154,17 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         }
         "crowd" => scenario.crowd = words.next()?.parse().ok()?,
         "keyed" => {
-            let mut permille = || words.next().map(|word| word.parse().ok());
+            let lists_origins = line.ends_with(" origins");
+            let mut permille = || words.next().filter(|word| *word != "origins").map(|word| word.parse().ok());
             scenario.access = Some(AccessPlan {
                 strangers_permille: permille()??,
                 brief_permille: permille()??,
                 reader_keys_permille: permille().unwrap_or(Some(0))?,
+                passers_permille: permille().unwrap_or(Some(0))?,
+                lists_origins,
             });
+            // The word may follow the last number.
+            words.next().filter(|word| *word != "origins").is_none().then_some(())?;
         }
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {

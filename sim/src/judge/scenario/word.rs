@@ -113,6 +113,8 @@ flags! {
     Close = "close";
     /// The word where it is true.
     Passed = "passed";
+    /// The word where it is true.
+    Public = "public";
 }
 
 macro_rules! words {

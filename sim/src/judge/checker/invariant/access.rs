@@ -6,14 +6,18 @@ use std::collections::BTreeMap;
 use tailrace_core::protocol::{Method, Response};
 
 use crate::judge::checker::case::Case;
-use crate::judge::checker::invariant::leak::is_granted_by_url;
+use crate::judge::checker::invariant::leak::{is_granted_by_url, is_told};
+use crate::judge::checker::publicity::Publicity;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Forgery, Op, Trespass};
+use crate::judge::history::{Forgery, LISTED_ORIGINS, Moment, Op, Trespass, origin_of};
 use crate::world::Harm;
 
 /// The codes that a request may be refused with before its token is looked at: for what is wrong with it, and not with
 /// what is there.
 const EARLIER: &[&str] = &["invalid_cursor", "invalid_offset", "invalid_live"];
+
+/// Later than everything.
+const EVER: Moment = Moment { tick: u64::MAX, ms: u64::MAX };
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     if !case.history.conditions.is_keyed {
@@ -21,7 +25,7 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     }
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        if let Some(complaint) = wrongly_judged(case, op) {
+        if let Some(complaint) = wrongly_judged(case, op).or_else(|| wrong_origin(case, op)) {
             violations.push(case.violation(Invariant::Access, &[index], complaint));
         }
     }
@@ -55,9 +59,27 @@ fn wrongly_judged(case: &Case<'_>, op: &Op) -> Option<String> {
     (!is_refused && shown.until_ms + off_ms <= op.invoked.ms).then(|| "a token that has expired is taken".to_owned())
 }
 
+/// Whose scripts may read an answer depends on who asks, where origins are listed: those of its own, if it is one of them, and
+/// never another's. Caches in front are told so.
+fn wrong_origin(case: &Case<'_>, op: &Op) -> Option<String> {
+    let answer = op.answer.as_ref().filter(|answer| answer.from_browser.is_none())?;
+    if !case.history.conditions.lists_origins {
+        return answer.allowed_origin.is_some().then(|| "scripts of other origins may read it".to_owned());
+    }
+    let asking = origin_of(op.client).filter(|origin| LISTED_ORIGINS.contains(origin));
+    if answer.allowed_origin.as_deref() != asking {
+        return Some(format!("scripts of {:?} may read it, and {asking:?} has asked", answer.allowed_origin));
+    }
+    (!answer.varies_by_origin).then(|| "it does not say that it depends on the origin".to_owned())
+}
+
 /// Whether a stranger was not refused as it should be.
 fn let_in(case: &Case<'_>, trespass: &Trespass) -> Option<String> {
     let answer = trespass.answer.as_ref()?;
+    // What it may be told is judged by `leak`.
+    if is_told(case, trespass) && case.publicities.of_segment(None, EVER) != Publicity::Private {
+        return None;
+    }
     let (status, code) = trespass.forgery.refusal();
     let is_refusal = answer.status == status && trespass.code().is_none_or(|told| told == code);
     (!is_refusal && !is_of_something_else(case, trespass, answer)).then(|| "a stranger is not refused".to_owned())
@@ -101,7 +123,10 @@ fn tells_apart(case: &Case<'_>) -> Option<Violation> {
     let mut told: BTreeMap<Shows, (&Trespass, &Response)> = BTreeMap::new();
     for trespass in &case.history.strangers {
         let Some(answer) = trespass.answer.as_ref() else { continue };
-        if is_of_something_else(case, trespass, answer) || is_from_front(case, answer, trespass) {
+        if is_of_something_else(case, trespass, answer)
+            || is_told(case, trespass)
+            || is_from_front(case, answer, trespass)
+        {
             continue;
         }
         let shows = (trespass.forgery, trespass.is_in_url, name(trespass.method));
@@ -134,6 +159,7 @@ fn name(method: Method) -> &'static str {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, absent, acked, coded, refusal, run};
+    use crate::judge::history::ClientAnswer;
     use crate::world::{Charge, Visit, Visited};
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -176,6 +202,33 @@ mod tests {
     }
 
     #[test]
+    fn scripts_of_the_origin_that_asks_may_read_if_it_is_listed_and_none_otherwise() {
+        // The client of these requests is at one that is listed.
+        let own = origin_of(0).expect("an origin");
+        for (lists, allowed, varies, expected) in [
+            (true, Some(own), true, 0),
+            (true, Some(own), false, 1),
+            (true, None, true, 1),
+            (true, Some(LISTED_ORIGINS[0]), true, 1),
+            (true, Some("*"), true, 1),
+            (false, None, false, 0),
+            (false, Some(own), true, 1),
+        ] {
+            let mut run = run().keyed(0);
+            run.history.ops.clear();
+            run.history.conditions.lists_origins = lists;
+            let allowed_origin = allowed.map(str::to_owned);
+            run.append(
+                1,
+                acked(0, 1).map(|answer| ClientAnswer { allowed_origin, varies_by_origin: varies, ..answer }),
+            );
+            check(&run, expected);
+        }
+        // And that of this one is not.
+        assert!(!LISTED_ORIGINS.contains(&origin_of(1).expect("an origin")));
+    }
+
+    #[test]
     fn a_stranger_is_refused_as_it_should_be() {
         for forgery in Forgery::ALL {
             for method in [Method::Get, Method::Head, Method::Post, Method::Put, Method::Delete] {
@@ -188,8 +241,10 @@ mod tests {
                 for status in [200, 204, 404, 409] {
                     let mut run = run.clone();
                     run.trespass(method, *forgery, Some(Response::new(status)));
-                    // It is another answer than the first stranger's, too.
-                    check(&run, 2);
+                    // It is another answer than the first stranger's, too; but what is told of a public stream may be.
+                    let reads = matches!(method, Method::Get | Method::Head);
+                    let may_be_told = reads && *forgery == Forgery::Nothing && status != 409;
+                    check(&run, if may_be_told { 1 } else { 2 });
                 }
             }
         }

@@ -7,6 +7,7 @@ use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::keepers::Keepers;
 use crate::judge::checker::reader_keys::Held;
 use crate::judge::checker::told::Told;
 use crate::judge::checker::{Invariant, Violation};
@@ -101,12 +102,20 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
     if answer.from_browser.is_some() {
         return None;
     }
-    let kept_otherwise = || otherwise_than_the_policy(case, op, answer, value, false);
-    match case.reader_key_held(op) {
+    let kept_otherwise = |may_be_stale| otherwise_than_the_policy(case, op, answer, value, may_be_stale);
+    let kept_by_wrong_key = |held| match held {
         Held::Never => kept_by_somebody(),
         // What a failure that is hidden looks like says nothing of any stream.
-        Held::Surely if !is_hidden_failure => kept_otherwise(),
-        Held::Surely | Held::Perhaps => kept_by_somebody().and_then(|_| kept_otherwise()),
+        Held::Surely if !is_hidden_failure => kept_otherwise(false),
+        Held::Surely | Held::Perhaps => kept_by_somebody().and_then(|_| kept_otherwise(false)),
+    };
+    match case.keepers(op) {
+        Keepers::All if !is_hidden_failure => kept_otherwise(true),
+        Keepers::All => kept_by_somebody().and_then(|_| kept_otherwise(true)),
+        Keepers::Holders(held) => kept_by_wrong_key(held),
+        Keepers::Unknown(held) => {
+            kept_by_wrong_key(held).and_then(|_| kept_by_somebody()).and_then(|_| kept_otherwise(true))
+        }
     }
 }
 

@@ -53,7 +53,7 @@ mod table;
 
 pub(super) use collapse::raced;
 pub(super) use fresh::is_of_gone_stream;
-pub(super) use leak::is_ended_by_token;
+pub(super) use leak::{is_ended_by_token, is_granted_by_url, is_told};
 pub use table::Invariant;
 
 use super::case::Case;

@@ -16,7 +16,10 @@ use crate::tailrace::{Claims, KeyRing, Scope, StreamPattern, mint};
 /// The project of a deployment that has but one.
 pub(super) const PROJECT: &str = "_default";
 
-/// Strangers of a run, at most.
+/// Has the randomness of those who pass by differ from that of the rest.
+const OF_PASSERS: u64 = 0x7061_7373;
+
+/// Strangers of a run, at most, and as many who pass by.
 const MOST_STRANGERS: u32 = 60;
 
 /// A header as a library writes it that knows nothing of key ids.
@@ -47,6 +50,9 @@ pub(crate) struct Issuer {
     watch: Watch,
     strangers_left: Cell<u32>,
     reader_keys: ReaderKeys,
+    /// What those who pass by draw from.
+    pub(super) passers: Random,
+    passers_left: Cell<u32>,
 }
 
 impl Issuer {
@@ -57,9 +63,22 @@ impl Issuer {
         let keys = RefCell::new(Keys::draw(&random));
         let (retired, wallet, under_way) = <_>::default();
         let strangers_left = Cell::new(MOST_STRANGERS);
+        let (passers, passers_left) = (Random::new(schedule ^ OF_PASSERS), Cell::new(MOST_STRANGERS));
         let reader_keys = ReaderKeys::new(plan.reader_keys_permille, schedule);
-        let issuer =
-            Self { plan, random, keys, off_ms, retired, wallet, under_way, watch, strangers_left, reader_keys };
+        let issuer = Self {
+            plan,
+            random,
+            keys,
+            off_ms,
+            retired,
+            wallet,
+            under_way,
+            watch,
+            strangers_left,
+            reader_keys,
+            passers,
+            passers_left,
+        };
         issuer.keep_secret(&issuer.keys.borrow().first().clone());
         issuer
     }
@@ -133,6 +152,18 @@ impl Issuer {
         let draws = self.strangers_left.get() > 0 && self.random.chance(self.plan.strangers_permille);
         self.strangers_left.set(self.strangers_left.get() - u32::from(draws));
         draws
+    }
+
+    /// Whether somebody who passes by repeats the next read.
+    pub(in crate::judge::client) fn draws_passer(&self) -> bool {
+        let draws = self.passers_left.get() > 0 && self.passers.chance(self.plan.passers_permille);
+        self.passers_left.set(self.passers_left.get() - u32::from(draws));
+        draws
+    }
+
+    /// Whether the deployment lists origins.
+    pub(crate) fn lists_origins(&self) -> bool {
+        self.plan.lists_origins
     }
 
     /// A token that says so, minted by core or signed as any library does, without a `kid`.

@@ -30,14 +30,15 @@ pub(crate) fn send_stranger(context: &Rc<ClientContext>, issuer: &Rc<Issuer>, se
     context.run_along(trespass(context.clone(), issuer.clone(), seen));
 }
 
-async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client, stream, url }: Seen) {
-    let random = &issuer.random;
+async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client, stream, url, passes_by }: Seen) {
+    let random = if passes_by { &issuer.passers } else { &issuer.random };
     rt::sleep_ms(random.among(&AFTER_MS)).await;
     let world = context.near(client + STRANGERS);
     let (number, now_ms) = (world.number(), world.now_ms());
     let method = match random.between(0, 9) {
         0..6 => Method::Get,
         6 => Method::Head,
+        _ if passes_by => Method::Get,
         7 => Method::Post,
         8 => Method::Put,
         _ => Method::Delete,
@@ -49,8 +50,11 @@ async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client,
         ),
         _ => (url.split('?').next().unwrap_or_default().to_owned(), stream, false),
     };
-    let forgery = issuer.draw_forgery(matches!(method, Method::Get | Method::Head));
-    let token = issuer.forge(forgery, stream, now_ms);
+    let forgery = match passes_by {
+        true => Forgery::Nothing,
+        false => issuer.draw_forgery(matches!(method, Method::Get | Method::Head)),
+    };
+    let token = if passes_by { None } else { issuer.forge(forgery, stream, now_ms) };
     issuer.begin_stranger(number);
     let is_in_url = method == Method::Get && token.is_some() && (forgery == Forgery::Twice || random.chance(300));
     let mut headers = Headers::default();

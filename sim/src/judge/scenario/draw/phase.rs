@@ -45,7 +45,7 @@ impl Draft {
         let (stream, owner) = (self.stream(), self.client());
         let lifetime = self.streams[stream].lifetime;
         self.now_ms += 120_000;
-        self.push(0, owner, Action::Create { stream, lifetime, closes: false, load: None });
+        self.push(0, owner, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         for _ in 0..4 {
             self.now_ms += self.dice.between(500, 6_000);
             let (client, mode, origin) = (self.client(), Mode::LongPoll, Origin::Latest);

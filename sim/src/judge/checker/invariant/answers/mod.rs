@@ -41,7 +41,10 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         // Whether its token has expired is judged by `access`.
         (_, 401) => case.history.conditions.is_keyed && op.shown.is_some(),
         // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
-        (Call::Create { closes, .. }, 201) => answer.closed == *closes,
+        (Call::Create { closes, public, .. }, 201) => {
+            let has_key = case.history.conditions.is_keyed && !public;
+            answer.closed == *closes && answer.reader_key.is_some() == has_key
+        }
         (Call::Create { closes, .. }, 200) => answer.closed == *closes,
         (Call::Create { .. }, 409) => code == "configuration_conflict" && has_other_configuration(case, op),
         (Call::Append { defect: None, .. }, 200 | 204) => return wrong_success(case, op, answer),
@@ -93,7 +96,9 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         (Call::Read { from: From::At(_), .. }, 410 | 400) => true,
         (Call::Head, 200) => answer.body.is_empty(),
         (Call::Delete, 204) => true,
-        (Call::NewReaderKey, 200) => answer.reader_key.is_some(),
+        (Call::NewReaderKey, 200) => {
+            answer.reader_key.as_deref().is_some_and(|key| !case.reader_keys.is_known(key, op.invoked))
+        }
         _ => false,
     };
     (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))
@@ -164,10 +169,12 @@ fn refusal_of(defect: Defect) -> &'static str {
 
 /// Whether another creation may have given the stream another lifetime, or it may have been closed or opened.
 fn has_other_configuration(case: &Case<'_>, op: &Op) -> bool {
-    let Call::Create { lifetime, closes, .. } = op.call else { return false };
+    let Call::Create { lifetime, closes, public, .. } = op.call else { return false };
     case.iter().filter(|(_, other)| other.invoked < op.ended.unwrap_or(op.settled())).any(|(_, other)| {
         match other.call {
-            Call::Create { lifetime: others, closes: closed, .. } => others != lifetime || closed != closes,
+            Call::Create { lifetime: others, closes: closed, public: is_public, .. } => {
+                others != lifetime || closed != closes || is_public != public
+            }
             Call::Append { closes: closed, .. } => closed && !closes,
             _ => false,
         }
@@ -241,8 +248,8 @@ fn may_gap(case: &Case<'_>, op: &Op, defect: Option<Defect>) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, coded, created, deleted, duplicate, exists, page, polled, refused, run, unchanged,
-        written,
+        Fixture, absent, acked, coded, created, deleted, duplicate, exists, keyed_answer, page, polled, refused, run,
+        unchanged, written,
     };
     use crate::judge::history::Lifetime;
 
@@ -277,6 +284,16 @@ mod tests {
         run.harm(&[Harm::ClientMessageLost]);
         run.append(1, coded(409, "stream_closed").map(|answer| ClientAnswer { closed: true, ..answer }));
         check(&run, 0);
+    }
+
+    #[test]
+    fn another_reader_key_is_one_that_nobody_knew() {
+        for (key, expected) in [("a", 1), ("b", 0)] {
+            let mut run = run();
+            run.head(keyed_answer("a", page(0, 0)));
+            run.new_reader_key(keyed_answer(key, page(0, 0)));
+            check(&run, expected);
+        }
     }
 
     #[test]

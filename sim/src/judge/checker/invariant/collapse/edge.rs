@@ -50,11 +50,13 @@ type OfQuestions<'a> = HashMap<Key<'a>, Vec<(&'a Visit, usize)>>;
 fn of_questions<'a>(case: &Case<'a>) -> OfQuestions<'a> {
     let of_requests: HashMap<u64, usize> = case.iter().map(|(index, op)| (op.request, index)).collect();
     let mut visits = OfQuestions::new();
-    // A stranger that looks for an answer may be the first to find that it has been evicted.
+    // A stranger that looks for an answer may be the first to find that it has been evicted, and where a stream is public
+    // it has its own stored.
     let mut of_keys: HashMap<&str, usize> = HashMap::new();
     for visit in &case.history.visits {
         let own = of_requests.get(&visit.request);
-        let by_key = || of_keys.get(&*visit.key).filter(|_| visit.what == Visited::Evicted);
+        let by_key =
+            || of_keys.get(&*visit.key).filter(|_| matches!(visit.what, Visited::Evicted | Visited::Stored { .. }));
         let Some(index) = own.or_else(by_key).copied() else { continue };
         let Some(question) = question(case.op(index)) else { continue };
         of_keys.insert(&visit.key, index);
@@ -70,13 +72,15 @@ pub(in crate::judge::checker) fn raced(case: &Case<'_>) -> bool {
         let misses: Vec<&(&Visit, usize)> = misses.collect();
         visits.iter().any(|(visit, index)| match visit.what {
             // Of the one who stores, and of another one after it.
-            Visited::Stored { visible_ms } => misses.iter().rev().any(|(miss, other)| {
-                let since_ms = case.op(*index).invoked.ms;
-                other != index
-                    && miss.ms >= since_ms
-                    && miss.ms < visible_ms
-                    && case.history.has_called(case.op(*other))
-            }),
+            Visited::Stored { visible_ms } if case.op(*index).request == visit.request => {
+                misses.iter().rev().any(|(miss, other)| {
+                    let since_ms = case.op(*index).invoked.ms;
+                    other != index
+                        && miss.ms >= since_ms
+                        && miss.ms < visible_ms
+                        && case.history.has_called(case.op(*other))
+                })
+            }
             _ => false,
         })
     })
@@ -151,6 +155,10 @@ fn asked_again(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (visit, index) in visits {
         let op = case.op(*index);
+        if op.request != visit.request {
+            entries.clear();
+            continue;
+        }
         match visit.what {
             Visited::Stored { visible_ms } => {
                 let lasts = kept_answer(case, op).and_then(|answer| lasts_ms(case, op, answer));
@@ -193,6 +201,7 @@ fn not_shared(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
     let stored: HashMap<usize, u64> = visits
         .iter()
         .filter(|(visit, _)| matches!(visit.what, Visited::Stored { .. } | Visited::Lost))
+        .filter(|(visit, index)| case.op(*index).request == visit.request)
         .map(|(visit, index)| (*index, visit.ms))
         .collect();
     // When each isolate has looked. Of two that look at about the same time, either may fly, and whoever comes soon after
@@ -214,6 +223,9 @@ fn not_shared(case: &Case<'_>, visits: &[(&Visit, usize)]) -> Vec<Violation> {
     };
     for (visit, index) in visits {
         let op = case.op(*index);
+        if op.request != visit.request {
+            continue;
+        }
         let is_look = matches!(visit.what, Visited::Missed | Visited::Ended | Visited::NotVisibleYet);
         let is_plain = matches!(op.call, Call::Read { revalidates: None, manner: None | Some(Manner::Reordered), .. });
         let has_ttl = op.ended.is_none_or(|ended| case.lifetimes(ended).any(|lives| matches!(lives, Lifetime::Ttl(_))));

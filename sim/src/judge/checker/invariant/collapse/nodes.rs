@@ -84,12 +84,21 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
         if let Some(sharing) = sharing.filter(|_| fetch.why == FetchedFor::Miss) {
             shared = Some((*op, sharing));
         }
-        if let Some(last) = last_of_use(asked, fetch) {
+        if let Some(last) = last_of_use(asked, fetch).filter(|_| !was_asked_by_strangers(case, fetch)) {
             let message = format!("{}: a cache in front takes what others have use for as if they had none", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[last, *op], message));
         }
     }
     violations
+}
+
+/// Whether the cache has asked for strangers before, who may have been told what nobody else has use for.
+fn was_asked_by_strangers(case: &Case<'_>, fetch: &FrontFetch) -> bool {
+    let mut strangers = case.strangers();
+    strangers.any(|trespass| {
+        let own = case.history.fronts.fetch_of(trespass.request);
+        own.is_some_and(|own| own.place == fetch.place && own.from_ms <= fetch.from_ms)
+    })
 }
 
 /// Who waits in front waits for something that is under way: for a request to the Worker for the same key. And who is

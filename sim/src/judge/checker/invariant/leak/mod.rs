@@ -7,10 +7,12 @@
 //! | `question` | what a read asks for |
 //! | `strangers` | what strangers are told |
 //! | `granted_by_url` | what caches in front may tell whoever knows a URL |
+//! | `public` | what strangers are told of public streams |
 //! | `expired` | live reads whose token has expired |
 
 mod expired;
 mod granted_by_url;
+mod public;
 mod question;
 mod strangers;
 
@@ -20,6 +22,7 @@ use tailrace_core::protocol::cache::Collapse;
 
 pub(in crate::judge::checker) use expired::{is_at_the_end_of_a_token, is_ended_by_token};
 pub(in crate::judge::checker) use granted_by_url::is_granted_by_url;
+pub(in crate::judge::checker) use public::is_told;
 pub(in crate::judge::checker) use question::question;
 
 use crate::judge::checker::case::Case;

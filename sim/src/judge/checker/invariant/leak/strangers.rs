@@ -1,6 +1,7 @@
 //! A stranger learns nothing: no byte of the stream, no offset, no tag, not what caches have, nor whether it is there.
 
 use super::granted_by_url::is_granted_by_url;
+use super::public::{complaint, is_told};
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::Trespass;
@@ -18,7 +19,11 @@ const TELLS_NOTHING: &[&str] = &[
 
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let told = case.strangers().filter(|trespass| !is_granted_by_url(case, trespass));
-    let told = told.filter_map(|trespass| Some((trespass, learns(trespass)?)));
+    let learnt = |trespass: &Trespass| match is_told(case, trespass) {
+        true => complaint(case, trespass),
+        false => learns(trespass),
+    };
+    let told = told.filter_map(|trespass| Some((trespass, learnt(trespass)?)));
     told.map(|(trespass, what)| case.violation(Invariant::Leak, &[], format!("a stranger is told {what}: {trespass}")))
         .collect()
 }
