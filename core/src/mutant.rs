@@ -256,6 +256,8 @@ mutants! {
     ReaderKeyCheckedOnMissesOnly = "reader-key-checked-on-misses-only";
     /// Who shows no token shares the flight of those who have a grant.
     TokenlessJoiner = "tokenless-joiner";
+    /// A reader without a grant that waits for R2 is told what is in the place of the public stream then.
+    AdmittedForGood = "admitted-for-good";
     /// A stream keeps its reader key when it should get another one.
     ReaderKeyKept = "reader-key-kept";
     /// An origin that is not listed is answered as if it were the first one that is.

@@ -5,12 +5,12 @@ use bytes::Bytes;
 use super::answer;
 use super::audience::Place;
 use super::failure::Failure;
-use super::page::ReaderIs;
+use super::page::PageReader;
 use super::stream_object::StreamObject;
 use crate::mutant::mutated;
 use crate::protocol::message::{EventRest, Live, Read};
 use crate::protocol::text_end::open_bytes;
-use crate::protocol::{ErrorCode, Offset, ReadFrom, Refusal, TextEnd, header, sse};
+use crate::protocol::{Admission, ErrorCode, Offset, ReadFrom, Refusal, TextEnd, header, sse};
 use crate::runtime::{ActorState, ObjectAnswer, marks};
 use crate::stream::{Page, Stream, TextBefore};
 
@@ -52,14 +52,20 @@ struct Found {
 impl<S: ActorState> StreamObject<S> {
     /// Answers a live read. A reader at the tail of an open stream is added to the waiting ones in the same turn that
     /// read the tail, so that it misses no write.
-    pub(super) async fn live_read(&self, read: &Read, live: Live) -> Result<ObjectAnswer, Failure> {
+    pub(super) async fn live_read(
+        &self,
+        read: &Read,
+        live: Live,
+        admission: Admission,
+    ) -> Result<ObjectAnswer, Failure> {
         let (mut found, mut fetched) = (Found::default(), None);
+        let reader = PageReader::staying(admission);
         loop {
             let from = found.held.as_ref().map_or(read.from, |held| ReadFrom::At(held.next));
             let page_bytes = self.settings.limits.page_bytes;
             let page_bytes = if found.is_short { sse::short_page_bytes(page_bytes) } else { page_bytes };
             let turn = self
-                .with_page_of(from, page_bytes, &mut fetched, ReaderIs::Connected, |stream, page, now_ms| {
+                .with_page_of(from, page_bytes, &mut fetched, reader, |stream, page, now_ms| {
                     self.touch_after_read(stream, &page, read.is_kept, now_ms)?;
                     match live == Live::Sse && stream.content_type.is_bytes_of_text() {
                         true => self.text_turn(stream, page, now_ms, read, &found),
@@ -78,7 +84,7 @@ impl<S: ActorState> StreamObject<S> {
                     self.state.sometimes(marks::TEXT_LOOKED_BACK_IN_R2);
                     let first_byte = |_: &mut Stream, page: Page, _| Ok(page.body.first().copied());
                     let (at, page_bytes) = (ReadFrom::At(before), self.settings.limits.page_bytes);
-                    let byte = self.with_page_of(at, page_bytes, &mut None, ReaderIs::Connected, first_byte).await?;
+                    let byte = self.with_page_of(at, page_bytes, &mut None, reader, first_byte).await?;
                     found.follows_cr = Some((start, byte == Some(b'\r')));
                 }
             }
@@ -120,12 +126,12 @@ impl<S: ActorState> StreamObject<S> {
 
     /// Answers a further piece of an event that is one large message. The message is read anew: nothing is kept for a
     /// reader, which may take its time or never ask again.
-    pub(super) async fn event_rest(&self, rest: &EventRest) -> Result<ObjectAnswer, Failure> {
+    pub(super) async fn event_rest(&self, rest: &EventRest, admission: Admission) -> Result<ObjectAnswer, Failure> {
         let refused = || Refusal::new(ErrorCode::InvalidOffset, "no large event ends at the offset");
         let position = rest.next.position.checked_sub(1).ok_or_else(refused)?;
         let most_bytes = sse::piece_bytes(self.settings.limits.page_bytes);
         let from = ReadFrom::At(Offset { position, ..rest.next });
-        self.with_page_of(from, 1, &mut None, ReaderIs::Connected, |stream, page, now_ms| {
+        self.with_page_of(from, 1, &mut None, PageReader::staying(admission), |stream, page, now_ms| {
             self.touch_after_read(stream, &page, false, now_ms)?;
             if page.next != rest.next || !stream.content_type.is_json() || rest.at >= page.body.len() {
                 return Err(refused().into());

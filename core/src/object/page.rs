@@ -7,7 +7,7 @@ use super::failure::Failure;
 use super::stream_object::StreamObject;
 use crate::mutant::mutated;
 use crate::protocol::segment::ContentKind;
-use crate::protocol::{ErrorCode, ReadFrom, Refusal};
+use crate::protocol::{Admission, ErrorCode, ReadFrom, Refusal};
 use crate::runtime::{ActorState, marks};
 use crate::stream::{ColdRead, Page, PageContent, ReadOutcome, Stream, StreamLimits, page_of_frames};
 
@@ -36,13 +36,31 @@ impl Fetched {
     }
 }
 
-/// Whether whoever reads a page stays connected when it has that.
+/// Who reads a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ReaderIs {
-    /// It waits for more after that: a live read.
-    Connected,
-    /// It does not.
-    Away,
+pub(super) struct PageReader {
+    admission: Admission,
+    /// Whether it stays connected when it has the page, and waits for more: a live read.
+    stays: bool,
+}
+
+impl PageReader {
+    /// One that wants nothing but the page.
+    pub(super) fn passing(admission: Admission) -> Self {
+        Self { admission, stays: false }
+    }
+
+    /// One that waits for more after that.
+    pub(super) fn staying(admission: Admission) -> Self {
+        Self { admission, stays: true }
+    }
+
+    /// Refuses a reader without a grant of a stream that is not public. Another one may have been in its place when the
+    /// reader was let in.
+    fn admit(self, stream: &Stream) -> Result<(), Refusal> {
+        let is_refused = self.admission.is_stranger() && !stream.readers.is_everybody();
+        if is_refused && !mutated!(AdmittedForGood) { Err(Refusal::no_token()) } else { Ok(()) }
+    }
 }
 
 /// The result of one turn of a read.
@@ -57,9 +75,11 @@ impl<S: ActorState> StreamObject<S> {
     pub(super) async fn with_page<T>(
         &self,
         from: ReadFrom,
+        admission: Admission,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
-        self.with_page_of(from, self.settings.limits.page_bytes, &mut None, ReaderIs::Away, answer).await
+        self.with_page_of(from, self.settings.limits.page_bytes, &mut None, PageReader::passing(admission), answer)
+            .await
     }
 
     /// The same with a page that ends after so many bytes. What is `fetched` for it is not fetched again for a shorter
@@ -72,7 +92,7 @@ impl<S: ActorState> StreamObject<S> {
         from: ReadFrom,
         page_bytes: usize,
         fetched: &mut Option<Fetched>,
-        reader: ReaderIs,
+        reader: PageReader,
         answer: impl Fn(&mut Stream, Page, u64) -> Result<T, Failure>,
     ) -> Result<T, Failure> {
         let limits = StreamLimits { page_bytes, ..self.settings.limits.clone() };
@@ -82,6 +102,7 @@ impl<S: ActorState> StreamObject<S> {
             let turn = self.with_slot(|slot| {
                 let now_ms = self.state.now_ms();
                 let stream = self.living(slot, now_ms)?;
+                reader.admit(stream)?;
                 let page = match stream.read(self.state.sql(), &limits, from)? {
                     ReadOutcome::Page(page) => page,
                     ReadOutcome::Refused(refusal) => return Err(refusal.into()),
@@ -106,7 +127,7 @@ impl<S: ActorState> StreamObject<S> {
             match turn {
                 Turn::Answered(answer) => return Ok(answer),
                 Turn::Fetch(read, kind) => {
-                    if reader == ReaderIs::Connected {
+                    if reader.stays {
                         connected.replace(self.audience.read_from_r2(&read.incarnation));
                     }
                     let frames = self.cold.frames(&self.state, &self.settings, &read, kind, page_bytes).await;

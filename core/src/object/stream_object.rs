@@ -203,12 +203,12 @@ impl<S: ActorState> StreamObject<S> {
         }
         if let Operation::Read(read) = operation {
             return match read.live {
-                Some(live) => self.live_read(read, live).await,
-                None => self.read(read).await.map(ObjectAnswer::Response),
+                Some(live) => self.live_read(read, live, *admission).await,
+                None => self.read(read, *admission).await.map(ObjectAnswer::Response),
             };
         }
         if let Operation::EventRest(rest) = operation {
-            return self.event_rest(rest).await;
+            return self.event_rest(rest, *admission).await;
         }
         let now_ms = self.state.now_ms();
         let response = self.with_slot(|slot| match operation {
@@ -356,8 +356,8 @@ impl<S: ActorState> StreamObject<S> {
         Ok(answer::appended(stream, append, outcome))
     }
 
-    async fn read(&self, read: &Read) -> Result<Response, Failure> {
-        self.with_page(read.from, |stream, page, now_ms| {
+    async fn read(&self, read: &Read, admission: Admission) -> Result<Response, Failure> {
+        self.with_page(read.from, admission, |stream, page, now_ms| {
             self.touch_after_read(stream, &page, read.is_kept && !page.up_to_date, now_ms)?;
             Ok(match read.from {
                 ReadFrom::Now => answer::now(stream, page),

@@ -157,6 +157,7 @@ register! {
     Core::AnswerStoredAtBareUrl: Caching, Leak;
     Core::ReaderKeyCheckedOnMissesOnly: Caching, Leak;
     Core::TokenlessJoiner: Leak, Access;
+    Core::AdmittedForGood: Leak;
     Core::ReaderKeyKept: Answers;
     Core::FirstOriginByDefault: Access, Leak;
     Host::AnswerBeforeGate: Durable, Stable;

@@ -1,12 +1,15 @@
 //! What a client without a grant is told: what is public, and otherwise the same whether there is a stream or not.
 
-use bytes::Bytes;
-use tailrace_core::object::StreamObject;
-use tailrace_core::protocol::message::{Append, Create, EventRest, Fork, Live, Operation, Read};
-use tailrace_core::protocol::{Admission, ContentType, Expiry, Offset, ReadFrom, Response};
-use tailrace_core::runtime::ObjectAnswer;
+use std::task::{Context, Poll, Waker};
 
-use crate::host::{Host, append, ask, call_as, object};
+use bytes::Bytes;
+use futures_util::FutureExt;
+use tailrace_core::object::StreamObject;
+use tailrace_core::protocol::message::{Append, Create, EventRest, Fork, Live, Message, Operation, Read};
+use tailrace_core::protocol::{Admission, ContentType, Expiry, Offset, ReadFrom, Response};
+use tailrace_core::runtime::{Actor, ObjectAnswer, ObjectRequest};
+
+use crate::host::{Bucket, Host, append, ask, call_as, object};
 
 const AT: Offset = Offset { read_seq: 0, position: 1 };
 
@@ -127,5 +130,38 @@ fn a_url_that_is_public_no_more_is_closed_to_strangers_at_once_and_one_that_beco
         assert_eq!(ask(&object, creation(is_public, Expiry::Never), "").status, 201);
         assert_eq!(told(&object, &read(ReadFrom::Start, None)).status, if is_public { 304 } else { 401 });
         assert_eq!(ask(&object, Operation::Delete, "").status, 204);
+    }
+}
+
+#[test]
+fn who_waits_for_r2_while_a_private_stream_comes_into_the_place_of_a_public_one_is_refused() {
+    let cases = [(true, true, 200), (true, false, 401), (false, false, 401)];
+    for live in [None, Some(Live::LongPoll), Some(Live::Sse)] {
+        for (replaces, is_public, status) in cases {
+            let (object, host) = object();
+            assert_eq!(ask(&object, creation(true, Expiry::Never), "").status, 201);
+            (0..4).for_each(|_| assert_eq!(append(&object), 204));
+            host.store().does.set(Bucket::Works);
+            assert_eq!(object.alarm().now_or_never(), Some(Ok(())));
+            host.store().does.set(Bucket::Silent);
+            let operation = match read(ReadFrom::Start, live) {
+                Operation::Read(read) => Operation::Read(Read { if_none_match: None, ..read }),
+                other => other,
+            };
+            let admission = Admission::Stranger;
+            let message = Message { admission, debug: false, body_too_large: false, body_encoded: false, operation };
+            let mut reading = Box::pin(object.call(ObjectRequest { message: message.encode(), body: Bytes::new() }));
+            let mut context = Context::from_waker(Waker::noop());
+            assert!(reading.as_mut().poll(&mut context).is_pending(), "the page is in R2");
+            assert_eq!(ask(&object, Operation::Delete, "").status, 204);
+            if replaces {
+                assert_eq!(ask(&object, creation(is_public, Expiry::Never), "").status, 201);
+                assert_eq!(append(&object), 204);
+            }
+            host.store().does.set(Bucket::Works);
+            let answered = reading.as_mut().poll(&mut context);
+            let Poll::Ready(ObjectAnswer::Response(answer)) = answered else { panic!("{answered:?}") };
+            assert_eq!(answer.status, status, "{live:?} {replaces} {is_public}");
+        }
     }
 }

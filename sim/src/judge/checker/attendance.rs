@@ -55,7 +55,7 @@ pub(super) fn sent_away_ms(history: &History, stream: usize, index: usize, op: &
 }
 
 /// Whether whoever waited for the stream may have been sent back then because it had got another reader key.
-fn is_sent_back(history: &History, stream: usize, told_ms: u64) -> bool {
+pub(super) fn is_sent_back(history: &History, stream: usize, told_ms: u64) -> bool {
     history.of_stream(stream).any(|(_, op)| {
         let until_ms = op.settled().ms.saturating_add(live_travel_ms(history));
         matches!(op.call, Call::NewReaderKey) && (op.invoked.ms..=until_ms).contains(&told_ms)

@@ -129,7 +129,10 @@ impl fmt::Display for Trespass {
         let place = if *is_in_url { " in the URL" } else { "" };
         write!(formatter, "a stranger beside c{client}: {method:?} {url}, {}{place} -> ", forgery.name())?;
         match answer {
-            Some(answer) => write!(formatter, "{} {}", answer.status, self.code().unwrap_or_default()),
+            Some(answer) => {
+                let offset = answer.headers.get("stream-next-offset").unwrap_or_default();
+                write!(formatter, "{} {}{offset}", answer.status, self.code().unwrap_or_default())
+            }
             None => formatter.write_str("nothing"),
         }
     }

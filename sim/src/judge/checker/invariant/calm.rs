@@ -3,6 +3,7 @@
 
 use tailrace_core::protocol::cache::Rule;
 
+use crate::judge::checker::attendance::is_sent_back;
 use crate::judge::checker::case::Case;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, End, From, Handed, How, Listening, Mode, Op};
@@ -55,7 +56,9 @@ fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
     let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
     let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished) && !lost;
     let is_empty = listening.deliveries.iter().all(|delivery| delivery.data.is_none());
-    is_finished && is_empty && !is_kept_by_the_policy(case, op)
+    // Each new reader key of the stream sends those back who wait.
+    let is_sent_back = listening.end.is_some_and(|(end, _)| is_sent_back(case.history, case.stream, end.ms));
+    is_finished && is_empty && !is_sent_back && !is_kept_by_the_policy(case, op)
 }
 
 /// Where a policy has caches in front keep events, one that ended while they may be kept is handed out again until that

@@ -73,7 +73,9 @@ fn is_unlike_the_log(case: &Case<'_>, trespass: &Trespass, answer: &Response, of
     let from = match parameters.find_map(|parameter| parameter.strip_prefix("offset=")) {
         None | Some("-1") => {
             let start = case.log.starts.range(..=to.segment).next_back();
-            start.map(|segment| LogPosition { segment: *segment, index: 0 })
+            // Another stream may have begun since, of which nobody knows when.
+            let own = start.filter(|segment| case.log.same_incarnation(**segment, to.segment));
+            own.map(|segment| LogPosition { segment: *segment, index: 0 })
         }
         Some(offset) => LogPosition::parse(offset),
     };
