@@ -117,7 +117,7 @@ impl Draft {
         };
         self.now_ms += left_ms.saturating_sub(self.clock_off_ms);
         let step_ms = self.clock_off_ms / 5 + 100;
-        for _ in 0..self.dice.between(7, 12) {
+        for _ in 0..self.dice.between(12, 20) {
             let client = self.client();
             self.push(0, client, Action::Head { stream });
             self.push_disturbance(step_ms / 2, Disturbance::Crash { stream });
