@@ -83,7 +83,7 @@ impl Scenario {
                 *public = are_public[*stream] != is_other && !matches!(lifetime, Lifetime::Ttl(_));
             }
         }
-        if let Some(stream) = are_public.iter().position(|is| *is).filter(|_| dice.chance(600)) {
+        if let Some(stream) = are_public.iter().position(|is| *is).filter(|_| dice.chance(850)) {
             self.replace_by_a_private_one(&dice, stream);
         }
         self
@@ -91,24 +91,29 @@ impl Scenario {
 
     /// A public stream is read, so that caches have it, and then another one is in its place that is not public.
     fn replace_by_a_private_one(&mut self, dice: &Dice, stream: usize) {
-        let from_ms = dice.between(0, self.calm_ms);
+        let (from_ms, bucket) = (dice.between(0, self.calm_ms), self.faults.bucket);
         let mut push = |after_ms, client, action| {
             let at_ms = from_ms + after_ms;
             self.events.push(Event { at_ms, what: Happening::Client { client, action } });
         };
         let (lifetime, load) = (Lifetime::Endless, Load { count: 2, pad_bytes: 20 });
-        let create = |public| Action::Create { stream, lifetime, closes: false, public, load: Some(load) };
+        let create = |public, closes| Action::Create { stream, lifetime, closes, public, load: Some(load) };
         let read = || Action::Read { stream, origin: Origin::Start, pages: 100, manner: None };
         let append = Action::Append { stream, load, closes: false, mistake: None };
+        // One that is closed from the start goes to R2 soon, and whoever reads it waits for that.
+        let goes_to_r2 = dice.chance(750);
+        let replaced_ms = 2_500 + bucket.put.max_ms.min(5_000);
         push(0, 0, Action::Delete { stream });
-        push(1, 0, create(true));
+        push(1, 0, create(true, goes_to_r2));
         push(2, 0, append);
         (0..4).for_each(|reader| push(dice.between(300, 2_000), 1 + reader % 2, read()));
         push(300, 3, Action::Join { stream, mode: Mode::LongPoll, origin: Origin::Now, readers: 1, ahead: None });
-        push(2_500, 0, Action::Delete { stream });
-        push(2_501, 0, create(false));
-        push(2_502, 0, append);
-        (0..4).for_each(|reader| push(dice.between(2_600, 9_000), 1 + reader % 2, read()));
+        let reads_ms = bucket.get.max_ms.clamp(1, 2_000);
+        (0..10).for_each(|reader| push(replaced_ms - dice.between(0, reads_ms), 1 + reader % 5, read()));
+        push(replaced_ms, 0, Action::Delete { stream });
+        push(replaced_ms + 1, 0, create(false, false));
+        push(replaced_ms + 2, 0, append);
+        (0..4).for_each(|reader| push(replaced_ms + dice.between(100, 6_500), 1 + reader % 2, read()));
         self.events.sort_by_key(|event| event.at_ms);
     }
 

@@ -19,8 +19,9 @@ pub(super) const PROJECT: &str = "_default";
 /// Has the randomness of those who pass by differ from that of the rest.
 const OF_PASSERS: u64 = 0x7061_7373;
 
-/// Strangers of a run, at most, and as many who pass by.
+/// Strangers of a run, at most, and those who pass by.
 const MOST_STRANGERS: u32 = 60;
+const MOST_PASSERS: u32 = 200;
 
 /// A header as a library writes it that knows nothing of key ids.
 pub(super) const HEADER: &str = r#"{"alg":"HS256","typ":"JWT"}"#;
@@ -63,7 +64,7 @@ impl Issuer {
         let keys = RefCell::new(Keys::draw(&random));
         let (retired, wallet, under_way) = <_>::default();
         let strangers_left = Cell::new(MOST_STRANGERS);
-        let (passers, passers_left) = (Random::new(schedule ^ OF_PASSERS), Cell::new(MOST_STRANGERS));
+        let (passers, passers_left) = (Random::new(schedule ^ OF_PASSERS), Cell::new(MOST_PASSERS));
         let reader_keys = ReaderKeys::new(plan.reader_keys_permille, schedule);
         let issuer = Self {
             plan,

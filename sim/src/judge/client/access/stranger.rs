@@ -44,6 +44,8 @@ async fn trespass(context: Rc<ClientContext>, issuer: Rc<Issuer>, Seen { client,
         _ => Method::Delete,
     };
     let (url, stream, is_at_a_copy) = match method {
+        // Most of those who pass by ask what they have seen asked, while that is under way.
+        Method::Get if passes_by && random.chance(600) => (url, stream, false),
         Method::Get => context.url_of_a_copy(client, random).map_or_else(
             || (asked_otherwise(&url, random.between(0, 9)), stream, false),
             |(url, stream)| (url, stream, true),
