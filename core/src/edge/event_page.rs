@@ -174,9 +174,13 @@ mod tests {
             Says::Reply(response) => Says::Slow(response, ms),
             other => other,
         };
+        let torn = || Says::Torn(Response::new(200).with(header::STREAM_NEXT_OFFSET, at(3).to_string()));
         // The token expires after a second; what has begun is ended where it is.
         for (replies, expected) in [
             (vec![late(page(1, "a", false), 3_000), page(2, "b", true)], &["a", "{"][..]),
+            // One that breaks off is asked for again by the edge, and not by the client.
+            (vec![torn(), late(page(1, "a", false), 3_000), page(2, "b", true)], &[]),
+            (vec![torn(), late(page(1, "a", false), 100), late(page(2, "b", false), 3_000)], &["a", "{"]),
             (vec![page(1, "a", false), late(page(2, "b", false), 999), page(3, "c", true)], &["a", "b", "c"]),
             (vec![page(1, "a", false), late(page(2, "b", false), 1_000), page(3, "c", true)], &["a", "{"]),
             (vec![late(piece(1, "a", 10), 3_000), page(1, "b", true)], &["a"]),

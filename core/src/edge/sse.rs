@@ -38,6 +38,8 @@ pub(super) struct Reader<'a, E: EdgeEnv> {
     at: Option<Offset>,
     /// The event that the client has a part of: the offset after it, and where in its payload the next piece begins.
     pub(super) rest: Option<(Offset, usize)>,
+    /// Whether the edge has asked more than the client's own question, or the same again since the answer broke off.
+    has_asked_on: bool,
     /// What cursors the client has been told.
     told: cursor::Told,
     /// Whether the last control event has told the client that it is at the tail.
@@ -79,6 +81,7 @@ pub(super) async fn listen<E: EdgeEnv>(env: &E, config: &EdgeConfig, live: &Live
         clock: None,
         at: None,
         rest: None,
+        has_asked_on: false,
         told: cursor::Told::of_client(live.read.cursor),
         told_up_to_date: false,
         preface: sse::retry(random >> 32),
@@ -139,6 +142,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
                 Next::Ask => self.env.sometimes(marks::LIVE_PULLED_AGAIN),
                 Next::AskLater => self.pauses.pause(self.env, self.ends_ms).await,
             }
+            self.has_asked_on = true;
             // Not even an event that has begun goes on without a grant.
             if self.rest.is_some() && self.ask.has_expired(self.env) {
                 return;
@@ -165,9 +169,9 @@ impl<E: EdgeEnv> Reader<'_, E> {
     }
 
     /// Whether what the object has answered comes too late: the client's token has expired since it was asked. What has
-    /// answered the client's own question is not late, as it would not be for a plain read.
+    /// answered the client's own question is not late, as it would not be for a plain read; the edge asks all others.
     pub(super) fn is_too_late(&self) -> bool {
-        (self.at.is_some() || self.rest.is_some()) && self.ask.has_expired(self.env)
+        self.has_asked_on && self.ask.has_expired(self.env)
     }
 
     /// How much longer the connection lasts, in ms.

@@ -18,7 +18,7 @@ const SOON_MS: u64 = 500;
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let live = case.iter().filter_map(|(index, op)| {
         let Call::Live { mode, .. } = op.call else { return None };
-        // A clock that is behind shows the end so much later.
+        // A clock that shows less than the world's shows the end so much later.
         let over_ms = op.shown?.until_ms + case.history.conditions.edge_clock_off_ms() + STEP_MS;
         let leaks = match mode {
             Mode::Sse => events_go_on(case, index, op, over_ms),
