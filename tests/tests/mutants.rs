@@ -3,7 +3,7 @@
 use tailrace_sim::judge::mutants::{REGISTER, STARTS, WITHIN_SEEDS};
 
 #[test]
-fn every_known_bug_is_caught_within_400_seeds_of_every_start() {
+fn every_known_bug_is_caught_within_200_seeds_of_every_start() {
     for entry in REGISTER {
         for start in STARTS {
             let caught = entry.hunt(start);

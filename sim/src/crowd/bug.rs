@@ -38,6 +38,11 @@ named! {
 }
 
 impl CrowdBug {
+    /// Whether only those can see it who leave about when their events end.
+    pub fn needs_leavers(self) -> bool {
+        self == Self::PlaceKeptAfterEnd
+    }
+
     /// Whether only those can see it who share connections with events, as a cache in front has them do by one policy.
     pub fn needs_shared_events(self) -> bool {
         matches!(self, Self::EarlierEventsNotTold | Self::OutdatedEventsHeard | Self::EndOvertakesHead)

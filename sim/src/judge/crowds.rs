@@ -21,6 +21,9 @@ const PAGE_BYTES: usize = 64;
 /// How long connections with events last, about, in ms.
 const CONNECTIONS_MS: [u64; 4] = [60_000, 15_000, 3_000, 400];
 
+/// How long they last at most where many of them have to end, in ms.
+const SHORT_CONNECTIONS_MS: u64 = 3_000;
+
 /// How often connections begin at most, on average, in ms: each calls an object, and a crowd of them would take longer than
 /// all else in a seed.
 const BEGIN_EVERY_MS: u64 = 20;
@@ -62,7 +65,12 @@ pub(super) fn setting(scenario: &Scenario, bug: Option<KnownBug>) -> Option<Sett
         (setting.knobs.stays, setting.knobs.away) = (Span::ms(300, 30_000), Span::ms(10, 5_000));
     }
     setting.page_bytes = random.chance(500).then_some(PAGE_BYTES);
-    let sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
+    let mut sse_ms = CONNECTIONS_MS[random.between(0, 3) as usize];
+    if matches!(bug, Some(KnownBug::Crowd(bug)) if bug.needs_leavers()) {
+        setting.come_and_go = true;
+        (setting.knobs.stays, setting.knobs.away) = (Span::ms(300, 30_000), Span::ms(10, 5_000));
+        sse_ms = sse_ms.min(SHORT_CONNECTIONS_MS);
+    }
     setting.policy.waits.sse_ms = sse_ms;
     let events = &mut setting.readers[Class::Events as usize];
     *events = (*events).min((sse_ms / BEGIN_EVERY_MS) as usize);

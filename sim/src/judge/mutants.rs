@@ -11,9 +11,8 @@ use crate::judge::scenario::Scenario;
 use crate::judge::swarm::{Swarm, judge};
 use crate::world::HostMutant;
 
-/// Seeds within which every known bug is found, from each of [`STARTS`]. Half of them need tokens, and many a bug shows only in
-/// the others.
-pub const WITHIN_SEEDS: u64 = 400;
+/// Seeds within which every known bug is found, from each of [`STARTS`].
+pub const WITHIN_SEEDS: u64 = 200;
 
 /// Seeds at which the hunts start.
 pub const STARTS: [u64; 5] = [0, 10_000, 200_000, 3_000_000, 40_000_000];

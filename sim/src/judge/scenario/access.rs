@@ -72,7 +72,7 @@ impl Scenario {
     fn with_public_streams(mut self, seed: u64) -> Self {
         let dice = Dice::new(seed ^ OF_PUBLIC_STREAMS);
         let Some(access) = self.access.as_mut() else { return self };
-        access.passers_permille = dice.among(&[100, 400, 1_000]) as u32;
+        access.passers_permille = dice.among(&[400, 1_000, 1_000]) as u32;
         // Caches in front keep nothing of what depends on the origin, or have to look at it.
         access.lists_origins = dice.chance(300) && !self.faults.front.is_there();
         let are_public: Vec<bool> = self.streams.iter().map(|_| dice.chance(350)).collect();
@@ -83,8 +83,10 @@ impl Scenario {
                 *public = are_public[*stream] != is_other && !matches!(lifetime, Lifetime::Ttl(_));
             }
         }
-        if let Some(stream) = are_public.iter().position(|is| *is).filter(|_| dice.chance(850)) {
-            self.replace_by_a_private_one(&dice, stream);
+        for (stream, _) in are_public.iter().enumerate().filter(|(_, is_public)| **is_public) {
+            if dice.chance(850) {
+                self.replace_by_a_private_one(&dice, stream);
+            }
         }
         self
     }
@@ -109,7 +111,7 @@ impl Scenario {
         (0..4).for_each(|reader| push(dice.between(300, 2_000), 1 + reader % 2, read()));
         push(300, 3, Action::Join { stream, mode: Mode::LongPoll, origin: Origin::Now, readers: 1, ahead: None });
         let reads_ms = bucket.get.max_ms.clamp(1, 2_000);
-        (0..10).for_each(|reader| push(replaced_ms - dice.between(0, reads_ms), 1 + reader % 5, read()));
+        (0..16).for_each(|reader| push(replaced_ms - dice.between(0, reads_ms), 1 + reader % 5, read()));
         push(replaced_ms, 0, Action::Delete { stream });
         push(replaced_ms + 1, 0, create(false, false));
         push(replaced_ms + 2, 0, append);

@@ -254,10 +254,10 @@ impl Draft {
         self.push(0, client, Action::Create { stream, lifetime, closes: false, public: false, load: None });
         self.push(1, client, Action::Produce { stream, load, depth: 2, copies: 1, closes: self.dice.chance(300) });
         self.now_ms += 500 + ttl_ms * 3 / 4;
-        let action = match self.dice.between(0, 6) {
+        let action = match self.dice.between(0, 8) {
             0 => Action::Head { stream },
             1 => Action::Skip { stream, load },
-            2 => Action::Create { stream, lifetime, closes: false, public: false, load: None },
+            2 | 7 | 8 => Action::Create { stream, lifetime, closes: false, public: false, load: None },
             3 => Action::Resend { stream, back: self.dice.between(0, 1) as usize },
             4 => {
                 self.push(0, client, Action::Close { stream });
