@@ -41,12 +41,12 @@ pub(in crate::edge) struct Terms {
     readers: Readers,
 }
 
+/// Fields that no client sees.
+const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS];
+
 /// The same, and what tells of caches.
 const INTERNAL_AND_OF_CACHES: &[&str] =
     &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS, header::X_CACHE, header::AGE];
-
-/// Fields that no client sees.
-const INTERNAL: &[&str] = &[header::TAILRACE_AHEAD, header::TAILRACE_KEPT, header::TAILRACE_READERS];
 
 /// What an answer is told instead of its own; `None` where that stands.
 #[derive(Default)]

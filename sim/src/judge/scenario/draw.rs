@@ -105,7 +105,8 @@ impl Scenario {
         if draft.is_live() && draft.dice.chance(120) {
             draft.wait_together();
         }
-        if draft.dice.chance(400) {
+        // Several things extend a lifetime, each of which is what a bug may forget.
+        for _ in 0..draft.dice.between(0, 3) {
             draft.keep_alive();
         }
         let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);

@@ -257,8 +257,8 @@ impl Draft {
         let action = match self.dice.between(0, 8) {
             0 => Action::Head { stream },
             1 => Action::Skip { stream, load },
-            2 | 7 | 8 => Action::Create { stream, lifetime, closes: false, public: false, load: None },
-            3 => Action::Resend { stream, back: self.dice.between(0, 1) as usize },
+            2 | 7 => Action::Create { stream, lifetime, closes: false, public: false, load: None },
+            3 | 8 => Action::Resend { stream, back: self.dice.between(0, 1) as usize },
             4 => {
                 self.push(0, client, Action::Close { stream });
                 self.now_ms += ttl_ms * 3 / 4;
