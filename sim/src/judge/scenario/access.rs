@@ -108,7 +108,9 @@ impl Scenario {
         push(0, 0, Action::Delete { stream });
         push(1, 0, create(true, goes_to_r2));
         push(2, 0, append);
-        (0..4).for_each(|reader| push(dice.between(300, 2_000), 1 + reader % 2, read()));
+        // Who finds a copy does not wait for R2.
+        let copies = dice.among(&[0, 4]) as usize;
+        (0..copies).for_each(|reader| push(dice.between(300, 2_000), 1 + reader % 2, read()));
         push(300, 3, Action::Join { stream, mode: Mode::LongPoll, origin: Origin::Now, readers: 1, ahead: None });
         let reads_ms = bucket.get.max_ms.clamp(1, 2_000);
         (0..16).for_each(|reader| push(replaced_ms - dice.between(0, reads_ms), 1 + reader % 5, read()));

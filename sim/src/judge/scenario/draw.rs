@@ -109,6 +109,10 @@ impl Scenario {
         for _ in 0..draft.dice.between(0, 3) {
             draft.keep_alive();
         }
+        if draft.is_live() && draft.dice.chance(300) {
+            draft.readers_left = draft.readers_left.max(4);
+            draft.load_again();
+        }
         let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);
         let scenario = Self {

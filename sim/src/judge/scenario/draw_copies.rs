@@ -28,7 +28,7 @@ impl Draft {
 
     /// A page that follows a stream by long-polls is loaded again: while its browser's copies are fresh, or when they have to
     /// be asked for again. Of two readers, one reads in the browser, and the other asks the same at the same time.
-    fn load_again(&mut self) {
+    pub(super) fn load_again(&mut self) {
         let (stream, owner, client) = (self.stream(), self.client(), self.client());
         let lifetime = self.streams[stream].lifetime;
         self.fill(stream, owner);
