@@ -67,13 +67,14 @@ impl StreamRequest<'_> {
             Method::Get | Method::Head => Strangers::Admitted,
             _ => Strangers::Refused,
         };
-        let Client { admission, until_ms } = self.client(&now_ms, strangers, |grant| {
+        let client = self.client(&now_ms, strangers, |grant| {
             grant.admit(self.method, &stream)?;
             // A fork tells what is in its source.
             if object != stream { grant.admit(Method::Get, &object) } else { Ok(()) }
         })?;
+        let Client { admission, until_ms, .. } = client;
         let takes_body = matches!(operation, Operation::Create(_) | Operation::Append(_));
-        let (object, debug) = (object.as_str().to_owned(), self.is_debugged());
+        let (object, debug) = (object.as_str().to_owned(), self.is_debugged(&client));
         let (mut caching, mut inner_url) = (None, None);
         let operation = match operation {
             Operation::Read(mut read) => {
@@ -104,10 +105,10 @@ impl StreamRequest<'_> {
     /// multi-project mode.
     pub(super) fn routed_to_reader_key(&self, stream_path: &str, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
         let stream = self.object(stream_path)?;
-        let Client { admission, .. } = self.client(now_ms, Strangers::Refused, |grant| grant.admit_manager(&stream))?;
+        let client = self.client(now_ms, Strangers::Refused, |grant| grant.admit_manager(&stream))?;
         let operation = Operation::RotateReaderKey;
-        let (debug, body_too_large, body_encoded) = (self.is_debugged(), false, false);
-        let message = Message { admission, debug, body_too_large, body_encoded, operation };
+        let (admission, debug) = (client.admission, self.is_debugged(&client));
+        let message = Message { admission, debug, body_too_large: false, body_encoded: false, operation };
         let (object, body_limit) = (stream.as_str().to_owned(), self.config.body_limit);
         let (takes_body, caching, inner_url) = (false, None, None);
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
@@ -129,20 +130,21 @@ impl StreamRequest<'_> {
         admits: impl Fn(&Grant) -> Result<(), Refusal>,
     ) -> Result<Client, Refusal> {
         match (&self.config.access, self.entrance) {
-            (Access::NoAuth, _) => Ok(Client { admission: Admission::Open, until_ms: None }),
+            (Access::NoAuth, _) => Ok(Client { admission: Admission::Open, until_ms: None, is_operator: true }),
             (Access::Keys(_), Entrance::Inner) => {
                 let is_stranger = gateway::asks_for_stranger(self.query);
                 let admission = if is_stranger { Admission::Stranger } else { Admission::Granted };
-                Ok(Client { admission, until_ms: None })
+                Ok(Client { admission, until_ms: None, is_operator: false })
             }
             (Access::Keys(keys), Entrance::Outer { age_ms }) => {
                 if strangers == Strangers::Admitted && !is_shown(self.query, self.headers) {
-                    return Ok(Client { admission: Admission::Stranger, until_ms: None });
+                    return Ok(Client { admission: Admission::Stranger, until_ms: None, is_operator: false });
                 }
                 let arrived_ms = now_ms().saturating_sub(age_ms);
                 let grant = Grant::of(keys, self.method, self.query, self.headers, arrived_ms)?;
                 admits(&grant)?;
-                Ok(Client { admission: Admission::Granted, until_ms: Some(grant.until_ms()) })
+                let (until_ms, is_operator) = (Some(grant.until_ms()), grant.manages());
+                Ok(Client { admission: Admission::Granted, until_ms, is_operator })
             }
             (Access::NotConfigured | Access::Misconfigured(_), _) => {
                 Err(Refusal::new(ErrorCode::AuthNotConfigured, "nobody is let in"))
@@ -190,9 +192,9 @@ impl StreamRequest<'_> {
         format!("{origin}{}", encode_path(&percent::decode(self.path).unwrap_or_default()))
     }
 
-    /// Debug headers tell about instances, so only the no-auth mode takes them.
-    fn is_debugged(&self) -> bool {
-        self.config.access == Access::NoAuth && self.headers.get(header::TAILRACE_DEBUG).is_some()
+    /// Debug headers tell about instances, and what waits for R2, so only an operator is answered with them.
+    fn is_debugged(&self, client: &Client) -> bool {
+        client.is_operator && self.headers.get(header::TAILRACE_DEBUG).is_some()
     }
 
     /// Whether the body is said to be encoded. A reader would get it as it is, and not be told of it.
@@ -299,6 +301,8 @@ struct Client {
     admission: Admission,
     /// When its token expires, in ms since the Unix epoch; `None` for one without.
     until_ms: Option<u64>,
+    /// Whether it may be told about the instances that serve it.
+    is_operator: bool,
 }
 
 /// What becomes of a client that shows no token.

@@ -255,13 +255,30 @@ fn a_token_is_checked_wherever_it_is_and_only_one() {
 }
 
 #[test]
-fn debug_fields_are_for_the_no_auth_mode_alone() {
-    let granted = token(Scope::Manage, None, 9);
-    let env = Scripted::new([Says::Reply(Response::new(200))]);
+fn debug_fields_are_for_operators_alone() {
     let fields = [(header::TAILRACE_DEBUG, "1")];
-    served(&env, &keyed("gateway"), Method::Get, "/v1/stream/a", &fields, Some(&granted));
-    // What tells about instances is not forwarded.
-    assert_eq!(env.notes(), ["inner http://localhost/v1/stream/a?offset=-1"]);
+    let manage = |stream| Some(token(Scope::Manage, stream, 99));
+    let open = EdgeConfig { access: Access::NoAuth, ..keyed("gateway") };
+    for (config, authorization, is_told) in [
+        (&open, None, true),
+        (&keyed("gateway"), manage(None), true),
+        (&keyed("gateway"), manage(Some("a")), true),
+        (&keyed("gateway"), Some(token(Scope::Write, None, 99)), false),
+        (&keyed("gateway"), Some(token(Scope::Read, None, 99)), false),
+        (&keyed("gateway"), None, false),
+    ] {
+        for query in ["", "?offset=-1&live=long-poll"] {
+            let env = Scripted::new([Says::Reply(Response::new(200))]);
+            let target = format!("/v1/stream/a{query}");
+            served(&env, config, Method::Get, &target, &fields, authorization.as_deref());
+            // What tells about instances is not forwarded, where others' answers may come from a cache.
+            let is_forwarded = env.notes().iter().any(|note| note.starts_with("inner"));
+            assert_eq!(is_forwarded, !is_told, "{query} {authorization:?} {:?}", env.notes());
+        }
+        let env = Scripted::new([Says::Reply(Response::new(200))]);
+        served(&env, config, Method::Head, "/v1/stream/a", &fields, authorization.as_deref());
+        assert_eq!(env.debugs(), [is_told], "{authorization:?}");
+    }
 }
 
 #[test]

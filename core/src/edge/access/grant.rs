@@ -67,6 +67,11 @@ impl Grant {
         Ok(())
     }
 
+    /// Whether it is an operator's.
+    pub(in crate::edge) fn manages(&self) -> bool {
+        self.0.scope == Scope::Manage
+    }
+
     /// When it ends, in ms since the Unix epoch.
     pub(in crate::edge) fn until_ms(&self) -> u64 {
         self.0.expires_s.saturating_mul(1_000)

@@ -86,6 +86,7 @@ struct Stage {
     shared: RefCell<Vec<String>>,
     /// What the object was told of the client, each time it was asked.
     admissions: RefCell<Vec<Admission>>,
+    debugs: RefCell<Vec<bool>>,
     /// Whether that cache never answers.
     is_cache_stuck: Cell<bool>,
     /// The first answer.
@@ -132,6 +133,7 @@ impl Scripted {
             looks: Cell::default(),
             shared: RefCell::default(),
             admissions: RefCell::default(),
+            debugs: RefCell::default(),
             is_cache_stuck: Cell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
@@ -181,6 +183,11 @@ impl Scripted {
     /// What the object was told of the client, each time it was asked.
     pub(super) fn admissions(&self) -> Vec<Admission> {
         self.0.admissions.borrow().clone()
+    }
+
+    /// Whether the object was to tell about itself, each time it was asked.
+    pub(super) fn debugs(&self) -> Vec<bool> {
+        self.0.debugs.borrow().clone()
     }
 
     pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
@@ -284,6 +291,7 @@ impl EdgeEnv for Scripted {
             return Err(CallError::Reset);
         };
         self.0.admissions.borrow_mut().push(message.admission);
+        self.0.debugs.borrow_mut().push(message.debug);
         match message.operation {
             Operation::Read(read) if read.live.is_some() => {
                 let cursor = read.cursor.map_or(String::new(), |cursor| format!(" cursor {cursor}"));
