@@ -259,6 +259,23 @@ fn a_duplicate_does_not_take_away_an_alarm_set_meanwhile() {
 }
 
 #[test]
+fn a_duplicate_does_not_take_the_place_of_an_alarm_that_waits_for_the_handler() {
+    for seed in 0..20 {
+        run(seed, Faults::default().with(|faults| faults.alarm.duplicate_permille = 1000), async |world, notes| {
+            set(&world, 5_000).await;
+            rt::sleep_ms(5_050).await;
+            // The first one comes once more within a second. Meanwhile the second one takes long, and the third comes due.
+            set(&world, 5_100).await;
+            notes.alarm_lasts_ms.set(3_000);
+            rt::sleep_ms(100).await;
+            set(&world, 5_200).await;
+            rt::sleep_ms(60_000).await;
+            assert_eq!(world.stored("a").alarm_ms, None, "seed {seed}: {:?}", rang(&notes));
+        });
+    }
+}
+
+#[test]
 fn an_alarm_outlives_hibernation_and_eviction_unless_that_is_the_bug() {
     let rings = |mutant, evict: bool| {
         run_mutated(1, Faults::default(), mutant, async |world, notes| {

@@ -84,6 +84,8 @@ struct Notes {
     failing_alarms: Rc<Cell<u64>>,
     /// For when the next alarm that succeeds sets another one, in ms since the Unix epoch.
     next_alarm_ms: Rc<Cell<Option<u64>>>,
+    /// How long the alarm's handler takes, in ms.
+    alarm_lasts_ms: Rc<Cell<u64>>,
     /// The edge's ends of accepted sockets.
     sockets: Rc<RefCell<Vec<Rc<EdgeEnd>>>>,
     /// How many waits at the edge have ended.

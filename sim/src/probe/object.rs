@@ -39,6 +39,7 @@ impl Actor<ObjectState> for ProbeObject {
 
     async fn alarm(&self) -> Result<(), AlarmFailure> {
         self.notes.alarms_ms.borrow_mut().push(rt::now_ns() / 1_000_000);
+        rt::sleep_ms(self.notes.alarm_lasts_ms.get()).await;
         let failing = self.notes.failing_alarms.get();
         if failing > 0 {
             self.notes.failing_alarms.set(failing - 1);

@@ -131,7 +131,8 @@ async fn ring<O: Alarmed>(object: Rc<O>, version: u64) {
 async fn call_alone<O: Alarmed>(object: &Rc<O>, version: u64) -> Option<Option<Result<(), AlarmFailure>>> {
     let service = object.alarm_service();
     if service.ringing.replace(true) {
-        service.due.set(Some(version));
+        // An alarm that goes off twice may do so late: that takes no place from a newer one.
+        service.due.set(service.due.get().max(Some(version)));
         return None;
     }
     object.environment().mark(marks::ALARM_FIRED);
