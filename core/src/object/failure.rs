@@ -26,13 +26,15 @@ impl From<Refusal> for Failure {
 }
 
 impl Failure {
-    /// What the client is told. Who has no grant does not learn that there is no stream: where there is one that is not public
-    /// it would be told the same.
+    /// What the client is told. Who has no grant does not learn that there is no stream, nor that there is one: where there is
+    /// one that is not public it would be told the same.
     pub(super) fn hiding_absence(self, admission: Admission) -> Self {
         match self {
             Self::Refused(Refusal { code: ErrorCode::StreamNotFound, .. }) if admission.is_stranger() => {
                 Self::Refused(Refusal::no_token())
             }
+            // That its storage is full would tell that there is one.
+            Self::Storage(error) if admission.is_stranger() => Self::Storage(SqlError { is_full: false, ..error }),
             other => other,
         }
     }
@@ -61,5 +63,25 @@ impl Failure {
         };
         tracing::error!(message, "the alarm failed");
         AlarmFailure { message }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_stranger_is_told_neither_that_there_is_no_stream_nor_that_it_is_full() {
+        let absent = || Failure::Refused(Refusal::new(ErrorCode::StreamNotFound, "no stream"));
+        let failed = |is_full| Failure::Storage(SqlError { is_full, ..SqlError::new("storage") });
+        for (admission, told) in [
+            (Admission::Open, [404, 507, 500]),
+            (Admission::Granted, [404, 507, 500]),
+            (Admission::Stranger, [401, 500, 500]),
+        ] {
+            let failures = [absent(), failed(true), failed(false)];
+            let statuses = failures.map(|failure| failure.hiding_absence(admission).into_response().status);
+            assert_eq!(statuses, told, "{admission:?}");
+        }
     }
 }
