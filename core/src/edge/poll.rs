@@ -232,7 +232,8 @@ impl<E: EdgeEnv> Poll<'_, E> {
     /// The client's answer if nothing came: 204.
     fn in_vain(&self, at: Offset, joined: Joined) -> Response {
         self.env.sometimes(marks::LIVE_TIMED_OUT);
-        if self.ask.has_expired(self.env) {
+        let is_cut = self.ask.has_expired(self.env);
+        if is_cut {
             self.env.sometimes(marks::LONG_POLL_ENDED_WITH_TOKEN);
         }
         let silent = cursor::after_silence(joined.clock.now_ms(self.env), self.interval_ms, self.ask.read.cursor);
@@ -243,8 +244,9 @@ impl<E: EdgeEnv> Poll<'_, E> {
         };
         let kept = match mutated!(SilenceIsStored) {
             true => CacheControl::NoCache,
-            // At another moment the same URL has another answer.
-            false if self.ask.read.from_now => CacheControl::NoStore,
+            // At another moment the same URL has another answer. Nor is a silence kept that was as short as its client's
+            // token: of such ones a cache would soon have many, and send others from one to the next.
+            false if self.ask.read.from_now || is_cut => CacheControl::NoStore,
             // For no longer than an interval: who comes late would else be sent from one silence to the next.
             false => {
                 let remaining_ms = joined.remaining_ms(self.env).unwrap_or(u64::MAX).min(self.interval_ms);

@@ -408,6 +408,13 @@ fn a_long_poll_ends_with_its_token_as_if_it_had_waited_in_vain() {
         assert!(answer.headers.get(header::STREAM_CURSOR).is_some());
         assert_eq!(env.notes(), noted, "{lasts_s} {has_joined}");
     }
+    // A silence that its token has cut short is of no use to others, whatever the policy keeps.
+    for (lasts_s, is_stored) in [(3, false), (wait_s - 1, false), (60, true)] {
+        let env = Scripted::new([Says::Socket(vec![greeting(2)])]);
+        let granted = token(Scope::Read, None, lasts_s);
+        served(&env, &keyed("silence"), Method::Get, target, &[], Some(&granted));
+        assert_eq!(env.notes().contains(&"store".to_owned()), is_stored, "{lasts_s} {:?}", env.notes());
+    }
 }
 
 #[test]

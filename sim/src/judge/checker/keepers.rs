@@ -8,6 +8,7 @@ use super::case::Case;
 use super::publicity::Publicity;
 use super::reader_keys::Held;
 use crate::judge::history::{Call, Giver, Handed, Op};
+use crate::world::Visited;
 
 /// Who may keep what an answer says, of those who stand before the edge of a deployment with keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +56,20 @@ impl Case<'_> {
                 let kept_ms = longest_fresh_s(&conditions.policy) * 1_000 + conditions.edges_apart_ms;
                 (given_ms.saturating_sub(flight_ms + kept_ms), to_ms.max(confirmed_ms.unwrap_or(0)))
             }
+            // The age of a copy counts from when it was asked for, and that may have waited for R2.
+            Giver::Edge { .. } => (given_ms.saturating_sub(flight_ms), to_ms.max(self.brought_ms(op).unwrap_or(0))),
             _ => (given_ms.saturating_sub(flight_ms), to_ms),
         }
+    }
+
+    /// When the answer came, in virtual ms, that the edge's cache has handed out to a request.
+    fn brought_ms(&self, op: &Op) -> Option<u64> {
+        let by = self.history.visits.iter().find_map(|visit| match visit.what {
+            Visited::Hit { by } if visit.request == op.request => Some(by),
+            _ => None,
+        })?;
+        let stored = self.history.ops.iter().find(|other| other.request == by)?;
+        Some(stored.ended.unwrap_or(stored.settled()).ms)
     }
 }
 

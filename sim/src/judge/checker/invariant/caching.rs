@@ -7,6 +7,7 @@ use tailrace_core::protocol::CachePolicy;
 use tailrace_core::protocol::cache::{AnswerKind, Rule};
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::invariant::leak;
 use crate::judge::checker::keepers::Keepers;
 use crate::judge::checker::reader_keys::Held;
 use crate::judge::checker::told::Told;
@@ -86,6 +87,10 @@ fn wrong_value(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String
         let is_lost = answer.code.as_deref() == Some("instance_lost") && value == NO_STORE;
         let is_kept = !is_lost && !kept_by_nobody.contains(&value);
         return is_kept.then(|| format!("{value:?} to a URL with a token"));
+    }
+    // Nor a silence that a token has cut short.
+    if answer.status == 204 && value == NO_STORE && leak::is_cut_by_a_token(case, op) {
+        return None;
     }
     if !case.history.conditions.is_keyed {
         return otherwise_than_the_policy(case, op, answer, value, true);
@@ -232,9 +237,10 @@ fn ambiguous_tags(case: &Case<'_>) -> Vec<Violation> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{
-        Fixture, absent, acked, closed, created, deleted, empty, keyed_answer, page, part, polled, tagged, tail,
+        Fixture, absent, acked, closed, created, deleted, empty, hit, keyed_answer, page, part, polled, tagged, tail,
         unchanged,
     };
+    use crate::judge::history::Moment;
 
     fn check(fixture: &Fixture, expected: usize) {
         fixture.check(Invariant::Caching, super::check, expected);
@@ -249,6 +255,9 @@ mod tests {
         run.create(lifetime, kept(NO_STORE, created(0)));
         run
     }
+
+    /// What the URL with a reader key is told that held.
+    const FRESH: &str = "public, max-age=60";
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
 
@@ -305,7 +314,6 @@ mod tests {
 
     #[test]
     fn where_tokens_are_needed_caches_keep_what_has_the_reader_key_that_held_in_its_url() {
-        const FRESH: &str = "public, max-age=60";
         for (key, value, expected) in [
             (None, NOT_AT_ALL, 0),
             (None, FRESH, 1),
@@ -335,6 +343,50 @@ mod tests {
                 Some(_) => ![FRESH, NOT_AT_ALL].contains(&value),
             };
             check(&run, expected + usize::from(is_wrong));
+        }
+    }
+
+    #[test]
+    fn a_silence_that_a_token_has_cut_short_is_nobodys_to_keep() {
+        for (policy, value, lasts_ms, expected) in [
+            ("silence", NO_STORE, 1_000, 0),
+            ("silence", NO_STORE, 60_000, 1),
+            ("silence", "public, max-age=20", 60_000, 0),
+            ("silence", NOT_AT_ALL, 60_000, 1),
+            ("immutable", NO_STORE, 60_000, 0),
+        ] {
+            let mut run = run(Lifetime::Endless).keyed(0);
+            run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
+            run.new_reader_key(kept(NO_STORE, keyed_answer("a", tail(0, 0))));
+            run.wait_ms(10);
+            let reader = run.join(Mode::LongPoll);
+            run.poll(reader, kept(value, empty(0, 0, 1)));
+            run.show_reader_key("a");
+            let op = run.history.ops.len() - 1;
+            run.show_until(op, lasts_ms);
+            run.times(op, Some(0), 4_000);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn what_a_copy_is_told_may_be_of_when_it_was_brought_and_not_of_when_it_was_asked_for() {
+        // The stream got its key while the page that became the copy waited for R2, or after that.
+        for (waits_ms, expected) in [(2_000, 0), (0, 1)] {
+            let mut run = run(Lifetime::Endless).keyed(0);
+            let begun = run.now_ms();
+            run.walk(&[], kept(NOT_AT_ALL, part(0, 1)));
+            run.wait_ms(1_000);
+            run.new_reader_key(kept(NO_STORE, keyed_answer("a", tail(0, 0))));
+            let asked = run.history.ops.len() - 2;
+            let op = &mut run.history.ops[asked];
+            op.ended = op.ended.map(|ended| Moment { ms: begun + 1 + waits_ms, ..ended });
+            run.wait_ms(2_000);
+            let age_s = (run.now_ms() - begun) / 1_000;
+            run.walk(&[], kept(FRESH, hit(age_s, part(0, 1))));
+            run.show_reader_key("a");
+            run.hit(asked);
+            check(&run, expected);
         }
     }
 

@@ -70,6 +70,21 @@ pub(in crate::judge::checker) fn is_at_the_end_of_a_token(case: &Case<'_>, op: &
     op.shown.is_some() && case.iter().any(|(_, other)| ends_then(other))
 }
 
+/// Whether the token of one had expired when the answer to a long-poll left that asked the same and was under way: of the one
+/// that flies, whose call of the object may have taken long.
+pub(in crate::judge::checker) fn is_cut_by_a_token(case: &Case<'_>, op: &Op) -> bool {
+    let by = case.history.fronts.handed_to(op).map_or(op.request, |handed| handed.by);
+    let Some(left_ms) = case.history.times.get(&by).and_then(|times| times.left_ms) else { return false };
+    let off_ms = case.history.conditions.edge_clock_off_ms();
+    let had_expired = |other: &Op| {
+        other.shown.is_some_and(|shown| shown.until_ms.saturating_sub(off_ms) <= left_ms)
+            && other.invoked.ms <= left_ms
+            && other.settled().ms >= op.invoked.ms
+            && question(other) == question(op)
+    };
+    op.shown.is_some() && case.iter().any(|(_, other)| had_expired(other))
+}
+
 /// Whether events left that were not the answer to the one question that came in time.
 fn events_go_on(case: &Case<'_>, index: usize, op: &Op, over_ms: u64) -> bool {
     let head_ms = case.history.times.get(&op.request).and_then(|times| times.left_ms);
