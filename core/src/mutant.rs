@@ -258,6 +258,12 @@ mutants! {
     TokenlessJoiner = "tokenless-joiner";
     /// A reader without a grant that waits for R2 is told what is in the place of the public stream then.
     AdmittedForGood = "admitted-for-good";
+    /// Long-polls ask the limit of what clients open.
+    LongPollsAskLimits = "long-polls-ask-limits";
+    /// A limit that cannot be asked limits everybody.
+    LimitFailsClosed = "limit-fails-closed";
+    /// Everybody who shows a token is told about instances.
+    DebugForEveryToken = "debug-for-every-token";
     /// A stream keeps its reader key when it should get another one.
     ReaderKeyKept = "reader-key-kept";
     /// An origin that is not listed is answered as if it were the first one that is.

@@ -11,7 +11,9 @@ use tailrace_core::protocol::{Admission, Headers, Method, Offset, ProjectMode, R
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
-pub use tailrace_core::edge::{Access, Claims, EdgeConfig, KeyRing, Origins, Scope, StreamPattern, mint, verify};
+pub use tailrace_core::edge::{
+    Access, Claims, EdgeConfig, KeyRing, Origins, Rates, Scope, StreamPattern, mint, verify,
+};
 pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::protocol::{MemoryLimits, Waits};
 pub use tailrace_core::stream::{EncodingStep, StreamLimits};
@@ -122,6 +124,7 @@ impl WorldConfig {
                 memory: settings.memory.clone(),
                 policy: settings.policy,
                 origins: Origins::Any,
+                rates: Rates::default(),
             },
             settings,
             colos: Vec::new(),

@@ -2,6 +2,7 @@
 
 use super::access::KeyRing;
 use super::egress::Origins;
+use super::rates::Rates;
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
 use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
 
@@ -59,6 +60,8 @@ pub struct EdgeConfig {
     pub policy: CachePolicy,
     /// The origins whose scripts may read answers.
     pub origins: Origins,
+    /// The limits that there are of how often a client may do something. No variable says so, but what is bound.
+    pub rates: Rates,
 }
 
 /// How long live reads wait, and how much may wait for their clients.
@@ -112,7 +115,8 @@ impl EdgeConfig {
         });
         let access = problem.map_or(access, Access::Misconfigured);
         let live = LiveConfig { waits, ..LiveConfig::default() };
-        Self { access, projects, body_limit: BODY_LIMIT, live, memory: MemoryLimits::default(), policy, origins }
+        let (memory, rates) = (MemoryLimits::default(), Rates::default());
+        Self { access, projects, body_limit: BODY_LIMIT, live, memory, policy, origins, rates }
     }
 }
 

@@ -24,6 +24,13 @@ pub(super) fn come_again(env: &impl Isolate) -> Response {
     head_of_events(CacheControl::Events).with_body(sse::retry_after_failure(env.random() >> 32))
 }
 
+/// The answer to a browser's `EventSource` that comes back more often than its client may: no events, so that it comes back
+/// from where it is, and not soon.
+pub(super) fn come_later(env: &impl Isolate) -> Response {
+    env.sometimes(marks::LIVE_FAILURE_HIDDEN);
+    head_of_events(CacheControl::Events).with_body(sse::retry_after_too_often(env.random() >> 32))
+}
+
 /// Whether a page says that the stream is closed and has nothing after this position.
 pub(super) fn is_end(page: &Response, from: ReadFrom) -> bool {
     let next = page.headers.get(header::STREAM_NEXT_OFFSET).and_then(Offset::parse).map(ReadFrom::At);

@@ -16,6 +16,7 @@
 //! | `body` | reading a request's body, if the isolate has room for it |
 //! | `egress` | the way out of all answers of a client: who may keep them, and whose scripts may read them |
 //! | `failure` | answers to clients whose objects did not answer, or whose instance was lost |
+//! | `rates` | how often one client may do what costs the service more than the client |
 //! | `loss` | the answers that a host gives to requests at which its instance was lost |
 //! | `live` | what both kinds of live reads have in common |
 //! | `sse` | connections with events |
@@ -40,6 +41,7 @@ mod live;
 mod long_poll;
 mod loss;
 mod poll;
+mod rates;
 mod route;
 mod routed;
 #[cfg(test)]
@@ -54,6 +56,7 @@ pub use config::{Access, EdgeConfig, LiveConfig};
 pub use egress::Origins;
 pub use live::LiveRead;
 pub use loss::{answer_when_lost, object_when_lost};
+pub use rates::Rates;
 pub use route::{PICKED_HEADERS, picked_headers, route};
 pub use routed::{Forward, Routed};
 pub use serve::{serve, serve_inner};

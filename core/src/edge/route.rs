@@ -19,6 +19,7 @@ const READER_KEYS: &str = "/reader-keys/";
 pub const PICKED_HEADERS: &[&str] = &[
     header::AUTHORIZATION,
     header::CACHE_CONTROL,
+    header::CF_CONNECTING_IP,
     header::CONTENT_ENCODING,
     header::CONTENT_LENGTH,
     header::CONTENT_TYPE,
@@ -40,8 +41,12 @@ pub const PICKED_HEADERS: &[&str] = &[
 
 /// Those of them that mean something to a deployment. Each costs a host a look.
 pub fn picked_headers(config: &EdgeConfig) -> impl Iterator<Item = &'static str> {
-    let is_asked_for = config.origins.are_listed();
-    PICKED_HEADERS.iter().copied().filter(move |name| is_asked_for || *name != header::ORIGIN)
+    let (are_origins_listed, are_rates_limited) = (config.origins.are_listed(), config.rates.are_there());
+    PICKED_HEADERS.iter().copied().filter(move |name| match *name {
+        header::ORIGIN => are_origins_listed,
+        header::CF_CONNECTING_IP => are_rates_limited,
+        _ => true,
+    })
 }
 
 /// Decides where a request goes. `url` is absolute. The clock, in ms since the Unix epoch, is asked only if it matters.
@@ -170,6 +175,7 @@ mod tests {
             memory: crate::protocol::MemoryLimits::default(),
             policy: crate::protocol::CachePolicy::default(),
             origins: Origins::Any,
+            rates: crate::edge::Rates::default(),
         }
     }
 
@@ -389,10 +395,11 @@ mod tests {
     fn scripts_of_other_origins_may_send_every_header_that_means_something() {
         let Routed::Answer(preflight) = routed(&config(), Method::Options, "/v1/stream/a", &[]) else { panic!() };
         let allowed = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_HEADERS).unwrap_or_default();
-        // Browsers set these, and let no script set them (the Fetch standard, "forbidden request-header").
-        let of_browsers = [header::CONTENT_LENGTH, header::ORIGIN];
+        // Browsers set these, and let no script set them (the Fetch standard, "forbidden request-header"); or the platform
+        // does.
+        let of_others = [header::CONTENT_LENGTH, header::ORIGIN, header::CF_CONNECTING_IP];
         let traces = ["baggage", "traceparent", "tracestate"];
-        for name in PICKED_HEADERS.iter().filter(|name| !of_browsers.contains(name)).chain(&traces) {
+        for name in PICKED_HEADERS.iter().filter(|name| !of_others.contains(name)).chain(&traces) {
             assert!(allowed.split(", ").any(|allowed| allowed.eq_ignore_ascii_case(name)), "{name}");
         }
         let methods = preflight.headers.get(header::ACCESS_CONTROL_ALLOW_METHODS);
@@ -404,7 +411,8 @@ mod tests {
         let listed = Origins::from_vars(true, |name| (name == "TAILRACE_ORIGINS").then_some("https://a.test"));
         for (origins, is_picked) in [(Origins::Any, 0), (Origins::NotConfigured, 0), (listed.expect("a list"), 1)] {
             let picked = picked_headers(&EdgeConfig { origins, ..config() }).count();
-            assert_eq!(picked, PICKED_HEADERS.len() - 1 + is_picked);
+            // The address of a client is looked for only where something is limited.
+            assert_eq!(picked, PICKED_HEADERS.len() - 2 + is_picked);
         }
     }
 

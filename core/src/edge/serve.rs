@@ -7,13 +7,13 @@ use super::failure::{lost, refused, unreachable};
 use super::route::{query_of, resumes, route};
 use super::routed::{Forward, Routed};
 use super::stream_request::Entrance;
-use super::{cached, event_source, gateway, long_poll, sse};
+use super::{cached, event_source, gateway, long_poll, rates, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::{Live, Operation};
 use crate::protocol::{ErrorCode, Headers, Method, ReadFrom, Refusal, Response};
 use crate::runtime::{
-    Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, Request, Upload, UploadBroken, marks,
+    Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, RateLimit, Request, Upload, UploadBroken, marks,
 };
 
 /// Serves a request that a client has sent, from its route to the end of its answer. Where the policy has a gateway, it is
@@ -23,14 +23,16 @@ use crate::runtime::{
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
     let terms = Terms::of(config, query_of(&request.url), &request.headers);
-    let env = Outlet::new(env.clone(), terms);
+    let env = Outlet::new(env.clone(), terms, config.rates.has_failures);
+    let (method, address) = (request.method, config.rates.has_failures.then(|| rates::address(&request.headers)));
     serve_at(&env, config, request, false).await;
+    env.release(method, address.flatten().as_deref()).await;
 }
 
 /// Serves a request at the inner entrypoint, which only the gateway can reach. Access has been checked. It answers what a
 /// gateway forwards, and nothing else.
 pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
-    let env = Outlet::new(env.clone(), Terms::of_gateway());
+    let env = Outlet::new(env.clone(), Terms::of_gateway(), false);
     serve_at(&env, config, request, true).await;
 }
 
@@ -46,6 +48,15 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
         let open = route(&open, method, &url, &headers, entrance, || env.now_ms());
         if looks_before_it_refuses(env, open).await {
             return;
+        }
+    }
+    if !is_inner && !past.has_called && config.rates.has_openings && rates::is_opening(&routed) {
+        let client = rates::client(config, method, query_of(&url), &headers);
+        if let Some(client) = client
+            && rates::is_too_often(env, RateLimit::Openings, &client).await
+        {
+            let resumes = resumes(method, &url, &headers);
+            return answer(env, body, rates::too_many_openings(env, method, resumes)).await;
         }
     }
     let is_answer = method == Method::Get && matches!(routed, Routed::Answer(_));

@@ -29,14 +29,16 @@ macro_rules! error_codes {
 }
 
 /// After how many seconds clients may try again, unless the code says otherwise. Our choice: an object is back within a
-/// moment, and what a full stream waits for takes longer.
+/// moment, and what a full stream waits for takes longer. A limit counts for a minute at most.
+const RETRY_AFTER_TOO_OFTEN_S: u64 = 60;
 const RETRY_AFTER_UNAVAILABLE_S: u64 = 1;
 const RETRY_AFTER_FULL_S: u64 = 60;
 
 impl ErrorCode {
-    /// After how many seconds the client may try again; every 503 and 507 says so.
+    /// After how many seconds the client may try again; every 429, 503 and 507 says so.
     pub fn retry_after_s(self) -> Option<u64> {
         match self.status() {
+            429 => Some(RETRY_AFTER_TOO_OFTEN_S),
             503 => Some(RETRY_AFTER_UNAVAILABLE_S),
             507 => Some(RETRY_AFTER_FULL_S),
             _ => None,
@@ -128,6 +130,8 @@ error_codes! {
     BodyTooLarge = 413, "body_too_large";
     /// `Content-Encoding` is something else than `identity`: content is stored as it was sent.
     UnsupportedContentEncoding = 415, "unsupported_content_encoding";
+    /// The client does this more often than the deployment allows. Nothing was applied.
+    RateLimited = 429, "rate_limited";
     /// A fault of the service; operators find the cause in their logs.
     Internal = 500, "internal_error";
     /// The instance that worked on the request was lost; whether the request was applied is unknown.
@@ -203,12 +207,16 @@ mod tests {
     }
 
     #[test]
-    fn every_503_and_507_says_when_to_try_again_and_nothing_else_does() {
+    fn every_429_503_and_507_says_when_to_try_again_and_nothing_else_does() {
         for code in ErrorCode::ALL {
             let told = crate::protocol::Response::refusal(&Refusal::new(*code, "")).headers;
             let seconds =
                 told.get(crate::protocol::header::RETRY_AFTER).map(|text| text.parse::<u64>().expect("seconds"));
-            assert_eq!(seconds.is_some_and(|seconds| seconds > 0), [503, 507].contains(&code.status()), "{code:?}");
+            assert_eq!(
+                seconds.is_some_and(|seconds| seconds > 0),
+                [429, 503, 507].contains(&code.status()),
+                "{code:?}"
+            );
         }
     }
 

@@ -23,6 +23,9 @@ const RETRY_MS: RangeInclusive<u64> = 200..=1_000;
 /// The same where something has failed. Our choice: late enough that a service which fails is not asked often.
 const RETRY_AFTER_FAILURE_MS: RangeInclusive<u64> = 600..=1_000;
 
+/// The same where a client has come too often. Our choice: once limits, which count for a minute at most, have forgotten it.
+const RETRY_AFTER_TOO_OFTEN_MS: RangeInclusive<u64> = 60_000..=90_000;
+
 /// The comment that shows whether a client is still there.
 pub const KEEP_ALIVE: &[u8] = b":\n\n";
 
@@ -67,6 +70,11 @@ pub fn retry(random: u64) -> Vec<u8> {
 /// All of a connection that is there because something has failed.
 pub fn retry_after_failure(random: u64) -> Vec<u8> {
     retry_within(RETRY_AFTER_FAILURE_MS, random)
+}
+
+/// All of a connection that is there because its client opens too many.
+pub fn retry_after_too_often(random: u64) -> Vec<u8> {
+    retry_within(RETRY_AFTER_TOO_OFTEN_MS, random)
 }
 
 fn retry_within(bounds_ms: RangeInclusive<u64>, random: u64) -> Vec<u8> {

@@ -1,8 +1,8 @@
 //! What a host gives to one request at the edge.
 
 use super::{
-    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, Reply, StartedFlight,
-    Upload,
+    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, RateLimit, Reply,
+    StartedFlight, Upload,
 };
 use crate::protocol::{Headers, Method, Response};
 
@@ -96,6 +96,12 @@ pub trait EdgeEnv: Isolate {
 
     /// Removes a stored answer from the cache of this datacenter.
     async fn remove(&self, key: &str);
+
+    /// Counts one more of what this limit is for under the key of a client, and tells whether that is within what the
+    /// deployment allows there. `None` if the limit cannot be asked, or does not answer within so many ms. For limits that the deployment has.
+    ///
+    /// On Workers this is a rate-limit binding: each location counts by itself, and a moment late.
+    async fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> Option<bool>;
 
     /// Joins the flight of that key in this isolate, or starts one if there is none. Who joins is told how old the
     /// flight is, and may give it up instead of waiting for it.

@@ -119,6 +119,8 @@ crate::marks! {
     LIVE_TIMED_OUT = "live_timed_out", required;
     /// A browser that goes on by itself was told to come again, in place of a failure.
     LIVE_FAILURE_HIDDEN = "live_failure_hidden", required;
+    /// A client did something more often than the deployment allows.
+    RATE_EXCEEDED = "rate_exceeded", required;
     /// A connection of events wrote a comment after a silence.
     LIVE_KEEP_ALIVE = "live_keep_alive", required;
     /// A connection of events noticed that its client was gone.

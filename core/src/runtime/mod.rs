@@ -17,6 +17,7 @@
 //! | `call` | a call as it reaches an object, what it answers, and how a call fails |
 //! | `actor` | the object's state, and the object that core exports |
 //! | `socket` | sockets between edge and object |
+//! | `rate_limit` | limits of how often a client may do something |
 //! | `object_store` | storage of whole objects by key: R2 |
 
 mod actor;
@@ -31,6 +32,7 @@ mod isolate;
 mod mark;
 pub mod marks;
 mod object_store;
+mod rate_limit;
 mod reply;
 mod socket;
 mod upload;
@@ -46,6 +48,7 @@ pub use held_bodies::{HeldBodies, HeldBody};
 pub use isolate::Isolate;
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
+pub use rate_limit::RateLimit;
 pub use reply::{Kept, Reply};
 pub use socket::{After, EdgeSocket, HibernatingSocket, SocketEvent, SocketState, Upgrade};
 pub use upload::{Extent, Upload, UploadBroken};

@@ -10,6 +10,7 @@ import { Download, waitingForClients } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
 import { pipe } from "./pipe.mjs";
 import { changed, fieldsOf, plain, respond, statusOf } from "./reply.mjs";
+import { count } from "./rates.mjs";
 import { Socket } from "./socket.mjs";
 import { failureOf } from "./stub.mjs";
 
@@ -22,6 +23,9 @@ const ABSENT = 14;
 const OVER = 15;
 const AGED = 16;
 const TIMED_OUT = 21;
+const WITHIN = 50;
+const TOO_OFTEN = 51;
+const UNTOLD = 52;
 
 // What goes along with a call: src/edge_env.rs.
 const BODY = 1;
@@ -170,7 +174,14 @@ export class EdgeIo {
     this.#start(this.#inTime(cache.find(key), withinMs), this.#found);
   }
 
-  /** What a look-up finds; undefined if that takes longer. What comes then is let go. */
+  isWithin(limit, key, withinMs) {
+    this.#start(this.#inTime(count(limit, key), withinMs), (isWithin) => {
+      if (isWithin === undefined) return UNTOLD;
+      return isWithin ? WITHIN : TOO_OFTEN;
+    });
+  }
+
+  /** What is found, by a look-up or at a limit; undefined if that takes longer. What comes then is let go. */
   #inTime(finding, withinMs) {
     return new Promise((resolve) => {
       let isLate = false;

@@ -28,7 +28,7 @@ addEventListener("unhandledrejection", (event) => judge(event.reason));
 configure();
 
 /**
- * Hands the deployment's variables to Rust, as `configure` there reads them, and whether a bucket is bound. A variable
+ * Hands the deployment's variables to Rust, as `configure` there reads them, and the names of all bindings. A variable
  * that is no string, as a number without quotes, is handed over as its JSON text: Rust judges that like any other.
  */
 function configure() {
@@ -37,7 +37,7 @@ function configure() {
     if (!name.startsWith("TAILRACE_")) continue;
     variables += `${name}\0${typeof value === "string" ? value : JSON.stringify(value)}\0`;
   }
-  rust.configure(variables, env.SEGMENTS !== undefined);
+  rust.configure(variables, Object.keys(env).join("\0"));
   picked = rust.pickedHeaders().split("\n").slice(0, -1);
   rust.objectWhenLost({ answer: (status, fields, body) => (whenLost = plain(status, fields, body)) });
 }

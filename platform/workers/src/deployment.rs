@@ -3,11 +3,14 @@
 use std::cell::RefCell;
 use std::collections::BTreeMap;
 
-use tailrace_core::edge::{Access, EdgeConfig};
+use tailrace_core::edge::{Access, EdgeConfig, Rates};
 use tailrace_core::object::Settings;
 use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::console;
+
+/// The name of the bucket's binding.
+const BUCKET: &str = "SEGMENTS";
 
 /// What edge and objects are configured to do.
 #[derive(Clone, Debug)]
@@ -18,15 +21,16 @@ pub(crate) struct Deployment {
 
 thread_local! {
     /// Replaced by `configure`, the first call into an instance.
-    static DEPLOYMENT: RefCell<Deployment> = RefCell::new(Deployment::from_vars("", false));
+    static DEPLOYMENT: RefCell<Deployment> = RefCell::new(Deployment::from_vars("", ""));
 }
 
 impl Deployment {
-    /// From names and values in turn, each followed by a NUL, which neither can contain, and whether a bucket is bound.
+    /// From names and values of variables in turn, each followed by a NUL, which neither can contain, and the names of all
+    /// that is bound, with a NUL between any two.
     ///
     /// Objects cannot refuse a configuration. If theirs is wrong, or if no bucket is bound and their streams could
     /// never move to R2, the edge answers every stream request with a failure.
-    fn from_vars(vars: &str, has_bucket: bool) -> Self {
+    fn from_vars(vars: &str, bound: &str) -> Self {
         let mut parts = vars.split_terminator('\0');
         let mut named = BTreeMap::new();
         while let (Some(name), Some(value)) = (parts.next(), parts.next()) {
@@ -38,8 +42,10 @@ impl Deployment {
             edge.access = Access::Misconfigured(problem);
             Settings::default()
         });
-        if !has_bucket {
-            edge.access = Access::Misconfigured("no R2 bucket is bound as SEGMENTS".to_owned());
+        let bound = || bound.split('\0');
+        edge.rates = Rates::bound(bound());
+        if !bound().any(|name| name == BUCKET) {
+            edge.access = Access::Misconfigured(format!("no R2 bucket is bound as {BUCKET}"));
         }
         Self { edge, settings }
     }
@@ -50,13 +56,14 @@ impl Deployment {
     }
 }
 
-/// Configures a wasm instance; the first call into it. `vars` holds names and values in turn, each followed by a NUL.
+/// Configures a wasm instance; the first call into it. `vars` holds names and values in turn, each followed by a NUL, and
+/// `bound` the names of all bindings, with a NUL between any two.
 #[wasm_bindgen]
-pub fn configure(vars: &str, has_bucket: bool) {
+pub fn configure(vars: &str, bound: &str) {
     console::install();
     // Nothing is done at an abort: JavaScript replaces a broken instance, and starts its objects again.
     wasm_bindgen::handler::set_on_abort(|| {});
-    DEPLOYMENT.set(Deployment::from_vars(vars, has_bucket));
+    DEPLOYMENT.set(Deployment::from_vars(vars, bound));
 }
 
 #[cfg(test)]
@@ -66,14 +73,14 @@ mod tests {
     #[test]
     fn variables_reach_edge_and_objects_whatever_their_values_hold() {
         let vars = "TAILRACE_NOTE\0two\nlines\0TAILRACE_NO_AUTH\x001\0TAILRACE_PAGE_BYTES\x00512\0";
-        let deployment = Deployment::from_vars(vars, true);
+        let deployment = Deployment::from_vars(vars, BUCKET);
         assert_eq!(deployment.edge.access, Access::NoAuth);
         assert_eq!(deployment.settings.limits.page_bytes, 512);
     }
 
     #[test]
     fn a_wrong_variable_of_an_object_closes_the_edge() {
-        let deployment = Deployment::from_vars("TAILRACE_NO_AUTH\x001\0TAILRACE_PAGE_BYTES\x00none\0", true);
+        let deployment = Deployment::from_vars("TAILRACE_NO_AUTH\x001\0TAILRACE_PAGE_BYTES\x00none\0", BUCKET);
         assert!(matches!(deployment.edge.access, Access::Misconfigured(_)));
         assert_eq!(deployment.settings, Settings::default());
     }
@@ -82,21 +89,21 @@ mod tests {
     fn a_number_without_quotes_is_taken_and_what_is_none_closes_the_edge() {
         for (value, long_poll_ms) in [("3000", Some(3_000)), ("25000", Some(25_000))] {
             let deployment =
-                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), true);
+                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), BUCKET);
             assert_eq!(deployment.edge.access, Access::NoAuth);
             assert_eq!(Some(deployment.settings.waits.long_poll_ms), long_poll_ms);
         }
         // What JavaScript makes of values that are no strings: their JSON text.
         for value in ["25001", "3000.5", "1e+21", "true", "null", "{}", "[3000]"] {
             let deployment =
-                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), true);
+                Deployment::from_vars(&format!("TAILRACE_NO_AUTH\x001\0TAILRACE_LONG_POLL_MS\0{value}\0"), BUCKET);
             assert!(matches!(deployment.edge.access, Access::Misconfigured(_)), "{value}");
         }
     }
 
     #[test]
     fn nothing_set_lets_nobody_in() {
-        assert_eq!(Deployment::from_vars("", true).edge.access, Access::NotConfigured);
+        assert_eq!(Deployment::from_vars("", BUCKET).edge.access, Access::NotConfigured);
     }
 
     #[test]

@@ -7,7 +7,7 @@ use bytes::Bytes;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
     self, Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate,
-    Landing, Patience, PipeEnd, PipeRule, Piped, Pushed, Sharing, SocketEvent, UploadBroken, Written,
+    Landing, Patience, PipeEnd, PipeRule, Piped, Pushed, RateLimit, Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -146,6 +146,14 @@ impl EdgeEnv for RequestEnv {
 
     async fn remove(&self, key: &str) {
         operation(|io| io.remove(key)).await;
+    }
+
+    async fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> Option<bool> {
+        match operation(|io| io.is_within(limit.name(), key, within_ms as f64)).await {
+            Some(outcome::WITHIN) => Some(true),
+            Some(outcome::TOO_OFTEN) => Some(false),
+            _ => None,
+        }
     }
 
     fn share(&self, key: &str) -> Sharing<Flight, Flight> {

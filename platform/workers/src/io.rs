@@ -81,6 +81,10 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn remove(this: &EdgeIo, key: &str) -> Result<(), JsValue>;
 
+    /// Starts to count one more under this key at the limit that is bound under this name, for at most `within_ms`.
+    #[wasm_bindgen(method, catch, js_name = isWithin)]
+    pub(crate) fn is_within(this: &EdgeIo, limit: &str, key: &str, within_ms: f64) -> Result<(), JsValue>;
+
     /// Why the last call or reply failed, for operators.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn words(this: &EdgeIo) -> Result<String, JsValue>;

@@ -1,8 +1,8 @@
 //! How an operation of the edge has ended, as JavaScript tells it: one of these numbers, or a count of bytes.
 //!
 //! JavaScript has a few more numbers. Rust does not name them, as each is what is left when all others are excluded: a
-//! call that was reset (-1), a look-up that found nothing (14), a closed socket (24), an upload that broke off (42), and
-//! that what a cache was asked to do is over (15).
+//! call that was reset (-1), a look-up that found nothing (14), a closed socket (24), an upload that broke off (42),
+//! that what a cache was asked to do is over (15), and that a limit could not be asked (52).
 
 use tailrace_core::runtime::CallError;
 
@@ -25,6 +25,9 @@ pub(crate) const MESSAGE: i64 = 20;
 pub(crate) const TIMED_OUT: i64 = 21;
 pub(crate) const OVERFLOW: i64 = 22;
 pub(crate) const GONE: i64 = 23;
+/// `is_within`
+pub(crate) const WITHIN: i64 = 50;
+pub(crate) const TOO_OFTEN: i64 = 51;
 /// `drained`
 pub(crate) const TAKEN: i64 = 30;
 pub(crate) const STALLED: i64 = 31;

@@ -12,8 +12,8 @@ use std::task::Poll;
 use tailrace_core::protocol::{Headers, Response, header};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
-    Isolate, JoinedFlight, Landing, Patience, Pushed, Sharing, SocketEvent, StartedFlight, Upload, UploadBroken,
-    Written,
+    Isolate, JoinedFlight, Landing, Patience, Pushed, RateLimit, Sharing, SocketEvent, StartedFlight, Upload,
+    UploadBroken, Written,
 };
 
 use super::agenda::{Agenda, What};
@@ -277,6 +277,11 @@ impl EdgeEnv for Edge {
     }
 
     // No look takes as long as one may.
+    async fn is_within(&self, _: RateLimit, _: &str, _: u64) -> Option<bool> {
+        // Crowds have no limits.
+        None
+    }
+
     async fn look_up(&self, key: &str, _: u64) -> Option<Answer> {
         self.settle().await;
         let site = &self.0.site;

@@ -158,6 +158,9 @@ register! {
     Core::ReaderKeyCheckedOnMissesOnly: Caching, Leak;
     Core::TokenlessJoiner: Leak, Access;
     Core::AdmittedForGood: Leak;
+    Core::LongPollsAskLimits: Answers;
+    Core::LimitFailsClosed: Answers, Access;
+    Core::DebugForEveryToken: Leak, Fresh;
     Core::ReaderKeyKept: Answers;
     Core::FirstOriginByDefault: Access, Leak;
     Host::AnswerBeforeGate: Durable, Stable;

@@ -43,6 +43,8 @@ pub enum Harm {
     SocketCut,
     /// A socket on which it waited fell silent.
     SocketSilent,
+    /// A limit said that its client does this too often.
+    RateExceeded,
     /// The object had too much to do.
     Overloaded,
     /// The object's reply broke off after its head.

@@ -12,7 +12,7 @@ use crate::protocol::{ErrorCode, Headers, Method, ObjectName, Refusal};
 /// What the token of a request grants.
 pub(in crate::edge) struct Grant(Claims);
 
-/// The token of a request of this method, query and header, which nobody has checked. Only a known bug looks at it.
+/// The token of a request of this method, query and header, which this does not check.
 pub(in crate::edge) fn token_of(method: Method, query: &str, headers: &Headers) -> Option<String> {
     credential::token(method, &Query::parse(query), headers).ok().map(str::to_owned)
 }
@@ -69,7 +69,7 @@ impl Grant {
 
     /// Whether it is an operator's.
     pub(in crate::edge) fn manages(&self) -> bool {
-        self.0.scope == Scope::Manage
+        self.0.scope == Scope::Manage || mutated!(DebugForEveryToken)
     }
 
     /// When it ends, in ms since the Unix epoch.

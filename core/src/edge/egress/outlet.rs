@@ -1,26 +1,90 @@
 //! What one request can reach, whose answers leave on its terms.
 
+use std::cell::RefCell;
 use std::future::Future;
+use std::rc::Rc;
 
 use super::Terms;
+use crate::edge::rates::{is_too_often, too_many_failures};
 use crate::protocol::cors::can_read_all;
-use crate::protocol::{Headers, Response};
+use crate::protocol::{Headers, Method, Response};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, Reply as _,
-    Sharing,
+    Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, RateLimit,
+    Reply as _, Sharing,
 };
 
 /// What one request can reach. Whatever it is answered with, and whoever has made that, leaves on its terms.
 #[derive(Clone)]
-pub(in crate::edge) struct Outlet<E> {
+pub(in crate::edge) struct Outlet<E: EdgeEnv> {
     env: E,
     terms: Terms,
+    /// The refusal for want of a token with which the request is answered, until a limit of such has been asked; `None` where
+    /// there is no limit.
+    withheld: Option<Rc<RefCell<Option<Withheld<E>>>>>,
 }
 
-impl<E> Outlet<E> {
-    /// Of a request whose answers leave on these terms.
-    pub(in crate::edge) fn new(env: E, terms: Terms) -> Self {
-        Self { env, terms }
+/// An answer that does not leave yet.
+enum Withheld<E: EdgeEnv> {
+    Own(Response),
+    Kept(E::Kept, Changes),
+    Reply(E::Reply, Changes),
+}
+
+impl<E: EdgeEnv> Outlet<E> {
+    /// Of a request whose answers leave on these terms. Those that refuse it for want of a token wait until they are
+    /// [released](Self::release), if failures are `limited`.
+    pub(in crate::edge) fn new(env: E, terms: Terms, limited: bool) -> Self {
+        Self { env, terms, withheld: limited.then(Rc::default) }
+    }
+
+    /// Has the refusal leave that is withheld, if there is one, or another one in its place if this client is refused too
+    /// often.
+    pub(in crate::edge) async fn release(&self, method: Method, client: Option<&str>) {
+        let Some(withheld) = self.withheld.as_ref().and_then(|withheld| withheld.borrow_mut().take()) else { return };
+        let is_limited = match client {
+            Some(client) => is_too_often(&self.env, RateLimit::Failures, client).await,
+            None => false,
+        };
+        match withheld {
+            Withheld::Reply(reply, _) if is_limited => {
+                // What it brings is of no use, but a body that nobody reads holds its connection.
+                _ = self.env.keep(reply).await;
+                self.let_out(too_many_failures(method));
+            }
+            _ if is_limited => self.let_out(too_many_failures(method)),
+            Withheld::Own(response) => self.let_out(response),
+            Withheld::Kept(kept, changes) => self.let_kept_out(kept, &changes),
+            Withheld::Reply(reply, changes) => self.let_reply_out(reply, &changes),
+        }
+    }
+
+    /// Where an answer of this status waits, if it is a refusal for want of a token.
+    fn place_of(&self, status: impl FnOnce() -> u16) -> Option<&RefCell<Option<Withheld<E>>>> {
+        self.withheld.as_deref().filter(|_| status() == 401)
+    }
+
+    /// The same for what an object has answered. It refuses nobody but strangers, so of others' answers the status is not
+    /// looked at: the host has it.
+    fn place_of_objects(&self, status: impl FnOnce() -> u16) -> Option<&RefCell<Option<Withheld<E>>>> {
+        if self.terms.are_for_a_stranger() { self.place_of(status) } else { None }
+    }
+
+    fn let_out(&self, response: Response) {
+        let response = self.terms.response(response);
+        debug_assert!(self.is_told_whole(&response.headers), "{response:?}");
+        self.env.answer(response);
+    }
+
+    fn let_kept_out(&self, kept: E::Kept, changes: &Changes) {
+        let changes = self.terms.changes(changes, || kept.head());
+        debug_assert!(self.is_told_whole(&changes.of(kept.head()).headers), "{:?} {changes:?}", kept.head());
+        self.env.answer_kept(kept, &changes);
+    }
+
+    fn let_reply_out(&self, reply: E::Reply, changes: &Changes) {
+        let changes = self.terms.changes(changes, || reply.head());
+        debug_assert!(self.is_told_whole(&changes.of(reply.head()).headers), "{:?} {changes:?}", reply.head());
+        self.env.pass_on(reply, &changes);
     }
 
     /// Whether scripts of other origins may read all of these fields. A gateway's fields are for that alone.
@@ -89,6 +153,10 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
         self.env.remove(key)
     }
 
+    fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> impl Future<Output = Option<bool>> {
+        self.env.is_within(limit, key, within_ms)
+    }
+
     fn share(&self, key: &str) -> Sharing<Self::StartedFlight, Self::JoinedFlight> {
         self.env.share(key)
     }
@@ -118,21 +186,24 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
     }
 
     fn answer(&self, response: Response) {
-        let response = self.terms.response(response);
-        debug_assert!(self.is_told_whole(&response.headers), "{response:?}");
-        self.env.answer(response);
+        match self.place_of(|| response.status) {
+            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Own(response)),
+            None => self.let_out(response),
+        }
     }
 
     fn answer_kept(&self, kept: Self::Kept, changes: &Changes) {
-        let changes = self.terms.changes(changes, || kept.head());
-        debug_assert!(self.is_told_whole(&changes.of(kept.head()).headers), "{:?} {changes:?}", kept.head());
-        self.env.answer_kept(kept, &changes);
+        match self.place_of_objects(|| kept.status()) {
+            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Kept(kept, changes.clone())),
+            None => self.let_kept_out(kept, changes),
+        }
     }
 
     fn pass_on(&self, reply: Self::Reply, changes: &Changes) {
-        let changes = self.terms.changes(changes, || reply.head());
-        debug_assert!(self.is_told_whole(&changes.of(reply.head()).headers), "{:?} {changes:?}", reply.head());
-        self.env.pass_on(reply, &changes);
+        match self.place_of_objects(|| reply.head().status) {
+            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Reply(reply, changes.clone())),
+            None => self.let_reply_out(reply, changes),
+        }
     }
 
     fn open(&self, head: Response) -> Self::Download {

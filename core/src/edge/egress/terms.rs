@@ -132,6 +132,11 @@ impl Terms {
         self.is_for_a_client
     }
 
+    /// Whether that client has shown no token, where one is needed for what is not public.
+    pub(super) fn are_for_a_stranger(&self) -> bool {
+        self.is_stranger
+    }
+
     /// Whether what is put on answers depends on who asks.
     fn is_guarded(&self) -> bool {
         self.keepers != Keepers::AsTold

@@ -26,14 +26,15 @@ use socket::ScriptedSocket;
 use super::config::{Access, EdgeConfig, LiveConfig};
 use super::egress::Origins;
 use super::live::LiveRead;
+use super::rates::Rates;
 use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, Extent, HeldBodies, Isolate, Kept, Reply,
-    Sharing, Upload, UploadBroken,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, Extent, HeldBodies, Isolate, Kept, RateLimit,
+    Reply, Sharing, Upload, UploadBroken,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -87,6 +88,8 @@ struct Stage {
     /// What the object was told of the client, each time it was asked.
     admissions: RefCell<Vec<Admission>>,
     debugs: RefCell<Vec<bool>>,
+    /// What limits say in turn; those that are asked once more allow it.
+    rates: RefCell<VecDeque<Option<bool>>>,
     /// Whether that cache never answers.
     is_cache_stuck: Cell<bool>,
     /// The first answer.
@@ -134,6 +137,7 @@ impl Scripted {
             shared: RefCell::default(),
             admissions: RefCell::default(),
             debugs: RefCell::default(),
+            rates: RefCell::default(),
             is_cache_stuck: Cell::default(),
             answer: RefCell::default(),
             stalls: Cell::default(),
@@ -190,6 +194,11 @@ impl Scripted {
         self.0.debugs.borrow().clone()
     }
 
+    pub(super) fn with_rates(self, rates: impl IntoIterator<Item = Option<bool>>) -> Self {
+        self.0.rates.borrow_mut().extend(rates);
+        self
+    }
+
     pub(super) fn with_waiting(self, waiting: impl IntoIterator<Item = usize>) -> Self {
         self.0.waiting.borrow_mut().extend(waiting);
         self
@@ -226,6 +235,7 @@ pub(super) fn config() -> EdgeConfig {
         memory,
         policy: CachePolicy::default(),
         origins: Origins::Any,
+        rates: Rates::default(),
     }
 }
 
@@ -339,6 +349,11 @@ impl EdgeEnv for Scripted {
     async fn remove(&self, key: &str) {
         self.0.note("remove");
         self.0.stored.borrow_mut().remove(key);
+    }
+
+    async fn is_within(&self, limit: RateLimit, key: &str, _within_ms: u64) -> Option<bool> {
+        self.0.note(format!("{} {key}", limit.name()));
+        self.0.rates.borrow_mut().pop_front().unwrap_or(Some(true))
     }
 
     fn share(&self, key: &str) -> Sharing<ScriptedFlight, OthersFlight> {

@@ -65,6 +65,7 @@ mod tests {
     /// What only requests have.
     const OF_REQUESTS: &[&str] = &[
         header::AUTHORIZATION,
+        header::CF_CONNECTING_IP,
         header::CONTENT_ENCODING,
         header::IF_NONE_MATCH,
         header::LAST_EVENT_ID,

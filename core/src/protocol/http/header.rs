@@ -21,6 +21,7 @@ header_names! {
     ALLOW = "allow";
     AUTHORIZATION = "authorization";
     CACHE_CONTROL = "cache-control";
+    CF_CONNECTING_IP = "cf-connecting-ip";
     CONTENT_ENCODING = "content-encoding";
     CONTENT_LENGTH = "content-length";
     CONTENT_SECURITY_POLICY = "content-security-policy";

@@ -148,7 +148,8 @@ impl ClientContext {
         }
         let pass = issuer.pass(client, stream, need, self.world.now_ms());
         issuer.begin(op, &pass);
-        self.history.borrow_mut().ops[op].shown = Some(Shown { until_ms: pass.until_ms, is_in_url });
+        self.history.borrow_mut().ops[op].shown =
+            Some(Shown { until_ms: pass.until_ms, is_in_url, manages: pass.manages });
         if let Some(origin) = origin_of(client).filter(|_| issuer.lists_origins()) {
             request.headers.push("origin", origin);
         }

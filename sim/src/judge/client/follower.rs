@@ -41,6 +41,9 @@ const QUIET_MS: u64 = KEEP_ALIVE_MS - 1_000;
 /// than a piece of an answer takes in any world, unless it is said to be slow.
 const BACKLOG_MS: u64 = 150;
 
+/// The longest pause of a browser's `EventSource` that no reader notices, in ms.
+const AWAY_MS: u64 = 5_000;
+
 /// How long a reader that was told of the close waits for the connection's end, in ms.
 const FAREWELL_MS: u64 = 2_000;
 
@@ -110,6 +113,12 @@ impl Follower {
             };
             let is_quick = self.context.world.now_ms() < asked_ms + 1_000;
             if let Some(source) = self.event_source.as_ref().filter(|_| !matches!(outcome, Outcome::Over(_))) {
+                // One that is told to come back much later is away as if it stalled.
+                if source.retry_ms > AWAY_MS {
+                    let now_ms = self.context.world.now_ms();
+                    let away = (now_ms, now_ms + source.retry_ms);
+                    self.context.history.borrow_mut().readers[reader].stalls.push(away);
+                }
                 rt::sleep_ms(source.retry_ms).await;
                 continue;
             }
@@ -226,7 +235,7 @@ impl Follower {
             Some(_) if status == 204 => return Outcome::Over(Parting::Closed),
             // A failure ends it for good, unless it had begun: then its page begins anew.
             // With another token its page has another one, too.
-            Some(source) if !matches!(status, 200 | 401) && source.last_id.is_some() => {
+            Some(source) if !matches!(status, 200 | 401 | 429) && source.last_id.is_some() => {
                 return Outcome::Over(Parting::Refused);
             }
             _ => {}
@@ -375,8 +384,8 @@ impl Follower {
 fn refusal(status: u16) -> Option<Parting> {
     match status {
         404 | 410 => Some(Parting::Gone),
-        // Its token has expired: it asks with another one.
-        401 => None,
+        // Its token has expired: it asks with another one. Or it has come too often.
+        401 | 429 => None,
         400..500 => Some(Parting::Refused),
         _ => None,
     }

@@ -26,6 +26,8 @@ pub struct Shown {
     pub until_ms: u64,
     /// Whether it is in the URL.
     pub is_in_url: bool,
+    /// Whether it is an operator's, who is told about instances.
+    pub manages: bool,
 }
 
 named! {

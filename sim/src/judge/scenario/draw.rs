@@ -132,12 +132,30 @@ impl Scenario {
             calm_ms,
             events: draft.events,
         };
-        scenario.fronted(seed).keyed(seed)
+        scenario.fronted(seed).keyed(seed).with_limited_rates(seed)
     }
 }
 
 /// Has the randomness of crowds differ from that of the rest.
 const OF_CROWDS: u64 = 0x0063_726f_7764;
+
+/// And that of limits of how often clients may do something.
+const OF_RATES: u64 = 0x0072_6174_6573;
+
+impl Scenario {
+    /// With such limits, for some of the seeds that have faults.
+    fn with_limited_rates(self, seed: u64) -> Self {
+        let dice = Dice::new(seed ^ OF_RATES);
+        if self.faults == self.faults.delays() || !dice.chance(150) {
+            return self;
+        }
+        let faults = self.faults.with(|faults| {
+            faults.edge.rate_exceeded_permille = dice.among(&[30, 200]) as u32;
+            faults.edge.rate_unknown_permille = dice.among(&[0, 30, 300]) as u32;
+        });
+        Self { faults, ..self }
+    }
+}
 
 /// How many readers the crowd of a seed has: 0 in most. It is drawn from randomness of its own, so that all else is what
 /// it would be without it.

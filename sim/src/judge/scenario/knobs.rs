@@ -67,6 +67,8 @@ knobs! {
         "shares_busy_isolate_permille": edge.shares_busy_isolate_permille as u32;
         "isolate_idle.min_ms": edge.isolate_idle.min_ms as u64;
         "isolate_idle.max_ms": edge.isolate_idle.max_ms as u64;
+        "rate_exceeded_permille": edge.rate_exceeded_permille as u32;
+        "rate_unknown_permille": edge.rate_unknown_permille as u32;
         "isolate_restart_permille": edge.isolate_restart_permille as u32;
         "crash_permille": objects.crash_permille as u32;
         "crash_awaiting_permille": objects.crash_awaiting_permille as u32;

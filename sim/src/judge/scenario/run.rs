@@ -20,7 +20,7 @@ use crate::kernel::marks::Marks;
 use crate::kernel::random::Seeds;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
-use crate::tailrace::{ColdSettings, EdgeConfig, Settings, World, WorldConfig};
+use crate::tailrace::{ColdSettings, EdgeConfig, Rates, Settings, World, WorldConfig};
 use crate::world::{AlarmCharge, CacheFaults, Faults, Link, PAGE_BYTES};
 
 /// How long a request that its client gave up may still be under way, in ms: far above any sum of the delays that
@@ -107,6 +107,9 @@ pub fn play(scenario: &Scenario, bug: Option<KnownBug>, keep_trace: bool) -> Pla
         };
         config.edge.live.buffer_bytes = scenario.client_buffer_bytes;
         config.edge.live.piece_bytes = piece_bytes(&scenario.limits);
+        if scenario.faults.edge.limits_rates() {
+            config.edge.rates = Rates { has_openings: true, has_failures: true };
+        }
         let edge = config.edge.clone();
         let world = World::new(config);
         let trace = world.trace();

@@ -28,6 +28,11 @@ pub struct EdgeFaults {
     pub client_gone_noticed_permille: u32,
     /// Of 1,000 replies of objects, those that break off after their head.
     pub reply_broken_permille: u32,
+    /// Of 1,000 questions to a limit of how often clients may do something, those that are told that this is too often. Who
+    /// else has done it meanwhile, there and under the same key, no client knows.
+    pub rate_exceeded_permille: u32,
+    /// Of 1,000 such questions, those that have no answer in time. Where neither happens, there are no limits.
+    pub rate_unknown_permille: u32,
     /// Of 1,000 flights, those that are lost: they land, and those who have joined them are not told.
     pub flight_lost_permille: u32,
     /// Of 1,000 writes on streamed answers, those that arrive in several pieces, cut between any two bytes.
@@ -43,6 +48,11 @@ pub struct EdgeFaults {
 }
 
 impl EdgeFaults {
+    /// Whether the deployment has limits of how often clients may do something.
+    pub fn limits_rates(&self) -> bool {
+        self.rate_exceeded_permille > 0 || self.rate_unknown_permille > 0
+    }
+
     pub(in crate::world) fn delays(&self) -> Self {
         // Which isolates there are, and that the platform notices clients that have gone, is no fault: it stays.
         Self {

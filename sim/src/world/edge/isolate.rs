@@ -29,6 +29,9 @@ use crate::world::program::Program;
 /// An isolate that restarts while it serves a request does so within this many ms after the request came.
 const RESTART_WITHIN_MS: u64 = 50;
 
+/// Where all clients are, as the platform tells: limits do not count in a world, so they need not be told apart.
+const CLIENTS: &str = "192.0.2.1";
+
 /// At which entrypoint of the Worker a request comes in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Entrypoint {
@@ -108,6 +111,11 @@ impl<P: Program> EdgeIsolate<P> {
             // From here on whatever befalls the isolate befalls the request, though its task has not begun.
             let place = self.shared.instance.enter(&context);
             let (url, headers) = (request.url.clone(), request.headers.clone());
+            let mut request = request;
+            if entrypoint == Entrypoint::Default && self.environment.faults().edge.limits_rates() {
+                // The platform says where a request comes from.
+                request.headers.push(header::CF_CONNECTING_IP, CLIENTS);
+            }
             let arrived = arrived(context, request);
             async move {
                 let _place = place;

@@ -11,7 +11,7 @@ use futures_util::future::LocalBoxFuture;
 use tailrace_core::protocol::{Headers, Response};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past,
-    Sharing,
+    RateLimit, Sharing,
 };
 
 use crate::bill::{self, Cause};
@@ -325,6 +325,25 @@ impl EdgeEnv for EdgeState {
             sender.send(());
         });
         context.guard(stored).await;
+    }
+
+    async fn is_within(&self, _limit: RateLimit, key: &str, within_ms: u64) -> Option<bool> {
+        let environment = self.environment().clone();
+        environment.trace.watch().look("key of a limit", key);
+        let faults = environment.faults().edge;
+        let is_asked_in_time = !environment.chance(faults.rate_unknown_permille);
+        if self.0.context.guard(rt::sleep_ms(if is_asked_in_time { 1 } else { within_ms })).await.is_none() {
+            return None;
+        }
+        if !is_asked_in_time {
+            environment.mark(marks::RATE_UNKNOWN);
+            return None;
+        }
+        let is_exceeded = environment.chance(faults.rate_exceeded_permille);
+        if is_exceeded {
+            self.0.context.harm(Harm::RateExceeded);
+        }
+        Some(!is_exceeded)
     }
 
     async fn remove(&self, key: &str) {

@@ -92,12 +92,19 @@ fn is_of_something_else(case: &Case<'_>, trespass: &Trespass, answer: &Response)
     match answer.status {
         500.. if trespass.may_be_of_the_public() => true,
         400 => code.as_deref().is_some_and(|code| EARLIER.contains(&code)),
+        429 => is_limited(case, trespass),
         500 => {
             code.as_deref().is_none_or(|code| code == "instance_lost")
                 && case.history.harms.has(trespass.request, &[Harm::LostInstance, Harm::InstanceTaken])
         }
         _ => false,
     }
+}
+
+/// Whether a limit has said that strangers come too often.
+fn is_limited(case: &Case<'_>, trespass: &Trespass) -> bool {
+    let says_so = trespass.code().is_none_or(|code| code == "rate_limited");
+    says_so && case.history.harms.has(trespass.request, &[Harm::RateExceeded])
 }
 
 /// Whether something was done for a stranger: it calls no object, and looks into no cache, unless it might be one of those who

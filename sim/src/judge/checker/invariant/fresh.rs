@@ -43,13 +43,17 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
+/// Whether a client is told about instances, if it asks: where tokens are needed, only an operator is.
+pub(in crate::judge::checker) fn may_be_debugged(case: &Case<'_>, op: &Op) -> bool {
+    !case.history.conditions.is_keyed || op.shown.is_some_and(|shown| shown.manages)
+}
+
 /// Whether caches may take part in a read, by what it asks for.
 pub(in crate::judge::checker) fn is_cacheable(case: &Case<'_>, op: &Op) -> bool {
     let keeps = |kind| case.history.conditions.policy.kept.contains(&kind);
     match &op.call {
         Call::Read { from, manner, .. } => {
-            // Where tokens are needed, nobody is told about instances.
-            let is_debugged = *manner == Some(Manner::Debugged) && !case.history.conditions.is_keyed;
+            let is_debugged = *manner == Some(Manner::Debugged) && may_be_debugged(case, op);
             *from != From::Now && !is_debugged && keeps(AnswerKind::Page)
         }
         Call::Live { mode: Mode::LongPoll, from, .. } => *from != From::Now && keeps(AnswerKind::Delivery),

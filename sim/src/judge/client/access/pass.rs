@@ -16,6 +16,8 @@ pub(in crate::judge::client) struct Pass {
     pub(in crate::judge::client) token: String,
     /// When it expires, in ms since the Unix epoch.
     pub(in crate::judge::client) until_ms: u64,
+    /// Whether it is an operator's.
+    pub(in crate::judge::client) manages: bool,
     /// The id of the key that has signed it.
     pub(super) key: String,
 }

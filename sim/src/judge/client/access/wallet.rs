@@ -49,8 +49,9 @@ impl Issuer {
             Need::Write => &[Scope::Write, Scope::Write, Scope::Manage],
             Need::Manage => &[Scope::Manage],
         };
-        let claims = self.claims(self.random.among(scopes), &Scenario::path(stream), expires_s);
+        let scope = self.random.among(scopes);
+        let claims = self.claims(scope, &Scenario::path(stream), expires_s);
         let key = self.keys.borrow().first().id.clone();
-        Pass { token: self.mint(&claims), until_ms: expires_s * 1_000, key }
+        Pass { token: self.mint(&claims), until_ms: expires_s * 1_000, manages: scope == Scope::Manage, key }
     }
 }

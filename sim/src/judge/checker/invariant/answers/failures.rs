@@ -123,7 +123,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         Some(HIDDEN_FAILURE) => {
             is_unreachable(case, op)
                 || lost_its_instance(case, op)
-                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded])
+                || case.is_harmed(op, &[Harm::OtherRelease, Harm::Overloaded, Harm::RateExceeded])
                 || fails_reads(case, op)
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),

@@ -38,6 +38,7 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
     let code = answer.code.as_deref().unwrap_or_default();
     let reasonable = match (&op.call, answer.status) {
         (Call::Live { .. }, 400) if case.is_refused_by_another_clock(op) => true,
+        (_, 429) => is_limited(case, op, code),
         // Whether its token has expired is judged by `access`.
         (_, 401) => case.history.conditions.is_keyed && op.shown.is_some(),
         // Whether the stream is there is judged by `durable`, `linear` and `expiry`.
@@ -102,6 +103,17 @@ fn unreasonable(case: &Case<'_>, index: usize, op: &Op, answer: &ClientAnswer) -
         _ => false,
     };
     (!reasonable).then(|| format!("{} {code} is no answer to {}", answer.status, describe(&op.call)))
+}
+
+/// Whether a client may have been told that it does this too often: a limit has said so, of what it opens, or of requests
+/// with tokens that have expired.
+fn is_limited(case: &Case<'_>, op: &Op, code: &str) -> bool {
+    let opens = matches!(op.call, Call::Create { .. } | Call::Live { mode: Mode::Sse, .. });
+    let off_ms = case.history.conditions.edge_clock_off_ms();
+    let may_have_expired = op.shown.zip(op.ended).is_some_and(|(shown, ended)| ended.ms + off_ms >= shown.until_ms);
+    // An answer to HEAD has no body that could hold the code.
+    let says_so = code == "rate_limited" || matches!(op.call, Call::Head);
+    says_so && (opens || may_have_expired) && case.is_harmed(op, &[Harm::RateExceeded])
 }
 
 /// A connection of events says what it is, and every write on it holds whole events, each with its control event.

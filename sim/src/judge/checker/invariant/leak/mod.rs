@@ -20,12 +20,13 @@ use std::collections::HashMap;
 
 use tailrace_core::protocol::cache::Collapse;
 
-pub(in crate::judge::checker) use expired::{is_at_the_end_of_a_token, is_ended_by_token};
+pub(in crate::judge::checker) use expired::{is_at_the_end_of_a_token, is_cut_by_a_token, is_ended_by_token};
 pub(in crate::judge::checker) use granted_by_url::is_granted_by_url;
 pub(in crate::judge::checker) use public::is_told;
 pub(in crate::judge::checker) use question::question;
 
 use crate::judge::checker::case::Case;
+use crate::judge::checker::invariant::fresh::may_be_debugged;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, Giver, Handed, Manner, Op};
 use crate::world::Visited;
@@ -33,7 +34,7 @@ use crate::world::Visited;
 pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     let mut violations = Vec::new();
     for (index, op) in case.iter() {
-        if let Some(complaint) = op.answer.as_ref().and_then(|answer| strays(op, answer)) {
+        if let Some(complaint) = op.answer.as_ref().and_then(|answer| strays(case, op, answer)) {
             violations.push(case.violation(Invariant::Leak, &[index], complaint.to_owned()));
         }
     }
@@ -45,12 +46,12 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
     violations
 }
 
-fn strays(op: &Op, answer: &ClientAnswer) -> Option<&'static str> {
-    let has_asked = matches!(op.call, Call::Read { manner: Some(Manner::Debugged), .. });
+fn strays(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<&'static str> {
+    let has_asked = matches!(op.call, Call::Read { manner: Some(Manner::Debugged), .. }) && may_be_debugged(case, op);
     if answer.tells_internals {
         return Some("it has a field that edge and object keep to themselves");
     }
-    (answer.tells_instance && !has_asked).then_some("it tells about an instance, and nobody has asked")
+    (answer.tells_instance && !has_asked).then_some("it tells about an instance, and nobody has asked who may")
 }
 
 /// The bytes in a cache are known by the request that has stored them.

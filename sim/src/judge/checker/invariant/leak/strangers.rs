@@ -30,8 +30,9 @@ pub(super) fn check(case: &Case<'_>) -> Vec<Violation> {
 
 fn learns(trespass: &Trespass) -> Option<String> {
     let answer = trespass.answer.as_ref()?;
-    // What its object did not answer tells nothing of the stream.
-    let is_failure = answer.status == 503 && trespass.may_be_of_the_public();
+    // What its object did not answer tells nothing of the stream, and neither does how often strangers come: whether a limit
+    // has said so is judged by `access`.
+    let is_failure = answer.status == 503 && trespass.may_be_of_the_public() || answer.status == 429;
     if !matches!(answer.status, 400 | 401 | 403 | 500) && !is_failure {
         return trespass.reads().then(|| format!("by the status {}", answer.status));
     }
