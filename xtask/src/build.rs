@@ -1,4 +1,5 @@
-//! `cargo xtask build`: the Worker as it is deployed, and a rehearsal of the deployment.
+//! `cargo xtask build`: the Worker as it is deployed, and a rehearsal of the deployment. `cargo xtask worker` is the part
+//! of it that wrangler asks for (`[build]` of `wrangler.toml`), and never calls wrangler itself.
 
 use std::fs;
 use std::io::Read as _;
@@ -11,7 +12,12 @@ use xtask::project::{Project, remove_dir, say};
 use xtask::setup::node::Node;
 use xtask::setup::rust::Choice;
 use xtask::worker::Worker;
-use xtask::{process, setup, worker};
+use xtask::{process, setup, worker, wrangler};
+
+/// The most bytes that all modules of the Worker may have together, each compressed with gzip: a tenth of what the
+/// platform takes (https://developers.cloudflare.com/workers/platform/limits/#worker-size), since a larger one starts
+/// later.
+const LIMIT: usize = 350_000;
 
 /// Builds for release, rehearses the deployment, prints the sizes.
 pub(crate) fn run(project: &Project, toolchain: Choice) -> Result<()> {
@@ -21,13 +27,26 @@ pub(crate) fn run(project: &Project, toolchain: Choice) -> Result<()> {
     rehearse(project, &node, &worker)
 }
 
-/// Rehearses the deployment of a built Worker, and prints the sizes.
+/// Builds for release, unless the verb that has started wrangler has done so.
+pub(crate) fn worker(project: &Project, toolchain: Choice) -> Result<()> {
+    if std::env::var_os(worker::IS_BUILT).is_some() {
+        return Ok(());
+    }
+    let node = setup::node::ensure(project)?;
+    let rust = setup::rust::ensure(project, toolchain)?;
+    worker::build(project, &rust, &node).map(|_| ())
+}
+
+/// Rehearses the deployment of a built Worker, prints the sizes, and fails if they are too much together.
 pub(crate) fn rehearse(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     let bundle = project.generated("bundle");
     dry_run(project, node, &bundle)?;
     println!("{:<12}{:>9} {:>9}", "module", "bytes", "gzipped");
-    let row = |name: &str, path: &Path| -> Result<()> {
-        println!("{name:<12}{:>9} {:>9}", size(path)?, gzipped(path)?);
+    let mut total = 0;
+    let mut row = |name: &str, path: &Path| -> Result<()> {
+        let gzipped = gzipped(path)?;
+        total += gzipped;
+        println!("{name:<12}{:>9} {gzipped:>9}", size(path)?);
         Ok(())
     };
     row("wasm", &worker.wasm())?;
@@ -37,6 +56,15 @@ pub(crate) fn rehearse(project: &Project, node: &Node, worker: &Worker) -> Resul
             row("javascript", &path)?;
         }
     }
+    println!("{:<12}{:>9} {total:>9}, of {LIMIT} at the most", "all", "");
+    check_size(total)
+}
+
+/// Refuses a Worker of so many bytes, compressed, if that is too much.
+fn check_size(gzipped: usize) -> Result<()> {
+    if gzipped > LIMIT {
+        bail!("the Worker has {gzipped} bytes with gzip, of {LIMIT} at the most: see what has made it grow");
+    }
     Ok(())
 }
 
@@ -44,18 +72,14 @@ pub(crate) fn rehearse(project: &Project, node: &Node, worker: &Worker) -> Resul
 fn dry_run(project: &Project, node: &Node, bundle: &Path) -> Result<()> {
     say("rehearsing the deployment");
     remove_dir(bundle)?;
-    let mut wrangler = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
-    wrangler.args(["deploy", "--dry-run", "--outdir"]).arg(bundle);
-    let both = process::output_and_errors(&mut wrangler).context("wrangler would not deploy this Worker")?;
-    if let Some(warning) = warning(&both) {
+    let mut command = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
+    command.args(["deploy", "--dry-run", "--outdir"]).arg(bundle).env(worker::IS_BUILT, "1");
+    wrangler::isolate(&mut command);
+    let both = process::output_and_errors(&mut command).context("wrangler would not deploy this Worker")?;
+    if let Some(warning) = wrangler::complaint(&both) {
         bail!("wrangler warns: {warning}\nits whole output:\n{both}");
     }
     Ok(())
-}
-
-/// The first line in which wrangler complains.
-fn warning(printed: &str) -> Option<&str> {
-    printed.lines().find(|line| line.contains("[WARNING]") || line.contains("[ERROR]"))
 }
 
 fn size(path: &Path) -> Result<u64> {
@@ -77,9 +101,9 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_warning_of_wrangler_is_found() {
-        let check = |printed, expected| assert_eq!(warning(printed), expected);
-        check("⛅️ wrangler 4\nTotal Upload: 1 KiB\n--dry-run: exiting now.\n", None);
-        check("a\n▲ [WARNING] Unexpected fields found\nb", Some("▲ [WARNING] Unexpected fields found"));
+    fn a_worker_that_has_grown_too_much_is_refused() {
+        assert!(check_size(LIMIT).is_ok());
+        let error = check_size(LIMIT + 1).unwrap_err().to_string();
+        assert!(error.contains("350001 bytes") && error.contains("350000"), "{error}");
     }
 }

@@ -47,6 +47,8 @@ pub(crate) fn run(project: &Project, toolchain: Choice, args: &Args) -> Result<(
     let mut wrangler = node.command(project, node.script("wrangler/bin/wrangler.js"))?;
     wrangler.arg("dev").arg(worker.dir.join(worker::ENTRY));
     wrangler.args(["--local", "--ip", "127.0.0.1", "--port", &args.port.to_string()]);
+    // What is served is built above, in a fraction of the time that the build for a deployment takes.
+    wrangler.env(worker::IS_BUILT, "1");
     // Without this variable every stream request would be refused.
     wrangler.args(["--var", "TAILRACE_NO_AUTH:1", "--show-interactive-dev-session=false"]);
     wrangler.arg("--persist-to").arg(&state);

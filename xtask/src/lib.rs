@@ -8,6 +8,7 @@
 //! | [`process`] | child processes with their descendants: run, limited in time, ended with us |
 //! | [`setup`] | compiler for wasm, Node and the npm packages |
 //! | [`worker`] | the Worker's build: cargo, wasm-bindgen, the JavaScript beside it |
+//! | [`wrangler`] | wrangler as it is judged: what it complains of |
 //! | [`http`] | a small HTTP client, for health checks and load |
 
 pub mod http;
@@ -15,3 +16,4 @@ pub mod process;
 pub mod project;
 pub mod setup;
 pub mod worker;
+pub mod wrangler;

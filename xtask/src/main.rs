@@ -48,6 +48,8 @@ enum Verb {
     Test(test::Args),
     /// Build the Worker for release and rehearse its deployment
     Build,
+    /// Build the Worker for release, which is all that wrangler asks for before it deploys
+    Worker,
     /// Run the protocol's conformance suite against the Worker
     #[command(disable_help_flag = true)]
     Conformance(Rest),
@@ -91,6 +93,7 @@ fn run(cli: Cli) -> anyhow::Result<()> {
         Verb::Dev(args) => dev::run(&project, toolchain, &args),
         Verb::Test(args) => test::run(&project, toolchain, &args),
         Verb::Build => build::run(&project, toolchain),
+        Verb::Worker => build::worker(&project, toolchain),
         Verb::Conformance(args) => real::become_verb(&project, toolchain, "conformance", &args.arguments),
         Verb::Tidy => tidy::run(&project),
         Verb::Fuzz(args) => fuzz::run(&project, &args),

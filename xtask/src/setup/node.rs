@@ -3,6 +3,7 @@
 //! There is no lock file: its list of platform packages would be the one of the machine that wrote it. Every package
 //! in `package.json` has an exact version instead. Install scripts are not run; nothing we use needs one.
 
+use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::thread;
@@ -29,8 +30,14 @@ impl Node {
     /// A command that runs a script with Node, in the repository's root. Scripts of packages find the same Node first
     /// in PATH.
     pub fn command(&self, project: &Project, script: impl AsRef<Path>) -> Result<Command> {
-        let mut command = project.command(&self.program);
+        let mut command = self.beside(project, &self.program)?;
         command.arg(script.as_ref());
+        Ok(command)
+    }
+
+    /// A command of any program, in the repository's root, which finds this Node first in PATH.
+    pub fn beside(&self, project: &Project, program: impl AsRef<OsStr>) -> Result<Command> {
+        let mut command = project.command(program);
         if let Some(dir) = self.program.parent().filter(|dir| !dir.as_os_str().is_empty()) {
             let path = std::env::var_os("PATH").unwrap_or_default();
             let path = std::iter::once(dir.to_path_buf()).chain(std::env::split_paths(&path));
@@ -41,6 +48,8 @@ impl Node {
             .env("WRANGLER_SEND_METRICS", "false")
             .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
             .env("NO_UPDATE_NOTIFIER", "1")
+            // Wrangler looks for a newer version of itself before it prints its banner.
+            .env("WRANGLER_HIDE_BANNER", "true")
             .env("CI", "1");
         Ok(command)
     }

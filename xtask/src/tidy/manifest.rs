@@ -3,13 +3,18 @@
 /// The table of a workspace that holds the versions.
 const WORKSPACE_TABLE: &str = "[workspace.dependencies]";
 
-/// Checks a `Cargo.toml` or `wrangler.toml`. A manifest may be that of a workspace and of a crate.
+/// What decides who may do what. A file that is committed must say none of it.
+const ACCESS: [&str; 3] = ["TAILRACE_KEYS", "TAILRACE_ROOT_KEY", "TAILRACE_NO_AUTH"];
+
+/// Checks a file of configuration. A `Cargo.toml` may be that of a workspace and of a crate.
 pub(super) fn check(path: &str, text: &str) -> Vec<(usize, String)> {
-    match path.rsplit('/').next() {
-        Some("Cargo.toml") => [workspace(text), member(text)].concat(),
-        Some("wrangler.toml") => wrangler(text),
-        _ => Vec::new(),
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let mut findings = if name == "Cargo.toml" { [workspace(text), member(text)].concat() } else { Vec::new() };
+    let is_configuration = [".toml", ".json", ".jsonc", ".env"].iter().any(|end| name.ends_with(end));
+    if is_configuration || [".env.", ".dev.vars"].iter().any(|start| name.starts_with(start)) {
+        findings.extend(access(text));
     }
+    findings
 }
 
 /// Every dependency has an exact version, and a comment above it or above its group that says what it is for.
@@ -66,12 +71,22 @@ fn member(text: &str) -> Vec<(usize, String)> {
     findings
 }
 
-/// Variables that only development may set are not deployed.
-fn wrangler(text: &str) -> Vec<(usize, String)> {
-    let lines = text.lines().enumerate();
-    let set = lines.filter(|(_, line)| !line.starts_with('#') && line.contains("TAILRACE_NO_AUTH"));
-    set.map(|(index, _)| (index + 1, "TAILRACE_NO_AUTH would be deployed: only development sets it".to_owned()))
-        .collect()
+/// Keys are secrets, and only development goes without: neither is deployed from a file that is committed.
+fn access(text: &str) -> Vec<(usize, String)> {
+    let mut findings = Vec::new();
+    for (index, line) in text.lines().enumerate() {
+        let line = line.trim_start();
+        if line.starts_with('#') || line.starts_with("//") {
+            continue;
+        }
+        for name in ACCESS.iter().filter(|name| line.contains(**name)) {
+            findings.push((
+                index + 1,
+                format!("`{name}` must not be here: it would be deployed, and everybody could read it"),
+            ));
+        }
+    }
+    findings
 }
 
 #[cfg(test)]
@@ -106,8 +121,15 @@ mod tests {
     }
 
     #[test]
-    fn no_auth_is_never_deployed() {
+    fn who_may_do_what_is_never_committed() {
         finds("wrangler.toml", "# TAILRACE_NO_AUTH must not be here\nname = \"a\"\n", &[]);
         finds("wrangler.toml", "[vars]\nTAILRACE_NO_AUTH = \"1\"\n", &[2]);
+        finds("wrangler.toml", "vars = { TAILRACE_KEYS = \"a:b\", TAILRACE_ROOT_KEY = \"c\" }", &[1, 1]);
+        finds("deploy/wrangler.jsonc", "{\n// TAILRACE_KEYS\n  \"vars\": { \"TAILRACE_KEYS\": \"a:b\" }\n}", &[3]);
+        for path in ["config/a.toml", "package.json", ".env", "a/.dev.vars", "a/.env.staging", "staging.env"] {
+            finds(path, "\n  TAILRACE_KEYS = a:b", &[2]);
+        }
+        finds("docs/security.md", "TAILRACE_KEYS=a:b", &[]);
+        finds("tests/a.mjs", "const TAILRACE_NO_AUTH = 1", &[]);
     }
 }

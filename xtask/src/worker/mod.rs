@@ -29,6 +29,8 @@ pub const TOOLS: [&[&str]; 2] = [&["xtask", "tailrace-real"], &[BINDGEN]];
 const JAVASCRIPT: &str = "platform/workers/js";
 /// The module that the runtime starts.
 pub const ENTRY: &str = "entry.mjs";
+/// A variable that tells `cargo xtask worker` that whoever has started wrangler has built what it needs.
+pub const IS_BUILT: &str = "TAILRACE_WORKER_IS_BUILT";
 /// The version of this build; it must change whenever this file makes another output from the same input.
 const RECIPE: u32 = 3;
 
