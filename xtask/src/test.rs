@@ -49,6 +49,7 @@ const STEPS: &[Step] = &[
     Step { name: "native", about: "cargo test: units, properties, seeds", run: native },
     Step { name: "page", about: "the page of a bill, in a browser", run: page_in_browser },
     Step { name: "build", about: "the Worker, and a rehearsal of its deployment", run: build_worker },
+    Step { name: "deployment", about: "the README's deployment against a stand-in of the API", run: deployment },
     Step { name: "conformance", about: "the protocol's suite on the real runtime", run: conformance },
     Step { name: "live", about: "readers that wait, the official client, a browser", run: live },
     Step { name: "fidelity", about: "simulator and real runtime answer alike", run: fidelity },
@@ -205,6 +206,10 @@ fn build_worker(machine: &mut Machine) -> Result<Outcome> {
     let (node, worker) = machine.built()?;
     build::rehearse(project, node, worker)?;
     Ok(Outcome::Passed)
+}
+
+fn deployment(machine: &mut Machine) -> Result<Outcome> {
+    judge(machine, "deployment")
 }
 
 fn conformance(machine: &mut Machine) -> Result<Outcome> {

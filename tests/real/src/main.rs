@@ -9,6 +9,7 @@
 //! | `checklist` | the checklist of the edge cache |
 //! | `cold` | the debug header about an object's segments in the bucket |
 //! | `conformance` | the protocol's own suite |
+//! | `deployment` | the README's deployment against a stand-in of the API, and what it has deployed |
 //! | `live` | the suites of `live/`, with the servers and the browser that they need |
 //! | `fidelity` | the script that the simulator and the real runtime must answer alike |
 //! | `robustness` | the suites of `workers/`: bodies at their limit, panics, lost instances |
@@ -23,6 +24,7 @@ mod cache;
 mod checklist;
 mod cold;
 mod conformance;
+mod deployment;
 mod fidelity;
 mod live;
 mod measure;
@@ -55,6 +57,8 @@ struct Cli {
 enum Verb {
     /// Run the protocol's conformance suite against the Worker
     Conformance(conformance::Args),
+    /// Deploy by the README's lines to a stand-in of the API, and append to what it was sent
+    Deployment,
     /// Readers that wait, the official client, a browser
     Live,
     /// Compare the answers of the simulator and of the real runtime
@@ -104,6 +108,7 @@ fn run(cli: Cli) -> Result<()> {
     let build = |variant| Built::new(&project, cli.toolchain, variant);
     match cli.verb {
         Verb::Conformance(args) => conformance::run(&project, cli.toolchain, &args),
+        Verb::Deployment => deployment::run(&project, &build(Variant::Plain)?),
         Verb::Live => live::run(&project, &build(Variant::Plain)?),
         Verb::Fidelity => fidelity::run(&project, &build(Variant::Plain)?),
         Verb::Checklist => checklist::run(&project, &build(Variant::Plain)?),
