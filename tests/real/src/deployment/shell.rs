@@ -45,10 +45,9 @@ impl Shell<'_> {
         create_dir(&home)?;
         let mut bash = self.node.beside(self.project, "bash")?;
         bash.args(["-e", "-u", "-o", "pipefail", "-c", lines]);
-        // Those who log in have it noted in their home folder. The compiler and npm's settings are found there as well.
+        // Who has logged in has it noted in the home folder, where the compiler is found as well.
         let real = std::env::var_os("HOME").map(PathBuf::from).context("the variable HOME is not set")?;
-        for (name, place) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup"), ("NPM_CONFIG_USERCONFIG", ".npmrc")]
-        {
+        for (name, place) in [("CARGO_HOME", ".cargo"), ("RUSTUP_HOME", ".rustup")] {
             if std::env::var_os(name).is_none() {
                 bash.env(name, real.join(place));
             }
@@ -59,7 +58,9 @@ impl Shell<'_> {
         // Wrangler prefers a variable to a secret's file.
         bash.env_remove("TAILRACE_KEYS");
         wrangler::isolate(&mut bash);
-        bash.env("CARGO_NET_OFFLINE", "true").env("TAILRACE_TRIED", self.folder.join("tried.txt"));
+        // Without a lock file npm would ask for the platform packages of all other machines each time.
+        bash.env("NPM_CONFIG_OFFLINE", "true").env("CARGO_NET_OFFLINE", "true");
+        bash.env("TAILRACE_TRIED", self.folder.join("tried.txt"));
         bash.env("NODE_OPTIONS", format!("--import={:?}", self.project.path(OFFLINE)));
         Ok(bash)
     }
