@@ -2,9 +2,9 @@
 
 use super::access::KeyRing;
 use super::egress::Origins;
-use super::rates::Rates;
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
 use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
+use crate::runtime::RateLimit;
 
 /// Who may use the streams.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -85,6 +85,32 @@ impl Default for LiveConfig {
             buffer_bytes: CLIENT_BUFFER,
             piece_bytes: sse::piece_bytes(PAGE_BYTES),
         }
+    }
+}
+
+/// The limits that a deployment has.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Rates {
+    /// Whether it has one of [`RateLimit::Openings`].
+    pub has_openings: bool,
+    /// Whether it has one of [`RateLimit::Failures`].
+    pub has_failures: bool,
+}
+
+impl Rates {
+    /// Those whose names these are, as a deployment binds them. Other names mean nothing.
+    pub fn bound<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
+        let mut rates = Self::default();
+        for name in names {
+            rates.has_openings |= name == RateLimit::Openings.name();
+            rates.has_failures |= name == RateLimit::Failures.name();
+        }
+        rates
+    }
+
+    /// Whether there is any.
+    pub(super) fn are_there(self) -> bool {
+        self.has_openings || self.has_failures
     }
 }
 

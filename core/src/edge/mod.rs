@@ -52,11 +52,10 @@ mod stream_request;
 
 pub use access::{Claims, KeyRing, Scope, StreamPattern, mint, verify};
 pub use cached::Caching;
-pub use config::{Access, EdgeConfig, LiveConfig};
+pub use config::{Access, EdgeConfig, LiveConfig, Rates};
 pub use egress::Origins;
 pub use live::LiveRead;
 pub use loss::{answer_when_lost, object_when_lost};
-pub use rates::Rates;
 pub use route::{PICKED_HEADERS, picked_headers, route};
 pub use routed::{Forward, Routed};
 pub use serve::{serve, serve_inner};

@@ -4,7 +4,7 @@
 //! do long-polls: each of them ends by itself, and a reader makes one for every message. What a client *holds* is bounded
 //! elsewhere ([`MemoryLimits`](crate::protocol::MemoryLimits), and the platform); this bounds what it *begins*.
 
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -21,31 +21,8 @@ use crate::protocol::message::{Live, Message, Operation};
 use crate::protocol::{ErrorCode, Headers, Method, Refusal, Response, header};
 use crate::runtime::{EdgeEnv, RateLimit, marks};
 
-/// The limits that a deployment has.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rates {
-    /// Whether it has one of [`RateLimit::Openings`].
-    pub has_openings: bool,
-    /// Whether it has one of [`RateLimit::Failures`].
-    pub has_failures: bool,
-}
-
-impl Rates {
-    /// Those whose names these are, as a deployment binds them. Other names mean nothing.
-    pub fn bound<'a>(names: impl IntoIterator<Item = &'a str>) -> Self {
-        let mut rates = Self::default();
-        for name in names {
-            rates.has_openings |= name == RateLimit::Openings.name();
-            rates.has_failures |= name == RateLimit::Failures.name();
-        }
-        rates
-    }
-
-    /// Whether there is any.
-    pub(super) fn are_there(self) -> bool {
-        self.has_openings || self.has_failures
-    }
-}
+/// The longest text of an IPv4 address, in bytes.
+const IPV4_LENGTH: usize = "255.255.255.255".len();
 
 /// Whether a request opens something that is limited.
 pub(super) fn is_opening(routed: &Routed) -> bool {
@@ -76,14 +53,16 @@ pub(super) fn client(config: &EdgeConfig, method: Method, query: &str, headers: 
 /// Where a request comes from: an IPv4 address, or the network of 64 bits of an IPv6 address, all of which one client
 /// usually has.
 pub(super) fn address(headers: &Headers) -> Option<String> {
-    let network = match headers.get(header::CF_CONNECTING_IP)?.parse::<IpAddr>().ok()?.to_canonical() {
-        IpAddr::V4(address) => address.to_string(),
-        IpAddr::V6(address) => {
-            let [a, b, c, d, ..] = address.segments();
-            format!("{}/64", Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-        }
+    let text = headers.get(header::CF_CONNECTING_IP)?;
+    let Ok(address) = text.parse::<Ipv6Addr>() else {
+        // What the platform says is an IPv4 address then.
+        return (1..=IPV4_LENGTH).contains(&text.len()).then(|| format!("address {text}"));
     };
-    Some(format!("address {network}"))
+    let [a, b, c, d, .., g, h] = address.segments();
+    Some(match address.to_ipv4_mapped() {
+        Some(_) => format!("address {}.{}.{}.{}", g >> 8, g & 255, h >> 8, h & 255),
+        None => format!("address {a:x}:{b:x}:{c:x}:{d:x}/64"),
+    })
 }
 
 /// Whether a client does something more often than it may. A limit that cannot be asked limits nobody.
@@ -98,22 +77,18 @@ pub(super) async fn is_too_often<E: EdgeEnv>(env: &E, limit: RateLimit, client: 
 /// The answer to a client that opens more than it may. A browser that comes back by itself would take the status for the
 /// end: it is told when to come back.
 pub(super) fn too_many_openings(env: &impl EdgeEnv, method: Method, resumes: bool) -> Response {
-    if resumes {
-        return event_source::come_later(env);
-    }
-    refused(method, &Refusal::new(ErrorCode::RateLimited, "the client opens too much; nothing was applied"))
+    if resumes { event_source::come_later(env) } else { too_often(method) }
 }
 
-/// The answer to a client that is refused for want of a token too often.
-pub(super) fn too_many_failures(method: Method) -> Response {
-    let message = "too many requests from there have no token that holds; nothing was applied";
-    refused(method, &Refusal::new(ErrorCode::RateLimited, message))
+/// The answer to a client that does something too often.
+pub(super) fn too_often(method: Method) -> Response {
+    refused(method, &Refusal::new(ErrorCode::RateLimited, "the client does this too often; nothing was applied"))
 }
 
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{Happens, START_MS, Says, Scripted, UnderWay, config, greeting};
-    use super::super::{Claims, KeyRing, Origins, Scope, mint, picked_headers, serve, serve_inner};
+    use super::super::{Claims, KeyRing, Origins, Rates, Scope, mint, picked_headers, serve, serve_inner};
     use super::*;
     use crate::protocol::CachePolicy;
     use crate::runtime::{Past, Request};
@@ -259,12 +234,12 @@ mod tests {
         for (address, expected) in [
             ("192.0.2.7", Some("192.0.2.7")),
             ("::ffff:192.0.2.7", Some("192.0.2.7")),
-            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2::/64")),
-            ("2001:db8:1:2::", Some("2001:db8:1:2::/64")),
-            ("2001:db8:1:3:3:4:5:6", Some("2001:db8:1:3::/64")),
+            ("2001:db8:1:2:3:4:5:6", Some("2001:db8:1:2/64")),
+            ("2001:db8:1:2::", Some("2001:db8:1:2/64")),
+            ("2001:db8:1:3:3:4:5:6", Some("2001:db8:1:3/64")),
             // Whoever is not known cannot be counted.
             ("", None),
-            ("192.0.2", None),
+            ("192.0.2.7, 192.0.2.8", None),
         ] {
             let found = key_of(&keyed(), &[(header::CF_CONNECTING_IP, address)]);
             let expected = expected.map(|network| format!("OPENINGS address {network}"));
@@ -274,7 +249,7 @@ mod tests {
 
     /// A refusal of an object.
     fn no_token() -> Says {
-        Says::Reply(Response::refusal(&Refusal::no_token()))
+        Says::Reply(Response::refusal(&Refusal::no_token()).with_common())
     }
 
     #[test]
@@ -285,7 +260,8 @@ mod tests {
         let origins = Origins::from_vars(false, |name| (name == "TAILRACE_ORIGINS").then_some("https://a.test"));
         let config = EdgeConfig { origins: origins.expect("a list"), ..keyed() };
         let put = (Method::Put, "/v1/stream/a");
-        let landed = || UnderWay { brings: Some(Response::refusal(&Refusal::no_token())), ..UnderWay::default() };
+        let landed =
+            || UnderWay { brings: Some(Response::refusal(&Refusal::no_token()).with_common()), ..UnderWay::default() };
         for (request, authorization, lands, status) in [
             (put, None, false, 401),
             (put, Some(&forged), false, 401),
@@ -313,6 +289,8 @@ mod tests {
             let (within, plain) = (env(), env());
             let answer = served(&within, &config, request, &fields);
             let expected = served(&plain, &EdgeConfig { rates: Rates::default(), ..config.clone() }, request, &fields);
+            // The host sends no body of an object's in answer to HEAD.
+            let expected = if request.0 == Method::Head { expected.without_body() } else { expected };
             assert_eq!((answer.status, &answer), (status, &expected), "{request:?} {authorization:?}");
             let failures = |env: &Scripted| asked(env).into_iter().filter(|note| note.starts_with("FAIL")).collect();
             let counted: Vec<String> = failures(&within);

@@ -32,7 +32,7 @@ pub const ENTRY: &str = "entry.mjs";
 /// A variable that tells `cargo xtask worker` that whoever has started wrangler has built what it needs.
 pub const IS_BUILT: &str = "TAILRACE_WORKER_IS_BUILT";
 /// The version of this build; it must change whenever this file makes another output from the same input.
-const RECIPE: u32 = 3;
+const RECIPE: u32 = 4;
 
 /// Which Worker is built.
 #[derive(Clone, Copy)]
@@ -165,7 +165,9 @@ fn bind(project: &Project, input: &Path, worker: &Worker) -> Result<()> {
 fn optimise(project: &Project, node: &Node, worker: &Worker) -> Result<()> {
     let (from, to) = (worker.wasm(), worker.dir.join("optimised.wasm"));
     let mut command = node.command(project, node.script("binaryen/bin/wasm-opt"))?;
-    command.args(["-O3", "--mvp-features"]).args(feature::ALLOWED.iter().map(|feature| feature.option));
+    command
+        .args(["-O3", "--strip-producers", "--strip-target-features", "--mvp-features"])
+        .args(feature::ALLOWED.iter().map(|feature| feature.option));
     process::output(command.arg("--output").arg(&to).arg(&from))?;
     fs::rename(&to, &from).with_context(|| format!("cannot replace {}", from.display()))
 }

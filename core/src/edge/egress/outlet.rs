@@ -5,9 +5,9 @@ use std::future::Future;
 use std::rc::Rc;
 
 use super::Terms;
-use crate::edge::rates::{is_too_often, too_many_failures};
+use crate::edge::rates::{is_too_often, too_often};
 use crate::protocol::cors::can_read_all;
-use crate::protocol::{Headers, Method, Response};
+use crate::protocol::{Headers, Method, Refusal, Response};
 use crate::runtime::{
     Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, RateLimit,
     Reply as _, Sharing,
@@ -15,19 +15,12 @@ use crate::runtime::{
 
 /// What one request can reach. Whatever it is answered with, and whoever has made that, leaves on its terms.
 #[derive(Clone)]
-pub(in crate::edge) struct Outlet<E: EdgeEnv> {
+pub(in crate::edge) struct Outlet<E> {
     env: E,
     terms: Terms,
     /// The refusal for want of a token with which the request is answered, until a limit of such has been asked; `None` where
     /// there is no limit.
-    withheld: Option<Rc<RefCell<Option<Withheld<E>>>>>,
-}
-
-/// An answer that does not leave yet.
-enum Withheld<E: EdgeEnv> {
-    Own(Response),
-    Kept(E::Kept, Changes),
-    Reply(E::Reply, Changes),
+    withheld: Option<Rc<RefCell<Option<Response>>>>,
 }
 
 impl<E: EdgeEnv> Outlet<E> {
@@ -40,51 +33,38 @@ impl<E: EdgeEnv> Outlet<E> {
     /// Has the refusal leave that is withheld, if there is one, or another one in its place if this client is refused too
     /// often.
     pub(in crate::edge) async fn release(&self, method: Method, client: Option<&str>) {
-        let Some(withheld) = self.withheld.as_ref().and_then(|withheld| withheld.borrow_mut().take()) else { return };
+        let Some(refusal) = self.withheld.as_ref().and_then(|withheld| withheld.borrow_mut().take()) else { return };
         let is_limited = match client {
             Some(client) => is_too_often(&self.env, RateLimit::Failures, client).await,
             None => false,
         };
-        match withheld {
-            Withheld::Reply(reply, _) if is_limited => {
-                // What it brings is of no use, but a body that nobody reads holds its connection.
-                _ = self.env.keep(reply).await;
-                self.let_out(too_many_failures(method));
-            }
-            _ if is_limited => self.let_out(too_many_failures(method)),
-            Withheld::Own(response) => self.let_out(response),
-            Withheld::Kept(kept, changes) => self.let_kept_out(kept, &changes),
-            Withheld::Reply(reply, changes) => self.let_reply_out(reply, &changes),
+        self.let_out(match (is_limited, method) {
+            (true, _) => too_often(method),
+            (false, Method::Head) => refusal.without_body(),
+            (false, _) => refusal,
+        });
+    }
+
+    /// Withholds an answer of this status, if it is a refusal for want of a token. Returns whether it does.
+    fn withholds(&self, status: u16, refusal: impl FnOnce() -> Response) -> bool {
+        let place = self.withheld.as_ref().filter(|_| status == 401);
+        if let Some(place) = place {
+            place.borrow_mut().get_or_insert_with(refusal);
         }
+        place.is_some()
     }
 
-    /// Where an answer of this status waits, if it is a refusal for want of a token.
-    fn place_of(&self, status: impl FnOnce() -> u16) -> Option<&RefCell<Option<Withheld<E>>>> {
-        self.withheld.as_deref().filter(|_| status() == 401)
-    }
-
-    /// The same for what an object has answered. It refuses nobody but strangers, so of others' answers the status is not
-    /// looked at: the host has it.
-    fn place_of_objects(&self, status: impl FnOnce() -> u16) -> Option<&RefCell<Option<Withheld<E>>>> {
-        if self.terms.are_for_a_stranger() { self.place_of(status) } else { None }
+    /// The same for what an object has answered. It refuses nobody but strangers, all of them in the same words, so of others'
+    /// answers the status is not looked at: the host has it.
+    fn withholds_of_object(&self, status: impl FnOnce() -> u16) -> bool {
+        let is_asked = self.withheld.is_some() && self.terms.are_for_a_stranger();
+        is_asked && self.withholds(status(), || Response::refusal(&Refusal::no_token()).with_common())
     }
 
     fn let_out(&self, response: Response) {
         let response = self.terms.response(response);
         debug_assert!(self.is_told_whole(&response.headers), "{response:?}");
         self.env.answer(response);
-    }
-
-    fn let_kept_out(&self, kept: E::Kept, changes: &Changes) {
-        let changes = self.terms.changes(changes, || kept.head());
-        debug_assert!(self.is_told_whole(&changes.of(kept.head()).headers), "{:?} {changes:?}", kept.head());
-        self.env.answer_kept(kept, &changes);
-    }
-
-    fn let_reply_out(&self, reply: E::Reply, changes: &Changes) {
-        let changes = self.terms.changes(changes, || reply.head());
-        debug_assert!(self.is_told_whole(&changes.of(reply.head()).headers), "{:?} {changes:?}", reply.head());
-        self.env.pass_on(reply, &changes);
     }
 
     /// Whether scripts of other origins may read all of these fields. A gateway's fields are for that alone.
@@ -186,24 +166,27 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
     }
 
     fn answer(&self, response: Response) {
-        match self.place_of(|| response.status) {
-            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Own(response)),
-            None => self.let_out(response),
+        if !self.withholds(response.status, || response.clone()) {
+            self.let_out(response);
         }
     }
 
     fn answer_kept(&self, kept: Self::Kept, changes: &Changes) {
-        match self.place_of_objects(|| kept.status()) {
-            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Kept(kept, changes.clone())),
-            None => self.let_kept_out(kept, changes),
+        if self.withholds_of_object(|| kept.status()) {
+            return;
         }
+        let changes = self.terms.changes(changes, || kept.head());
+        debug_assert!(self.is_told_whole(&changes.of(kept.head()).headers), "{:?} {changes:?}", kept.head());
+        self.env.answer_kept(kept, &changes);
     }
 
     fn pass_on(&self, reply: Self::Reply, changes: &Changes) {
-        match self.place_of_objects(|| reply.head().status) {
-            Some(place) => _ = place.borrow_mut().get_or_insert(Withheld::Reply(reply, changes.clone())),
-            None => self.let_reply_out(reply, changes),
+        if self.withholds_of_object(|| reply.head().status) {
+            return;
         }
+        let changes = self.terms.changes(changes, || reply.head());
+        debug_assert!(self.is_told_whole(&changes.of(reply.head()).headers), "{:?} {changes:?}", reply.head());
+        self.env.pass_on(reply, &changes);
     }
 
     fn open(&self, head: Response) -> Self::Download {

@@ -23,10 +23,9 @@ pub(super) use flight::UnderWay;
 use flight::{OthersFlight, ScriptedFlight};
 use socket::ScriptedSocket;
 
-use super::config::{Access, EdgeConfig, LiveConfig};
+use super::config::{Access, EdgeConfig, LiveConfig, Rates};
 use super::egress::Origins;
 use super::live::LiveRead;
-use super::rates::Rates;
 use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};

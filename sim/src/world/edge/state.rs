@@ -332,9 +332,7 @@ impl EdgeEnv for EdgeState {
         environment.trace.watch().look("key of a limit", key);
         let faults = environment.faults().edge;
         let is_asked_in_time = !environment.chance(faults.rate_unknown_permille);
-        if self.0.context.guard(rt::sleep_ms(if is_asked_in_time { 1 } else { within_ms })).await.is_none() {
-            return None;
-        }
+        self.0.context.guard(rt::sleep_ms(if is_asked_in_time { 1 } else { within_ms })).await?;
         if !is_asked_in_time {
             environment.mark(marks::RATE_UNKNOWN);
             return None;
