@@ -9,7 +9,7 @@ export async function count(limit, key) {
     const { success } = await env[limit].limit({ key });
     return success;
   } catch (error) {
-    console.warn(`a limit failed: ${error}`);
+    console.warn(`a limit does not count: ${error}`);
     return undefined;
   }
 }

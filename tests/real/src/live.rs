@@ -19,6 +19,10 @@ const KEYS: &str =
     "first:Zmlyc3Qga2V5IG9mIHRoZSBsaXZlIHN1aXRlcywgMzIgYg,second:c2Vjb25kIGtleSBvZiB0aGUgbGl2ZSBzdWl0ZXMsIDMyYg";
 const SUITES: &str = "tests/real/live/*.test.mjs";
 
+/// The modules that make a Worker one with limits, and the one of them that is started.
+const LIMITS: &str = "tests/real/limits";
+const LIMITED: &str = "limited.mjs";
+
 /// Texts in the runtime's log that show a fault of ours. Readers may not notice such a fault, as they come back.
 const COMPLAINTS: [&str; 3] = ["the wasm instance", "uncaught exception", "failed"];
 
@@ -40,6 +44,20 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     let listed = format!("http://{}", page.local_addr().context("no port for a page")?);
     let origins = format!("https://other.test,{listed}");
     let listing = start_with("live-origins", &[("TAILRACE_KEYS", KEYS), ("TAILRACE_ORIGINS", &origins)])?;
+    // One suite does more than the limits let it.
+    let beside = project.path(LIMITS);
+    let limited = Workerd::start(
+        project,
+        node,
+        &workerd::Options {
+            name: "live-limited",
+            entry: LIMITED,
+            beside: Some(&beside),
+            bindings: &[("TAILRACE_KEYS", KEYS)],
+            entrypoints: &[("OPENINGS", "Openings"), ("FAILURES", "Failures")],
+            ..workerd::Options::of(worker)
+        },
+    )?;
     // One suite measures the memory of its server, so it has a server of its own.
     let (server, alone) = (start("live")?, start("live-alone")?);
     say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
@@ -49,12 +67,13 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     command.env("TAILRACE_ALONE_PROCESS", alone.id().to_string()).env("TAILRACE_CHROMIUM", browser);
     command.env("TAILRACE_KEYED_URL", keyed.url()).env("TAILRACE_KEYED_KEYS", KEYS);
     command.env("TAILRACE_KEYED_LOG", keyed.log());
+    command.env("TAILRACE_LIMITED_URL", limited.url());
     command.env("TAILRACE_LISTING_URL", listing.url()).env("TAILRACE_LISTED_ORIGIN", listed);
     // The suite serves the page.
     drop(page);
     process::run(&mut command)
         .with_context(|| format!("the runtimes' logs are {} and {}", server.log().display(), alone.log().display()))?;
-    for log in [server.log(), alone.log(), keyed.log(), listing.log()] {
+    for log in [server.log(), alone.log(), keyed.log(), listing.log(), limited.log()] {
         if let Some(line) = complaint(&read(log)?) {
             bail!("every test has passed, but {} says: {line}", log.display());
         }

@@ -39,6 +39,8 @@ pub(crate) struct Options<'a> {
     pub(crate) class: &'a str,
     /// Text bindings: names and values.
     pub(crate) bindings: &'a [(&'a str, &'a str)],
+    /// Bindings of other entrypoints of the same Worker: names, and classes that its entry module exports.
+    pub(crate) entrypoints: &'a [(&'a str, &'a str)],
     /// Bindings of JSON: names and texts of their values.
     pub(crate) json: &'a [(&'a str, &'a str)],
     /// The folder in which the objects' data is kept; `None` if it is deleted with the server. The data of the cache is
@@ -67,6 +69,7 @@ impl<'a> Options<'a> {
             class,
             bindings: &[],
             json: &[],
+            entrypoints: &[],
             state: None,
             has_cache: true,
             is_cache_apart: false,
@@ -269,12 +272,15 @@ fn config(
     });
     let texts = options.bindings.iter().map(|(name, value)| format!("(name = {name:?}, text = {value:?})"));
     let json = options.json.iter().map(|(name, value)| format!("(name = {name:?}, json = {value:?})"));
+    let entrypoints = options.entrypoints.iter().map(|(name, entrypoint)| {
+        format!("(name = {name:?}, service = (name = \"main\", entrypoint = {entrypoint:?}))")
+    });
     let class = options.class;
     let bindings = [
         format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
         "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
     ];
-    let bindings = bindings.into_iter().chain(texts).chain(json);
+    let bindings = bindings.into_iter().chain(texts).chain(json).chain(entrypoints);
     let bucket = bucket.address();
     let outbound = if options.has_cache { format!("cacheApiOutbound = {:?},", cache::SERVICE) } else { String::new() };
     let Parts { services, extensions } = cache;
