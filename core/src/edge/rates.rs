@@ -328,6 +328,9 @@ mod tests {
             assert_eq!(served(&env, &config, (Method::Get, READ), &fields).status, status);
             assert_eq!(asked(&env), Vec::<String>::new(), "{status}");
         }
+        // Nor does one for whom nobody knows where it comes from.
+        let env = Scripted::new([no_token()]);
+        assert_eq!((served(&env, &keyed(), (Method::Get, READ), &[]).status, asked(&env)), (401, vec![]));
     }
 
     #[test]
