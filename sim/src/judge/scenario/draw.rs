@@ -5,7 +5,7 @@ mod phase;
 
 use super::dice::Dice;
 use super::verb::{Verb, verbs};
-use super::{Action, Disturbance, Event, Happening, Scenario, StreamPlan};
+use super::{Action, Ahead, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::crowd::CrowdBug;
 use crate::judge::history::{Lifetime, Mode};
 use crate::kernel::random::Delay;
@@ -103,7 +103,7 @@ impl Scenario {
         // Nothing else that is drawn depends on what follows.
         let stuck_permille = draft.dice.look_up_stuck_permille();
         if draft.is_live() && draft.dice.chance(120) {
-            draft.wait_together();
+            draft.wait_together(None);
         }
         // Several things extend a lifetime, each of which is what a bug may forget.
         for _ in 0..draft.dice.between(0, 3) {
@@ -112,6 +112,10 @@ impl Scenario {
         if draft.is_live() && draft.dice.chance(300) {
             draft.readers_left = draft.readers_left.max(4);
             draft.load_again();
+        }
+        if draft.is_live() && draft.dice.chance(150) {
+            let ahead_ms = draft.dice.among(&[300_000, 40_000_000]);
+            draft.wait_together(Some(Ahead(ahead_ms)));
         }
         let faults = faults.with(|faults| faults.cache.look_up_stuck_permille = stuck_permille);
         draft.events.sort_by_key(|event| event.at_ms);

@@ -2,7 +2,7 @@
 
 use tailrace_core::protocol::limits::DATABASE_BYTES;
 
-use super::super::{Action, Disturbance, Load, Origin};
+use super::super::{Action, Ahead, Disturbance, Load, Origin};
 use super::{Draft, FRAME_BYTES};
 use crate::judge::history::Mode;
 
@@ -40,8 +40,8 @@ impl Draft {
     }
 
     /// When nothing is left of what went wrong, long-polls wait at the tail of a stream for several intervals, and nothing
-    /// is written: their cursors have to agree.
-    pub(super) fn wait_together(&mut self) {
+    /// is written: their cursors have to agree, by the clock, or ahead of it by so much.
+    pub(super) fn wait_together(&mut self, ahead: Option<Ahead>) {
         let (stream, owner) = (self.stream(), self.client());
         let lifetime = self.streams[stream].lifetime;
         self.now_ms += 120_000;
@@ -49,7 +49,7 @@ impl Draft {
         for _ in 0..4 {
             self.now_ms += self.dice.between(500, 6_000);
             let (client, mode, origin) = (self.client(), Mode::LongPoll, Origin::Latest);
-            self.push(0, client, Action::Join { stream, mode, origin, readers: 1, ahead: None });
+            self.push(0, client, Action::Join { stream, mode, origin, readers: 1, ahead });
         }
         self.now_ms += 75_000;
     }
