@@ -108,8 +108,24 @@ mod tests {
 
     #[test]
     fn without_a_bucket_nobody_is_let_in() {
-        let access = |has_bucket| Deployment::from_vars("TAILRACE_NO_AUTH\x001\0", has_bucket).edge.access;
-        assert_eq!(access(true), Access::NoAuth);
-        assert_eq!(access(false), Access::Misconfigured("no R2 bucket is bound as SEGMENTS".to_owned()));
+        let access = |bound| Deployment::from_vars("TAILRACE_NO_AUTH\x001\0", bound).edge.access;
+        for bound in ["SEGMENTS", "STREAMS\0SEGMENTS", "SEGMENTS\0STREAMS"] {
+            assert_eq!(access(bound), Access::NoAuth, "{bound:?}");
+        }
+        for bound in ["", "STREAMS", "SEGMENTS2"] {
+            assert_eq!(
+                access(bound),
+                Access::Misconfigured("no R2 bucket is bound as SEGMENTS".to_owned()),
+                "{bound:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_limited_is_what_a_limit_is_bound_for() {
+        let rates = |bound| Deployment::from_vars("", bound).edge.rates;
+        assert_eq!(rates("SEGMENTS\0STREAMS"), Rates::default());
+        assert_eq!(rates("OPENINGS\0SEGMENTS"), Rates { has_openings: true, has_failures: false });
+        assert_eq!(rates("FAILURES\0OPENINGS"), Rates { has_openings: true, has_failures: true });
     }
 }
