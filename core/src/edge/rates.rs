@@ -68,8 +68,10 @@ pub(super) fn address(headers: &Headers) -> Option<String> {
 /// Whether a client does something more often than it may. A limit that cannot be asked limits nobody.
 pub(super) async fn is_too_often<E: EdgeEnv>(env: &E, limit: RateLimit, client: &str) -> bool {
     let is_within = env.is_within(limit, client, RATE_MS).await;
-    if is_within == Some(false) {
-        env.sometimes(marks::RATE_EXCEEDED);
+    match is_within {
+        Some(true) => {}
+        Some(false) => env.sometimes(marks::RATE_EXCEEDED),
+        None => env.sometimes(marks::RATE_UNKNOWN),
     }
     is_within == Some(false) || is_within.is_none() && mutated!(LimitFailsClosed)
 }

@@ -121,6 +121,8 @@ crate::marks! {
     LIVE_FAILURE_HIDDEN = "live_failure_hidden", required;
     /// A client did something more often than the deployment allows.
     RATE_EXCEEDED = "rate_exceeded", required;
+    /// A limit of how often clients may do something could not be asked.
+    RATE_UNKNOWN = "rate_unknown", required;
     /// A connection of events wrote a comment after a silence.
     LIVE_KEEP_ALIVE = "live_keep_alive", required;
     /// A connection of events noticed that its client was gone.

@@ -63,8 +63,6 @@ tailrace_core::marks! {
     ISOLATE_DIED_IDLE = "isolate_died_idle", required;
     /// An edge isolate restarted while it served a request.
     ISOLATE_RESTARTED_BUSY = "isolate_restarted_busy", required;
-    /// A limit of how often clients may do something did not answer in time.
-    RATE_UNKNOWN = "rate_unknown", required;
     /// A panic lost the instance of an edge isolate.
     INSTANCE_LOST = "instance_lost", required;
     /// A request that had called an object was served anew in the next instance.

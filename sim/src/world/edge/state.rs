@@ -334,7 +334,6 @@ impl EdgeEnv for EdgeState {
         let is_asked_in_time = !environment.chance(faults.rate_unknown_permille);
         self.0.context.guard(rt::sleep_ms(if is_asked_in_time { 1 } else { within_ms })).await?;
         if !is_asked_in_time {
-            environment.mark(marks::RATE_UNKNOWN);
             return None;
         }
         let is_exceeded = environment.chance(faults.rate_exceeded_permille);

@@ -358,7 +358,7 @@ mod tests {
             let mut run = run(Lifetime::Endless).keyed(0);
             run.history.conditions.policy = CachePolicy::named(policy).expect("a policy");
             run.new_reader_key(kept(NO_STORE, keyed_answer("a", tail(0, 0))));
-            run.wait_ms(10);
+            run.wait_ms(60_000);
             let reader = run.join(Mode::LongPoll);
             run.poll(reader, kept(value, empty(0, 0, 1)));
             run.show_reader_key("a");
