@@ -127,7 +127,7 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
                 || fails_reads(case, op)
         }
         Some("deploy_under_way") => case.is_harmed(op, &[Harm::OtherRelease]),
-        Some("busy") => may_be_full(case, op),
+        Some("busy") => may_be_full(case, op) || was_drained(case, op),
         Some("object_overloaded") => case.is_harmed(op, &[Harm::Overloaded]),
         Some("storage_failed") => case.is_harmed_meanwhile(op, &[Harm::StatementFailed]),
         Some("cold_storage_unavailable") => {
@@ -146,6 +146,13 @@ fn failed(case: &Case<'_>, op: &Op, answer: &ClientAnswer) -> Option<String> {
         _ => false,
     };
     (!excused || !answer.guarded).then(|| format!("the service failed: {} {:?}", answer.status, answer.code))
+}
+
+/// Whether an earlier task of the request, which lost its instance, may have read the body to its end to refuse it: a limit had
+/// told it to. The next one, which the limit lets pass, has no body any more.
+fn was_drained(case: &Case<'_>, op: &Op) -> bool {
+    let is_lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
+    matches!(op.call, Call::Create { .. }) && is_lost && case.is_harmed(op, &[Harm::RateExceeded])
 }
 
 /// Whether a lost instance may have failed the request: its own task lost one, or it is a live read, which is not
@@ -191,6 +198,22 @@ mod tests {
         ] {
             let mut run = run();
             run.append(1, answer);
+            run.harm(harms);
+            check(&run, expected);
+        }
+    }
+
+    #[test]
+    fn a_creation_whose_body_was_read_to_refuse_it_may_find_no_room_when_it_is_served_anew() {
+        let both = &[Harm::RateExceeded, Harm::InstanceTaken][..];
+        for (creates, harms, expected) in
+            [(true, both, 0), (false, both, 1), (true, &both[..1], 1), (true, &both[1..], 1), (true, &[], 1)]
+        {
+            let mut run = run();
+            match creates {
+                true => run.create(Lifetime::Endless, coded(503, "busy")),
+                false => _ = run.append(1, coded(503, "busy")),
+            }
             run.harm(harms);
             check(&run, expected);
         }
