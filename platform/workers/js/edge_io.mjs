@@ -10,7 +10,6 @@ import { Download, waitingForClients } from "./download.mjs";
 import { Flight, flights } from "./flight.mjs";
 import { pipe } from "./pipe.mjs";
 import { changed, fieldsOf, plain, respond, statusOf } from "./reply.mjs";
-import { count } from "./rates.mjs";
 import { Socket } from "./socket.mjs";
 import { failureOf } from "./stub.mjs";
 
@@ -175,7 +174,7 @@ export class EdgeIo {
   }
 
   isWithin(limit, key, withinMs) {
-    this.#start(this.#inTime(count(limit, key), withinMs), (isWithin) => {
+    this.#start(this.#inTime(this.#request.count(limit, key), withinMs), (isWithin) => {
       if (isWithin === undefined) return UNTOLD;
       return isWithin ? WITHIN : TOO_OFTEN;
     });

@@ -13,6 +13,7 @@ import { EdgeIo } from "./edge_io.mjs";
 import { flights } from "./flight.mjs";
 import { answerWhenLost, instance, lose, onLoss, picked } from "./instance.mjs";
 import * as rust from "./index.js";
+import { count } from "./rates.mjs";
 import { respond } from "./reply.mjs";
 import { MESSAGE_HEADER } from "./stub.mjs";
 import { Upload } from "./upload.mjs";
@@ -151,6 +152,11 @@ class EdgeRequest {
 
   upload() {
     return (this.#upload ??= new Upload(this.#request));
+  }
+
+  /** Counts one more under a key at the limit of that name. */
+  count(limit, key) {
+    return count(limit, key);
   }
 
   /** Asks the inner entrypoint for what a GET of the URL answers. It is a call, as those of objects are. */
