@@ -45,16 +45,20 @@ pub(super) async fn take<E: EdgeEnv>(
             Extent::Dropped => return Ok(Taken::NoRoom),
             Extent::Beyond => {}
         }
-        if room >= limit {
-            body.drain().await;
-            return Ok(Taken::TooLarge);
-        }
-        room = room.saturating_mul(STEP).min(limit);
-        if !held.grow(room, most_bytes, || env.now_ms()) {
+        let refused = if room >= limit {
+            Taken::TooLarge
+        } else {
+            room = room.saturating_mul(STEP).min(limit);
+            if held.grow(room, most_bytes, || env.now_ms()) {
+                continue;
+            }
             env.sometimes(marks::BODY_FOUND_NO_ROOM_HALF_WAY);
-            body.drain().await;
-            return Ok(Taken::NoRoom);
-        }
+            Taken::NoRoom
+        };
+        // Nothing of it is kept from here on, and it may take long to come to its end.
+        drop(held);
+        body.drain().await;
+        return Ok(refused);
     }
 }
 
@@ -100,6 +104,8 @@ mod tests {
         let notes = env.notes();
         let notes: Vec<&str> = notes.iter().map(String::as_str).collect();
         assert_eq!((word, notes.as_slice(), env.held_bodies().bytes()), expected, "{bytes} {is_declared} {before}");
+        // What is dropped takes nobody's room meanwhile, however slowly it comes.
+        assert_eq!(env.held_at_drain(), notes.contains(&"drain").then_some(before), "{bytes} {is_declared} {before}");
     }
 
     #[test]

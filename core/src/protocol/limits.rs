@@ -172,8 +172,8 @@ pub const PULLED_AT_ONCE: usize = 8;
 /// hundreds of times what a look takes, and less than a reader notices who would have waited for the object anyway.
 pub const LOOK_UP_MS: u64 = 1_000;
 
-/// How long a limit of how often clients may do something has to answer, in ms. Our choice: it is in the same place, and who
-/// waits has better things to do.
+/// How long a limit of how often clients may do something has to answer, in ms; one that takes longer limits nobody. Our
+/// choice: it counts in the location of who asks, and each client that opens something waits for it.
 pub const RATE_MS: u64 = 250;
 
 /// How long a long-poll waits, in ms, unless the deployment says otherwise. Our choice.

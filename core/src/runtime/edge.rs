@@ -98,7 +98,8 @@ pub trait EdgeEnv: Isolate {
     async fn remove(&self, key: &str);
 
     /// Counts one more of what this limit is for under the key of a client, and tells whether that is within what the
-    /// deployment allows there. `None` if the limit cannot be asked, or does not answer within so many ms. For limits that the deployment has.
+    /// deployment allows there. `None` if the limit cannot be asked, or does not answer within so many ms. For limits that
+    /// the deployment has.
     ///
     /// On Workers this is a rate-limit binding: each location counts by itself, and a moment late.
     async fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> Option<bool>;

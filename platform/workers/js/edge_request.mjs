@@ -154,7 +154,7 @@ class EdgeRequest {
     return (this.#upload ??= new Upload(this.#request));
   }
 
-  /** Counts one more under a key at the limit of that name. */
+  /** Counts one more under a key at the limit of that name: bindings are the request's, as objects are. */
   count(limit, key) {
     return count(limit, key);
   }

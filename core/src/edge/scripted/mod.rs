@@ -5,11 +5,13 @@
 //! | --- | --- |
 //! | `flight` | flights, its own and those of others |
 //! | `socket` | sockets of scripted objects |
+//! | `upload` | the body of a client's request |
 //! | `download` | the body of a client's answer |
 
 mod download;
 mod flight;
 mod socket;
+mod upload;
 
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, VecDeque};
@@ -22,6 +24,7 @@ use download::ScriptedDownload;
 pub(super) use flight::UnderWay;
 use flight::{OthersFlight, ScriptedFlight};
 use socket::ScriptedSocket;
+pub(super) use upload::ScriptedUpload;
 
 use super::config::{Access, EdgeConfig, LiveConfig, Rates};
 use super::egress::Origins;
@@ -32,8 +35,8 @@ use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, Extent, HeldBodies, Isolate, Kept, RateLimit,
-    Reply, Sharing, Upload, UploadBroken,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Kept, RateLimit, Reply,
+    Sharing,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -106,6 +109,7 @@ struct Stage {
     /// Whether the client has gone.
     gone: Cell<bool>,
     held: HeldBodies,
+    held_at_drain: Cell<Option<usize>>,
     backlogs: Backlogs,
     /// What waits for all clients, at each look in turn; nothing after the last one.
     waiting: RefCell<VecDeque<usize>>,
@@ -115,13 +119,6 @@ struct Stage {
 pub(super) struct ScriptedReply {
     response: Response,
     is_torn: bool,
-}
-
-/// The body of a scripted client's request: so many bytes, and whether it breaks off after them.
-pub(super) struct ScriptedUpload {
-    stage: Rc<Stage>,
-    bytes: usize,
-    breaks: bool,
 }
 
 impl Scripted {
@@ -146,6 +143,7 @@ impl Scripted {
             takes_ms: Cell::default(),
             gone: Cell::default(),
             held: HeldBodies::default(),
+            held_at_drain: Cell::default(),
             backlogs: Backlogs::default(),
             waiting: RefCell::default(),
         }))
@@ -203,8 +201,13 @@ impl Scripted {
         self
     }
 
+    /// How many bytes of bodies were held while one was read to be dropped, the last time.
+    pub(super) fn held_at_drain(&self) -> Option<usize> {
+        self.0.held_at_drain.get()
+    }
+
     pub(super) fn upload(&self, bytes: usize, breaks: bool) -> ScriptedUpload {
-        ScriptedUpload { stage: self.0.clone(), bytes, breaks }
+        ScriptedUpload::new(self.0.clone(), bytes, breaks)
     }
 
     pub(super) fn notes(&self) -> Vec<String> {
@@ -421,21 +424,6 @@ impl Kept for Response {
 
     fn head(&self) -> Response {
         self.clone().without_body()
-    }
-}
-
-impl Upload for ScriptedUpload {
-    async fn read(&self, limit: Option<usize>, _within_ms: Option<u64>) -> Result<Extent, UploadBroken> {
-        self.stage.note(limit.map_or("read all".to_owned(), |limit| format!("read {limit}")));
-        match limit {
-            Some(limit) if self.bytes > limit => Ok(Extent::Beyond),
-            _ if self.breaks => Err(UploadBroken),
-            _ => Ok(Extent::Whole),
-        }
-    }
-
-    async fn drain(&self) {
-        self.stage.note("drain");
     }
 }
 
