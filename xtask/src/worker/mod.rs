@@ -7,6 +7,8 @@
 
 mod feature;
 
+use std::env;
+use std::ffi::OsString;
 use std::fs;
 use std::hash::{DefaultHasher, Hash, Hasher};
 use std::path::{Path, PathBuf};
@@ -115,6 +117,7 @@ fn build_and(
     let target_dir = rust.target_dir(project)?;
     cargo.args(["build", "--package", PACKAGE, "--profile", variant.profile(), "--target", WASM_TARGET]);
     cargo.args(variant.features()).arg("--target-dir").arg(&target_dir);
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", without_registry(env::var_os("CARGO_HOME"), env::var_os("HOME")));
     // The two builds run at the same time: neither needs the other, and each alone leaves a core idle most of the time.
     let mut bindgen = project.cargo();
     bindgen.args(["build", "--quiet", "--package", BINDGEN]);
@@ -141,6 +144,19 @@ fn build_and(
     }
     copy_javascript(project, &worker)?;
     Ok(worker)
+}
+
+/// The flag by which panics name sources of packages without the folder that this machine has them in: the module would
+/// tell of it, and have another size on each machine.
+fn without_registry(cargo_home: Option<OsString>, home: Option<OsString>) -> OsString {
+    let cargo_home = cargo_home.map(PathBuf::from).or_else(|| home.map(|home| Path::new(&home).join(".cargo")));
+    let mut flag = OsString::new();
+    if let Some(cargo_home) = cargo_home {
+        flag.push("--remap-path-prefix=");
+        flag.push(cargo_home.join("registry/src/"));
+        flag.push("=");
+    }
+    flag
 }
 
 /// Identifies an input by its contents. Its time of change would not do, as all variants are built into the same file.
@@ -192,4 +208,20 @@ fn copy_javascript(project: &Project, worker: &Worker) -> Result<()> {
         bail!("{JAVASCRIPT}/{ENTRY} is missing: the runtime starts the Worker there");
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn sources_of_packages_are_named_without_the_folder_of_this_machine() {
+        let check = |cargo_home: Option<&str>, home: Option<&str>, expected: &str| {
+            let flag = without_registry(cargo_home.map(OsString::from), home.map(OsString::from));
+            assert_eq!(flag, expected, "{cargo_home:?} {home:?}");
+        };
+        check(Some("/c d"), Some("/h"), "--remap-path-prefix=/c d/registry/src/=");
+        check(None, Some("/h"), "--remap-path-prefix=/h/.cargo/registry/src/=");
+        check(None, None, "");
+    }
 }
