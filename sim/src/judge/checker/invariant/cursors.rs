@@ -97,6 +97,7 @@ fn empty_twice(case: &Case<'_>) -> Vec<Violation> {
 
 /// A cursor that readers were told after enough polls at one position.
 struct Told {
+    /// When the object has said so, at the latest: a cache may have kept it since.
     ms: u64,
     op: usize,
     reader: usize,
@@ -187,7 +188,8 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
         let Some(offset) = arrival.next_offset else { continue };
         // By any object's clock; where these differ, a cursor may be ahead of one and not of another.
         let apart_ms = case.history.conditions.clocks_apart_ms;
-        let (earliest_ms, latest_ms) = (arrival.at.ms.saturating_sub(apart_ms), arrival.at.ms + apart_ms);
+        let ms = arrival.at.ms.min(case.history.given_ms(case.op(arrival.op)).1);
+        let (earliest_ms, latest_ms) = (ms.saturating_sub(apart_ms), ms + apart_ms);
         let is_ahead = arrival.cursor.is_some_and(|cursor| cursor > latest_ms);
         if !is_ahead && arrival.cursor.is_some_and(|cursor| cursor > earliest_ms) {
             polls.remove(&arrival.reader);
@@ -207,7 +209,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
         }
         *count += 1;
         if let Some(cursor) = arrival.cursor.filter(|_| *count >= POLLS) {
-            let (ms, op, reader) = (arrival.at.ms, arrival.op, arrival.reader);
+            let (op, reader) = (arrival.op, arrival.reader);
             told.entry(position).or_default().push(Told { ms, op, reader, cursor });
         }
     }
@@ -218,7 +220,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, coded, delivery, empty, kept, run};
-    use crate::judge::history::Op;
+    use crate::judge::history::{Handed, How, Op};
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Cursors, super::check, expected);
@@ -338,6 +340,25 @@ mod tests {
             for op in run.history.ops.iter_mut().filter(of_last) {
                 op.answer = if is_kept { kept(1, op.answer.take()) } else { op.answer.take() };
             }
+            check(&run, expected);
+        }
+    }
+
+    /// Three readers, each told another cursor within one interval, the last by a cache in front.
+    #[test]
+    fn what_a_cache_in_front_hands_out_was_told_when_it_was_brought() {
+        for (old_ms, expected) in [(0, 1), (30_000, 0)] {
+            let mut run = readers(3, 2, |index, poll| 1_000 + 100 * poll + index as u64);
+            let last = run.history.ops.last().expect("a poll");
+            let (told, ended) = (last.request, last.ended.expect("an answer"));
+            let (by, ms) = (told + 1_000, ended.ms - old_ms);
+            run.fetch(run.history.ops.len() - 1, 0);
+            let fetch = run.history.fronts.fetches.last_mut().expect("a fetch");
+            (fetch.request, fetch.asks, fetch.from_ms, fetch.to_ms) = (by, by, ms - 20_000, Some(ms));
+            let fetches = std::mem::take(&mut run.history.fronts).fetches;
+            fetches.into_iter().for_each(|fetch| run.history.fronts.fetch(fetch));
+            let handed = Handed { ms: ended.ms, by, confirmed_ms: None, how: How::Hit };
+            run.history.fronts.handed.insert(told, handed);
             check(&run, expected);
         }
     }

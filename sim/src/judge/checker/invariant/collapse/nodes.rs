@@ -92,13 +92,12 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
     violations
 }
 
-/// Whether the cache has asked for strangers before, who may have been told what nobody else has use for.
+/// Whether the cache has asked for strangers before, be it to freshen what it has served them stale: it may have been
+/// told then that nobody else has use for the answer.
 fn was_asked_by_strangers(case: &Case<'_>, fetch: &FrontFetch) -> bool {
-    let mut strangers = case.strangers();
-    strangers.any(|trespass| {
-        let own = case.history.fronts.fetch_of(trespass.request);
-        own.is_some_and(|own| own.place == fetch.place && own.from_ms <= fetch.from_ms)
-    })
+    let mut before =
+        case.history.fronts.fetches.iter().filter(|own| own.place == fetch.place && own.from_ms <= fetch.from_ms);
+    before.any(|own| case.strangers().any(|trespass| trespass.request == own.asks))
 }
 
 /// Who waits in front waits for something that is under way: for a request to the Worker for the same key. And who is
@@ -164,11 +163,11 @@ fn last_of_use(asked: &[Asked<'_>], fetch: &FrontFetch) -> Option<usize> {
 #[cfg(test)]
 mod tests {
     use bytes::Bytes;
-    use tailrace_core::protocol::CachePolicy;
+    use tailrace_core::protocol::{CachePolicy, Method};
 
     use super::*;
     use crate::judge::checker::fixture::{Fixture, acked, created, part};
-    use crate::judge::history::{ClientAnswer, From, Lifetime};
+    use crate::judge::history::{ClientAnswer, Forgery, From, Lifetime};
     use crate::world::Harm;
 
     const PAGE: &str = "public, max-age=60, stale-while-revalidate=300";
@@ -238,6 +237,22 @@ mod tests {
                 run.fetch_for(2 + number, 5, why);
                 run.wait_ms(1_000);
             }
+            run.check(Invariant::Collapse, super::check, expected);
+        }
+    }
+
+    /// A cache freshens what it has served a stranger stale, and is told that others have no use for it.
+    #[test]
+    fn what_a_cache_in_front_remembers_it_may_have_been_told_when_it_asked_for_a_stranger() {
+        for (asks_for_a_stranger, expected) in [(false, 1), (true, 0)] {
+            let mut run = asked_twice("zone", PAGE, 5, 400_000, FetchedFor::Uncacheable, None);
+            let stranger = run.trespass(Method::Get, Forgery::Nothing, None);
+            let [brought, _] = &run.history.fronts.fetches[..] else { panic!("two") };
+            let asks = if asks_for_a_stranger { stranger } else { stranger + 1 };
+            let (from_ms, to_ms) = (brought.from_ms + 100_000, Some(brought.from_ms + 100_005));
+            let why = FetchedFor::Freshness;
+            let own = FrontFetch { request: 2_000, asks, from_ms, to_ms, why, ..brought.clone() };
+            run.history.fronts.fetch(own);
             run.check(Invariant::Collapse, super::check, expected);
         }
     }
