@@ -7,7 +7,7 @@ use tailrace_core::edge::{self, LiveConfig};
 use tailrace_core::object::StreamObject;
 use tailrace_core::protocol::message::{Live, Message, Operation};
 use tailrace_core::protocol::segment::Whole;
-use tailrace_core::protocol::{Admission, Headers, Method, Offset, ProjectMode, Response};
+use tailrace_core::protocol::{Address, Admission, Headers, Method, Offset, ProjectMode, Response};
 use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
@@ -150,7 +150,7 @@ impl World {
         let (admission, operation) = (Admission::Open, Operation::Head);
         let message = Message { admission, debug: true, body_too_large: false, body_encoded: false, operation };
         let line = self.line();
-        match rt::within_ms(within_ms, line.call(object, message.encode(), 0)).await? {
+        match rt::within_ms(within_ms, line.call(Address::stream(object), message.encode(), 0)).await? {
             Ok(LineAnswer::Answer(response)) => Some(response),
             _ => None,
         }

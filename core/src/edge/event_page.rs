@@ -4,7 +4,7 @@ use super::live::is_passing;
 use super::sse::{Next, Reader};
 use crate::mutant::mutated;
 use crate::protocol::message::{EventRest, Operation};
-use crate::protocol::{Offset, ReadFrom, Response, header};
+use crate::protocol::{Address, Offset, ReadFrom, Response, header};
 use crate::runtime::{Along, Called, Download, EdgeEnv, Reply, marks};
 
 /// How long a client may take for a piece of a large event, in ms. Our choice: about as long as a connection lasts. An
@@ -16,7 +16,7 @@ impl<E: EdgeEnv> Reader<'_, E> {
     pub(super) async fn take_rest(&mut self, next: Offset, at: usize, body: &E::Download) -> Next {
         let operation = Operation::EventRest(EventRest { next, at, cursor: self.ask.read.cursor });
         let message = self.ask.message_of(operation);
-        match self.env.call(&self.ask.object, message, Along::Nothing).await {
+        match self.env.call(Address::stream(&self.ask.object), message, Along::Nothing).await {
             Ok(Called::Reply(reply)) => self.take_page(&reply.head(), reply, body).await,
             Ok(Called::Socket(_)) => Next::End,
             Err(error) => {

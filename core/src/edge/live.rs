@@ -7,7 +7,7 @@ use crate::protocol::limits::PULL_SPREAD_LIMIT_MS;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Admission, ReadFrom, Readership, cursor};
+use crate::protocol::{Address, Admission, ReadFrom, Readership, cursor};
 use crate::runtime::{Along, CallError, Called, EdgeEnv, EdgeSocket, Isolate, SocketEvent, marks};
 
 /// Bounds of the pause before an object that has failed is asked again, in ms. Our choice: after a reset, readers are
@@ -137,10 +137,11 @@ impl LiveRead {
 
     /// Asks the object. On a socket, `most_bytes` may have arrived and not been taken. Fails if it does not answer, or if its greeting is of a version that this one does not know.
     pub(super) async fn ask<E: EdgeEnv>(&self, env: &E, most_bytes: usize) -> Result<Asked<E>, CallError> {
-        let socket = match env.call(&self.object, self.message(), Along::Waiting { most_bytes }).await? {
-            Called::Reply(reply) => return Ok(Asked::Reply(reply)),
-            Called::Socket(socket) => socket,
-        };
+        let socket =
+            match env.call(Address::stream(&self.object), self.message(), Along::Waiting { most_bytes }).await? {
+                Called::Reply(reply) => return Ok(Asked::Reply(reply)),
+                Called::Socket(socket) => socket,
+            };
         let SocketEvent::Message(greeting) = socket.next(GREETING_MS).await else {
             return Err(CallError::Reset);
         };

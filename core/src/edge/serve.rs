@@ -11,7 +11,7 @@ use super::{cached, event_source, gateway, long_poll, rates, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::{Live, Operation};
-use crate::protocol::{ErrorCode, Headers, Method, ReadFrom, Refusal, Response};
+use crate::protocol::{Address, ErrorCode, Headers, Method, ReadFrom, Refusal, Response};
 use crate::runtime::{
     Along, CallError, CallOutcome, Called, Changes, EdgeEnv, Past, RateLimit, Request, Upload, UploadBroken, marks,
 };
@@ -130,7 +130,7 @@ async fn looks_before_it_refuses<E: EdgeEnv>(env: &E, open: Routed) -> bool {
         Routed::Forward(Forward { object, message, takes_body: false, .. })
             if mutated!(RefusedReadTouches) && matches!(message.operation, Operation::Read(_)) =>
         {
-            _ = env.call(&object, message.encode(), Along::Nothing).await;
+            _ = env.call(Address::stream(&object), message.encode(), Along::Nothing).await;
             false
         }
         _ => false,
@@ -207,7 +207,7 @@ async fn call<E: EdgeEnv>(
         }
     };
     let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
-    Ok(env.call(&object, message.encode(), along).await)
+    Ok(env.call(Address::stream(&object), message.encode(), along).await)
 }
 
 /// Answers a request whose body is not needed.

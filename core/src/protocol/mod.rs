@@ -2,6 +2,7 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
+//! | `address` | how objects are addressed: by class and name |
 //! | `cache` | what caches may keep: policies as values |
 //! | `cursor` | what live clients echo, so that they ask for the same URLs |
 //! | `error` | every refusal: stable code, status, message |
@@ -24,6 +25,7 @@
 //! | `text_end` | how a text ends, as far as that decides what becomes of the bytes after it |
 //! | `waits` | how long live reads wait |
 
+pub mod address;
 pub mod cache;
 pub mod cursor;
 pub mod error;
@@ -46,6 +48,7 @@ pub mod sse;
 pub mod text_end;
 pub mod waits;
 
+pub use address::{Address, Class};
 pub use cache::CachePolicy;
 pub use error::{ErrorCode, Refusal};
 pub use expiry::Expiry;

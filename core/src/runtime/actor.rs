@@ -3,6 +3,7 @@
 use std::fmt;
 
 use super::{Isolate, ObjectAnswer, ObjectRequest, ObjectStore, SocketState};
+use crate::protocol::Class;
 use crate::storage::{SqlError, SqlStorage};
 
 /// What an object has: an identity, its SQL storage, its sockets, a bucket and its one alarm.
@@ -12,6 +13,9 @@ pub trait ActorState: Isolate + SocketState {
 
     /// The bucket.
     type Bucket: ObjectStore;
+
+    /// The object's class.
+    fn class(&self) -> Class;
 
     /// The object's identity: the same at every start, no other object's, 1 to 64 of `[0-9a-f]`.
     fn id(&self) -> &str;

@@ -4,7 +4,7 @@ use super::{
     Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, RateLimit, Reply,
     StartedFlight, Upload,
 };
-use crate::protocol::{Headers, Method, Response};
+use crate::protocol::{Address, Headers, Method, Response};
 
 /// A client's request.
 #[derive(Debug)]
@@ -68,8 +68,8 @@ pub trait EdgeEnv: Isolate {
     /// A flight of another request that this one has joined.
     type JoinedFlight: JoinedFlight<Self::Kept>;
 
-    /// Calls the object of that name, which is started if it is not running.
-    async fn call(&self, object: &str, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;
+    /// Calls the object of that class and name, which is started if it is not running.
+    async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;
 
     /// Waits for the last call that an earlier task of this request has made, and returns its outcome as [`Self::call`]
     /// would have done. For requests of which [`Past::has_called`] is true, once.

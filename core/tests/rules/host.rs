@@ -12,7 +12,7 @@ use bytes::Bytes;
 use futures_util::FutureExt;
 use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::message::{Append, Create, Message, Operation, Read};
-use tailrace_core::protocol::{Admission, ContentType, Expiry, Response};
+use tailrace_core::protocol::{Admission, Class, ContentType, Expiry, Response};
 use tailrace_core::runtime::{
     Actor, ActorState, After, HibernatingSocket, Isolate, Listed, Listing, Mark, ObjectAnswer, ObjectRequest,
     ObjectStore, PutCondition, PutOutcome, SocketState, StoreError, Upgrade,
@@ -142,6 +142,10 @@ impl Isolate for Host {
 impl ActorState for Host {
     type Sql = Database;
     type Bucket = Store;
+
+    fn class(&self) -> Class {
+        Class::Stream
+    }
 
     fn id(&self) -> &str {
         "0"

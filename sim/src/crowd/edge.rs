@@ -9,7 +9,7 @@ use std::future::poll_fn;
 use std::rc::Rc;
 use std::task::Poll;
 
-use tailrace_core::protocol::{Headers, Response, header};
+use tailrace_core::protocol::{Address, Headers, Response, header};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
     Isolate, JoinedFlight, Landing, Patience, Pushed, RateLimit, Sharing, SocketEvent, StartedFlight, Upload,
@@ -242,7 +242,7 @@ impl EdgeEnv for Edge {
     type StartedFlight = Alone;
     type JoinedFlight = Nobody;
 
-    async fn call(&self, object: &str, message: String, along: Along<'_, NoUpload>) -> CallOutcome<Self> {
+    async fn call(&self, object: Address<'_>, message: String, along: Along<'_, NoUpload>) -> CallOutcome<Self> {
         self.settle().await;
         self.tell(Effect::Calls { place: self.0.place });
         let most_bytes = match along {

@@ -4,6 +4,7 @@
 //! | file | what it tests |
 //! | --- | --- |
 //! | `object` | the program's object |
+//! | `classes` | objects of two classes |
 //! | `map` | datacenters, the ways between them, and where objects are |
 //! | `isolates` | which isolate serves a request, and how long it lives |
 //! | `network` | latency, loss, isolates that restart |
@@ -23,6 +24,7 @@
 mod alarms;
 mod bucket;
 mod caches;
+mod classes;
 mod determinism;
 mod durability;
 mod fronts;
@@ -45,7 +47,7 @@ use std::future::Future;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use tailrace_core::protocol::{Headers, Method, Response};
+use tailrace_core::protocol::{Address, Class, Headers, Method, Response};
 use tailrace_core::runtime::{
     self, Actor, ActorState, After, AlarmFailure, Along, CallError, Called, Changes, EdgeEnv, EdgeSocket,
     HibernatingSocket, Isolate, JoinedFlight, Landing, Mark, ObjectAnswer, ObjectRequest, ObjectStore, PutCondition,
@@ -117,7 +119,7 @@ impl Program for Probe {
         Response::new(500).with_body("lost")
     }
 
-    /// The path is an object's name and a command. Answers 503 if the object does not answer. After `connect` the test
+    /// The path is an object, as [`address`] reads it, and a command. Answers 503 if the object does not answer. After `connect` the test
     /// keeps the socket; after `listen` the request keeps it, and answers what comes on it. After `inner` the rest is the
     /// command for the inner entrypoint, which obeys the same ones.
     async fn serve(env: &EdgeState, notes: &Notes, request: runtime::Request<Upload>) {
@@ -141,7 +143,7 @@ impl Program for Probe {
         let along = if connects { Along::Waiting { most_bytes: SOCKET_BYTES } } else { Along::Nothing };
         let called = match request.past.has_called {
             true => env.earlier_call().await,
-            false => env.call(object, command.to_owned(), along).await,
+            false => env.call(address(object), command.to_owned(), along).await,
         };
         let response = match called {
             Ok(Called::Reply(reply)) => return env.pass_on(reply, Changes::NONE),
@@ -228,6 +230,11 @@ impl Probe {
         env.answer(response);
         true
     }
+}
+
+/// The object that is written so: `project x` is of another class than `x`.
+fn address(object: &str) -> Address<'_> {
+    object.strip_prefix("project ").map_or(Address::stream(object), Address::project)
 }
 
 /// Runs `test` in a world of the probe with these faults.

@@ -75,6 +75,11 @@ impl ProbeObject {
         match command.split_once(' ').unwrap_or((command, "")) {
             ("count", _) => self.rows().map(|rows| rows.to_string()),
             ("requests", _) => Ok(self.requests.get().to_string()),
+            ("class", _) => match self.state.class() {
+                Class::Stream => Ok("stream".to_owned()),
+                Class::Project => Ok("project".to_owned()),
+            },
+            ("id", _) => Ok(self.state.id().to_owned()),
             ("now", _) => Ok(self.state.now_ms().to_string()),
             ("append", text) => {
                 self.append(text)?;
@@ -97,7 +102,7 @@ impl ProbeObject {
             ("call", other) => {
                 self.append("before")?;
                 let request = ObjectRequest::of("append called".to_owned());
-                let called = self.state.objects().call(other, request).await;
+                let called = self.state.objects().call(address(other), request).await;
                 self.append("after")?;
                 Ok(if called.is_ok() { "called".into() } else { "reset".into() })
             }

@@ -1,6 +1,6 @@
 //! The platform's identities of objects.
 
-/// The platform's identity of the object of a name: 64 hexadecimal digits.
+/// The platform's identity of the object that is written so: 64 hexadecimal digits.
 pub(crate) fn object_id(name: &str) -> String {
     let digits = (1..=4_u64).map(|salt| {
         // FNV-1a, from four starting points.

@@ -5,7 +5,7 @@ use std::cell::RefCell;
 use std::ops::ControlFlow;
 use std::rc::Rc;
 
-use tailrace_core::protocol::{Method, Response};
+use tailrace_core::protocol::{Address, Method, Response};
 use tailrace_core::storage::Statement;
 
 use crate::bill::Cause;
@@ -354,7 +354,7 @@ impl<P: Program> WorldOf<P> {
 
     /// Runs these statements on the storage of an object that has never run, as an earlier version of its class would
     /// have.
-    pub fn prepare(&self, object: &str, statements: &[&'static str]) {
+    pub fn prepare(&self, object: Address<'_>, statements: &[&'static str]) {
         let object = self.inner.namespace.object(object, self.colo);
         let journal = object.journal();
         for sql in statements {

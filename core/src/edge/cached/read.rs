@@ -7,7 +7,7 @@ use crate::edge::failure::unreachable;
 use crate::mutant::mutated;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::message::{Message, Operation};
-use crate::protocol::{Admission, Method, Response, header};
+use crate::protocol::{Address, Admission, Method, Response, header};
 use crate::runtime::{
     Along, CallError, Called, EdgeEnv, JoinedFlight, Kept, Landing, Reply, Sharing, StartedFlight, marks,
 };
@@ -86,7 +86,7 @@ async fn ask<E: EdgeEnv>(
     flight: Option<E::StartedFlight>,
 ) {
     let asked_ms = env.now_ms();
-    let brought = match env.call(object, message, Along::Nothing).await {
+    let brought = match env.call(Address::stream(object), message, Along::Nothing).await {
         Ok(Called::Reply(reply)) => Ok(reply),
         Ok(Called::Socket(_)) => Err(CallError::Exception("a socket instead of a reply".to_owned())),
         Err(error) => Err(error),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 use super::Terms;
 use crate::edge::rates::{is_too_often, too_often};
 use crate::protocol::cors::can_read_all;
-use crate::protocol::{Headers, Method, Refusal, Response};
+use crate::protocol::{Address, Headers, Method, Refusal, Response};
 use crate::runtime::{
     Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, RateLimit,
     Reply as _, Sharing,
@@ -106,7 +106,7 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
 
     fn call(
         &self,
-        object: &str,
+        object: Address<'_>,
         message: String,
         along: Along<'_, Self::Upload>,
     ) -> impl Future<Output = CallOutcome<Self>> {

@@ -33,7 +33,9 @@ use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
-use crate::protocol::{Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header};
+use crate::protocol::{
+    Address, Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header,
+};
 use crate::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Kept, RateLimit, Reply,
     Sharing,
@@ -297,7 +299,7 @@ impl EdgeEnv for Scripted {
     type StartedFlight = ScriptedFlight;
     type JoinedFlight = OthersFlight;
 
-    async fn call(&self, object: &str, message: String, along: Along<'_, ScriptedUpload>) -> CallOutcome<Self> {
+    async fn call(&self, object: Address<'_>, message: String, along: Along<'_, ScriptedUpload>) -> CallOutcome<Self> {
         let Some(message) = Message::decode(&message) else {
             self.0.note(format!("{object}: no message: {message}"));
             return Err(CallError::Reset);

@@ -8,7 +8,7 @@ use std::task::{Context as TaskContext, Poll};
 
 use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
-use tailrace_core::protocol::{Headers, Response};
+use tailrace_core::protocol::{Address, Headers, Response};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past,
     RateLimit, Sharing,
@@ -239,7 +239,7 @@ impl EdgeEnv for EdgeState {
     type StartedFlight = Seat;
     type JoinedFlight = Seat;
 
-    async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
+    async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         let (body, can_wait) = match along {
             Along::Nothing => (bytes::Bytes::new(), None),
             Along::Body(upload) => (upload.kept(), None),
@@ -248,7 +248,7 @@ impl EdgeEnv for EdgeState {
         let accept = {
             let (context, callee) = (self.0.context.clone(), self.0.shared.callee.clone());
             let colo = self.colo();
-            let name = object.to_owned();
+            let name = object.to_string();
             // From here on somebody owns the edge's end: if it is dropped, the socket closes.
             move |opened| match opened {
                 Opened::Answer(response) => Ok(Called::Reply(ObjectReply::new(context, response))),
@@ -267,13 +267,14 @@ impl EdgeEnv for EdgeState {
             return Err(foreign());
         }
         let (environment, callee) = (self.environment().clone(), self.0.shared.callee.clone());
-        let object = object.to_owned();
+        let (class, name) = (object.class, object.name.to_owned());
         let (release, cause) = (self.0.shared.release.get(), Some(self.0.context.number()));
         let caller = Caller { colo: self.colo(), release, cause };
         let load = self.0.shared.memory.load(What::Call, body.len());
         let call = async move {
             let _load = load;
-            travel::call(&environment, callee, &object, ObjectRequest { message, body }, caller, accept).await?
+            let object = Address { class, name: &name };
+            travel::call(&environment, callee, object, ObjectRequest { message, body }, caller, accept).await?
         };
         self.0.has_called.set(true);
         self.environment().note_call(self.0.context.number());

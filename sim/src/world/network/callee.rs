@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Address, Response};
 use tailrace_core::runtime::ObjectRequest;
 
 use crate::kernel::reply::Reply;
@@ -22,9 +22,9 @@ pub(crate) struct Caller {
 /// Takes requests to objects.
 pub(crate) trait Callee {
     /// Hands a request to an object; the reply is dropped if the object goes away before it answers.
-    fn call(&self, object: &str, request: ObjectRequest, caller: Caller) -> Reply<Opened>;
+    fn call(&self, object: Address<'_>, request: ObjectRequest, caller: Caller) -> Reply<Opened>;
 
-    /// The edge's end of a socket has gone.
+    /// The edge's end of a socket has gone, whose object is written so.
     fn end_socket(&self, object: &str, number: u64);
 }
 

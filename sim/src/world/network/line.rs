@@ -2,7 +2,7 @@
 
 use std::rc::Rc;
 
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Address, Response};
 use tailrace_core::runtime::{CallError, ObjectRequest, SocketEvent};
 
 use crate::kernel::rt;
@@ -52,12 +52,12 @@ impl Line {
         Self { environment, callee, colo, memory }
     }
 
-    /// Calls the object of that name with an encoded message. On a socket that it answers with, at most so many bytes
+    /// Calls that object with an encoded message. On a socket that it answers with, at most so many bytes
     /// may wait.
-    pub async fn call(&self, object: &str, message: String, most_bytes: usize) -> Result<LineAnswer, CallError> {
+    pub async fn call(&self, object: Address<'_>, message: String, most_bytes: usize) -> Result<LineAnswer, CallError> {
         let caller = Caller { colo: self.colo, release: self.environment.release.get(), cause: None };
         let accept = {
-            let (line, object) = (self.clone(), object.to_owned());
+            let (line, object) = (self.clone(), object.to_string());
             // From here on somebody owns the end: if it is dropped, the socket closes.
             move |opened| match opened {
                 Opened::Answer(response) => LineAnswer::Answer(response),

@@ -2,6 +2,7 @@
 
 use std::rc::Rc;
 
+use tailrace_core::protocol::Address;
 use tailrace_core::runtime::{CallError, ObjectRequest};
 
 use crate::kernel::reply::reply;
@@ -108,23 +109,24 @@ pub(crate) fn latency_ms(environment: &Environment, link: Link) -> u64 {
 pub(crate) async fn call<T: 'static>(
     environment: &Rc<Environment>,
     callee: Rc<dyn Callee>,
-    object: &str,
+    object: Address<'_>,
     request: ObjectRequest,
     caller: Caller,
     accept: impl FnOnce(Opened) -> T + 'static,
 ) -> Result<T, CallError> {
     let watch = environment.trace.watch();
-    watch.look("name of an object", object);
+    let label = object.to_string();
+    watch.look("name of an object", &label);
     watch.look("message to an object", &request.message);
     let (sender, answer) = reply();
     let cause = caller.cause;
-    let way = Way::Object { from: caller.colo, to: environment.colo_of(object, caller.colo) };
+    let way = Way::Object { from: caller.colo, to: environment.colo_of(&label, caller.colo) };
     if way.is_long() {
         environment.mark(marks::OTHER_COLO_CALLED);
     }
     let journey = {
         let environment = environment.clone();
-        let object = object.to_owned();
+        let (class, name) = (object.class, object.name.to_owned());
         async move {
             if !travel(&environment, way, Leg::Request, cause).await {
                 return;
@@ -135,7 +137,7 @@ pub(crate) async fn call<T: 'static>(
                 environment.harm(Harm::Overloaded, cause);
                 Some(Opened::Overloaded)
             } else {
-                callee.call(&object, request, caller).await
+                callee.call(Address { class, name: &name }, request, caller).await
             };
             let Some(answer) = answered.map(accept) else { return environment.harm(Harm::ObjectReset, cause) };
             if environment.chance(faults.network.call_stuck_permille) {

@@ -4,6 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::cmp::Ordering;
 use std::rc::{Rc, Weak};
 
+use tailrace_core::protocol::Class;
 use tailrace_core::runtime::{AlarmFailure, ObjectRequest};
 
 use crate::bill::Cause;
@@ -30,6 +31,8 @@ use crate::world::storage::outlet::Outlet;
 
 /// An object: what of it outlives its instances, and the instances that run.
 pub(crate) struct Object<A: ObjectClass> {
+    class: Class,
+    /// How it is written: no other object of any class has this name.
     name: Rc<str>,
     /// The index of its datacenter.
     colo: usize,
@@ -53,7 +56,7 @@ pub(crate) struct Object<A: ObjectClass> {
 
 impl<A: ObjectClass> Object<A> {
     pub(crate) fn new(
-        name: &str,
+        (class, name): (Class, &str),
         colo: usize,
         environment: Rc<Environment>,
         services: Rc<Services>,
@@ -61,6 +64,7 @@ impl<A: ObjectClass> Object<A> {
         callee: Weak<dyn Callee>,
     ) -> Rc<Self> {
         Rc::new(Self {
+            class,
             name: name.into(),
             colo,
             services,
@@ -244,7 +248,7 @@ impl<A: ObjectClass> Object<A> {
         let outlet =
             Outlet::new(self.name.clone(), self.environment.clone(), self.journal.clone(), self.spells.clone());
         let (sockets, callee) = (self.sockets.clone(), self.callee.clone());
-        let state = ObjectState::new(outlet, &self.services, sockets, callee, self.clock.get());
+        let state = ObjectState::new(self.class, outlet, &self.services, sockets, callee, self.clock.get());
         if self.rest.get() == Rest::Hibernated && !self.sockets.is_empty() {
             state.wake_with_sockets();
         }

@@ -4,7 +4,7 @@ use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 
 use bytes::Bytes;
-use tailrace_core::protocol::Response;
+use tailrace_core::protocol::{Address, Class, Response};
 use tailrace_core::runtime::{
     ActorState, After, CallError, HibernatingSocket, Isolate, Mark, ObjectRequest, SocketState,
 };
@@ -34,6 +34,7 @@ pub struct ObjectState(Rc<Inner>);
 
 /// What the clones share.
 struct Inner {
+    class: Class,
     outlet: Rc<Outlet>,
     bucket: ObjectBucket,
     sockets: RefCell<Rc<Sockets>>,
@@ -52,6 +53,7 @@ struct Inner {
 
 impl ObjectState {
     pub(crate) fn new(
+        class: Class,
         outlet: Rc<Outlet>,
         services: &Services,
         sockets: Rc<Sockets>,
@@ -59,6 +61,7 @@ impl ObjectState {
         clock: MachineClock,
     ) -> Self {
         Self(Rc::new(Inner {
+            class,
             bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
             sockets: RefCell::new(sockets),
             namespace: ObjectNamespace { outlet: outlet.clone(), callee },
@@ -204,6 +207,10 @@ impl ActorState for ObjectState {
     type Sql = ObjectSql;
     type Bucket = ObjectBucket;
 
+    fn class(&self) -> Class {
+        self.0.class
+    }
+
     fn id(&self) -> &str {
         &self.0.outlet.id
     }
@@ -280,8 +287,8 @@ pub struct ObjectNamespace {
 }
 
 impl ObjectNamespace {
-    /// Calls the object of that name, once what was written before is durable.
-    pub async fn call(&self, object: &str, request: ObjectRequest) -> Result<Response, CallError> {
+    /// Calls that object, once what was written before is durable.
+    pub async fn call(&self, object: Address<'_>, request: ObjectRequest) -> Result<Response, CallError> {
         let Some(callee) = self.callee.upgrade() else { return Err(CallError::Reset) };
         let _calling = self.outlet.activity.call();
         let (sender, passed) = reply();
