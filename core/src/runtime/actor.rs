@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::{Isolate, ObjectAnswer, ObjectRequest, ObjectStore, SocketState};
+use super::{Isolate, KvStore, ObjectAnswer, ObjectRequest, ObjectStore, SocketState};
 use crate::protocol::Class;
 use crate::storage::{SqlError, SqlStorage};
 
@@ -13,6 +13,9 @@ pub trait ActorState: Isolate + SocketState {
 
     /// The bucket.
     type Bucket: ObjectStore;
+
+    /// KV, as this object reaches it.
+    type Kv: KvStore;
 
     /// The object's class.
     fn class(&self) -> Class;
@@ -25,6 +28,9 @@ pub trait ActorState: Isolate + SocketState {
 
     /// The bucket, which all objects of a deployment share.
     fn bucket(&self) -> &Self::Bucket;
+
+    /// The deployment's namespace of KV. Where it has none, every call fails.
+    fn kv(&self) -> &Self::Kv;
 
     /// Sets the one alarm, in ms since the Unix epoch, replacing an earlier one. It is one of the turn's writes:
     /// durable with them or not at all, and billed as a row. Fails if the storage fails; inside a transaction the

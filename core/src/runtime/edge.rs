@@ -1,8 +1,8 @@
 //! What a host gives to one request at the edge.
 
 use super::{
-    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, RateLimit, Reply,
-    StartedFlight, Upload,
+    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, KvStore, RateLimit,
+    Reply, StartedFlight, Upload,
 };
 use crate::protocol::{Address, Headers, Method, Response};
 
@@ -67,6 +67,8 @@ pub trait EdgeEnv: Isolate {
     type StartedFlight: StartedFlight<Self::Kept>;
     /// A flight of another request that this one has joined.
     type JoinedFlight: JoinedFlight<Self::Kept>;
+    /// KV, as this request reaches it.
+    type Kv: KvStore;
 
     /// Calls the object of that class and name, which is started if it is not running.
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;
@@ -103,6 +105,9 @@ pub trait EdgeEnv: Isolate {
     ///
     /// On Workers this is a rate-limit binding: each location counts by itself, and a moment late.
     async fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> Option<bool>;
+
+    /// The deployment's namespace of KV. Where it has none, every call fails.
+    fn kv(&self) -> &Self::Kv;
 
     /// Joins the flight of that key in this isolate, or starts one if there is none. Who joins is told how old the
     /// flight is, and may give it up instead of waiting for it.

@@ -19,6 +19,7 @@
 //! | `socket` | sockets between edge and object |
 //! | `rate_limit` | limits of how often a client may do something |
 //! | `object_store` | storage of whole objects by key: R2 |
+//! | `kv_store` | storage of small texts by key, read everywhere: KV |
 
 mod actor;
 mod backlogs;
@@ -29,6 +30,7 @@ mod edge;
 mod flight;
 mod held_bodies;
 mod isolate;
+mod kv_store;
 mod mark;
 pub mod marks;
 mod object_store;
@@ -46,6 +48,9 @@ pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
 pub use flight::{JoinedFlight, Landing, StartedFlight};
 pub use held_bodies::{HeldBodies, HeldBody};
 pub use isolate::Isolate;
+pub use kv_store::{
+    KV_KEY_LIMIT, KV_LIST_LIMIT, KV_PUT_INTERVAL_MS, KV_SETTLES_MS, KvError, KvKey, KvListing, KvStore,
+};
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 pub use rate_limit::RateLimit;

@@ -20,6 +20,8 @@ use tailrace_core::runtime::{
 use tailrace_core::storage::{SqlError, SqlStorage, Statement};
 use tailrace_sqlite::Database;
 
+use crate::kv::Kv;
+
 /// The time at which every test begins, in ms since the Unix epoch.
 pub(crate) const START_MS: u64 = 1_767_225_600_000;
 
@@ -46,8 +48,10 @@ pub(crate) enum Bucket {
 pub(crate) struct Host(pub(crate) Rc<Shared>);
 
 pub(crate) struct Shared {
+    class: Class,
     sql: Database,
     store: Store,
+    pub(crate) kv: Kv,
     pub(crate) now_ms: Cell<u64>,
     /// Whether it refuses to set alarms.
     pub(crate) refuses: Cell<bool>,
@@ -142,9 +146,10 @@ impl Isolate for Host {
 impl ActorState for Host {
     type Sql = Database;
     type Bucket = Store;
+    type Kv = Kv;
 
     fn class(&self) -> Class {
-        Class::Stream
+        self.0.class
     }
 
     fn id(&self) -> &str {
@@ -157,6 +162,10 @@ impl ActorState for Host {
 
     fn bucket(&self) -> &Store {
         &self.0.store
+    }
+
+    fn kv(&self) -> &Kv {
+        &self.0.kv
     }
 
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
@@ -274,6 +283,8 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
             has_more: Cell::default(),
             held: RefCell::default(),
         },
+        class: Class::Stream,
+        kv: Kv::default(),
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
         sockets: RefCell::default(),

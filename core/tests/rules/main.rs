@@ -18,13 +18,14 @@
 //! | `text_end` | how a text ends before an offset |
 //! | `size` | long logs, small messages, and room in the database |
 //!
-//! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`.
+//! All cases act on a `url`, send what `request` defines, and are run by `step`; those of whole objects have a `host`, with a `kv`.
 
 mod append;
 mod close;
 mod create;
 mod expiry;
 mod host;
+mod kv;
 mod object;
 mod page_rows;
 mod pages;

@@ -103,6 +103,7 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
     type Download = E::Download;
     type StartedFlight = E::StartedFlight;
     type JoinedFlight = E::JoinedFlight;
+    type Kv = E::Kv;
 
     fn call(
         &self,
@@ -135,6 +136,10 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
 
     fn is_within(&self, limit: RateLimit, key: &str, within_ms: u64) -> impl Future<Output = Option<bool>> {
         self.env.is_within(limit, key, within_ms)
+    }
+
+    fn kv(&self) -> &E::Kv {
+        self.env.kv()
     }
 
     fn share(&self, key: &str) -> Sharing<Self::StartedFlight, Self::JoinedFlight> {

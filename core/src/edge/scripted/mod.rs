@@ -6,10 +6,12 @@
 //! | `flight` | flights, its own and those of others |
 //! | `socket` | sockets of scripted objects |
 //! | `upload` | the body of a client's request |
+//! | `kv` | KV |
 //! | `download` | the body of a client's answer |
 
 mod download;
 mod flight;
+mod kv;
 mod socket;
 mod upload;
 
@@ -23,6 +25,7 @@ use futures_util::FutureExt;
 use download::ScriptedDownload;
 pub(super) use flight::UnderWay;
 use flight::{OthersFlight, ScriptedFlight};
+use kv::ScriptedKv;
 use socket::ScriptedSocket;
 pub(super) use upload::ScriptedUpload;
 
@@ -96,6 +99,7 @@ struct Stage {
     rates: RefCell<VecDeque<Option<bool>>>,
     /// Whether that cache never answers.
     is_cache_stuck: Cell<bool>,
+    kv: ScriptedKv,
     /// The first answer.
     answer: RefCell<Option<Response>>,
     /// Whether more bytes wait for the client than may.
@@ -125,7 +129,7 @@ pub(super) struct ScriptedReply {
 
 impl Scripted {
     pub(super) fn new(says: impl IntoIterator<Item = Says>) -> Self {
-        Self(Rc::new(Stage {
+        Self(Rc::new_cyclic(|stage| Stage {
             now_ms: Cell::new(START_MS),
             says: RefCell::new(says.into_iter().collect()),
             notes: RefCell::default(),
@@ -137,6 +141,7 @@ impl Scripted {
             debugs: RefCell::default(),
             rates: RefCell::default(),
             is_cache_stuck: Cell::default(),
+            kv: ScriptedKv { stage: stage.clone(), ..ScriptedKv::default() },
             answer: RefCell::default(),
             stalls: Cell::default(),
             leaves: Cell::default(),
@@ -298,6 +303,7 @@ impl EdgeEnv for Scripted {
     type Download = ScriptedDownload;
     type StartedFlight = ScriptedFlight;
     type JoinedFlight = OthersFlight;
+    type Kv = ScriptedKv;
 
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, ScriptedUpload>) -> CallOutcome<Self> {
         let Some(message) = Message::decode(&message) else {
@@ -358,6 +364,10 @@ impl EdgeEnv for Scripted {
     async fn is_within(&self, limit: RateLimit, key: &str, _within_ms: u64) -> Option<bool> {
         self.0.note(format!("{} {key}", limit.name()));
         self.0.rates.borrow_mut().pop_front().unwrap_or(Some(true))
+    }
+
+    fn kv(&self) -> &ScriptedKv {
+        &self.0.kv
     }
 
     fn share(&self, key: &str) -> Sharing<ScriptedFlight, OthersFlight> {
