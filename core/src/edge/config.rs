@@ -1,9 +1,7 @@
 //! What a deployment configures.
 
-use super::access::KeyRing;
-use super::egress::Origins;
 use crate::protocol::limits::{BODY_LIMIT, CLIENT_BUFFER, KEEP_ALIVE_MS, PAGE_BYTES};
-use crate::protocol::{CachePolicy, MemoryLimits, ProjectMode, Waits, sse};
+use crate::protocol::{CachePolicy, KeyRing, MemoryLimits, Origins, ProjectMode, Waits, sse};
 use crate::runtime::RateLimit;
 
 /// Who may use the streams.

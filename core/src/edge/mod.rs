@@ -50,10 +50,10 @@ mod serve;
 mod sse;
 mod stream_request;
 
-pub use access::{Claims, KeyRing, Scope, StreamPattern, mint, verify};
+pub use crate::protocol::{KeyRing, Origins};
+pub use access::{Claims, Scope, StreamPattern, mint, verify};
 pub use cached::Caching;
 pub use config::{Access, EdgeConfig, LiveConfig, Rates};
-pub use egress::Origins;
 pub use live::LiveRead;
 pub use loss::{answer_when_lost, object_when_lost};
 pub use route::{PICKED_HEADERS, picked_headers, route};

@@ -15,10 +15,12 @@
 //! | `limits` | every limit, with its source |
 //! | `live` | what a stream object sends to a waiting edge |
 //! | `memory_limits` | what may be in the memory of one isolate at a time |
+//! | `members` | the members of a JSON object, each of which is there once |
 //! | `message` | what the edge sends to a stream object |
 //! | `offset` | positions, their text, and where a read starts |
 //! | `path` | projects and stream paths |
 //! | `producer` | idempotent producers |
+//! | `project` | the keys and origins of a project |
 //! | `reader` | who reads, as far as objects and caches are told |
 //! | `segment` | the object that a sealed segment becomes in R2 |
 //! | `sse` | Server-Sent Events: data and control events as text |
@@ -37,11 +39,13 @@ pub mod json;
 pub mod lengths;
 pub mod limits;
 pub mod live;
+pub(crate) mod members;
 pub mod memory_limits;
 pub mod message;
 pub mod offset;
 pub mod path;
 pub mod producer;
+pub mod project;
 pub mod reader;
 pub mod segment;
 pub mod sse;
@@ -61,6 +65,7 @@ pub use memory_limits::MemoryLimits;
 pub use offset::{Offset, ReadFrom};
 pub use path::{ObjectName, ProjectMode};
 pub use producer::{ProducerId, ProducerStamp};
+pub use project::{KeyRing, Origins};
 pub use reader::{Admission, ReaderKey, ReaderKeyDigest, Readership};
 pub use text_end::TextEnd;
 pub use waits::Waits;

@@ -1,9 +1,9 @@
 //! Requests to an edge with keys, from their token to the end of their answer.
 
-use super::{Claims, KeyRing, Scope, StreamPattern, mint};
+use super::{Claims, Scope, StreamPattern, mint};
 use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, event, greeting};
 use crate::edge::serve::{serve, serve_inner};
-use crate::edge::{Access, EdgeConfig};
+use crate::edge::{Access, EdgeConfig, KeyRing};
 use crate::protocol::limits::LONG_POLL_MS;
 use crate::protocol::live::LiveMessage;
 use crate::protocol::{CachePolicy, Headers, Method, Response, header};

@@ -1,8 +1,8 @@
 //! What a token says.
 
-use super::members::{Members, WrongType};
 use super::pattern::StreamPattern;
 use super::scope::Scope;
+use crate::protocol::members::{Members, WrongType};
 
 /// What a token says. Others of its claims mean nothing here.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -2,12 +2,11 @@
 
 use super::claims::Claims;
 use super::credential;
-use super::keys::KeyRing;
 use super::scope::Scope;
 use super::token::verify;
 use crate::mutant::mutated;
 use crate::protocol::query::Query;
-use crate::protocol::{ErrorCode, Headers, Method, ObjectName, Refusal};
+use crate::protocol::{ErrorCode, Headers, KeyRing, Method, ObjectName, Refusal};
 
 /// What the token of a request grants.
 pub(in crate::edge) struct Grant(Claims);

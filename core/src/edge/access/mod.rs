@@ -1,4 +1,4 @@
-//! Who may do what: tokens, by which a request says what it may, and the keys that sign them.
+//! Who may do what: tokens, by which a request says what it may.
 //!
 //! A token is checked before anything else is looked at that only some may know of: no cache is looked up and no object
 //! asked for a request that is refused. Nothing about a token is remembered.
@@ -6,9 +6,7 @@
 //! | file | what it holds |
 //! | --- | --- |
 //! | `credential` | where a request carries its token |
-//! | `keys` | the keys of a deployment, which sign tokens and verify them |
 //! | `token` | a token's text: who has signed it, and whether it is its time |
-//! | `members` | the members of a JSON object, each of which is there once |
 //! | `claims` | what a token says |
 //! | `scope` | what may be done, and what each method needs |
 //! | `pattern` | which streams a token is for |
@@ -21,8 +19,6 @@ mod checked;
 mod claims;
 mod credential;
 mod grant;
-mod keys;
-mod members;
 mod pattern;
 mod scope;
 #[cfg(test)]
@@ -32,7 +28,6 @@ mod token;
 pub use claims::Claims;
 pub(super) use credential::{is_in_url, is_shown};
 pub(super) use grant::{Grant, token_of};
-pub use keys::KeyRing;
 pub use pattern::StreamPattern;
 pub use scope::Scope;
 pub use token::{mint, verify};

@@ -1,9 +1,9 @@
 //! Requests that show no token, at an edge with keys: what is public is served like anything else, and nothing else is told.
 
-use super::KeyRing;
 use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, config, event, greeting};
 use crate::edge::serve::{serve, serve_inner};
 use crate::edge::{Access, EdgeConfig};
+use crate::protocol::KeyRing;
 use crate::protocol::cache::EntryNote;
 use crate::protocol::{Admission, CachePolicy, Headers, Method, Refusal, Response, header};
 use crate::runtime::{Past, Request};

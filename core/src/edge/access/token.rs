@@ -5,11 +5,10 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
 use super::claims::Claims;
-use super::keys::KeyRing;
-use super::members::Members;
 use crate::mutant::mutated;
 use crate::protocol::limits::ACCESS_TOKEN_LIMIT;
-use crate::protocol::{ErrorCode, Refusal};
+use crate::protocol::members::Members;
+use crate::protocol::{ErrorCode, KeyRing, Refusal};
 
 /// The one algorithm of signatures.
 const ALGORITHM: &str = "HS256";

@@ -2,10 +2,10 @@
 
 use std::sync::Arc;
 
-use super::{Origins, Terms};
+use super::Terms;
 use crate::edge::scripted::{Happens, START_MS, Says, Scripted, UnderWay, at, config, event, greeting};
 use crate::edge::serve::{serve, serve_inner};
-use crate::edge::{Access, EdgeConfig, KeyRing, answer_when_lost};
+use crate::edge::{Access, EdgeConfig, KeyRing, Origins, answer_when_lost};
 use crate::protocol::cache::EntryNote;
 use crate::protocol::cors::EXPOSED_HEADERS;
 use crate::protocol::limits::LOSSES_ENDURED;

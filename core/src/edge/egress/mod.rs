@@ -3,7 +3,6 @@
 //!
 //! | file | what it holds |
 //! | --- | --- |
-//! | `origins` | the origins whose scripts may read answers, and whether the one that asks is one of them |
 //! | `terms` | the terms on which the answers of one request leave |
 //! | `outlet` | what one request can reach, whose answers leave on its terms |
 //! | `answered` | tests of the terms on every kind of answer |
@@ -11,12 +10,10 @@
 
 #[cfg(test)]
 mod answered;
-mod origins;
 mod outlet;
 #[cfg(test)]
 mod reader_keys;
 mod terms;
 
-pub use origins::Origins;
 pub(super) use outlet::Outlet;
 pub(super) use terms::Terms;

@@ -5,12 +5,12 @@
 
 use std::borrow::Cow;
 
-use super::origins::Readers;
 use crate::edge::access::{is_in_url, is_shown};
 use crate::edge::config::{Access, EdgeConfig};
 use crate::edge::stream_request::READER_KEY;
 use crate::mutant::mutated;
 use crate::protocol::cors::EXPOSED_HEADERS;
+use crate::protocol::project::origins::Readers;
 use crate::protocol::query::Query;
 use crate::protocol::{CacheControl, Headers, ReaderKeyDigest, Readership, Response, header};
 use crate::runtime::Changes;

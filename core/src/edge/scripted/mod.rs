@@ -30,14 +30,13 @@ use socket::ScriptedSocket;
 pub(super) use upload::ScriptedUpload;
 
 use super::config::{Access, EdgeConfig, LiveConfig, Rates};
-use super::egress::Origins;
 use super::live::LiveRead;
 use super::sse::listen;
 use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{
-    Address, Admission, CachePolicy, Headers, MemoryLimits, Offset, ProjectMode, ReadFrom, Response, header,
+    Address, Admission, CachePolicy, Headers, MemoryLimits, Offset, Origins, ProjectMode, ReadFrom, Response, header,
 };
 use crate::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Kept, RateLimit, Reply,

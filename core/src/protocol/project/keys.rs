@@ -27,11 +27,11 @@ struct Key {
 
 /// What trying keys on a signature has shown.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Tried {
+pub(crate) struct Tried {
     /// How many keys were tried.
-    pub(super) keys: usize,
+    pub(crate) keys: usize,
     /// Whether one of them has made the signature.
-    pub(super) is_signed: bool,
+    pub(crate) is_signed: bool,
 }
 
 impl KeyRing {
@@ -65,18 +65,18 @@ impl KeyRing {
     }
 
     /// The signature of the key that signs.
-    pub(super) fn sign(&self, text: &str) -> [u8; 32] {
+    pub(crate) fn sign(&self, text: &str) -> [u8; 32] {
         self.first.sign(text)
     }
 
     /// The id of the key that signs.
-    pub(super) fn signing_id(&self) -> &str {
+    pub(crate) fn signing_id(&self) -> &str {
         &self.first.id
     }
 
     /// Tries the key of this id on a signature, or all where none is named. It takes as long whichever key has signed:
     /// none is left out, and each compares all bytes of the signature.
-    pub(super) fn try_on(&self, id: Option<&str>, text: &str, signature: &[u8]) -> Tried {
+    pub(crate) fn try_on(&self, id: Option<&str>, text: &str, signature: &[u8]) -> Tried {
         let mut tried = Tried { keys: 0, is_signed: false };
         for key in self.keys().filter(|key| id.is_none_or(|id| *key.id == *id)) {
             tried.keys += 1;

@@ -29,7 +29,7 @@ pub enum Origins {
 
 /// Whose scripts may read the answers of one request.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) enum Readers {
+pub(crate) enum Readers {
     /// Those of the service's own origin.
     Own,
     /// Those of all origins.
@@ -42,10 +42,7 @@ impl Origins {
     /// From the deployment's variables: `TAILRACE_ORIGINS`, which is `*` or origins with a comma between any two, and
     /// `TAILRACE_FRONT_VARY` = `1`. A service that is open to everybody is so to scripts, unless it is configured otherwise.
     /// Fails with a sentence for the operator.
-    pub(in crate::edge) fn from_vars<'a>(
-        is_open: bool,
-        variable: impl Fn(&str) -> Option<&'a str>,
-    ) -> Result<Self, String> {
+    pub(crate) fn from_vars<'a>(is_open: bool, variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
         let front_varies = match variable("TAILRACE_FRONT_VARY") {
             None | Some("" | "0") => false,
             Some("1") => true,
@@ -60,7 +57,7 @@ impl Origins {
     }
 
     /// Whose scripts may read what a request with these fields is answered.
-    pub(super) fn readers(&self, request: &Headers) -> Readers {
+    pub(crate) fn readers(&self, request: &Headers) -> Readers {
         match self {
             Self::NotConfigured => Readers::Own,
             Self::Any => Readers::Any,
@@ -76,12 +73,12 @@ impl Origins {
     }
 
     /// Whether answers depend on the origin that asks.
-    pub(in crate::edge) fn are_listed(&self) -> bool {
+    pub(crate) fn are_listed(&self) -> bool {
         matches!(self, Self::Listed { .. })
     }
 
     /// Whether caches in front of the edge would hand an answer to origins that may not read it, or keep it from others.
-    pub(super) fn are_mixed_in_front(&self) -> bool {
+    pub(crate) fn are_mixed_in_front(&self) -> bool {
         matches!(self, Self::Listed { front_varies: false, .. })
     }
 }

@@ -9,32 +9,32 @@ use serde_json::value::RawValue;
 use crate::protocol::limits::MAX_INTEGER;
 
 /// The members of a JSON object by their names, each value as it is written.
-pub(super) struct Members<'a>(BTreeMap<String, &'a RawValue>);
+pub(crate) struct Members<'a>(BTreeMap<String, &'a RawValue>);
 
 /// A member has a value of another type.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) struct WrongType;
+pub(crate) struct WrongType;
 
 impl<'a> Members<'a> {
     /// From one JSON text; `None` if it is none, if it is no object, or if a name is repeated, however it is spelled.
     /// Readers differ in which of two members they take.
-    pub(super) fn parse(json: &'a [u8]) -> Option<Self> {
+    pub(crate) fn parse(json: &'a [u8]) -> Option<Self> {
         serde_json::from_str(std::str::from_utf8(json).ok()?).ok()
     }
 
     /// Whether there is one of that name, whatever its value.
-    pub(super) fn has(&self, name: &str) -> bool {
+    pub(crate) fn has(&self, name: &str) -> bool {
         self.0.contains_key(name)
     }
 
     /// The value of that name if it is there, which has to be a text.
-    pub(super) fn text(&self, name: &str) -> Result<Option<String>, WrongType> {
+    pub(crate) fn text(&self, name: &str) -> Result<Option<String>, WrongType> {
         let parse = |value: &&RawValue| serde_json::from_str(value.get()).map_err(|_| WrongType);
         self.0.get(name).map(parse).transpose()
     }
 
     /// The value of that name if it is there, which has to be an integer from 0 to 2^53 - 1 that is written as one.
-    pub(super) fn integer(&self, name: &str) -> Result<Option<u64>, WrongType> {
+    pub(crate) fn integer(&self, name: &str) -> Result<Option<u64>, WrongType> {
         let parse = |value: &&RawValue| {
             // JSON has no number that begins with a plus or with a zero.
             let number = value.get().parse().ok();
