@@ -33,6 +33,16 @@ impl<'a> Members<'a> {
         self.0.get(name).map(parse).transpose()
     }
 
+    /// The value of that name if it is there, which has to be a list of texts.
+    pub(crate) fn texts(&self, name: &str) -> Result<Option<Vec<String>>, WrongType> {
+        self.0.get(name).map(|value| serde_json::from_str(value.get()).map_err(|_| WrongType)).transpose()
+    }
+
+    /// The value of that name if it is there, which has to be a list of objects.
+    pub(crate) fn list(&self, name: &str) -> Result<Option<Vec<Self>>, WrongType> {
+        self.0.get(name).map(|value| serde_json::from_str(value.get()).map_err(|_| WrongType)).transpose()
+    }
+
     /// The value of that name if it is there, which has to be an integer from 0 to 2^53 - 1 that is written as one.
     pub(crate) fn integer(&self, name: &str) -> Result<Option<u64>, WrongType> {
         let parse = |value: &&RawValue| {

@@ -30,7 +30,7 @@ th:first-child,td:first-child,td:last-child,th:last-child{text-align:left}tr.bes
 tr.out{color:#6b6b6b}.plots{display:grid;grid-template-columns:repeat(auto-fit,minmax(min(100%,34rem),1fr));gap:1.5rem}\
 figure{margin:0}figcaption{font-weight:600}.plots figure{overflow-x:auto}svg{width:100%;min-width:38rem;height:auto}\
 figure ul{display:none}@media(max-width:44rem){figure ul{display:block;margin:.2rem 0 0;padding:0;list-style:none;\
-font-size:.85rem}}li i{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.5em}\
+font-size:.85rem}th:first-child,td:first-child{white-space:normal;min-width:8rem}}li i{display:inline-block;width:.7em;height:.7em;border-radius:50%;margin-right:.5em}\
 svg text{font:14px system-ui,sans-serif;fill:#444}svg text.name{fill:#1b1b1b}svg .grid{stroke:#e4e4e4}\
 svg .marked{fill:none;stroke:#1b1b1b;stroke-width:1.5}";
 

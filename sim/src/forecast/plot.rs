@@ -107,6 +107,7 @@ fn nice(value: f64, way: i32) -> f64 {
 /// A number as short as it can be said.
 fn short(value: f64) -> String {
     match value {
+        value if value >= 1e9 => format!("{}G", value / 1e9),
         value if value >= 1e6 => format!("{}M", value / 1e6),
         value if value >= 1e3 => format!("{}k", value / 1e3),
         value if value >= 1.0 || value == 0.0 => format!("{value}"),
@@ -252,6 +253,22 @@ pub(super) fn escaped(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_number_is_as_short_as_it_can_be_said() {
+        for (value, expected) in [
+            (0.0, "0"),
+            (0.05, "0.05"),
+            (1.0, "1"),
+            (500.0, "500"),
+            (2e3, "2k"),
+            (1e6, "1M"),
+            (5e8, "500M"),
+            (2e10, "20G"),
+        ] {
+            assert_eq!(short(value), expected);
+        }
+    }
 
     #[test]
     fn values_are_where_their_axis_has_them() {

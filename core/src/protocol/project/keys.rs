@@ -1,4 +1,4 @@
-//! The keys of a deployment, which sign tokens and verify them.
+//! The keys of a project, which sign tokens and verify them.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,7 +11,7 @@ use sha2::Sha256;
 use crate::mutant::mutated;
 use crate::protocol::limits::{KEY_BYTES_MIN, KEY_ID_LIMIT, KEYS_LIMIT};
 
-/// The keys of a deployment: the first one signs, and all verify. Clones share them.
+/// The keys of a project: the first one signs, and all verify. Clones share them.
 #[derive(Clone)]
 pub struct KeyRing {
     first: Key,
@@ -35,12 +35,17 @@ pub(crate) struct Tried {
 }
 
 impl KeyRing {
-    /// From the deployment's secret: keys as `id:base64url`, with a comma between any two. Fails with a sentence for the
-    /// operator, which tells nothing of a key but its place.
+    /// From the deployment's secret `TAILRACE_KEYS`: keys as `id:base64url`, with a comma between any two. Fails with a
+    /// sentence for the operator, which tells nothing of a key but its place.
     pub fn parse(text: &str) -> Result<Self, String> {
+        Self::parse_secret("TAILRACE_KEYS", text)
+    }
+
+    /// The same of the secret of that name.
+    pub fn parse_secret(name: &str, text: &str) -> Result<Self, String> {
         let mut keys = Vec::<Key>::new();
         for (index, entry) in text.split(',').enumerate() {
-            let wrong = |what: &str| format!("TAILRACE_KEYS: key {} {what}", index + 1);
+            let wrong = |what: &str| format!("{name}: key {} {what}", index + 1);
             let (id, secret) = entry.split_once(':').ok_or_else(|| wrong("is no id:base64url"))?;
             if !(1..=KEY_ID_LIMIT).contains(&id.len()) || !id.bytes().all(is_of_id) {
                 return Err(wrong("has an id that is not 1 to 32 of A-Z a-z 0-9 _ -"));
@@ -53,15 +58,26 @@ impl KeyRing {
                 return Err(wrong("is shorter than 32 bytes"));
             }
             if index >= KEYS_LIMIT {
-                return Err(format!("TAILRACE_KEYS has more than {KEYS_LIMIT} keys"));
+                return Err(format!("{name} has more than {KEYS_LIMIT} keys"));
             }
             // HMAC takes keys of any length.
             let keyed = Hmac::new_from_slice(&secret).map_err(|_| wrong("is no key"))?;
             keys.push(Key { id: id.into(), keyed: Arc::new(keyed) });
         }
         let mut keys = keys.into_iter();
-        let first = keys.next().ok_or("TAILRACE_KEYS has no key")?;
+        let first = keys.next().ok_or_else(|| format!("{name} has no key"))?;
         Ok(Self { first, others: keys.collect() })
+    }
+
+    /// Of these keys, each with its id and its bytes, of any length; the first one signs. `None` if there is none.
+    pub(crate) fn of<'a>(keys: impl Iterator<Item = (&'a str, &'a [u8])>) -> Option<Self> {
+        let mut keys = keys.filter_map(|(id, secret)| {
+            // HMAC takes keys of any length.
+            let keyed = Hmac::new_from_slice(secret).ok()?;
+            Some(Key { id: id.into(), keyed: Arc::new(keyed) })
+        });
+        let first = keys.next()?;
+        Some(Self { first, others: keys.collect() })
     }
 
     /// The signature of the key that signs.

@@ -4,9 +4,15 @@
 //! | --- | --- |
 //! | `keys` | keys, which sign tokens and verify them |
 //! | `origins` | the origins whose scripts may read answers, and whether the one that asks is one of them |
+//! | `record` | both as KV holds them and the project's object keeps them |
+//! | `message` | what the edge sends to a project's object |
 
 pub mod keys;
+pub mod message;
 pub mod origins;
+pub mod record;
 
 pub use keys::KeyRing;
+pub use message::{ProjectMessage, ProjectOperation};
 pub use origins::Origins;
+pub use record::{ProjectKey, ProjectRecord};

@@ -43,16 +43,47 @@ impl Origins {
     /// `TAILRACE_FRONT_VARY` = `1`. A service that is open to everybody is so to scripts, unless it is configured otherwise.
     /// Fails with a sentence for the operator.
     pub(crate) fn from_vars<'a>(is_open: bool, variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
-        let front_varies = match variable("TAILRACE_FRONT_VARY") {
-            None | Some("" | "0") => false,
-            Some("1") => true,
-            Some(_) => return Err("TAILRACE_FRONT_VARY is neither 0 nor 1".to_owned()),
-        };
+        let front_varies = Self::front_varies(&variable)?;
         match variable("TAILRACE_ORIGINS") {
             None if is_open => Ok(Self::Any),
             None => Ok(Self::NotConfigured),
             Some("*") => Ok(Self::Any),
-            Some(text) => Ok(Self::Listed { listed: listed(text)?, front_varies }),
+            Some(text) => {
+                let listed = listed(text.split(',')).map_err(|wrong| format!("TAILRACE_ORIGINS{wrong}"))?;
+                Ok(Self::Listed { listed, front_varies })
+            }
+        }
+    }
+
+    /// From a list, which may be `*` alone. Fails with a sentence for whoever made it.
+    pub fn parse(entries: &[String], front_varies: bool) -> Result<Self, String> {
+        match entries {
+            [] => Ok(Self::NotConfigured),
+            [all] if all == "*" => Ok(Self::Any),
+            entries => {
+                let listed = listed(entries.iter().map(String::as_str));
+                let listed = listed.map_err(|wrong| format!("the list{wrong}"))?;
+                Ok(Self::Listed { listed, front_varies })
+            }
+        }
+    }
+
+    /// From a list that nobody has looked at, as [`Self::parse`] does; entries that no browser would write are left out.
+    pub(crate) fn lenient(mut entries: Vec<String>, front_varies: bool) -> Self {
+        if entries.iter().any(|entry| entry == "*") {
+            return Self::Any;
+        }
+        entries.retain(|entry| listed([entry.as_str()].into_iter()).is_ok());
+        entries.truncate(ORIGINS_LIMIT);
+        Self::parse(&entries, front_varies).unwrap_or(Self::NotConfigured)
+    }
+
+    /// Whether caches in front of the edge keep an answer for each `Origin` apart.
+    pub(crate) fn front_varies<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<bool, String> {
+        match variable("TAILRACE_FRONT_VARY") {
+            None | Some("" | "0") => Ok(false),
+            Some("1") => Ok(true),
+            Some(_) => Err("TAILRACE_FRONT_VARY is neither 0 nor 1".to_owned()),
         }
     }
 
@@ -83,12 +114,13 @@ impl Origins {
     }
 }
 
-fn listed(text: &str) -> Result<Arc<[Arc<str>]>, String> {
+/// The origins of a list. Fails with the rest of a sentence that begins with what the list is called, for whoever made it.
+fn listed<'a>(entries: impl Iterator<Item = &'a str>) -> Result<Arc<[Arc<str>]>, String> {
     let mut listed = Vec::new();
-    for (index, entry) in text.split(',').enumerate() {
-        let wrong = |what: &str| Err(format!("TAILRACE_ORIGINS: origin {} {what}", index + 1));
+    for (index, entry) in entries.enumerate() {
+        let wrong = |what: &str| Err(format!(": origin {} {what}", index + 1));
         if index >= ORIGINS_LIMIT {
-            return Err(format!("TAILRACE_ORIGINS has more than {ORIGINS_LIMIT} origins"));
+            return Err(format!(" has more than {ORIGINS_LIMIT} origins"));
         }
         match entry {
             "*" => return wrong("is *, which stands for all and has to stand alone"),
@@ -179,6 +211,35 @@ mod tests {
             let sentence = "TAILRACE_FRONT_VARY is neither 0 nor 1";
             assert_eq!(parsed(true, Some("*"), Some(wrong)), Err(sentence.to_owned()), "{wrong:?}");
         }
+    }
+
+    #[test]
+    fn a_list_of_texts_is_read_as_the_variable_is_and_an_earlier_one_as_far_as_it_goes() {
+        let texts = |texts: &[&str]| texts.iter().map(|text| (*text).to_owned()).collect::<Vec<_>>();
+        let (a, b) = ("https://a.test", "http://b.test:81");
+        for (entries, expected, lenient) in [
+            (&[][..], Ok(Origins::NotConfigured), Origins::NotConfigured),
+            (&["*"], Ok(Origins::Any), Origins::Any),
+            (&[a, b], Ok(listed_as(&[a, b], true)), listed_as(&[a, b], true)),
+            (&[a, "*"], Err("the list: origin 2 is *, which stands for all and has to stand alone"), Origins::Any),
+            (
+                &["null"],
+                Err("the list: origin 1 is null, which any page can have itself called"),
+                Origins::NotConfigured,
+            ),
+            (
+                &["null", b],
+                Err("the list: origin 1 is null, which any page can have itself called"),
+                listed_as(&[b], true),
+            ),
+        ] {
+            let entries = texts(entries);
+            assert_eq!(Origins::parse(&entries, true), expected.map_err(str::to_owned), "{entries:?}");
+            assert_eq!(Origins::lenient(entries, true), lenient);
+        }
+        let many = vec![a.to_owned(); ORIGINS_LIMIT + 1];
+        assert_eq!(Origins::parse(&many, true), Err("the list has more than 64 origins".to_owned()));
+        assert_eq!(Origins::lenient(many, true), listed_as(&[a; ORIGINS_LIMIT], true));
     }
 
     #[test]
