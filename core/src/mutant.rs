@@ -266,6 +266,14 @@ mutants! {
     DebugForEveryToken = "debug-for-every-token";
     /// A stream keeps its reader key when it should get another one.
     ReaderKeyKept = "reader-key-kept";
+    /// Records of a project are published side by side, each as it was when its change was made.
+    RecordPublishedOutOfOrder = "record-published-out-of-order";
+    /// After a put whose end is unknown, a project's record is not published once more.
+    LatePutNotFollowed = "late-put-not-followed";
+    /// Whether a key is the project's last one is looked at some time before it is removed.
+    LastKeyRemovedByTwo = "last-key-removed-by-two";
+    /// What KV has of a project is not imported before its first change.
+    ImportSkipped = "import-skipped";
     /// An origin that is not listed is answered as if it were the first one that is.
     FirstOriginByDefault = "first-origin-by-default";
 }

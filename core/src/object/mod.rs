@@ -17,12 +17,15 @@
 //! | `sweep` | deleting objects that no row names |
 //! | `sweep_duty` | when a sweep is due, and what its duty remembers |
 //! | `key` | keys of objects in R2 |
+//! | `project` | the object of one project: the truth about its keys and origins |
+//! | `any` | an object of any class |
 //! | `settings` | what a deployment sets |
 //! | `debug` | what debug headers tell |
 
 mod agenda;
 mod alarm;
 mod answer;
+mod any;
 mod audience;
 mod cold;
 mod debug;
@@ -32,11 +35,16 @@ mod handler;
 mod key;
 mod live;
 mod page;
+mod project;
 mod rotation;
 mod settings;
 mod stream_object;
 mod sweep;
 mod sweep_duty;
 
+pub use any::AnyObject;
+pub use project::ProjectObject;
+pub(crate) use project::{DELETED, RECORD_FRESH_MS};
 pub use settings::{ColdSettings, Settings};
 pub use stream_object::StreamObject;
+use stream_object::unknown_message;

@@ -157,7 +157,7 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
 
 /// The response to a message of another version: while a release is deployed, its edges may reach objects of the one
 /// before, and the other way round.
-fn unknown_message() -> Response {
+pub(super) fn unknown_message() -> Response {
     tracing::warn!("a message of another version");
     let message = "another release is being deployed; nothing was applied";
     Response::refusal(&Refusal::new(ErrorCode::DeployUnderWay, message)).with_common()

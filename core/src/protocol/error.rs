@@ -90,6 +90,8 @@ error_codes! {
     InvalidBody = 400, "invalid_body";
     /// A JSON append of an empty array.
     EmptyArray = 400, "empty_array";
+    /// An origin is not as browsers write it, or there are too many.
+    InvalidOrigin = 400, "invalid_origin";
     /// The body is not JSON, not UTF-8, or nested too deep.
     InvalidJson = 400, "invalid_json";
     /// The request carries several tokens, or one in several places.
@@ -112,10 +114,18 @@ error_codes! {
     UnknownRoute = 404, "unknown_route";
     /// There is no stream at this URL.
     StreamNotFound = 404, "stream_not_found";
+    /// There is no project of that name.
+    ProjectNotFound = 404, "project_not_found";
+    /// The project has no key of that id.
+    KeyNotFound = 404, "key_not_found";
     /// The route does not know the method.
     MethodNotAllowed = 405, "method_not_allowed";
     /// A stream with another configuration is at this URL.
     ConfigurationConflict = 409, "configuration_conflict";
+    /// It is the project's last key.
+    LastKey = 409, "last_key";
+    /// The project has as many keys as it may.
+    TooManyKeys = 409, "too_many_keys";
     /// The stream is closed.
     StreamClosed = 409, "stream_closed";
     /// The content type is not the stream's.
@@ -156,6 +166,8 @@ error_codes! {
     DeployUnderWay = 503, "deploy_under_way";
     /// The segment's object in R2 could not be read; nothing is lost.
     ColdStorageUnavailable = 503, "cold_storage_unavailable";
+    /// What is known of the project could not be read, or not be published.
+    RegistryUnavailable = 503, "registry_unavailable";
     /// The hot log, or the database, is as large as it may be; it shrinks once R2 takes segments again. Nothing was
     /// applied.
     StorageFull = 507, "storage_full";

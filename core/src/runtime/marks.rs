@@ -196,4 +196,10 @@ crate::marks! {
     PAGE_FLIGHT_OF_NO_USE = "page_flight_of_no_use", required;
     /// A plain read gave up the flight that it had joined, because it did not land in time.
     PAGE_FLIGHT_GIVEN_UP = "page_flight_given_up", required;
+    /// A put of a project's record has failed, or its end is unknown.
+    RECORD_NOT_PUBLISHED = "record_not_published", optional;
+    /// A project's record is to be published once more, since an earlier put may still be applied.
+    RECORD_TO_BE_PUBLISHED_AGAIN = "record_to_be_published_again", optional;
+    /// What KV had of a project was imported.
+    RECORD_IMPORTED = "record_imported", optional;
 }

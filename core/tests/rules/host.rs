@@ -274,6 +274,16 @@ fn with_short_segments(cold: ColdSettings) -> Settings {
 
 /// An object of these settings, and its host, whose bucket fails.
 pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
+    let host = host_of(Class::Stream);
+    (StreamObject::new(host.clone(), settings), host)
+}
+
+/// A host of a project's object.
+pub(crate) fn project_host() -> Host {
+    host_of(Class::Project)
+}
+
+fn host_of(class: Class) -> Host {
     let shared = Shared {
         sql: Database::open_in_memory(tailrace_sqlite::Settings::default()).expect("a database in memory"),
         store: Store {
@@ -283,7 +293,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
             has_more: Cell::default(),
             held: RefCell::default(),
         },
-        class: Class::Stream,
+        class,
         kv: Kv::default(),
         now_ms: Cell::new(START_MS),
         refuses: Cell::default(),
@@ -295,8 +305,7 @@ pub(crate) fn object_of(settings: Settings) -> (StreamObject<Host>, Host) {
         rows_written: Cell::new(1_000),
         sent: RefCell::default(),
     };
-    let host = Host(Rc::new(shared));
-    (StreamObject::new(host.clone(), settings), host)
+    Host(Rc::new(shared))
 }
 
 /// The object of a host starts.

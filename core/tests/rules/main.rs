@@ -7,6 +7,7 @@
 //! | `create` | when a stream is created, found, or refused, and what is left of an earlier one |
 //! | `append` | bodies, messages, rows, limits and commit times |
 //! | `close` | closing with and without content, and what a closed stream answers |
+//! | `project` | projects: their keys and origins, and when KV is told |
 //! | `producers` | epochs and sequence numbers |
 //! | `stream_seq` | the writers' own order |
 //! | `expiry` | sliding and fixed ends |
@@ -31,6 +32,7 @@ mod page_rows;
 mod pages;
 mod positions;
 mod producers;
+mod project;
 mod request;
 mod sealing;
 mod size;
