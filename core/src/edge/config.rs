@@ -13,6 +13,11 @@ pub enum Access {
     NoAuth,
     /// Who has a token that one of these keys has signed, as far as it goes.
     Keys(KeyRing),
+    /// It depends on the project that the URL names: see [`EdgeConfig::registry`].
+    Projects,
+    /// Nobody: there is no project of that name. Tokens are checked with a key that nobody has, which costs what it costs in
+    /// a project.
+    Absent(Option<KeyRing>),
     /// Nobody: the configuration is wrong, as this sentence tells the operator.
     Misconfigured(String),
 }
@@ -32,12 +37,37 @@ impl Access {
         }
         match variable("TAILRACE_KEYS") {
             None if is_open => Ok(Self::NoAuth),
+            _ if projects == ProjectMode::Multi => Ok(Self::Projects),
             None => Ok(Self::NotConfigured),
-            Some(_) if projects == ProjectMode::Multi => {
-                Err("TAILRACE_KEYS are the keys of one project, and TAILRACE_PROJECTS is multi".to_owned())
-            }
             Some(keys) => KeyRing::parse(keys).map(Self::Keys),
         }
+    }
+}
+
+/// The registry of a deployment with several projects.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Registry {
+    /// The keys of the operator of the whole deployment (`TAILRACE_ROOT_KEY`); `None` if there are none.
+    pub root: Option<KeyRing>,
+    /// The keys of the project `_default` (`TAILRACE_KEYS`); `None` if it is a project like others.
+    pub default: Option<KeyRing>,
+    /// Whether the caches in front of the edge keep an answer for each `Origin` apart.
+    pub front_varies: bool,
+}
+
+impl Registry {
+    /// From the deployment's variables. Fails with a sentence for the operator.
+    fn from_vars<'a>(variable: impl Fn(&str) -> Option<&'a str>) -> Result<Self, String> {
+        let keys = |name: &str| variable(name).map(|keys| KeyRing::parse_secret(name, keys)).transpose();
+        let (root, default) = (keys("TAILRACE_ROOT_KEY")?, keys("TAILRACE_KEYS")?);
+        Ok(Self { root, default, front_varies: Origins::front_varies(&variable)? })
+    }
+}
+
+impl Access {
+    /// Whether it is found out of each client what it may do.
+    pub(super) fn is_checked(&self) -> bool {
+        matches!(self, Self::Keys(_) | Self::Projects | Self::Absent(_))
     }
 }
 
@@ -46,6 +76,8 @@ impl Access {
 pub struct EdgeConfig {
     /// Who may use the streams.
     pub access: Access,
+    /// The registry, where there are several projects and their keys are not the deployment's own.
+    pub registry: Option<Registry>,
     /// Whether the first segment of a path is a project.
     pub projects: ProjectMode,
     /// Largest body, in bytes.
@@ -133,14 +165,19 @@ impl EdgeConfig {
             problem = Some(wrong);
             CachePolicy::default()
         });
-        let waits = Waits::from_vars(policy.waits, variable).unwrap_or_else(|wrong| {
+        let waits = Waits::from_vars(policy.waits, &variable).unwrap_or_else(|wrong| {
             problem = Some(wrong);
             Waits::default()
+        });
+        let registry = (access == Access::Projects).then(|| Registry::from_vars(&variable)).transpose();
+        let registry = registry.unwrap_or_else(|wrong| {
+            problem = Some(wrong);
+            None
         });
         let access = problem.map_or(access, Access::Misconfigured);
         let live = LiveConfig { waits, ..LiveConfig::default() };
         let (memory, rates) = (MemoryLimits::default(), Rates::default());
-        Self { access, projects, body_limit: BODY_LIMIT, live, memory, policy, origins, rates }
+        Self { access, registry, projects, body_limit: BODY_LIMIT, live, memory, policy, origins, rates }
     }
 }
 
@@ -186,10 +223,18 @@ mod tests {
             (&[("TAILRACE_ROOT_KEY", "r")], Access::NotConfigured),
             (&[("TAILRACE_KEYS", "")], wrong("TAILRACE_KEYS: key 1 is no id:base64url")),
             (&[("TAILRACE_KEYS", "a:AAAA")], wrong("TAILRACE_KEYS: key 1 is shorter than 32 bytes")),
+            (&[("TAILRACE_PROJECTS", "multi")], Access::Projects),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_PROJECTS", "multi")], Access::Projects),
+            (&[("TAILRACE_ROOT_KEY", &key), ("TAILRACE_PROJECTS", "multi")], Access::Projects),
             (
-                &[("TAILRACE_KEYS", &key), ("TAILRACE_PROJECTS", "multi")],
-                wrong("TAILRACE_KEYS are the keys of one project, and TAILRACE_PROJECTS is multi"),
+                &[("TAILRACE_ROOT_KEY", "r"), ("TAILRACE_PROJECTS", "multi")],
+                wrong("TAILRACE_ROOT_KEY: key 1 is no id:base64url"),
             ),
+            (
+                &[("TAILRACE_KEYS", "a:AAAA"), ("TAILRACE_PROJECTS", "multi")],
+                wrong("TAILRACE_KEYS: key 1 is shorter than 32 bytes"),
+            ),
+            (&[("TAILRACE_KEYS", &key), ("TAILRACE_PROJECTS", "multi"), ("TAILRACE_NO_AUTH", "1")], wrong(both)),
         ] {
             let value = |name: &str| variables.iter().find(|(key, _)| *key == name).map(|(_, value)| *value);
             let config = EdgeConfig::from_vars(value);

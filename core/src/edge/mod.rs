@@ -9,6 +9,8 @@
 //! | `gateway` | reads that the inner entrypoint answers, with a cache of the platform before it |
 //! | `cached` | the edge cache: the cache of the datacenter, as reads use it |
 //! | `config` | what a deployment configures |
+//! | `projects` | which project a request is for, and what is known of it |
+//! | `registry` | requests for the registry: projects, their keys and origins |
 //! | `route` | a request's route, and the message to its object: a pure function |
 //! | `routed` | where a request goes, as a value |
 //! | `serve` | serving a request, from its route to the end of its answer |
@@ -41,7 +43,9 @@ mod live;
 mod long_poll;
 mod loss;
 mod poll;
+mod projects;
 mod rates;
+mod registry;
 mod route;
 mod routed;
 #[cfg(test)]
@@ -53,10 +57,10 @@ mod stream_request;
 pub use crate::protocol::{KeyRing, Origins};
 pub use access::{Claims, Scope, StreamPattern, mint, verify};
 pub use cached::Caching;
-pub use config::{Access, EdgeConfig, LiveConfig, Rates};
+pub use config::{Access, EdgeConfig, LiveConfig, Rates, Registry};
 pub use live::LiveRead;
 pub use loss::{answer_when_lost, object_when_lost};
 pub use route::{PICKED_HEADERS, picked_headers, route};
-pub use routed::{Forward, Routed};
+pub use routed::{Forward, ProjectForward, Routed};
 pub use serve::{serve, serve_inner};
 pub use stream_request::Entrance;

@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use sha2::{Digest as _, Sha256};
 
 use super::access;
-use super::config::{Access, EdgeConfig};
+use super::config::EdgeConfig;
 use super::event_source;
 use super::failure::refused;
 use super::routed::{Forward, Routed};
@@ -31,7 +31,7 @@ pub(super) fn is_opening(routed: &Routed) -> bool {
         Routed::Forward(Forward { message: Message { operation, .. }, .. }) => {
             matches!(operation, Operation::Create(_) | Operation::Fork(_))
         }
-        Routed::Answer(_) => false,
+        Routed::Answer(_) | Routed::Project(_) | Routed::Projects { .. } => false,
     }
 }
 
@@ -39,10 +39,8 @@ pub(super) fn is_opening(routed: &Routed) -> bool {
 /// does not know where the request comes from.
 pub(super) fn client(config: &EdgeConfig, method: Method, query: &str, headers: &Headers) -> Option<String> {
     // Where nobody checks tokens, a client might show another one each time.
-    let token = match &config.access {
-        Access::Keys(_) => access::token_of(method, query, headers),
-        _ => None,
-    };
+    let is_checked = config.access.is_checked();
+    let token = is_checked.then(|| access::token_of(method, query, headers)).flatten();
     match token {
         // The token says of which project it is.
         Some(token) => Some(format!("token {}", URL_SAFE_NO_PAD.encode(Sha256::digest(token)))),
@@ -90,7 +88,7 @@ pub(super) fn too_often(method: Method) -> Response {
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{Happens, START_MS, Says, Scripted, UnderWay, config, greeting};
-    use super::super::{Claims, KeyRing, Origins, Rates, Scope, mint, picked_headers, serve, serve_inner};
+    use super::super::{Access, Claims, KeyRing, Origins, Rates, Scope, mint, picked_headers, serve, serve_inner};
     use super::*;
     use crate::protocol::CachePolicy;
     use crate::runtime::{Past, Request};

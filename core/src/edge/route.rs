@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 
 use super::config::{Access, EdgeConfig};
+use super::registry::{RegistryPath, RegistryRequest};
 use super::routed::Routed;
 use super::stream_request::{Entrance, STREAM_ROUTE, StreamRequest, last_event_id};
 use crate::protocol::cors::{self, STREAM_METHODS};
@@ -12,7 +13,7 @@ use crate::protocol::query::Query;
 use crate::protocol::{CacheControl, ErrorCode, Headers, Method, ProjectMode, Refusal, Response, header};
 
 /// What the paths begin with of what belongs to a project, and what follows the project in those of reader keys.
-const PROJECT_ROUTE: &str = "/v1/projects/";
+pub(super) const PROJECT_ROUTE: &str = "/v1/projects/";
 const READER_KEYS: &str = "/reader-keys/";
 
 /// The request header fields that core reads, in lower case. A host may leave out all others.
@@ -41,7 +42,9 @@ pub const PICKED_HEADERS: &[&str] = &[
 
 /// Those of them that mean something to a deployment. Each costs a host a look.
 pub fn picked_headers(config: &EdgeConfig) -> impl Iterator<Item = &'static str> {
-    let (are_origins_listed, are_rates_limited) = (config.origins.are_listed(), config.rates.are_there());
+    // A project may list them whatever the deployment does.
+    let are_origins_listed = config.origins.are_listed() || config.registry.is_some();
+    let are_rates_limited = config.rates.are_there();
     PICKED_HEADERS.iter().copied().filter(move |name| match *name {
         header::ORIGIN => are_origins_listed,
         header::CF_CONNECTING_IP => are_rates_limited,
@@ -72,6 +75,16 @@ pub fn route(
             _ => method_not_allowed("GET, HEAD, OPTIONS"),
         });
     }
+    let registry_path = config.registry.as_ref().and_then(|_| RegistryPath::parse(path));
+    if let Some(registry_path) = registry_path {
+        let methods = registry_path.methods();
+        let request = RegistryRequest { config, method, query, headers, entrance };
+        return match request.routed(registry_path, now_ms) {
+            None => answer(method_not_allowed(methods)),
+            Some(Ok(routed)) => routed,
+            Some(Err(refusal)) => answer(Response::refusal(&refusal)),
+        };
+    }
     let (place, stream_path) = match (path.strip_prefix(STREAM_ROUTE), reader_key_path(config, path)) {
         (Some(stream_path), _) => (Place::Stream, Cow::Borrowed(stream_path)),
         (None, Some(stream_path)) => (Place::ReaderKey, stream_path),
@@ -81,7 +94,7 @@ pub fn route(
     };
     match &config.access {
         // The request is refused for what is wrong with it before it is for what its client may not do.
-        Access::NoAuth | Access::Keys(_) => {}
+        Access::NoAuth | Access::Keys(_) | Access::Projects | Access::Absent(_) => {}
         Access::NotConfigured => {
             let message = "neither authentication nor the no-auth mode is configured";
             return answer(Response::refusal(&Refusal::new(ErrorCode::AuthNotConfigured, message)));
@@ -134,6 +147,11 @@ pub(super) fn query_of(url: &str) -> &str {
     split(url).2
 }
 
+/// The path of an absolute URL.
+pub(super) fn path_of(url: &str) -> &str {
+    split(url).1
+}
+
 /// Origin, path and query of an absolute URL; a fragment never reaches a server.
 fn split(url: &str) -> (&str, &str, &str) {
     let after_scheme = url.find("://").map_or(0, |index| index + 3);
@@ -169,6 +187,7 @@ mod tests {
     fn config() -> EdgeConfig {
         EdgeConfig {
             access: Access::NoAuth,
+            registry: None,
             projects: ProjectMode::Single,
             body_limit: 100,
             live: LiveConfig::default(),
@@ -192,6 +211,7 @@ mod tests {
             Routed::Answer(response) => Err(response.status),
             Routed::Forward(forward) => Ok(forward.message.operation),
             Routed::Live(live) => Ok(Operation::Read(live.read)),
+            other => panic!("{other:?}"),
         };
         assert_eq!(found, expected, "{method:?} {target} {fields:?}");
     }

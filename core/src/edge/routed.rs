@@ -4,6 +4,7 @@ use super::cached::Caching;
 use super::live::LiveRead;
 use crate::protocol::Response;
 use crate::protocol::message::{Message, Operation};
+use crate::protocol::project::ProjectMessage;
 
 /// Where a request goes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -14,6 +15,22 @@ pub enum Routed {
     Forward(Forward),
     /// It is a live read: an object answers it, or it waits. A body is to be read and dropped first.
     Live(LiveRead),
+    /// The object of a project answers it.
+    Project(ProjectForward),
+    /// It is answered with what KV lists. A body is to be read and dropped first.
+    Projects {
+        /// Where the page of the listing begins; `None` for the first one.
+        cursor: Option<String>,
+    },
+}
+
+/// A call of a project's object, whose answer goes to the client.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProjectForward {
+    /// The message.
+    pub message: ProjectMessage,
+    /// Whether the body goes along. If not, it is to be read and dropped.
+    pub takes_body: bool,
 }
 
 /// A call of an object, whose answer goes to the client.
@@ -42,7 +59,7 @@ impl Routed {
             Self::Forward(Forward { inner_url, message: Message { operation: Operation::Read(read), .. }, .. }) => {
                 (inner_url, read)
             }
-            Self::Answer(_) | Self::Forward(_) => return None,
+            Self::Answer(_) | Self::Forward(_) | Self::Project(_) | Self::Projects { .. } => return None,
         };
         Some((url.as_deref()?, read.if_none_match.as_deref()))
     }

@@ -5,9 +5,9 @@ use super::config::{Access, EdgeConfig};
 use super::egress::{Outlet, Terms};
 use super::failure::{lost, refused, unreachable};
 use super::route::{query_of, resumes, route};
-use super::routed::{Forward, Routed};
+use super::routed::{Forward, ProjectForward, Routed};
 use super::stream_request::Entrance;
-use super::{cached, event_source, gateway, long_poll, rates, sse};
+use super::{cached, event_source, gateway, long_poll, projects, rates, registry, sse};
 use crate::mutant::mutated;
 use crate::protocol::limits::{LOSSES_ENDURED, WATCHED_UPLOAD};
 use crate::protocol::message::{Live, Operation};
@@ -22,10 +22,15 @@ use crate::runtime::{
 /// A body that is not needed is read to its end before the answer: a client that gets an answer while it still writes
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
+    let found = projects::config_for(env, config, &request.url).await;
+    let config = found.as_deref().unwrap_or(config);
     let terms = Terms::of(config, query_of(&request.url), &request.headers);
     let env = Outlet::new(env.clone(), terms, config.rates.has_failures);
     let (method, address) = (request.method, config.rates.has_failures.then(|| rates::address(&request.headers)));
-    serve_at(&env, config, request, false).await;
+    match &found {
+        Ok(_) => serve_at(&env, config, request, false).await,
+        Err(refusal) => answer_unknown(&env, request, refusal).await,
+    }
     env.release(method, address.flatten().as_deref()).await;
 }
 
@@ -34,6 +39,15 @@ pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E:
 pub async fn serve_inner<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
     let env = Outlet::new(env.clone(), Terms::of_gateway(), false);
     serve_at(&env, config, request, true).await;
+}
+
+/// Answers a request of whose project nobody knows anything now.
+async fn answer_unknown<E: EdgeEnv>(env: &E, request: Request<E::Upload>, refusal: &Refusal) {
+    let Request { method, url, headers, body, .. } = request;
+    if resumes(method, &url, &headers) {
+        return answer(env, body, event_source::come_again(env)).await;
+    }
+    answer(env, body, refused(method, refusal)).await;
 }
 
 async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>, is_inner: bool) {
@@ -99,6 +113,14 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
                 Live::Sse => sse::listen(env, config, &live).await,
                 Live::LongPoll => long_poll::wait(env, config, &live, past.age_ms).await,
             }
+        }
+        Routed::Projects { cursor } => {
+            drain(body).await;
+            env.answer(registry::list(env, cursor.as_deref()).await);
+        }
+        Routed::Project(forward) => {
+            let outcome = call_project(env, config, forward, &headers, body, past).await;
+            answer_outcome(env, method, outcome, Changes::NONE);
         }
         Routed::Forward(Forward { object, message, caching: Some(caching), .. }) if !past.has_called => {
             drain(body).await;
@@ -208,6 +230,38 @@ async fn call<E: EdgeEnv>(
     };
     let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
     Ok(env.call(Address::stream(&object), message.encode(), along).await)
+}
+
+/// Calls a project's object, as [`call`] does a stream's.
+async fn call_project<E: EdgeEnv>(
+    env: &E,
+    config: &EdgeConfig,
+    forward: ProjectForward,
+    headers: &Headers,
+    body: Option<E::Upload>,
+    past: Past,
+) -> Result<CallOutcome<E>, Unsent> {
+    if past.has_called {
+        let _held = body.is_some().then(|| body::hold_again(env, headers, config.body_limit));
+        return Ok(env.earlier_call().await);
+    }
+    let ProjectForward { mut message, takes_body } = forward;
+    let body = match body {
+        Some(body) if takes_body => match body::take(env, config, headers, body, config.body_limit).await? {
+            Taken::Whole(body, held) => Some((body, held)),
+            Taken::TooLarge => {
+                message.body_too_large = true;
+                None
+            }
+            Taken::NoRoom => return Err(Unsent::NoRoom),
+        },
+        unwanted => {
+            drain(unwanted).await;
+            None
+        }
+    };
+    let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
+    Ok(env.call(Address::project(&message.project), message.encode(), along).await)
 }
 
 /// Answers a request whose body is not needed.

@@ -1,8 +1,8 @@
 //! A request for a stream, and the message to its object.
 
-use super::access::{self, Grant, is_shown};
+use super::access::{self, Grant, is_root, is_shown};
 use super::cached::Caching;
-use super::config::{Access, EdgeConfig};
+use super::config::{Access, EdgeConfig, Registry};
 use super::live::LiveRead;
 use super::routed::{Forward, Routed};
 use super::{gateway, long_poll};
@@ -105,13 +105,24 @@ impl StreamRequest<'_> {
     /// multi-project mode.
     pub(super) fn routed_to_reader_key(&self, stream_path: &str, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
         let stream = self.object(stream_path)?;
-        let client = self.client(now_ms, Strangers::Refused, |grant| grant.admit_manager(&stream))?;
+        let client = self.manager(&stream, now_ms)?;
         let operation = Operation::RotateReaderKey;
         let (admission, debug) = (client.admission, self.is_debugged(&client));
         let message = Message { admission, debug, body_too_large: false, body_encoded: false, operation };
         let (object, body_limit) = (stream.as_str().to_owned(), self.config.body_limit);
         let (takes_body, caching, inner_url) = (false, None, None);
         Ok(Routed::Forward(Forward { object, message, takes_body, body_limit, caching, inner_url }))
+    }
+
+    /// What is found out about a client that manages a stream: an operator of its project, or of the whole deployment.
+    fn manager(&self, stream: &ObjectName, now_ms: impl Fn() -> u64) -> Result<Client, Refusal> {
+        if let (Some(Registry { root: Some(root), .. }), Entrance::Outer { age_ms }) =
+            (&self.config.registry, self.entrance)
+            && is_root(Some(root), self.method, self.query, self.headers, now_ms().saturating_sub(age_ms)).is_ok()
+        {
+            return Ok(Client { admission: Admission::Granted, until_ms: None, is_operator: true });
+        }
+        self.client(now_ms, Strangers::Refused, |grant| grant.admit_manager(stream))
     }
 
     fn object(&self, stream_path: &str) -> Result<ObjectName, Refusal> {
@@ -131,7 +142,7 @@ impl StreamRequest<'_> {
     ) -> Result<Client, Refusal> {
         match (&self.config.access, self.entrance) {
             (Access::NoAuth, _) => Ok(Client { admission: Admission::Open, until_ms: None, is_operator: true }),
-            (Access::Keys(_), Entrance::Inner) => {
+            (Access::Keys(_) | Access::Projects | Access::Absent(_), Entrance::Inner) => {
                 let is_stranger = gateway::asks_for_stranger(self.query);
                 let admission = if is_stranger { Admission::Stranger } else { Admission::Granted };
                 Ok(Client { admission, until_ms: None, is_operator: false })
@@ -146,7 +157,18 @@ impl StreamRequest<'_> {
                 let (until_ms, is_operator) = (Some(grant.until_ms()), grant.manages());
                 Ok(Client { admission: Admission::Granted, until_ms, is_operator })
             }
-            (Access::NotConfigured | Access::Misconfigured(_), _) => {
+            // A public stream of a project that there is not is nobody's.
+            (Access::Absent(nobodys), Entrance::Outer { age_ms }) => {
+                if let Some(nobodys) = nobodys {
+                    let arrived_ms = now_ms().saturating_sub(age_ms);
+                    Grant::of(nobodys, self.method, self.query, self.headers, arrived_ms)?;
+                }
+                Err(Refusal::new(
+                    ErrorCode::TokenInvalid,
+                    "the token is not valid: no key of this deployment has signed it",
+                ))
+            }
+            (Access::NotConfigured | Access::Misconfigured(_) | Access::Projects, _) => {
                 Err(Refusal::new(ErrorCode::AuthNotConfigured, "nobody is let in"))
             }
         }

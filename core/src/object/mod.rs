@@ -44,7 +44,6 @@ mod sweep_duty;
 
 pub use any::AnyObject;
 pub use project::ProjectObject;
-pub(crate) use project::{DELETED, RECORD_FRESH_MS};
 pub use settings::{ColdSettings, Settings};
 pub use stream_object::StreamObject;
 use stream_object::unknown_message;

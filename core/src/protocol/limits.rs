@@ -100,6 +100,25 @@ pub const KEYS_LIMIT: usize = 8;
 /// Longest id of a key, in bytes. Our choice.
 pub const KEY_ID_LIMIT: usize = 32;
 
+/// For how long an isolate goes by what KV has told it of a project, in ms. Our choice: a key that is removed verifies for so
+/// much longer, and each isolate asks so often.
+pub const PROJECT_FRESH_MS: u64 = 30_000;
+
+/// For how long it goes by that there is no such project, in ms. Our choice.
+pub const PROJECT_ABSENT_MS: u64 = 5_000;
+
+/// For how long it goes by that at most while KV does not answer, in ms. Our choice.
+pub const PROJECT_OLD_MS: u64 = 600_000;
+
+/// How long KV may take for it, in ms. Our choice.
+pub const PROJECT_READ_MS: u64 = 2_000;
+
+/// How long after a failure KV is asked again, in ms. Our choice.
+pub const PROJECT_RETRY_MS: u64 = 5_000;
+
+/// How many projects an isolate knows. Our choice.
+pub const PROJECTS_KNOWN: usize = 1_000;
+
 /// How many origins are listed whose scripts may read answers. Our choice: each request that names its origin is compared
 /// with them.
 pub const ORIGINS_LIMIT: usize = 64;

@@ -55,11 +55,7 @@ impl StreamTarget {
             ProjectMode::Single => (DEFAULT_PROJECT, decoded.as_str()),
             ProjectMode::Multi => {
                 let (project, path) = decoded.split_once('/').unwrap_or((&decoded, ""));
-                let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
-                if !(1..=PROJECT_LIMIT).contains(&project.len()) || !project.bytes().all(known) || project == RESERVED {
-                    let message = "a project is 1 to 64 of A-Z a-z 0-9 _ - and not __ds";
-                    return Err(Refusal::new(ErrorCode::InvalidProject, message));
-                }
+                check_project(project)?;
                 (project, path)
             }
         };
@@ -75,6 +71,16 @@ impl StreamTarget {
         }
         Ok(Self::Stream(ObjectName(format!("{project}/{path}"))))
     }
+}
+
+/// Refuses what is no name of a project.
+pub fn check_project(project: &str) -> Result<(), Refusal> {
+    let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'_' || byte == b'-';
+    if !(1..=PROJECT_LIMIT).contains(&project.len()) || !project.bytes().all(known) || project == RESERVED {
+        let message = "a project is 1 to 64 of A-Z a-z 0-9 _ - and not __ds";
+        return Err(Refusal::new(ErrorCode::InvalidProject, message));
+    }
+    Ok(())
 }
 
 /// Controls would break lines of logs and of messages, and parsers of URLs take a backslash for a slash.

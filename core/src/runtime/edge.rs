@@ -1,8 +1,8 @@
 //! What a host gives to one request at the edge.
 
 use super::{
-    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, KvStore, RateLimit,
-    Reply, StartedFlight, Upload,
+    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, KnownProjects,
+    KvStore, RateLimit, Reply, StartedFlight, Upload,
 };
 use crate::protocol::{Address, Headers, Method, Response};
 
@@ -128,6 +128,9 @@ pub trait EdgeEnv: Isolate {
 
     /// The bodies that the requests of this instance of core hold.
     fn held_bodies(&self) -> HeldBodies;
+
+    /// What this instance of core knows of projects.
+    fn known_projects(&self) -> KnownProjects;
 
     /// Who waits for clients in this instance of core.
     fn backlogs(&self) -> Backlogs;

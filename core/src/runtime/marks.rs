@@ -202,4 +202,6 @@ crate::marks! {
     RECORD_TO_BE_PUBLISHED_AGAIN = "record_to_be_published_again", optional;
     /// What KV had of a project was imported.
     RECORD_IMPORTED = "record_imported", optional;
+    /// KV told nothing of a project, or what was before, and the edge went by what it knew.
+    PROJECT_READ_IN_VAIN = "project_read_in_vain", optional;
 }

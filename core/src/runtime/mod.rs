@@ -9,6 +9,7 @@
 //! | `edge` | what a host gives to one request at the edge |
 //! | `held_bodies` | how many bytes of bodies the requests of an isolate hold |
 //! | `backlogs` | who waits for its client in an isolate, and who of them has to go |
+//! | `known_projects` | what an isolate knows of projects |
 //! | `upload` | the client's body |
 //! | `reply` | an object's reply on its way through, and answers that are plain data |
 //! | `changes` | how the header fields of an answer change on its way to the client |
@@ -30,6 +31,7 @@ mod edge;
 mod flight;
 mod held_bodies;
 mod isolate;
+mod known_projects;
 mod kv_store;
 mod mark;
 pub mod marks;
@@ -48,6 +50,7 @@ pub use edge::{Along, CallOutcome, Called, EdgeEnv, Past, Request, Sharing};
 pub use flight::{JoinedFlight, Landing, StartedFlight};
 pub use held_bodies::{HeldBodies, HeldBody};
 pub use isolate::Isolate;
+pub use known_projects::{KnownProject, KnownProjects, Tenant};
 pub use kv_store::{
     KV_KEY_LIMIT, KV_LIST_LIMIT, KV_PUT_INTERVAL_MS, KV_SETTLES_MS, KvError, KvKey, KvListing, KvStore,
 };

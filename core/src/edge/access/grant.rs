@@ -5,6 +5,7 @@ use super::credential;
 use super::scope::Scope;
 use super::token::verify;
 use crate::mutant::mutated;
+use crate::protocol::project::ROOT_PROJECT;
 use crate::protocol::query::Query;
 use crate::protocol::{ErrorCode, Headers, KeyRing, Method, ObjectName, Refusal};
 
@@ -14,6 +15,25 @@ pub(in crate::edge) struct Grant(Claims);
 /// The token of a request of this method, query and header, which this does not check.
 pub(in crate::edge) fn token_of(method: Method, query: &str, headers: &Headers) -> Option<String> {
     credential::token(method, &Query::parse(query), headers).ok().map(str::to_owned)
+}
+
+/// Refuses who has no token of the operator of the whole deployment, who has these keys.
+pub(in crate::edge) fn is_root(
+    root: Option<&KeyRing>,
+    method: Method,
+    query: &str,
+    headers: &Headers,
+    now_ms: u64,
+) -> Result<(), Refusal> {
+    let Some(root) = root else {
+        let query = Query::parse(query);
+        credential::token(method, &query, headers)?;
+        return Err(Refusal::new(
+            ErrorCode::ScopeInsufficient,
+            "only the operator of the deployment may, who has no key here",
+        ));
+    };
+    Grant::of(root, method, query, headers, now_ms)?.admit_registry(ROOT_PROJECT)
 }
 
 impl Grant {
@@ -42,6 +62,15 @@ impl Grant {
     pub(in crate::edge) fn admit_manager(&self, stream: &ObjectName) -> Result<(), Refusal> {
         self.admit_project(stream.parts().0)?;
         self.admit_scope(Scope::Manage, stream.parts().1)
+    }
+
+    /// Refuses what is done to a project itself. A token for some of its streams does nothing there.
+    pub(in crate::edge) fn admit_registry(&self, project: &str) -> Result<(), Refusal> {
+        self.admit_project(project)?;
+        if self.0.stream.is_some() || self.0.stream_id.is_some() {
+            return Err(Refusal::new(ErrorCode::StreamNotGranted, "the token is for streams, and not for the project"));
+        }
+        self.admit_scope(Scope::Manage, "")
     }
 
     fn admit_project(&self, project: &str) -> Result<(), Refusal> {

@@ -27,7 +27,7 @@ mod token;
 
 pub use claims::Claims;
 pub(super) use credential::{is_in_url, is_shown};
-pub(super) use grant::{Grant, token_of};
+pub(super) use grant::{Grant, is_root, token_of};
 pub use pattern::StreamPattern;
 pub use scope::Scope;
 pub use token::{mint, verify};

@@ -9,8 +9,8 @@ use crate::edge::rates::{is_too_often, too_often};
 use crate::protocol::cors::can_read_all;
 use crate::protocol::{Address, Headers, Method, Refusal, Response};
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, Mark, RateLimit,
-    Reply as _, Sharing,
+    Along, Backlogs, CallError, CallOutcome, Changes, EdgeEnv, HeldBodies, Isolate, Kept as _, KnownProjects, Mark,
+    RateLimit, Reply as _, Sharing,
 };
 
 /// What one request can reach. Whatever it is answered with, and whoever has made that, leaves on its terms.
@@ -156,6 +156,10 @@ impl<E: EdgeEnv> EdgeEnv for Outlet<E> {
 
     fn held_bodies(&self) -> HeldBodies {
         self.env.held_bodies()
+    }
+
+    fn known_projects(&self) -> KnownProjects {
+        self.env.known_projects()
     }
 
     fn backlogs(&self) -> Backlogs {

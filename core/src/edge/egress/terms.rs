@@ -6,7 +6,7 @@
 use std::borrow::Cow;
 
 use crate::edge::access::{is_in_url, is_shown};
-use crate::edge::config::{Access, EdgeConfig};
+use crate::edge::config::EdgeConfig;
 use crate::edge::stream_request::READER_KEY;
 use crate::mutant::mutated;
 use crate::protocol::cors::EXPOSED_HEADERS;
@@ -66,13 +66,13 @@ impl Terms {
         let query = Query::parse(query_text);
         let keepers = if is_in_url(&query) {
             Keepers::Nobody
-        } else if matches!(config.access, Access::Keys(_)) {
+        } else if config.access.is_checked() {
             // One that is there twice is refused.
             Keepers::Readership(query.all(READER_KEY).next().map(ReaderKeyDigest::of))
         } else {
             Keepers::AsTold
         };
-        let is_stranger = matches!(config.access, Access::Keys(_)) && !is_shown(query_text, headers);
+        let is_stranger = config.access.is_checked() && !is_shown(query_text, headers);
         let is_unshared = config.origins.are_mixed_in_front();
         let readers = config.origins.readers(headers);
         Self { keepers, is_for_a_client: true, is_stranger, is_unshared, readers }

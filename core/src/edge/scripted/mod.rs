@@ -36,11 +36,12 @@ use crate::protocol::live::{LiveMessage, ReaderPosition};
 use crate::protocol::message::{Live, Message, Operation, Read};
 use crate::protocol::sse::Encoding;
 use crate::protocol::{
-    Address, Admission, CachePolicy, Headers, MemoryLimits, Offset, Origins, ProjectMode, ReadFrom, Response, header,
+    Address, Admission, CachePolicy, Class, Headers, MemoryLimits, Offset, Origins, ProjectMode, ReadFrom, Response,
+    header,
 };
 use crate::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Kept, RateLimit, Reply,
-    Sharing,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Kept, KnownProjects,
+    RateLimit, Reply, Sharing,
 };
 
 /// When every script begins, in ms since the Unix epoch.
@@ -116,6 +117,7 @@ struct Stage {
     held: HeldBodies,
     held_at_drain: Cell<Option<usize>>,
     backlogs: Backlogs,
+    known_projects: KnownProjects,
     /// What waits for all clients, at each look in turn; nothing after the last one.
     waiting: RefCell<VecDeque<usize>>,
 }
@@ -151,6 +153,7 @@ impl Scripted {
             held: HeldBodies::default(),
             held_at_drain: Cell::default(),
             backlogs: Backlogs::default(),
+            known_projects: KnownProjects::default(),
             waiting: RefCell::default(),
         }))
     }
@@ -197,6 +200,21 @@ impl Scripted {
         self.0.debugs.borrow().clone()
     }
 
+    /// KV, as its requests reach it.
+    pub(super) fn kv_store(&self) -> &ScriptedKv {
+        &self.0.kv
+    }
+
+    /// The next request is answered anew.
+    pub(super) fn forget_answer(&self) {
+        self.0.answer.replace(None);
+    }
+
+    /// Time passes.
+    pub(super) fn pass_ms(&self, ms: u64) {
+        self.0.pass(ms);
+    }
+
     pub(super) fn with_rates(self, rates: impl IntoIterator<Item = Option<bool>>) -> Self {
         self.0.rates.borrow_mut().extend(rates);
         self
@@ -237,6 +255,7 @@ pub(super) fn config() -> EdgeConfig {
     let memory = MemoryLimits { bodies_bytes: 10, ..MemoryLimits::default() };
     EdgeConfig {
         access: Access::NoAuth,
+        registry: None,
         projects: ProjectMode::Single,
         body_limit: 4,
         live,
@@ -305,6 +324,11 @@ impl EdgeEnv for Scripted {
     type Kv = ScriptedKv;
 
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, ScriptedUpload>) -> CallOutcome<Self> {
+        if object.class == Class::Project {
+            let body = if matches!(along, Along::Body(_)) { " with a body" } else { "" };
+            self.0.note(format!("call {object}, {message}{body}"));
+            return self.0.outcome();
+        }
         let Some(message) = Message::decode(&message) else {
             self.0.note(format!("{object}: no message: {message}"));
             return Err(CallError::Reset);
@@ -388,6 +412,10 @@ impl EdgeEnv for Scripted {
 
     fn held_bodies(&self) -> HeldBodies {
         self.0.held.clone()
+    }
+
+    fn known_projects(&self) -> KnownProjects {
+        self.0.known_projects.clone()
     }
 
     fn backlogs(&self) -> Backlogs {

@@ -18,4 +18,3 @@ mod publication;
 mod table;
 
 pub use project_object::ProjectObject;
-pub(crate) use project_object::{DELETED, RECORD_FRESH_MS};

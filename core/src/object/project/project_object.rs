@@ -4,14 +4,14 @@ use std::cell::Cell;
 
 use bytes::Bytes;
 
+use super::answer;
 use super::changes::{Change, no_project};
 use super::publication::{Publication, Put, set_due};
 use super::table::Row;
-use super::{answer, publication};
 use crate::mutant::mutated;
 use crate::object::Settings;
 use crate::object::failure::Failure;
-use crate::protocol::limits::KEY_BYTES_MIN;
+use crate::protocol::limits::{KEY_BYTES_MIN, PROJECT_FRESH_MS};
 use crate::protocol::project::{ProjectKey, ProjectMessage, ProjectOperation, ProjectRecord};
 use crate::protocol::{ErrorCode, Refusal, Response};
 use crate::runtime::{Actor, ActorState, AlarmFailure, KV_SETTLES_MS, KvStore, ObjectAnswer, ObjectRequest, marks};
@@ -26,9 +26,6 @@ const CONFIRMED_WITHIN_MS: u64 = 25_000;
 
 /// How often a change looks whether another one's put has confirmed it, in ms.
 const LOOK_MS: u64 = 100;
-
-/// For how long an isolate of the edge uses a record before it reads KV again, in ms: see `edge::projects`.
-pub(crate) const RECORD_FRESH_MS: u64 = 30_000;
 
 /// Bytes of the random part of a key's id.
 const ID_BYTES: usize = 4;
@@ -124,7 +121,7 @@ impl<S: ActorState> ProjectObject<S> {
     /// From when on everybody knows what KV has confirmed now, in s since the Unix epoch: it is seen everywhere by then, and no
     /// isolate goes by what it has read before.
     fn usable_s(&self) -> u64 {
-        (self.state.now_ms() + KV_SETTLES_MS + RECORD_FRESH_MS).div_ceil(1_000)
+        (self.state.now_ms() + KV_SETTLES_MS + PROJECT_FRESH_MS).div_ceil(1_000)
     }
 
     /// What KV has of a project of which nothing is stored here; `None` if something is, or if KV has nothing.
@@ -218,5 +215,3 @@ fn origins(message: &ProjectMessage, body: &Bytes) -> Result<Vec<String>, Refusa
     serde_json::from_slice(body)
         .map_err(|_| Refusal::new(ErrorCode::InvalidOrigin, "the body is no JSON list of texts"))
 }
-
-pub(crate) use publication::DELETED;

@@ -8,6 +8,7 @@ use std::cell::Cell;
 
 use super::table::Row;
 use crate::mutant::mutated;
+use crate::protocol::project::DELETED;
 use crate::runtime::{ActorState, KV_PUT_INTERVAL_MS, KV_SETTLES_MS, KvStore, marks};
 use crate::storage::{SqlError, SqlStorage};
 
@@ -17,9 +18,6 @@ const PUT_MS: u64 = 10_000;
 /// The wait after a put that has failed, in ms; it doubles with each further one, up to the longest. Our choice.
 const FIRST_PAUSE_MS: u64 = 1_000;
 const LONGEST_PAUSE_MS: u64 = 60_000;
-
-/// What KV is told in listings of a project that is no more.
-pub(crate) const DELETED: &str = "deleted";
 
 /// What a put has come to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

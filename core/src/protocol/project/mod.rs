@@ -16,3 +16,9 @@ pub use keys::KeyRing;
 pub use message::{ProjectMessage, ProjectOperation};
 pub use origins::Origins;
 pub use record::{ProjectKey, ProjectRecord};
+
+/// What KV notes, for listings, of a project that is no more.
+pub const DELETED: &str = "deleted";
+
+/// Whose tokens those of the operator of the whole deployment are (`sub`). No project has this name.
+pub const ROOT_PROJECT: &str = "_root";
