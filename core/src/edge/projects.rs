@@ -13,7 +13,7 @@ use crate::protocol::limits::{PROJECT_ABSENT_MS, PROJECT_FRESH_MS, PROJECT_OLD_M
 use crate::protocol::path::{self, DEFAULT_PROJECT};
 use crate::protocol::project::ProjectRecord;
 use crate::protocol::{ErrorCode, KeyRing, Refusal, Response, percent};
-use crate::runtime::{EdgeEnv, JoinedFlight, KnownProject, KvStore, Landing, Sharing, StartedFlight, Tenant, marks};
+use crate::runtime::{EdgeEnv, JoinedFlight, KnownProject, KvView, Landing, Sharing, StartedFlight, Tenant, marks};
 
 /// What is known of a project that is asked for.
 enum Found {

@@ -12,7 +12,7 @@ use crate::protocol::path::{DEFAULT_PROJECT, check_project};
 use crate::protocol::project::{DELETED, ProjectMessage, ProjectOperation, ROOT_PROJECT};
 use crate::protocol::query::Query;
 use crate::protocol::{CacheControl, ErrorCode, Headers, Method, Refusal, Response, header, percent};
-use crate::runtime::{EdgeEnv, KvStore};
+use crate::runtime::{EdgeEnv, KvView};
 
 /// What is at a path of the registry.
 #[derive(Clone, Debug, PartialEq, Eq)]

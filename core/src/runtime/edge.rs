@@ -1,8 +1,8 @@
 //! What a host gives to one request at the edge.
 
 use super::{
-    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, KnownProjects,
-    KvStore, RateLimit, Reply, StartedFlight, Upload,
+    Backlogs, CallError, Changes, Download, EdgeSocket, HeldBodies, Isolate, JoinedFlight, Kept, KnownProjects, KvView,
+    RateLimit, Reply, StartedFlight, Upload,
 };
 use crate::protocol::{Address, Headers, Method, Response};
 
@@ -68,7 +68,7 @@ pub trait EdgeEnv: Isolate {
     /// A flight of another request that this one has joined.
     type JoinedFlight: JoinedFlight<Self::Kept>;
     /// KV, as this request reaches it.
-    type Kv: KvStore;
+    type Kv: KvView;
 
     /// Calls the object of that class and name, which is started if it is not running.
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Self::Upload>) -> CallOutcome<Self>;

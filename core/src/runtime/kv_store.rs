@@ -46,18 +46,24 @@ impl fmt::Display for KvError {
 
 impl std::error::Error for KvError {}
 
-/// A namespace of KV. What is read somewhere may be as old as [`KV_SETTLES_MS`], absence too, and may be older than what was
-/// read there before. Each call ends within `limit_ms`, whatever becomes of it in the store.
+/// A namespace of KV, as requests at the edge read it. What is read somewhere may be as old as [`KV_SETTLES_MS`], absence too,
+/// and may be older than what was read there before. Each call ends within `limit_ms`, whatever becomes of it in the store.
+pub trait KvView {
+    /// The text of a key; `None` if there is none.
+    async fn get(&self, key: &str, limit_ms: u64) -> Result<Option<String>, KvError>;
+
+    /// Lists at most [`KV_LIST_LIMIT`] keys, from where an earlier page has said that the next one begins.
+    async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError>;
+}
+
+/// The same namespace, as objects change it. Each call ends within `limit_ms`, whatever becomes of it in the store.
 ///
 /// Like everything that leaves an object, its puts wait until what the object wrote before is durable.
 pub trait KvStore {
-    /// The text of a key; `None` if there is none.
+    /// The text of a key; `None` if there is none. It may be as old as at the edge.
     async fn get(&self, key: &str, limit_ms: u64) -> Result<Option<String>, KvError>;
 
     /// Stores a text under a key of at most [`KV_KEY_LIMIT`] bytes, with a short note that listings tell. One that comes
     /// sooner after another one than [`KV_PUT_INTERVAL_MS`] fails.
     async fn put(&self, key: &str, text: &str, note: &str, limit_ms: u64) -> Result<(), KvError>;
-
-    /// Lists at most [`KV_LIST_LIMIT`] keys, from where an earlier page has said that the next one begins.
-    async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError>;
 }

@@ -52,7 +52,7 @@ pub use held_bodies::{HeldBodies, HeldBody};
 pub use isolate::Isolate;
 pub use known_projects::{KnownProject, KnownProjects, Tenant};
 pub use kv_store::{
-    KV_KEY_LIMIT, KV_LIST_LIMIT, KV_PUT_INTERVAL_MS, KV_SETTLES_MS, KvError, KvKey, KvListing, KvStore,
+    KV_KEY_LIMIT, KV_LIST_LIMIT, KV_PUT_INTERVAL_MS, KV_SETTLES_MS, KvError, KvKey, KvListing, KvStore, KvView,
 };
 pub use mark::Mark;
 pub use object_store::{BATCH_LIMIT, KEY_LIMIT, Listed, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};

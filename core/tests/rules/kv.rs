@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::future::poll_fn;
 use std::task::Poll;
 
-use tailrace_core::runtime::{KvError, KvListing, KvStore};
+use tailrace_core::runtime::{KvError, KvStore};
 
 /// What KV does with calls.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(crate) enum Does {
 #[derive(Default)]
 pub(crate) struct Kv {
     pub(crate) does: Cell<Does>,
-    /// The calls so far: `get`, `put` or `list`, with the key.
+    /// The calls so far: `get` or `put`, with the key.
     pub(crate) calls: RefCell<Vec<String>>,
     /// The texts by their keys, each with its note.
     pub(crate) texts: RefCell<BTreeMap<String, (String, String)>>,
@@ -55,9 +55,5 @@ impl KvStore for Kv {
     async fn put(&self, key: &str, text: &str, note: &str, _limit_ms: u64) -> Result<(), KvError> {
         let put = || self.texts.borrow_mut().insert(key.to_owned(), (text.to_owned(), note.to_owned()));
         self.call(format!("put {key}"), put).await.map(drop)
-    }
-
-    async fn list(&self, _from: Option<&str>, _limit_ms: u64) -> Result<KvListing, KvError> {
-        self.call("list".to_owned(), KvListing::default).await
     }
 }

@@ -7,6 +7,6 @@ import { serve } from "./edge_request.mjs";
 
 export class CachedReads extends WorkerEntrypoint {
   fetch(request) {
-    return serve(request, this.env.STREAMS, this.ctx, true);
+    return serve(request, this.env, this.ctx, true);
   }
 }

@@ -25,6 +25,7 @@ const TIMED_OUT = 21;
 const WITHIN = 50;
 const TOO_OFTEN = 51;
 const UNTOLD = 52;
+const TOLD = 53;
 
 // What goes along with a call: src/edge_env.rs.
 const BODY = 1;
@@ -137,11 +138,17 @@ export class EdgeIo {
     this.#start(this.#request.upload().drain());
   }
 
-  call(target, nameLength, along, mostBytes) {
+  call(objectClass, target, nameLength, along, mostBytes) {
     this.#mostBytes = mostBytes;
     this.#dropStored();
     const message = target.slice(nameLength);
-    const calling = this.#request.call(target.slice(0, nameLength), message, along === BODY, along === WAITING);
+    const calling = this.#request.call(
+      objectClass,
+      target.slice(0, nameLength),
+      message,
+      along === BODY,
+      along === WAITING,
+    );
     this.#start(calling, this.#called);
   }
 
@@ -180,7 +187,23 @@ export class EdgeIo {
     });
   }
 
-  /** What is found, by a look-up or at a limit; undefined if that takes longer. What comes then is let go. */
+  readKv(key, withinMs) {
+    this.#start(this.#inTime(this.#request.readKv(key), withinMs), this.#told);
+  }
+
+  listKv(from, withinMs) {
+    this.#start(this.#inTime(this.#request.listKv(from), withinMs), this.#told);
+  }
+
+  /** The outcome of what KV has told: a text, null if it has nothing, undefined if it has failed. */
+  #told(text) {
+    if (text === undefined) return UNTOLD;
+    if (text === null) return ABSENT;
+    this.words = text;
+    return TOLD;
+  }
+
+  /** What is found, by a look-up, at a limit or in KV; undefined if that takes longer. What comes then is let go. */
   #inTime(finding, withinMs) {
     return new Promise((resolve) => {
       let isLate = false;

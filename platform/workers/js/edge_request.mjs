@@ -13,9 +13,10 @@ import { EdgeIo } from "./edge_io.mjs";
 import { flights } from "./flight.mjs";
 import { answerWhenLost, instance, lose, onLoss, picked } from "./instance.mjs";
 import * as rust from "./index.js";
+import * as kv from "./kv.mjs";
 import { count } from "./rates.mjs";
 import { respond } from "./reply.mjs";
-import { MESSAGE_HEADER } from "./stub.mjs";
+import { MESSAGE_HEADER, PROJECT } from "./stub.mjs";
 import { Upload } from "./upload.mjs";
 import { WeakValues } from "./weak_values.mjs";
 
@@ -31,8 +32,8 @@ onLoss(() => {
 });
 
 /** Serves a request, at the inner entrypoint or at the default one. Returns its response, or a promise of it. */
-export function serve(request, streams, ctx, isInner) {
-  const served = new EdgeRequest(request, streams, ctx, isInner);
+export function serve(request, env, ctx, isInner) {
+  const served = new EdgeRequest(request, env, ctx, isInner);
   served.run();
   return served.response();
 }
@@ -44,7 +45,7 @@ class EdgeRequest {
    */
   calling = null;
   #request;
-  #streams;
+  #env;
   #ctx;
   #isInner;
   #upload = null;
@@ -57,9 +58,9 @@ class EdgeRequest {
   #isWatched = false;
   #beganMs = Date.now();
 
-  constructor(request, streams, ctx, isInner) {
+  constructor(request, env, ctx, isInner) {
     this.#request = request;
-    this.#streams = streams;
+    this.#env = env;
     this.#ctx = ctx;
     this.#isInner = isInner;
   }
@@ -173,15 +174,26 @@ class EdgeRequest {
     }
   }
 
-  /** Calls an object, with the upload or without it. */
-  call(object, message, hasUpload, canWait) {
-    this.calling = this.#call(object, message, hasUpload ? this.#upload.bytes : null, canWait);
+  /** What KV has under a key; null if that is nothing, undefined if KV fails. */
+  readKv(key) {
+    return kv.read(this.#env.REGISTRY, key);
+  }
+
+  /** A page of the keys of KV, as kv.mjs tells it; undefined if KV fails. */
+  listKv(from) {
+    return kv.list(this.#env.REGISTRY, from);
+  }
+
+  /** Calls an object of the class of that number, with the upload or without it. */
+  call(objectClass, object, message, hasUpload, canWait) {
+    const namespace = objectClass === PROJECT ? this.#env.PROJECTS : this.#env.STREAMS;
+    this.calling = this.#call(namespace, object, message, hasUpload ? this.#upload.bytes : null, canWait);
     return this.calling;
   }
 
-  async #call(object, message, body, canWait) {
+  async #call(namespace, object, message, body, canWait) {
     try {
-      const stub = this.#streams.getByName(object);
+      const stub = namespace.getByName(object);
       // A method's call costs an append 5 % less than a fetch, whose reply is a stream that passes through.
       if (body !== null) return await stub.take(message, body);
       const headers = { [MESSAGE_HEADER]: encodeURIComponent(message) };

@@ -1,4 +1,4 @@
-// The Worker and its Durable Object. Every decision is made in Rust. JavaScript passes requests in and answers out,
+// The Worker and its Durable Objects. Every decision is made in Rust. JavaScript passes requests in and answers out,
 // does what Rust asks for, and sees to it that each request is answered even if the wasm instance is lost.
 //
 // | file | what it holds |
@@ -11,8 +11,9 @@
 // | socket.mjs, pipe.mjs | the edge's end of a socket; passing its messages on to a client |
 // | flight.mjs | the work of one request whose answer identical requests share |
 // | cache.mjs | the cache of the datacenter |
-// | stream_object.mjs | the Durable Object |
-// | object_io.mjs | an object's storage, bucket, alarm, sockets and answers |
+// | durable_object.mjs | the Durable Objects: a thin class each over one host |
+// | object_io.mjs | an object's storage, bucket, KV, alarm, sockets and answers |
+// | kv.mjs | KV |
 // | stub.mjs | what edge and object agree on |
 // | reply.mjs | answers as plain data |
 // | instance.mjs | making, losing and replacing the wasm instance |
@@ -21,10 +22,10 @@
 import { serve } from "./edge_request.mjs";
 
 export { CachedReads } from "./cached_reads.mjs";
-export { StreamObject } from "./stream_object.mjs";
+export { ProjectObject, StreamObject } from "./durable_object.mjs";
 
 export default {
   fetch(request, env, ctx) {
-    return serve(request, env.STREAMS, ctx, false);
+    return serve(request, env, ctx, false);
   },
 };

@@ -17,12 +17,13 @@ const BLOB = 3;
 /** The code of a normal closure (RFC 6455, section 7.4.1). */
 const NORMAL = 1000;
 
-/** An object's storage, bucket, alarm, sockets and answers. */
+/** An object's storage, bucket, KV, alarm, sockets and answers. */
 export class ObjectIo {
   /** The outcome of the last call into Rust, if it ended without waiting. */
   outcome;
   #ctx;
   #bucket;
+  #kv;
   #storage;
   #sql;
   #rows = null;
@@ -31,9 +32,10 @@ export class ObjectIo {
   /** The functions that take the outcomes of calls that wait in Rust, by the number of the call. */
   #waiting = new Map();
 
-  constructor(ctx, bucket) {
+  constructor(ctx, bucket, kv) {
     this.#ctx = ctx;
     this.#bucket = bucket;
+    this.#kv = kv;
     this.#storage = ctx.storage;
     this.#sql = ctx.storage.sql;
   }
@@ -194,6 +196,23 @@ export class ObjectIo {
   async #delete(keys) {
     await this.#storage.sync();
     await this.#bucket.delete(keys);
+  }
+
+  readKv(key, limitMs) {
+    return within(limitMs, this.#readKv(key));
+  }
+
+  async #readKv(key) {
+    return await this.#kv.get(key);
+  }
+
+  putKv(key, text, note, limitMs) {
+    return within(limitMs, this.#putKv(key, text, note));
+  }
+
+  async #putKv(key, text, note) {
+    await this.#storage.sync();
+    await this.#kv.put(key, text, { metadata: { note } });
   }
 
   list(prefix, after, limit, limitMs) {

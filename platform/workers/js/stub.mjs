@@ -3,6 +3,9 @@
 /** The header in which a message reaches an object, percent-encoded. */
 export const MESSAGE_HEADER = "tailrace-message";
 
+/** The class of projects' objects; streams' are 0: core's `protocol::Class`. */
+export const PROJECT = 1;
+
 // How a call to an object failed: src/outcome.rs.
 const RESET = -1;
 const OVERLOADED = -2;

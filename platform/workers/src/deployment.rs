@@ -9,8 +9,10 @@ use wasm_bindgen::prelude::wasm_bindgen;
 
 use crate::console;
 
-/// The name of the bucket's binding.
+/// The names of the bindings of the bucket, of KV, and of projects' objects.
 const BUCKET: &str = "SEGMENTS";
+const KV: &str = "REGISTRY";
+const PROJECTS: &str = "PROJECTS";
 
 /// What edge and objects are configured to do.
 #[derive(Clone, Debug)]
@@ -44,8 +46,13 @@ impl Deployment {
         });
         let bound = || bound.split('\0');
         edge.rates = Rates::bound(bound());
-        if !bound().any(|name| name == BUCKET) {
+        let is_bound = |wanted| bound().any(|name| name == wanted);
+        if !is_bound(BUCKET) {
             edge.access = Access::Misconfigured(format!("no R2 bucket is bound as {BUCKET}"));
+        } else if edge.registry.is_some() && !(is_bound(KV) && is_bound(PROJECTS)) {
+            let problem =
+                format!("TAILRACE_PROJECTS is multi, and {KV} (KV) and {PROJECTS} (objects) are not both bound");
+            edge.access = Access::Misconfigured(problem);
         }
         Self { edge, settings }
     }
@@ -119,6 +126,18 @@ mod tests {
                 "{bound:?}"
             );
         }
+    }
+
+    #[test]
+    fn a_deployment_with_several_projects_needs_kv_and_their_objects() {
+        let access = |bound| Deployment::from_vars("TAILRACE_PROJECTS\0multi\0", bound).edge.access;
+        assert_eq!(access("SEGMENTS\0REGISTRY\0PROJECTS"), Access::Projects);
+        for bound in ["SEGMENTS", "SEGMENTS\0REGISTRY", "PROJECTS\0SEGMENTS", "REGISTRY\0PROJECTS"] {
+            assert!(matches!(access(bound), Access::Misconfigured(_)), "{bound:?}");
+        }
+        // Where everybody is let in there are no keys to look for.
+        let open = Deployment::from_vars("TAILRACE_PROJECTS\0multi\0TAILRACE_NO_AUTH\x001\0", "SEGMENTS").edge;
+        assert_eq!((open.access, open.registry), (Access::NoAuth, None));
     }
 
     #[test]

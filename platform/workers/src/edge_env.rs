@@ -4,10 +4,11 @@
 //! of each kind at a time, so its kind says which one is meant.
 
 use bytes::Bytes;
-use tailrace_core::protocol::{Headers, Response};
+use tailrace_core::protocol::{Address, Headers, Response};
 use tailrace_core::runtime::{
     self, Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, EdgeSocket, Extent, HeldBodies, Isolate,
-    Landing, Patience, PipeEnd, PipeRule, Piped, Pushed, RateLimit, Sharing, SocketEvent, UploadBroken, Written,
+    KnownProjects, KvError, KvKey, KvListing, KvView, Landing, Patience, PipeEnd, PipeRule, Piped, Pushed, RateLimit,
+    Sharing, SocketEvent, UploadBroken, Written,
 };
 
 use crate::operation::{ask, operation};
@@ -24,6 +25,8 @@ mod along {
 thread_local! {
     /// The bodies that all requests of this instance hold.
     static HELD_BODIES: HeldBodies = HeldBodies::default();
+    /// What this instance knows of projects.
+    static KNOWN_PROJECTS: KnownProjects = KnownProjects::default();
     /// What waits for the clients of all requests of this instance.
     static BACKLOGS: Backlogs = Backlogs::default();
 }
@@ -48,6 +51,8 @@ pub(crate) struct Socket;
 pub(crate) struct Download;
 /// The flight that the request takes part in.
 pub(crate) struct Flight;
+/// KV, as requests read it.
+pub(crate) struct Kv;
 
 impl RequestEnv {
     #[cfg(feature = "faults")]
@@ -110,8 +115,9 @@ impl EdgeEnv for RequestEnv {
     type Download = Download;
     type StartedFlight = Flight;
     type JoinedFlight = Flight;
+    type Kv = Kv;
 
-    async fn call(&self, object: &str, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
+    async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         #[cfg(feature = "faults")]
         let message = crate::fault::message(self.fault.as_deref(), message);
         let (along, most_bytes) = match along {
@@ -119,10 +125,10 @@ impl EdgeEnv for RequestEnv {
             Along::Body(_) => (along::BODY, 0),
             Along::Waiting { most_bytes } => (along::WAITING, most_bytes),
         };
-        let target = [object, &message].concat();
+        let target = [object.name, &message].concat();
         // JavaScript counts text in UTF-16.
-        let name_length = object.encode_utf16().count() as u32;
-        called(operation(|io| io.call(&target, name_length, along, most_bytes as f64)).await)
+        let (name_length, class) = (object.name.encode_utf16().count() as u32, object.class.number());
+        called(operation(|io| io.call(class, &target, name_length, along, most_bytes as f64)).await)
     }
 
     async fn earlier_call(&self) -> CallOutcome<Self> {
@@ -156,6 +162,10 @@ impl EdgeEnv for RequestEnv {
         }
     }
 
+    fn kv(&self) -> &Kv {
+        &Kv
+    }
+
     fn share(&self, key: &str) -> Sharing<Flight, Flight> {
         match ask(|io| io.share(key)) {
             Some(age_ms @ 0.0..) => Sharing::Joined { flight: Flight, age_ms: age_ms as u64 },
@@ -173,6 +183,10 @@ impl EdgeEnv for RequestEnv {
 
     fn held_bodies(&self) -> HeldBodies {
         HELD_BODIES.with(HeldBodies::clone)
+    }
+
+    fn known_projects(&self) -> KnownProjects {
+        KNOWN_PROJECTS.with(KnownProjects::clone)
     }
 
     fn backlogs(&self) -> Backlogs {
@@ -207,6 +221,39 @@ impl EdgeEnv for RequestEnv {
         ask(|io| io.open(head.status, &head.headers.to_lines()));
         Download
     }
+}
+
+/// What KV has told, or why it has not.
+fn told(outcome: Option<i64>) -> Result<String, KvError> {
+    match outcome {
+        Some(outcome::TOLD) => Ok(ask(|io| io.words()).unwrap_or_default()),
+        _ => Err(KvError("no answer".to_owned())),
+    }
+}
+
+impl KvView for Kv {
+    async fn get(&self, key: &str, limit_ms: u64) -> Result<Option<String>, KvError> {
+        match operation(|io| io.read_kv(key, limit_ms as f64)).await {
+            Some(outcome::ABSENT) => Ok(None),
+            outcome => told(outcome).map(Some),
+        }
+    }
+
+    async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError> {
+        let text = told(operation(|io| io.list_kv(from.unwrap_or_default(), limit_ms as f64)).await)?;
+        listing(&text).ok_or_else(|| KvError("the listing is malformed".to_owned()))
+    }
+}
+
+/// A page of keys from its text.
+fn listing(text: &str) -> Option<KvListing> {
+    let mut lines = text.split_terminator('\n');
+    let next = Some(lines.next()?.to_owned()).filter(|next| !next.is_empty());
+    let mut keys = Vec::new();
+    while let Some(name) = lines.next() {
+        keys.push(KvKey { name: name.to_owned(), note: lines.next()?.to_owned() });
+    }
+    Some(KvListing { keys, next })
 }
 
 impl runtime::Upload for Upload {
@@ -361,6 +408,20 @@ impl Drop for Download {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_page_of_keys_is_read_whole_or_not_at_all() {
+        let key = |name: &str, note: &str| KvKey { name: name.to_owned(), note: note.to_owned() };
+        for (text, expected) in [
+            ("\n", Some(KvListing::default())),
+            ("c\n", Some(KvListing { keys: vec![], next: Some("c".to_owned()) })),
+            ("\na\n\nb\ndeleted\n", Some(KvListing { keys: vec![key("a", ""), key("b", "deleted")], next: None })),
+            ("\na\n", None),
+            ("", None),
+        ] {
+            assert_eq!(listing(text), expected, "{text:?}");
+        }
+    }
 
     #[test]
     fn changes_are_one_text_and_no_changes_are_none() {

@@ -48,11 +48,12 @@ extern "C" {
     #[wasm_bindgen(method, catch)]
     pub(crate) fn drain(this: &EdgeIo) -> Result<(), JsValue>;
 
-    /// Starts to call an object. `target` is its name, of `name_length` UTF-16 code units, followed by the message;
+    /// Starts to call an object of the class of that number. `target` is its name, of `name_length` UTF-16 code units, followed by the message;
     /// `along` is one of the numbers of `edge_env::along`. On a socket, `most_bytes` may wait until they are taken.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn call(
         this: &EdgeIo,
+        class: u32,
         target: &str,
         name_length: u32,
         along: u32,
@@ -85,7 +86,17 @@ extern "C" {
     #[wasm_bindgen(method, catch, js_name = isWithin)]
     pub(crate) fn is_within(this: &EdgeIo, limit: &str, key: &str, within_ms: f64) -> Result<(), JsValue>;
 
-    /// Why the last call or reply failed, for operators.
+    /// Starts to read a key of KV, for at most `within_ms`. The text is in `words` then.
+    #[wasm_bindgen(method, catch, js_name = readKv)]
+    pub(crate) fn read_kv(this: &EdgeIo, key: &str, within_ms: f64) -> Result<(), JsValue>;
+
+    /// Starts to list keys of KV, from where a page begins, or from the first one if that is empty, for at most `within_ms`.
+    /// The page is in `words` then: where the next one begins, or nothing; then name and note of each key; every item is
+    /// followed by a line feed.
+    #[wasm_bindgen(method, catch, js_name = listKv)]
+    pub(crate) fn list_kv(this: &EdgeIo, from: &str, within_ms: f64) -> Result<(), JsValue>;
+
+    /// Why the last call or reply failed, for operators, or what KV has told.
     #[wasm_bindgen(method, getter, catch)]
     pub(crate) fn words(this: &EdgeIo) -> Result<String, JsValue>;
 
@@ -308,6 +319,15 @@ extern "C" {
     /// Deletes objects once what was written before is durable. Each of `keys` is followed by a line feed.
     #[wasm_bindgen(method, catch)]
     pub(crate) fn delete(this: &ObjectIo, keys: &str, limit_ms: f64) -> Result<Promise, JsValue>;
+
+    /// Reads a key of KV. Returns a promise of its text, or of null if there is none, which fails after `limit_ms`.
+    #[wasm_bindgen(method, catch, js_name = readKv)]
+    pub(crate) fn read_kv(this: &ObjectIo, key: &str, limit_ms: f64) -> Result<Promise, JsValue>;
+
+    /// Puts a text with a note into KV once what was written before is durable. The promise fails after `limit_ms`.
+    #[wasm_bindgen(method, catch, js_name = putKv)]
+    pub(crate) fn put_kv(this: &ObjectIo, key: &str, text: &str, note: &str, limit_ms: f64)
+    -> Result<Promise, JsValue>;
 
     /// Lists objects whose keys come after `after`, or from the first one if it is empty. Returns a promise of a text:
     /// `1` if more objects follow, else `0`; then key, length and upload time (ms since the Unix epoch) of each object;

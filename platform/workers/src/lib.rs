@@ -14,6 +14,7 @@
 //! | `object` | what a Durable Object calls: one request, the alarm |
 //! | `state` | an object's state as core sees it: clock, randomness, SQL, bucket, alarm, sockets |
 //! | `bucket` | the bucket: R2 |
+//! | `kv` | KV, as objects reach it |
 //! | `sql` | the storage: statements, transactions |
 //! | `param` | parameters of a statement as JavaScript reads them |
 //! | `row` | rows as JavaScript writes them |
@@ -30,6 +31,7 @@ pub mod edge_task;
 #[cfg(feature = "faults")]
 mod fault;
 pub mod io;
+mod kv;
 pub mod object;
 mod operation;
 mod outcome;

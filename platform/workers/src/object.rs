@@ -3,8 +3,8 @@
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker};
 
-use tailrace_core::object::StreamObject;
-use tailrace_core::protocol::Response;
+use tailrace_core::object::AnyObject;
+use tailrace_core::protocol::{Class, Response};
 use tailrace_core::runtime::{Actor, ObjectAnswer, ObjectRequest, Upgrade};
 use wasm_bindgen::prelude::wasm_bindgen;
 use wasm_bindgen_futures::spawn_local;
@@ -19,21 +19,23 @@ pub struct ObjectHost {
     io: ObjectIo,
     #[cfg(feature = "faults")]
     state: ObjectState,
-    actor: Rc<StreamObject<ObjectState>>,
+    actor: Rc<AnyObject<ObjectState>>,
 }
 
 #[wasm_bindgen]
 impl ObjectHost {
-    /// Starts the object, which reads its storage now.
+    /// Starts the object of a class, by its number. It reads its storage now.
     #[wasm_bindgen(constructor)]
-    pub fn new(io: ObjectIo) -> Self {
-        let state = ObjectState::new(io.clone());
+    pub fn new(io: ObjectIo, class: u32) -> Self {
+        // An object of another class would not know what it has stored. The instance is lost by this.
+        let class = Class::of_number(class).unwrap_or_else(|| panic!("no class {class}"));
+        let state = ObjectState::new(io.clone(), class);
         let settings = Deployment::with(|deployment| deployment.settings.clone());
         Self {
             io,
             #[cfg(feature = "faults")]
             state: state.clone(),
-            actor: Rc::new(StreamObject::new(state, settings)),
+            actor: Rc::new(AnyObject::new(state, settings)),
         }
     }
 

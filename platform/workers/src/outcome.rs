@@ -1,8 +1,9 @@
 //! How an operation of the edge has ended, as JavaScript tells it: one of these numbers, or a count of bytes.
 //!
 //! JavaScript has a few more numbers. Rust does not name them, as each is what is left when all others are excluded: a
-//! call that was reset (-1), a look-up that found nothing (14), a closed socket (24), an upload that broke off (42),
-//! that what a cache was asked to do is over (15), and that a limit could not be asked (52).
+//! call that was reset (-1), a closed socket (24), an upload that broke off (42),
+//! that what a cache was asked to do is over (15), and that a limit could not be asked, or KV (52). A look-up that found nothing is told by the number of KV that has
+//! nothing.
 
 use tailrace_core::runtime::CallError;
 
@@ -28,6 +29,10 @@ pub(crate) const GONE: i64 = 23;
 /// `is_within`
 pub(crate) const WITHIN: i64 = 50;
 pub(crate) const TOO_OFTEN: i64 = 51;
+/// `read_kv`, `list_kv`
+pub(crate) const TOLD: i64 = 53;
+/// `read_kv`
+pub(crate) const ABSENT: i64 = 14;
 /// `drained`
 pub(crate) const TAKEN: i64 = 30;
 pub(crate) const STALLED: i64 = 31;

@@ -4,6 +4,7 @@ use std::rc::Rc;
 
 use bytes::Bytes;
 use js_sys::Promise;
+use tailrace_core::protocol::Class;
 use tailrace_core::runtime::{ActorState, After, HibernatingSocket, Isolate, SocketState};
 use tailrace_core::storage::SqlError;
 use wasm_bindgen::{JsCast, JsValue};
@@ -11,6 +12,7 @@ use wasm_bindgen_futures::JsFuture;
 
 use crate::bucket::Bucket;
 use crate::io::{ObjectIo, WebSocket, clear_timeout, get_random_values, set_timeout, words};
+use crate::kv::Kv;
 use crate::sql::Storage;
 
 /// The most bytes that the runtime fills at once (Web Cryptography, section 10.1.1).
@@ -21,23 +23,25 @@ const RANDOM_BYTES: usize = 65_536;
 pub(crate) struct ObjectState(Rc<Shared>);
 
 struct Shared {
+    class: Class,
     id: String,
     io: ObjectIo,
     storage: Storage,
     bucket: Bucket,
+    kv: Kv,
 }
 
 impl ObjectState {
     /// The state that `io` reaches.
-    pub(crate) fn new(io: ObjectIo) -> Self {
+    pub(crate) fn new(io: ObjectIo, class: Class) -> Self {
         let id = match io.id() {
             Ok(id) => id,
             // Without its identity the object might take another's segments for its own. The instance is
             // lost by this.
             Err(exception) => panic!("no identity: {}", words(&exception)),
         };
-        let (storage, bucket) = (Storage::new(io.clone()), Bucket::new(io.clone()));
-        Self(Rc::new(Shared { id, io, storage, bucket }))
+        let (storage, bucket, kv) = (Storage::new(io.clone()), Bucket::new(io.clone()), Kv::new(io.clone()));
+        Self(Rc::new(Shared { class, id, io, storage, bucket, kv }))
     }
 }
 
@@ -85,6 +89,11 @@ pub(crate) fn fill_random(bytes: &mut [u8]) {
 impl ActorState for ObjectState {
     type Sql = Storage;
     type Bucket = Bucket;
+    type Kv = Kv;
+
+    fn class(&self) -> Class {
+        self.0.class
+    }
 
     fn id(&self) -> &str {
         &self.0.id
@@ -96,6 +105,10 @@ impl ActorState for ObjectState {
 
     fn bucket(&self) -> &Bucket {
         &self.0.bucket
+    }
+
+    fn kv(&self) -> &Kv {
+        &self.0.kv
     }
 
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {

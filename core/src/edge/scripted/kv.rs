@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::rc::Weak;
 
 use super::Stage;
-use crate::runtime::{KvError, KvKey, KvListing, KvStore};
+use crate::runtime::{KvError, KvKey, KvListing, KvView};
 
 /// What it has, by key: the texts with their notes. Each call is noted down.
 #[derive(Default)]
@@ -27,16 +27,10 @@ impl ScriptedKv {
     }
 }
 
-impl KvStore for ScriptedKv {
+impl KvView for ScriptedKv {
     async fn get(&self, key: &str, limit_ms: u64) -> Result<Option<String>, KvError> {
         self.call(&format!("get {key}"), limit_ms)?;
         Ok(self.texts.borrow().get(key).map(|(text, _)| text.clone()))
-    }
-
-    async fn put(&self, key: &str, text: &str, note: &str, limit_ms: u64) -> Result<(), KvError> {
-        self.call(&format!("put {key}"), limit_ms)?;
-        self.texts.borrow_mut().insert(key.to_owned(), (text.to_owned(), note.to_owned()));
-        Ok(())
     }
 
     /// Two keys a page.

@@ -1,11 +1,11 @@
-// The Durable Object of one stream.
+// The Durable Objects: a thin class each over one host.
 
 import { DurableObject } from "cloudflare:workers";
 import * as rust from "./index.js";
 import { instance, isPresent, lose, onLoss, whenLost } from "./instance.mjs";
 import { ObjectIo } from "./object_io.mjs";
 import { respond } from "./reply.mjs";
-import { MESSAGE_HEADER } from "./stub.mjs";
+import { MESSAGE_HEADER, PROJECT } from "./stub.mjs";
 import { WeakValues } from "./weak_values.mjs";
 
 /** The objects of this isolate, in the order in which they started. */
@@ -16,15 +16,18 @@ onLoss(() => {
   for (const object of objects.values()) object.lost();
 });
 
-export class StreamObject extends DurableObject {
+class HostedObject extends DurableObject {
   #io;
+  /** The number of its class: core's `protocol::Class`. */
+  #class;
   #host = null;
   #instance = -1;
   #lastCall = 0;
 
-  constructor(ctx, env) {
+  constructor(ctx, env, objectClass) {
     super(ctx, env);
-    this.#io = new ObjectIo(ctx, env.SEGMENTS);
+    this.#class = objectClass;
+    this.#io = new ObjectIo(ctx, env.SEGMENTS, env.REGISTRY);
     started += 1;
     objects.set(started, this);
   }
@@ -76,7 +79,7 @@ export class StreamObject extends DurableObject {
       if (this.#instance !== current) {
         // The object's memory was lost with the instance. It reads its storage again before it takes this event.
         if (this.#host !== null) this.#cut();
-        this.#host = new rust.ObjectHost(this.#io);
+        this.#host = new rust.ObjectHost(this.#io, this.#class);
         this.#instance = current;
       }
       return enter(this.#host, call) ? this.#io.outcomeOf(call) : this.#io.outcome;
@@ -93,5 +96,19 @@ export class StreamObject extends DurableObject {
   #cut() {
     if (!isPresent(this.#instance)) this.#io.cut();
     return whenLost;
+  }
+}
+
+/** The object of one stream. */
+export class StreamObject extends HostedObject {
+  constructor(ctx, env) {
+    super(ctx, env, 0);
+  }
+}
+
+/** The object of one project. */
+export class ProjectObject extends HostedObject {
+  constructor(ctx, env) {
+    super(ctx, env, PROJECT);
   }
 }
