@@ -7,6 +7,7 @@ use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 use mimalloc::MiMalloc;
+use tailrace_core::mutant::Mutant;
 use tailrace_core::protocol::CachePolicy;
 use tailrace_sim::crowd::command::{CalibrateArguments, CrowdArguments};
 use tailrace_sim::forecast::command::BillArguments;
@@ -14,6 +15,7 @@ use tailrace_sim::judge::comparison::{Workload, follow};
 use tailrace_sim::judge::known_bug::KnownBug;
 use tailrace_sim::judge::shrink::shrink;
 use tailrace_sim::mutants::{Entry, REGISTER, STARTS, WITHIN_SEEDS};
+use tailrace_sim::registry;
 use tailrace_sim::report;
 use tailrace_sim::scenario::Scenario;
 use tailrace_sim::swarm::{Swarm, Verdict, judge};
@@ -90,6 +92,21 @@ enum Command {
     Bill(Box<BillArguments>),
     /// Prints what was measured in production beside what comes of the same here.
     Calibrate(CalibrateArguments),
+    /// Runs many seeds of several projects, whose operators change keys, and judges each.
+    Registry {
+        /// How many.
+        #[arg(long, default_value_t = 1_000)]
+        seeds: u64,
+        /// The first one.
+        #[arg(long, default_value_t = 0)]
+        from: u64,
+        /// Runs that seed alone, and prints what was asked and told.
+        #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
+        replay: Option<u64>,
+        /// A known bug to switch on.
+        #[arg(long, value_parser = known_to_registry)]
+        mutant: Option<Mutant>,
+    },
     /// Lists the known bugs, and hunts each from several starting points.
     Mutants {
         /// Only those whose names contain one of these.
@@ -100,6 +117,12 @@ enum Command {
 fn known(name: &str) -> Result<KnownBug, String> {
     let names: Vec<&str> = REGISTER.iter().map(Entry::name).collect();
     Entry::named(name).map(|entry| entry.bug).ok_or_else(|| format!("it is none of {}", names.join(", ")))
+}
+
+fn known_to_registry(name: &str) -> Result<Mutant, String> {
+    let names: Vec<&str> = registry::BUGS.iter().map(|bug| bug.name()).collect();
+    let found = registry::BUGS.iter().find(|bug| bug.name() == name).copied();
+    found.ok_or_else(|| format!("it is none of {}", names.join(", ")))
 }
 
 fn main() -> ExitCode {
@@ -129,6 +152,8 @@ fn main() -> ExitCode {
                 false
             }
         },
+        Command::Registry { replay: Some(seed), mutant, .. } => replay_registry(seed, mutant),
+        Command::Registry { seeds, from, replay: None, mutant } => sweep_registry(from, seeds, mutant),
         Command::Mutants { names } => hunt(&names),
         Command::Crowd(crowd) => is_well(crowd.run().map(|()| true)),
         Command::Bill(bill) => is_well(bill.run().map(|()| true)),
@@ -215,6 +240,32 @@ fn replay(verdict: &Verdict, trace: bool) -> bool {
         println!("{violation}");
     }
     verdict.violations.is_empty()
+}
+
+/// Prints what was asked and told in a seed with several projects, and what it violates.
+fn replay_registry(seed: u64, bug: Option<Mutant>) -> bool {
+    let (violations, history) = registry::judge(seed, bug);
+    for change in &history.changes {
+        let key = change.key.as_ref().map_or("", |key| &key.id);
+        let registry::Change { project, what, asked_ms, ended_ms, status, .. } = change;
+        println!("{asked_ms}..{ended_ms} ms {project}: {what:?} -> {status:?} {key}");
+    }
+    for registry::Probe { project, of, key, asked_ms, ended_ms, status } in &history.probes {
+        println!("{asked_ms}..{ended_ms} ms key {key} of {of} asks at {project} -> {status:?}");
+    }
+    history.shown.iter().for_each(|shown| println!("in the end: {shown:?}"));
+    violations.iter().for_each(|violation| println!("registry: {violation}"));
+    violations.is_empty()
+}
+
+/// Prints which seeds with several projects violate something.
+fn sweep_registry(from: u64, seeds: u64, bug: Option<Mutant>) -> bool {
+    let failures = registry::sweep(from, seeds, bug);
+    for (seed, violations) in failures.iter().take(20) {
+        println!("seed {seed}: {}", violations[0]);
+    }
+    println!("{seeds} seeds from {from}: {} failed", failures.len());
+    failures.is_empty()
 }
 
 fn hunt(names: &[String]) -> bool {

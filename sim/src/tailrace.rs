@@ -4,7 +4,7 @@ use std::borrow::Cow;
 use std::collections::BTreeSet;
 
 use tailrace_core::edge::{self, LiveConfig};
-use tailrace_core::object::StreamObject;
+use tailrace_core::object::AnyObject;
 use tailrace_core::protocol::message::{Live, Message, Operation};
 use tailrace_core::protocol::segment::Whole;
 use tailrace_core::protocol::{Address, Admission, Headers, Method, Offset, ProjectMode, Response};
@@ -12,7 +12,7 @@ use tailrace_core::runtime::Request;
 use tailrace_core::storage::{RowKey, schema};
 
 pub use tailrace_core::edge::{
-    Access, Claims, EdgeConfig, KeyRing, Origins, Rates, Scope, StreamPattern, mint, verify,
+    Access, Claims, EdgeConfig, KeyRing, Origins, Rates, Registry, Scope, StreamPattern, mint, verify,
 };
 pub use tailrace_core::object::{ColdSettings, Settings};
 pub use tailrace_core::protocol::{MemoryLimits, Waits};
@@ -25,13 +25,13 @@ use crate::world::{
     EdgeState, Faults, LineAnswer, ObjectClass, ObjectSql, ObjectState, Program, Upload, WorldConfigOf, WorldOf,
 };
 
-/// Core's edge and core's stream object.
+/// Core's edge and core's objects.
 pub struct Tailrace;
 
 impl Program for Tailrace {
     type Settings = Settings;
     type EdgeConfig = EdgeConfig;
-    type Object = StreamObject<ObjectState>;
+    type Object = AnyObject<ObjectState>;
 
     fn cause(method: Method, url: &str) -> Cause {
         let waits = |how: &str| url.split(['?', '&']).any(|parameter| parameter == how);
@@ -67,7 +67,7 @@ impl Program for Tailrace {
     }
 }
 
-impl ObjectClass for StreamObject<ObjectState> {
+impl ObjectClass for AnyObject<ObjectState> {
     /// It may only to migrate. If another instance has taken over the storage, this one has nothing to migrate.
     fn may_write_at_start(storage: &ObjectSql) -> bool {
         schema::outdated(storage).is_ok_and(|version| version.is_some())
@@ -88,7 +88,9 @@ impl ObjectClass for StreamObject<ObjectState> {
                 None => Cause::Read,
             },
             Some(Operation::EventRest(_)) => Cause::Connection,
-            Some(Operation::Head) | None => Cause::Read,
+            Some(Operation::Head) => Cause::Read,
+            // What is asked of a project's object.
+            None => Cause::Write,
         }
     }
 
@@ -118,6 +120,7 @@ impl WorldConfig {
             faults: Faults::default(),
             edge: EdgeConfig {
                 access: Access::NoAuth,
+                registry: None,
                 projects: ProjectMode::Single,
                 body_limit,
                 live,

@@ -17,6 +17,8 @@ const BINDINGS: &[(&str, &str)] = &[("TAILRACE_NO_AUTH", "1"), ("TAILRACE_SSE_MS
 /// Some suites ask a server with keys, of which the first one signs.
 const KEYS: &str =
     "first:Zmlyc3Qga2V5IG9mIHRoZSBsaXZlIHN1aXRlcywgMzIgYg,second:c2Vjb25kIGtleSBvZiB0aGUgbGl2ZSBzdWl0ZXMsIDMyYg";
+/// The key of the operator of a deployment with several projects.
+const ROOT_KEY: &str = "dGhlIG9wZXJhdG9yJ3Mga2V5LCBvZiBhbGwgcHJvamVjdHM";
 const SUITES: &str = "tests/real/live/*.test.mjs";
 
 /// The modules that make a Worker one with limits, and the one of them that is started.
@@ -58,6 +60,18 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
             ..workerd::Options::of(worker)
         },
     )?;
+    // One suite has several projects.
+    let root = format!("root:{ROOT_KEY}");
+    let projects = Workerd::start(
+        project,
+        node,
+        &workerd::Options {
+            name: "live-projects",
+            bindings: &[("TAILRACE_PROJECTS", "multi"), ("TAILRACE_KEYS", KEYS), ("TAILRACE_ROOT_KEY", &root)],
+            has_projects: true,
+            ..workerd::Options::of(worker)
+        },
+    )?;
     // One suite measures the memory of its server, so it has a server of its own.
     let (server, alone) = (start("live")?, start("live-alone")?);
     say(&format!("running {SUITES} against {} and {}", server.url(), alone.url()));
@@ -68,12 +82,13 @@ pub(crate) fn run(project: &Project, built: &Built) -> Result<()> {
     command.env("TAILRACE_KEYED_URL", keyed.url()).env("TAILRACE_KEYED_KEYS", KEYS);
     command.env("TAILRACE_KEYED_LOG", keyed.log());
     command.env("TAILRACE_LIMITED_URL", limited.url());
+    command.env("TAILRACE_PROJECTS_URL", projects.url()).env("TAILRACE_ROOT_KEY", &root);
     command.env("TAILRACE_LISTING_URL", listing.url()).env("TAILRACE_LISTED_ORIGIN", listed);
     // The suite serves the page.
     drop(page);
     process::run(&mut command)
         .with_context(|| format!("the runtimes' logs are {} and {}", server.log().display(), alone.log().display()))?;
-    for log in [server.log(), alone.log(), keyed.log(), listing.log(), limited.log()] {
+    for log in [server.log(), alone.log(), keyed.log(), listing.log(), limited.log(), projects.log()] {
         if let Some(line) = complaint(&read(log)?) {
             bail!("every test has passed, but {} says: {line}", log.display());
         }

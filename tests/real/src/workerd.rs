@@ -51,6 +51,9 @@ pub(crate) struct Options<'a> {
     pub(crate) has_cache: bool,
     /// Whether that cache is in a process of its own.
     pub(crate) is_cache_apart: bool,
+    /// Whether it has objects of projects and KV, with the bindings `PROJECTS` and `REGISTRY`. KV is the runtime's own, and empty
+    /// at the start.
+    pub(crate) has_projects: bool,
 }
 
 impl<'a> Options<'a> {
@@ -73,6 +76,7 @@ impl<'a> Options<'a> {
             state: None,
             has_cache: true,
             is_cache_apart: false,
+            has_projects: false,
         }
     }
 }
@@ -252,6 +256,18 @@ fn copy_modules(from: &Path, to: &Path) -> Result<Vec<String>> {
     Ok(names)
 }
 
+/// What a configuration with projects has: the runtime's own KV, the objects, and how both are bound.
+const KV: &str = r#"(name = "kv", worker = (compatibilityDate = "2026-01-01",
+      modules = [(name = "kv.js", bundled = "/workerd/kv.js")],
+      durableObjectNamespaces = [(className = "KVNamespace", uniqueKey = "kv-namespace", enableSql = true)],
+      durableObjectStorage = (localDisk = "state"),
+      bindings = [(name = "SHARD", durableObjectNamespace = "KVNamespace"), (name = "BLOBS", service = "state")])),"#;
+const PROJECT_BINDINGS: &[&str] = &[
+    r#"(name = "PROJECTS", durableObjectNamespace = "ProjectObject")"#,
+    r#"(name = "REGISTRY", kvNamespace = (name = "kv", props = (json = "{\"namespace\": \"registry\"}")))"#,
+];
+const PROJECT_OBJECTS: &str = r#"(className = "ProjectObject", uniqueKey = "tailrace-ProjectObject", enableSql = true),"#;
+
 /// The runtime's configuration.
 fn config(
     project: &Project,
@@ -280,7 +296,9 @@ fn config(
         format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
         "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
     ];
-    let bindings = bindings.into_iter().chain(texts).chain(json).chain(entrypoints);
+    let (kv, of_projects, projects) = if options.has_projects { (KV, PROJECT_BINDINGS, PROJECT_OBJECTS) } else { ("", &[][..], "") };
+    let of_projects = of_projects.iter().map(|binding| (*binding).to_owned());
+    let bindings = bindings.into_iter().chain(of_projects).chain(texts).chain(json).chain(entrypoints);
     let bucket = bucket.address();
     let outbound = if options.has_cache { format!("cacheApiOutbound = {:?},", cache::SERVICE) } else { String::new() };
     let Parts { services, extensions } = cache;
@@ -293,6 +311,7 @@ const config :Workerd.Config = (
     (name = "state", disk = (path = {state:?}, writable = true)),
     (name = "bucket", external = (address = "{bucket}", http = ())),
     {services}
+    {kv}
     # Webhooks of tests go to this machine.
     (name = "internet", network = (allow = ["public", "private"], tlsOptions = (trustBrowserCas = true))),
   ],
@@ -308,7 +327,10 @@ const worker :Workerd.Worker = (
   bindings = [
     {bindings}
   ],
-  durableObjectNamespaces = [(className = {class:?}, uniqueKey = "tailrace-{class}", enableSql = true)],
+  durableObjectNamespaces = [
+    (className = {class:?}, uniqueKey = "tailrace-{class}", enableSql = true),
+    {projects}
+  ],
   durableObjectStorage = (localDisk = "state"),
   {outbound}
 );

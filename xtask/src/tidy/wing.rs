@@ -30,6 +30,11 @@ const WINGS: &[Wing] = &[
         core: &["marks", "mutant", "protocol", "storage", "stream", "runtime", "object", "edge"],
     },
     Wing {
+        name: "registry",
+        knows: &["kernel", "world", "tailrace"],
+        core: &["mutant", "protocol", "runtime"],
+    },
+    Wing {
         name: "crowd",
         knows: &["kernel", "bill", "front", "world", "tailrace"],
         core: &["protocol", "runtime", "edge"],
