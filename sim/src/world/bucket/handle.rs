@@ -1,25 +1,17 @@
 //! The bucket as one instance of an object reaches it. Like everything that leaves an object, puts and deletions wait
-//! at the output gate. Once they have left, they are carried out whatever becomes of the instance. A call that is under
-//! way keeps the object in memory, also once its caller has given it up.
+//! at the output gate. Once they have left, they are carried out whatever becomes of the instance.
 
 use std::future::Future;
 use std::ops::Range;
 use std::rc::Rc;
 
 use bytes::Bytes;
-use futures_util::FutureExt;
-use futures_util::future::LocalBoxFuture;
 use tailrace_core::runtime::{BATCH_LIMIT, KEY_LIMIT, Listing, ObjectStore, PutCondition, PutOutcome, StoreError};
 
 use super::service::{Bucket, Put};
 use crate::bill::Cause;
 use crate::kernel::reply::reply;
-use crate::kernel::rt;
-use crate::world::marks;
 use crate::world::storage::outlet::Outlet;
-
-/// The longest time for which a call keeps its object in memory, in ms (Cloudflare, Durable Objects lifecycle).
-const KEPT_MS: u64 = 15 * 60 * 1_000;
 
 /// The bucket as one instance reaches it.
 pub struct ObjectBucket {
@@ -38,18 +30,10 @@ impl ObjectBucket {
         limit_ms: u64,
         call: impl Future<Output = Option<Result<T, StoreError>>> + 'static,
     ) -> Result<T, StoreError> {
-        let Outlet { activity, environment, node, .. } = &*self.outlet;
-        let calling = activity.call();
-        let mut call: LocalBoxFuture<'static, _> = call.boxed_local();
-        if let Some(outcome) = rt::within_ms(limit_ms, &mut call).await {
-            return outcome.unwrap_or_else(lost);
+        match self.outlet.within(limit_ms, call).await {
+            Some(outcome) => outcome.unwrap_or_else(lost),
+            None => Err(StoreError::Unknown(format!("no answer within {limit_ms} ms"))),
         }
-        environment.mark(marks::CALL_OUTLIVED_ITS_CALLER);
-        node.spawn(async move {
-            rt::within_ms(KEPT_MS.saturating_sub(limit_ms), call).await;
-            drop(calling);
-        });
-        Err(StoreError::Unknown(format!("no answer within {limit_ms} ms")))
     }
 }
 

@@ -10,13 +10,13 @@ use tailrace_core::runtime::{Listing, PutCondition, PutOutcome, StoreError};
 
 use super::store::{Store, StoredObject};
 use crate::bill::{Cause, Meter};
-use crate::kernel::random::Delay;
 use crate::kernel::reply::ReplySender;
 use crate::kernel::rt;
 use crate::world::environment::Environment;
 use crate::world::event::{Lane, What};
 use crate::world::harm::Harm;
 use crate::world::marks;
+use crate::world::network::journey::Journey;
 use crate::world::storage::outlet::Outlet;
 
 /// The bucket, and the calls under way to it.
@@ -148,7 +148,7 @@ impl Bucket {
         let environment = &self.environment;
         let Put { key, body, condition, by, cause } = put;
         self.note_under_way(&by);
-        let journey = Journey::begin(environment, environment.faults().bucket.put).await;
+        let journey = Journey::begin(environment, environment.draw_ms(environment.faults().bucket.put)).await;
         let course = self.course(&by.0);
         let apply = |how: &str| {
             environment.note(Lane::Bucket, What::Put { key: &key, bytes: body.len(), how }, None);
@@ -194,7 +194,7 @@ impl Bucket {
         sender: ReplySender<DeleteResult>,
     ) {
         let environment = &self.environment;
-        let journey = Journey::begin(environment, environment.faults().bucket.delete).await;
+        let journey = Journey::begin(environment, environment.draw_ms(environment.faults().bucket.delete)).await;
         let course = self.course(&object);
         let apply = |keys: &[String]| {
             for key in keys {
@@ -236,7 +236,7 @@ impl Bucket {
 
     pub(super) async fn get(&self, key: &str, range: Range<u64>, (object, cause): (&Rc<str>, Cause)) -> GetResult {
         let environment = &self.environment;
-        let journey = Journey::begin(environment, environment.faults().bucket.get).await;
+        let journey = Journey::begin(environment, environment.draw_ms(environment.faults().bucket.get)).await;
         if self.sticks(object) {
             std::future::pending::<()>().await;
         }
@@ -277,7 +277,7 @@ impl Bucket {
     ) -> ListResult {
         let environment = &self.environment;
         let faults = environment.faults().bucket;
-        let journey = Journey::begin(environment, faults.list).await;
+        let journey = Journey::begin(environment, environment.draw_ms(faults.list)).await;
         if self.sticks(object) {
             std::future::pending::<()>().await;
         }
@@ -322,21 +322,3 @@ pub(super) type PutResult = Result<PutOutcome, StoreError>;
 pub(super) type DeleteResult = Result<(), StoreError>;
 pub(super) type GetResult = Result<Option<Bytes>, StoreError>;
 pub(super) type ListResult = Result<Listing, StoreError>;
-
-/// A call's time: one part passes before the call reaches the store, the rest after.
-struct Journey {
-    back_ms: u64,
-}
-
-impl Journey {
-    async fn begin(environment: &Environment, latency: Delay) -> Self {
-        let both_ms = environment.draw_ms(latency);
-        let there_ms = environment.random.between(0, both_ms);
-        rt::sleep_ms(there_ms).await;
-        Self { back_ms: both_ms - there_ms }
-    }
-
-    async fn end(self) {
-        rt::sleep_ms(self.back_ms).await;
-    }
-}
