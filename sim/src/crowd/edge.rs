@@ -12,8 +12,8 @@ use std::task::Poll;
 use tailrace_core::protocol::{Address, Headers, Response, header};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
-    Isolate, JoinedFlight, Landing, Patience, Pushed, RateLimit, Sharing, SocketEvent, StartedFlight, Upload,
-    UploadBroken, Written,
+    Isolate, JoinedFlight, KvError, KvListing, KvStore, Landing, Patience, Pushed, RateLimit, Sharing, SocketEvent,
+    StartedFlight, Upload, UploadBroken, Written,
 };
 
 use super::agenda::{Agenda, What};
@@ -241,6 +241,7 @@ impl EdgeEnv for Edge {
     type Download = Events;
     type StartedFlight = Alone;
     type JoinedFlight = Nobody;
+    type Kv = NoKv;
 
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, NoUpload>) -> CallOutcome<Self> {
         self.settle().await;
@@ -280,6 +281,10 @@ impl EdgeEnv for Edge {
     async fn is_within(&self, _: RateLimit, _: &str, _: u64) -> Option<bool> {
         // Crowds have no limits.
         None
+    }
+
+    fn kv(&self) -> &NoKv {
+        &NoKv
     }
 
     async fn look_up(&self, key: &str, _: u64) -> Option<Answer> {
@@ -436,6 +441,29 @@ impl JoinedFlight<Answer> for Nobody {
 
     fn give_up(self) {
         match self {}
+    }
+}
+
+/// KV that there is not: every call fails.
+pub(super) struct NoKv;
+
+impl NoKv {
+    fn fail<T>(&self) -> Result<T, KvError> {
+        Err(KvError("crowds have none".to_owned()))
+    }
+}
+
+impl KvStore for NoKv {
+    async fn get(&self, _: &str, _: u64) -> Result<Option<String>, KvError> {
+        self.fail()
+    }
+
+    async fn put(&self, _: &str, _: &str, _: &str, _: u64) -> Result<(), KvError> {
+        self.fail()
+    }
+
+    async fn list(&self, _: Option<&str>, _: u64) -> Result<KvListing, KvError> {
+        self.fail()
     }
 }
 

@@ -47,6 +47,8 @@ pub(crate) enum Lane<'a> {
     Bucket,
     /// At what stands in front of the isolates.
     Front,
+    /// In KV.
+    Kv,
 }
 
 impl fmt::Display for Lane<'_> {
@@ -59,6 +61,7 @@ impl fmt::Display for Lane<'_> {
             Self::Object(label) | Self::Instance(label) => formatter.write_str(label),
             Self::Bucket => formatter.write_str("bucket"),
             Self::Front => formatter.write_str("front"),
+            Self::Kv => formatter.write_str("kv"),
         }
     }
 }
@@ -135,7 +138,7 @@ whats! {
     SocketRefused { why: &'a str } = "a socket is refused: {why}";
     /// The edge has closed its end of a socket.
     SocketClosed { number: u64 } = "socket {number} closed";
-    /// R2 is down.
+    /// R2 is down, or KV.
     Down { for_ms: u64 } = "down for {for_ms} ms";
     /// R2 stores an object.
     Put { key: &'a str, bytes: usize, how: &'a str } = "put {key}, {bytes} bytes, {how}";
@@ -149,4 +152,12 @@ whats! {
     CacheVisited { key: &'a str, visited: Visited } = "cache: {visited:?}, {key}";
     /// A request comes to something at what stands in front of the isolates.
     FrontVisited { key: &'a str, visited: FrontVisited } = "{visited:?}, {key}";
+    /// KV stores a text. Texts are secrets: none is written down.
+    KvPut { key: &'a str, bytes: usize, note: &'a str, how: &'a str } = "put {key}, {bytes} bytes, note {note:?}, {how}";
+    /// KV refuses a put.
+    KvRefused { key: &'a str } = "put {key} is refused, it comes too soon";
+    /// A datacenter gives what it knows of a key of KV.
+    KvRead { key: &'a str, colo: usize, bytes: Option<usize>, old_ms: u64 } = "colo {colo} gets {key}, {bytes:?} bytes, as {old_ms} ms ago";
+    /// KV lists keys.
+    KvListed { keys: usize, old_ms: u64 } = "list, {keys} keys, as {old_ms} ms ago";
 }

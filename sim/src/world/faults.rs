@@ -5,6 +5,7 @@ use super::bucket::BucketFaults;
 use super::cache::CacheFaults;
 use super::edge::EdgeFaults;
 use super::front::FrontFaults;
+use super::kv::KvFaults;
 use super::map::MapFaults;
 use super::network::NetworkFaults;
 use super::objects::ObjectFaults;
@@ -51,6 +52,8 @@ faults! {
     cache: CacheFaults;
     /// What stands in front of the isolates.
     front: FrontFaults;
+    /// KV.
+    kv: KvFaults;
 }
 
 impl Faults {
@@ -83,6 +86,7 @@ mod tests {
             faults.cache.visible = Delay::new(11, 12);
             faults.front.zone = true;
             faults.front.lock_wait_ms = 13;
+            faults.kv.kept = Delay::new(14, 15);
         });
         let faulty = slow.with(|faults| {
             faults.network.client_link.request_loss_permille = 1;
@@ -96,6 +100,8 @@ mod tests {
             faults.bucket.damaged_permille = 6;
             faults.cache.evicted_permille = 9;
             faults.front.origin_unresolved_permille = 10;
+            faults.kv.late_permille = 11;
+            faults.kv.late = Delay::new(12, 13);
             faults.storage.statement_fails_permille = 7;
             faults.network.object_link.slow_permille = 8;
         });

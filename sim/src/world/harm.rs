@@ -83,6 +83,10 @@ pub enum Harm {
     DeletionFailed,
     /// A listing of R2 failed that the object had asked for, or held fewer objects than it might.
     ListingFailed,
+    /// A call of KV failed that the request or the object has made, or was given up.
+    KvFailed,
+    /// KV gave the request or the object something that was not the newest any more.
+    KvStale,
 }
 
 impl Harm {

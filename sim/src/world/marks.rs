@@ -105,7 +105,7 @@ tailrace_core::marks! {
     BUCKET_WAS_DOWN = "bucket_was_down", required;
     /// A call of R2 never came to an end.
     BUCKET_CALL_STUCK = "bucket_call_stuck", required;
-    /// An object gave a call of R2 up, which then went on and kept it in memory.
+    /// An object gave a call of a service up, which then went on and kept it in memory.
     CALL_OUTLIVED_ITS_CALLER = "call_outlived_its_caller", required;
     /// R2 gave other bytes than it had stored.
     BYTES_DAMAGED = "bytes_damaged", required;
@@ -179,4 +179,20 @@ tailrace_core::marks! {
     ANSWER_LOST = "answer_lost", required;
     /// An edge isolate restarted while it held streamed answers.
     ISOLATE_RESTARTED_STREAMING = "isolate_restarted_streaming", required;
+    /// KV gave what was not the newest any more.
+    KV_GAVE_STALE = "kv_gave_stale", optional;
+    /// KV said that a key was absent, because it had been when the location had looked.
+    KV_ABSENCE_KEPT = "kv_absence_kept", optional;
+    /// KV refused a put because it came too soon after another one of its key.
+    KV_PUT_REFUSED = "kv_put_refused", optional;
+    /// KV applied a put and told its caller that it had failed.
+    KV_PUT_FAILED_THOUGH_STORED = "kv_put_failed_though_stored", optional;
+    /// KV applied a put long after it had told its caller that it had failed.
+    KV_PUT_LANDED_LATE = "kv_put_landed_late", optional;
+    /// KV applied a put after one of the same key that was sent later.
+    KV_PUT_OVERTAKEN = "kv_put_overtaken", optional;
+    /// A call of KV failed because of an outage.
+    KV_WAS_DOWN = "kv_was_down", optional;
+    /// A call of KV took longer than its caller waited.
+    KV_CALL_GIVEN_UP = "kv_call_given_up", optional;
 }

@@ -30,6 +30,7 @@
 //! | `alarm` | the alarm service |
 //! | `bucket` | R2 |
 //! | `cache` | the caches of datacenters |
+//! | `kv` | KV |
 //! | `front` | what stands between clients and isolates: a zone's CDN, or Workers Cache |
 
 mod activity;
@@ -45,6 +46,7 @@ mod faults;
 mod front;
 mod harm;
 mod host_mutant;
+mod kv;
 mod lost;
 mod map;
 pub mod marks;
@@ -81,6 +83,7 @@ pub use faults::Faults;
 pub use front::{FetchedFor, FrontFaults, FrontFetch, FrontVisit, FrontVisited, Fronts, UPPER_TIER, cache_head};
 pub use harm::{Harm, Harms};
 pub use host_mutant::HostMutant;
+pub use kv::{EdgeKv, Kv, KvFaults, KvPut, ObjectKv};
 pub use lost::Lost;
 pub use map::{MapFaults, Region};
 pub use memory::Footprint;

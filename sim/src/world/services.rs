@@ -7,6 +7,7 @@ use super::bucket::Bucket;
 use super::cache::Caches;
 use super::environment::Environment;
 use super::front::Fronts;
+use super::kv::Kv;
 
 macro_rules! services {
     ($($(#[doc = $doc:literal])* $name:ident: $service:ty;)*) => {
@@ -35,4 +36,6 @@ services! {
     cache: Caches;
     /// What stands in front of the isolates.
     front: Fronts;
+    /// KV.
+    kv: Kv;
 }

@@ -159,6 +159,22 @@ knobs! {
         "front.origin_unresolved_permille": front.origin_unresolved_permille as u32;
         "front.origin_gives_up.min_ms": front.origin_gives_up.min_ms as u64;
         "front.origin_gives_up.max_ms": front.origin_gives_up.max_ms as u64;
+        "kv.get.min_ms": kv.get.min_ms as u64;
+        "kv.get.max_ms": kv.get.max_ms as u64;
+        "kv.put.min_ms": kv.put.min_ms as u64;
+        "kv.put.max_ms": kv.put.max_ms as u64;
+        "kv.list.min_ms": kv.list.min_ms as u64;
+        "kv.list.max_ms": kv.list.max_ms as u64;
+        "kv.lag.min_ms": kv.lag.min_ms as u64;
+        "kv.lag.max_ms": kv.lag.max_ms as u64;
+        "kv.kept.min_ms": kv.kept.min_ms as u64;
+        "kv.kept.max_ms": kv.kept.max_ms as u64;
+        "kv.page_keys": kv.page_keys as u64;
+        "kv.error_before_permille": kv.error_before_permille as u32;
+        "kv.error_after_permille": kv.error_after_permille as u32;
+        "kv.late_permille": kv.late_permille as u32;
+        "kv.late.min_ms": kv.late.min_ms as u64;
+        "kv.late.max_ms": kv.late.max_ms as u64;
     }
 }
 

@@ -10,7 +10,6 @@ use tailrace_core::runtime::{self, Past};
 use crate::bill::Meter;
 use crate::kernel::reply::{Reply, reply};
 use crate::kernel::rt::{self, Node};
-use crate::world::cache::Caches;
 use crate::world::clock::MachineClock;
 use crate::world::edge::context::Context;
 use crate::world::edge::download::Breaker;
@@ -25,6 +24,7 @@ use crate::world::harm::Harm;
 use crate::world::marks;
 use crate::world::network::callee::Callee;
 use crate::world::program::Program;
+use crate::world::services::Services;
 
 /// An isolate that restarts while it serves a request does so within this many ms after the request came.
 const RESTART_WITHIN_MS: u64 = 50;
@@ -61,7 +61,7 @@ impl<P: Program> EdgeIsolate<P> {
         environment: Rc<Environment>,
         callee: Rc<dyn Callee>,
         inner: Weak<dyn InnerEntrypoint>,
-        caches: Rc<Caches>,
+        services: &Services,
         newest: Newest<P>,
     ) -> Rc<Self> {
         let (flights, instance) = (Rc::default(), Rc::default());
@@ -69,12 +69,14 @@ impl<P: Program> EdgeIsolate<P> {
         let release = Cell::new(environment.release.get());
         let (streaming, held_bodies, backlogs) = (RefCell::default(), RefCell::default(), RefCell::default());
         let memory = environment.memory(index);
+        let (caches, kv) = (services.cache.clone(), services.kv.clone());
         let partition = Cell::new(caches.draw_partition());
         let shared = Shared {
             memory,
             callee,
             inner,
             caches,
+            kv,
             partition,
             flights,
             held_bodies,

@@ -19,7 +19,7 @@
 //! | `flights` | the work of one request whose answer identical requests of its isolate share |
 //! | `faults` | what goes wrong |
 
-mod context;
+pub(super) mod context;
 pub(super) mod download;
 mod faults;
 mod flights;

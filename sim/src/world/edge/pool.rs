@@ -75,8 +75,8 @@ impl<P: Program> Pool<P> {
         let start = || {
             let index = self.colo * self.isolates.len() + place;
             let (environment, callee) = (self.environment.clone(), self.callee.clone());
-            let caches = self.services.cache.clone();
-            EdgeIsolate::new(index, self.colo, environment, callee, self.this.clone(), caches, self.config.clone())
+            let (inner, config) = (self.this.clone(), self.config.clone());
+            EdgeIsolate::new(index, self.colo, environment, callee, inner, &self.services, config)
         };
         self.isolates[place].get_or_init(start).clone()
     }

@@ -31,6 +31,7 @@ use crate::world::edge::socket::EdgeEnd;
 use crate::world::edge::upload::Upload;
 use crate::world::environment::Environment;
 use crate::world::harm::Harm;
+use crate::world::kv::{EdgeKv, Kv};
 use crate::world::marks;
 use crate::world::memory::{Meter, What};
 use crate::world::network::callee::{Callee, Caller, Opened};
@@ -50,6 +51,7 @@ pub(crate) struct Shared {
     /// The inner entrypoint of the isolate's datacenter.
     pub(crate) inner: Weak<dyn InnerEntrypoint>,
     pub(crate) caches: Rc<Caches>,
+    pub(crate) kv: Rc<Kv>,
     /// The part of the datacenter's cache that the isolate uses.
     pub(crate) partition: Cell<u64>,
     pub(crate) flights: Rc<Flights>,
@@ -83,6 +85,7 @@ pub struct EdgeState(Rc<Inner>);
 struct Inner {
     context: Rc<Context>,
     shared: Rc<Shared>,
+    kv: EdgeKv,
     /// Where the answer goes, as long as the client has none.
     client: RefCell<Option<ReplySender<Served>>>,
     has_called: Cell<bool>,
@@ -98,7 +101,8 @@ impl EdgeState {
     pub(crate) fn new(context: Rc<Context>, shared: Rc<Shared>, client: ReplySender<Served>, cause: Cause) -> Self {
         let client = RefCell::new(Some(client));
         let (has_called, has_found, calling) = <_>::default();
-        Self(Rc::new(Inner { context, shared, client, has_called, has_found, cause, calling }))
+        let kv = EdgeKv::new(shared.kv.clone(), context.clone(), shared.colo, cause);
+        Self(Rc::new(Inner { context, shared, kv, client, has_called, has_found, cause, calling }))
     }
 
     /// Runs the request: by the task that `begin` makes, and by another one after each loss of the instance, as long as
@@ -238,6 +242,7 @@ impl EdgeEnv for EdgeState {
     type Download = Download;
     type StartedFlight = Seat;
     type JoinedFlight = Seat;
+    type Kv = EdgeKv;
 
     async fn call(&self, object: Address<'_>, message: String, along: Along<'_, Upload>) -> CallOutcome<Self> {
         let (body, can_wait) = match along {
@@ -342,6 +347,10 @@ impl EdgeEnv for EdgeState {
             self.0.context.harm(Harm::RateExceeded);
         }
         Some(!is_exceeded)
+    }
+
+    fn kv(&self) -> &EdgeKv {
+        &self.0.kv
     }
 
     async fn remove(&self, key: &str) {

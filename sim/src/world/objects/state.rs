@@ -16,6 +16,7 @@ use crate::world::activity::Activity;
 use crate::world::bucket::ObjectBucket;
 use crate::world::clock::MachineClock;
 use crate::world::host_mutant::HostMutant;
+use crate::world::kv::ObjectKv;
 use crate::world::marks;
 use crate::world::memory::{Load, Meter, Pushed, What};
 use crate::world::network::callee::{Callee, Caller, Opened};
@@ -37,6 +38,7 @@ struct Inner {
     class: Class,
     outlet: Rc<Outlet>,
     bucket: ObjectBucket,
+    kv: ObjectKv,
     sockets: RefCell<Rc<Sockets>>,
     namespace: ObjectNamespace,
     alarms_set: Cell<u64>,
@@ -63,6 +65,7 @@ impl ObjectState {
         Self(Rc::new(Inner {
             class,
             bucket: ObjectBucket::new(services.bucket.clone(), outlet.clone()),
+            kv: ObjectKv::new(services.kv.clone(), outlet.clone()),
             sockets: RefCell::new(sockets),
             namespace: ObjectNamespace { outlet: outlet.clone(), callee },
             alarms_set: Cell::default(),
@@ -206,6 +209,7 @@ impl Isolate for ObjectState {
 impl ActorState for ObjectState {
     type Sql = ObjectSql;
     type Bucket = ObjectBucket;
+    type Kv = ObjectKv;
 
     fn class(&self) -> Class {
         self.0.class
@@ -221,6 +225,10 @@ impl ActorState for ObjectState {
 
     fn bucket(&self) -> &ObjectBucket {
         &self.0.bucket
+    }
+
+    fn kv(&self) -> &ObjectKv {
+        &self.0.kv
     }
 
     fn set_alarm(&self, at_ms: u64) -> Result<(), SqlError> {
