@@ -8,7 +8,7 @@ use super::{PATIENCE_MS, World, ask, run_configured};
 use crate::kernel::marks::Marks;
 use crate::kernel::random::Delay;
 use crate::kernel::rt;
-use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, FrontFaults, Link, Region, marks};
+use crate::world::{BucketFaults, CacheFaults, EPOCH_MS, Faults, FrontFaults, KvFaults, Link, Region, marks};
 
 /// Faults under which everything goes wrong from time to time.
 fn all_faults() -> Faults {
@@ -97,6 +97,18 @@ fn all_faults() -> Faults {
             origin_gives_up: Delay::new(0, 50),
             ..FrontFaults::default()
         };
+        faults.kv = KvFaults {
+            get: Delay::new(0, 25_000),
+            put: Delay::new(0, 2_000),
+            list: Delay::new(0, 50),
+            lag: Delay::new(0, 10_000),
+            kept: Delay::new(0, 60_000),
+            page_keys: 1,
+            error_before_permille: 50,
+            error_after_permille: 200,
+            late_permille: 200,
+            late: Delay::new(0, 60_000),
+        };
         faults.storage.statement_full_permille = 20;
         faults.storage.database_pages = 40;
     })
@@ -141,6 +153,9 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     "store k",
                     "look-up k",
                     "remove l",
+                    "kv-keep k x",
+                    "edge kv-get k",
+                    "edge kv-list",
                 ];
                 let alarm = format!("alarm {}", EPOCH_MS + rt::now_ns() / 1_000_000 + 3_000);
                 let commands = (0..3).flat_map(|_| commands).chain([alarm.as_str()]).enumerate();
@@ -166,7 +181,8 @@ fn workload(seed: u64, keep: bool) -> (u64, String, Marks) {
                     }
                     1 => {
                         world.crash("b");
-                        world.services().bucket.go_down(2_000);
+                        world.services().bucket.go_down(20_000);
+                        world.services().kv.go_down(20_000);
                     }
                     _ => world.evict("a"),
                 }

@@ -15,6 +15,7 @@
 //! | `superseded` | an instance that runs on beside its successor |
 //! | `alarms` | the alarm service |
 //! | `bucket` | R2 |
+//! | `kv` | KV |
 //! | `gateway` | the Worker asks its own inner entrypoint |
 //! | `caches` | the cache of a datacenter |
 //! | `fronts` | what stands in front of the isolates |
@@ -31,6 +32,7 @@ mod fronts;
 mod gateway;
 mod harms;
 mod isolates;
+mod kv;
 mod lifecycle;
 mod map;
 mod network;
@@ -68,7 +70,7 @@ const SOCKET_BYTES: usize = 1_000;
 
 /// How long a client waits, in ms: longer than any answer takes that arrives at all.
 const PATIENCE_MS: u64 = 30_000;
-/// How long the probe's calls of R2 may take, in ms.
+/// How long the probe's calls of R2 and of KV may take, in ms.
 const LIMIT_MS: u64 = 20_000;
 /// How long the probe waits for a cache, in ms.
 const LOOK_LIMIT_MS: u64 = 1_000;
@@ -202,6 +204,7 @@ impl Probe {
                 env.remove(rest).await;
                 Response::new(200)
             }
+            "edge" => Response::new(200).with_body(kv::obey(env.kv(), rest).await),
             "edge-now" => Response::new(200).with_body(env.now_ms().to_string()),
             "share" => match env.share(rest) {
                 Sharing::Started(flight) => {

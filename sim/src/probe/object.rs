@@ -151,6 +151,12 @@ impl ProbeObject {
                 }
                 Err(error) => Ok(told(&error)),
             },
+            // A row, and a put that has to wait for it.
+            ("kv-keep", rest) => {
+                self.append(rest)?;
+                Ok(kv::obey(self.state.kv(), &format!("kv-put {rest}")).await)
+            }
+            ("kv-get" | "kv-put" | "kv-list", _) => Ok(kv::obey(self.state.kv(), command).await),
             // To all sockets at once, after a row.
             ("broadcast", text) => {
                 self.append(text)?;
