@@ -12,8 +12,8 @@ use std::task::Poll;
 use tailrace_core::protocol::{Address, Headers, Response, header};
 use tailrace_core::runtime::{
     Along, Backlogs, CallError, CallOutcome, Called, Changes, Download, EdgeEnv, EdgeSocket, Extent, HeldBodies,
-    Isolate, JoinedFlight, KvError, KvListing, KvStore, Landing, Patience, Pushed, RateLimit, Sharing, SocketEvent,
-    StartedFlight, Upload, UploadBroken, Written,
+    Isolate, JoinedFlight, KnownProjects, KvError, KvListing, KvView, Landing, Patience, Pushed, RateLimit, Sharing,
+    SocketEvent, StartedFlight, Upload, UploadBroken, Written,
 };
 
 use super::agenda::{Agenda, What};
@@ -37,6 +37,7 @@ pub(super) struct Site {
     /// What has happened since somebody looked last.
     pub(super) effects: RefCell<Vec<Effect>>,
     held_bodies: HeldBodies,
+    known_projects: KnownProjects,
     backlogs: Backlogs,
 }
 
@@ -76,6 +77,7 @@ impl Site {
             lines,
             effects: RefCell::default(),
             held_bodies: HeldBodies::default(),
+            known_projects: KnownProjects::default(),
             backlogs: Backlogs::default(),
         }
     }
@@ -333,6 +335,10 @@ impl EdgeEnv for Edge {
         self.0.outlives.set(true);
     }
 
+    fn known_projects(&self) -> KnownProjects {
+        self.0.site.known_projects.clone()
+    }
+
     fn held_bodies(&self) -> HeldBodies {
         self.0.site.held_bodies.clone()
     }
@@ -453,12 +459,8 @@ impl NoKv {
     }
 }
 
-impl KvStore for NoKv {
+impl KvView for NoKv {
     async fn get(&self, _: &str, _: u64) -> Result<Option<String>, KvError> {
-        self.fail()
-    }
-
-    async fn put(&self, _: &str, _: &str, _: &str, _: u64) -> Result<(), KvError> {
         self.fail()
     }
 

@@ -20,22 +20,24 @@ const KNOWN_MS: u64 = KV_SETTLES_MS + PROJECT_FRESH_MS + PROJECT_READ_MS + 1_000
 const FAILED_MS: u64 = PROJECT_OLD_MS + PROJECT_RETRY_MS;
 
 /// What a history violates, in words.
-pub fn check(history: &RegistryHistory) -> Vec<String> {
+pub(super) fn check(history: &RegistryHistory) -> Vec<String> {
     let mut violations: Vec<String> = history.probes.iter().filter_map(|probe| wrong(history, probe)).collect();
     violations.extend(history.changes.iter().filter_map(|change| absent(history, change)));
     for shown in &history.shown {
         let of_project = |change: &&Change| change.project == shown.project;
         let kept = good_in_the_end(history, &shown.project);
         let keys: BTreeSet<&str> = shown.keys.iter().flatten().map(String::as_str).collect();
-        let must_be_there = history.changes.iter().filter(of_project).any(|change| change.what == What::Create && change.is_done())
-            || history.left.iter().any(|key| key.project == shown.project);
+        let must_be_there =
+            history.changes.iter().filter(of_project).any(|change| change.what == What::Create && change.is_done())
+                || history.left.iter().any(|key| key.project == shown.project);
         let may_be_gone =
             history.changes.iter().filter(of_project).any(|change| change.what == What::Delete && change.may_be_done());
         if must_be_there && !may_be_gone && keys.is_empty() {
             violations.push(format!("project {} has no key", shown.project));
         }
         for id in kept.difference(&keys) {
-            violations.push(format!("project {}: key {id} was made, nobody has removed it, and it is gone", shown.project));
+            violations
+                .push(format!("project {}: key {id} was made, nobody has removed it, and it is gone", shown.project));
         }
         for change in history.changes.iter().filter(of_project).filter(|change| change.is_done()) {
             if let What::Remove(id) = &change.what
@@ -125,10 +127,16 @@ fn absent(history: &RegistryHistory, change: &Change) -> Option<String> {
     }
     let is_left = history.left.iter().any(|key| key.project == change.project);
     let made = history.changes.iter().any(|other| {
-        other.project == change.project && other.what == What::Create && other.is_done() && other.ended_ms < change.asked_ms
+        other.project == change.project
+            && other.what == What::Create
+            && other.is_done()
+            && other.ended_ms < change.asked_ms
     });
     let may_be_gone = history.changes.iter().any(|other| {
-        other.project == change.project && other.what == What::Delete && other.may_be_done() && other.asked_ms < change.ended_ms
+        other.project == change.project
+            && other.what == What::Delete
+            && other.may_be_done()
+            && other.asked_ms < change.ended_ms
     });
     // A key that is not there is 404 as well.
     let is_of_key = matches!(&change.what, What::Remove(id) if ends_before(history, change, id));

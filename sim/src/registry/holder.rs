@@ -19,13 +19,13 @@ pub struct HeldKey {
 
 impl HeldKey {
     /// From its id and its secret in base64url; `None` if that is none.
-    pub fn of(project: &str, id: &str, secret: &str) -> Option<Self> {
+    pub(super) fn of(project: &str, id: &str, secret: &str) -> Option<Self> {
         let ring = KeyRing::parse(&format!("{id}:{secret}")).ok()?;
         Some(Self { project: project.to_owned(), id: id.to_owned(), ring })
     }
 
     /// Header fields with a token that it signs for a project, at this time in ms since the Unix epoch.
-    pub fn fields(&self, project: &str, scope: Scope, now_ms: u64) -> Headers {
+    pub(super) fn fields(&self, project: &str, scope: Scope, now_ms: u64) -> Headers {
         let claims = Claims {
             project: project.to_owned(),
             scope,

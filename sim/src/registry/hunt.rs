@@ -7,7 +7,10 @@ use std::thread;
 
 use tailrace_core::mutant::Mutant;
 
-use super::{Plan, RegistryHistory, check, run};
+use super::checker::check;
+use super::history::RegistryHistory;
+use super::plan::Plan;
+use super::run::run;
 
 /// The known bugs that are caught here.
 pub const BUGS: &[Mutant] = &[

@@ -21,8 +21,6 @@ mod operator;
 mod plan;
 mod run;
 
-pub use checker::check;
-pub use history::{Change, Probe, RegistryHistory};
+pub use history::{Change, Probe, RegistryHistory, Shown, What};
+pub use holder::HeldKey;
 pub use hunt::{BUGS, Hunted, WITHIN_SEEDS, hunt, judge, sweep};
-pub use plan::{Event, Plan};
-pub use run::run;

@@ -5,11 +5,11 @@ use tailrace_core::protocol::{Headers, Method, Response};
 
 use super::holder::HeldKey;
 use crate::kernel::rt;
-use crate::tailrace::{Scope, World};
+use crate::tailrace::World;
 use crate::world::{EPOCH_MS, Request, RequestBody};
 
 /// How long an operator waits, in ms: longer than a change waits for KV.
-const PATIENCE_MS: u64 = 60_000;
+pub(super) const PATIENCE_MS: u64 = 60_000;
 
 /// Where the registry is.
 pub(super) const ORIGIN: &str = "https://tailrace.test";
@@ -20,12 +20,6 @@ pub(super) const ROOT: &str = "_root";
 /// Virtual ms since the run began.
 pub(super) fn now_ms() -> u64 {
     rt::now_ns() / 1_000_000
-}
-
-/// Asks as the operator of the whole deployment. `None` if there is no answer.
-pub(super) async fn ask(world: &World, root: &HeldKey, method: Method, path: &str) -> Option<Response> {
-    let fields = root.fields(ROOT, Scope::Manage, EPOCH_MS + now_ms());
-    request(world, world.number(), method, path, fields, PATIENCE_MS).await
 }
 
 /// Sends a request of that number. `None` if there is no answer.

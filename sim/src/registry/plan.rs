@@ -4,7 +4,7 @@ use crate::kernel::random::{Delay, Random, Seeds};
 use crate::world::{Faults, Link, Region};
 
 /// The projects of a run.
-pub const PROJECTS: [&str; 2] = ["one", "two"];
+pub(super) const PROJECTS: [&str; 2] = ["one", "two"];
 
 /// Has the randomness of plans differ from what worlds draw.
 const OF_PLANS: u64 = 0x7265_6769_7374_7279;
@@ -14,7 +14,7 @@ const REGIONS: [Region; 3] = [Region::WesternEurope, Region::SouthAmerica, Regio
 
 /// Something that happens. A project is the index of its name, and `near` is the datacenter of whoever acts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Event {
+pub(super) enum Event {
     /// An operator creates a project.
     Create { project: usize, near: usize },
     /// An operator adds a key.
@@ -39,24 +39,24 @@ pub enum Event {
 
 /// A run, as it is drawn from a seed.
 #[derive(Clone, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// Where the world's randomness comes from.
-    pub seeds: Seeds,
+    pub(super) seeds: Seeds,
     /// What goes wrong.
-    pub faults: Faults,
+    pub(super) faults: Faults,
     /// The region of each datacenter.
-    pub colos: Vec<Region>,
+    pub(super) colos: Vec<Region>,
     /// Isolates of a datacenter at most.
-    pub isolates: usize,
+    pub(super) isolates: usize,
     /// Whether the earlier system has left the first project in KV.
-    pub is_left: bool,
+    pub(super) is_left: bool,
     /// What happens, and when, in virtual ms.
-    pub events: Vec<(u64, Event)>,
+    pub(super) events: Vec<(u64, Event)>,
 }
 
 impl Plan {
     /// The run of a seed.
-    pub fn draw(seed: u64) -> Self {
+    pub(super) fn draw(seed: u64) -> Self {
         let random = Random::new(seed ^ OF_PLANS);
         let colos = REGIONS[..random.between(1, 3) as usize].to_vec();
         let (isolates, is_left) = (random.between(1, 2) as usize, random.chance(300));
@@ -135,7 +135,9 @@ mod tests {
         assert_eq!(Plan::draw(3).events, Plan::draw(3).events);
         assert_ne!(Plan::draw(3).events, Plan::draw(4).events);
         let plans: Vec<Plan> = (0..100).map(Plan::draw).collect();
-        let has = |is_meant: fn(&Event) -> bool| plans.iter().any(|plan| plan.events.iter().any(|(_, event)| is_meant(event)));
+        let has = |is_meant: fn(&Event) -> bool| {
+            plans.iter().any(|plan| plan.events.iter().any(|(_, event)| is_meant(event)))
+        };
         assert!(has(|event| matches!(event, Event::Create { .. })));
         assert!(has(|event| matches!(event, Event::Add { .. })));
         assert!(has(|event| matches!(event, Event::Remove { .. })));

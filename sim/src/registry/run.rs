@@ -4,11 +4,11 @@ use std::cell::RefCell;
 use std::rc::Rc;
 
 use tailrace_core::mutant::{Mutant, activate};
-use tailrace_core::protocol::{Method, ProjectMode};
+use tailrace_core::protocol::{Method, ProjectMode, Response};
 
 use super::history::{Change, Probe, RegistryHistory, Shown, What};
 use super::holder::HeldKey;
-use super::operator::{ask, listed, made, now_ms, request};
+use super::operator::{self, ROOT, listed, made, now_ms, request};
 use super::plan::{Event, PROJECTS, Plan};
 use crate::kernel::rt;
 use crate::tailrace::{Access, EdgeConfig, KeyRing, Registry, Scope, Settings, World, WorldConfig};
@@ -40,7 +40,7 @@ struct Run {
 }
 
 /// Plays a plan, with a known bug or without.
-pub fn run(plan: &Plan, bug: Option<Mutant>) -> RegistryHistory {
+pub(super) fn run(plan: &Plan, bug: Option<Mutant>) -> RegistryHistory {
     activate(bug);
     let history = rt::block_on(plan.seeds.schedule, async {
         let root = HeldKey::of("", "root", ROOT_SECRET).expect("a key");
@@ -131,8 +131,17 @@ impl Run {
 
     /// The ids of a project's keys; `None` if there is no project, or no answer.
     async fn show(&self, project: &str, near: usize) -> Option<Vec<String>> {
-        let answer = ask(&self.world.near(near), &self.root, Method::Get, &format!("/v1/projects/{project}")).await?;
+        let answer = self.operate(near, Method::Get, &format!("/v1/projects/{project}")).await?;
         (answer.status == 200).then(|| listed(&answer))
+    }
+
+    /// Asks as the operator of the whole deployment. `None` if there is no answer.
+    async fn operate(&self, near: usize, method: Method, path: &str) -> Option<Response> {
+        let world = self.world.near(near);
+        let (number, asked_ms) = (world.number(), now_ms());
+        self.sent.borrow_mut().push((number, asked_ms));
+        let fields = self.root.fields(ROOT, Scope::Manage, EPOCH_MS + asked_ms);
+        request(&world, number, method, path, fields, operator::PATIENCE_MS).await
     }
 
     async fn change(&self, project: &str, near: usize, what: What) {
@@ -147,15 +156,25 @@ impl Run {
         let place = {
             let mut history = self.history.borrow_mut();
             let (project, ended_ms) = (project.to_owned(), u64::MAX);
-            history.changes.push(Change { project, what, asked_ms, ended_ms, status: None, key: None, usable_ms: None });
+            history.changes.push(Change {
+                project,
+                what,
+                asked_ms,
+                ended_ms,
+                status: None,
+                key: None,
+                usable_ms: None,
+            });
             history.changes.len() - 1
         };
-        let answer = ask(&self.world.near(near), &self.root, method, &path).await;
+        let answer = self.operate(near, method, &path).await;
         let mut history = self.history.borrow_mut();
         let change = &mut history.changes[place];
         change.ended_ms = now_ms();
         change.status = answer.as_ref().map(|answer| answer.status);
-        if let Some((key, usable_ms)) = answer.filter(|answer| answer.status == 201).and_then(|answer| made(project, &answer)) {
+        if let Some((key, usable_ms)) =
+            answer.filter(|answer| answer.status == 201).and_then(|answer| made(project, &answer))
+        {
             self.keys.borrow_mut().push(key.clone());
             (change.key, change.usable_ms) = (Some(key), Some(usable_ms));
         }
@@ -191,8 +210,10 @@ impl Run {
         }
         let harms = self.world.harms();
         let mut history = self.history.take();
-        let has_failed = |number: &u64| harms.has(*number, &[Harm::KvFailed]);
-        history.failed_ms = self.sent.borrow().iter().filter(|(number, _)| has_failed(number)).map(|(_, ms)| *ms).collect();
+        let has_failed =
+            |number: &u64| harms.to_requests.get(number).is_some_and(|harms| harms.contains(&Harm::KvFailed));
+        history.failed_ms =
+            self.sent.borrow().iter().filter(|(number, _)| has_failed(number)).map(|(_, ms)| *ms).collect();
         history
     }
 }

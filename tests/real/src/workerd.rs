@@ -266,7 +266,8 @@ const PROJECT_BINDINGS: &[&str] = &[
     r#"(name = "PROJECTS", durableObjectNamespace = "ProjectObject")"#,
     r#"(name = "REGISTRY", kvNamespace = (name = "kv", props = (json = "{\"namespace\": \"registry\"}")))"#,
 ];
-const PROJECT_OBJECTS: &str = r#"(className = "ProjectObject", uniqueKey = "tailrace-ProjectObject", enableSql = true),"#;
+const PROJECT_OBJECTS: &str =
+    r#"(className = "ProjectObject", uniqueKey = "tailrace-ProjectObject", enableSql = true),"#;
 
 /// The runtime's configuration.
 fn config(
@@ -296,7 +297,8 @@ fn config(
         format!("(name = \"STREAMS\", durableObjectNamespace = {class:?})"),
         "(name = \"SEGMENTS\", r2Bucket = \"bucket\")".to_owned(),
     ];
-    let (kv, of_projects, projects) = if options.has_projects { (KV, PROJECT_BINDINGS, PROJECT_OBJECTS) } else { ("", &[][..], "") };
+    let (kv, of_projects, projects) =
+        if options.has_projects { (KV, PROJECT_BINDINGS, PROJECT_OBJECTS) } else { ("", &[][..], "") };
     let of_projects = of_projects.iter().map(|binding| (*binding).to_owned());
     let bindings = bindings.into_iter().chain(of_projects).chain(texts).chain(json).chain(entrypoints);
     let bucket = bucket.address();

@@ -29,11 +29,7 @@ const WINGS: &[Wing] = &[
         knows: &["kernel", "bill", "front", "world"],
         core: &["marks", "mutant", "protocol", "storage", "stream", "runtime", "object", "edge"],
     },
-    Wing {
-        name: "registry",
-        knows: &["kernel", "world", "tailrace"],
-        core: &["mutant", "protocol", "runtime"],
-    },
+    Wing { name: "registry", knows: &["kernel", "world", "tailrace"], core: &["mutant", "protocol", "runtime"] },
     Wing {
         name: "crowd",
         knows: &["kernel", "bill", "front", "world", "tailrace"],

@@ -190,8 +190,10 @@ impl<S: ActorState> ProjectObject<S> {
     /// Waits until KV has confirmed a version of the record, or a later one.
     async fn confirmed(&self, version: u64) -> Result<(), Failure> {
         let until_ms = self.state.now_ms() + CONFIRMED_WITHIN_MS;
+        let is_confirmed =
+            || Ok::<_, SqlError>(Row::load(self.state.sql())?.is_some_and(|row| row.confirmed >= version));
         loop {
-            if Row::load(self.state.sql())?.is_some_and(|row| row.confirmed >= version) {
+            if is_confirmed()? {
                 return Ok(());
             }
             if self.state.now_ms() >= until_ms {
@@ -199,9 +201,9 @@ impl<S: ActorState> ProjectObject<S> {
                 return Err(Refusal::new(ErrorCode::RegistryUnavailable, message).into());
             }
             match self.publication.put(&self.state).await? {
-                Put::Confirmed => {}
                 Put::Failed => self.state.sleep_ms(self.publication.pause_ms(&self.state)?).await,
-                Put::Busy => self.state.sleep_ms(LOOK_MS).await,
+                Put::Confirmed if is_confirmed()? => return Ok(()),
+                Put::Confirmed | Put::Busy => self.state.sleep_ms(LOOK_MS).await,
             }
         }
     }

@@ -84,7 +84,7 @@ impl Publication {
         let unsure_ms =
             earlier_ms.filter(|earlier_ms| began_ms < earlier_ms + KV_SETTLES_MS && !mutated!(LatePutNotFollowed));
         let due_ms = match unsure_ms {
-            _ if row.record.version > version => Some(state.now_ms()),
+            _ if row.record.version > version && !mutated!(RecordPublishedOutOfOrder) => Some(state.now_ms()),
             Some(unsure_ms) => {
                 state.sometimes(marks::RECORD_TO_BE_PUBLISHED_AGAIN);
                 Some(unsure_ms + KV_SETTLES_MS)

@@ -10,21 +10,57 @@ mod calls;
 mod puts;
 mod reads;
 
-use tailrace_core::runtime::{KvKey, KvListing, KvStore};
+use tailrace_core::runtime::{KvError, KvKey, KvListing, KvStore, KvView};
 
 use super::{LIMIT_MS, Probe, World, answer, run_configured};
 use crate::bill::Meter;
-use crate::world::{Faults, Harm, KvFaults, Region, WorldConfigOf};
+use crate::world::{EdgeKv, Faults, Harm, KvFaults, ObjectKv, Region, WorldConfigOf};
+
+/// All that the platform lets the edge and objects do with KV; core does less at each of them.
+#[allow(async_fn_in_trait)] // Futures of the platform are `!Send`.
+pub(super) trait Everything {
+    async fn get(&self, key: &str) -> Result<Option<String>, KvError>;
+    async fn put(&self, key: &str, text: &str, note: &str) -> Result<(), KvError>;
+    async fn list(&self, from: Option<&str>) -> Result<KvListing, KvError>;
+}
+
+impl Everything for EdgeKv {
+    async fn get(&self, key: &str) -> Result<Option<String>, KvError> {
+        KvView::get(self, key, LIMIT_MS).await
+    }
+
+    async fn put(&self, key: &str, text: &str, note: &str) -> Result<(), KvError> {
+        EdgeKv::put(self, key, text, note, LIMIT_MS).await
+    }
+
+    async fn list(&self, from: Option<&str>) -> Result<KvListing, KvError> {
+        KvView::list(self, from, LIMIT_MS).await
+    }
+}
+
+impl Everything for ObjectKv {
+    async fn get(&self, key: &str) -> Result<Option<String>, KvError> {
+        KvStore::get(self, key, LIMIT_MS).await
+    }
+
+    async fn put(&self, key: &str, text: &str, note: &str) -> Result<(), KvError> {
+        KvStore::put(self, key, text, note, LIMIT_MS).await
+    }
+
+    async fn list(&self, from: Option<&str>) -> Result<KvListing, KvError> {
+        ObjectKv::list(self, from, LIMIT_MS).await
+    }
+}
 
 /// What KV says to a command: `kv-get KEY`, `kv-put KEY TEXT [NOTE]`, or `kv-list [CURSOR]`. After `edge` it is for the
 /// edge, else for an object.
-pub(super) async fn obey(kv: &impl KvStore, command: &str) -> String {
+pub(super) async fn obey(kv: &impl Everything, command: &str) -> String {
     let words: Vec<&str> = command.splitn(4, ' ').collect();
     let word = |place: usize| words.get(place).copied().unwrap_or_default();
     let told = match word(0) {
-        "kv-get" => kv.get(word(1), LIMIT_MS).await.map(|found| found.unwrap_or_else(|| "none".to_owned())),
-        "kv-put" => kv.put(word(1), word(2), word(3), LIMIT_MS).await.map(|()| "stored".to_owned()),
-        "kv-list" => kv.list(command.strip_prefix("kv-list "), LIMIT_MS).await.map(listed),
+        "kv-get" => kv.get(word(1)).await.map(|found| found.unwrap_or_else(|| "none".to_owned())),
+        "kv-put" => kv.put(word(1), word(2), word(3)).await.map(|()| "stored".to_owned()),
+        "kv-list" => kv.list(command.strip_prefix("kv-list ")).await.map(listed),
         unknown => Ok(format!("unknown: {unknown}")),
     };
     told.unwrap_or_else(|error| error.to_string())

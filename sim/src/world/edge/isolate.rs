@@ -80,6 +80,7 @@ impl<P: Program> EdgeIsolate<P> {
             partition,
             flights,
             held_bodies,
+            known_projects: RefCell::default(),
             backlogs,
             instance,
             clock,
@@ -212,6 +213,7 @@ impl<P: Program> EdgeIsolate<P> {
         self.node.replace(Node::new()).kill();
         self.shared.flights.clear();
         self.shared.held_bodies.take();
+        self.shared.known_projects.take();
         self.shared.backlogs.take();
         self.shared.clock.set(machine_clock(&self.environment, self.shared.colo));
         self.shared.partition.set(self.shared.caches.draw_partition());

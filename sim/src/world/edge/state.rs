@@ -10,8 +10,8 @@ use futures_util::FutureExt;
 use futures_util::future::LocalBoxFuture;
 use tailrace_core::protocol::{Address, Headers, Response};
 use tailrace_core::runtime::{
-    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, Mark, ObjectRequest, Past,
-    RateLimit, Sharing,
+    Along, Backlogs, CallError, CallOutcome, Called, Changes, EdgeEnv, HeldBodies, Isolate, KnownProjects, Mark,
+    ObjectRequest, Past, RateLimit, Sharing,
 };
 
 use crate::bill::{self, Cause};
@@ -57,6 +57,8 @@ pub(crate) struct Shared {
     pub(crate) flights: Rc<Flights>,
     /// The bodies that requests hold, as the present instance of core counts them.
     pub(crate) held_bodies: RefCell<HeldBodies>,
+    /// What the instance of core knows of projects.
+    pub(crate) known_projects: RefCell<KnownProjects>,
     /// Who waits for clients in the present instance of core.
     pub(crate) backlogs: RefCell<Backlogs>,
     pub(crate) instance: Rc<Instance>,
@@ -152,6 +154,7 @@ impl EdgeState {
         self.0.context.harm(Harm::LostInstance);
         self.0.shared.flights.clear();
         self.0.shared.held_bodies.take();
+        self.0.shared.known_projects.take();
         self.0.shared.backlogs.take();
         self.0.shared.instance.lose();
         environment.tenants.lose_core(self.0.shared.index);
@@ -360,6 +363,10 @@ impl EdgeEnv for EdgeState {
 
     fn share(&self, key: &str) -> Sharing<Seat, Seat> {
         self.0.shared.flights.share(self.0.context.clone(), key)
+    }
+
+    fn known_projects(&self) -> KnownProjects {
+        self.0.shared.known_projects.borrow().clone()
     }
 
     fn held_bodies(&self) -> HeldBodies {

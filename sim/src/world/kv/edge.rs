@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::rc::Rc;
 
-use tailrace_core::runtime::{KvError, KvListing, KvStore};
+use tailrace_core::runtime::{KvError, KvListing, KvView};
 
 use super::caller::{Caller, Outcome, Who, check_key, check_put};
 use super::service::{Kv, Put};
@@ -24,6 +24,12 @@ impl EdgeKv {
     pub(crate) fn new(kv: Rc<Kv>, context: Rc<Context>, colo: usize, cause: Cause) -> Self {
         let caller = Caller { who: Who::Request(context.number()), colo, cause };
         Self { kv, context, caller }
+    }
+
+    /// Stores a text under a key, with a note. Core's edge has no use for it.
+    pub async fn put(&self, key: &str, text: &str, note: &str, limit_ms: u64) -> Result<(), KvError> {
+        check_put(key, text, note)?;
+        self.call(limit_ms, self.kv.clone().put(self.caller.clone(), Put::new(key, text, note))).await
     }
 
     /// What comes of a call within its time.
@@ -49,15 +55,10 @@ fn foreign<T>() -> Result<T, KvError> {
     Err(KvError("the call belongs to another request".to_owned()))
 }
 
-impl KvStore for EdgeKv {
+impl KvView for EdgeKv {
     async fn get(&self, key: &str, limit_ms: u64) -> Result<Option<String>, KvError> {
         check_key(key)?;
         self.call(limit_ms, self.kv.clone().get(self.caller.clone(), key.to_owned())).await
-    }
-
-    async fn put(&self, key: &str, text: &str, note: &str, limit_ms: u64) -> Result<(), KvError> {
-        check_put(key, text, note)?;
-        self.call(limit_ms, self.kv.clone().put(self.caller.clone(), Put::new(key, text, note))).await
     }
 
     async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError> {

@@ -22,6 +22,13 @@ impl ObjectKv {
         Self { kv, outlet }
     }
 
+    /// Lists keys. Core's objects have no use for it.
+    pub async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError> {
+        let caller = self.caller();
+        let list = self.kv.clone().list(caller.clone(), from.map(str::to_owned));
+        self.within(&caller, limit_ms, async move { Some(list.await) }).await
+    }
+
     /// The object, which calls for what it works for now.
     fn caller(&self) -> Caller {
         let Outlet { name, environment, spender, .. } = &*self.outlet;
@@ -59,11 +66,5 @@ impl KvStore for ObjectKv {
         let node = self.outlet.environment.node.clone();
         self.outlet.put_out(move || node.spawn(async move { sender.send(put.await) }));
         self.within(&caller, limit_ms, told).await
-    }
-
-    async fn list(&self, from: Option<&str>, limit_ms: u64) -> Result<KvListing, KvError> {
-        let caller = self.caller();
-        let list = self.kv.clone().list(caller.clone(), from.map(str::to_owned));
-        self.within(&caller, limit_ms, async move { Some(list.await) }).await
     }
 }

@@ -88,6 +88,12 @@ impl Kv {
         self.down_until_ms.set(0);
     }
 
+    /// Something else has put a text under a key long ago.
+    pub fn prepare(&self, key: &str, text: &str) {
+        let now_ms = self.environment.now_ms();
+        self.store.borrow_mut().prepare(key, text, now_ms.saturating_sub(KV_SETTLES_MS));
+    }
+
     /// All puts of a key so far, in the order in which they were applied, seen from outside: no call, and not billed.
     pub fn puts(&self, key: &str) -> Vec<KvPut> {
         self.store.borrow().puts(key).to_vec()

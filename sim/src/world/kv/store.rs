@@ -37,6 +37,12 @@ impl Store {
         puts.push(put);
     }
 
+    /// Has it hold a text that was put before anything else, at that time.
+    pub(super) fn prepare(&mut self, key: &str, text: &str, applied_ms: u64) {
+        let (text, note, seems_failed) = (text.to_owned(), String::new(), false);
+        self.apply(key, KvPut { text, note, sent_ms: applied_ms, applied_ms, seems_failed });
+    }
+
     /// All puts of a key.
     pub(super) fn puts(&self, key: &str) -> &[KvPut] {
         self.puts.get(key).map_or(&[], Vec::as_slice)
