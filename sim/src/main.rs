@@ -103,6 +103,9 @@ enum Command {
         /// Runs that seed alone, and prints what was asked and told.
         #[arg(long, value_name = "SEED", conflicts_with_all = ["seeds", "from"])]
         replay: Option<u64>,
+        /// Prints everything that happened instead.
+        #[arg(long, requires = "replay")]
+        trace: bool,
         /// A known bug to switch on.
         #[arg(long, value_parser = known_to_registry)]
         mutant: Option<Mutant>,
@@ -152,8 +155,8 @@ fn main() -> ExitCode {
                 false
             }
         },
-        Command::Registry { replay: Some(seed), mutant, .. } => replay_registry(seed, mutant),
-        Command::Registry { seeds, from, replay: None, mutant } => sweep_registry(from, seeds, mutant),
+        Command::Registry { replay: Some(seed), mutant, trace, .. } => replay_registry(seed, mutant, trace),
+        Command::Registry { seeds, from, replay: None, mutant, .. } => sweep_registry(from, seeds, mutant),
         Command::Mutants { names } => hunt(&names),
         Command::Crowd(crowd) => is_well(crowd.run().map(|()| true)),
         Command::Bill(bill) => is_well(bill.run().map(|()| true)),
@@ -243,8 +246,9 @@ fn replay(verdict: &Verdict, trace: bool) -> bool {
 }
 
 /// Prints what was asked and told in a seed with several projects, and what it violates.
-fn replay_registry(seed: u64, bug: Option<Mutant>) -> bool {
-    let (violations, history) = registry::judge(seed, bug);
+fn replay_registry(seed: u64, bug: Option<Mutant>, trace: bool) -> bool {
+    let (violations, history) = registry::judge(seed, bug, trace);
+    print!("{}", history.trace);
     for change in &history.changes {
         let key = change.key.as_ref().map_or("", |key| &key.id);
         let registry::Change { project, what, asked_ms, ended_ms, status, .. } = change;

@@ -19,6 +19,10 @@ const KNOWN_MS: u64 = KV_SETTLES_MS + PROJECT_FRESH_MS + PROJECT_READ_MS + 1_000
 /// For how much longer a key that was removed may be good where KV has failed meanwhile, in ms.
 const FAILED_MS: u64 = PROJECT_OLD_MS + PROJECT_RETRY_MS;
 
+/// How long it takes at most from when a put of a record has failed, which may still be applied, until the record is put once
+/// more and everybody goes by that, in ms: the put itself, what is waited for, and the pauses of those that fail.
+const AGAIN_MS: u64 = 10_000 + KV_SETTLES_MS + 60_000 + KNOWN_MS;
+
 /// What a history violates, in words.
 pub(super) fn check(history: &RegistryHistory) -> Vec<String> {
     let mut violations: Vec<String> = history.probes.iter().filter_map(|probe| wrong(history, probe)).collect();
@@ -108,16 +112,23 @@ fn wrong(history: &RegistryHistory, probe: &Probe) -> Option<String> {
     if of != project {
         return if is_let_in { says("it is let in at another project") } else { None };
     }
+    let put_ms = history.unsure_ms.iter().filter(|(ms, of)| of == project && ms <= ended_ms).map(|(ms, _)| *ms).max();
+    // What was known may have been taken back until the record is put once more.
+    let is_unsure = put_ms.is_some_and(|put_ms| *asked_ms < put_ms + AGAIN_MS);
     let failed_within = |ms: u64| has_failed(history, (asked_ms.saturating_sub(ms), *ended_ms));
     if *status == Some(401) {
         let is_good = usable_ms(history, project, key).is_some_and(|usable_ms| usable_ms <= *asked_ms)
             && ends_ms(history, project, key).is_none_or(|ends_ms| *ended_ms < ends_ms);
         // Whoever has read KV last before the key was made may not have been told since.
-        return if is_good && !failed_within(FAILED_MS) { says("it is refused, and is good") } else { None };
+        return if is_good && !is_unsure && !failed_within(FAILED_MS) {
+            says("it is refused, and is good")
+        } else {
+            None
+        };
     }
     let ended = self::ended_ms(history, project, key)?;
     let known_ms = if failed_within(FAILED_MS + KNOWN_MS) { KNOWN_MS + FAILED_MS } else { KNOWN_MS };
-    if is_let_in && ended + known_ms < *asked_ms { says("it is let in, and was removed") } else { None }
+    if is_let_in && !is_unsure && ended + known_ms < *asked_ms { says("it is let in, and was removed") } else { None }
 }
 
 /// What is wrong with an operator who is told that there is no project, if anything is.
@@ -214,6 +225,23 @@ mod tests {
             history.probes.push(probe("p", "p", id, asked_ms, status));
             history.failed_ms.extend(failed_ms);
             assert_eq!(counts(&history), expected, "{id} {asked_ms} {status} {failed_ms:?}");
+        }
+    }
+
+    #[test]
+    fn what_a_late_put_takes_back_is_so_until_the_record_is_put_once_more() {
+        for (id, asked_ms, status) in [("a", 401_000, 401), ("b", 1_200_000, 404)] {
+            for (unsure_ms, of, expected) in [
+                (asked_ms - AGAIN_MS, "p", 1),
+                (asked_ms - AGAIN_MS + 1, "p", 0),
+                (asked_ms - AGAIN_MS + 1, "q", 1),
+                (asked_ms + 11, "p", 1),
+            ] {
+                let mut history = history();
+                history.probes.push(probe("p", "p", id, asked_ms, status));
+                history.unsure_ms.push((unsure_ms, of.to_owned()));
+                assert_eq!(counts(&history), expected, "{id} {unsure_ms} {of}");
+            }
         }
     }
 

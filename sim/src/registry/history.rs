@@ -83,8 +83,12 @@ pub struct RegistryHistory {
     pub left: Vec<HeldKey>,
     /// When a read of KV has failed, in virtual ms.
     pub failed_ms: Vec<u64>,
+    /// When a put of a project's object has failed, in virtual ms, with the project.
+    pub unsure_ms: Vec<(u64, String)>,
     /// What the registry tells once all is calm.
     pub shown: Vec<Shown>,
+    /// Everything that happened, if it was asked for.
+    pub trace: String,
     /// From when on everything is calm and settled, in virtual ms.
     pub settled_ms: u64,
 }

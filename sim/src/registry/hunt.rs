@@ -33,8 +33,8 @@ pub struct Hunted {
 }
 
 /// What a seed violates, and its history.
-pub fn judge(seed: u64, bug: Option<Mutant>) -> (Vec<String>, RegistryHistory) {
-    let played = thread::scope(|scope| scope.spawn(|| run(&Plan::draw(seed), bug)).join());
+pub fn judge(seed: u64, bug: Option<Mutant>, keep_trace: bool) -> (Vec<String>, RegistryHistory) {
+    let played = thread::scope(|scope| scope.spawn(|| run(&Plan::draw(seed), bug, keep_trace)).join());
     match played {
         Ok(history) => (check(&history), history),
         Err(_) => (vec!["panic".to_owned()], RegistryHistory::default()),
@@ -53,7 +53,7 @@ pub fn sweep(from: u64, seeds: u64, bug: Option<Mutant>) -> BTreeMap<u64, Vec<St
                     if seed >= from + seeds {
                         return;
                     }
-                    let (violations, _) = judge(seed, bug);
+                    let (violations, _) = judge(seed, bug, false);
                     if !violations.is_empty() {
                         failures.lock().expect("no panic").insert(seed, violations);
                     }
@@ -67,7 +67,7 @@ pub fn sweep(from: u64, seeds: u64, bug: Option<Mutant>) -> BTreeMap<u64, Vec<St
 /// Looks for a bug from a seed on; `None` if it is not found in time.
 pub fn hunt(bug: Mutant, from: u64) -> Option<Hunted> {
     (from..from + WITHIN_SEEDS).find_map(|seed| {
-        let violation = judge(seed, Some(bug)).0.into_iter().next()?;
+        let violation = judge(seed, Some(bug), false).0.into_iter().next()?;
         Some(Hunted { seeds: seed - from + 1, violation })
     })
 }

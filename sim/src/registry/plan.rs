@@ -21,6 +21,8 @@ pub(super) enum Event {
     Add { project: usize, near: usize },
     /// An operator removes one of the keys that somebody was told of, but not the newest.
     Remove { project: usize, pick: usize, near: usize },
+    /// An operator adds a key, and so many ms later another one removes one, while the first may still wait.
+    Churn { project: usize, pick: usize, after_ms: u64, near: usize },
     /// Several operators remove a key each at once, until none would be left.
     RemoveAll { project: usize, near: usize },
     /// An operator removes a project.
@@ -71,7 +73,7 @@ fn faults(random: &Random, fails: bool) -> Faults {
     let most = |random: &Random, choices: &[u64]| Delay::new(0, random.among(choices));
     Faults::default().with(|faults| {
         faults.kv.get = most(random, &[0, 30, 300]);
-        faults.kv.put = most(random, &[10, 500, 4_000, 9_000]);
+        faults.kv.put = most(random, &[10, 500, 9_000, 9_000]);
         faults.kv.lag = most(random, &[0, 5_000, 30_000]);
         faults.kv.kept = most(random, &[0, 30_000, 60_000]);
         faults.kv.error_after_permille = random.among(&[0, 0, 100, 300]);
@@ -109,19 +111,29 @@ fn events(random: &Random, colos: usize, fails: bool) -> Vec<(u64, Event)> {
             0..4 => Event::Create { project: project(), near: near() },
             4..18 => Event::Add { project: project(), near: near() },
             18..30 => Event::Remove { project: project(), pick: pick(), near: near() },
-            30..34 => Event::RemoveAll { project: project(), near: near() },
-            34..35 => Event::Delete { project: project(), near: near() },
-            35..40 => Event::Crash { project: project() },
-            40..43 => Event::Supersede { project: project() },
-            43..46 => Event::Restart { isolate: pick() },
-            46..48 if fails => Event::KvDown { for_ms: random.between(1_000, 120_000) },
-            48..54 => Event::Ask { of: project(), pick: pick(), project: project(), near: near() },
+            30..40 => {
+                let after_ms = random.between(100, 4_000);
+                Event::Churn { project: project(), pick: pick(), after_ms, near: near() }
+            }
+            40..44 => Event::RemoveAll { project: project(), near: near() },
+            44..45 => Event::Delete { project: project(), near: near() },
+            45..50 => Event::Crash { project: project() },
+            50..53 => Event::Supersede { project: project() },
+            53..56 => Event::Restart { isolate: pick() },
+            56..58 if fails => Event::KvDown { for_ms: random.between(1_000, 120_000) },
+            58..62 => Event::Ask { of: project(), pick: pick(), project: project(), near: near() },
             _ => {
                 let of = project();
                 Event::Ask { of, pick: pick(), project: of, near: near() }
             }
         };
         events.push((at_ms, event));
+    }
+    // What is changed last is not mended by a later change.
+    for project in 0..PROJECTS.len() {
+        let after_ms = random.between(100, 4_000);
+        at_ms += random.between(0, 30_000);
+        events.push((at_ms, Event::Churn { project, pick: pick(), after_ms, near: near() }));
     }
     events
 }
@@ -141,6 +153,7 @@ mod tests {
         assert!(has(|event| matches!(event, Event::Create { .. })));
         assert!(has(|event| matches!(event, Event::Add { .. })));
         assert!(has(|event| matches!(event, Event::Remove { .. })));
+        assert!(has(|event| matches!(event, Event::Churn { .. })));
         assert!(has(|event| matches!(event, Event::RemoveAll { .. })));
         assert!(has(|event| matches!(event, Event::Delete { .. })));
         assert!(has(|event| matches!(event, Event::Crash { .. })));

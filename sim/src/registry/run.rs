@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
+use futures_util::future::{join, join_all};
 use tailrace_core::mutant::{Mutant, activate};
 use tailrace_core::protocol::{Method, ProjectMode, Response};
 
@@ -39,8 +40,8 @@ struct Run {
     sent: RefCell<Vec<(u64, u64)>>,
 }
 
-/// Plays a plan, with a known bug or without.
-pub(super) fn run(plan: &Plan, bug: Option<Mutant>) -> RegistryHistory {
+/// Plays a plan, with a known bug or without, and keeps everything that happens if it is to.
+pub(super) fn run(plan: &Plan, bug: Option<Mutant>, keep_trace: bool) -> RegistryHistory {
     activate(bug);
     let history = rt::block_on(plan.seeds.schedule, async {
         let root = HeldKey::of("", "root", ROOT_SECRET).expect("a key");
@@ -51,6 +52,8 @@ pub(super) fn run(plan: &Plan, bug: Option<Mutant>) -> RegistryHistory {
             keys: RefCell::default(),
             sent: RefCell::default(),
         });
+        let trace = run.world.trace();
+        let _guard = keep_trace.then(|| trace.keep("tailrace_core"));
         if plan.is_left {
             run.leave();
         }
@@ -90,14 +93,13 @@ impl Run {
             Event::Create { project, near } => self.change(PROJECTS[project], near, What::Create).await,
             Event::Add { project, near } => self.change(PROJECTS[project], near, What::Add).await,
             Event::Delete { project, near } => self.change(PROJECTS[project], near, What::Delete).await,
-            Event::Remove { project, pick, near } => {
-                let mut ids = self.ids(PROJECTS[project]);
-                // An operator goes on with the newest.
-                ids.pop();
-                if !ids.is_empty() {
-                    let id = ids[pick % ids.len()].clone();
-                    self.change(PROJECTS[project], near, What::Remove(id)).await;
-                }
+            Event::Remove { project, pick, near } => self.remove(PROJECTS[project], pick, near).await,
+            Event::Churn { project, pick, after_ms, near } => {
+                let removes = async {
+                    rt::sleep_ms(after_ms).await;
+                    self.remove(PROJECTS[project], pick, near).await;
+                };
+                join(self.change(PROJECTS[project], near, What::Add), removes).await;
             }
             Event::RemoveAll { project, near } => self.remove_all(PROJECTS[project], near).await,
             Event::Ask { of, pick, project, near } => {
@@ -122,11 +124,21 @@ impl Run {
         self.keys.borrow().iter().filter(|key| key.project == project).map(|key| key.id.clone()).collect()
     }
 
+    /// An operator removes a key, but goes on with the newest.
+    async fn remove(&self, project: &str, pick: usize, near: usize) {
+        let mut ids = self.ids(project);
+        ids.pop();
+        if !ids.is_empty() {
+            let id = ids[pick % ids.len()].clone();
+            self.change(project, near, What::Remove(id)).await;
+        }
+    }
+
     /// Operators who each see all keys, and remove one each.
     async fn remove_all(&self, project: &str, near: usize) {
         let Some(shown) = self.show(project, near).await else { return };
         let removals = shown.into_iter().map(|id| self.change(project, near, What::Remove(id)));
-        futures_util::future::join_all(removals).await;
+        join_all(removals).await;
     }
 
     /// The ids of a project's keys; `None` if there is no project, or no answer.
@@ -210,6 +222,10 @@ impl Run {
         }
         let harms = self.world.harms();
         let mut history = self.history.take();
+        let puts = harms.to_objects.iter().filter(|(_, _, harm)| *harm == Harm::KvFailed);
+        let project = |object: &str| object.trim_start_matches("project ").to_owned();
+        history.unsure_ms = puts.map(|(ms, object, _)| (ms - EPOCH_MS, project(object))).collect();
+        history.trace = self.world.trace().text();
         let has_failed =
             |number: &u64| harms.to_requests.get(number).is_some_and(|harms| harms.contains(&Harm::KvFailed));
         history.failed_ms =

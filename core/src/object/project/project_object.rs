@@ -113,15 +113,17 @@ impl<S: ActorState> ProjectObject<S> {
         };
         self.confirmed(version).await?;
         Ok(match made {
-            Some(key) => answer::made(project, &key, self.usable_s()),
+            Some(key) => answer::made(project, &key, self.usable_s()?),
             None => answer::done(),
         })
     }
 
     /// From when on everybody knows what KV has confirmed now, in s since the Unix epoch: it is seen everywhere by then, and no
-    /// isolate goes by what it has read before.
-    fn usable_s(&self) -> u64 {
-        (self.state.now_ms() + KV_SETTLES_MS + PROJECT_FRESH_MS).div_ceil(1_000)
+    /// isolate goes by what it has read before. Where an earlier put may still come, that is so once the record was put again.
+    fn usable_s(&self) -> Result<u64, SqlError> {
+        let unsure_ms = Row::load(self.state.sql())?.and_then(|row| row.unsure_ms);
+        let confirmed_ms = self.state.now_ms().max(unsure_ms.map_or(0, |unsure_ms| unsure_ms + KV_SETTLES_MS));
+        Ok((confirmed_ms + KV_SETTLES_MS + PROJECT_FRESH_MS).div_ceil(1_000))
     }
 
     /// What KV has of a project of which nothing is stored here; `None` if something is, or if KV has nothing.
