@@ -2,6 +2,7 @@
 //! migration loses nothing.
 
 use tailrace_core::object::Settings;
+use tailrace_core::protocol::Address;
 use tailrace_core::protocol::Method;
 use tailrace_core::protocol::Offset;
 use tailrace_core::protocol::limits::LOG_ROW_BYTES;
@@ -79,8 +80,8 @@ async fn head(world: &World) -> (String, String) {
 fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
     rt::block_on(1, async {
         let world = world(Faults::default().with(|faults| faults.alarm.late = Delay::new(5_000, 5_000)), 1);
-        world.prepare(OBJECT, &TABLES);
-        world.prepare(OBJECT, &STREAM);
+        world.prepare(Address::stream(OBJECT), &TABLES);
+        world.prepare(Address::stream(OBJECT), &STREAM);
         let pages = ["[1,22]", "[333]", "[4]"];
         assert_eq!(read_all(&world).await, pages);
         assert_eq!(head(&world).await, ("segments=0".to_owned(), offset(2, 1)));
@@ -106,8 +107,8 @@ fn a_stream_of_version_1_reads_as_before_goes_on_and_moves_to_r2() {
 fn a_tombstone_of_version_1_still_counts_the_segments_of_the_next_stream() {
     rt::block_on(1, async {
         let world = world(Faults::default(), 1);
-        world.prepare(OBJECT, &TABLES[..1]);
-        world.prepare(OBJECT, &TOMBSTONE);
+        world.prepare(Address::stream(OBJECT), &TABLES[..1]);
+        world.prepare(Address::stream(OBJECT), &TOMBSTONE);
         assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 404);
         let created = CLIENT.ask(&world, Method::Put, "", &[("content-type", "text/plain")], "").await;
         assert_eq!((created.status, created.headers.get("stream-next-offset")), (201, Some(&*offset(5, 0))));
@@ -126,11 +127,11 @@ fn a_tombstone_of_version_3_loses_an_agenda_without_duties_and_keeps_one_with_so
     for (duties, tables) in [(&[][..], &["stream"][..]), (&[FAR_OFF], &["agenda", "stream"])] {
         rt::block_on(1, async {
             let world = world(Faults::default(), 1);
-            world.prepare(OBJECT, &TABLES[..1]);
-            world.prepare(OBJECT, &COUNTS);
-            world.prepare(OBJECT, &TOMBSTONE_OF_VERSION_3);
-            world.prepare(OBJECT, &[AGENDA]);
-            world.prepare(OBJECT, duties);
+            world.prepare(Address::stream(OBJECT), &TABLES[..1]);
+            world.prepare(Address::stream(OBJECT), &COUNTS);
+            world.prepare(Address::stream(OBJECT), &TOMBSTONE_OF_VERSION_3);
+            world.prepare(Address::stream(OBJECT), &[AGENDA]);
+            world.prepare(Address::stream(OBJECT), duties);
             assert_eq!(CLIENT.ask(&world, Method::Get, "", &[], "").await.status, 404);
             let left: Vec<_> = world.stored(OBJECT).tables.into_iter().map(|(name, _)| name).collect();
             assert_eq!(left, tables);
@@ -143,8 +144,8 @@ fn a_migration_that_a_crash_undoes_is_done_again_and_one_that_stays_is_not() {
     for seed in 1..=20 {
         rt::block_on(seed, async {
             let world = world(Faults::default().with(|faults| faults.storage.flush = Delay::new(50, 50)), seed);
-            world.prepare(OBJECT, &TABLES);
-            world.prepare(OBJECT, &STREAM);
+            world.prepare(Address::stream(OBJECT), &TABLES);
+            world.prepare(Address::stream(OBJECT), &STREAM);
             for _ in 0..3 {
                 let read = CLIENT.ask(&world, Method::Get, "", &[], "");
                 let crash = async {
@@ -223,7 +224,7 @@ fn segments_of_version_2_do_not_tell_how_their_text_ends_and_r2_is_asked() {
         let known = world.usage().total(Meter::R2ClassB) - before;
         // As version 2 has left it.
         world.crash(OBJECT);
-        world.prepare(OBJECT, &TABLES_OF_VERSION_2);
+        world.prepare(Address::stream(OBJECT), &TABLES_OF_VERSION_2);
         let before = world.usage().total(Meter::R2ClassB);
         assert_eq!(events(&world, &at_lf).await, ["b"]);
         assert!(world.usage().total(Meter::R2ClassB) - before > known, "the byte before is fetched");
@@ -264,7 +265,7 @@ const STREAM_OF_VERSION_3: [&str; 11] = [
 fn a_stream_of_version_3_counts_its_rows_and_its_producers_from_now_on() {
     rt::block_on(1, async {
         let world = world(Faults::default(), 1);
-        world.prepare(OBJECT, &STREAM_OF_VERSION_3);
+        world.prepare(Address::stream(OBJECT), &STREAM_OF_VERSION_3);
         let hot = async || {
             let head = CLIENT.ask(&world, Method::Head, "", &[], "").await;
             let cold = head.headers.get("tailrace-cold").expect("a debug header").to_owned();
@@ -325,8 +326,8 @@ fn rows_of_version_3_count_when_their_segment_is_sealed() {
         rt::block_on(1, async {
             let limits = StreamLimits { segment_rows: 3, ..StreamLimits::default() };
             let world = World::new(WorldConfig::of(Settings { limits, ..Settings::default() }));
-            world.prepare(OBJECT, &version_3(json));
-            world.prepare(OBJECT, &[FIRST_SEGMENT]);
+            world.prepare(Address::stream(OBJECT), &version_3(json));
+            world.prepare(Address::stream(OBJECT), &[FIRST_SEGMENT]);
             let fields = [("content-type", if json { "application/json" } else { "text/plain" })];
             for segments in ["segments=2", "segments=2"] {
                 assert_eq!(CLIENT.ask(&world, Method::Post, "", &fields, "4").await.status, 204);

@@ -181,9 +181,14 @@ mod tests {
         mint(&ring(key), &claims).expect("a token")
     }
 
-    fn publish(env: &Scripted, project: &str, version: u64, keys: &[ProjectKey], origins: &[&str]) {
+    fn publish(env: &Scripted, project: &str, version: u64, keys: &[&ProjectKey], origins: &[&str]) {
         let origins = origins.iter().map(|origin| (*origin).to_owned()).collect();
-        let record = ProjectRecord { version, keys: keys.to_vec(), origins, is_deleted: keys.is_empty() };
+        let record = ProjectRecord {
+            version,
+            keys: keys.iter().map(|key| (*key).clone()).collect(),
+            origins,
+            is_deleted: keys.is_empty(),
+        };
         env.kv_store().texts.borrow_mut().insert(project.to_owned(), (record.encode(), String::new()));
     }
 
@@ -218,8 +223,8 @@ mod tests {
     fn each_project_has_its_own_keys_and_streams() {
         let (a, b) = (key("a", 2), key("b", 3));
         let env = Scripted::new(pages(9));
-        publish(&env, "p", 1, &[a.clone()], &[]);
-        publish(&env, "q", 1, &[b.clone()], &[]);
+        publish(&env, "p", 1, &[&a], &[]);
+        publish(&env, "q", 1, &[&b], &[]);
         for (target, signer, project, expected) in [
             ("/v1/stream/p/s", &a, "p", 200),
             ("/v1/stream/q/s", &b, "q", 200),
@@ -258,7 +263,7 @@ mod tests {
             }
         }
         // Of one that is there, a stranger may ask for what is public.
-        publish(&env, "p", 1, &[key("a", 2)], &[]);
+        publish(&env, "p", 1, &[&key("a", 2)], &[]);
         let (answer, notes) = get(&env, &multi(), "/v1/stream/p/s", None);
         assert_eq!((answer.status, notes.iter().any(|note| note == "call p/s")), (200, true));
     }
@@ -267,7 +272,7 @@ mod tests {
     fn kv_is_asked_every_thirty_seconds_and_for_what_there_is_not_every_five() {
         let a = key("a", 2);
         let env = Scripted::new(pages(99));
-        publish(&env, "p", 1, &[a.clone()], &[]);
+        publish(&env, "p", 1, &[&a], &[]);
         let asks = |project: &str, passed_ms: u64| {
             env.pass_ms(passed_ms);
             let (_, notes) = get(&env, &multi(), &format!("/v1/stream/{project}/s"), Some(&token(&a, project)));
@@ -287,14 +292,14 @@ mod tests {
         let env = Scripted::new(pages(99));
         let is_let_in =
             |key: &ProjectKey| get(&env, &multi(), "/v1/stream/p/s", Some(&token(key, "p"))).0.status == 200;
-        publish(&env, "p", 1, &[old.clone()], &[]);
+        publish(&env, "p", 1, &[&old], &[]);
         assert_eq!((is_let_in(&old), is_let_in(&new)), (true, false));
-        publish(&env, "p", 2, &[new.clone()], &[]);
+        publish(&env, "p", 2, &[&new], &[]);
         assert_eq!((is_let_in(&old), is_let_in(&new)), (true, false), "it is known for a while");
         env.pass_ms(PROJECT_FRESH_MS);
         assert_eq!((is_let_in(&old), is_let_in(&new)), (false, true));
         // KV tells what was before, or that there was nothing.
-        publish(&env, "p", 1, &[old.clone()], &[]);
+        publish(&env, "p", 1, &[&old], &[]);
         env.pass_ms(PROJECT_FRESH_MS);
         assert_eq!((is_let_in(&old), is_let_in(&new)), (false, true));
         env.kv_store().texts.borrow_mut().clear();
@@ -314,7 +319,7 @@ mod tests {
             let (answer, notes) = get(&env, &multi(), &format!("/v1/stream/{project}/s"), Some(&token));
             (answer.status, notes.contains(&format!("kv get {project}")))
         };
-        publish(&env, "p", 1, &[a.clone()], &[]);
+        publish(&env, "p", 1, &[&a], &[]);
         assert_eq!(status("p"), (200, true));
         env.kv_store().is_down.set(true);
         let began_ms = env.now_ms();
@@ -338,9 +343,9 @@ mod tests {
     #[test]
     fn origins_are_those_of_the_project() {
         let env = Scripted::new(pages(99));
-        publish(&env, "p", 1, &[key("a", 2)], &["https://a.test"]);
-        publish(&env, "q", 1, &[key("a", 2)], &["*"]);
-        publish(&env, "r", 1, &[key("a", 2)], &[]);
+        publish(&env, "p", 1, &[&key("a", 2)], &["https://a.test"]);
+        publish(&env, "q", 1, &[&key("a", 2)], &["*"]);
+        publish(&env, "r", 1, &[&key("a", 2)], &[]);
         let allowed = |target: &str, method: Method, origin: &str| {
             let (answer, _) = ask(&env, &multi(), method, target, None, &[(header::ORIGIN, origin)]);
             answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).map(str::to_owned)
@@ -366,7 +371,7 @@ mod tests {
         config.registry.as_mut().expect("a registry").default = Some(ring(&own));
         config.origins = Origins::Any;
         let env = Scripted::new(pages(9));
-        publish(&env, "_default", 1, &[key("other", 5)], &[]);
+        publish(&env, "_default", 1, &[&key("other", 5)], &[]);
         let (answer, notes) = get(&env, &config, "/v1/stream/_default/a/b", Some(&token(&own, "_default")));
         assert_eq!((answer.status, notes.first().map(String::as_str)), (200, Some("call _default/a/b")));
         assert_eq!(answer.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN), Some("*"));
@@ -425,7 +430,7 @@ mod tests {
         for lands in [true, false] {
             let brings = lands.then(|| Response::new(204));
             let env = Scripted::new(pages(1)).with_flights([UnderWay { brings, ..UnderWay::default() }]);
-            publish(&env, "p", 1, &[a.clone()], &[]);
+            publish(&env, "p", 1, &[&a], &[]);
             let tenant = Some(Rc::new(Tenant { version: 1, keys: ring(&a), origins: Origins::Any }));
             let read_ms = env.now_ms() - PROJECT_FRESH_MS;
             env.known_projects().insert("p", KnownProject { tenant, read_ms, failed_ms: None });

@@ -10,7 +10,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use tailrace_core::edge::KeyRing;
 
-use crate::keys::VARIABLE;
+use crate::keys::{ROOT, VARIABLE};
 
 /// Bytes of a new key: as many as the hash of its signatures has.
 const BYTES: usize = 32;
@@ -18,7 +18,8 @@ const BYTES: usize = 32;
 /// What is done with keys.
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
-    /// Makes a key, and writes it into a new file that only you can read, as `TAILRACE_KEYS=...`
+    /// Makes a key, and writes it into a new file that only you can read, as `TAILRACE_KEYS=...`, or as
+    /// `TAILRACE_ROOT_KEY=...`
     New {
         /// The file; there is none yet. In a git repository it has to be ignored
         #[arg(long, value_name = "FILE")]
@@ -26,12 +27,16 @@ pub(crate) enum Command {
         /// By what name tokens refer to it: 1 to 32 of A-Z a-z 0-9 _ -; random, unless you say it
         #[arg(long)]
         id: Option<String>,
+        /// Makes a key of the operator of a deployment with several projects
+        #[arg(long)]
+        root: bool,
     },
 }
 
 /// Does it.
 pub(crate) fn run(command: &Command) -> Result<()> {
-    let Command::New { out, id } = command;
+    let Command::New { out, id, root } = command;
+    let variable = if *root { ROOT } else { VARIABLE };
     let id = match id {
         Some(id) => id.clone(),
         None => random::<6>()?.trim_start_matches('-').to_owned(),
@@ -41,7 +46,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
     if is_shared(out)? {
         bail!("git would take {} along: have it ignored first", out.display());
     }
-    write_new(out, &format!("{VARIABLE}={key}\n"))?;
+    write_new(out, &format!("{variable}={key}\n"))?;
     println!("the key {id} is in {}", out.display());
     Ok(())
 }

@@ -9,10 +9,11 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::Value;
 use tailrace_core::edge::{Claims, Scope, StreamPattern, mint, verify};
 use tailrace_core::protocol::path::DEFAULT_PROJECT;
+use tailrace_core::protocol::project::ROOT_PROJECT;
 use time::OffsetDateTime;
 use time::format_description::well_known::Rfc3339;
 
-use crate::keys::Source;
+use crate::keys::{ROOT, Source, VARIABLE};
 use crate::lifetime::{Lifetime, said};
 
 /// Bytes of a token that are read, at most: more than the Worker takes.
@@ -24,8 +25,14 @@ pub(crate) enum Command {
     /// Makes a token, signed by the first key, and prints it
     Mint {
         /// What it may do: read, write (which reads, too) or manage
-        #[arg(long)]
-        scope: String,
+        #[arg(long, required_unless_present = "root")]
+        scope: Option<String>,
+        /// For which project, where there are several
+        #[arg(long, value_name = "NAME", default_value = DEFAULT_PROJECT)]
+        project: String,
+        /// Makes one of the operator of all projects, who creates and removes them
+        #[arg(long, conflicts_with_all = ["scope", "stream", "project"])]
+        root: bool,
         /// For which streams: a path, or all below one (chat/*); all, unless you say it
         #[arg(long, value_name = "PATH")]
         stream: Option<String>,
@@ -45,16 +52,18 @@ pub(crate) enum Command {
 /// Does it.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Mint { scope, stream, expires, keys } => {
+        Command::Mint { scope, project, root, stream, expires, keys } => {
+            let scope = scope.as_deref().unwrap_or("manage");
+            let (project, variable) = if *root { (ROOT_PROJECT, ROOT) } else { (project.as_str(), VARIABLE) };
             let claims = Claims {
-                project: DEFAULT_PROJECT.to_owned(),
+                project: project.to_owned(),
                 scope: Scope::named(scope).with_context(|| format!("{scope:?} is neither read, write nor manage"))?,
                 expires_s: now_s()? + expires.seconds,
                 begins_s: None,
                 stream: stream.as_deref().map(pattern).transpose()?,
                 stream_id: None,
             };
-            println!("{}", mint(&keys.ring()?, &claims).context("the token is longer than a Worker takes")?);
+            println!("{}", mint(&keys.ring(variable)?, &claims).context("the token is longer than a Worker takes")?);
             Ok(())
         }
         Command::Show { keys } => show(keys),

@@ -178,3 +178,27 @@ fn a_token_is_shown_with_what_it_says_and_whether_it_is_right() {
         assert!(text.contains(said) || said == "in 2 hours" && text.contains("in 3 hours"), "{said}: {text}");
     }
 }
+
+#[test]
+fn a_token_of_the_operator_of_all_projects_is_signed_by_the_root_key_and_others_name_their_project() {
+    let folder = folder("root");
+    let made = tailrace(&folder, &["key", "new", "--root", "--out", "root.env"], "", None);
+    assert!(made.status.success(), "{}", printed(&made));
+    let text = std::fs::read_to_string(folder.join("root.env")).expect("a file");
+    let root =
+        text.strip_prefix("TAILRACE_ROOT_KEY=").and_then(|rest| rest.strip_suffix('\n')).expect("a line").to_owned();
+    let minted = tailrace(&folder, &["token", "mint", "--root", "--keys", "root.env"], "", None);
+    let token = String::from_utf8_lossy(&minted.stdout).trim().to_owned();
+    let claims = verify(&KeyRing::parse(&root).expect("a key"), &token, now_ms()).expect("a token");
+    assert_eq!((claims.project.as_str(), claims.scope), ("_root", Scope::Manage));
+    let (_, keys) = new_key(&folder);
+    let mint = |arguments: &[&str]| tailrace(&folder, &[&["token", "mint"], arguments].concat(), "", Some(&keys));
+    let minted = mint(&["--scope", "read", "--project", "chat"]);
+    let token = String::from_utf8_lossy(&minted.stdout).trim().to_owned();
+    let claims = verify(&KeyRing::parse(&keys).expect("a key"), &token, now_ms()).expect("a token");
+    assert_eq!((claims.project.as_str(), claims.scope), ("chat", Scope::Read));
+    // The keys of a project make no token of the operator.
+    for wrong in [&["--root"][..], &["--root", "--scope", "read"], &[]] {
+        assert!(!mint(wrong).status.success(), "{wrong:?}");
+    }
+}

@@ -42,7 +42,7 @@ impl Change {
 
     /// Whether it may have changed something, or may still: it was not refused.
     pub fn may_be_done(&self) -> bool {
-        self.status.is_none_or(|status| status < 400 || status >= 500)
+        self.status.is_none_or(|status| !(400..500).contains(&status))
     }
 }
 

@@ -1,4 +1,4 @@
-// A stand-in of the API by which wrangler deploys, for an account that has no Worker and no bucket yet. It tells its port,
+// A stand-in of the API by which wrangler deploys, for an account that has no Worker, no bucket and no KV yet. It tells its port,
 // and keeps in a folder what it is sent:
 //
 // | file | what it holds |
@@ -16,6 +16,7 @@ import { join, normalize } from "node:path";
 const folder = process.argv[2];
 const requests = [];
 const buckets = [];
+const namespaces = [];
 let isUploaded = false;
 let subdomain = { enabled: false, previews_enabled: false };
 
@@ -24,6 +25,8 @@ const noWorker = () => ({ status: 404, errors: [{ code: 10007, message: "There i
 
 const ACCOUNT = "/accounts/stand-in";
 const SCRIPT = `${ACCOUNT}/workers/scripts/tailrace`;
+/** The id of the namespace of KV that is made. */
+const NAMESPACE = "0123456789abcdef0123456789abcdef";
 /** What is answered, by method and path. */
 const ROUTES = {
   [`GET ${ACCOUNT}/workers/services/tailrace`]: noWorker,
@@ -36,6 +39,12 @@ const ROUTES = {
   [`POST ${ACCOUNT}/r2/buckets`]: (body) => {
     buckets.push(JSON.parse(body).name);
     return result({});
+  },
+  [`GET ${ACCOUNT}/storage/kv/namespaces`]: () => result(namespaces),
+  [`POST ${ACCOUNT}/storage/kv/namespaces`]: (body) => {
+    const { title } = JSON.parse(body);
+    namespaces.push({ id: NAMESPACE, title });
+    return result({ id: NAMESPACE, title });
   },
   [`PUT ${SCRIPT}`]: async (body, type) => {
     await keep(await new Response(body, { headers: { "content-type": type } }).formData());

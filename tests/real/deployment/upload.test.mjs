@@ -17,6 +17,8 @@ const { bindings, package_dependencies: _, ...metadata } = json("metadata.json")
 
 /** Every binding that a deployment has, in the order of their names. One line each. */
 const BINDINGS = [
+  { name: "PROJECTS", type: "durable_object_namespace", class_name: "ProjectObject" },
+  { name: "REGISTRY", type: "kv_namespace", namespace_id: "0123456789abcdef0123456789abcdef" },
   { name: "SEGMENTS", type: "r2_bucket", bucket_name: "tailrace-segments" },
   { name: "STREAMS", type: "durable_object_namespace", class_name: "StreamObject" },
   { name: "TAILRACE_KEYS", type: "secret_text", text: KEYS },
@@ -43,10 +45,12 @@ test("the modules are the entry, its source map, and the wasm that was built", (
   assert.ok(sent.equals(readFileSync(process.env.TAILRACE_BUILT_WASM)), "another wasm than the one that was built");
 });
 
-test("these are the bindings, and the bucket was created", () => {
+test("these are the bindings, and the bucket and the namespace were created", () => {
   assert.deepEqual(bindings.sort((one, other) => (one.name < other.name ? -1 : 1)), BINDINGS);
   const created = requests.filter(({ method, url }) => method === "POST" && url.endsWith("/r2/buckets"));
   assert.deepEqual(created.map(({ body }) => JSON.parse(body)), [{ name: "tailrace-segments" }]);
+  const made = requests.filter(({ method, url }) => method === "POST" && url.includes("/storage/kv/namespaces"));
+  assert.deepEqual(made.map(({ body }) => JSON.parse(body)), [{ title: "tailrace-registry" }]);
 });
 
 test("this is everything else that is said of the Worker", () => {
@@ -55,7 +59,10 @@ test("this is everything else that is said of the Worker", () => {
     main_module: "entry.js",
     compatibility_date: date,
     compatibility_flags: ["enable_request_signal"],
-    migrations: { new_tag: "v1", steps: [{ new_sqlite_classes: ["StreamObject"] }] },
+    migrations: {
+      new_tag: "v2",
+      steps: [{ new_sqlite_classes: ["StreamObject"] }, { new_sqlite_classes: ["ProjectObject"] }],
+    },
     observability: { enabled: true, redact_query_string: true },
     limits: { cpu_ms: 30_000 },
     cache_options: { enabled: true },

@@ -37,7 +37,7 @@ const WINGS: &[Wing] = &[
     },
     Wing {
         name: "judge",
-        knows: &["kernel", "bill", "front", "world", "tailrace", "crowd"],
+        knows: &["kernel", "bill", "front", "world", "tailrace", "registry", "crowd"],
         core: &["marks", "mutant", "protocol", "storage", "runtime"],
     },
     Wing {
