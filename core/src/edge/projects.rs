@@ -147,7 +147,7 @@ async fn read<E: EdgeEnv>(env: &E, project: &str, front_varies: bool) -> Found {
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{Says, Scripted, UnderWay, config};
-    use super::super::{Claims, Origins, Registry, Scope, mint, serve, serve_inner};
+    use super::super::{Claims, Origins, Registry, Scope, mint, picked_headers, serve, serve_inner};
     use super::*;
     use crate::protocol::project::ProjectKey;
     use crate::protocol::{CachePolicy, Headers, Method, ProjectMode, header};
@@ -342,6 +342,8 @@ mod tests {
 
     #[test]
     fn origins_are_those_of_the_project() {
+        // Whatever the deployment has, a host has to look for who asks.
+        assert!(picked_headers(&multi()).any(|name| name == header::ORIGIN));
         let env = Scripted::new(pages(99));
         publish(&env, "p", 1, &[&key("a", 2)], &["https://a.test"]);
         publish(&env, "q", 1, &[&key("a", 2)], &["*"]);
@@ -429,13 +431,19 @@ mod tests {
         let a = key("a", 2);
         for lands in [true, false] {
             let brings = lands.then(|| Response::new(204));
-            let env = Scripted::new(pages(1)).with_flights([UnderWay { brings, ..UnderWay::default() }]);
+            let env = Scripted::new(pages(1)).with_flights([UnderWay { brings, age_ms: 500, ..UnderWay::default() }]);
+            let began_ms = env.now_ms();
             publish(&env, "p", 1, &[&a], &[]);
             let tenant = Some(Rc::new(Tenant { version: 1, keys: ring(&a), origins: Origins::Any }));
             let read_ms = env.now_ms() - PROJECT_FRESH_MS;
             env.known_projects().insert("p", KnownProject { tenant, read_ms, failed_ms: None });
             let (answer, notes) = get(&env, &multi(), "/v1/stream/p/s", Some(&token(&a, "p")));
             assert_eq!(answer.status, 200);
+            assert_eq!(
+                env.now_ms() - began_ms,
+                if lands { 0 } else { PROJECT_READ_MS - 500 },
+                "it waits as long as KV may take"
+            );
             let asked: &[&str] = if lands { &["call p/s"] } else { &["give up", "kv get p", "call p/s"] };
             assert_eq!(notes.iter().map(String::as_str).take(asked.len()).collect::<Vec<_>>(), asked);
         }

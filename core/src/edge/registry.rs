@@ -90,7 +90,7 @@ impl RegistryRequest<'_> {
     }
 
     fn routed_to_all(&self, now_ms: impl Fn() -> u64) -> Result<Routed, Refusal> {
-        self.admit_root(self.arrived_ms(now_ms)?)?;
+        self.admit_root(self.arrived_ms(now_ms))?;
         let cursor = Query::parse(self.query).single("cursor")?.map(str::to_owned);
         Ok(Routed::Projects { cursor })
     }
@@ -103,7 +103,7 @@ impl RegistryRequest<'_> {
         now_ms: impl Fn() -> u64,
     ) -> Result<Routed, Refusal> {
         check_project(&project)?;
-        let arrived_ms = self.arrived_ms(now_ms)?;
+        let arrived_ms = self.arrived_ms(now_ms);
         if let Err(refusal) = self.admit_root(arrived_ms) {
             match &self.config.access {
                 Access::Keys(keys) => {
@@ -130,12 +130,10 @@ impl RegistryRequest<'_> {
         Ok(Routed::Project(ProjectForward { message, takes_body }))
     }
 
-    /// When the request has arrived. The inner entrypoint serves none.
-    fn arrived_ms(&self, now_ms: impl Fn() -> u64) -> Result<u64, Refusal> {
-        match self.entrance {
-            Entrance::Outer { age_ms } => Ok(now_ms().saturating_sub(age_ms)),
-            Entrance::Inner => Err(Refusal::new(ErrorCode::UnknownRoute, "there is nothing at this path")),
-        }
+    /// When the request has arrived, in ms since the Unix epoch. Those of the inner entrypoint are refused whatever they ask.
+    fn arrived_ms(&self, now_ms: impl Fn() -> u64) -> u64 {
+        let age_ms = if let Entrance::Outer { age_ms } = self.entrance { age_ms } else { 0 };
+        now_ms().saturating_sub(age_ms)
     }
 
     /// Refuses who is not the operator of the whole deployment.
@@ -272,6 +270,23 @@ mod tests {
                     _ => assert!(matches!(status, 401 | 403), "{target}"),
                 }
             }
+        }
+    }
+
+    #[test]
+    fn a_token_for_a_stream_of_an_earlier_system_does_nothing_to_a_project() {
+        let claims = |stream_id: Option<&str>| Claims {
+            project: "p".to_owned(),
+            scope: Scope::Manage,
+            expires_s: 1_000_000_000,
+            begins_s: None,
+            stream: None,
+            stream_id: stream_id.map(str::to_owned),
+        };
+        for (stream_id, expected) in [(None, 204), (Some("a"), 403), (Some(""), 403)] {
+            let token = mint(&ring(2), &claims(stream_id)).expect("a token");
+            let (status, _, _) = ask(&multi(), Method::Post, "/v1/projects/p/keys", Some(&token), None);
+            assert_eq!(status, expected, "{stream_id:?}");
         }
     }
 

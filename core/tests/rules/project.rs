@@ -366,3 +366,66 @@ fn a_message_of_another_version_changes_nothing() {
     assert_eq!((response.status, puts(&host)), (503, 0));
     assert_eq!(create(&host, &object).len(), 8);
 }
+
+/// Polls a change as often as time passes by 100 ms, without letting it end.
+fn go_on(host: &Host, changes: &mut [std::pin::Pin<&mut dyn Future<Output = Response>>], times: usize) {
+    for _ in 0..times {
+        for change in changes.iter_mut() {
+            assert!(change.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_pending());
+        }
+        host.0.now_ms.set(host.0.now_ms.get() + 100);
+    }
+}
+
+#[test]
+fn a_change_while_a_put_is_under_way_is_put_after_it() {
+    let (object, host) = object();
+    create(&host, &object);
+    host.0.kv.does.set(Does::Silent);
+    let (mut one, mut other) =
+        (pin!(ask(&object, ProjectOperation::AddKey, "")), pin!(ask(&object, ProjectOperation::AddKey, "")));
+    go_on(&host, &mut [one.as_mut()], 15);
+    go_on(&host, &mut [one.as_mut(), other.as_mut()], 15);
+    assert_eq!(puts(&host), 2, "one at a time");
+    host.0.kv.does.set(Does::Works);
+    let began_ms = host.0.now_ms.get();
+    let statuses = run(&host, async { [one.await.status, other.await.status] });
+    assert_eq!((statuses, puts(&host), published_ids(&host).len()), ([201, 201], 3, 3));
+    assert!(host.0.now_ms.get() - began_ms < 5_000, "nobody waits in vain");
+}
+
+#[test]
+fn a_record_that_kv_does_not_take_is_put_less_and_less_often() {
+    let (object, host) = object();
+    create(&host, &object);
+    host.0.kv.does.set(Does::Fails);
+    assert_eq!(tell(&host, &object, ProjectOperation::AddKey, "").0, 503);
+    for _ in 0..3 {
+        let at_ms = await_alarm(&host, &object);
+        let pause_ms = host.0.alarm_ms.get().expect("an alarm") - at_ms;
+        assert!((30_000..=60_000).contains(&pause_ms), "{pause_ms}");
+    }
+}
+
+#[test]
+fn no_two_keys_of_a_project_have_one_id() {
+    let (object, host) = object();
+    // The host's randomness comes round after some hundred draws, and this key has an id of it.
+    let first = create(&host, &object);
+    for _ in 0..140 {
+        let id = add(&host, &object);
+        assert_ne!(id, first);
+        assert_eq!(tell(&host, &object, ProjectOperation::RemoveKey(id), "").0, 204);
+    }
+}
+
+#[test]
+fn a_list_of_origins_that_was_too_large_is_refused() {
+    let (object, host) = object();
+    create(&host, &object);
+    let message =
+        ProjectMessage { project: NAME.to_owned(), operation: ProjectOperation::SetOrigins, body_too_large: true };
+    let request = ObjectRequest { message: message.encode(), body: "[]".into() };
+    let ObjectAnswer::Response(response) = run(&host, object.call(request)) else { panic!("a socket") };
+    assert_eq!((response.status, puts(&host)), (413, 1));
+}
