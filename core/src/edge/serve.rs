@@ -119,7 +119,15 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
             env.answer(registry::list(env, cursor.as_deref()).await);
         }
         Routed::Project(forward) => {
-            let outcome = call_project(env, config, forward, &headers, body, past).await;
+            let ProjectForward { mut message, takes_body } = forward;
+            let project = message.project.clone();
+            let message = |is_too_large| {
+                message.body_too_large = is_too_large;
+                message.encode()
+            };
+            let object = Address::project(&project);
+            let calling = Calling { object, takes_body, body_limit: config.body_limit, message };
+            let outcome = call(env, config, calling, &headers, body, past).await;
             answer_outcome(env, method, outcome, Changes::NONE);
         }
         Routed::Forward(Forward { object, message, caching: Some(caching), .. }) if !past.has_called => {
@@ -131,7 +139,13 @@ async fn serve_at<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::
             let is_kept = matches!(&forward.message.operation, Operation::Read(read) if read.from != ReadFrom::Now);
             let asked_ms = is_kept.then(|| env.now_ms().saturating_sub(past.age_ms));
             let caching = forward.caching.clone();
-            let outcome = call(env, config, forward, &headers, body, past).await;
+            let Forward { object, mut message, takes_body, body_limit, .. } = forward;
+            let message = |is_too_large| {
+                message.body_too_large = is_too_large;
+                message.encode()
+            };
+            let calling = Calling { object: Address::stream(&object), takes_body, body_limit, message };
+            let outcome = call(env, config, calling, &headers, body, past).await;
             let age_s = asked_ms.map_or(0, |asked_ms| cached::age_s(env, asked_ms));
             answer_outcome(env, method, outcome, &cached::asked(caching.as_ref(), age_s));
         }
@@ -197,28 +211,40 @@ impl From<UploadBroken> for Unsent {
     }
 }
 
-/// Calls the object, with the body if the operation takes one. A call that an earlier task has made is not made again:
-/// it may have been applied.
+/// A call of an object.
+struct Calling<'a, M> {
+    object: Address<'a>,
+    /// Whether the body goes along. If not, it is read and dropped.
+    takes_body: bool,
+    /// The largest body that goes along, in bytes.
+    body_limit: usize,
+    /// The encoded message, given whether the body was larger than that. The object is told instead of the client: what is
+    /// missing is 404 whatever the body's size.
+    message: M,
+}
+
+/// Calls an object, with the body if the operation takes one. A call that an earlier task has made is not made again: it may
+/// have been applied.
 async fn call<E: EdgeEnv>(
     env: &E,
     config: &EdgeConfig,
-    forward: Forward,
+    calling: Calling<'_, impl FnOnce(bool) -> String>,
     headers: &Headers,
     body: Option<E::Upload>,
     past: Past,
 ) -> Result<CallOutcome<E>, Unsent> {
+    let Calling { object, takes_body, body_limit, message } = calling;
     if past.has_called && !mutated!(CalledAgainWhenServedAnew) {
         env.sometimes(marks::EARLIER_CALL_TAKEN);
-        let _held = body.is_some().then(|| body::hold_again(env, headers, forward.body_limit));
+        let _held = body.is_some().then(|| body::hold_again(env, headers, body_limit));
         return Ok(env.earlier_call().await);
     }
-    let Forward { object, mut message, takes_body, body_limit, .. } = forward;
+    let mut is_too_large = false;
     let body = match body {
         Some(body) if takes_body => match body::take(env, config, headers, body, body_limit).await? {
             Taken::Whole(body, held) => Some((body, held)),
             Taken::TooLarge => {
-                // The object is told instead of the client: a missing stream is 404 whatever the body's size.
-                message.body_too_large = true;
+                is_too_large = true;
                 None
             }
             Taken::NoRoom => return Err(Unsent::NoRoom),
@@ -229,39 +255,7 @@ async fn call<E: EdgeEnv>(
         }
     };
     let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
-    Ok(env.call(Address::stream(&object), message.encode(), along).await)
-}
-
-/// Calls a project's object, as [`call`] does a stream's.
-async fn call_project<E: EdgeEnv>(
-    env: &E,
-    config: &EdgeConfig,
-    forward: ProjectForward,
-    headers: &Headers,
-    body: Option<E::Upload>,
-    past: Past,
-) -> Result<CallOutcome<E>, Unsent> {
-    if past.has_called {
-        let _held = body.is_some().then(|| body::hold_again(env, headers, config.body_limit));
-        return Ok(env.earlier_call().await);
-    }
-    let ProjectForward { mut message, takes_body } = forward;
-    let body = match body {
-        Some(body) if takes_body => match body::take(env, config, headers, body, config.body_limit).await? {
-            Taken::Whole(body, held) => Some((body, held)),
-            Taken::TooLarge => {
-                message.body_too_large = true;
-                None
-            }
-            Taken::NoRoom => return Err(Unsent::NoRoom),
-        },
-        unwanted => {
-            drain(unwanted).await;
-            None
-        }
-    };
-    let along = body.as_ref().map_or(Along::Nothing, |(body, _)| Along::Body(body));
-    Ok(env.call(Address::project(&message.project), message.encode(), along).await)
+    Ok(env.call(object, message(is_too_large), along).await)
 }
 
 /// Answers a request whose body is not needed.
