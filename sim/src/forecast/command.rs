@@ -247,8 +247,13 @@ fn search_all(workload: &Workload, knobs: Knobs) -> Result<(), String> {
             let names: Vec<&str> = same.iter().map(|deployment| deployment.name.as_str()).collect();
             println!("the same as {}: {}", row.deployment.name, names.join("; "));
         }
-        // What violates an invariant is out.
-        for deployment in found.iter().flat_map(|found| iter::once(&found.row.deployment).chain(&found.same)) {
+        // What violates an invariant is out. Of those that cost the same, what is recommended comes first.
+        let group = |found: &Found| {
+            let mut group: Vec<Deployment> = iter::once(&found.row.deployment).chain(&found.same).cloned().collect();
+            group.sort_by_key(|deployment| *deployment != default);
+            group
+        };
+        for deployment in &found.iter().flat_map(group).collect::<Vec<_>>() {
             tells(&format!("{}: seeds with faults", deployment.name));
             let violated = search::violations(deployment, FAULTY_SEEDS);
             println!("{}: of {FAULTY_SEEDS} seeds with faults, {violated} violate an invariant", deployment.name);

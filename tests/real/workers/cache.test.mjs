@@ -136,7 +136,7 @@ test("a stored answer is removed by its key, and outlasts its request; a failure
 
 test("the body of a stored answer that nobody wants is let go, of one that was passed on it is not", async () => {
   const called = async (io) => {
-    io.call("objectmessage", 6, 0, 0);
+    io.call(0, "objectmessage", 6, 0, 0);
     await io.ended();
     io.passOn(undefined);
   };
