@@ -1,6 +1,9 @@
 // KV. A namespace that is not bound, or that fails, has told nothing.
 
-/** For how many seconds a datacenter may go by what it has been told of a key: the least that the platform takes. */
+/**
+ * For how many seconds a datacenter may go by what it has been told of a key: the least that the platform takes (Cloudflare,
+ * KV, `cacheTtl`; its local runtime refuses less, too).
+ */
 const CACHE_TTL_S = 30;
 
 /** The text of a key: null if there is none, undefined if KV fails. */

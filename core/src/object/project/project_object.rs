@@ -24,10 +24,10 @@ const IMPORT_MS: u64 = 5_000;
 /// no longer than clients wait.
 const CONFIRMED_WITHIN_MS: u64 = 25_000;
 
-/// How often a change looks whether another one's put has confirmed it, in ms.
+/// How often a change looks whether another one's put has confirmed it, in ms. Our choice.
 const LOOK_MS: u64 = 100;
 
-/// Bytes of the random part of a key's id.
+/// Bytes of a key's id, which is written as twice as many hexadecimal digits. Our choice: a project has eight keys at most.
 const ID_BYTES: usize = 4;
 
 /// The object of one project.

@@ -61,6 +61,7 @@ impl Publication {
         let (version, text) = (row.record.version, row.record.encode());
         let note = if row.record.is_deleted { DELETED } else { "" };
         sql.transaction(|| {
+            // By a known bug what is put is not what is stored.
             let unsure_ms = Some(began_ms + PUT_MS);
             set_due(state, Row { unsure_ms, ..Row::load(sql)?.unwrap_or(row.clone()) }, Some(began_ms + 2 * PUT_MS))
         })?;
