@@ -115,6 +115,8 @@ pub(super) const REMOVALS_LIMIT: u64 = 1_000;
 pub(super) struct Agenda {
     /// `None` where nobody has looked since the start, or since a transaction that may have changed it was undone.
     known: Cell<Option<bool>>,
+    /// When it was looked for a lost alarm last, in ms since the Unix epoch.
+    looked_ms: Cell<Option<u64>>,
 }
 
 impl Agenda {
@@ -204,10 +206,20 @@ impl Agenda {
         Ok(false)
     }
 
-    /// Sets the alarm again if the platform has given it up. Called once after each start of the object, by its first
-    /// request.
+    /// Whether somebody has looked for a lost alarm since the start.
+    pub(super) fn has_looked(&self) -> bool {
+        self.looked_ms.get().is_some()
+    }
+
+    /// Sets the alarm again if the platform has given it up. Called after each start of the object, by its first request, and
+    /// for an append that finds no room: until something is moved to R2 no append seals another segment, and an object that
+    /// is asked all the time never starts again. Looks once a minute.
     pub(super) fn restore_lost_alarm<S: ActorState>(&self, state: &S) -> Result<(), SqlError> {
         let (sql, now_ms) = (state.sql(), state.now_ms());
+        if self.looked_ms.get().is_some_and(|looked_ms| now_ms < looked_ms + OVERDUE_MS) {
+            return Ok(());
+        }
+        self.looked_ms.set(Some(now_ms));
         if self.is_there(sql)? && is_overdue(sql, now_ms)? {
             state.sometimes(marks::OVERDUE_ALARM_SET_AGAIN);
             state.set_alarm(now_ms)?;

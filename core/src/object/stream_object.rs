@@ -32,8 +32,6 @@ pub struct StreamObject<S: ActorState> {
     pub(super) agenda: Agenda,
     /// The fetches from R2 that are under way, and recent indexes.
     pub(super) cold: ColdCache,
-    /// Whether a request of this instance has checked that the platform has not given up the alarm.
-    has_checked_alarm: Cell<bool>,
     /// Whether this instance has told its operator that few segments are left.
     pub(super) has_warned: Cell<bool>,
     /// Alarms of this instance that came too early.
@@ -94,7 +92,6 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
             slot: RefCell::new(slot),
             agenda,
             cold: ColdCache::default(),
-            has_checked_alarm: Cell::default(),
             has_warned: Cell::default(),
             early_alarms: EarlyAlarms::default(),
             handler: Handler::default(),
@@ -108,11 +105,8 @@ impl<S: ActorState> Actor<S> for StreamObject<S> {
         };
         // Counting costs a crossing on Workers, and only a debug header tells it.
         let rows_before = message.debug.then(|| (self.state.rows_written(), self.state.rows_read()));
-        if !self.has_checked_alarm.replace(true)
-            && let Err(error) = self.agenda.restore_lost_alarm(&self.state)
-        {
-            // If the request needs the storage, it fails by itself and tells its client.
-            tracing::error!(%error, "an overdue alarm was not looked for");
+        if !self.agenda.has_looked() {
+            self.restore_lost_alarm();
         }
         let body = self.body(&message, &request.body);
         let response = match self.answer(&message, body).await {
@@ -293,6 +287,14 @@ impl<S: ActorState> StreamObject<S> {
         Err(Refusal::new(ErrorCode::NotImplemented, "forks are not offered").into())
     }
 
+    /// Sets the alarm again if the platform has given it up.
+    fn restore_lost_alarm(&self) {
+        if let Err(error) = self.agenda.restore_lost_alarm(&self.state) {
+            // If the request needs the storage, it fails by itself and tells its client.
+            tracing::error!(%error, "an overdue alarm was not looked for");
+        }
+    }
+
     fn append(
         &self,
         slot: &mut Slot,
@@ -324,6 +326,14 @@ impl<S: ActorState> StreamObject<S> {
                 self.state.sometimes(marks::APPEND_MADE_ROOM);
                 outcome = written(stream);
             }
+        }
+        let has_no_room = match &outcome {
+            Ok(AppendOutcome::Refused(refusal)) => refusal.code == ErrorCode::StorageFull,
+            Ok(_) => false,
+            Err(error) => error.is_full,
+        };
+        if has_no_room {
+            self.restore_lost_alarm();
         }
         let outcome = outcome?;
         if let AppendOutcome::Appended { content, .. } = &outcome {

@@ -400,6 +400,29 @@ fn a_body_is_shared_while_it_comes_with_all_that_came_before() {
 }
 
 #[test]
+fn what_a_cache_hands_on_left_the_edge_when_the_isolate_wrote_it() {
+    let late = faults(ZONE).with(|faults| faults.network.client_link.latency = Delay::new(50, 50));
+    run(1, late, async |world, _| {
+        let left_ms = join_all([0, 25].map(async |after_ms| {
+            rt::sleep_ms(after_ms).await;
+            let opened = world.open(world.number(), request("tell 10 max-age=1", None), PATIENCE_MS).await;
+            let body = opened.expect("an answer").body.expect("a body that comes");
+            let mut left_ms = Vec::new();
+            while body.next().await != Piece::End {
+                left_ms.push(body.left_ms());
+            }
+            left_ms
+        }))
+        .await;
+        let [first, second] = &left_ms[..] else { panic!("two readers") };
+        assert_eq!(first, second);
+        assert!(first.windows(2).all(|pair| pair[1] - pair[0] == 10) && first.len() == 3, "{first:?}");
+        // The last one was on its way twice.
+        assert!(world.now_ms() - first[2] >= 100, "{first:?}");
+    });
+}
+
+#[test]
 fn a_body_that_breaks_off_breaks_off_for_all_who_read_it_and_is_kept_no_longer() {
     run(1, faults(ZONE).with(|faults| faults.edge.answer_cut_permille = 1_000), async |world, notes| {
         let readers = join_all([0, 1].map(|after_ms| read(&world, after_ms, "tell 10 max-age=60"))).await;

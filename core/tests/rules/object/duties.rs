@@ -8,13 +8,13 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::task::{Context, Poll, Wake, Waker};
 
 use futures_util::FutureExt;
-use tailrace_core::object::{ColdSettings, StreamObject};
+use tailrace_core::object::{ColdSettings, Settings, StreamObject};
 use tailrace_core::protocol::Expiry;
 use tailrace_core::protocol::message::Operation;
 use tailrace_core::runtime::{Actor, ActorState, Listed};
 use tailrace_core::storage::{SqlParam, SqlStorage};
 
-use crate::host::{Bucket, Host, START_MS, append, ask, create, object, object_with};
+use crate::host::{Bucket, Host, START_MS, append, ask, create, object, object_of, object_with};
 
 /// The agenda: kind, minutes until it is due (rounded down), and failures of each entry.
 fn agenda(host: &Host) -> Vec<String> {
@@ -310,6 +310,25 @@ fn the_next_segment_notices_an_alarm_that_was_lost_a_minute_ago() {
     for (pass_ms, alarm_ms) in [(59_999, None), (1, Some(START_MS + 60_000))] {
         host.pass_ms(pass_ms);
         assert_eq!((append(&object), append(&object)), (204, 204), "a segment is sealed");
+        assert_eq!(host.0.alarm_ms.get(), alarm_ms);
+    }
+}
+
+#[test]
+fn an_append_that_finds_no_room_notices_an_alarm_that_was_lost_a_minute_ago() {
+    let mut settings = Settings::default();
+    (settings.limits.segment_rows, settings.limits.hot_bytes) = (2, 1_000);
+    let (object, host) = object_of(settings);
+    create_sealed(&object, Expiry::Never);
+    while append(&object) == 204 {}
+    host.0.alarm_ms.set(None);
+    // Who looks once a minute has just looked.
+    for (pass_ms, alarm_ms) in
+        [(59_999, None), (1, Some(START_MS + 60_000)), (59_999, None), (1, Some(START_MS + 120_000))]
+    {
+        host.pass_ms(pass_ms);
+        host.0.alarm_ms.set(None);
+        assert_eq!(append(&object), 507);
         assert_eq!(host.0.alarm_ms.get(), alarm_ms);
     }
 }

@@ -13,6 +13,10 @@ use crate::world::{Harm, PAGE_BYTES};
 /// How long R2 may take for what is sealed where nothing goes wrong, in ms.
 const ROTATED_MS: u64 = 10_000;
 
+/// How long after an alarm was given up an append that finds no room notices that at the latest, in ms: it was due a minute ago,
+/// and the object looks once a minute.
+const ALARM_NOTICED_MS: u64 = 120_000;
+
 /// What a row of the log takes at most besides its bytes, with the texts that clients send here.
 const ROW_BYTES: u64 = LOG_ROW_BYTES + 40;
 
@@ -35,8 +39,23 @@ impl<'a> Case<'a> {
         if !matches!(op.call, Call::Append { batch: Some(_), defect: None, .. }) {
             return Some(format!("507 is no answer to {:?}", op.call));
         }
+        if self.is_alarm_lost(op) {
+            return None;
+        }
         let (most, may) = (self.most_hot_bytes(op), self.history.conditions.hot_bytes);
         (most <= may).then(|| format!("the stream is full, and {most} bytes can wait at most where {may} may"))
+    }
+
+    /// Whether the platform may have given the alarm up that moves what is sealed to R2, without anybody noticing since: an
+    /// append that finds no room does.
+    fn is_alarm_lost(&self, op: &Op) -> bool {
+        let is_full = |other: &Op| other.answer.as_ref().is_some_and(ClientAnswer::is_full);
+        let is_moved = |other: &&Op| other.settled().ms.saturating_add(ROTATED_MS) <= op.invoked.ms;
+        let noticed = self.sent_before(op).filter(|other| is_full(other)).filter(is_moved);
+        let noticed_ms = noticed.map(|other| other.invoked.ms).max().unwrap_or_default();
+        let until_ms = op.ended.unwrap_or(op.settled()).ms;
+        let since_ms = noticed_ms.saturating_sub(ALARM_NOTICED_MS);
+        self.history.harms.has_stream(self.stream, &[Harm::AlarmAbandoned], since_ms..=until_ms)
     }
 
     /// Whether a statement of the object failed meanwhile for want of room that it could not have kept.
@@ -190,6 +209,32 @@ mod tests {
         run.history.conditions.full_until_ms = u64::MAX;
         run.close(coded(507, "storage_full"));
         assert!(is_wrong(&run), "a close without content always has room");
+    }
+
+    #[test]
+    fn a_stream_stays_full_after_its_alarm_was_given_up_until_an_append_has_noticed_that() {
+        for (is_given_up, refused_after_ms, moves_ms, wrong) in [
+            (false, None, 60_000, true),
+            (true, None, 1_000_000, false),
+            (true, Some(119_000), 60_000, false),
+            (true, Some(121_000), 5_000, false),
+            (true, Some(121_000), 11_000, true),
+        ] {
+            let mut run = run();
+            (run.history.conditions.hot_bytes, run.history.conditions.segment_bytes) = (200, 10);
+            run.append(1, acked(0, 1));
+            if is_given_up {
+                let at_ms = run.now_ms();
+                run.history.harms.harm_stream(0, at_ms, Harm::AlarmAbandoned);
+            }
+            if let Some(after_ms) = refused_after_ms {
+                run.wait_ms(after_ms);
+                run.append(1, coded(507, "storage_full"));
+            }
+            run.wait_ms(moves_ms);
+            run.append(1, coded(507, "storage_full"));
+            assert_eq!(is_wrong(&run), wrong, "{is_given_up} {refused_after_ms:?} {moves_ms}");
+        }
     }
 
     #[test]

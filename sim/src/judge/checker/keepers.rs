@@ -69,7 +69,8 @@ impl Case<'_> {
             _ => None,
         })?;
         let stored = self.history.ops.iter().find(|other| other.request == by)?;
-        Some(stored.ended.unwrap_or(stored.settled()).ms)
+        // Whose client has gone may have been answered at any time before that was handed out.
+        Some(stored.settled().min(op.settled()).ms)
     }
 }
 

@@ -44,6 +44,18 @@ impl Download {
     pub(crate) fn breaker(&self) -> Breaker {
         Breaker(Rc::downgrade(&self.pipe))
     }
+
+    /// Writes what left the edge at `left_ms`, in ms since the Unix epoch.
+    pub(crate) fn pass_on(&self, bytes: Bytes, left_ms: u64) -> Pushed {
+        if !self.context.admits() || self.pipe.is_gone() {
+            return Pushed::Gone;
+        }
+        if !bytes.is_empty() {
+            self.context.environment().meter(Cause::Connection, bill::Meter::Deliveries, 1);
+            self.pipe.push(bytes, left_ms);
+        }
+        Pushed::Waiting(self.pipe.waiting_bytes.get())
+    }
 }
 
 impl Breaker {
@@ -65,14 +77,7 @@ impl runtime::Download for Download {
     type Reply = ObjectReply;
 
     fn push(&self, bytes: Bytes) -> Pushed {
-        if !self.context.admits() || self.pipe.is_gone() {
-            return Pushed::Gone;
-        }
-        if !bytes.is_empty() {
-            self.context.environment().meter(Cause::Connection, bill::Meter::Deliveries, 1);
-            self.pipe.push(bytes);
-        }
-        Pushed::Waiting(self.pipe.waiting_bytes.get())
+        self.pass_on(bytes, self.context.environment().now_ms())
     }
 
     async fn drained(&self, patience: Patience) -> Written {

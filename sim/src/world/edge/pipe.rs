@@ -95,12 +95,14 @@ impl Pipe {
         });
     }
 
-    pub(super) fn push(self: &Rc<Self>, bytes: Bytes) {
+    /// Sends bytes that left the edge at `left_ms`, in ms since the Unix epoch.
+    pub(super) fn push(self: &Rc<Self>, bytes: Bytes, left_ms: u64) {
         self.waiting_bytes.set(self.waiting_bytes.get() + bytes.len());
         self.load.set(self.waiting_bytes.get());
         let pause = self.environment.faults().edge.answer_pause;
         for (number, piece) in self.in_pieces(bytes).into_iter().enumerate() {
-            self.put_out(piece, if number == 0 { 0 } else { self.environment.draw_ms(pause) });
+            let pause_ms = if number == 0 { 0 } else { self.environment.draw_ms(pause) };
+            self.put_out(piece, pause_ms, left_ms);
         }
     }
 
@@ -124,7 +126,7 @@ impl Pipe {
     }
 
     /// Sends a piece, `pause_ms` after those before.
-    fn put_out(self: &Rc<Self>, piece: Piece, pause_ms: u64) {
+    fn put_out(self: &Rc<Self>, piece: Piece, pause_ms: u64, left_ms: u64) {
         if self.is_over.get() {
             return;
         }
@@ -139,7 +141,7 @@ impl Pipe {
             environment.harm(Harm::AnswerCut, Some(self.number));
             self.is_over.set(true);
         } else {
-            self.travel(piece, pause_ms);
+            self.travel(piece, pause_ms, left_ms);
         }
     }
 
@@ -159,12 +161,12 @@ impl Pipe {
     /// Ends the body with the piece that says how it ended.
     pub(super) fn finish(self: &Rc<Self>, last: Piece) {
         if !self.is_over.replace(true) {
-            self.travel(last, 0);
+            self.travel(last, 0, self.environment.now_ms());
         }
     }
 
     /// Sends a piece on its way, so long after those sent before.
-    fn travel(self: &Rc<Self>, piece: Piece, pause_ms: u64) {
+    fn travel(self: &Rc<Self>, piece: Piece, pause_ms: u64, left_ms: u64) {
         let environment = &self.environment;
         let now_ms = environment.now_ms();
         let latency_ms = latency_ms(environment, environment.faults().network.client_link);
@@ -173,7 +175,7 @@ impl Pipe {
         }
         self.arrives_ms.set(self.arrives_ms.get().max(now_ms + latency_ms) + pause_ms);
         if self.arrives_ms.get() == now_ms {
-            return self.arrive(piece, now_ms);
+            return self.arrive(piece, left_ms);
         }
         let wait_ms = self.arrives_ms.get() - now_ms;
         // Two pieces that arrive in the same millisecond keep their order by a step of their own.
@@ -181,7 +183,7 @@ impl Pipe {
         let pipe = self.clone();
         environment.node.spawn(async move {
             rt::sleep_ms(wait_ms).await;
-            pipe.arrive(piece, now_ms);
+            pipe.arrive(piece, left_ms);
         });
     }
 

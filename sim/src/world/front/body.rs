@@ -18,8 +18,8 @@ pub(super) struct SharedBody {
     by: u64,
     /// What brings it, until somebody reads.
     origin: Cell<Option<AnswerBody>>,
-    /// What has come so far: a write each.
-    writes: RefCell<Vec<Bytes>>,
+    /// What has come so far: a write each, with when it left the edge, in ms since the Unix epoch.
+    writes: RefCell<Vec<(Bytes, u64)>>,
     /// How it has ended: whether it is whole.
     end: Cell<Option<bool>>,
     readers: RefCell<Vec<(u64, Download)>>,
@@ -45,8 +45,8 @@ impl SharedBody {
     /// The body as the request of that number reads it.
     pub(super) fn read(&self, request: u64) -> AnswerBody {
         let (edge, client) = download(&self.environment, request);
-        for bytes in self.writes.borrow().iter() {
-            edge.push(bytes.clone());
+        for (bytes, left_ms) in self.writes.borrow().iter() {
+            edge.pass_on(bytes.clone(), *left_ms);
         }
         match self.end.get() {
             None => self.readers.borrow_mut().push((request, edge)),
@@ -65,7 +65,7 @@ impl SharedBody {
                 Piece::Part(bytes) => parts.extend_from_slice(&bytes),
                 Piece::Bytes(bytes) => {
                     parts.extend_from_slice(&bytes);
-                    self.push(std::mem::take(&mut parts).into());
+                    self.push(std::mem::take(&mut parts).into(), origin.left_ms());
                 }
                 Piece::End => {
                     self.end.set(Some(true));
@@ -83,9 +83,9 @@ impl SharedBody {
         }
     }
 
-    fn push(&self, bytes: Bytes) {
-        self.readers.borrow_mut().retain(|(_, edge)| edge.push(bytes.clone()) != Pushed::Gone);
-        self.writes.borrow_mut().push(bytes);
+    fn push(&self, bytes: Bytes, left_ms: u64) {
+        self.readers.borrow_mut().retain(|(_, edge)| edge.pass_on(bytes.clone(), left_ms) != Pushed::Gone);
+        self.writes.borrow_mut().push((bytes, left_ms));
     }
 
     /// What has befallen the request that brings it befalls whoever reads it.

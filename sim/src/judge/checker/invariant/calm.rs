@@ -52,8 +52,9 @@ fn leads_nowhere(op: &Op) -> bool {
 }
 
 fn is_fruitless(case: &Case<'_>, op: &Op, listening: &Listening) -> bool {
-    // The connections of an instance end when it is lost, as if they were finished.
-    let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
+    // The connections of an instance end when it is lost, as if they were finished. And a superseded one that is asked for the
+    // rest of an event may not know of it.
+    let lost = case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken, Harm::Stale]);
     let is_finished = listening.end.is_some_and(|(_, end)| end == End::Finished) && !lost;
     let is_empty = listening.deliveries.iter().all(|delivery| delivery.data.is_none());
     // Each new reader key of the stream sends those back who wait.
@@ -163,8 +164,11 @@ mod tests {
             let mut untouched = run.clone();
             requests.iter().for_each(|request| untouched.history.harms.harm_request(*request, Harm::CallLost));
             untouched.check(Invariant::Calm, super::check, expected);
-            requests.iter().for_each(|request| run.history.harms.harm_request(*request, Harm::InstanceTaken));
-            run.check(Invariant::Calm, super::check, 0);
+            for harm in [Harm::LostInstance, Harm::InstanceTaken, Harm::Stale] {
+                let mut run = run.clone();
+                requests.iter().for_each(|request| run.history.harms.harm_request(*request, harm));
+                run.check(Invariant::Calm, super::check, 0);
+            }
         }
     }
 }

@@ -162,15 +162,18 @@ fn ahead(offset: &str) -> String {
     format!("{offset}, ahead of the clock,")
 }
 
-/// By position, when connections with events began there whose readers were ahead of the clock, in ms. Each comes with more
-/// than it was told last, as often as such connections end, and all who are ahead are told more than the largest.
+/// By position, when readers who were ahead of the clock raised there what all are told, in ms: all who are ahead are told
+/// more than the largest of their cursors. A connection with events comes with more than it was told last, as often as such
+/// connections end; a long-poll may when its reader comes for the first time, since it was told nothing yet.
 fn raised(case: &Case<'_>) -> BTreeMap<String, Vec<u64>> {
     let apart_ms = case.history.conditions.clocks_apart_ms;
+    let mut known = BTreeSet::new();
     let mut raised: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (_, op) in case.iter() {
-        if let Call::Live { mode: Mode::Sse, from: From::At(offset), cursor: Some(cursor), .. } = &op.call
-            && *cursor + apart_ms > op.invoked.ms
-        {
+        let Call::Live { mode, reader, from: From::At(offset), cursor, .. } = &op.call else { continue };
+        let is_first = known.insert(*reader);
+        let is_ahead = cursor.is_some_and(|cursor| cursor + apart_ms > op.invoked.ms);
+        if is_ahead && (*mode == Mode::Sse || is_first) {
             raised.entry(ahead(offset)).or_default().push(op.invoked.ms);
         }
     }
@@ -286,6 +289,33 @@ mod tests {
                 }
                 run.wait_ms(3_000);
                 run.poll(second, empty(0, 0, day_ms + 2 * poll + 1));
+                run.wait_ms(17_000);
+            }
+            check(&run, expected);
+        }
+    }
+
+    /// Two readers of long-polls who agree, and between them others who come with larger cursors: each for the first time, or
+    /// one of them each time, which was told less.
+    #[test]
+    fn who_comes_for_the_first_time_ahead_of_the_clock_raises_what_all_are_told() {
+        for (is_new, is_ahead, expected) in [(true, true, 0), (false, true, 1), (true, false, 1)] {
+            let mut run = run();
+            let ahead_ms = run.now_ms() + if is_ahead { 86_400_000 } else { 0 };
+            let [first, second] = [Mode::LongPoll; 2].map(|mode| run.join(mode));
+            let mut other = run.join(Mode::LongPoll);
+            for poll in 0..6 {
+                run.poll(first, empty(0, 0, ahead_ms + 2 * poll));
+                if is_new {
+                    other = run.join(Mode::LongPoll);
+                }
+                let op = run.ask_live(other, None);
+                if let Call::Live { cursor, .. } = &mut run.history.ops[op].call {
+                    *cursor = Some(ahead_ms + 2 * poll);
+                }
+                run.end_live(other, op, &[], empty(0, 0, ahead_ms + 2 * poll + 1));
+                run.wait_ms(3_000);
+                run.poll(second, empty(0, 0, ahead_ms + 2 * poll + 1));
                 run.wait_ms(17_000);
             }
             check(&run, expected);

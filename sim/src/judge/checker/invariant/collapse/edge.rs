@@ -13,7 +13,7 @@ use crate::judge::checker::invariant::leak::question;
 use crate::judge::checker::told::told_shared_s;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::history::{Call, ClientAnswer, From, Giver, Lifetime, Manner, Op};
-use crate::world::{Visit, Visited};
+use crate::world::{FetchedFor, Visit, Visited};
 
 /// How much later than it could something happens at most, in ms: the world's clock shows no less than 1 ms.
 const STEP_MS: u64 = 2;
@@ -132,8 +132,11 @@ fn not_stored(case: &Case<'_>) -> Vec<Violation> {
         .filter(|visit| matches!(visit.what, Visited::Stored { .. } | Visited::Lost | Visited::Refused))
         .map(|visit| visit.request)
         .collect();
+    // A cache in front that asks whether what it has still holds is told that it does, and nothing else: its visitor is shown that.
+    let is_confirmed =
+        |op: &Op| case.history.fronts.fetch_of(op.request).is_some_and(|fetch| fetch.why == FetchedFor::Freshness);
     let is_forgotten = |op: &Op| {
-        let lasts = kept_page(case, op).and_then(|answer| lasts_ms(case, op, answer));
+        let lasts = kept_page(case, op).filter(|_| !is_confirmed(op)).and_then(|answer| lasts_ms(case, op, answer));
         lasts.is_some() && !sent.contains(&op.request) && !case.history.harms.has_any(op.request)
     };
     let forgotten = case.iter().filter(|(_, op)| is_forgotten(op));
@@ -302,10 +305,17 @@ mod tests {
             check(&run, expected);
         }
         // What ends at the tail is not kept.
-        let mut run = run(Lifetime::Endless);
-        run.walk(&[0], page(0, 2));
-        run.charge_last(1);
-        check(&run, 0);
+        let mut tail = run(Lifetime::Endless);
+        tail.walk(&[0], page(0, 2));
+        tail.charge_last(1);
+        check(&tail, 0);
+        // A cache in front was told that what it had still held.
+        for (why, expected) in [(FetchedFor::Freshness, 0), (FetchedFor::Miss, 1)] {
+            let mut run = run(Lifetime::Endless);
+            let op = read(&mut run);
+            run.fetch_for(op, 5, why);
+            check(&run, expected);
+        }
     }
 
     #[test]

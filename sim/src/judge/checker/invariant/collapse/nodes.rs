@@ -77,6 +77,7 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
             && sharing.is_at(fetch.from_ms)
             // Under one URL there may be several answers, by a field of the request.
             && question(case.op(first)) == question(case.op(*op))
+            && !was_told_for_strangers(case, fetch, sharing.kept.0)
         {
             let message = format!("{}: a cache in front asks for what it has, or is asking for already", at(fetch));
             violations.push(case.violation(Invariant::Collapse, &[first, *op], message));
@@ -95,9 +96,21 @@ fn asked_twice(case: &Case<'_>, asked: &mut [Asked<'_>]) -> Vec<Violation> {
 /// Whether the cache has asked for strangers before, be it to freshen what it has served them stale: it may have been
 /// told then that nobody else has use for the answer.
 fn was_asked_by_strangers(case: &Case<'_>, fetch: &FrontFetch) -> bool {
-    let mut before =
+    asked_for_strangers(case, fetch).next().is_some()
+}
+
+/// Whether what the cache had been brought by `since_ms` gave way to what a stranger was told after that, who had asked by
+/// itself.
+fn was_told_for_strangers(case: &Case<'_>, fetch: &FrontFetch, since_ms: u64) -> bool {
+    let meanwhile = since_ms.saturating_sub(STEP_MS)..=fetch.from_ms + STEP_MS;
+    asked_for_strangers(case, fetch).any(|own| own.to_ms.is_some_and(|to_ms| meanwhile.contains(&to_ms)))
+}
+
+/// What the same cache had asked for strangers by then, for the same key.
+fn asked_for_strangers<'a>(case: &'a Case<'_>, fetch: &'a FrontFetch) -> impl Iterator<Item = &'a FrontFetch> {
+    let before =
         case.history.fronts.fetches.iter().filter(|own| own.place == fetch.place && own.from_ms <= fetch.from_ms);
-    before.any(|own| case.strangers().any(|trespass| trespass.request == own.asks))
+    before.filter(|own| case.strangers().any(|trespass| trespass.request == own.asks))
 }
 
 /// Who waits in front waits for something that is under way: for a request to the Worker for the same key. And who is
@@ -252,6 +265,24 @@ mod tests {
             let (from_ms, to_ms) = (brought.from_ms + 100_000, Some(brought.from_ms + 100_005));
             let why = FetchedFor::Freshness;
             let own = FrontFetch { request: 2_000, asks, from_ms, to_ms, why, ..brought.clone() };
+            run.history.fronts.fetch(own);
+            run.check(Invariant::Collapse, super::check, expected);
+        }
+    }
+
+    /// A stranger has waited in front, asked by itself, and was refused after the cache had the page.
+    #[test]
+    fn what_a_cache_in_front_had_may_give_way_to_what_a_stranger_was_told() {
+        for (is_stranger, told_after_ms, expected) in
+            [(true, 20_000, 0), (false, 20_000, 1), (true, 0, 1), (true, 70_000, 1)]
+        {
+            let mut run = asked_twice("zone", PAGE, 5_000, 50_000, FetchedFor::Miss, None);
+            let stranger = run.trespass(Method::Get, Forgery::Nothing, None);
+            let [brought, _] = &run.history.fronts.fetches[..] else { panic!("two") };
+            let asks = if is_stranger { stranger } else { stranger + 1 };
+            let (from_ms, to_ms) = (brought.from_ms + 1_000, Some(brought.from_ms + 4_000 + told_after_ms));
+            let why = FetchedFor::Waiter;
+            let own = FrontFetch { request: asks, asks, from_ms, to_ms, why, ..brought.clone() };
             run.history.fronts.fetch(own);
             run.check(Invariant::Collapse, super::check, expected);
         }
