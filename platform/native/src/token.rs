@@ -1,7 +1,7 @@
 //! Tokens: made, and read.
 
 use std::io::Read;
-use std::time::{SystemTime, UNIX_EPOCH};
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use base64::Engine as _;
@@ -10,14 +10,16 @@ use serde_json::Value;
 use tailrace_core::edge::{Claims, Scope, StreamPattern, mint, verify};
 use tailrace_core::protocol::path::DEFAULT_PROJECT;
 use tailrace_core::protocol::project::ROOT_PROJECT;
-use time::OffsetDateTime;
-use time::format_description::well_known::Rfc3339;
 
-use crate::keys::{ROOT, Source, VARIABLE};
+use crate::keys::{Keys, ROOT, Source, VARIABLE};
 use crate::lifetime::{Lifetime, said};
+use crate::moment::{now_s, written};
 
 /// Bytes of a token that are read, at most: more than the Worker takes.
 const READ_LIMIT: u64 = 1 << 13;
+
+/// For how long it is waited for a new key, in s: several times as long as one takes at most.
+const LONGEST_WAIT_S: u64 = 900;
 
 /// What is done with tokens.
 #[derive(clap::Subcommand)]
@@ -55,6 +57,8 @@ pub(crate) fn run(command: &Command) -> Result<()> {
         Command::Mint { scope, project, root, stream, expires, keys } => {
             let scope = scope.as_deref().unwrap_or("manage");
             let (project, variable) = if *root { (ROOT_PROJECT, ROOT) } else { (project.as_str(), VARIABLE) };
+            let keys = keys.keys(variable)?;
+            await_usable(&keys)?;
             let claims = Claims {
                 project: project.to_owned(),
                 scope: Scope::named(scope).with_context(|| format!("{scope:?} is neither read, write nor manage"))?,
@@ -63,20 +67,34 @@ pub(crate) fn run(command: &Command) -> Result<()> {
                 stream: stream.as_deref().map(pattern).transpose()?,
                 stream_id: None,
             };
-            println!("{}", mint(&keys.ring(variable)?, &claims).context("the token is longer than a Worker takes")?);
+            println!("{}", minted(&keys, &claims)?);
             Ok(())
         }
         Command::Show { keys } => show(keys),
     }
 }
 
-fn pattern(text: &str) -> Result<StreamPattern> {
-    StreamPattern::parse(text).with_context(|| format!("{text:?} is neither a stream's path nor one that ends in /*"))
+/// The token that says so.
+pub(crate) fn minted(keys: &Keys, claims: &Claims) -> Result<String> {
+    mint(&keys.ring, claims).context("the token is longer than a Worker takes")
 }
 
-/// The time in s since the Unix epoch.
-fn now_s() -> Result<u64> {
-    Ok(SystemTime::now().duration_since(UNIX_EPOCH).context("the clock is before 1970")?.as_secs())
+/// Waits until a new key is accepted everywhere: a token that it signs before may be refused.
+pub(crate) fn await_usable(keys: &Keys) -> Result<()> {
+    let Some(usable_s) = keys.usable_s else { return Ok(()) };
+    let left_s = usable_s.saturating_sub(now_s()?);
+    if left_s > LONGEST_WAIT_S {
+        bail!("the key signs from {} on, and that is long from now: is the clock right?", written(usable_s));
+    }
+    if left_s > 0 {
+        eprintln!("the key signs from {} on: waiting for {}", written(usable_s), said(left_s));
+        std::thread::sleep(Duration::from_secs(left_s));
+    }
+    Ok(())
+}
+
+fn pattern(text: &str) -> Result<StreamPattern> {
+    StreamPattern::parse(text).with_context(|| format!("{text:?} is neither a stream's path nor one that ends in /*"))
 }
 
 fn show(keys: &Source) -> Result<()> {
@@ -118,8 +136,7 @@ fn decoded(part: &str) -> Option<Value> {
 fn times(claims: &Value, now_s: u64) {
     for (claim, name) in [("nbf", "begins"), ("exp", "expires")] {
         let Some(at_s) = claims[claim].as_u64() else { continue };
-        let instant = i64::try_from(at_s).ok().and_then(|at_s| OffsetDateTime::from_unix_timestamp(at_s).ok());
-        let at = instant.and_then(|at| at.format(&Rfc3339).ok()).unwrap_or_else(|| at_s.to_string());
+        let at = written(at_s);
         let when = match at_s.checked_sub(now_s) {
             Some(left_s) => format!("in {}", said(left_s)),
             None => format!("{} ago", said(now_s - at_s)),

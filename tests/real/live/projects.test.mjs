@@ -1,7 +1,12 @@
 // Several projects, on the real runtime: their objects, KV, and what the edge knows of them.
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
+import { mkdtemp, readFile, rm } from "node:fs/promises";
+import { tmpdir } from "node:os";
+import { join } from "node:path";
 import { describe, test } from "node:test";
 import { setTimeout as sleep } from "node:timers/promises";
+import { promisify } from "node:util";
 import { send } from "../workers/client.mjs";
 import { minted } from "./minted.mjs";
 
@@ -84,6 +89,46 @@ describe("several projects", { concurrency: true }, () => {
         assert.equal((await ask(method, `/v1/stream/${project}/same`, forged)).status, 401, method);
       }
       assert.equal((await ask("POST", `/v1/projects/${project}/keys`, other)).status, 401);
+    }
+  });
+
+  test("the operator's tool creates, shows, changes and removes a project", async () => {
+    const project = name();
+    const folder = await mkdtemp(join(tmpdir(), "tailrace-"));
+    // The root key is in the environment.
+    const tool = async (...command) => {
+      const all = ["tailrace", "project", ...command, "--url", origin];
+      return (await promisify(execFile)("cargo", all, { cwd: join(import.meta.dirname, "../../..") })).stdout;
+    };
+    const key = async (file) => {
+      const [, id, secret, usableAt] =
+        (await readFile(file, "utf8")).match(/^TAILRACE_KEYS=([\w-]+):([\w-]{43})\nTAILRACE_KEYS_USABLE_AT=(\d+)\n$/);
+      assert.ok(Number(usableAt) * 1000 > Date.now());
+      return { id, text: `${id}:${secret}` };
+    };
+    const [first, second] = ["first.env", "second.env"].map((file) => join(folder, file));
+    try {
+      assert.match(await tool("create", project, "--out", first), /^the key [\w-]+ is in .*first.env, and signs from 20/);
+      const own = await key(first);
+      assert.match(await tool("origins", project, "https://a.test"), /is for https:\/\/a.test/);
+      // What a new key signs is accepted later, so it is not asked for with that here.
+      await tool("key", "add", project, "--out", second);
+      const next = await key(second);
+      const shown = await tool("show", project);
+      for (const expected of [own.id, next.id, "origin  https://a.test"]) {
+        assert.ok(shown.includes(expected), shown);
+      }
+      await tool("key", "remove", project, own.id);
+      assert.ok(!(await tool("show", project)).includes(own.id));
+      await assert.rejects(tool("key", "remove", project, next.id), /409 last_key/);
+      assert.ok((await tool("list")).split("\n").includes(project));
+      await sleep(FRESH_MS + 500);
+      const path = `/v1/stream/${project}/a`;
+      assert.equal((await ask("PUT", path, bearer(next.text, { sub: project, scope: "write" }))).status, 201);
+      assert.equal((await ask("GET", path, bearer(own.text, { sub: project, scope: "write" }))).status, 401);
+      await tool("remove", project);
+    } finally {
+      await rm(folder, { recursive: true });
     }
   });
 

@@ -1,5 +1,7 @@
 //! The operator's tool, as a process: what it writes, what it prints, and what it never prints.
 
+mod projects;
+
 use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
@@ -18,7 +20,10 @@ fn folder(name: &str) -> PathBuf {
 /// What the tool does with these arguments in that folder, with this on standard input and these keys in the environment.
 fn tailrace(folder: &Path, arguments: &[&str], input: &str, keys: Option<&str>) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_tailrace"));
-    command.args(arguments).current_dir(folder).env_remove("TAILRACE_KEYS");
+    command.args(arguments).current_dir(folder);
+    ["TAILRACE_KEYS", "TAILRACE_ROOT_KEY"].into_iter().for_each(|variable| {
+        command.env_remove(variable);
+    });
     keys.into_iter().for_each(|keys| {
         command.env("TAILRACE_KEYS", keys);
     });
