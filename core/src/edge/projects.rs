@@ -12,7 +12,7 @@ use super::stream_request::STREAM_ROUTE;
 use crate::protocol::limits::{PROJECT_ABSENT_MS, PROJECT_FRESH_MS, PROJECT_OLD_MS, PROJECT_READ_MS, PROJECT_RETRY_MS};
 use crate::protocol::path::{self, DEFAULT_PROJECT};
 use crate::protocol::project::ProjectRecord;
-use crate::protocol::{ErrorCode, KeyRing, Refusal, Response, percent};
+use crate::protocol::{ErrorCode, KeyRing, Origins, Refusal, Response, percent};
 use crate::runtime::{EdgeEnv, JoinedFlight, KnownProject, KvView, Landing, Sharing, StartedFlight, Tenant, marks};
 
 /// What is known of a project that is asked for.
@@ -32,19 +32,31 @@ pub(super) async fn config_for<'a, E: EdgeEnv>(
     config: &'a EdgeConfig,
     url: &str,
 ) -> Result<Cow<'a, EdgeConfig>, Refusal> {
-    let Some(registry) = &config.registry else { return Ok(Cow::Borrowed(config)) };
-    let Some(project) = project_of(url) else { return Ok(Cow::Borrowed(config)) };
+    let Some((registry, project)) = config.registry.as_ref().zip(project_of(url)) else {
+        return Ok(Cow::Borrowed(config));
+    };
     let with = |access, origins| Ok(Cow::Owned(EdgeConfig { access, origins, ..config.clone() }));
     if let Some(keys) = registry.default.as_ref().filter(|_| project == DEFAULT_PROJECT) {
         return with(Access::Keys(keys.clone()), config.origins.clone());
     }
     match find(env, &project, registry.front_varies).await {
         Found::There(tenant) => with(Access::Keys(tenant.keys.clone()), tenant.origins.clone()),
-        Found::Absent => with(Access::Absent(nobodys(env)), config.origins.clone()),
+        // As one is answered that lists no origins.
+        Found::Absent => with(Access::Absent(nobodys(env)), Origins::NotConfigured),
         Found::Unknown => {
             let message = "what is known of the project cannot be read now; nothing was applied";
             Err(Refusal::new(ErrorCode::RegistryUnavailable, message))
         }
+    }
+}
+
+/// The configuration by which a request of this URL is answered without anything being known of its project: no scripts of
+/// other origins may read that, since the deployment's own origins are those of another project.
+pub(super) fn config_if_unknown<'a>(config: &'a EdgeConfig, url: &str) -> Cow<'a, EdgeConfig> {
+    let Some((registry, project)) = config.registry.as_ref().zip(project_of(url)) else { return Cow::Borrowed(config) };
+    match registry.default.is_some() && project == DEFAULT_PROJECT {
+        true => Cow::Borrowed(config),
+        false => Cow::Owned(EdgeConfig { origins: Origins::NotConfigured, ..config.clone() }),
     }
 }
 
@@ -147,7 +159,7 @@ async fn read<E: EdgeEnv>(env: &E, project: &str, front_varies: bool) -> Found {
 #[cfg(test)]
 mod tests {
     use super::super::scripted::{Says, Scripted, UnderWay, config};
-    use super::super::{Claims, Origins, Registry, Scope, mint, picked_headers, serve, serve_inner};
+    use super::super::{Claims, Registry, Scope, answer_when_lost, mint, picked_headers, serve, serve_inner};
     use super::*;
     use crate::protocol::project::ProjectKey;
     use crate::protocol::{CachePolicy, Headers, Method, ProjectMode, header};
@@ -364,6 +376,39 @@ mod tests {
                 assert_eq!(allowed(target, method, origin).as_deref(), expected, "{method:?} {target} {origin}");
             }
         }
+    }
+
+    #[test]
+    fn the_origins_of_the_deployment_are_those_of_its_default_project_alone() {
+        let mut config = multi();
+        config.registry.as_mut().expect("a registry").default = Some(ring(&key("own", 4)));
+        config.origins = Origins::Any;
+        let env = Scripted::new(pages(99));
+        publish(&env, "p", 1, &[&key("a", 2)], &[]);
+        env.kv_store().texts.borrow_mut().insert("odd".to_owned(), ("{}".to_owned(), String::new()));
+        let allowed = |response: &Response| response.headers.get(header::ACCESS_CONTROL_ALLOW_ORIGIN).is_some();
+        for (target, status, is_default) in [
+            ("/v1/stream/_default/s", 200, true),
+            ("/v1/stream/%5fdefault/s", 200, true),
+            ("/v1/projects/_default/reader-keys/s", 405, true),
+            ("/v1/projects", 401, true),
+            ("/nowhere", 404, true),
+            ("/v1/stream/p/s", 200, false),
+            // Who asks does not learn whether there is a project.
+            ("/v1/stream/none/s", 401, false),
+            ("/v1/stream/odd/s", 503, false),
+            ("/v1/projects/odd", 503, false),
+        ] {
+            let (answer, _) = get(&env, &config, target, None);
+            assert_eq!((answer.status, allowed(&answer)), (status, is_default), "{target}");
+            let lost = answer_when_lost(&config, &format!("https://t.test{target}"), &Headers::default());
+            // Nobody knows then what a project's own are.
+            assert_eq!((lost.status, allowed(&lost)), (500, is_default), "{target}");
+        }
+        // Without keys of the deployment it is a project like others.
+        config.registry.as_mut().expect("a registry").default = None;
+        let (answer, _) = get(&env, &config, "/v1/stream/_default/s", None);
+        assert_eq!((answer.status, allowed(&answer)), (401, false));
     }
 
     #[test]

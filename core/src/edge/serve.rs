@@ -23,7 +23,8 @@ use crate::runtime::{
 /// takes its connection for broken.
 pub async fn serve<E: EdgeEnv>(env: &E, config: &EdgeConfig, request: Request<E::Upload>) {
     let found = projects::config_for(env, config, &request.url).await;
-    let config = found.as_deref().unwrap_or(config);
+    let unknown = found.is_err().then(|| projects::config_if_unknown(config, &request.url));
+    let config = found.as_deref().ok().or(unknown.as_deref()).unwrap_or(config);
     let terms = Terms::of(config, query_of(&request.url), &request.headers);
     let env = Outlet::new(env.clone(), terms, config.rates.has_failures);
     let (method, address) = (request.method, config.rates.has_failures.then(|| rates::address(&request.headers)));

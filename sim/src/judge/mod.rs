@@ -13,6 +13,7 @@
 //! | [`known_bug`] | a bug that is switched on by name |
 //! | [`mutants`] | the register of known bugs, and who catches them |
 //! | [`report`] | what people are told |
+//! | [`tenancy`] | which projects there are, and whose streams are whose |
 
 pub mod checker;
 mod client;
@@ -25,3 +26,4 @@ pub mod report;
 pub mod scenario;
 pub mod shrink;
 pub mod swarm;
+pub mod tenancy;

@@ -86,11 +86,12 @@ pub fn summary(swarm: &Swarm, tally: &Tally) -> String {
     _ = writeln!(
         text,
         "of these seeds needed tokens: {}; had one that expired under a live read: {}, a stranger where a cache had the \
-         answer: {}; keys that were rotated meanwhile: {}",
+         answer: {}; keys that were rotated meanwhile: {}; two projects: {}",
         tally.keyed,
         tally.seeds_with(reached::TOKEN_ENDED_LIVE_READ),
         tally.seeds_with(reached::STRANGER_AT_A_COPY),
         tally.seeds_with(world_marks::CONFIGURED_ANEW),
+        tally.of_two_projects,
     );
     _ = writeln!(
         text,

@@ -8,6 +8,7 @@ use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::knobs::FAULTS;
 use crate::judge::scenario::{AccessPlan, Action, Happening, Load, Scenario};
 use crate::judge::swarm::judge;
+use crate::judge::tenancy::Tenancy;
 use crate::tailrace::Waits;
 use crate::world::Faults;
 
@@ -109,6 +110,11 @@ impl<F: FnMut(&Scenario) -> Option<Scenario>> Search<F> {
             let access = Some(AccessPlan { reader_keys_permille: 0, ..plan });
             let keyless = Scenario { access, ..self.best.clone() };
             self.keep(&keyless);
+        }
+        if let Some(plan) = self.best.access {
+            let access = Some(AccessPlan { tenancy: Tenancy::One, ..plan });
+            let alone = Scenario { access, ..self.best.clone() };
+            self.keep(&alone);
         }
         let alone = Scenario { crowd: 0, ..self.best.clone() };
         self.keep(&alone);

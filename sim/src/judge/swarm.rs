@@ -13,6 +13,7 @@ use crate::judge::crowds;
 use crate::judge::history::History;
 use crate::judge::known_bug::KnownBug;
 use crate::judge::scenario::{Scenario, play};
+use crate::judge::tenancy::Tenancy;
 use crate::kernel::marks::Marks;
 use crate::world::marks as world_marks;
 
@@ -120,6 +121,8 @@ pub struct Tally {
     pub policies: BTreeMap<&'static str, u64>,
     /// How many seeds had clients that need tokens.
     pub keyed: u64,
+    /// How many of these had two projects.
+    pub of_two_projects: u64,
     /// Virtual time, summed up, in ms.
     pub virtual_ms: u64,
     /// Requests, summed up.
@@ -148,6 +151,7 @@ impl Tally {
         }
         *self.policies.entry(verdict.history.conditions.policy.name).or_default() += 1;
         self.keyed += u64::from(verdict.history.conditions.is_keyed);
+        self.of_two_projects += u64::from(verdict.history.conditions.tenancy == Tenancy::Two);
         self.marks.merge(&verdict.marks);
         self.virtual_ms += verdict.virtual_ms;
         self.requests += verdict.history.ops.len() as u64;

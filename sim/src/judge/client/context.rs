@@ -11,6 +11,7 @@ use super::access::{Issuer, Need, Pass};
 use super::reader_control::ReaderControl;
 use super::wire::{content_type, read};
 use crate::judge::history::{Call, ClientAnswer, End, History, Manner, Mode, Shown, origin_of};
+use crate::judge::tenancy::Tenancy;
 use crate::kernel::random::Random;
 use crate::kernel::rt::Node;
 use crate::tailrace::World;
@@ -120,6 +121,16 @@ impl ClientContext {
     /// The token that a client would show now to read a stream; none where none is needed.
     pub(super) fn reading_pass(&self, client: usize, stream: usize) -> Option<Pass> {
         Some(self.issuer.as_ref()?.pass(client, stream, Need::Read, self.world.now_ms()))
+    }
+
+    /// Which projects the deployment has.
+    pub(super) fn tenancy(&self) -> Tenancy {
+        self.issuer.as_ref().map_or(Tenancy::One, |issuer| issuer.tenancy())
+    }
+
+    /// What the URLs of a stream have after `/v1/stream/`, decoded.
+    pub(super) fn url_path(&self, stream: usize) -> String {
+        self.tenancy().url_path(stream)
     }
 
     /// The reader key that a client puts into the URL of a read now.

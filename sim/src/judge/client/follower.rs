@@ -16,7 +16,6 @@ use super::event_stream::EventReader;
 use super::reader_control::ReaderControl;
 use super::wire::{Ask, read};
 use crate::judge::history::{Call, End, From, Mode, Parting};
-use crate::judge::scenario::Scenario;
 use crate::kernel::rt;
 use crate::world::{AnswerBody, Piece};
 
@@ -158,7 +157,7 @@ impl Follower {
         };
         // Which client it is decides how it orders the parameters.
         let is_in_order = self.client % 3 != 1;
-        let ask = Ask::new(Method::Get, &Scenario::path(self.stream));
+        let ask = Ask::new(Method::Get, &self.context.url_path(self.stream));
         let ask = ask.with_live(self.cursor, live, offset, is_in_order).with_reader_key(key);
         match last_id {
             Some(last_id) => ask.with("last-event-id", last_id),

@@ -8,7 +8,7 @@ use super::message::body;
 use super::session::Session;
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, Lifetime};
-use crate::judge::scenario::{Load, Scenario};
+use crate::judge::scenario::Load;
 
 /// How long an operator waits, in ms.
 const INSPECTION_MS: u64 = 30_000;
@@ -27,7 +27,7 @@ impl Session {
         let batch = load.map(|load| self.batch(stream, load, None, None));
         let bytes = batch.map(|batch| body(content, &self.context.history.borrow().batches[batch].messages));
         let request = || {
-            let ask = Ask::new(Method::Put, &Scenario::path(stream))
+            let ask = Ask::new(Method::Put, &self.context.url_path(stream))
                 .with_public(public)
                 .with("content-type", content_type(content))
                 .with_lifetime(lifetime)
@@ -47,24 +47,24 @@ impl Session {
 
     /// DELETE is not retried: a second one would remove what was created since.
     pub(super) async fn delete(&self, stream: usize) {
-        let request = Ask::new(Method::Delete, &Scenario::path(stream)).build();
+        let request = Ask::new(Method::Delete, &self.context.url_path(stream)).build();
         self.ask(stream, Call::Delete, request).await;
     }
 
     pub(super) async fn close(&self, stream: usize) {
-        let request = || Ask::new(Method::Post, &Scenario::path(stream)).with("stream-closed", "true").build();
+        let request = || Ask::new(Method::Post, &self.context.url_path(stream)).with("stream-closed", "true").build();
         self.insist(stream, Call::Append { batch: None, closes: true, defect: None }, request).await;
     }
 
     pub(super) async fn head(&self, stream: usize) {
-        let request = Ask::new(Method::Head, &Scenario::path(stream)).build();
+        let request = Ask::new(Method::Head, &self.context.url_path(stream)).build();
         self.ask(stream, Call::Head, request).await;
     }
 
     /// Not retried: a second one would give the stream yet another key. Where no tokens are needed, no keys are.
     pub(super) async fn new_reader_key(&self, stream: usize) {
         if self.context.issuer.is_some() {
-            let request = Ask::of_reader_key(&Scenario::path(stream)).build();
+            let request = Ask::of_reader_key(self.context.tenancy(), stream).build();
             self.ask(stream, Call::NewReaderKey, request).await;
         }
     }
@@ -74,11 +74,11 @@ impl Session {
         let world = &self.context.world;
         let answer = match &self.context.issuer {
             None => {
-                let ask = Ask::new(Method::Head, &Scenario::path(stream)).with("tailrace-debug", "1");
+                let ask = Ask::new(Method::Head, &self.context.url_path(stream)).with("tailrace-debug", "1");
                 world.request(ask.build(), INSPECTION_MS).await.ok()
             }
             // Where tokens are needed the edge tells nobody about instances.
-            Some(_) => world.inspect(&Scenario::object(stream), INSPECTION_MS).await,
+            Some(_) => world.inspect(&self.context.tenancy().object(stream), INSPECTION_MS).await,
         };
         let text = answer.as_ref().and_then(|answer| answer.headers.get("tailrace-cold")).unwrap_or_default();
         let fields = text.split("; ").filter_map(|field| field.split_once('='));

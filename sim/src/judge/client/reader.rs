@@ -5,7 +5,7 @@ use tailrace_core::protocol::Method;
 use super::session::Session;
 use super::wire::Ask;
 use crate::judge::history::{Call, From, Manner};
-use crate::judge::scenario::{Origin, Scenario, Spelling};
+use crate::judge::scenario::{Origin, Spelling};
 
 impl Session {
     pub(super) async fn walk(&mut self, stream: usize, origin: Origin, pages: usize, manner: Option<Manner>) {
@@ -72,7 +72,7 @@ impl Session {
         let call = |revalidates| Call::Read { from: from.clone(), revalidates, walk, manner };
         let key = self.context.reader_key(self.client, stream);
         if manner == Some(Manner::Browser) {
-            let page = || page_of(stream, &from, None).with_reader_key(key.as_deref());
+            let page = || page_of(&self.context.url_path(stream), &from, None).with_reader_key(key.as_deref());
             let request = |tag: Option<&str>| match tag {
                 Some(tag) => page().with("if-none-match", tag).build(),
                 None => page().build(),
@@ -80,7 +80,7 @@ impl Session {
             return self.browser.ask(stream, 0, call, request).await;
         }
         let tag = revalidates.and_then(|op| self.with_answer(op, |answer| answer?.etag.clone()));
-        let ask = page_of(stream, &from, manner).with_reader_key(key.as_deref());
+        let ask = page_of(&self.context.url_path(stream), &from, manner).with_reader_key(key.as_deref());
         let ask = match tag {
             Some(tag) => ask.with("if-none-match", listed(&tag, walk)),
             None => ask.with_if(manner == Some(Manner::AnyTag), "if-none-match", "*"),
@@ -118,13 +118,12 @@ impl Session {
 }
 
 /// A read from there, asked for in that manner.
-fn page_of(stream: usize, from: &From, manner: Option<Manner>) -> Ask {
-    let path = Scenario::path(stream);
+fn page_of(path: &str, from: &From, manner: Option<Manner>) -> Ask {
     let ask = match manner {
-        Some(Manner::Reordered) => Ask::spelled(Method::Get, &path, Spelling::of(Method::Post)).with_nothing(),
-        Some(Manner::NoCache) => Ask::new(Method::Get, &path).with("cache-control", "no-cache"),
-        Some(Manner::Debugged) => Ask::new(Method::Get, &path).with("tailrace-debug", "1"),
-        Some(Manner::AnyTag | Manner::Browser) | None => Ask::new(Method::Get, &path),
+        Some(Manner::Reordered) => Ask::spelled(Method::Get, path, Spelling::of(Method::Post)).with_nothing(),
+        Some(Manner::NoCache) => Ask::new(Method::Get, path).with("cache-control", "no-cache"),
+        Some(Manner::Debugged) => Ask::new(Method::Get, path).with("tailrace-debug", "1"),
+        Some(Manner::AnyTag | Manner::Browser) | None => Ask::new(Method::Get, path),
     };
     match from {
         From::Start => ask,

@@ -11,7 +11,7 @@ use super::memory::{Following, Producing, Reading};
 use super::message::{body, messages};
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, ClientAnswer, Content, Lifetime, SentBatch, Stamp};
-use crate::judge::scenario::{Load, Scenario};
+use crate::judge::scenario::Load;
 use crate::kernel::rt;
 use crate::world::Request;
 
@@ -70,7 +70,7 @@ impl Session {
     pub(super) fn post(&self, stream: usize, batch: usize, closes: bool) -> Ask {
         let history = self.context.history.borrow();
         let (content, batch) = (history.streams[stream].content, &history.batches[batch]);
-        let ask = Ask::new(Method::Post, &Scenario::path(stream))
+        let ask = Ask::new(Method::Post, &self.context.url_path(stream))
             .with("content-type", content_type(content))
             .with_stamp(batch.stamp.as_ref())
             .with_if(closes, "stream-closed", "true")

@@ -6,6 +6,7 @@ use tailrace_core::protocol::{Headers, Method, Response};
 
 use crate::judge::history::{ClientAnswer, Content, Lifetime, Stamp};
 use crate::judge::scenario::Spelling;
+use crate::judge::tenancy::Tenancy;
 use crate::kernel::rt;
 use crate::world::{Broken, Request, RequestBody};
 
@@ -30,10 +31,10 @@ impl Ask {
         Self { request: Request { method, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 
-    /// A request to what belongs to the stream of a path: its reader key.
-    pub(super) fn of_reader_key(path: &str) -> Self {
-        let url =
-            format!("https://tailrace.test/v1/projects/_default/reader-keys/{}", Spelling::of(Method::Put).spell(path));
+    /// A request to what belongs to a stream: its reader key.
+    pub(super) fn of_reader_key(tenancy: Tenancy, stream: usize) -> Self {
+        let (project, path) = (tenancy.project(stream), Spelling::of(Method::Put).spell(&tenancy.path(stream)));
+        let url = format!("https://tailrace.test/v1/projects/{project}/reader-keys/{path}");
         Self { request: Request { method: Method::Post, url, headers: Headers::default(), body: RequestBody::Empty } }
     }
 

@@ -7,7 +7,7 @@ use tailrace_core::protocol::Method;
 use super::session::Session;
 use super::wire::{Ask, content_type};
 use crate::judge::history::{Call, Content, Defect};
-use crate::judge::scenario::{Load, Mistake, Scenario};
+use crate::judge::scenario::{Load, Mistake};
 
 impl Session {
     pub(super) async fn append(&self, stream: usize, load: Load, closes: bool, mistake: Option<Mistake>) {
@@ -44,7 +44,7 @@ impl Session {
         let request = match (defect, batch) {
             (Defect::WrongType, Some(batch)) => {
                 let whole = self.context.history.borrow().batches[batch].messages.concat();
-                Ask::new(Method::Post, &Scenario::path(stream))
+                Ask::new(Method::Post, &self.context.url_path(stream))
                     .with("content-type", "text/html")
                     .with_if(closes, "stream-closed", "true")
                     .with_body(Bytes::from(whole))
@@ -58,7 +58,7 @@ impl Session {
                 .with("producer-seq", "0"),
             (Defect::Malformed, Some(batch)) => self.post(stream, batch, closes).broken_half_way(),
             (Defect::Compressed, Some(batch)) => self.post(stream, batch, closes).with("content-encoding", "gzip"),
-            _ => Ask::new(Method::Post, &Scenario::path(stream))
+            _ => Ask::new(Method::Post, &self.context.url_path(stream))
                 .with("content-type", content_type(content))
                 .with_if(closes, "stream-closed", "true")
                 .with_body(self.broken_array(batch)),

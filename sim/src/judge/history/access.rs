@@ -7,9 +7,6 @@ use tailrace_core::protocol::{Method, Response};
 use super::Moment;
 use crate::kernel::named::named;
 
-/// The origins that a deployment lists which lists any.
-pub const LISTED_ORIGINS: &[&str] = &["https://first.test", "https://second.test"];
-
 /// The origins of pages that ask, by which client they belong to: one is not listed.
 const ORIGINS: [Option<&str>; 4] =
     [Some("https://second.test"), Some("https://third.test"), None, Some("https://first.test")];

@@ -2,6 +2,7 @@
 
 use tailrace_core::protocol::CachePolicy;
 
+use crate::judge::tenancy::Tenancy;
 use crate::tailrace::Waits;
 use crate::world::Footprint;
 
@@ -24,6 +25,8 @@ pub struct Conditions {
     pub is_keyed: bool,
     /// Whether the deployment lists origins, and clients send theirs.
     pub lists_origins: bool,
+    /// Which projects the deployment has.
+    pub tenancy: Tenancy,
     /// By how much the clocks of two isolates differ at most, in ms.
     pub edges_apart_ms: u64,
     /// By how much the clocks of two instances of an object differ at most, and that of one from the world's, in ms.

@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 
-pub use access::{Forgery, LISTED_ORIGINS, Shown, Trespass, origin_of};
+pub use access::{Forgery, Shown, Trespass, origin_of};
 pub use conditions::Conditions;
 pub use front::{Fronts, Handed, How, Unserved};
 pub use harms::Harms;

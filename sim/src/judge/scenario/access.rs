@@ -3,6 +3,7 @@
 use super::dice::Dice;
 use super::{Action, Disturbance, Event, Happening, Load, Origin, Scenario};
 use crate::judge::history::{Lifetime, Mode};
+use crate::judge::tenancy::Tenancy;
 
 /// Has the randomness of tokens differ from that of the rest.
 const OF_ACCESS: u64 = 0x0000_6163_6365_7373;
@@ -12,6 +13,9 @@ const OF_READER_KEYS: u64 = 0x0000_0072_6b65_7973;
 
 /// And that of streams that everybody may read.
 const OF_PUBLIC_STREAMS: u64 = 0x0070_7562_6c69_6373;
+
+/// And that of projects.
+const OF_PROJECTS: u64 = 0x7072_6f6a_6563_7473;
 
 /// Who asks a deployment that has keys.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -26,6 +30,8 @@ pub struct AccessPlan {
     pub passers_permille: u32,
     /// Whether the deployment lists origins, and clients send theirs.
     pub lists_origins: bool,
+    /// Which projects the deployment has.
+    pub tenancy: Tenancy,
 }
 
 impl Scenario {
@@ -44,13 +50,14 @@ impl Scenario {
             reader_keys_permille: 0,
             passers_permille: 0,
             lists_origins: false,
+            tenancy: Tenancy::One,
         });
         self.read_beyond_tokens(&dice);
         // Each step is a deploy, as any change of a secret is.
         if self.faults != self.faults.delays() && dice.chance(400) {
             self.rotate_keys(&dice);
         }
-        self.with_reader_keys(seed).with_public_streams(seed)
+        self.with_reader_keys(seed).with_public_streams(seed).with_projects(seed)
     }
 
     /// Most readers have the reader key of their stream in their URLs, and some streams get another one meanwhile.
@@ -87,6 +94,15 @@ impl Scenario {
             if dice.chance(850) {
                 self.replace_by_a_private_one(&dice, stream);
             }
+        }
+        self
+    }
+
+    /// Some deployments have two projects, with streams of the same paths.
+    fn with_projects(mut self, seed: u64) -> Self {
+        let dice = Dice::new(seed ^ OF_PROJECTS);
+        if let Some(access) = self.access.as_mut().filter(|_| dice.chance(250)) {
+            access.tenancy = Tenancy::Two;
         }
         self
     }

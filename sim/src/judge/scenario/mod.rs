@@ -53,6 +53,7 @@ pub use text::ParseError;
 use tailrace_core::protocol::CachePolicy;
 
 use crate::judge::history::{Content, Lifetime};
+use crate::judge::tenancy::Tenancy;
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::{Faults, Region};
 
@@ -113,13 +114,13 @@ impl Scenario {
         path::name(stream)
     }
 
-    /// The name of a stream's object.
-    pub(crate) fn object(stream: usize) -> String {
-        format!("_default/{}", Self::path(stream))
+    /// Which projects the deployment has.
+    pub(crate) fn tenancy(&self) -> Tenancy {
+        self.access.map_or(Tenancy::One, |plan| plan.tenancy)
     }
 
-    /// The path of a stream after `/v1/stream/`, decoded.
-    pub fn path(stream: usize) -> String {
-        path::path(stream)
+    /// The name of a stream's object.
+    pub(crate) fn object(&self, stream: usize) -> String {
+        self.tenancy().object(stream)
     }
 }

@@ -4,15 +4,20 @@ use std::cell::Cell;
 use std::rc::Rc;
 use std::sync::Arc;
 
+use tailrace_core::protocol::ProjectMode;
+
 use crate::judge::client::Issuer;
-use crate::judge::history::LISTED_ORIGINS;
+use crate::judge::tenancy::{LISTED_ORIGINS, Tenancy};
 use crate::kernel::rt;
-use crate::tailrace::{Access, EdgeConfig, KeyRing, Origins, World};
+use crate::tailrace::{Access, EdgeConfig, KeyRing, Origins, Registry, World};
 
 /// How often an operator looks whether a key is still in use, in ms, and for how long: longer than any client waits for an
 /// answer.
 const LOOKS_MS: u64 = 20;
 const WAITS_MS: u64 = 60_000;
+
+/// A stream of the project of which KV knows, where there are two.
+const IN_KV: usize = 1;
 
 /// The operator of a deployment.
 pub(super) struct Operator {
@@ -32,9 +37,12 @@ impl Operator {
 
     /// Configures the keys with which the deployment begins.
     pub(super) fn open(&self) {
-        if let Some(issuer) = &self.issuer {
-            self.world.start_with(self.keyed(issuer.ring()));
+        let Some(issuer) = &self.issuer else { return };
+        if issuer.tenancy() == Tenancy::Two {
+            let origins = if issuer.lists_origins() { Tenancy::Two.listed_origins(IN_KV) } else { &[] };
+            self.world.services().kv.prepare(Tenancy::Two.project(IN_KV), &issuer.record(origins));
         }
+        self.world.start_with(self.keyed(issuer.ring()));
     }
 
     fn keyed(&self, ring: KeyRing) -> EdgeConfig {
@@ -45,7 +53,19 @@ impl Operator {
             true => Origins::Listed { listed: listed(), front_varies: true },
             false => Origins::NotConfigured,
         };
-        EdgeConfig { access: Access::Keys(ring), origins, ..self.edge.clone() }
+        match self.issuer.as_ref().map(|issuer| issuer.tenancy()) {
+            Some(Tenancy::Two) => {
+                let registry = Some(Registry { root: None, default: Some(ring), front_varies: true });
+                EdgeConfig {
+                    access: Access::Projects,
+                    registry,
+                    projects: ProjectMode::Multi,
+                    origins,
+                    ..self.edge.clone()
+                }
+            }
+            _ => EdgeConfig { access: Access::Keys(ring), origins, ..self.edge.clone() },
+        }
     }
 
     /// Takes the next step of a rotation, which takes so long, if there is time for it before `calm_ms`. All isolates have

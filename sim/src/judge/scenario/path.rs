@@ -1,9 +1,6 @@
-//! The paths of streams, and how clients spell them in URLs.
+//! What streams are called, and how clients spell their paths in URLs.
 
 use tailrace_core::protocol::Method;
-
-/// What follows the name of a stream in its path, by its index: what paths may hold, and URLs hold percent-encoded.
-const ENDS: [&str; 3] = ["", "/ü +%2f@,=;'&\"<>?#", "/日本/~.🌊.../ä{|}^`[]"];
 
 /// How a client spells a path.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -53,11 +50,6 @@ pub(crate) fn name(stream: usize) -> String {
     format!("s{stream}")
 }
 
-/// The path of a stream after `/v1/stream/`, decoded.
-pub(crate) fn path(stream: usize) -> String {
-    format!("s{stream}{}", ENDS[stream % ENDS.len()])
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -68,8 +60,5 @@ mod tests {
             |path: &str| [Spelling::Short, Spelling::Small, Spelling::Long].map(|spelling| spelling.spell(path));
         assert_eq!(spelled("s0"), ["s0", "s0", "%73%30"]);
         assert_eq!(spelled("a/ü+ %"), ["a/%C3%BC+%20%25", "a/%c3%bc%2b%20%25", "%61/%C3%BC%2B%20%25"]);
-        let paths: Vec<String> = (0..6).map(path).collect();
-        assert!(paths.iter().all(|path| path.len() < 100 && !path.contains('\\')));
-        assert!(paths.is_sorted(), "{paths:?}");
     }
 }

@@ -142,7 +142,7 @@ async fn play_in(scenario: &Scenario, world: &World, edge: EdgeConfig) -> Histor
     let streams = scenario.streams.iter().enumerate();
     let streams = streams.map(|(index, plan)| StreamInfo {
         name: Scenario::name(index),
-        path: Scenario::path(index),
+        path: scenario.tenancy().url_path(index),
         content: plan.content,
     });
     let faults = &scenario.faults;
@@ -155,6 +155,7 @@ async fn play_in(scenario: &Scenario, world: &World, edge: EdgeConfig) -> Histor
         answer_way_ms: faults.network.object_link.latency.max_ms + faults.network.client_link.latency.max_ms,
         is_keyed: scenario.access.is_some(),
         lists_origins: scenario.access.is_some_and(|plan| plan.lists_origins),
+        tenancy: scenario.tenancy(),
         edges_apart_ms: 2 * (faults.map.clock_off_ms + faults.edge.clock_off_ms),
         // Two instances of an object are in the same datacenter.
         clocks_apart_ms: faults.object_clock_off_ms().max(2 * faults.objects.clock_off_ms),
@@ -274,14 +275,14 @@ async fn play_in(scenario: &Scenario, world: &World, edge: EdgeConfig) -> Histor
     for stream in 0..scenario.streams.len() {
         let mut history = context.history.borrow_mut();
         let at = history.moment(world.now_ms());
-        history.leftovers.push(left(world, stream, at));
-        history.awake.push(Awake { stream, spells: world.spells(&Scenario::object(stream)) });
+        history.leftovers.push(left(world, scenario, stream, at));
+        history.awake.push(Awake { stream, spells: world.spells(&scenario.object(stream)) });
     }
     hold(&context, scenario, Stage::Settled).await;
     audit(&context, scenario).await;
     // What was sent to caches gets there.
     rt::sleep_ms(scenario.faults.cache.put.max_ms + 1).await;
-    let names: Vec<String> = (0..scenario.streams.len()).map(Scenario::object).collect();
+    let names: Vec<String> = (0..scenario.streams.len()).map(|stream| scenario.object(stream)).collect();
     let harms = Harms::of(world.harms(), |name| names.iter().position(|object| object == name));
     let charges = world.charges();
     let mut history = context.history.borrow_mut();
@@ -401,9 +402,9 @@ async fn disturb(context: &ClientContext, scenario: &Scenario, disturbances: Vec
             return;
         }
         match disturbance {
-            Disturbance::Crash { stream } => world.crash(&Scenario::object(stream)),
-            Disturbance::Evict { stream } => world.evict(&Scenario::object(stream)),
-            Disturbance::Supersede { stream } => world.supersede(&Scenario::object(stream)),
+            Disturbance::Crash { stream } => world.crash(&scenario.object(stream)),
+            Disturbance::Evict { stream } => world.evict(&scenario.object(stream)),
+            Disturbance::Supersede { stream } => world.supersede(&scenario.object(stream)),
             Disturbance::RestartIsolate { isolate } => world.restart_isolate(isolate),
             Disturbance::HostFails { colo } => world.fail_host(colo),
             Disturbance::CutOff { colo, for_ms } => world.cut_off(colo, for_ms.min(scenario.calm_ms - at_ms - 1)),
@@ -464,7 +465,7 @@ async fn hold(context: &Rc<ClientContext>, scenario: &Scenario, stage: Stage) {
             Stage::CaughtUp | Stage::Settled => Session::new(context.clone(), 0).cold_summary(stream).await,
         };
         let count = |name| told.get(name).copied().unwrap_or_default();
-        let (world, object) = (&context.world, Scenario::object(stream));
+        let (world, object) = (&context.world, scenario.object(stream));
         let named = world.named_keys(&object);
         let of_object = format!("segments/{}/", world.object_id(&object));
         let stored: BTreeSet<String> = world
@@ -507,8 +508,8 @@ fn longest_life_ms(scenario: &Scenario) -> u64 {
 }
 
 /// What the platform still bills: all but the one row that a tombstone is.
-fn left(world: &World, stream: usize, at: Moment) -> Leftover {
-    let tables = world.stored(&Scenario::object(stream)).tables;
+fn left(world: &World, scenario: &Scenario, stream: usize, at: Moment) -> Leftover {
+    let tables = world.stored(&scenario.object(stream)).tables;
     let rows: u64 = tables.iter().map(|(_, rows)| rows).sum();
     let others = tables.into_iter().map(|(name, _)| name).filter(|name| name != "stream");
     Leftover { stream, at, rows: rows.saturating_sub(1), tables: others.collect() }

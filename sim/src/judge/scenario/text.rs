@@ -10,6 +10,7 @@ use super::knobs::{COLD, FAULTS, Knob, LIMITS, MEMORY, WAITS};
 use super::word::{Word, Words};
 use super::{AccessPlan, Action, Disturbance, Event, Happening, Scenario, StreamPlan};
 use crate::judge::history::{Content, Lifetime};
+use crate::judge::tenancy::Tenancy;
 use crate::tailrace::{ColdSettings, MemoryLimits, StreamLimits, Waits};
 use crate::world::{Faults, Region};
 
@@ -62,9 +63,10 @@ impl fmt::Display for Scenario {
         if let Some(plan) = self.access {
             let AccessPlan { strangers_permille, brief_permille, reader_keys_permille, passers_permille, .. } = plan;
             let origins = if plan.lists_origins { " origins" } else { "" };
+            let projects = if plan.tenancy == Tenancy::Two { " projects" } else { "" };
             writeln!(
                 formatter,
-                "keyed {strangers_permille} {brief_permille} {reader_keys_permille} {passers_permille}{origins}"
+                "keyed {strangers_permille} {brief_permille} {reader_keys_permille} {passers_permille}{origins}{projects}"
             )?;
         }
         writeln!(formatter, "calm {}", self.calm_ms)?;
@@ -154,17 +156,20 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         }
         "crowd" => scenario.crowd = words.next()?.parse().ok()?,
         "keyed" => {
-            let lists_origins = line.ends_with(" origins");
-            let mut permille = || words.next().filter(|word| *word != "origins").map(|word| word.parse().ok());
+            let mut words = words.collect::<Vec<_>>();
+            let tenancy = if take_last(&mut words, "projects") { Tenancy::Two } else { Tenancy::One };
+            let lists_origins = take_last(&mut words, "origins");
+            let mut words = words.into_iter();
+            let mut permille = || words.next().map(|word| word.parse().ok());
             scenario.access = Some(AccessPlan {
                 strangers_permille: permille()??,
                 brief_permille: permille()??,
                 reader_keys_permille: permille().unwrap_or(Some(0))?,
                 passers_permille: permille().unwrap_or(Some(0))?,
                 lists_origins,
+                tenancy,
             });
-            // The word may follow the last number.
-            words.next().filter(|word| *word != "origins").is_none().then_some(())?;
+            return words.next().is_none().then_some(());
         }
         "calm" => scenario.calm_ms = words.next()?.parse().ok()?,
         "at" => {
@@ -176,6 +181,15 @@ fn read_line(scenario: &mut Scenario, line: &str) -> Option<()> {
         _ => return None,
     }
     words.next().is_none().then_some(())
+}
+
+/// Takes a word that may follow all others.
+fn take_last(words: &mut Vec<&str>, word: &str) -> bool {
+    let is_there = words.last() == Some(&word);
+    if is_there {
+        words.pop();
+    }
+    is_there
 }
 
 fn read_knob<'a, T>(knobs: &[Knob<T>], of: &mut T, words: &mut impl Iterator<Item = &'a str>) -> Option<()> {

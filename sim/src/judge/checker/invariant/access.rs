@@ -9,7 +9,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::invariant::leak::{is_granted_by_url, is_told};
 use crate::judge::checker::publicity::Publicity;
 use crate::judge::checker::{Invariant, Violation};
-use crate::judge::history::{Forgery, LISTED_ORIGINS, Moment, Op, Trespass, origin_of};
+use crate::judge::history::{Forgery, Moment, Op, Trespass, origin_of};
 use crate::world::Harm;
 
 /// The codes that a request may be refused with before its token is looked at: for what is wrong with it, and not with
@@ -66,7 +66,14 @@ fn wrong_origin(case: &Case<'_>, op: &Op) -> Option<String> {
     if !case.history.conditions.lists_origins {
         return answer.allowed_origin.is_some().then(|| "scripts of other origins may read it".to_owned());
     }
-    let asking = origin_of(op.client).filter(|origin| LISTED_ORIGINS.contains(origin));
+    let tenancy = case.history.conditions.tenancy;
+    // Who answers for an instance that was lost knows of no project but the deployment's own.
+    let is_lost = answer.status == 500 && case.is_harmed(op, &[Harm::LostInstance, Harm::InstanceTaken]);
+    if tenancy.index(op.stream) > 0 && is_lost && answer.allowed_origin.is_none() {
+        return None;
+    }
+    let listed = tenancy.listed_origins(op.stream);
+    let asking = origin_of(op.client).filter(|origin| listed.contains(origin));
     if answer.allowed_origin.as_deref() != asking {
         return Some(format!("scripts of {:?} may read it, and {asking:?} has asked", answer.allowed_origin));
     }
@@ -167,6 +174,7 @@ mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, absent, acked, coded, refusal, run};
     use crate::judge::history::ClientAnswer;
+    use crate::judge::tenancy::{LISTED_ORIGINS, Tenancy};
     use crate::world::{Charge, Visit, Visited};
 
     fn check(fixture: &Fixture, expected: usize) {
@@ -230,6 +238,27 @@ mod tests {
                 acked(0, 1).map(|answer| ClientAnswer { allowed_origin, varies_by_origin: varies, ..answer }),
             );
             check(&run, expected);
+        }
+        // Who answers for a lost instance does not know the origins of a project that only KV knows.
+        assert!(LISTED_ORIGINS[1..].contains(&own));
+        for (stream, harm, allowed, is_wrong) in [
+            (0, Harm::LostInstance, None, true),
+            (0, Harm::LostInstance, Some(own), false),
+            (1, Harm::CallLost, None, false),
+            (1, Harm::CallLost, Some(own), true),
+            (1, Harm::LostInstance, None, false),
+            (1, Harm::LostInstance, Some(own), true),
+        ] {
+            let mut run = run().keyed(0);
+            run.history.ops.clear();
+            (run.history.conditions.lists_origins, run.history.conditions.tenancy) = (true, Tenancy::Two);
+            let lost = coded(500, "instance_lost");
+            let allowed_origin = allowed.map(str::to_owned);
+            let varies_by_origin = harm == Harm::CallLost || stream == 0;
+            run.append(1, lost.map(|answer| ClientAnswer { allowed_origin, varies_by_origin, ..answer }));
+            run.harm(&[harm]);
+            run.history.ops[0].stream = stream;
+            assert_eq!(wrong_origin(&run.case(), &run.history.ops[0]).is_some(), is_wrong, "{stream} {harm:?}");
         }
         // And that of this one is not.
         assert!(!LISTED_ORIGINS.contains(&origin_of(1).expect("an origin")));

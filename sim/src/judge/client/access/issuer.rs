@@ -9,15 +9,16 @@ use super::keys::{Key, Keys};
 use super::pass::{Pass, Wallet};
 use super::reader_keys::ReaderKeys;
 use crate::judge::scenario::AccessPlan;
+use crate::judge::tenancy::Tenancy;
 use crate::kernel::random::Random;
 use crate::kernel::watch::Watch;
 use crate::tailrace::{Claims, KeyRing, Scope, StreamPattern, mint};
 
-/// The project of a deployment that has but one.
-pub(super) const PROJECT: &str = "_default";
-
 /// Has the randomness of those who pass by differ from that of the rest.
 const OF_PASSERS: u64 = 0x7061_7373;
+
+/// And that of the key that KV knows.
+const OF_KV: u64 = 0x006b_6579_696e_6b76;
 
 /// Strangers of a run, at most, and those who pass by.
 const MOST_STRANGERS: u32 = 60;
@@ -40,6 +41,8 @@ pub(crate) struct Issuer {
     pub(super) plan: AccessPlan,
     pub(super) random: Random,
     pub(super) keys: RefCell<Keys>,
+    /// The key of the project of which KV knows, where there is one.
+    pub(super) of_kv: Key,
     /// By how much the clocks of the edge may be off, in ms: tokens last as much longer.
     pub(super) off_ms: u64,
     /// The ids of keys whose tokens nobody may use any more.
@@ -62,6 +65,7 @@ impl Issuer {
         // Has its randomness differ from what the world draws.
         let random = Random::new(schedule ^ 0x6b65_7973);
         let keys = RefCell::new(Keys::draw(&random));
+        let of_kv = Key::draw(&Random::new(schedule ^ OF_KV), 0);
         let (retired, wallet, under_way) = <_>::default();
         let strangers_left = Cell::new(MOST_STRANGERS);
         let (passers, passers_left) = (Random::new(schedule ^ OF_PASSERS), Cell::new(MOST_PASSERS));
@@ -70,6 +74,7 @@ impl Issuer {
             plan,
             random,
             keys,
+            of_kv,
             off_ms,
             retired,
             wallet,
@@ -81,11 +86,39 @@ impl Issuer {
             passers_left,
         };
         issuer.keep_secret(&issuer.keys.borrow().first().clone());
+        if plan.tenancy == Tenancy::Two {
+            issuer.keep_secret(&issuer.of_kv);
+        }
         issuer
     }
 
     fn keep_secret(&self, key: &Key) {
         self.watch.expect_nowhere(&jwt::encode(&key.secret));
+    }
+
+    /// Which projects there are.
+    pub(crate) fn tenancy(&self) -> Tenancy {
+        self.plan.tenancy
+    }
+
+    /// What KV knows of the project whose keys are there, as JSON.
+    pub(crate) fn record(&self, origins: &[&str]) -> String {
+        let Key { id, .. } = &self.of_kv;
+        let keys = [serde_json::json!({"id": id, "secret": jwt::encode(&self.of_kv.secret), "created": 0})];
+        serde_json::json!({"version": 1, "keys": keys, "origins": origins}).to_string()
+    }
+
+    /// The key that mints for the project of a stream.
+    pub(super) fn key_of(&self, stream: usize) -> Key {
+        match self.tenancy().index(stream) {
+            0 => self.keys.borrow().first().clone(),
+            _ => self.of_kv.clone(),
+        }
+    }
+
+    /// The keys of the project with the key of that id.
+    fn ring_with(&self, key: &Key) -> KeyRing {
+        if *key == self.of_kv { key.ring() } else { self.ring() }
     }
 
     /// The keys as the deployment has them now.
@@ -167,32 +200,33 @@ impl Issuer {
         self.plan.lists_origins
     }
 
-    /// A token that says so, minted by core or signed as any library does, without a `kid`.
-    pub(super) fn mint(&self, claims: &Claims) -> String {
-        let keys = self.keys.borrow();
+    /// A token that says so of a stream, minted by core or signed as any library does, without a `kid`.
+    pub(super) fn mint(&self, stream: usize, claims: &Claims) -> String {
+        let key = self.key_of(stream);
         let token = match self.random.chance(600) {
-            true => mint(&keys.ring(), claims).expect("a token that is not too long"),
-            false => jwt::signed(&keys.first().secret, HEADER, &payload(claims)),
+            true => mint(&self.ring_with(&key), claims).expect("a token that is not too long"),
+            false => jwt::signed(&key.secret, HEADER, &payload(claims)),
         };
         self.watch.expect_nowhere(jwt::signature(&token));
         token
     }
 
     /// Claims that grant a scope of a stream until then, each in one of the ways there are.
-    pub(super) fn claims(&self, scope: Scope, path: &str, expires_s: u64) -> Claims {
+    pub(super) fn claims(&self, scope: Scope, stream: usize, expires_s: u64) -> Claims {
+        let path = self.tenancy().path(stream);
         let below = path.rsplit_once('/').map(|(folder, _)| format!("{folder}/*"));
         let pattern = match self.random.between(0, 9) {
-            0..5 => Some(path.to_owned()),
+            0..5 => Some(path.clone()),
             5..8 => below,
             _ => None,
         };
         Claims {
-            project: PROJECT.to_owned(),
+            project: self.tenancy().project(stream).to_owned(),
             scope,
             expires_s,
             begins_s: self.random.chance(200).then_some(0),
             stream: pattern.as_deref().and_then(StreamPattern::parse),
-            stream_id: self.random.chance(100).then(|| path.to_owned()),
+            stream_id: self.random.chance(100).then_some(path),
         }
     }
 }

@@ -19,6 +19,11 @@ impl Key {
         Self { id: format!("key-{number}"), secret }
     }
 
+    /// It alone, as core reads it.
+    pub(super) fn ring(&self) -> KeyRing {
+        KeyRing::parse(&self.text()).expect("a key as a secret has it")
+    }
+
     /// As the deployment's secret has it.
     pub(super) fn text(&self) -> String {
         format!("{}:{}", self.id, jwt::encode(&self.secret))

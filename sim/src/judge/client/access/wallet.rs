@@ -2,7 +2,6 @@
 
 use super::issuer::Issuer;
 use super::pass::{Need, Pass};
-use crate::judge::scenario::Scenario;
 use crate::tailrace::Scope;
 
 /// How long a brief token lasts at most, in s, and one that is not, and one that outlasts every run.
@@ -50,8 +49,8 @@ impl Issuer {
             Need::Manage => &[Scope::Manage],
         };
         let scope = self.random.among(scopes);
-        let claims = self.claims(scope, &Scenario::path(stream), expires_s);
-        let key = self.keys.borrow().first().id.clone();
-        Pass { token: self.mint(&claims), until_ms: expires_s * 1_000, manages: scope == Scope::Manage, key }
+        let claims = self.claims(scope, stream, expires_s);
+        let key = self.key_of(stream).id;
+        Pass { token: self.mint(stream, &claims), until_ms: expires_s * 1_000, manages: scope == Scope::Manage, key }
     }
 }
