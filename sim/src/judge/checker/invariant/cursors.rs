@@ -7,7 +7,7 @@ use crate::judge::checker::case::Case;
 use crate::judge::checker::invariant::leak;
 use crate::judge::checker::{Invariant, Violation};
 use crate::judge::client::PAUSE_MS;
-use crate::judge::history::{Arrival, Call, From, Giver, Mode, Payload};
+use crate::judge::history::{Arrival, Call, From, Giver, Mode, Op, Payload};
 
 /// Polls after which the next URL is everybody's.
 const POLLS: usize = 2;
@@ -164,16 +164,18 @@ fn ahead(offset: &str) -> String {
 
 /// By position, when readers who were ahead of the clock raised there what all are told, in ms: all who are ahead are told
 /// more than the largest of their cursors. A connection with events comes with more than it was told last, as often as such
-/// connections end; a long-poll may when its reader comes for the first time, since it was told nothing yet.
+/// connections end; a long-poll may when its reader comes for the first time, since it was told nothing yet, and when the one
+/// before was cut short by its token, since it comes sooner than the others.
 fn raised(case: &Case<'_>) -> BTreeMap<String, Vec<u64>> {
     let apart_ms = case.history.conditions.clocks_apart_ms;
-    let mut known = BTreeSet::new();
+    let mut last: BTreeMap<usize, &Op> = BTreeMap::new();
     let mut raised: BTreeMap<String, Vec<u64>> = BTreeMap::new();
     for (_, op) in case.iter() {
         let Call::Live { mode, reader, from: From::At(offset), cursor, .. } = &op.call else { continue };
-        let is_first = known.insert(*reader);
+        let before = last.insert(*reader, op);
+        let is_soon = before.is_none_or(|before| leak::is_at_the_end_of_a_token(case, before));
         let is_ahead = cursor.is_some_and(|cursor| cursor + apart_ms > op.invoked.ms);
-        if is_ahead && (*mode == Mode::Sse || is_first) {
+        if is_ahead && (*mode == Mode::Sse || is_soon) {
             raised.entry(ahead(offset)).or_default().push(op.invoked.ms);
         }
     }
@@ -223,7 +225,7 @@ fn settled_cursors(case: &Case<'_>) -> BTreeMap<String, Vec<Told>> {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, coded, delivery, empty, kept, run};
-    use crate::judge::history::{Handed, How, Op};
+    use crate::judge::history::{Handed, How};
 
     fn check(run: &Fixture, expected: usize) {
         run.check(Invariant::Cursors, super::check, expected);
@@ -316,6 +318,28 @@ mod tests {
                 run.end_live(other, op, &[], empty(0, 0, ahead_ms + 2 * poll + 1));
                 run.wait_ms(3_000);
                 run.poll(second, empty(0, 0, ahead_ms + 2 * poll + 1));
+                run.wait_ms(17_000);
+            }
+            check(&run, expected);
+        }
+    }
+
+    /// Two readers of long-polls who agree, and between them one whose tokens are so brief that its polls end sooner.
+    #[test]
+    fn who_comes_back_sooner_than_others_because_its_token_expired_raises_what_all_are_told() {
+        for (is_brief, expected) in [(true, 0), (false, 1)] {
+            let mut run = run().keyed(0);
+            let day_ms = run.now_ms() + 86_400_000;
+            let [first, second, brief] = [Mode::LongPoll; 3].map(|mode| run.join(mode));
+            for poll in 0..6 {
+                run.poll(first, empty(0, 0, day_ms + 2 * poll));
+                let op = run.ask_live(brief, None);
+                run.show_until(op, if is_brief { 1_000 } else { 90_000 });
+                run.wait_ms(1_000);
+                run.end_live(brief, op, &[], empty(0, 0, day_ms + 2 * poll));
+                run.times(op, Some(0), 1_000);
+                run.wait_ms(2_000);
+                run.poll(second, empty(0, 0, day_ms + 2 * poll + 1));
                 run.wait_ms(17_000);
             }
             check(&run, expected);

@@ -116,7 +116,16 @@ impl Issuer {
         }
     }
 
-    /// The keys of the project with the key of that id.
+    /// What tells the key that mints for a stream from all others: keys of two projects may have the same id.
+    pub(super) fn name_of_key(&self, stream: usize) -> String {
+        let id = self.key_of(stream).id;
+        match self.tenancy().index(stream) {
+            0 => id,
+            _ => format!("{} of {}", id, self.tenancy().project(stream)),
+        }
+    }
+
+    /// The keys of the project that has this one.
     fn ring_with(&self, key: &Key) -> KeyRing {
         if *key == self.of_kv { key.ring() } else { self.ring() }
     }

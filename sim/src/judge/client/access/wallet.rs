@@ -50,7 +50,7 @@ impl Issuer {
         };
         let scope = self.random.among(scopes);
         let claims = self.claims(scope, stream, expires_s);
-        let key = self.key_of(stream).id;
+        let key = self.name_of_key(stream);
         Pass { token: self.mint(stream, &claims), until_ms: expires_s * 1_000, manages: scope == Scope::Manage, key }
     }
 }
