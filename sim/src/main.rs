@@ -264,12 +264,15 @@ fn replay_registry(seed: u64, bug: Option<Mutant>, trace: bool) -> bool {
 
 /// Prints which seeds with several projects violate something.
 fn sweep_registry(from: u64, seeds: u64, bug: Option<Mutant>) -> bool {
-    let failures = registry::sweep(from, seeds, bug);
-    for (seed, violations) in failures.iter().take(20) {
+    let swept = registry::sweep(from, seeds, bug);
+    for (seed, violations) in swept.failures.iter().take(20) {
         println!("seed {seed}: {}", violations[0]);
     }
-    println!("{seeds} seeds from {from}: {} failed", failures.len());
-    failures.is_empty()
+    println!("{seeds} seeds from {from}: {} failed", swept.failures.len());
+    for mark in swept.missing_marks() {
+        println!("  never reached: {mark}");
+    }
+    swept.failures.is_empty()
 }
 
 fn hunt(names: &[String]) -> bool {

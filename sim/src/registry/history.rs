@@ -1,6 +1,7 @@
 //! What was asked of the registry and of the edge, and told.
 
 use super::holder::HeldKey;
+use crate::kernel::marks::Marks;
 
 /// What an operator changes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -87,6 +88,8 @@ pub struct RegistryHistory {
     pub unsure_ms: Vec<(u64, String)>,
     /// What the registry tells once all is calm.
     pub shown: Vec<Shown>,
+    /// What was reached.
+    pub marks: Marks,
     /// Everything that happened, if it was asked for.
     pub trace: String,
     /// From when on everything is calm and settled, in virtual ms.

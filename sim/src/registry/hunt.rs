@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 
 use tailrace_core::mutant::Mutant;
+use tailrace_core::runtime::{Mark, marks as core_marks};
 
 use super::checker::check;
 use super::history::RegistryHistory;
 use super::plan::Plan;
 use super::run::run;
+use crate::kernel::marks::Marks;
+use crate::world::marks as world_marks;
 
 /// The known bugs that are caught here.
 pub const BUGS: &[Mutant] = &[
@@ -19,6 +22,38 @@ pub const BUGS: &[Mutant] = &[
     Mutant::LastKeyRemovedByTwo,
     Mutant::ImportSkipped,
 ];
+
+/// What no other seeds reach, and enough of these do.
+const MARKS: &[Mark] = &[
+    core_marks::RECORD_NOT_PUBLISHED,
+    core_marks::RECORD_TO_BE_PUBLISHED_AGAIN,
+    core_marks::RECORD_IMPORTED,
+    core_marks::PROJECT_READ_IN_VAIN,
+    world_marks::KV_GAVE_STALE,
+    world_marks::KV_ABSENCE_KEPT,
+    world_marks::KV_PUT_REFUSED,
+    world_marks::KV_PUT_FAILED_THOUGH_STORED,
+    world_marks::KV_PUT_LANDED_LATE,
+    world_marks::KV_PUT_OVERTAKEN,
+    world_marks::KV_WAS_DOWN,
+    world_marks::KV_CALL_GIVEN_UP,
+];
+
+/// What came of many seeds.
+#[derive(Debug, Default)]
+pub struct Swept {
+    /// The seeds that violate something, with what.
+    pub failures: BTreeMap<u64, Vec<String>>,
+    /// What was reached.
+    pub marks: Marks,
+}
+
+impl Swept {
+    /// What none of the seeds has reached, of what enough of them do.
+    pub fn missing_marks(&self) -> Vec<&'static str> {
+        MARKS.iter().filter(|mark| self.marks.count(mark) == 0).map(|mark| mark.name).collect()
+    }
+}
 
 /// Seeds within which each of them is found, wherever one starts.
 pub const WITHIN_SEEDS: u64 = 200;
@@ -41,9 +76,9 @@ pub fn judge(seed: u64, bug: Option<Mutant>, keep_trace: bool) -> (Vec<String>, 
     }
 }
 
-/// The seeds that violate something, with what.
-pub fn sweep(from: u64, seeds: u64, bug: Option<Mutant>) -> BTreeMap<u64, Vec<String>> {
-    let (next, failures) = (AtomicU64::new(from), Mutex::new(BTreeMap::new()));
+/// Plays so many seeds.
+pub fn sweep(from: u64, seeds: u64, bug: Option<Mutant>) -> Swept {
+    let (next, swept) = (AtomicU64::new(from), Mutex::new(Swept::default()));
     let threads = thread::available_parallelism().map_or(1, usize::from);
     thread::scope(|scope| {
         for _ in 0..threads {
@@ -53,15 +88,17 @@ pub fn sweep(from: u64, seeds: u64, bug: Option<Mutant>) -> BTreeMap<u64, Vec<St
                     if seed >= from + seeds {
                         return;
                     }
-                    let (violations, _) = judge(seed, bug, false);
+                    let (violations, history) = judge(seed, bug, false);
+                    let mut swept = swept.lock().expect("no panic");
+                    swept.marks.merge(&history.marks);
                     if !violations.is_empty() {
-                        failures.lock().expect("no panic").insert(seed, violations);
+                        swept.failures.insert(seed, violations);
                     }
                 }
             });
         }
     });
-    failures.into_inner().expect("no panic")
+    swept.into_inner().expect("no panic")
 }
 
 /// Looks for a bug from a seed on; `None` if it is not found in time.
@@ -78,8 +115,9 @@ mod tests {
 
     #[test]
     fn seeds_keep_what_the_registry_promises() {
-        let failures = sweep(0, 150, None);
-        assert!(failures.is_empty(), "{:?}", failures.into_iter().next());
+        let swept = sweep(0, 150, None);
+        assert!(swept.failures.is_empty(), "{:?}", swept.failures.into_iter().next());
+        assert_eq!(swept.missing_marks(), [""; 0], "{:?}", swept.marks);
     }
 
     #[test]

@@ -23,4 +23,4 @@ mod run;
 
 pub use history::{Change, Probe, RegistryHistory, Shown, What};
 pub use holder::HeldKey;
-pub use hunt::{BUGS, Hunted, WITHIN_SEEDS, hunt, judge, sweep};
+pub use hunt::{BUGS, Hunted, Swept, WITHIN_SEEDS, hunt, judge, sweep};

@@ -73,7 +73,7 @@ fn faults(random: &Random, fails: bool) -> Faults {
     let most = |random: &Random, choices: &[u64]| Delay::new(0, random.among(choices));
     Faults::default().with(|faults| {
         faults.kv.get = most(random, &[0, 30, 300]);
-        faults.kv.put = most(random, &[10, 500, 9_000, 9_000]);
+        faults.kv.put = most(random, &[10, 500, 9_000, 14_000]);
         faults.kv.lag = most(random, &[0, 5_000, 30_000]);
         faults.kv.kept = most(random, &[0, 30_000, 60_000]);
         faults.kv.error_after_permille = random.among(&[0, 0, 100, 300]);

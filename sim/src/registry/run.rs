@@ -225,6 +225,7 @@ impl Run {
         let puts = harms.to_objects.iter().filter(|(_, _, harm)| *harm == Harm::KvFailed);
         let project = |object: &str| object.trim_start_matches("project ").to_owned();
         history.unsure_ms = puts.map(|(ms, object, _)| (ms - EPOCH_MS, project(object))).collect();
+        history.marks = self.world.marks();
         history.trace = self.world.trace().text();
         let has_failed =
             |number: &u64| harms.to_requests.get(number).is_some_and(|harms| harms.contains(&Harm::KvFailed));
