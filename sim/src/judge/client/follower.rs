@@ -216,6 +216,8 @@ impl Follower {
             source.use_token(&pass.token, &self.from);
         }
         let (op, number, patience_ms) = context.invoke(self.client, self.stream, self.call(reader, None));
+        context.history.borrow_mut().ops[op].last_event_id =
+            self.event_source.as_ref().and_then(|source| source.last_id.clone());
         let key = context.reader_key(self.client, self.stream);
         let mut request = self.ask(key.as_deref()).build();
         context.show(op, &mut request);

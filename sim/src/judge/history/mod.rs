@@ -282,6 +282,8 @@ pub struct Op {
     pub shown: Option<Shown>,
     /// What its URL has as the reader key of the stream.
     pub reader_key: Option<String>,
+    /// The id of the last event that an `EventSource` has had, as it says by itself.
+    pub last_event_id: Option<String>,
 }
 
 impl Op {
@@ -406,8 +408,8 @@ impl History {
     pub fn invoke(&mut self, client: usize, stream: usize, call: Call, now_ms: u64) -> usize {
         let invoked = self.moment(now_ms);
         let request = self.ops.len() as u64 + 1;
-        let (ended, answer, shown, reader_key) = (None, None, None, None);
-        self.ops.push(Op { client, request, stream, call, invoked, ended, answer, shown, reader_key });
+        let (ended, answer, shown, reader_key, last_event_id) = (None, None, None, None, None);
+        self.ops.push(Op { client, request, stream, call, invoked, ended, answer, shown, reader_key, last_event_id });
         self.ops.len() - 1
     }
 

@@ -85,8 +85,12 @@ pub(in crate::judge::checker) fn is_cut_by_a_token(case: &Case<'_>, op: &Op) -> 
     op.shown.is_some() && case.iter().any(|(_, other)| had_expired(other))
 }
 
-/// Whether events left that were not the answer to the one question that came in time.
+/// Whether events left that were not the answer to the one question that came in time. What a cache in front hands out leaves for
+/// the one for whom it was asked, and those who know its URL are shown it.
 fn events_go_on(case: &Case<'_>, index: usize, op: &Op, over_ms: u64) -> bool {
+    if case.history.fronts.handed_to(op).is_some_and(|handed| handed.by != op.request) {
+        return false;
+    }
     let head_ms = case.history.times.get(&op.request).and_then(|times| times.left_ms);
     let Some(listening) = case.history.listenings.get(&index) else { return false };
     let data = listening.deliveries.iter().filter(|delivery| delivery.data.is_some());
@@ -101,7 +105,9 @@ fn poll_goes_on(case: &Case<'_>, op: &Op, over_ms: u64) -> bool {
     let is_late = times.left_ms.is_some_and(|left_ms| left_ms > over_ms);
     let is_copy = matches!(case.history.giver(op), Giver::Edge { .. });
     let calls = case.history.charges.get(&op.request).map_or(0, |charge| charge.calls);
-    let looked_up_ms = op.invoked.ms + LOOK_UP_MS + case.history.conditions.round_trip_ms() + STEP_MS;
+    let conditions = &case.history.conditions;
+    let way_ms = conditions.round_trip_ms() + conditions.answer_way_ms;
+    let looked_up_ms = op.invoked.ms + way_ms + LOOK_UP_MS + STEP_MS;
     let is_own = |called_ms| calls == 1 && called_ms <= looked_up_ms;
     is_late && !is_copy && times.called_ms.is_none_or(|called_ms| called_ms > over_ms && !is_own(called_ms))
 }
@@ -110,6 +116,7 @@ fn poll_goes_on(case: &Case<'_>, op: &Op, over_ms: u64) -> bool {
 mod tests {
     use super::*;
     use crate::judge::checker::fixture::{Fixture, delivery, empty, polled, run};
+    use crate::judge::history::How;
 
     /// A reader of events whose token expires a second after it has asked; an event left the edge so long after that.
     fn listens(off_ms: u64, head_ms: u64, left_ms: u64) -> (Fixture, usize) {
@@ -139,6 +146,12 @@ mod tests {
             let (run, _) = listens(off_ms, head_ms, left_ms);
             run.check(Invariant::Leak, check, expected);
         }
+        // What a cache in front hands out has left for another one.
+        let (mut run, op) = listens(0, 0, 5_000);
+        run.hand_out(op, How::Joined);
+        run.check(Invariant::Leak, check, 1);
+        run.history.fronts.handed.values_mut().for_each(|handed| handed.by += 1_000);
+        run.check(Invariant::Leak, check, 0);
         // Without data it is told where to go on.
         let (mut run, op) = listens(0, 0, 5_000);
         run.history.listening(op).deliveries[0].data = None;
@@ -147,19 +160,22 @@ mod tests {
 
     #[test]
     fn a_long_poll_brings_what_was_asked_for_in_time() {
-        for (called_ms, calls, left_ms, is_empty, expected) in [
-            (Some(0), 1, 999, false, 0),
-            (Some(900), 2, 5_000, false, 0),
-            (Some(995), 2, 5_000, false, 0),
-            (Some(1_100), 2, 5_000, false, 1),
-            (None, 0, 5_000, false, 1),
-            (None, 0, 900, false, 0),
-            (Some(1_100), 2, 5_000, true, 0),
-            // Its cache has not answered for so long, so this is its own question.
-            (Some(1_002), 1, 5_000, false, 0),
-            (Some(1_100), 1, 5_000, false, 1),
+        for (called_ms, calls, left_ms, is_empty, way_ms, expected) in [
+            (Some(0), 1, 999, false, 0, 0),
+            (Some(900), 2, 5_000, false, 0, 0),
+            (Some(995), 2, 5_000, false, 0, 0),
+            (Some(1_100), 2, 5_000, false, 0, 1),
+            (None, 0, 5_000, false, 0, 1),
+            (None, 0, 900, false, 0, 0),
+            (Some(1_100), 2, 5_000, true, 0, 0),
+            // Its cache has not answered for so long, or it was long on its way, so this is its own question.
+            (Some(1_002), 1, 5_000, false, 0, 0),
+            (Some(1_100), 1, 5_000, false, 0, 1),
+            (Some(1_100), 1, 5_000, false, 100, 0),
+            (Some(1_100), 2, 5_000, false, 100, 1),
         ] {
             let mut run = run().keyed(0);
+            run.history.conditions.answer_way_ms = way_ms;
             let reader = run.join(Mode::LongPoll);
             run.poll(reader, if is_empty { empty(0, 0, 7) } else { polled(0, 1, 7) });
             let op = run.history.ops.len() - 1;
