@@ -1,5 +1,6 @@
 //! Requests to a deployment's routes about projects.
 
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
@@ -8,6 +9,7 @@ use tailrace_core::edge::{Claims, Scope};
 use tailrace_core::protocol::project::ROOT_PROJECT;
 use ureq::Agent;
 use ureq::http::{Request, Uri};
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::keys::{ROOT, Source, VARIABLE};
 use crate::moment::now_s;
@@ -28,6 +30,10 @@ pub(crate) struct Deployment {
     /// The deployment, as https://streams.example.com; http only on this machine
     #[arg(long, value_name = "URL")]
     url: Uri,
+    /// A file with the certificates (PEM) of those who are trusted to say whose a server is, in place of the public
+    /// authorities: of a proxy on the way that shows its own
+    #[arg(long, value_name = "FILE")]
+    ca: Option<PathBuf>,
     #[command(flatten)]
     keys: Source,
 }
@@ -46,17 +52,19 @@ impl Deployment {
         let token = self.token(project)?;
         let asked =
             Request::builder().method(method).uri(url.as_str()).header("authorization", format!("Bearer {token}"));
+        let agent = self.agent()?;
         let done = match body {
-            Some(body) => agent().run(asked.header("content-type", "application/json").body(body.to_string())?),
-            None => agent().run(asked.body(())?),
+            Some(body) => agent.run(asked.header("content-type", "application/json").body(body.to_string())?),
+            None => agent.run(asked.body(())?),
         };
         let mut response = done.with_context(|| url.clone())?;
         let status = response.status().as_u16();
         let text = response.body_mut().with_config().limit(READ_LIMIT).read_to_string().with_context(|| url.clone())?;
         let body: Value = serde_json::from_str(&text).unwrap_or_default();
         if !(200..300).contains(&status) {
-            let said = |name: &str| body["error"][name].as_str().unwrap_or_default().to_owned();
-            bail!("{method} {url}: {status} {}: {}", said("code"), said("message"));
+            let said = body["error"]["code"].as_str().zip(body["error"]["message"].as_str());
+            let said = said.map(|(code, message)| format!(" {code}: {message}"));
+            bail!("{method} {url}: {status}{}", said.as_deref().unwrap_or(", and no deployment of Tailrace says that"));
         }
         Ok(Answer { status, body })
     }
@@ -77,6 +85,21 @@ impl Deployment {
         Ok(format!("{}://{authority}{path}", self.url.scheme_str().unwrap_or("https")))
     }
 
+    /// A client that goes nowhere else: what it is redirected to would be shown the token.
+    fn agent(&self) -> Result<Agent> {
+        let trusted = match &self.ca {
+            Some(file) => RootCerts::new_with_certs(&certificates(file)?),
+            None => RootCerts::WebPki,
+        };
+        let config = Agent::config_builder()
+            .timeout_global(Some(Duration::from_secs(PATIENCE_S)))
+            .http_status_as_error(false)
+            .max_redirects(0)
+            .tls_config(TlsConfig::builder().root_certs(trusted).build())
+            .user_agent(concat!("tailrace/", env!("CARGO_PKG_VERSION")));
+        Ok(config.build().into())
+    }
+
     fn token(&self, project: &str) -> Result<String> {
         let (variable, keys) = self.keys.first_of(&[ROOT, VARIABLE])?;
         await_usable(&keys)?;
@@ -93,12 +116,17 @@ impl Deployment {
     }
 }
 
-/// A client that goes nowhere else: what it is redirected to would be shown the token.
-fn agent() -> Agent {
-    let config = Agent::config_builder()
-        .timeout_global(Some(Duration::from_secs(PATIENCE_S)))
-        .http_status_as_error(false)
-        .max_redirects(0)
-        .user_agent(concat!("tailrace/", env!("CARGO_PKG_VERSION")));
-    config.build().into()
+/// The certificates of a file.
+fn certificates(file: &Path) -> Result<Vec<Certificate<'static>>> {
+    let pem = std::fs::read(file).with_context(|| file.display().to_string())?;
+    let items = parse_pem(&pem).filter_map(|item| match item {
+        Ok(PemItem::Certificate(certificate)) => Some(Ok(certificate)),
+        Ok(_) => None,
+        Err(error) => Some(Err(error)),
+    });
+    let all = items.collect::<Result<Vec<_>, _>>().with_context(|| file.display().to_string())?;
+    if all.is_empty() {
+        bail!("{} has no certificate", file.display());
+    }
+    Ok(all)
 }

@@ -1,18 +1,25 @@
 //! What the tool asks a deployment about projects, what it makes of the answers, and what it tells nobody.
 
 use std::io::{BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::Output;
+use std::sync::Arc;
 use std::thread::JoinHandle;
 use std::time::Instant;
 
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 use tailrace_core::edge::{KeyRing, Scope, verify};
 
 use super::{folder, new_key, now_ms, printed, tailrace};
 
 /// The secret of a new key, as the deployment tells it.
 const SECRET: &str = "QUJDREVGR0hJSktMTU5PUFFSU1RVVldYWVphYmNkZWY";
+
+/// The certificate of a server at 127.0.0.1, good until 2126. Its key is beside it, and good for nothing but these tests.
+const CERTIFICATE: &str = include_str!("tls/certificate.pem");
 
 /// What came to the deployment.
 #[derive(Debug)]
@@ -37,7 +44,7 @@ fn deployment(answers: Vec<(u16, &'static str, String)>) -> (String, JoinHandle<
     (url, std::thread::spawn(move || answers.into_iter().map(serve).collect()))
 }
 
-fn read(stream: &TcpStream) -> Asked {
+fn read(stream: impl Read) -> Asked {
     let mut reader = BufReader::new(stream);
     let mut line = || {
         let mut line = String::new();
@@ -128,7 +135,7 @@ fn where_no_key_was_made_there_is_no_file_and_what_is_wrong_is_said() {
         (200, "", r#"{"project":"chat"}"#.to_owned(), "there is a project chat already"),
         (401, "", refusal("token_invalid"), "401 token_invalid: for some reason"),
         (503, "", refusal("registry_unavailable"), "503 registry_unavailable: for some reason"),
-        (502, "", "<html>".to_owned(), "502"),
+        (502, "", "<html>".to_owned(), "502, and no deployment of Tailrace says that"),
         (302, "location: http://127.0.0.1:1/\r\n", String::new(), "302"),
         (201, "", "{}".to_owned(), "none of a deployment of Tailrace"),
     ] {
@@ -235,4 +242,59 @@ fn a_token_goes_nowhere_that_others_could_read_it() {
     // The first record of a handshake.
     assert_eq!(heard.first(), Some(&22));
     assert!(!String::from_utf8_lossy(&heard).contains("Bearer"));
+}
+
+/// A deployment that answers once, in TLS, with the certificate of the tests; its URL, and what it was asked, if anything.
+fn deployment_in_tls() -> (String, JoinHandle<Option<Asked>>) {
+    let certificate = CertificateDer::from_pem_slice(CERTIFICATE.as_bytes()).expect("a certificate");
+    let key = PrivateKeyDer::from_pem_slice(include_bytes!("tls/key.pem")).expect("a key");
+    let config = ServerConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .with_safe_default_protocol_versions()
+        .expect("versions")
+        .with_no_client_auth()
+        .with_single_cert(vec![certificate], key)
+        .expect("a certificate and its key");
+    let listener = TcpListener::bind("127.0.0.1:0").expect("a port");
+    let url = format!("https://{}", listener.local_addr().expect("an address"));
+    let serve = move || {
+        let (mut stream, _) = listener.accept().expect("a connection");
+        let mut connection = ServerConnection::new(Arc::new(config)).expect("a connection");
+        // Who does not trust the certificate says so, and leaves.
+        while connection.is_handshaking() {
+            connection.complete_io(&mut stream).ok()?;
+        }
+        let mut stream = StreamOwned::new(connection, stream);
+        let asked = read(&mut stream);
+        let answer = b"HTTP/1.1 200 x\r\nconnection: close\r\ncontent-length: 18\r\n\r\n{\"projects\":[\"a\"]}";
+        stream.write_all(answer).and_then(|()| stream.flush()).expect("it takes the answer");
+        Some(asked)
+    };
+    (url, std::thread::spawn(serve))
+}
+
+#[test]
+fn a_server_has_to_show_whose_it_is() {
+    let (folder, root) = with_root("tls");
+    std::fs::write(folder.join("ca.pem"), CERTIFICATE).expect("a file");
+    std::fs::write(folder.join("none.pem"), "").expect("a file");
+    let asks = |url: &str, ca: &[&str]| project(&folder, "root.env", url, &[&["list"], ca].concat());
+    let (url, asked) = deployment_in_tls();
+    assert_eq!(printed(&asks(&url, &["--ca", "ca.pem"])), "a\n");
+    let asked = asked.join().expect("no panic").expect("a request");
+    assert_eq!(asked.line, "GET /v1/projects HTTP/1.1");
+    assert!(verify(&root, &asked.token, now_ms()).is_ok());
+    // The public authorities know nothing of it, and it is no other server's.
+    for (other, ca, expected) in
+        [(None, &[][..], "UnknownIssuer"), (Some("https://localhost:"), &["--ca", "ca.pem"], "not valid for")]
+    {
+        let (url, asked) = deployment_in_tls();
+        let url = other.map_or(url.clone(), |other| url.replace("https://127.0.0.1:", other));
+        let output = asks(&url, ca);
+        assert!(!output.status.success() && printed(&output).contains(expected), "{}", printed(&output));
+        assert!(asked.join().expect("no panic").is_none(), "nothing is told");
+    }
+    for (file, expected) in [("none.pem", "none.pem has no certificate"), ("nowhere.pem", "nowhere.pem")] {
+        let output = asks("https://127.0.0.1:1", &["--ca", file]);
+        assert!(!output.status.success() && printed(&output).contains(expected), "{}", printed(&output));
+    }
 }
