@@ -18,10 +18,10 @@ use crate::token::{await_usable, minted};
 /// How long an answer may take, in s. A change is answered within half a minute, be it that KV has not confirmed it.
 const PATIENCE_S: u64 = 60;
 
-/// Bytes of an answer that are read, at most. A page of projects has 1,000 names.
+/// Bytes of an answer that are read, at most. Our choice: a page of projects has 1,000 names of 64 bytes.
 const READ_LIMIT: u64 = 1 << 20;
 
-/// How long the token of one request lasts, in s.
+/// How long the token of one request lasts, in s. Our choice: clocks may differ by some minutes.
 const TOKEN_S: u64 = 300;
 
 /// Which deployment, and who asks.

@@ -16,15 +16,7 @@ use crate::secret_file::SecretFile;
 #[derive(clap::Subcommand)]
 pub(crate) enum Command {
     /// Creates a project, and writes its first key into a new file that only you can read
-    Create {
-        /// 1 to 64 of A-Z a-z 0-9 _ -
-        project: String,
-        /// The file; there is none yet. In a git repository it has to be ignored
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-        #[command(flatten)]
-        deployment: Deployment,
-    },
+    Create(New),
     /// Removes a project. Its streams stay where they are, and nobody can read them
     Remove {
         /// Its name
@@ -62,16 +54,9 @@ pub(crate) enum Command {
 #[derive(clap::Subcommand)]
 pub(crate) enum Key {
     /// Makes another key of a project, and writes it into a new file that only you can read. The others go on verifying
-    Add {
-        /// The project's name
-        project: String,
-        /// The file; there is none yet. In a git repository it has to be ignored
-        #[arg(long, value_name = "FILE")]
-        out: PathBuf,
-        #[command(flatten)]
-        deployment: Deployment,
-    },
-    /// Removes a key of a project. Within two minutes nothing that it has signed is accepted any more
+    Add(New),
+    /// Removes a key of a project. Within two minutes nothing that it has signed is accepted any more, or within ten while KV
+    /// does not answer
     Remove {
         /// The project's name
         project: String,
@@ -82,17 +67,41 @@ pub(crate) enum Key {
     },
 }
 
+/// A new key, and the project that gets it.
+#[derive(clap::Args)]
+pub(crate) struct New {
+    /// The project's name: 1 to 64 of A-Z a-z 0-9 _ -
+    project: String,
+    /// The file; there is none yet. In a git repository it has to be ignored
+    #[arg(long, value_name = "FILE")]
+    out: PathBuf,
+    #[command(flatten)]
+    deployment: Deployment,
+}
+
+impl New {
+    /// Asks for it, and writes it into its file: its secret is told this once.
+    fn make(&self, method: &str, route: &str) -> Result<()> {
+        let Self { project, out, deployment } = self;
+        let file = SecretFile::new(out)?;
+        let Answer { status, body } =
+            deployment.ask(method, project, &format!("{}{route}", path_of(project)?), None)?;
+        if status == 200 {
+            bail!("there is a project {project} already; `project key add` makes another key of it");
+        }
+        let (id, secret) = (text(&body["key"]["id"])?, text(&body["key"]["secret"])?);
+        let usable_s = body["usableAt"].as_u64().context("the answer does not say when the key signs")?;
+        let lost = || format!("the key {id} was made, and its secret is lost: remove it");
+        file.write(&file_of(id, secret, usable_s)).with_context(lost)?;
+        println!("the key {id} is in {}, and signs from {} on", out.display(), written(usable_s));
+        Ok(())
+    }
+}
+
 /// Does it.
 pub(crate) fn run(command: &Command) -> Result<()> {
     match command {
-        Command::Create { project, out, deployment } => {
-            let file = SecretFile::new(out)?;
-            let answer = deployment.ask("PUT", project, &path_of(project)?, None)?;
-            if answer.status == 200 {
-                bail!("there is a project {project} already; `project key add` makes another key of it");
-            }
-            keep(file, out, &answer)
-        }
+        Command::Create(new) => new.make("PUT", ""),
         Command::Remove { project, deployment } => {
             deployment.ask("DELETE", project, &path_of(project)?, None)?;
             println!("the project {project} is removed");
@@ -113,11 +122,7 @@ pub(crate) fn run(command: &Command) -> Result<()> {
             }
             Ok(())
         }
-        Command::Key(Key::Add { project, out, deployment }) => {
-            let file = SecretFile::new(out)?;
-            let answer = deployment.ask("POST", project, &format!("{}/keys", path_of(project)?), None)?;
-            keep(file, out, &answer)
-        }
+        Command::Key(Key::Add(new)) => new.make("POST", "/keys"),
         Command::Key(Key::Remove { project, id, deployment }) => {
             let is_id = |byte: u8| byte.is_ascii_alphanumeric() || b"_-".contains(&byte);
             if id.is_empty() || !id.bytes().all(is_id) {
@@ -142,15 +147,6 @@ pub(crate) fn run(command: &Command) -> Result<()> {
 fn path_of(project: &str) -> Result<String> {
     check_project(project).map_err(|refusal| anyhow::Error::msg(refusal.message.into_owned()))?;
     Ok(format!("/v1/projects/{project}"))
-}
-
-/// Writes a new key into its file: its secret is told this once.
-fn keep(file: SecretFile, out: &std::path::Path, answer: &Answer) -> Result<()> {
-    let (id, secret) = (text(&answer.body["key"]["id"])?, text(&answer.body["key"]["secret"])?);
-    let usable_s = answer.body["usableAt"].as_u64().context("the answer does not say when the key signs")?;
-    file.write(&file_of(id, secret, usable_s))?;
-    println!("the key {id} is in {}, and signs from {} on", out.display(), written(usable_s));
-    Ok(())
 }
 
 fn list(deployment: &Deployment) -> Result<()> {
